@@ -1,0 +1,1 @@
+"""Azure Backup for the disks behind persistent volumes, as a Kubernetes operator."""

@@ -1,0 +1,1 @@
+"""The kinds that users write, as models: the one source of the CRDs, the defaults and the descriptions."""

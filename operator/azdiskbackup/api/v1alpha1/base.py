@@ -1,0 +1,308 @@
+"""What all kinds are built from: strict models, rules that hold on both sides, and the shared parts.
+
+A rule is written once, as CEL for the API server and as a predicate for this process, so that the two cannot drift
+apart (a property test sends the same objects to both). Models of a spec are strict and refuse what they do not know;
+models of a status are lenient, since a newer or older operator may have written it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError
+
+GROUP = "azdiskbackup.io"
+VERSION = "v1alpha1"
+CATEGORY = "azdiskbackup"
+
+_ACRONYMS = {"id": "ID", "gib": "GiB"}
+
+
+def wire_name(python_name: str) -> str:
+    """Return the name that a field has in YAML: ``disk_id_namespaces`` is ``diskIDNamespaces``."""
+    first, *rest = python_name.split("_")
+    return first + "".join(_ACRONYMS.get(word, word.capitalize()) for word in rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule on the values of one object, checked by the API server (CEL) and by the model.
+
+    Attributes:
+        cel: the rule for the API server, over ``self``.
+        holds: the same rule for the model.
+        message: what must hold, in the server's style: "must …", "may not …", fields in backticks.
+        field: wire name of the field that the message is about; None for the whole object.
+    """
+
+    cel: str
+    holds: Callable[[Any], bool]
+    message: str
+    field: str | None = None
+
+    def as_validation(self) -> dict[str, str]:
+        """Return the entry for ``x-kubernetes-validations``."""
+        return _validation(self.cel, self.message, self.field, "FieldValueInvalid")
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A rule on a change, which only the API server can check: it alone knows the old object."""
+
+    cel: str
+    message: str
+    field: str | None = None
+
+    def as_validation(self) -> dict[str, str]:
+        """Return the entry for ``x-kubernetes-validations``."""
+        return _validation(self.cel, self.message, self.field, "FieldValueForbidden")
+
+
+def _validation(cel: str, message: str, field: str | None, reason: str) -> dict[str, str]:
+    entry = {"rule": cel, "message": message, "reason": reason}
+    return entry | {"fieldPath": f".{field}"} if field else entry
+
+
+def immutable(field: str, instead: str, *, required: bool = False) -> Transition:
+    """Return the transition that refuses to set, change or unset a field after creation.
+
+    It stands on the parent: a rule on an optional field itself is bypassed by removing the field.
+    """
+    same = f"self.{field} == oldSelf.{field}"
+    if not required:
+        same = f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || {same})"
+    return Transition(same, f"`{field}` may not be changed after creation; {instead}", field)
+
+
+class Part(BaseModel):
+    """A part of a spec: strict, closed, frozen; null means absent, as it does for the API server."""
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        alias_generator=wire_name,
+        populate_by_name=True,
+    )
+    rules: ClassVar[tuple[Rule, ...]] = ()
+    transitions: ClassVar[tuple[Transition, ...]] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: member for key, member in value.items() if member is not None}
+        return value
+
+    @model_validator(mode="after")
+    def _rules_hold(self) -> Self:
+        for rule in self.rules:
+            if not rule.holds(self):
+                raise PydanticCustomError("rule", "{sentence}", {"sentence": rule.message})
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Add the rules to the schema, where the CRD generator picks them up."""
+        schema = handler(core_schema)
+        entries = [rule.as_validation() for rule in cls.rules]
+        entries += [transition.as_validation() for transition in cls.transitions]
+        if entries:
+            handler.resolve_ref_schema(schema)["x-kubernetes-validations"] = entries
+        return schema
+
+
+class StatusPart(BaseModel):
+    """A part of a status: written by the operator only, read back leniently."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, alias_generator=wire_name, populate_by_name=True)
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the JSON form, without members that are not set."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+# --- bounded scalars ---------------------------------------------------------------------------------------------
+
+ObjectName = Annotated[
+    str,
+    StringConstraints(
+        min_length=1,
+        max_length=253,
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+    ),
+]
+SubscriptionID = Annotated[
+    str,
+    StringConstraints(
+        min_length=36,
+        max_length=36,
+        pattern=r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$",
+    ),
+]
+ResourceGroupName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=90, pattern=r"^[-A-Za-z0-9_.()]*[-A-Za-z0-9_()]$"),
+]
+ArmID = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+Text = Annotated[str, StringConstraints(max_length=1024)]
+Message = Annotated[str, StringConstraints(max_length=8192)]
+Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
+
+
+class LocalRef(Part):
+    """The name of another object."""
+
+    name: Annotated[ObjectName, Field(description="Name of the object.")]
+
+
+# --- label selectors ---------------------------------------------------------------------------------------------
+
+LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=317)]
+LabelValue = Annotated[str, StringConstraints(max_length=63)]
+
+
+class LabelRequirement(Part):
+    """One requirement of a label selector."""
+
+    rules = (
+        Rule(
+            "self.operator in ['In', 'NotIn'] ? has(self.values) && size(self.values) > 0"
+            " : !has(self.values) || size(self.values) == 0",
+            lambda it: bool(it.values) == (it.operator in ("In", "NotIn")),
+            "must be set for the operators 'In' and 'NotIn', and only for these",
+            "values",
+        ),
+    )
+    key: Annotated[LabelKey, Field(description="The label that the requirement is about.")]
+    operator: Annotated[
+        Literal["In", "NotIn", "Exists", "DoesNotExist"],
+        Field(description="How the label relates to the values."),
+    ]
+    values: Annotated[
+        list[LabelValue] | None,
+        Field(max_length=64, description="The values for In and NotIn."),
+    ] = None
+
+
+class LabelSelector(Part):
+    """A label selector as everywhere in Kubernetes; an empty one selects everything."""
+
+    match_labels: Annotated[
+        dict[str, LabelValue] | None,
+        Field(max_length=64, description="Labels and the exact values that they must have."),
+    ] = None
+    match_expressions: Annotated[
+        list[LabelRequirement] | None,
+        Field(max_length=16, description="Requirements that must all hold."),
+    ] = None
+
+
+# --- status parts ------------------------------------------------------------------------------------------------
+
+
+class Condition(StatusPart):
+    """One condition, in the standard form."""
+
+    type: Annotated[str, Field(min_length=1, max_length=316, description="What the condition is about.")]
+    status: Annotated[Literal["True", "False", "Unknown"], Field(description="Whether the condition holds.")]
+    reason: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=1024,
+            pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
+            description="Why, as a constant for programs; docs list them all.",
+        ),
+    ]
+    message: Annotated[
+        str,
+        Field(max_length=32768, description="Why, for a person: what is, and what happens next."),
+    ]
+    last_transition_time: Annotated[datetime, Field(description="When `status` of this condition last changed.")]
+    observed_generation: Annotated[
+        Count | None, Field(description="The generation of the spec that this is about.")
+    ] = None
+
+
+Conditions = Annotated[
+    list[Condition],
+    Field(
+        max_length=16,
+        description="What is known about the object, one entry a type.",
+        json_schema_extra={
+            "x-kubernetes-list-type": "map",
+            "x-kubernetes-list-map-keys": ["type"],
+        },
+    ),
+]
+
+
+class Status(StatusPart):
+    """What the status of every kind has."""
+
+    observed_generation: Annotated[
+        Count | None,
+        Field(description="The generation of the spec that this status was computed from."),
+    ] = None
+    conditions: Conditions = []
+
+
+class AzureErrorStatus(StatusPart):
+    """An error in Azure's words."""
+
+    code: Annotated[Text, Field(description="Azure's error code.")]
+    message: Annotated[Message, Field(description="Azure's message.")]
+    recommended_action: Annotated[Message | None, Field(description="What Azure recommends to do.")] = None
+
+
+# --- the kinds as resources --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A printer column of ``kubectl get``; ``wide`` ones only with ``-o wide``."""
+
+    name: str
+    path: str
+    type: Literal["string", "integer", "date"] = "string"
+    description: str = ""
+    wide: bool = False
+
+
+READY = Column("Ready", '.status.conditions[?(@.type=="Ready")].status')
+REASON = Column("Reason", '.status.conditions[?(@.type=="Ready")].reason')
+MESSAGE = Column("Message", '.status.conditions[?(@.type=="Ready")].message', wide=True)
+AGE = Column("Age", ".metadata.creationTimestamp", "date")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One of the four kinds, as far as the API server and the clients need to know it."""
+
+    name: str
+    plural: str
+    short_name: str
+    namespaced: bool
+    spec: type[Part]
+    status: type[Status]
+    columns: tuple[Column, ...]
+    selectable: tuple[str, ...]
+    description: str
+    root_rules: tuple[Rule, ...] = ()
+
+    @property
+    def api_version(self) -> str:
+        """Return ``group/version``."""
+        return f"{GROUP}/{VERSION}"

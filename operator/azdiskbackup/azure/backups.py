@@ -1,0 +1,71 @@
+"""Jobs, on-demand backups and restore points."""
+
+from __future__ import annotations
+
+from azdiskbackup.azure import decode, encode
+from azdiskbackup.azure.connection import AzureConnection
+from azdiskbackup.azure.submission import operation_of, submit_only
+from azdiskbackup.azure.translation import absent_or_raise, translated
+from azdiskbackup.core.arm_ids import ArmId
+from azdiskbackup.core.azure_model import AzureJob, AzureRestorePoint
+from azdiskbackup.core.presence import Absent
+from azdiskbackup.errors import OperatorError
+
+
+class Backups:
+    """Jobs, on-demand backups and restore points."""
+
+    def __init__(self, connection: AzureConnection) -> None:
+        self._connection = connection
+
+    async def submit(self, instance: ArmId, rule_name: str, retention_rule: str, request_id: str) -> str | None:
+        """Ask for a backup now; return the operation that will tell its job.
+
+        ``request_id`` comes back as the job's activity id, by which a lost answer is found again.
+        """
+        client = self._connection.data_protection(instance.subscription)
+        with translated():
+            poller = await client.backup_instances.begin_adhoc_backup(
+                instance.group,
+                instance.path[1],
+                instance.name,
+                encode.on_demand(rule_name, retention_rule),
+                polling=submit_only(),
+                request_id=request_id,
+            )
+            return await operation_of(poller)
+
+    async def get_job(self, vault: ArmId, job_id: str) -> AzureJob | Absent:
+        """Return a job."""
+        client = self._connection.data_protection(vault.subscription)
+        try:
+            with translated():
+                found = await client.jobs.get(vault.group, vault.name, job_id)
+        except OperatorError as error:
+            return absent_or_raise(error)
+        return decode.job(found.as_dict())
+
+    async def list_jobs(self, vault: ArmId) -> list[AzureJob]:
+        """Return the jobs of a vault, newest first."""
+        client = self._connection.data_protection(vault.subscription)
+        with translated():
+            pages = client.jobs.list(vault.group, vault.name)
+            jobs = [decode.job(each.as_dict()) async for each in pages]
+        return sorted(jobs, key=lambda job: job.start, reverse=True)
+
+    async def list_restore_points(self, instance: ArmId) -> list[AzureRestorePoint]:
+        """Return the restore points of an instance; the call is scarce."""
+        client = self._connection.data_protection(instance.subscription)
+        with translated():
+            pages = client.recovery_points.list(instance.group, instance.path[1], instance.name)
+            return [decode.restore_point(each.as_dict()) async for each in pages]
+
+    async def get_restore_point(self, instance: ArmId, point: str) -> AzureRestorePoint | Absent:
+        """Return one restore point; the call is scarce."""
+        client = self._connection.data_protection(instance.subscription)
+        try:
+            with translated():
+                found = await client.recovery_points.get(instance.group, instance.path[1], instance.name, point)
+        except OperatorError as error:
+            return absent_or_raise(error)
+        return decode.restore_point(found.as_dict())

@@ -1,0 +1,159 @@
+"""One session, one credential, one pipeline for everything that is asked of Azure.
+
+The pipeline has no retries (the engine decides when to ask again) and no automatic registration of providers (which
+would block a worker without bound).
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import aiohttp
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.pipeline import policies
+from azure.core.pipeline.transport import AioHttpTransport
+from azure.core.rest import AsyncHttpResponse, HttpRequest
+from azure.identity.aio import DefaultAzureCredential, WorkloadIdentityCredential
+from azure.mgmt.authorization.aio import AuthorizationManagementClient
+from azure.mgmt.core import AsyncARMPipelineClient
+from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
+from azure.mgmt.dataprotection.aio import DataProtectionMgmtClient
+
+from azdiskbackup.azure.translation import of_response, translated
+from azdiskbackup.errors import InvalidRequest
+from azdiskbackup.settings import Settings
+
+_FEDERATION = "AZURE_FEDERATED_FEDERATION"
+
+
+class AzureConnection:
+    """Clients that share a session; use it as an async context."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._data_protection: dict[str, DataProtectionMgmtClient] = {}
+        self._authorization: dict[str, AuthorizationManagementClient] = {}
+
+    async def __aenter__(self) -> Self:
+        """Open the session."""
+        context = ssl.create_default_context(
+            cafile=str(self._settings.azure_ca_file) if self._settings.azure_ca_file else None
+        )
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=context),
+            trust_env=True,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # The SDK's transport decompresses by itself.
+            auto_decompress=False,
+        )
+        self._credential = self._make_credential()
+        self._arm: AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse] = AsyncARMPipelineClient(
+            base_url=self._settings.arm_endpoint, policies=self._policies(), transport=self._transport()
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the session."""
+        await self._credential.close()
+        await self._session.close()
+
+    def _transport(self) -> AioHttpTransport:
+        timeout = self._settings.request_timeout_seconds
+        return AioHttpTransport(
+            session=self._session,
+            session_owner=False,
+            connection_timeout=timeout,
+            read_timeout=timeout,
+        )
+
+    def _make_credential(self) -> AsyncTokenCredential:
+        if os.environ.get(_FEDERATION):
+            # With an authority of its own (a sovereign cloud, the simulator) there is nothing to discover.
+            return WorkloadIdentityCredential(
+                transport=self._transport(),
+                disable_instance_discovery="AZURE_AUTHORITY_HOST" in os.environ,
+                retry_total=0,
+            )
+        return DefaultAzureCredential(transport=self._transport())
+
+    def _policies(self) -> list[Any]:
+        return [
+            policies.RequestIdPolicy(),
+            policies.HeadersPolicy(),
+            policies.UserAgentPolicy(base_user_agent="azdiskbackup"),
+            policies.ProxyPolicy(),
+            policies.ContentDecodePolicy(),
+            AsyncARMChallengeAuthenticationPolicy(self._credential, self._settings.arm_scope),
+            policies.CustomHookPolicy(),
+        ]
+
+    def data_protection(self, subscription: str) -> DataProtectionMgmtClient:
+        """Return the client of Azure Backup for a subscription."""
+        key = subscription.lower()
+        if key not in self._data_protection:
+            self._data_protection[key] = DataProtectionMgmtClient(
+                self._credential,
+                subscription,
+                base_url=self._settings.arm_endpoint,
+                credential_scopes=[self._settings.arm_scope],
+                policies=self._policies(),
+                transport=self._transport(),
+            )
+        return self._data_protection[key]
+
+    def authorization(self, subscription: str) -> AuthorizationManagementClient:
+        """Return the client of role assignments for a subscription."""
+        key = subscription.lower()
+        if key not in self._authorization:
+            self._authorization[key] = AuthorizationManagementClient(
+                self._credential,
+                subscription,
+                base_url=self._settings.arm_endpoint,
+                credential_scopes=[self._settings.arm_scope],
+                policies=self._policies(),
+                transport=self._transport(),
+            )
+        return self._authorization[key]
+
+    async def send(
+        self, method: str, path: str, api_version: str, body: Mapping[str, Any] | None = None
+    ) -> AsyncHttpResponse:
+        """Send a request to Resource Manager; raise for an answer of 400 or more."""
+        request = HttpRequest(
+            method, f"{self._settings.arm_endpoint}{path}", params={"api-version": api_version}, json=body
+        )
+        return await self._exchange(request)
+
+    async def follow(self, url: str) -> AsyncHttpResponse:
+        """Read an operation by the URL that Azure gave, which must lead to Azure: it gets our token."""
+        if urlsplit(url).netloc.lower() != urlsplit(self._settings.arm_endpoint).netloc.lower():
+            raise InvalidRequest("ForeignOperation", f"Azure named an operation elsewhere: {url[:200]}")
+        return await self._exchange(HttpRequest("GET", url))
+
+    async def _exchange(self, request: HttpRequest) -> AsyncHttpResponse:
+        with translated():
+            response = await self._arm.send_request(request)
+            if response.status_code >= 400:
+                # The pipeline does not raise here; translated() below does not see it, so the error is made here.
+                await response.read()
+        if response.status_code >= 400:
+            raise of_response(response.status_code, _body(response), response.headers)
+        return response
+
+
+def _body(response: AsyncHttpResponse) -> Mapping[str, Any]:
+    try:
+        body = response.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, Mapping) else {}

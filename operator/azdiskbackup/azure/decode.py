@@ -1,0 +1,138 @@
+"""From wire JSON to values, leniently: the service sends nulls and states that its documents do not know."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from azdiskbackup.azure.translation import failure
+from azdiskbackup.core.arm_ids import ArmId
+from azdiskbackup.core.azure_model import (
+    AzureDisk,
+    AzureInstance,
+    AzureJob,
+    AzureRestorePoint,
+    AzureVault,
+    VaultSettings,
+)
+
+Json = Mapping[str, Any]
+
+_NET_SPAN = re.compile(r"(?:(?P<d>\d+)\.)?(?P<h>\d+):(?P<m>\d+):(?P<s>\d+)(?P<f>\.\d+)?")
+_ISO_SPAN = re.compile(r"P(?:(?P<d>\d+)D)?(?:T(?:(?P<h>\d+)H)?(?:(?P<m>\d+)M)?(?:(?P<s>\d+)(?P<f>\.\d+)?S)?)?")
+
+
+def time(text: object) -> datetime | None:
+    """Return a time; "never" is the year 1 in .NET. Seven digits after the point are one too many for Python."""
+    if not isinstance(text, str) or text.startswith("0001-"):
+        return None
+    when = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
+    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+
+
+def span(text: object) -> timedelta | None:
+    """Return a duration; a job says PT3M36S, a list of jobs 00:03:39.72."""
+    if not isinstance(text, str):
+        return None
+    match = _NET_SPAN.fullmatch(text) or _ISO_SPAN.fullmatch(text)
+    if match is None:
+        return None
+    part = {name: float(value) for name, value in match.groupdict().items() if value}
+    return timedelta(
+        days=part.get("d", 0),
+        hours=part.get("h", 0),
+        minutes=part.get("m", 0),
+        seconds=part.get("s", 0) + part.get("f", 0),
+    )
+
+
+def _dig(body: Json, *path: str) -> Any:
+    value: Any = body
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def vault(body: Json) -> AzureVault:
+    """Read a vault."""
+    properties = body["properties"]
+    stores = properties.get("storageSettings") or [{}]
+    soft = _dig(properties, "securitySettings", "softDeleteSettings") or {}
+    return AzureVault(
+        id=ArmId.parse(body["id"]),
+        location=body["location"],
+        provisioning_state=str(properties.get("provisioningState")),
+        principal_id=_dig(body, "identity", "principalId"),
+        settings=VaultSettings(
+            redundancy=str(stores[0].get("type")),
+            soft_delete_state=str(soft.get("state", "On")),
+            soft_delete_days=round(float(soft.get("retentionDurationInDays", 14))),
+            immutability=str(_dig(properties, "securitySettings", "immutabilitySettings", "state") or "Disabled"),
+            tags=body.get("tags") or {},
+        ),
+    )
+
+
+def disk(body: Json) -> AzureDisk:
+    """Read a managed disk."""
+    return AzureDisk(
+        id=ArmId.parse(body["id"]),
+        location=body["location"],
+        size_gib=_dig(body, "properties", "diskSizeGB"),
+        sku=_dig(body, "sku", "name"),
+    )
+
+
+def instance(body: Json) -> AzureInstance:
+    """Read a backup instance, or a deleted one."""
+    properties = body["properties"]
+    source = properties.get("dataSourceInfo") or {}
+    stores = _dig(properties, "policyInfo", "policyParameters", "dataStoreParametersList") or [{}]
+    state = properties.get("currentProtectionState") or _dig(properties, "protectionStatus", "status")
+    return AzureInstance(
+        id=ArmId.parse(body["id"]),
+        disk_id=str(source.get("resourceID") or source.get("resourceId")),
+        policy_id=str(_dig(properties, "policyInfo", "policyId")),
+        snapshot_group_id=stores[0].get("resourceGroupId"),
+        state=str(state),
+        tags=body.get("tags") or {},
+        failure=failure(
+            properties.get("protectionErrorDetails") or _dig(properties, "protectionStatus", "errorDetails")
+        ),
+        soft_deleted_until=time(_dig(properties, "deletionInfo", "scheduledPurgeTime")),
+    )
+
+
+def job(body: Json) -> AzureJob:
+    """Read a job, single or from a list."""
+    properties = body["properties"]
+    start, end = time(properties.get("startTime")), time(properties.get("endTime"))
+    point = _dig(properties, "extendedInfo", "targetRecoverPoint", "recoveryPointID")
+    return AzureJob(
+        id=str(body.get("name") or str(body["id"]).rsplit("/", 1)[-1]),
+        instance_id=str(properties.get("backupInstanceId")),
+        operation=str(properties.get("operationCategory") or properties.get("operation")),
+        status=str(properties.get("status")),
+        on_demand=bool(properties.get("isUserTriggered")),
+        activity_id=str(properties.get("activityID")),
+        start=start or datetime.fromtimestamp(0, UTC),
+        end=end,
+        duration=span(properties.get("duration")) if end else None,
+        failure=failure(properties.get("errorDetails")),
+        restore_point_id=point,
+    )
+
+
+def restore_point(body: Json) -> AzureRestorePoint:
+    """Read a recovery point."""
+    properties = body["properties"]
+    when = time(properties.get("recoveryPointTime"))
+    return AzureRestorePoint(
+        id=str(properties.get("recoveryPointId") or body.get("name")),
+        time=when or datetime.fromtimestamp(0, UTC),
+        expiry=time(properties.get("expiryTime")),
+        retention_rule=properties.get("retentionTagName"),
+        type=properties.get("recoveryPointType"),
+    )

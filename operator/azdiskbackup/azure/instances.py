@@ -1,0 +1,112 @@
+"""Backup instances: what protects a disk."""
+
+from __future__ import annotations
+
+from azdiskbackup.azure import decode, encode
+from azdiskbackup.azure.connection import AzureConnection
+from azdiskbackup.azure.submission import operation_of, submit_only
+from azdiskbackup.azure.translation import absent_or_raise, translated
+from azdiskbackup.core.arm_ids import ArmId
+from azdiskbackup.core.azure_model import AzureInstance, InstanceRequest
+from azdiskbackup.core.presence import Absent
+from azdiskbackup.errors import OperatorError
+
+
+class Instances:
+    """Backup instances."""
+
+    def __init__(self, connection: AzureConnection) -> None:
+        self._connection = connection
+
+    async def get(self, instance: ArmId) -> AzureInstance | Absent:
+        """Return a backup instance."""
+        client = self._connection.data_protection(instance.subscription)
+        try:
+            with translated():
+                found = await client.backup_instances.get(instance.group, instance.path[1], instance.name)
+        except OperatorError as error:
+            return absent_or_raise(error)
+        return decode.instance(found.as_dict())
+
+    async def get_deleted(self, instance: ArmId) -> AzureInstance | Absent:
+        """Return a soft-deleted backup instance, with the id that it had."""
+        client = self._connection.data_protection(instance.subscription)
+        try:
+            with translated():
+                found = await client.deleted_backup_instances.get(instance.group, instance.path[1], instance.name)
+        except OperatorError as error:
+            return absent_or_raise(error)
+        return decode.instance({**found.as_dict(), "id": str(instance)})
+
+    async def list(self, vault: ArmId) -> list[AzureInstance]:
+        """Return all backup instances of a vault."""
+        client = self._connection.data_protection(vault.subscription)
+        with translated():
+            pages = client.backup_instances.list(vault.group, vault.name)
+            return [decode.instance(each.as_dict()) async for each in pages]
+
+    async def submit_validation(self, request: InstanceRequest) -> str:
+        """Ask whether a disk can be backed up; return the operation that will tell."""
+        client = self._connection.data_protection(request.id.subscription)
+        body = encode.validation(request)
+        with translated():
+            poller = await client.backup_instances.begin_validate_for_backup(
+                request.id.group,
+                request.id.path[1],
+                body,
+                polling=submit_only(),
+            )
+            return await operation_of(poller) or ""
+
+    async def submit_create_or_update(self, request: InstanceRequest) -> None:
+        """Create a backup instance, or give it another policy."""
+        client = self._connection.data_protection(request.id.subscription)
+        body = encode.instance(request)
+        with translated():
+            await client.backup_instances.begin_create_or_update(
+                request.id.group,
+                request.id.path[1],
+                request.id.name,
+                body,
+                polling=submit_only(),
+            )
+
+    async def submit_stop(self, instance: ArmId) -> None:
+        """Stop protection; nothing expires any more."""
+        client = self._connection.data_protection(instance.subscription)
+        with translated():
+            await client.backup_instances.begin_stop_protection(
+                instance.group, instance.path[1], instance.name, polling=submit_only()
+            )
+
+    async def submit_suspend(self, instance: ArmId) -> None:
+        """Suspend backups; old ones expire by the policy."""
+        client = self._connection.data_protection(instance.subscription)
+        with translated():
+            await client.backup_instances.begin_suspend_backups(
+                instance.group, instance.path[1], instance.name, polling=submit_only()
+            )
+
+    async def submit_resume(self, instance: ArmId) -> None:
+        """Resume protection, from stopped and from suspended."""
+        client = self._connection.data_protection(instance.subscription)
+        with translated():
+            await client.backup_instances.begin_resume_protection(
+                instance.group, instance.path[1], instance.name, polling=submit_only()
+            )
+
+    async def submit_delete(self, instance: ArmId) -> None:
+        """Delete a backup instance, softly."""
+        client = self._connection.data_protection(instance.subscription)
+        with translated():
+            await client.backup_instances.begin_delete(
+                instance.group, instance.path[1], instance.name, polling=submit_only()
+            )
+
+    async def submit_undelete(self, instance: ArmId) -> None:
+        """Bring a soft-deleted backup instance back."""
+        client = self._connection.data_protection(instance.subscription)
+        with translated():
+            await client.deleted_backup_instances.begin_undelete(
+                instance.group, instance.path[1], instance.name, polling=submit_only()
+            )

@@ -1,0 +1,87 @@
+"""What Azure Backup works on, and the rights to it: disks, resource groups, role assignments."""
+
+from __future__ import annotations
+
+from azdiskbackup.azure import decode
+from azdiskbackup.azure.connection import AzureConnection
+from azdiskbackup.azure.translation import absent_or_raise, translated
+from azdiskbackup.core.arm_ids import ArmId, ResourceGroupId
+from azdiskbackup.core.azure_model import AzureDisk, AzureGroup
+from azdiskbackup.core.presence import Absent
+from azdiskbackup.core.roles import Grant
+from azdiskbackup.errors import OperatorError
+
+_COMPUTE = "2024-03-02"
+_RESOURCES = "2021-04-01"
+_AUTHORIZATION = "2022-04-01"
+
+
+class Resources:
+    """Disks and resource groups, read without the compute SDK, whose import alone costs 141 MB."""
+
+    def __init__(self, connection: AzureConnection) -> None:
+        self._connection = connection
+
+    async def get_disk(self, disk: ArmId) -> AzureDisk | Absent:
+        """Return a managed disk."""
+        try:
+            response = await self._connection.send("GET", str(disk), _COMPUTE)
+        except OperatorError as error:
+            return absent_or_raise(error)
+        return decode.disk(response.json())
+
+    async def get_group(self, group: ResourceGroupId) -> AzureGroup | Absent:
+        """Return a resource group."""
+        try:
+            response = await self._connection.send("GET", str(group), _RESOURCES)
+        except OperatorError as error:
+            return absent_or_raise(error)
+        return AzureGroup(location=str(response.json()["location"]))
+
+    async def create_group(self, group: ResourceGroupId, location: str) -> None:
+        """Create a resource group."""
+        await self._connection.send("PUT", str(group), _RESOURCES, {"location": location})
+
+
+class RoleAssignments:
+    """Role assignments, by their deterministic names."""
+
+    def __init__(self, connection: AzureConnection) -> None:
+        self._connection = connection
+
+    async def exists(self, grant: Grant) -> bool:
+        """Return whether a grant of ours exists."""
+        client = self._connection.authorization(grant.subscription)
+        try:
+            with translated():
+                await client.role_assignments.get(grant.scope.lstrip("/"), grant.name)
+        except OperatorError as error:
+            absent_or_raise(error)
+            return False
+        return True
+
+    async def create(self, grant: Grant) -> None:
+        """Create a grant; one that exists under another name is as good."""
+        definition = (
+            f"/subscriptions/{grant.subscription}/providers/Microsoft.Authorization/roleDefinitions/{grant.role.guid}"
+        )
+        # Not the SDK's model: its principalType is "User" unless told otherwise.
+        body = {
+            "properties": {
+                "roleDefinitionId": definition,
+                "principalId": grant.principal,
+                "principalType": "ServicePrincipal",
+            }
+        }
+        path = f"{grant.scope}/providers/Microsoft.Authorization/roleAssignments/{grant.name}"
+        try:
+            await self._connection.send("PUT", path, _AUTHORIZATION, body)
+        except OperatorError as error:
+            if error.code != "RoleAssignmentExists":
+                raise
+
+    async def delete(self, grant: Grant) -> None:
+        """Delete a grant of ours."""
+        client = self._connection.authorization(grant.subscription)
+        with translated():
+            await client.role_assignments.delete(grant.scope.lstrip("/"), grant.name)

@@ -1,0 +1,96 @@
+"""Backup vaults and the policies in them."""
+
+from __future__ import annotations
+
+from azdiskbackup.azure import decode, encode
+from azdiskbackup.azure.connection import AzureConnection
+from azdiskbackup.azure.submission import submit_only
+from azdiskbackup.azure.translation import absent_or_raise, translated
+from azdiskbackup.core.arm_ids import ArmId
+from azdiskbackup.core.azure_model import AzureVault, VaultSettings
+from azdiskbackup.core.disk_backup_policy.content import PolicyContent
+from azdiskbackup.core.presence import Absent
+from azdiskbackup.errors import OperatorError
+
+
+class Vaults:
+    """Backup vaults."""
+
+    def __init__(self, connection: AzureConnection) -> None:
+        self._connection = connection
+
+    async def get(self, vault: ArmId) -> AzureVault | Absent:
+        """Return a vault."""
+        client = self._connection.data_protection(vault.subscription)
+        try:
+            with translated():
+                found = await client.backup_vaults.get(vault.group, vault.name)
+        except OperatorError as error:
+            return absent_or_raise(error)
+        return decode.vault(found.as_dict())
+
+    async def submit_create(self, vault: ArmId, location: str, settings: VaultSettings) -> None:
+        """Create a vault with an identity of its own."""
+        client = self._connection.data_protection(vault.subscription)
+        body = encode.new_vault(location, settings)
+        with translated():
+            await client.backup_vaults.begin_create_or_update(
+                vault.group,
+                vault.name,
+                body,
+                polling=submit_only(),
+            )
+
+    async def submit_update(self, vault: ArmId, settings: VaultSettings) -> None:
+        """Change soft delete, immutability and tags."""
+        client = self._connection.data_protection(vault.subscription)
+        body = encode.vault_changes(settings)
+        with translated():
+            await client.backup_vaults.begin_update(
+                vault.group,
+                vault.name,
+                body,
+                polling=submit_only(),
+            )
+
+    async def submit_delete(self, vault: ArmId) -> None:
+        """Delete an empty vault."""
+        client = self._connection.data_protection(vault.subscription)
+        with translated():
+            await client.backup_vaults.begin_delete(vault.group, vault.name, polling=submit_only())
+
+
+class Policies:
+    """Backup policies: made and deleted, never changed."""
+
+    def __init__(self, connection: AzureConnection) -> None:
+        self._connection = connection
+
+    async def exists(self, policy: ArmId) -> bool:
+        """Return whether a policy exists."""
+        client = self._connection.data_protection(policy.subscription)
+        try:
+            with translated():
+                await client.backup_policies.get(policy.group, policy.path[1], policy.name)
+        except OperatorError as error:
+            absent_or_raise(error)
+            return False
+        return True
+
+    async def create(self, policy: ArmId, content: PolicyContent) -> None:
+        """Create a policy; the service does it at once."""
+        client = self._connection.data_protection(policy.subscription)
+        body = encode.policy(content)
+        with translated():
+            await client.backup_policies.create_or_update(
+                policy.group,
+                policy.path[1],
+                policy.name,
+                body,
+            )
+
+    async def delete(self, policy: ArmId) -> None:
+        """Delete a policy that nothing refers to; the service does it at once."""
+        client = self._connection.data_protection(policy.subscription)
+        with translated():
+            await client.backup_policies.delete(policy.group, policy.path[1], policy.name)

@@ -1,0 +1,137 @@
+"""The command: build the settings, wire the parts, run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import signal
+import sys
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import structlog
+from pydantic import ValidationError
+from pydantic_settings import CliApp
+
+from azdiskbackup.azure.connection import AzureConnection
+from azdiskbackup.azure.gateways import Azure
+from azdiskbackup.azure.sweep import Sweep
+from azdiskbackup.core.backoff import pause
+from azdiskbackup.engine.cache import Cache, Key, Raw
+from azdiskbackup.engine.clock import Clock, SystemClock
+from azdiskbackup.engine.queue import WorkQueue
+from azdiskbackup.engine.simulated_clock import SimulatedClock
+from azdiskbackup.engine.workers import Workers
+from azdiskbackup.errors import OperatorError
+from azdiskbackup.handlers import shell
+from azdiskbackup.kube.client import KubeClient
+from azdiskbackup.kube.connection import connection
+from azdiskbackup.observability import logs
+from azdiskbackup.reconcilers.backup_vault import BackupVaultReconciler
+from azdiskbackup.reconcilers.dependents import affected
+from azdiskbackup.reconcilers.disk_backup_policy import DiskBackupPolicyReconciler
+from azdiskbackup.reconcilers.on_demand_backup import OnDemandBackupReconciler
+from azdiskbackup.reconcilers.protected_disk import ProtectedDiskReconciler
+from azdiskbackup.reconcilers.reporting import Reporter
+from azdiskbackup.reconcilers.resync import RESYNC, Resync
+from azdiskbackup.reconcilers.tools import Tools
+from azdiskbackup.settings import Settings
+
+EXIT_BAD_SETTINGS = 2
+EXIT_FAILED = 1
+_DRAIN_SECONDS = 10.0
+
+_log = structlog.get_logger("azdiskbackup")
+
+
+def main() -> None:
+    """Run the operator."""
+    try:
+        settings = CliApp.run(Settings)
+    except ValidationError as error:
+        for fault in error.errors():
+            name = "_".join(str(part) for part in fault["loc"]).upper()
+            print(f"azdiskbackup: AZDISKBACKUP_{name}: {fault['msg']}", file=sys.stderr)
+        sys.exit(EXIT_BAD_SETTINGS)
+    logs.configure(settings.log_format, settings.log_level)
+    try:
+        asyncio.run(run(settings))
+    except OperatorError as error:
+        print(f"azdiskbackup: {error.sentence}", file=sys.stderr)
+        sys.exit(EXIT_FAILED)
+
+
+@contextlib.asynccontextmanager
+async def _clock(settings: Settings) -> AsyncIterator[Clock]:
+    if settings.clock == "system":
+        yield SystemClock()
+        return
+    clock = SimulatedClock(settings.clock.removeprefix("simulated:"), settings.azure_ca_file)
+    async with clock.running():
+        yield clock
+
+
+async def run(settings: Settings) -> None:
+    """Wire everything and run until SIGTERM or SIGINT."""
+    kube_connection = connection(settings.kubeconfig)
+    async with (
+        KubeClient(kube_connection) as kube,
+        AzureConnection(settings) as azure_connection,
+        _clock(settings) as clock,
+    ):
+        azure = Azure(azure_connection)
+        cache = Cache()
+        queue: WorkQueue[Key] = WorkQueue(clock)
+        tools = Tools(
+            cache=cache,
+            reporter=Reporter(kube, cache, clock),
+            azure=azure,
+            sweep=Sweep(azure, clock.now),
+            clock=clock,
+            settings=settings,
+            cluster=str((await kube.get("/api/v1/namespaces/kube-system"))["metadata"]["uid"]),
+            jitter=random.random,
+        )
+        resync = Resync(kube, cache, queue, clock, timedelta(minutes=settings.resync_minutes))
+        workers = Workers(
+            queue,
+            clock,
+            {
+                "BackupVault": BackupVaultReconciler(tools).reconcile,
+                "DiskBackupPolicy": DiskBackupPolicyReconciler(tools).reconcile,
+                "ProtectedDisk": ProtectedDiskReconciler(tools).reconcile,
+                "OnDemandBackup": OnDemandBackupReconciler(tools).reconcile,
+                RESYNC.kind: resync.reconcile,
+            },
+            pause=lambda error, failures: pause(error, failures, random.random()),  # noqa: S311
+            count=settings.workers,
+        )
+
+        def changed(key: Key, before: Raw | None, after: Raw | None) -> None:
+            for each in affected(cache, key, before, after):
+                queue.add(each)
+
+        async def start() -> None:
+            # Nothing is decided before everything that exists is known once.
+            await resync.load()
+            cache.listen(changed)
+            queue.add(RESYNC)
+            workers.start()
+            _log.info("started", cluster=tools.cluster, workers=settings.workers)
+
+        async def stop() -> None:
+            await workers.stop(_DRAIN_SECONDS)
+            _log.info("stopped")
+
+        handlers = shell.registry(
+            kube_connection,
+            cache,
+            start=start,
+            stop=stop,
+            health=lambda: None if workers.alive else "the workers have died",
+        )
+        stop_flag = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop_flag.set)
+        await shell.run(handlers, settings.probe_port, stop_flag)

@@ -1,0 +1,138 @@
+"""What Azure answers, as values: the language between the gateways and the rules.
+
+States are open strings: the service sends some that no enumeration knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from azdiskbackup.core.arm_ids import ArmId
+
+
+@dataclass(frozen=True, slots=True)
+class VaultSettings:
+    """The settings of a vault that a spec can name."""
+
+    redundancy: str
+    soft_delete_state: str
+    soft_delete_days: int
+    immutability: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class AzureVault:
+    """A backup vault as it is."""
+
+    id: ArmId
+    location: str
+    provisioning_state: str
+    principal_id: str | None
+    settings: VaultSettings
+
+
+@dataclass(frozen=True, slots=True)
+class AzureDisk:
+    """A managed disk as it is."""
+
+    id: ArmId
+    location: str
+    size_gib: int | None
+    sku: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AzureGroup:
+    """A resource group as it is."""
+
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class AzureFailure:
+    """An error that Azure shows on a resource or a job."""
+
+    code: str
+    message: str
+    action: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AzureInstance:
+    """A backup instance as it is; ``soft_deleted_until`` is set for one that was deleted and can be brought back."""
+
+    id: ArmId
+    disk_id: str
+    policy_id: str
+    snapshot_group_id: str | None
+    state: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    failure: AzureFailure | None = None
+    soft_deleted_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AzureJob:
+    """A job of Azure Backup."""
+
+    id: str
+    instance_id: str
+    operation: str
+    status: str
+    on_demand: bool
+    activity_id: str
+    start: datetime
+    end: datetime | None
+    duration: timedelta | None
+    failure: AzureFailure | None = None
+    restore_point_id: str | None = None
+
+    @property
+    def type(self) -> str:
+        """Return Scheduled or OnDemand."""
+        return "OnDemand" if self.on_demand else "Scheduled"
+
+    @property
+    def is_backup(self) -> bool:
+        """Return whether the job makes a restore point."""
+        return self.operation.lower() == "backup"
+
+    @property
+    def running(self) -> bool:
+        """Return whether the job has not ended; a state that nobody knows counts as running until it has an end."""
+        return self.status.lower() in _RUNNING or (self.status.lower() not in _ENDED and self.end is None)
+
+    @property
+    def succeeded(self) -> bool:
+        """Return whether the job ended well."""
+        return self.status.lower() in _GOOD
+
+
+_RUNNING = {"inprogress", "started", "cancelling"}
+_GOOD = {"completed", "completedwithwarnings", "succeeded"}
+_ENDED = _GOOD | {"failed", "cancelled"}
+
+
+@dataclass(frozen=True, slots=True)
+class AzureRestorePoint:
+    """A restore point (Azure: recovery point)."""
+
+    id: str
+    time: datetime
+    expiry: datetime | None
+    retention_rule: str | None
+    type: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRequest:
+    """The backup instance that is wanted."""
+
+    id: ArmId
+    disk: AzureDisk
+    policy_id: str
+    snapshot_group_id: str
+    tags: Mapping[str, str]

@@ -1,0 +1,36 @@
+"""How long to wait after failures in a row; jitter comes in as an argument."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from azdiskbackup.errors import OperatorError, Retryable, Terminal, Throttled
+
+FIRST = timedelta(seconds=1)
+SOON = timedelta(minutes=5)
+SLOW_FIRST = timedelta(seconds=30)
+SLOW = timedelta(minutes=10)
+PARKED = timedelta(hours=1)
+
+
+def pause(error: BaseException, failures: int, jitter: float) -> timedelta:
+    """Return how long to wait before the next try.
+
+    Args:
+        error: what went wrong this time; its class says how fast it may heal.
+        failures: failures in a row, this one included; at least 1.
+        jitter: uniformly random from 0 to 1; spreads the tries of many objects.
+    """
+    if isinstance(error, Throttled) and error.retry_after is not None:
+        return error.retry_after * (1 + jitter / 10)
+    if isinstance(error, Terminal):
+        # Parked until somebody edits; a rare look all the same, since Azure may have been edited.
+        return PARKED
+    if isinstance(error, OperatorError) and not isinstance(error, Retryable):
+        return _doubling(SLOW_FIRST, SLOW, failures, jitter)
+    return _doubling(FIRST, SOON, failures, jitter)
+
+
+def _doubling(first: timedelta, most: timedelta, failures: int, jitter: float) -> timedelta:
+    full = min(most, first * float(2 ** min(failures - 1, 16)))
+    return full / 2 + full / 2 * jitter

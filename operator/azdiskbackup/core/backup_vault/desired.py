@@ -1,0 +1,64 @@
+"""What one BackupVault asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultSpec
+from azdiskbackup.core.arm_ids import ArmId, ResourceGroupId, vault_id
+from azdiskbackup.core.azure_model import VaultSettings
+from azdiskbackup.core.resource import Invalid, Resource, parse_spec
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotGroup:
+    """A group for snapshots; ``create`` says whether we may make it."""
+
+    id: ResourceGroupId
+    create: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """A vault as its object wants it; ``invalid`` holds a sentence when the spec cannot be read.
+
+    Attributes:
+        known_principal: the principal that we last saw, so that its grants are found when the vault is gone.
+    """
+
+    name: str
+    deleting: bool
+    spec: BackupVaultSpec
+    id: ArmId
+    groups: tuple[SnapshotGroup, ...]
+    known_principal: str | None
+
+    @property
+    def settings(self) -> VaultSettings:
+        """Return the wanted settings as Azure has them."""
+        return VaultSettings(
+            redundancy=self.spec.redundancy,
+            soft_delete_state=self.spec.soft_delete.state,
+            soft_delete_days=self.spec.soft_delete.retention_days,
+            immutability=self.spec.immutability,
+            tags=self.spec.tags or {},
+        )
+
+
+def desired(resource: Resource, default_subscription: str) -> Desired | Invalid:
+    """Read a BackupVault."""
+    spec = parse_spec(BackupVaultSpec, resource)
+    if isinstance(spec, Invalid):
+        return spec
+    subscription = spec.subscription_id or default_subscription
+    return Desired(
+        name=resource.name,
+        deleting=resource.deleting,
+        spec=spec,
+        id=vault_id(subscription, spec.resource_group, spec.azure_name or resource.name),
+        groups=tuple(
+            SnapshotGroup(ResourceGroupId(group.subscription_id or subscription, group.name), group.create)
+            for group in spec.snapshot_resource_groups
+        ),
+        known_principal=resource.status.get("principalID"),
+    )

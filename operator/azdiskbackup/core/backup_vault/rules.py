@@ -1,0 +1,274 @@
+"""The way of a vault to readiness, one rule a step, in the order in which they must hold; and its way out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeAlias, assert_never
+
+from azdiskbackup.core import reasons, verdicts
+from azdiskbackup.core.azure_model import AzureVault
+from azdiskbackup.core.backup_vault.desired import Desired
+from azdiskbackup.core.backup_vault.observed import Observed
+from azdiskbackup.core.backup_vault.steps import (
+    AssignRole,
+    CreateGroup,
+    CreateVault,
+    DeleteVault,
+    RevokeRole,
+    Step,
+    UpdateVault,
+)
+from azdiskbackup.core.presence import Absent, Unknown, Unreadable
+from azdiskbackup.core.roles import DISK_SNAPSHOT_CONTRIBUTOR, Grant
+from azdiskbackup.core.verdicts import do, satisfied, stalled, wait
+from azdiskbackup.core.words import clock_time, listing
+
+Verdict: TypeAlias = verdicts.Verdict[Step]
+
+POLL = timedelta(seconds=10)
+LOOK_AGAIN = timedelta(minutes=5)
+
+
+def is_supported(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """A setting whose behaviour is not there yet is refused, never silently ignored."""
+    wishes = {
+        "identity.type: UserAssigned": want.spec.identity.type != "SystemAssigned",
+        "roleAssignments: Preassigned": want.spec.role_assignments != "Managed",
+        "diskRoleScope: ResourceGroup": want.spec.disk_role_scope != "Disk",
+        "managementPolicy: Observe": want.spec.management_policy != "Manage",
+    }
+    missing = [f"`{name}`" for name, wished in wishes.items() if wished]
+    if missing:
+        return stalled(
+            reasons.NOT_YET_SUPPORTED,
+            f"This version does not support {listing(missing, 4)}. Nothing is done in Azure until "
+            "the spec asks for something else.",
+        )
+    return satisfied(reasons.VALID, "The spec is valid.")
+
+
+def vault_exists(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """The vault is created when it is missing, and found when it is there."""
+    match seen.vault:
+        case Unknown():
+            return _not_asked(now)
+        case Unreadable(error):
+            return _unreadable(error.sentence, error.reason, now)
+        case Absent():
+            return do(
+                CreateVault(want.id, want.spec.location, want.settings),
+                reasons.CREATING,
+                f"Creating the vault {want.id.name} in {want.id.group}.",
+                now + POLL,
+            )
+        case AzureVault(provisioning_state=state) if state in ("Provisioning", "Updating"):
+            return wait(
+                reasons.PROVISIONING,
+                f"Azure is working on the vault {want.id.name} ({state}).",
+                now + POLL,
+            )
+        case AzureVault(provisioning_state="Failed"):
+            return do(
+                CreateVault(want.id, want.spec.location, want.settings),
+                reasons.PROVISIONING,
+                f"Azure could not provision the vault {want.id.name}; trying again.",
+                now + LOOK_AGAIN,
+            )
+        case AzureVault():
+            return satisfied(reasons.FOUND, "The vault exists.")
+        case _:
+            assert_never(seen.vault)
+
+
+def settings_as_wanted(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """What can be changed is put right; what cannot is told."""
+    vault = _vault(seen)
+    fixed = [
+        f"`location` ({vault.location})" if vault.location.lower() != want.spec.location else "",
+        f"`redundancy` ({vault.settings.redundancy})" if vault.settings.redundancy != want.spec.redundancy else "",
+    ]
+    if any(fixed):
+        return stalled(
+            reasons.DRIFT_DETECTED,
+            f"The vault in Azure has another {listing([f for f in fixed if f])}, which cannot be "
+            "changed. Name another vault, or write what Azure has.",
+            now + LOOK_AGAIN,
+        )
+    changed = _changed(want, vault)
+    if changed:
+        merged = replace(want.settings, tags={**vault.settings.tags, **want.settings.tags})
+        return do(
+            UpdateVault(want.id, merged),
+            reasons.DRIFT_DETECTED,
+            f"The vault in Azure differs in {listing(changed, 5)}; putting it right.",
+            now + POLL,
+        )
+    return satisfied(reasons.IN_SYNC, "The vault in Azure is as the spec wants it.")
+
+
+def _changed(want: Desired, vault: AzureVault) -> list[str]:
+    is_, should = vault.settings, want.settings
+    found = {
+        "`softDelete.state`": is_.soft_delete_state != should.soft_delete_state,
+        "`softDelete.retentionDays`": is_.soft_delete_days != should.soft_delete_days,
+        "`immutability`": is_.immutability != should.immutability,
+        # Tags that others put there (Azure Policy does) are theirs.
+        "`tags`": any(is_.tags.get(key) != value for key, value in should.tags.items()),
+    }
+    return [name for name, differs in found.items() if differs]
+
+
+def identity_known(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """Rights are granted to the vault's identity, so its object id must be known."""
+    vault = _vault(seen)
+    if vault.principal_id is None:
+        return wait(
+            reasons.IDENTITY_MISSING,
+            f"The vault {want.id.name} has no identity yet. If this stays, switch on its system-assigned identity.",
+            now + LOOK_AGAIN,
+        )
+    return satisfied(reasons.IDENTITY_KNOWN, f"The vault's identity is {vault.principal_id}.")
+
+
+def snapshot_groups_exist(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """Snapshots are kept in these groups; a missing one is created where that was asked for."""
+    for group in want.groups:
+        match seen.groups.get(group.id):
+            case None:
+                return _not_asked(now)
+            case Unreadable(error):
+                return _unreadable(error.sentence, error.reason, now)
+            case Absent() if group.create:
+                return do(
+                    CreateGroup(group.id, want.spec.location),
+                    reasons.CREATING,
+                    f"Creating the resource group {group.id.name} for snapshots.",
+                )
+            case Absent():
+                return stalled(
+                    reasons.GROUP_MISSING,
+                    f"The resource group {group.id.name} does not exist in subscription "
+                    f"{group.id.subscription}. Create it, or set `create: true`; looked at again "
+                    f"at {clock_time(now + LOOK_AGAIN)}.",
+                    now + LOOK_AGAIN,
+                )
+    return satisfied(reasons.FOUND, "Every snapshot resource group exists.")
+
+
+def vault_may_write_snapshots(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """The vault's identity needs the right to write snapshots in each group."""
+    for grant in wanted_grants(want, seen):
+        match seen.grants.get(grant):
+            case None:
+                return _not_asked(now)
+            case Unreadable(error):
+                return _unreadable(error.sentence, error.reason, now)
+            case False:
+                return do(AssignRole(grant), reasons.GRANTING, f"Granting {grant}.")
+    return satisfied(reasons.GRANTED, f"The vault's identity has {DISK_SNAPSHOT_CONTRIBUTOR.name} on each group.")
+
+
+WAY = (
+    (reasons.ACCEPTED, is_supported),
+    (reasons.SYNCED, vault_exists),
+    (reasons.SYNCED, settings_as_wanted),
+    (reasons.IDENTITY_READY, identity_known),
+    (reasons.SNAPSHOT_GROUPS_READY, snapshot_groups_exist),
+    (reasons.SNAPSHOT_GROUPS_READY, vault_may_write_snapshots),
+)
+
+
+def nobody_uses_it(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """A vault is not let go while policies refer to it."""
+    if seen.policies:
+        return wait(
+            reasons.IN_USE,
+            f"The vault is used by the DiskBackupPolicies {listing(list(seen.policies))}; it goes when they are gone.",
+            now + LOOK_AGAIN,
+        )
+    return satisfied(reasons.DELETING, "No DiskBackupPolicy refers to the vault.")
+
+
+def vault_is_gone(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """Only an empty vault is ever deleted, and only when asked for."""
+    if want.spec.deletion_policy == "Retain":
+        return satisfied(reasons.DELETING, "The vault stays in Azure (`deletionPolicy: Retain`).")
+    match seen.vault:
+        case Absent():
+            return satisfied(reasons.DELETING, "The vault is gone.")
+        case Unknown():
+            return _not_asked(now)
+        case Unreadable(error):
+            return _unreadable(error.sentence, error.reason, now)
+        case AzureVault():
+            return _delete_if_empty(want, seen, now)
+        case _:
+            assert_never(seen.vault)
+
+
+def _delete_if_empty(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    match seen.instances:
+        case Unknown():
+            return _not_asked(now)
+        case Unreadable(error):
+            return _unreadable(error.sentence, error.reason, now)
+        case 0:
+            return do(
+                DeleteVault(want.id),
+                reasons.DELETING,
+                f"Deleting the vault {want.id.name}.",
+                now + POLL,
+            )
+        case count:
+            return wait(
+                reasons.IN_USE,
+                f"The vault still holds {count} backup instances, so it is not deleted. Delete "
+                "them in Azure, or set `deletionPolicy: Retain` to let the vault stay.",
+                now + LOOK_AGAIN,
+            )
+
+
+def grants_are_revoked(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """Rights are taken back after the vault is gone, never before: it could not delete its snapshots."""
+    if want.spec.deletion_policy == "Retain":
+        return satisfied(reasons.DELETING, "The vault keeps its rights.")
+    for grant in wanted_grants(want, seen):
+        match seen.grants.get(grant):
+            case None:
+                return _not_asked(now)
+            case Unreadable(error):
+                return _unreadable(error.sentence, error.reason, now)
+            case True:
+                return do(RevokeRole(grant), reasons.DELETING, f"Revoking {grant}.")
+    return satisfied(reasons.DELETING, "Nothing is left to take back.")
+
+
+WAY_OUT = (
+    (reasons.SYNCED, nobody_uses_it),
+    (reasons.SYNCED, vault_is_gone),
+    (reasons.SYNCED, grants_are_revoked),
+)
+
+
+def wanted_grants(want: Desired, seen: Observed) -> list[Grant]:
+    """Return the rights that the vault's identity needs, one for each snapshot group."""
+    found = seen.vault.principal_id if isinstance(seen.vault, AzureVault) else None
+    principal = found or want.known_principal
+    if principal is None:
+        return []
+    return [Grant(str(group.id), group.id.subscription, DISK_SNAPSHOT_CONTRIBUTOR, principal) for group in want.groups]
+
+
+def _vault(seen: Observed) -> AzureVault:
+    assert isinstance(seen.vault, AzureVault), "the rule before guarantees it"
+    return seen.vault
+
+
+def _not_asked(now: datetime) -> Verdict:
+    return wait(reasons.NOT_YET_KNOWN, "Azure was not asked yet.", now)
+
+
+def _unreadable(sentence: str, reason: str, now: datetime) -> Verdict:
+    again = now + LOOK_AGAIN
+    return wait(reason, f"{sentence} Next try at {clock_time(again)}.", again)

@@ -1,0 +1,59 @@
+"""The steps that a vault can need: at most one a pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from azdiskbackup.core.arm_ids import ArmId, ResourceGroupId
+from azdiskbackup.core.azure_model import VaultSettings
+from azdiskbackup.core.roles import Grant
+
+
+@dataclass(frozen=True, slots=True)
+class CreateVault:
+    """Create the vault with an identity of its own."""
+
+    id: ArmId
+    location: str
+    settings: VaultSettings
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateVault:
+    """Set soft delete, immutability and tags; the tags are the whole set."""
+
+    id: ArmId
+    settings: VaultSettings
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteVault:
+    """Delete the empty vault."""
+
+    id: ArmId
+
+
+@dataclass(frozen=True, slots=True)
+class CreateGroup:
+    """Create a resource group for snapshots."""
+
+    id: ResourceGroupId
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssignRole:
+    """Grant a right to the vault's identity."""
+
+    grant: Grant
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeRole:
+    """Take a right back that the vault's identity no longer needs."""
+
+    grant: Grant
+
+
+Step: TypeAlias = CreateVault | UpdateVault | DeleteVault | CreateGroup | AssignRole | RevokeRole

@@ -1,0 +1,56 @@
+"""What one DiskBackupPolicy asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec
+from azdiskbackup.core.arm_ids import ArmId
+from azdiskbackup.core.disk_backup_policy.content import PolicyContent, content
+from azdiskbackup.core.resource import Invalid, Resource, parse_spec
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits on restore points, from the settings."""
+
+    policy: int
+    disk: int
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """A policy as its object wants it.
+
+    Attributes:
+        content: what the service is told; None when the time zone is unknown to it.
+        known_id: ARM id of the policy that this object made before.
+    """
+
+    name: str
+    deleting: bool
+    spec: DiskBackupPolicySpec
+    content: PolicyContent | None
+    known_id: str | None
+    limits: Limits
+
+    def id_in(self, vault: ArmId) -> ArmId | None:
+        """Return the ARM id of the wanted policy in a vault."""
+        if self.content is None:
+            return None
+        return vault.child("backupPolicies", self.content.name(self.spec.azure_name or self.name))
+
+
+def desired(resource: Resource, limits: Limits) -> Desired | Invalid:
+    """Read a DiskBackupPolicy."""
+    spec = parse_spec(DiskBackupPolicySpec, resource)
+    if isinstance(spec, Invalid):
+        return spec
+    return Desired(
+        name=resource.name,
+        deleting=resource.deleting,
+        spec=spec,
+        content=content(spec),
+        known_id=resource.status.get("policyID"),
+        limits=limits,
+    )

@@ -1,0 +1,1 @@
+"""What an OnDemandBackup needs: wanted (desired), seen (observed), the rules, the plan, the status."""

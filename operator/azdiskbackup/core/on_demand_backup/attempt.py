@@ -1,0 +1,77 @@
+"""How far the one attempt of an OnDemandBackup got.
+
+The order is fixed: the intent is recorded in status, the request is sent with the object's uid as its id, the job is
+followed. A crash between any two of these leaves a state from which the next pass goes on without a second backup.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from azdiskbackup.core.azure_model import AzureJob, AzureRestorePoint
+from azdiskbackup.errors import OperatorError
+
+
+@dataclass(frozen=True, slots=True)
+class NotStarted:
+    """No intent is recorded, so surely nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """This process recorded the intent and surely sent nothing yet."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The request was, or may have been, sent; its job is not known yet.
+
+    Attributes:
+        at: when the intent was recorded or the request sent.
+        answered: whether Azure accepted it; otherwise the answer was lost, with the process or on the way.
+        jobs_seen: whether the jobs were looked through for this request's id after that.
+    """
+
+    at: datetime
+    answered: bool
+    jobs_seen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """The job is known."""
+
+    job: AzureJob
+    restore_point: AzureRestorePoint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unfollowable:
+    """The job is known, or looked for, and Azure answers with an error."""
+
+    error: OperatorError
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Azure refused the request for good; no job was made."""
+
+    error: OperatorError
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """It ended before; what status says is final."""
+
+    succeeded: bool
+    reason: str
+    message: str
+    completed: datetime
+
+
+Attempt: TypeAlias = NotStarted | Recorded | Sent | Following | Unfollowable | Refused | Over

@@ -1,0 +1,41 @@
+"""All that the rules may know about one on-demand backup, gathered once a pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from azdiskbackup.core.arm_ids import ArmId
+from azdiskbackup.core.on_demand_backup.attempt import Attempt
+from azdiskbackup.core.policy_view import PolicyView
+from azdiskbackup.core.presence import Absent, Unknown, Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class DiskView:
+    """A ProtectedDisk as its backups see it.
+
+    Attributes:
+        protected: whether Azure says protected, and backups are wanted.
+        instance: ARM id of its backup instance, once known.
+    """
+
+    protected: bool
+    why_not: str
+    instance: ArmId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What was seen.
+
+    Attributes:
+        ahead: names of unfinished OnDemandBackups of the same disk that come first.
+        taken_today: starts of the disk's on-demand backups in the last 24 hours.
+    """
+
+    disk: DiskView | Absent
+    policy: PolicyView | Absent
+    ahead: tuple[str, ...]
+    taken_today: tuple[datetime, ...] | Unknown | Unreadable
+    attempt: Attempt

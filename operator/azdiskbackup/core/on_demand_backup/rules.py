@@ -1,0 +1,189 @@
+"""The way of an on-demand backup from its creation to its end, one rule a step."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TypeAlias, assert_never
+
+from azdiskbackup.core import reasons, verdicts
+from azdiskbackup.core.on_demand_backup.attempt import (
+    Following,
+    NotStarted,
+    Over,
+    Recorded,
+    Refused,
+    Sent,
+    Unfollowable,
+)
+from azdiskbackup.core.on_demand_backup.desired import Desired
+from azdiskbackup.core.on_demand_backup.observed import DiskView, Observed
+from azdiskbackup.core.on_demand_backup.steps import DeleteObject, RecordIntent, Step, Submit
+from azdiskbackup.core.policy_view import PolicyView
+from azdiskbackup.core.presence import Absent, Unknown, Unreadable
+from azdiskbackup.core.verdicts import do, satisfied, stalled, wait
+from azdiskbackup.core.words import clock_time, listing
+
+Verdict: TypeAlias = verdicts.Verdict[Step]
+
+LOOK_AGAIN = timedelta(minutes=5)
+POLL = timedelta(seconds=30)
+# How long a job may take to appear in the list after its request; only then a lost request is sent again.
+JOB_APPEARS_WITHIN = timedelta(minutes=5)
+# Azure's limit: ten on-demand backups a disk and day.
+A_DAY = timedelta(hours=24)
+MOST_A_DAY = 10
+
+
+def disk_is_known(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """The disk and the retention rule must exist; once the backup was asked for they no longer matter."""
+    if not isinstance(seen.attempt, NotStarted):
+        return satisfied(reasons.VALID, "The spec is valid.")
+    if isinstance(seen.disk, Absent):
+        return wait(
+            reasons.DISK_OBJECT_NOT_FOUND,
+            f"There is no ProtectedDisk {want.disk!r} in the namespace {want.namespace!r}; this "
+            "goes on by itself when it appears.",
+            now + LOOK_AGAIN,
+        )
+    rule = want.spec.retention_rule
+    if isinstance(seen.policy, PolicyView) and rule not in seen.policy.retention_rules:
+        return stalled(
+            reasons.RETENTION_RULE_MISSING,
+            f"The policy {seen.policy.name!r} has no retention rule {rule!r}, only "
+            f"{listing(sorted(seen.policy.retention_rules))}. Create another OnDemandBackup with "
+            "one of these.",
+            now + LOOK_AGAIN,
+        )
+    return satisfied(reasons.VALID, "The spec is valid.")
+
+
+def disk_is_protected(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """There is nothing to back up by before the disk is protected."""
+    if not isinstance(seen.attempt, NotStarted):
+        return satisfied(reasons.VALID, "The backup was asked for.")
+    if isinstance(seen.disk, DiskView) and isinstance(seen.policy, PolicyView):
+        if seen.disk.protected and seen.disk.instance is not None:
+            return satisfied(reasons.VALID, "The disk is protected.")
+        why = seen.disk.why_not
+    else:
+        why = "Its policy does not exist."
+    return wait(
+        reasons.WAITING_FOR_PROTECTION,
+        f"The ProtectedDisk {want.disk!r} is not protected yet: {why}",
+        now + LOOK_AGAIN,
+    )
+
+
+def it_is_first_in_line(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """One backup a disk at a time, in the order of their creation."""
+    if isinstance(seen.attempt, NotStarted) and seen.ahead:
+        return wait(
+            reasons.QUEUED,
+            f"Waiting for {listing(list(seen.ahead))}: one backup of a disk runs at a time.",
+            now + LOOK_AGAIN,
+        )
+    return satisfied(reasons.VALID, "It is this backup's turn.")
+
+
+def day_has_room(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """Azure takes ten on-demand backups of a disk a day."""
+    if not isinstance(seen.attempt, NotStarted):
+        return satisfied(reasons.VALID, "The backup was asked for.")
+    match seen.taken_today:
+        case Unreadable(error):
+            again = now + LOOK_AGAIN
+            return wait(error.reason, f"{error.sentence} Next try at {clock_time(again)}.", again)
+        case Unknown():
+            return wait(reasons.NOT_YET_KNOWN, "Azure was not asked yet.", now)
+        case taken if len(taken) >= MOST_A_DAY:
+            again = sorted(taken)[-MOST_A_DAY] + A_DAY
+            return wait(
+                reasons.DAILY_LIMIT_REACHED,
+                f"Azure takes {MOST_A_DAY} on-demand backups of a disk a day, and {len(taken)} "
+                f"were taken. This one starts at {clock_time(again)}.",
+                again,
+            )
+        case _:
+            return satisfied(reasons.VALID, "The day has room for the backup.")
+
+
+def job_is_known(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """The intent is recorded, then the request is sent, once, then its job is found."""
+    match seen.attempt:
+        case NotStarted():
+            return do(RecordIntent(), reasons.STARTING, "Asking Azure for the backup.")
+        case Recorded():
+            return do(_submit(want, seen), reasons.STARTING, "Asking Azure for the backup.", now + POLL)
+        case Sent(at=at, answered=answered, jobs_seen=jobs_seen):
+            lost = not answered and jobs_seen and now >= at + JOB_APPEARS_WITHIN
+            if lost and isinstance(seen.disk, DiskView) and seen.disk.instance:
+                return do(
+                    _submit(want, seen),
+                    reasons.STARTING,
+                    "The answer to the request was lost and no job has appeared; asking again.",
+                    now + POLL,
+                )
+            return wait(reasons.STARTING, "Asking Azure for the backup.", now + POLL)
+        case Unfollowable(error):
+            again = now + LOOK_AGAIN
+            return wait(error.reason, f"{error.sentence} Next try at {clock_time(again)}.", again)
+        case Refused(error):
+            return stalled(reasons.REFUSED, f"Azure refuses the backup. {error.sentence}")
+        case Following() | Over():
+            return satisfied(reasons.IN_PROGRESS, "The job is known.")
+        case _:
+            assert_never(seen.attempt)
+
+
+def job_has_succeeded(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """A backup is finished when its job is; the operation that started it says nothing about that."""
+    match seen.attempt:
+        case Over(succeeded=True, reason=reason, message=message):
+            return satisfied(reason, message)
+        case Over(reason=reason, message=message):
+            return stalled(reason, message)
+        case Following(job=job) if job.running:
+            return wait(
+                reasons.IN_PROGRESS,
+                f"The backup has been running since {clock_time(job.start)}.",
+                now + POLL,
+            )
+        case Following(job=job) if job.succeeded:
+            return satisfied(reasons.COMPLETED, f"The backup of {clock_time(job.start)} succeeded.")
+        case Following(job=job):
+            failure = job.failure
+            words = f" {failure.code}: {failure.message}" if failure else ""
+            action = f" Azure recommends: {failure.action}" if failure and failure.action else ""
+            return stalled(
+                reasons.FAILED,
+                f"The backup ended as {job.status}.{words}{action} Create another OnDemandBackup to try again.",
+            )
+        case _:
+            return wait(reasons.STARTING, "Asking Azure for the backup.", now + POLL)
+
+
+WAY = (
+    (reasons.ACCEPTED, disk_is_known),
+    (reasons.SUCCEEDED, disk_is_protected),
+    (reasons.SUCCEEDED, it_is_first_in_line),
+    (reasons.SUCCEEDED, day_has_room),
+    (reasons.SUCCEEDED, job_is_known),
+    (reasons.SUCCEEDED, job_has_succeeded),
+)
+
+
+def time_to_live(want: Desired, now: datetime) -> Verdict | None:
+    """Return what to do about a finished object that shall go after a while; None to keep it."""
+    ttl = want.spec.ttl_seconds_after_finished
+    if want.over is None or ttl is None:
+        return None
+    end = want.over.completed + timedelta(seconds=ttl)
+    if now >= end:
+        return do(DeleteObject(), want.over.reason, want.over.message)
+    return wait(want.over.reason, want.over.message, end)
+
+
+def _submit(want: Desired, seen: Observed) -> Submit:
+    assert isinstance(seen.disk, DiskView) and seen.disk.instance
+    assert isinstance(seen.policy, PolicyView)
+    return Submit(seen.disk.instance, seen.policy.rule_name, want.spec.retention_rule, want.uid)

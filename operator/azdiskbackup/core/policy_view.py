@@ -1,0 +1,49 @@
+"""A policy as disks and backups see it: from the DiskBackupPolicy object, without asking Azure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec, Schedule
+from azdiskbackup.core import reasons
+from azdiskbackup.core.disk_backup_policy.content import rule_name
+from azdiskbackup.core.resource import Invalid, Resource, parse_spec
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyView:
+    """A DiskBackupPolicy.
+
+    Attributes:
+        id: ARM id of the policy in use; known once Azure has it.
+        rule_name: name of the backup rule, which an on-demand backup names.
+        retention_rules: the retention rules that the policy has.
+    """
+
+    name: str
+    vault: str
+    ready: bool
+    why_not: str
+    id: str | None
+    schedule: Schedule
+    rule_name: str
+    retention_rules: frozenset[str]
+
+
+def policy_view(resource: Resource) -> PolicyView | None:
+    """Read a DiskBackupPolicy from outside; None when its spec cannot be read."""
+    spec = parse_spec(DiskBackupPolicySpec, resource)
+    if isinstance(spec, Invalid):
+        return None
+    ready = resource.condition(reasons.READY)
+    optional = {"Daily": spec.retention.daily, "Weekly": spec.retention.weekly}
+    return PolicyView(
+        name=resource.name,
+        vault=spec.vault_ref.name,
+        ready=ready.get("status") == "True" and not resource.deleting,
+        why_not=str(ready.get("message", "It was not looked at yet.")),
+        id=resource.status.get("policyID"),
+        schedule=spec.schedule,
+        rule_name=rule_name(spec),
+        retention_rules=frozenset({"Default"} | {name for name, rule in optional.items() if rule}),
+    )

@@ -1,0 +1,4 @@
+"""What a ProtectedDisk needs: wanted (desired), seen (observed), the rules, the plan, the status.
+
+To find out why a disk waits, read ``rules.py`` from the top.
+"""

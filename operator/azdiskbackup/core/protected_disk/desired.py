@@ -1,0 +1,61 @@
+"""What one ProtectedDisk asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskSpec
+from azdiskbackup.core import reasons
+from azdiskbackup.core.resource import Invalid, Resource, parse_spec, parse_time
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """A protected disk as its object wants it.
+
+    Attributes:
+        owner: tags that tell, from Azure alone, what the disk is in Kubernetes.
+        known_disk: ARM id of the disk that this object protected before.
+        known_instance: ARM id of the backup instance that this object made or found before.
+        protected_since: when Azure first said protected; None while it does not.
+    """
+
+    name: str
+    namespace: str
+    deleting: bool
+    spec: ProtectedDiskSpec
+    owner: Mapping[str, str]
+    known_disk: str | None
+    known_instance: str | None
+    protected_since: datetime | None
+
+
+def desired(resource: Resource, cluster: str) -> Desired | Invalid:
+    """Read a ProtectedDisk.
+
+    Args:
+        resource: the object.
+        cluster: the id of this cluster, the uid of its kube-system namespace.
+    """
+    spec = parse_spec(ProtectedDiskSpec, resource)
+    if isinstance(spec, Invalid):
+        return spec
+    claim = spec.source.persistent_volume_claim
+    protected = resource.condition(reasons.PROTECTED)
+    owner = {
+        "azdiskbackup.io.cluster": cluster,
+        "azdiskbackup.io.namespace": resource.namespace,
+        "azdiskbackup.io.protecteddisk": resource.name,
+    }
+    return Desired(
+        name=resource.name,
+        namespace=resource.namespace,
+        deleting=resource.deleting,
+        spec=spec,
+        owner=owner | ({"azdiskbackup.io.pvc": claim.name} if claim else {}),
+        known_disk=(resource.status.get("disk") or {}).get("id"),
+        known_instance=resource.status.get("backupInstanceID"),
+        protected_since=(parse_time(protected["lastTransitionTime"]) if protected.get("status") == "True" else None),
+    )

@@ -1,0 +1,74 @@
+"""Whether backups happen as the schedule asks: the newest one good, and not too old."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
+from azdiskbackup.core import reasons
+from azdiskbackup.core.azure_model import AzureJob
+from azdiskbackup.core.schedule import START_WINDOW, next_backup
+from azdiskbackup.core.verdicts import Finding
+from azdiskbackup.core.words import clock_time
+
+# A job of which the length is not known yet.
+USUAL_JOB_TIME = timedelta(minutes=30)
+
+
+def backup_health(
+    schedule: Schedule,
+    jobs: Sequence[AzureJob],
+    protected_since: datetime,
+    last_success: datetime | None,
+    now: datetime,
+) -> Finding:
+    """Return the condition BackupHealthy of a disk that is protected and active.
+
+    Args:
+        schedule: when backups should start.
+        jobs: known jobs, newest first.
+        protected_since: when protection began; no backup is due before.
+        last_success: start of the newest good backup, also one that Azure no longer lists.
+        now: the time.
+    """
+    backups = [job for job in jobs if job.is_backup]
+    ended = next((job for job in backups if not job.running), None)
+    base = max(last_success or protected_since, protected_since)
+    due = next_backup(schedule, base)
+    limit = due + START_WINDOW + max([USUAL_JOB_TIME, *(job.duration or USUAL_JOB_TIME for job in backups)])
+    if now > limit:
+        return Finding(
+            reasons.BACKUP_HEALTHY,
+            "False",
+            reasons.BACKUP_OVERDUE,
+            f"The backup due at {clock_time(due)} has not succeeded; it was expected by "
+            f"{clock_time(limit)}. Look at the jobs in status.",
+        )
+    if ended is not None and not ended.succeeded:
+        words = f" {ended.failure.code}: {ended.failure.message}" if ended.failure else ""
+        return Finding(
+            reasons.BACKUP_HEALTHY,
+            "False",
+            reasons.BACKUP_FAILED,
+            f"The backup of {clock_time(ended.start)} ended as {ended.status}.{words}",
+        )
+    if last_success is None:
+        return Finding(
+            reasons.BACKUP_HEALTHY,
+            "Unknown",
+            reasons.NO_BACKUP_YET,
+            f"No backup was due yet; the first one is at {clock_time(due)}.",
+        )
+    return Finding(
+        reasons.BACKUP_HEALTHY,
+        "True",
+        reasons.BACKUP_SUCCEEDED,
+        f"The backup of {clock_time(last_success)} succeeded.",
+    )
+
+
+def overdue_after(schedule: Schedule, protected_since: datetime, last_success: datetime | None) -> datetime:
+    """Return when a disk has to be looked at at the latest, so that a missed backup is noticed."""
+    base = max(last_success or protected_since, protected_since)
+    return next_backup(schedule, base) + START_WINDOW + USUAL_JOB_TIME

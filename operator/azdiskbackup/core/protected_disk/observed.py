@@ -1,0 +1,37 @@
+"""All that the rules may know about one disk, gathered once a pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from azdiskbackup.core.azure_model import AzureDisk, AzureInstance, AzureJob, AzureRestorePoint
+from azdiskbackup.core.claims import ClaimedDisk, NotAzureDisk, NotBound
+from azdiskbackup.core.policy_view import PolicyView
+from azdiskbackup.core.presence import UNKNOWN, Absent, Unknown, Unreadable
+from azdiskbackup.core.protected_disk.validation import Never, Validation
+from azdiskbackup.core.vault_view import VaultView
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What was seen. ``Unknown`` was not asked for this time, ``Absent`` does not exist: never mixed.
+
+    Attributes:
+        claim: what the source stands for; a disk named by its id counts as claimed without a volume.
+        rival: ``name`` of an older ProtectedDisk of the same source; it wins.
+        granted: whether the vault's identity has the right to read the disk.
+        jobs: jobs of the disk's instance, newest first.
+    """
+
+    policy: PolicyView | Absent
+    vault: VaultView | Absent
+    namespace_labels: Mapping[str, str]
+    claim: ClaimedDisk | NotBound | NotAzureDisk | Absent
+    rival: str | None = None
+    disk: AzureDisk | Absent | Unknown | Unreadable = UNKNOWN
+    instance: AzureInstance | Absent | Unknown | Unreadable = UNKNOWN
+    granted: bool | Unknown | Unreadable = UNKNOWN
+    validation: Validation = field(default_factory=Never)
+    jobs: tuple[AzureJob, ...] | Unknown | Unreadable = UNKNOWN
+    restore_points: tuple[AzureRestorePoint, ...] | Unknown | Unreadable = UNKNOWN

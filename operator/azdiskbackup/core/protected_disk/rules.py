@@ -1,0 +1,207 @@
+"""The way of a disk to protection, one rule a step, in the order in which they must hold.
+
+Each rule takes what is wanted, what is seen and the time, and says that it is satisfied, or the one thing to do or to
+wait for. What Azure says about the instance is in ``instance_rules.py``; the way out is in ``way_out.py``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from azdiskbackup.core import reasons
+from azdiskbackup.core.arm_ids import same_id
+from azdiskbackup.core.azure_model import AzureDisk
+from azdiskbackup.core.claims import ClaimedDisk, NotAzureDisk, NotBound
+from azdiskbackup.core.policy_view import PolicyView
+from azdiskbackup.core.presence import Absent, Unknown, Unreadable
+from azdiskbackup.core.protected_disk.desired import Desired
+from azdiskbackup.core.protected_disk.instance_rules import (
+    Verdict,
+    azure_agrees,
+    azure_says_protected,
+    instance_as_wanted,
+    mode_as_wanted,
+    not_asked,
+    unreadable,
+    vault_may_read_disk,
+)
+from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.resource import selects
+from azdiskbackup.core.vault_view import VaultView
+from azdiskbackup.core.verdicts import satisfied, stalled, wait
+
+LOOK_AGAIN = timedelta(minutes=5)
+
+
+def policy_and_vault_usable(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """The policy and its vault must be there; a disk that is already protected does not need them to be ready."""
+    match seen.policy:
+        case Absent():
+            return wait(
+                reasons.POLICY_NOT_FOUND,
+                f"There is no DiskBackupPolicy {want.spec.policy_ref.name!r}. Name one that exists "
+                "(`kubectl get diskbackuppolicies`); this goes on by itself when it appears.",
+                now + LOOK_AGAIN,
+            )
+        case PolicyView() as policy if policy.id is None or not (policy.ready or want.known_instance):
+            return wait(
+                reasons.POLICY_NOT_READY,
+                f"The DiskBackupPolicy {policy.name!r} is not ready: {policy.why_not}",
+                now + LOOK_AGAIN,
+            )
+        case PolicyView() as policy:
+            return _vault_usable(want, policy, seen.vault, now)
+        case _:
+            assert_never(seen.policy)
+
+
+def _vault_usable(want: Desired, policy: PolicyView, vault: VaultView | Absent, now: datetime) -> Verdict:
+    match vault:
+        case Absent():
+            return wait(
+                reasons.VAULT_NOT_FOUND,
+                f"There is no BackupVault {policy.vault!r}, which the policy {policy.name!r} "
+                "names; this goes on by itself when it appears.",
+                now + LOOK_AGAIN,
+            )
+        case VaultView() if vault.id is None or not (vault.ready or want.known_instance):
+            return wait(
+                reasons.VAULT_NOT_READY,
+                f"The BackupVault {vault.name!r} is not ready: {vault.why_not}",
+                now + LOOK_AGAIN,
+            )
+        case VaultView():
+            return satisfied(reasons.VALID, "The spec is valid, and the policy can be used.")
+        case _:
+            assert_never(vault)
+
+
+def namespace_has_access(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """The vault says which namespaces may use it. Narrowing it stops no backup that runs."""
+    vault = usable_vault(seen)
+    if want.spec.source.disk_id is not None and not selects(vault.access.disk_id_namespaces, seen.namespace_labels):
+        return stalled(
+            reasons.NAMESPACE_NOT_ALLOWED,
+            f"The BackupVault {vault.name!r} does not let the namespace {want.namespace!r} name "
+            "disks by ARM id. Name a PVC, or ask the platform team to label the namespace as "
+            "`access.diskIDNamespaces` asks.",
+            now + LOOK_AGAIN,
+        )
+    if not selects(vault.access.namespaces, seen.namespace_labels):
+        return stalled(
+            reasons.NAMESPACE_NOT_ALLOWED,
+            f"The BackupVault {vault.name!r} does not serve the namespace {want.namespace!r}. Ask "
+            "the platform team to label the namespace as `access.namespaces` asks; backups that "
+            "already run go on.",
+            now + LOOK_AGAIN,
+        )
+    return satisfied(reasons.VALID, "The spec is valid, and the namespace may use the vault.")
+
+
+def no_other_object_protects_it(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """Of two objects for one source the older wins."""
+    if seen.rival is not None:
+        return stalled(
+            reasons.PROTECTED_TWICE,
+            f"The ProtectedDisk {seen.rival!r} already protects the same source and is older. Delete one of the two.",
+            now + LOOK_AGAIN,
+        )
+    return satisfied(reasons.VALID, "The spec is valid, and the namespace may use the vault.")
+
+
+def claim_names_a_disk(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """The PVC must be bound, in both directions, to a volume that is a disk of Azure."""
+    match seen.claim:
+        case Absent():
+            claim = want.spec.source.persistent_volume_claim
+            return wait(
+                reasons.CLAIM_NOT_FOUND,
+                f"There is no PVC {claim.name if claim else ''!r} in the namespace "
+                f"{want.namespace!r}; this goes on by itself when it appears.",
+                now + LOOK_AGAIN,
+            )
+        case NotBound(why):
+            return wait(
+                reasons.CLAIM_NOT_BOUND,
+                f"{why} This goes on by itself when it is bound.",
+                now + LOOK_AGAIN,
+            )
+        case NotAzureDisk(why):
+            return stalled(reasons.NOT_AN_AZURE_DISK, why, now + LOOK_AGAIN)
+        case ClaimedDisk(id=found) if want.known_disk and not same_id(found, want.known_disk):
+            return stalled(
+                reasons.DISK_CHANGED,
+                f"The source now stands for another disk ({found.name}) than the one that this "
+                "object protects. Its restore points are kept. Delete this object and create "
+                "another one to protect the new disk.",
+                now + LOOK_AGAIN,
+            )
+        case ClaimedDisk():
+            return satisfied(reasons.RESOLVED, "The disk is known.")
+        case _:
+            assert_never(seen.claim)
+
+
+def disk_can_be_protected(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """The disk must exist, in the vault's region, in a subscription that has a snapshot group."""
+    match seen.disk:
+        case Unknown():
+            return not_asked(now)
+        case Unreadable(error):
+            return unreadable(error, now)
+        case Absent():
+            return stalled(
+                reasons.DISK_NOT_FOUND,
+                "The disk does not exist in Azure, or the operator may not see it. Restore points that exist are kept.",
+                now + LOOK_AGAIN,
+            )
+        case AzureDisk() as disk:
+            return _fits(disk, usable_vault(seen), now)
+        case _:
+            assert_never(seen.disk)
+
+
+def _fits(disk: AzureDisk, vault: VaultView, now: datetime) -> Verdict:
+    if disk.location.lower() != vault.location.lower():
+        return stalled(
+            reasons.REGION_DIFFERS,
+            f"The disk is in {disk.location} and the vault in {vault.location}; Azure wants both "
+            "in one region. Use a policy of a vault in the disk's region.",
+        )
+    group = vault.snapshot_group_for(disk.id.subscription)
+    if group is None:
+        return stalled(
+            reasons.NO_SNAPSHOT_GROUP,
+            f"The BackupVault {vault.name!r} has no snapshot resource group in the disk's "
+            f"subscription {disk.id.subscription}, where Azure keeps a disk's snapshots. Ask the "
+            "platform team to add one to `snapshotResourceGroups`.",
+            now + LOOK_AGAIN,
+        )
+    if same_id(group, disk.id.resource_group):
+        return stalled(
+            reasons.DISK_IN_SNAPSHOT_GROUP,
+            f"The disk is in the resource group {group.name}, which is the vault's snapshot "
+            "group. Snapshots must be kept in another group than the disks.",
+        )
+    return satisfied(reasons.RESOLVED, f"The disk {disk.id.name} can be protected.")
+
+
+WAY = (
+    (reasons.ACCEPTED, policy_and_vault_usable),
+    (reasons.ACCEPTED, namespace_has_access),
+    (reasons.ACCEPTED, no_other_object_protects_it),
+    (reasons.DISK_RESOLVED, claim_names_a_disk),
+    (reasons.DISK_RESOLVED, disk_can_be_protected),
+    (reasons.ROLES_GRANTED, vault_may_read_disk),
+    (reasons.VALIDATED, azure_agrees),
+    (reasons.PROTECTED, instance_as_wanted),
+    (reasons.PROTECTED, azure_says_protected),
+    (reasons.PROTECTED, mode_as_wanted),
+)
+
+
+def usable_vault(seen: Observed) -> VaultView:
+    """Return the vault, which the first rule guarantees."""
+    assert isinstance(seen.vault, VaultView), "the first rule guarantees it"
+    return seen.vault

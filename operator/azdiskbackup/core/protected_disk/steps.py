@@ -1,0 +1,76 @@
+"""The steps that a disk can need: at most one a pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from azdiskbackup.core.arm_ids import ArmId
+from azdiskbackup.core.azure_model import InstanceRequest
+from azdiskbackup.core.roles import Grant
+
+
+@dataclass(frozen=True, slots=True)
+class AssignRole:
+    """Grant the vault's identity the right to read the disk."""
+
+    grant: Grant
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeRole:
+    """Take the right back, after the instance is gone."""
+
+    grant: Grant
+
+
+@dataclass(frozen=True, slots=True)
+class Validate:
+    """Ask Azure whether it can back the disk up."""
+
+    request: InstanceRequest
+
+
+@dataclass(frozen=True, slots=True)
+class PutInstance:
+    """Create the backup instance, or move it to another policy."""
+
+    request: InstanceRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Undelete:
+    """Bring a soft-deleted backup instance back."""
+
+    id: ArmId
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Back the disk up again."""
+
+    id: ArmId
+
+
+@dataclass(frozen=True, slots=True)
+class Suspend:
+    """No new backups; old ones expire by the policy."""
+
+    id: ArmId
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """No new backups; nothing expires."""
+
+    id: ArmId
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteInstance:
+    """Delete the backup instance and its restore points, softly."""
+
+    id: ArmId
+
+
+Step: TypeAlias = AssignRole | RevokeRole | Validate | PutInstance | Undelete | Resume | Suspend | Stop | DeleteInstance

@@ -1,0 +1,104 @@
+"""The way out of a ProtectedDisk that somebody deletes: what `deletionPolicy` says, and nothing more."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from azdiskbackup.core import reasons
+from azdiskbackup.core.azure_model import AzureInstance
+from azdiskbackup.core.presence import Absent, Unknown, Unreadable
+from azdiskbackup.core.protected_disk.desired import Desired
+from azdiskbackup.core.protected_disk.instance_rules import (
+    CHANGE_TAKES,
+    STATES_OF_MODE,
+    Verdict,
+    not_asked,
+    reader_grant,
+    unreadable,
+)
+from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.steps import DeleteInstance, RevokeRole, Step, Stop, Suspend
+from azdiskbackup.core.resource import selects
+from azdiskbackup.core.vault_view import VaultView
+from azdiskbackup.core.verdicts import do, satisfied, stalled
+
+LOOK_AGAIN = timedelta(minutes=5)
+
+
+def instance_is_left_as_asked(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """Retain stops, Suspend suspends, Delete deletes; a disk that was never protected needs nothing."""
+    match seen.instance:
+        case Unknown():
+            return not_asked(now)
+        case Unreadable(error):
+            return unreadable(error, now)
+        case Absent():
+            return satisfied(reasons.DELETING, "The disk has no backup instance.")
+        case AzureInstance(soft_deleted_until=until) if until is not None:
+            return satisfied(reasons.DELETING, "The backup instance is deleted.")
+        case AzureInstance() as instance:
+            return _leave(want, seen, instance, now)
+        case _:
+            assert_never(seen.instance)
+
+
+def _leave(want: Desired, seen: Observed, instance: AzureInstance, now: datetime) -> Verdict:
+    state = instance.state.lower()
+    step: Step
+    match want.spec.deletion_policy:
+        case "Delete":
+            if not _may_delete(seen):
+                return stalled(
+                    reasons.DELETION_NOT_ALLOWED,
+                    "`deletionPolicy: Delete` destroys restore points, and the vault does not "
+                    f"allow it to the namespace {want.namespace!r}. Set `deletionPolicy: Retain`, "
+                    "or ask the platform team to label the namespace as "
+                    "`access.deletionNamespaces` asks.",
+                    now + LOOK_AGAIN,
+                )
+            step, what = DeleteInstance(instance.id), "Deleting the backup instance"
+        case "Suspend":
+            if state in STATES_OF_MODE["Suspended"]:
+                return satisfied(reasons.DELETING, "Backups are suspended.")
+            step, what = Suspend(instance.id), "Suspending backups"
+        case "Retain":
+            if state in STATES_OF_MODE["Stopped"]:
+                return satisfied(reasons.DELETING, "Protection is stopped, restore points stay.")
+            step, what = Stop(instance.id), "Stopping protection; restore points stay"
+        case _:
+            assert_never(want.spec.deletion_policy)
+    return do(step, reasons.DELETING, f"{what}.", now + CHANGE_TAKES)
+
+
+def _may_delete(seen: Observed) -> bool:
+    return isinstance(seen.vault, VaultView) and selects(seen.vault.access.deletion_namespaces, seen.namespace_labels)
+
+
+def right_is_revoked(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """The right to read the disk is taken back last, and only when no backup needs it any more."""
+    if want.spec.deletion_policy != "Delete" or not isinstance(seen.vault, VaultView):
+        return satisfied(reasons.DELETING, "The vault keeps its right, since restore points stay.")
+    match seen.disk:
+        case Unknown():
+            return not_asked(now)
+        case Unreadable(error):
+            return unreadable(error, now)
+        case Absent():
+            return satisfied(reasons.DELETING, "The disk is gone.")
+    match seen.granted:
+        case Unknown():
+            return not_asked(now)
+        case Unreadable(error):
+            return unreadable(error, now)
+        case True:
+            grant = reader_grant(seen)
+            return do(RevokeRole(grant), reasons.DELETING, f"Revoking {grant}.")
+        case _:
+            return satisfied(reasons.DELETING, "Nothing is to be taken back.")
+
+
+WAY_OUT = (
+    (reasons.PROTECTED, instance_is_left_as_asked),
+    (reasons.PROTECTED, right_is_revoked),
+)

@@ -1,0 +1,145 @@
+"""An object of the API server, as far as every kind is alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from azdiskbackup.api.v1alpha1.base import LabelSelector
+
+FINALIZER = "azdiskbackup.io/finalizer"
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A raw object with typed access to what all kinds share; ``raw`` is never changed."""
+
+    raw: Mapping[str, Any]
+
+    @property
+    def meta(self) -> Mapping[str, Any]:
+        """Return ``metadata``."""
+        metadata: Mapping[str, Any] = self.raw["metadata"]
+        return metadata
+
+    @property
+    def name(self) -> str:
+        """Return the name."""
+        return str(self.meta["name"])
+
+    @property
+    def namespace(self) -> str:
+        """Return the namespace, empty for cluster-scoped objects."""
+        return str(self.meta.get("namespace", ""))
+
+    @property
+    def uid(self) -> str:
+        """Return the uid."""
+        return str(self.meta["uid"])
+
+    @property
+    def generation(self) -> int:
+        """Return the generation of the spec."""
+        return int(self.meta.get("generation", 0))
+
+    @property
+    def created(self) -> datetime:
+        """Return when the API server created the object."""
+        return parse_time(str(self.meta["creationTimestamp"]))
+
+    @property
+    def deleting(self) -> bool:
+        """Return whether somebody asked to delete the object."""
+        return "deletionTimestamp" in self.meta
+
+    @property
+    def has_finalizer(self) -> bool:
+        """Return whether our finalizer is on."""
+        return FINALIZER in self.meta.get("finalizers", ())
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Return the labels."""
+        labels: Mapping[str, str] = self.meta.get("labels") or {}
+        return labels
+
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        """Return the raw spec."""
+        spec: Mapping[str, Any] = self.raw.get("spec") or {}
+        return spec
+
+    @property
+    def status(self) -> Mapping[str, Any]:
+        """Return the raw status."""
+        status: Mapping[str, Any] = self.raw.get("status") or {}
+        return status
+
+    def condition(self, type_: str) -> Mapping[str, Any]:
+        """Return a condition of the status, empty if there is none."""
+        conditions: list[Mapping[str, Any]] = list(self.status.get("conditions") or ())
+        return next((entry for entry in conditions if entry.get("type") == type_), {})
+
+    def is_true(self, type_: str) -> bool:
+        """Return whether a condition is True."""
+        return self.condition(type_).get("status") == "True"
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """A spec that the model refuses, which the API server should have refused before."""
+
+    message: str
+
+
+def parse_spec(model: type[ModelT], resource: Resource) -> ModelT | Invalid:
+    """Return the spec as a model, or a sentence that says what is wrong with it."""
+    try:
+        return model.model_validate(dict(resource.spec))
+    except ValidationError as error:
+        faults = [
+            f"`spec.{'.'.join(str(part) for part in fault['loc'])}`: {fault['msg']}".replace("`spec.`", "`spec`")
+            for fault in error.errors()
+        ]
+        return Invalid("; ".join(faults) + ".")
+
+
+def parse_status(model: type[ModelT], resource: Resource) -> ModelT:
+    """Return the status as a model; one that cannot be read counts as none, since it is rebuilt anyway."""
+    try:
+        return model.model_validate(dict(resource.status))
+    except ValidationError:
+        return model()
+
+
+def parse_time(text: str) -> datetime:
+    """Parse a time as the API server writes it."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def selects(selector: LabelSelector | None, labels: Mapping[str, str]) -> bool:
+    """Return whether a selector selects labels; none selects nothing, an empty one everything."""
+    if selector is None:
+        return False
+    exact = all(labels.get(key) == value for key, value in (selector.match_labels or {}).items())
+    return exact and all(
+        _requirement(each.key, each.operator, each.values or [], labels) for each in selector.match_expressions or []
+    )
+
+
+def _requirement(key: str, operator: str, values: list[str], labels: Mapping[str, str]) -> bool:
+    match operator:
+        case "In":
+            return labels.get(key) in values
+        case "NotIn":
+            return labels.get(key) not in values
+        case "Exists":
+            return key in labels
+        case _:
+            return key not in labels

@@ -1,0 +1,60 @@
+"""When scheduled backups are due."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from tzlocal.windows_tz import tz_win
+
+from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
+
+# Azure may start a scheduled backup this much after its time (support matrix).
+START_WINDOW = timedelta(hours=2)
+
+
+def windows_zone(iana: str) -> str | None:
+    """Return the Windows name of a time zone, which is what Azure wants; None if there is none."""
+    zone: str | None = tz_win.get(iana)
+    return zone if zone is not None and _zone(iana) is not None else None
+
+
+def _zone(iana: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(iana)
+    except (ZoneInfoNotFoundError, ValueError):
+        return None
+
+
+def backups_per_day(schedule: Schedule) -> int:
+    """Return how many backups are scheduled a day."""
+    return 24 // schedule.interval_hours if schedule.interval_hours else 1
+
+
+def interval(schedule: Schedule) -> timedelta:
+    """Return the time between two backups."""
+    return timedelta(hours=schedule.interval_hours or 24)
+
+
+def start_time(schedule: Schedule) -> time:
+    """Return the time of day of the schedule, in its own time zone."""
+    return time.fromisoformat(schedule.start_time)
+
+
+def next_backup(schedule: Schedule, after: datetime) -> datetime:
+    """Return the first time strictly after another at which a backup is due.
+
+    The times of day stand on the wall clock of the schedule's time zone. One that a change to summer time skips is
+    taken with the offset before the change, as the clock itself would have gone on.
+    """
+    zone = ZoneInfo(schedule.time_zone)
+    first = start_time(schedule)
+    step = schedule.interval_hours or 24
+    minutes = [(first.hour * 60 + first.minute + 60 * step * i) % 1440 for i in range(24 // step)]
+    local_day = after.astimezone(zone).date()
+    candidates = (
+        datetime.combine(local_day + timedelta(days=days), time(minute // 60, minute % 60), tzinfo=zone).astimezone(UTC)
+        for days in (-1, 0, 1, 2)
+        for minute in minutes
+    )
+    return min(candidate for candidate in candidates if candidate > after)

@@ -1,0 +1,138 @@
+"""How rules decide: a list of rules in order, of which the first that is not satisfied decides the pass.
+
+Each kind has its list in ``core/<kind>/rules.py``; this is the small machine that they share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Generic, Literal, TypeVar
+
+ConditionStatus = Literal["True", "False", "Unknown"]
+
+StepT = TypeVar("StepT")
+WantT = TypeVar("WantT")
+SeenT = TypeVar("SeenT")
+
+
+class Progress(Enum):
+    """What a person may expect of an object."""
+
+    DONE = "nothing to do"
+    RECONCILING = "it is worked on, or waited for"
+    STALLED = "nothing will change until somebody edits something"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict(Generic[StepT]):
+    """What one rule says.
+
+    Attributes:
+        satisfied: whether the next rule may speak.
+        reason: constant for programs; one of ``core.reasons``.
+        message: whole sentences for a person.
+        step: the one thing to do about it in this pass.
+        look_again: when to look again if nothing happens before.
+        progress: what a person may expect.
+    """
+
+    satisfied: bool
+    reason: str
+    message: str
+    step: StepT | None = None
+    look_again: datetime | None = None
+    progress: Progress = Progress.RECONCILING
+
+
+def satisfied(reason: str, message: str) -> Verdict[StepT]:
+    """Say that the rule holds."""
+    return Verdict(True, reason, message, progress=Progress.DONE)
+
+
+def do(step: StepT, reason: str, message: str, look_again: datetime | None = None) -> Verdict[StepT]:
+    """Say what to do about it; without ``look_again`` the next pass follows at once."""
+    return Verdict(False, reason, message, step, look_again)
+
+
+def wait(reason: str, message: str, until: datetime) -> Verdict[StepT]:
+    """Say that time, or another object, has to do it."""
+    return Verdict(False, reason, message, None, until)
+
+
+def stalled(reason: str, message: str, look_again: datetime | None = None) -> Verdict[StepT]:
+    """Say that somebody has to do it."""
+    return Verdict(False, reason, message, None, look_again, Progress.STALLED)
+
+
+Rule = Callable[[WantT, SeenT, datetime], Verdict[StepT]]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is said about one condition."""
+
+    type: str
+    status: ConditionStatus
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan(Generic[StepT]):
+    """What one pass does and says.
+
+    Attributes:
+        findings: one for each condition of the way, in its order.
+        verdict: the verdict that decided, or the last one when all rules hold.
+        condition: the condition that the deciding rule speaks about.
+    """
+
+    findings: tuple[Finding, ...]
+    verdict: Verdict[StepT]
+    condition: str
+
+    @property
+    def ready(self) -> bool:
+        """Return whether every rule holds."""
+        return self.verdict.satisfied
+
+    @property
+    def step(self) -> StepT | None:
+        """Return the one thing to do."""
+        return self.verdict.step
+
+
+def first_unsatisfied(
+    way: Sequence[tuple[str, Rule[WantT, SeenT, StepT]]],
+    want: WantT,
+    seen: SeenT,
+    now: datetime,
+) -> Plan[StepT]:
+    """Ask the rules in order; those before the first that is not satisfied report True, those after it Unknown.
+
+    Args:
+        way: pairs of condition type and rule; rules of one condition stand together.
+        want: what is wanted.
+        seen: what was gathered.
+        now: the time.
+    """
+    findings: dict[str, Finding] = {}
+    decided: Verdict[StepT] | None = None
+    condition = ""
+    for type_, rule in way:
+        if decided is not None:
+            findings.setdefault(
+                type_,
+                Finding(type_, "Unknown", "NotYetKnown", f"Not looked at until {condition} holds."),
+            )
+            continue
+        verdict = rule(want, seen, now)
+        condition = type_
+        findings[type_] = Finding(type_, "True" if verdict.satisfied else "False", verdict.reason, verdict.message)
+        if not verdict.satisfied:
+            decided = verdict
+        last = verdict
+    return Plan(tuple(findings.values()), decided or last, condition)

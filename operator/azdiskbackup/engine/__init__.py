@@ -1,0 +1,1 @@
+"""A domain-free runtime for reconcilers: clock, cache, keyed queue, workers, resync."""

@@ -1,0 +1,102 @@
+"""The workers: they take keys from the queue and call the reconciler of the key's kind.
+
+The contract, tested line by line:
+
+- As many keys are in work at the same time as there are workers, and no more.
+- A reconciler that returns a time is called again then; one that returns None, at the next event.
+- A reconciler that raises is called again after a pause that grows with each failure in a row and shrinks to nothing
+  after a success; the failure is logged and stops nobody else.
+- Nothing is taken before ``start`` was called; ``stop`` lets what is in work come to its end, for a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+
+import structlog
+
+from azdiskbackup.engine.cache import Key
+from azdiskbackup.engine.clock import Clock
+from azdiskbackup.engine.queue import WorkQueue
+
+Reconcile = Callable[[Key], Awaitable[datetime | None]]
+Pause = Callable[[BaseException, int], timedelta]
+
+_log = structlog.get_logger("azdiskbackup.engine")
+
+
+class Workers:
+    """See the module's docstring for the contract."""
+
+    def __init__(
+        self,
+        queue: WorkQueue[Key],
+        clock: Clock,
+        reconcilers: Mapping[str, Reconcile],
+        pause: Pause,
+        count: int,
+    ) -> None:
+        self._queue = queue
+        self._clock = clock
+        self._reconcilers = reconcilers
+        self._pause = pause
+        self._slots = asyncio.Semaphore(count)
+        self._running: set[asyncio.Task[None]] = set()
+        self._dispatcher: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to take keys."""
+        self._dispatcher = asyncio.create_task(self._dispatch(), name="dispatcher")
+
+    @property
+    def alive(self) -> bool:
+        """Return whether keys are still taken."""
+        return self._dispatcher is not None and not self._dispatcher.done()
+
+    async def stop(self, seconds: float) -> None:
+        """Take no more keys, and wait a while for what is in work."""
+        if self._dispatcher is not None:
+            self._dispatcher.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._dispatcher
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _dispatch(self) -> None:
+        while True:
+            await self._slots.acquire()
+            try:
+                key = await self._queue.get()
+            except BaseException:
+                self._slots.release()
+                raise
+            task = asyncio.create_task(self._work(key), name=f"reconcile {key}")
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def _work(self, key: Key) -> None:
+        try:
+            again = await self._reconcilers[key.kind](key)
+        except Exception as error:
+            pause = self._pause(error, self._queue.fail(key))
+            _log.warning(
+                "reconcile failed",
+                key=str(key),
+                error=str(error),
+                next_try_seconds=round(pause.total_seconds(), 1),
+                exc_info=not getattr(error, "expected", False),
+            )
+            self._queue.add_at(key, self._clock.now() + pause)
+        else:
+            self._queue.forget(key)
+            if again is not None:
+                self._queue.add_at(key, again)
+        finally:
+            self._queue.done(key)
+            self._slots.release()

@@ -1,0 +1,132 @@
+"""Kopf as the shell around the engine: it keeps the watches alive, serves probes and handles signals.
+
+Its change handlers, timers and daemons are not used: they write to the objects, hold workers and die of one failed
+patch. What is registered here writes nothing and only enqueues.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import kopf
+
+from azdiskbackup.engine.cache import Cache, key_of
+from azdiskbackup.kube.connection import KubeConnection
+from azdiskbackup.kube.resources import WATCHED, WatchedResource
+
+_LOGIN_EVERY = timedelta(minutes=10)
+_GIVE_UP_AFTER_SECONDS = 600
+
+
+def registry(
+    connection: KubeConnection,
+    cache: Cache,
+    *,
+    start: Callable[[], Awaitable[None]],
+    stop: Callable[[], Awaitable[None]],
+    health: Callable[[], str | None],
+) -> kopf.OperatorRegistry:
+    """Return the handlers.
+
+    Args:
+        connection: how the API server is reached.
+        cache: takes what the watches see.
+        start: starts the engine; the watches run by then.
+        stop: stops it.
+        health: says what is broken, None when nothing is.
+    """
+    handlers = kopf.OperatorRegistry()
+
+    @kopf.on.startup(registry=handlers)
+    async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
+        _configure(settings)
+        await start()
+
+    @kopf.on.cleanup(registry=handlers)
+    async def clean_up(**_: Any) -> None:
+        await stop()
+
+    @kopf.on.login(registry=handlers)
+    def login(**_: Any) -> kopf.ConnectionInfo:
+        return _login(connection)
+
+    @kopf.on.probe(registry=handlers, id="engine")
+    def probe(**_: Any) -> str:
+        broken = health()
+        if broken is not None:
+            # Any other exception would make the probe hang for a minute.
+            raise kopf.PermanentError(broken)
+        return "ok"
+
+    for resource in WATCHED:
+        _watch(handlers, cache, resource)
+    return handlers
+
+
+def _watch(handlers: kopf.OperatorRegistry, cache: Cache, resource: WatchedResource) -> None:
+    @kopf.on.event(resource.group, resource.version, resource.plural, registry=handlers, id=f"watch-{resource.plural}")
+    def seen(event: kopf.RawEvent, **_: Any) -> None:
+        raw = event["object"]
+        if event["type"] == "DELETED":
+            cache.remove(key_of(resource.kind, raw), raw["metadata"].get("uid"))
+        else:
+            cache.put(resource.kind, resource.trim(raw))
+
+
+def _login(connection: KubeConnection) -> kopf.ConnectionInfo:
+    return kopf.ConnectionInfo(
+        server=connection.server,
+        ca_path=str(connection.ca_file) if connection.ca_file else None,
+        token=connection.token(),
+        certificate_path=str(connection.client_certificate) if connection.client_certificate else None,
+        private_key_path=str(connection.client_key) if connection.client_key else None,
+        # The token is rotated: it must not take a 401 to read the new one.
+        expiration=datetime.now(UTC) + _LOGIN_EVERY,
+    )
+
+
+def _configure(settings: kopf.OperatorSettings) -> None:
+    # We post our own events, on transitions only.
+    settings.posting.enabled = False
+    # A stray KopfPeering object named "default" would freeze every replica.
+    settings.peering.standalone = True
+    # The CRDs are there before we start, and every resource is named in full.
+    settings.scanning.disabled = True
+    # Never written, since only on.event is registered; ours all the same, not the one all Kopf operators share.
+    settings.persistence.finalizer = "azdiskbackup.io/kopf"
+    # Half-dead connections behind cloud load balancers: belt and braces beside Kopf's inactivity time-out.
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 330
+    settings.watching.connect_timeout = 10
+    settings.watching.chunk_size = 500
+    settings.networking.request_timeout = 30
+    settings.networking.connect_timeout = 10
+    # About ten minutes of an absent API server, then let the kubelet start us anew.
+    settings.networking.error_backoffs = _backoffs()
+    # Below the pod's grace period.
+    settings.process.ultimate_exiting_timeout = 25
+
+
+def _backoffs() -> list[float]:
+    steps, total = [1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0], 0.0
+    pauses: list[float] = []
+    while total < _GIVE_UP_AFTER_SECONDS:
+        base = steps[min(len(pauses), len(steps) - 1)]
+        pauses.append(base * random.uniform(0.8, 1.2))  # noqa: S311 - spread, not secrecy
+        total += base
+    return pauses
+
+
+async def run(handlers: kopf.OperatorRegistry, probe_port: int, stop_flag: asyncio.Event) -> None:
+    """Run until stopped."""
+    await kopf.operator(
+        registry=handlers,
+        clusterwide=True,
+        standalone=True,
+        stop_flag=stop_flag,
+        liveness_endpoint=f"http://0.0.0.0:{probe_port}/healthz" if probe_port else None,
+    )

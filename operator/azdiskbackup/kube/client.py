@@ -1,0 +1,198 @@
+"""The few calls to the API server: list, patch status, patch finalizers, delete, post an event."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote, urlencode
+
+import aiohttp
+from kubernetes.aio.client import ApiClient, ApiException, Configuration
+
+from azdiskbackup.api.v1alpha1 import KINDS
+from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
+from azdiskbackup.core.resource import FINALIZER, Resource
+from azdiskbackup.errors import (
+    AccessDenied,
+    Conflict,
+    InvalidRequest,
+    OperatorError,
+    Throttled,
+    Unavailable,
+)
+from azdiskbackup.kube.connection import KubeConnection
+from azdiskbackup.kube.resources import WatchedResource
+
+Raw = Mapping[str, Any]
+
+_PLURALS = {kind.name: kind.plural for kind in KINDS}
+_PAGE = 500
+_TIMEOUT = 30.0
+_MERGE = "application/merge-patch+json"
+_JSON_PATCH = "application/json-patch+json"
+
+
+class NotFoundError(OperatorError):
+    """The object does not exist any more."""
+
+
+class KubeClient:
+    """The API server; use it as an async context."""
+
+    def __init__(self, connection: KubeConnection) -> None:
+        self._connection = connection
+
+    async def __aenter__(self) -> Self:
+        """Open the session."""
+        connection = self._connection
+        configuration = Configuration(
+            host=connection.server,
+            ssl_ca_cert=str(connection.ca_file) if connection.ca_file else None,
+            cert_file=str(connection.client_certificate) if connection.client_certificate else None,
+            key_file=str(connection.client_key) if connection.client_key else None,
+        )
+        self._api = ApiClient(configuration)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the session."""
+        await self._api.close()  # type: ignore[no-untyped-call] # the client has no hints here
+
+    async def list_all(self, resource: WatchedResource) -> AsyncIterator[Raw]:
+        """Yield all objects of a resource, in pages, trimmed."""
+        token = ""
+        while True:
+            query = {"limit": str(_PAGE)} | ({"continue": token} if token else {})
+            page = await self._call("GET", f"{resource.path}?{urlencode(query)}")
+            for item in page["items"]:
+                yield resource.trim(item)
+            token = page["metadata"].get("continue") or ""
+            if not token:
+                return
+
+    async def get(self, path: str) -> Raw:
+        """Return one object by its path."""
+        return await self._call("GET", path)
+
+    async def patch_status(self, resource: Resource, patch: Mapping[str, Any]) -> Raw:
+        """Merge into the status of exactly this version of an object; return the object after it."""
+        body = {
+            "metadata": {"resourceVersion": resource.meta["resourceVersion"], "uid": resource.uid},
+            "status": patch,
+        }
+        return await self._call("PATCH", f"{_path(resource)}/status", body, _MERGE)
+
+    async def add_finalizer(self, resource: Resource) -> Raw:
+        """Put our finalizer on; return the object after it."""
+        return await self._set_finalizers(resource, [*resource.meta.get("finalizers", ()), FINALIZER])
+
+    async def remove_finalizer(self, resource: Resource) -> Raw:
+        """Take our finalizer off; return the object after it."""
+        finalizers = resource.meta.get("finalizers", ())
+        return await self._set_finalizers(resource, [each for each in finalizers if each != FINALIZER])
+
+    async def _set_finalizers(self, resource: Resource, finalizers: list[str]) -> Raw:
+        # Others put finalizers on too: only if the object is still the one that we read.
+        body = [
+            {
+                "op": "test",
+                "path": "/metadata/resourceVersion",
+                "value": resource.meta["resourceVersion"],
+            },
+            {"op": "add", "path": "/metadata/finalizers", "value": finalizers},
+        ]
+        return await self._call("PATCH", _path(resource), body, _JSON_PATCH)
+
+    async def delete(self, resource: Resource) -> None:
+        """Delete exactly this object, not its successor of the same name."""
+        body = {"preconditions": {"uid": resource.uid}}
+        await self._call("DELETE", _path(resource), body)
+
+    async def post_event(
+        self, resource: Resource, *, type_: str, reason: str, action: str, note: str, now: datetime
+    ) -> None:
+        """Post an event about an object."""
+        namespace = resource.namespace or "default"
+        body = {
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "metadata": {"generateName": f"{resource.name[:200]}.", "namespace": namespace},
+            "eventTime": f"{now:%Y-%m-%dT%H:%M:%S.%fZ}",
+            "reportingController": GROUP,
+            "reportingInstance": "azdiskbackup",
+            "type": type_,
+            "reason": reason[:128],
+            "action": action[:128],
+            "note": note[:1024],
+            "regarding": {
+                "apiVersion": f"{GROUP}/{VERSION}",
+                "kind": resource.raw["kind"],
+                "name": resource.name,
+                "namespace": resource.namespace or None,
+                "uid": resource.uid,
+                "resourceVersion": resource.meta["resourceVersion"],
+            },
+        }
+        await self._call("POST", f"/apis/events.k8s.io/v1/namespaces/{quote(namespace)}/events", body)
+
+    async def _call(self, method: str, path: str, body: object = None, content_type: str = "application/json") -> Raw:
+        headers = {"Accept": "application/json", "Content-Type": content_type}
+        token = self._connection.token()
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        try:
+            response = await self._api.call_api(
+                method,
+                f"{self._connection.server}{path}",
+                headers,
+                body,
+                _request_timeout=_TIMEOUT,
+            )
+            content: bytes = await response.read()  # type: ignore[no-untyped-call] # the client has no hints here
+        except ApiException as error:
+            raise _translate(error.status, str(error.body or error.reason), error.headers) from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unavailable(type(error).__name__, str(error) or "no answer") from error
+        if response.status >= 400:
+            raise _translate(response.status, content.decode(errors="replace"), response.headers)
+        answer: Raw = json.loads(content)
+        return answer
+
+
+def _path(resource: Resource) -> str:
+    plural = _PLURALS[str(resource.raw["kind"])]
+    place = f"namespaces/{quote(resource.namespace)}/" if resource.namespace else ""
+    return f"/apis/{GROUP}/{VERSION}/{place}{plural}/{quote(resource.name)}"
+
+
+_BY_STATUS: dict[int, type[OperatorError]] = {
+    401: AccessDenied,
+    403: AccessDenied,
+    404: NotFoundError,
+    409: Conflict,
+}
+
+
+def _translate(status: int | None, body: str, headers: Any) -> OperatorError:
+    try:
+        answer = json.loads(body)
+        code, message = str(answer.get("reason")), str(answer.get("message"))
+    except (ValueError, AttributeError):
+        code, message = str(status), body[:500]
+    if status == 429:
+        after = str((headers or {}).get("Retry-After", "1"))
+        return Throttled(code, message, retry_after=timedelta(seconds=int(after) if after.isdigit() else 1))
+    if status == 422 and "test" in message and "json patch" in message.lower().replace("jsonpatch", "json patch"):
+        # What a failed test of a JSON patch looks like.
+        return Conflict(code, message)
+    if status in _BY_STATUS:
+        return _BY_STATUS[status](code, message)
+    return (Unavailable if status is None or status >= 500 else InvalidRequest)(code, message)

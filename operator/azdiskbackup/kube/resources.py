@@ -1,0 +1,79 @@
+"""What is watched and listed, and which part of it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from azdiskbackup.api.v1alpha1 import KINDS
+from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
+
+Raw = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedResource:
+    """A resource of the API server.
+
+    Attributes:
+        kind: its kind, by which it is cached.
+        trim: keeps what is needed, since memory should grow by the protected disk, not by the cluster.
+    """
+
+    kind: str
+    group: str
+    version: str
+    plural: str
+    trim: Callable[[Raw], Raw]
+
+    @property
+    def path(self) -> str:
+        """Return the path under which all objects are listed."""
+        root = f"/apis/{self.group}" if self.group else "/api"
+        return f"{root}/{self.version}/{self.plural}"
+
+
+def _without_noise(raw: Raw) -> Raw:
+    metadata = {key: value for key, value in raw["metadata"].items() if key != "managedFields"}
+    return {**raw, "metadata": metadata}
+
+
+def _meta(raw: Raw, *more: str) -> dict[str, Any]:
+    kept = ("name", "namespace", "uid", "resourceVersion", "deletionTimestamp", *more)
+    return {key: raw["metadata"][key] for key in kept if key in raw["metadata"]}
+
+
+def _namespace(raw: Raw) -> Raw:
+    return {"metadata": _meta(raw, "labels")}
+
+
+def _claim(raw: Raw) -> Raw:
+    return {
+        "metadata": _meta(raw),
+        "spec": {"volumeName": (raw.get("spec") or {}).get("volumeName")},
+        "status": {"phase": (raw.get("status") or {}).get("phase")},
+    }
+
+
+def _volume(raw: Raw) -> Raw:
+    spec = raw.get("spec") or {}
+    csi = spec.get("csi") or {}
+    migrated = "pv.kubernetes.io/migrated-to"
+    annotations = raw["metadata"].get("annotations") or {}
+    kept: dict[str, Any] = {"claimRef": {"uid": (spec.get("claimRef") or {}).get("uid")}}
+    if csi:
+        kept["csi"] = {"driver": csi.get("driver"), "volumeHandle": csi.get("volumeHandle")}
+    if spec.get("azureDisk"):
+        kept["azureDisk"] = {"diskURI": spec["azureDisk"].get("diskURI")}
+    metadata = _meta(raw)
+    if migrated in annotations:
+        metadata["annotations"] = {migrated: annotations[migrated]}
+    return {"metadata": metadata, "spec": kept}
+
+
+NAMESPACE = WatchedResource("Namespace", "", "v1", "namespaces", _namespace)
+CLAIM = WatchedResource("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims", _claim)
+VOLUME = WatchedResource("PersistentVolume", "", "v1", "persistentvolumes", _volume)
+OURS = tuple(WatchedResource(kind.name, GROUP, VERSION, kind.plural, _without_noise) for kind in KINDS)
+WATCHED = (NAMESPACE, CLAIM, VOLUME, *OURS)

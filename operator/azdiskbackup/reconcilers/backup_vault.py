@@ -1,0 +1,152 @@
+"""BackupVault: gather, decide, act, report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import assert_never
+
+from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultStatus
+from azdiskbackup.core import reasons
+from azdiskbackup.core.azure_model import AzureVault
+from azdiskbackup.core.backup_vault.desired import Desired, desired
+from azdiskbackup.core.backup_vault.observed import Observed
+from azdiskbackup.core.backup_vault.plan import plan
+from azdiskbackup.core.backup_vault.rules import wanted_grants
+from azdiskbackup.core.backup_vault.status import status
+from azdiskbackup.core.backup_vault.steps import (
+    AssignRole,
+    CreateGroup,
+    CreateVault,
+    DeleteVault,
+    RevokeRole,
+    Step,
+    UpdateVault,
+)
+from azdiskbackup.core.presence import Unknown, Unreadable
+from azdiskbackup.core.resource import Invalid, Resource
+from azdiskbackup.core.verdicts import Plan
+from azdiskbackup.engine.cache import Key
+from azdiskbackup.reconcilers.steps import Attempts
+from azdiskbackup.reconcilers.tools import Tools, read
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a pass leaves for the next one; losing it costs calls, nothing else.
+
+    Attributes:
+        seen: what Azure said while everything was as wanted, good until ``seen_until``.
+    """
+
+    attempts: Attempts = field(default_factory=Attempts)
+    seen: Observed | None = None
+    seen_until: datetime | None = None
+    generation: int = 0
+
+
+class BackupVaultReconciler:
+    """Makes vaults as their objects want them."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._memories: dict[Key, Memory] = {}
+
+    async def reconcile(self, key: Key) -> datetime | None:
+        """Make one pass; return when to look again."""
+        raw = self._tools.cache.get(key)
+        if raw is None:
+            self._memories.pop(key, None)
+            return None
+        resource = Resource(raw)
+        now = self._tools.clock.now()
+        want = desired(resource, self._tools.settings.subscription_id)
+        if isinstance(want, Invalid):
+            await self._tools.reporter.invalid(resource, want, BackupVaultStatus)
+            return None
+        memory = self._memories.setdefault(key, Memory())
+        seen = await self._gather(want, resource.generation, memory, now)
+        todo = plan(want, seen, now)
+        if want.deleting and todo.ready:
+            await self._tools.reporter.release(resource)
+            return None
+        if todo.step is not None:
+            resource = await self._tools.reporter.ensure_finalizer(resource)
+        todo = await memory.attempts.take(
+            todo, self._act, generation=resource.generation, now=now, jitter=self._tools.jitter()
+        )
+        self._remember(memory, seen, todo, resource.generation, now)
+        if todo.step is not None and not memory.attempts.failed and todo.verdict.look_again is None:
+            return now
+        await self._tools.reporter.status(resource, status(resource, want, seen, todo, now))
+        return todo.verdict.look_again or memory.seen_until
+
+    def _remember(self, memory: Memory, seen: Observed, todo: Plan[Step], generation: int, now: datetime) -> None:
+        if not todo.ready:
+            memory.seen = memory.seen_until = None
+        elif memory.seen_until is None or memory.seen_until <= now:
+            memory.seen, memory.generation = seen, generation
+            memory.seen_until = now + self._tools.settings.observe_every
+
+    # --- gather --------------------------------------------------------------------------------------------------
+
+    async def _gather(self, want: Desired, generation: int, memory: Memory, now: datetime) -> Observed:
+        """Ask for one thing after the other, as long as the rules say that they do not know enough."""
+        seen = self._from_cache(want)
+        fresh = memory.seen_until is not None and now < memory.seen_until and memory.generation == generation
+        if memory.seen is not None and fresh and not want.deleting:
+            known = memory.seen
+            return replace(seen, vault=known.vault, groups=known.groups, grants=known.grants)
+        while plan(want, seen, now).verdict.reason == reasons.NOT_YET_KNOWN:
+            more = await self._ask_next(want, seen)
+            if more == seen:
+                break
+            seen = more
+        return seen
+
+    async def _ask_next(self, want: Desired, seen: Observed) -> Observed:
+        if isinstance(seen.vault, Unknown):
+            return replace(seen, vault=await read(self._tools.azure.vaults.get(want.id)))
+        if want.deleting and isinstance(seen.vault, AzureVault):
+            found = await read(self._tools.azure.instances.list(want.id))
+            return replace(seen, instances=found if isinstance(found, Unreadable) else len(found))
+        for group in want.groups if isinstance(seen.vault, AzureVault) else ():
+            if group.id not in seen.groups:
+                answer = await read(self._tools.azure.resources.get_group(group.id))
+                return replace(seen, groups={**seen.groups, group.id: answer})
+        for grant in wanted_grants(want, seen):
+            if grant not in seen.grants:
+                exists = await read(self._tools.azure.roles.exists(grant))
+                return replace(seen, grants={**seen.grants, grant: exists})
+        return seen
+
+    def _from_cache(self, want: Desired) -> Observed:
+        policies = [
+            each["metadata"]["name"]
+            for each in self._tools.cache.all("DiskBackupPolicy")
+            if each["spec"]["vaultRef"]["name"] == want.name
+        ]
+        disks = [
+            each for each in self._tools.cache.all("ProtectedDisk") if each["spec"]["policyRef"]["name"] in policies
+        ]
+        return Observed(policies=tuple(sorted(policies)), disks=len(disks))
+
+    # --- act -----------------------------------------------------------------------------------------------------
+
+    async def _act(self, step: Step) -> None:
+        azure = self._tools.azure
+        match step:
+            case CreateVault(id=vault, location=location, settings=settings):
+                await azure.vaults.submit_create(vault, location, settings)
+            case UpdateVault(id=vault, settings=settings):
+                await azure.vaults.submit_update(vault, settings)
+            case DeleteVault(id=vault):
+                await azure.vaults.submit_delete(vault)
+            case CreateGroup(id=group, location=location):
+                await azure.resources.create_group(group, location)
+            case AssignRole(grant=grant):
+                await azure.roles.create(grant)
+            case RevokeRole(grant=grant):
+                await azure.roles.delete(grant)
+            case _:
+                assert_never(step)

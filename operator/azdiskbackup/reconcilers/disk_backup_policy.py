@@ -1,0 +1,126 @@
+"""DiskBackupPolicy: gather, decide, act, report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import assert_never
+
+from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicyStatus
+from azdiskbackup.core import reasons
+from azdiskbackup.core.arm_ids import ArmId
+from azdiskbackup.core.disk_backup_policy.desired import Desired, Limits, desired
+from azdiskbackup.core.disk_backup_policy.observed import Observed, Present
+from azdiskbackup.core.disk_backup_policy.plan import plan
+from azdiskbackup.core.disk_backup_policy.status import status
+from azdiskbackup.core.disk_backup_policy.steps import CreatePolicy, DeletePolicy, Step
+from azdiskbackup.core.presence import ABSENT, Unreadable
+from azdiskbackup.core.resource import Invalid, Resource
+from azdiskbackup.core.schedule import next_backup
+from azdiskbackup.core.vault_view import VaultView, vault_view
+from azdiskbackup.core.verdicts import Plan
+from azdiskbackup.engine.cache import Key
+from azdiskbackup.reconcilers.steps import Attempts
+from azdiskbackup.reconcilers.tools import Tools, read
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a pass leaves for the next one; losing it costs calls, nothing else.
+
+    Attributes:
+        present: ARM id of the policy that Azure surely had, good until ``present_until``.
+    """
+
+    attempts: Attempts = field(default_factory=Attempts)
+    present: str | None = None
+    present_until: datetime | None = None
+
+
+class DiskBackupPolicyReconciler:
+    """Makes policies as their objects want them."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._memories: dict[Key, Memory] = {}
+        self._limits = Limits(tools.settings.restore_point_limit, tools.settings.snapshot_limit)
+
+    async def reconcile(self, key: Key) -> datetime | None:
+        """Make one pass; return when to look again."""
+        raw = self._tools.cache.get(key)
+        if raw is None:
+            self._memories.pop(key, None)
+            return None
+        resource = Resource(raw)
+        now = self._tools.clock.now()
+        want = desired(resource, self._limits)
+        if isinstance(want, Invalid):
+            await self._tools.reporter.invalid(resource, want, DiskBackupPolicyStatus)
+            return None
+        memory = self._memories.setdefault(key, Memory())
+        seen = await self._gather(want, memory, now)
+        todo = plan(want, seen, now)
+        if want.deleting and todo.ready:
+            await self._tools.reporter.release(resource)
+            return None
+        if todo.step is not None:
+            resource = await self._tools.reporter.ensure_finalizer(resource)
+        todo = await memory.attempts.take(
+            todo, self._act, generation=resource.generation, now=now, jitter=self._tools.jitter()
+        )
+        if todo.step is not None and not memory.attempts.failed and todo.verdict.look_again is None:
+            return now
+        await self._tools.reporter.status(resource, status(resource, want, seen, todo, now))
+        return self._look_again(want, todo, memory, now)
+
+    def _look_again(self, want: Desired, todo: Plan[Step], memory: Memory, now: datetime) -> datetime | None:
+        if not todo.ready:
+            return todo.verdict.look_again
+        # The time of the next backup is in status, so it is due for a new one then.
+        due = next_backup(want.spec.schedule, now)
+        return min(due, memory.present_until or due)
+
+    async def _gather(self, want: Desired, memory: Memory, now: datetime) -> Observed:
+        """Ask Azure only once all that can be known without it is as it must be."""
+        seen = self._from_cache(want)
+        undecided = plan(want, seen, now).verdict.reason == reasons.NOT_YET_KNOWN
+        policy = self._id(want, seen)
+        if not undecided or policy is None:
+            return seen
+        fresh = memory.present_until is not None and now < memory.present_until
+        if fresh and memory.present == str(policy) and not want.deleting:
+            return replace(seen, policy=Present())
+        exists = await read(self._tools.azure.policies.exists(policy))
+        memory.present = memory.present_until = None
+        if isinstance(exists, Unreadable):
+            return replace(seen, policy=exists)
+        if exists:
+            memory.present = str(policy)
+            memory.present_until = now + self._tools.settings.observe_every
+        return replace(seen, policy=Present() if exists else ABSENT)
+
+    def _id(self, want: Desired, seen: Observed) -> ArmId | None:
+        if want.deleting:
+            return ArmId.parse(want.known_id) if want.known_id else None
+        if isinstance(seen.vault, VaultView) and seen.vault.id is not None:
+            return want.id_in(seen.vault.id)
+        return None
+
+    def _from_cache(self, want: Desired) -> Observed:
+        raw = self._tools.cache.get(Key("BackupVault", "", want.spec.vault_ref.name))
+        vault = vault_view(Resource(raw)) if raw is not None else None
+        disks = [
+            f"{each['metadata']['namespace']}/{each['metadata']['name']}"
+            for each in self._tools.cache.all("ProtectedDisk")
+            if each["spec"]["policyRef"]["name"] == want.name
+        ]
+        return Observed(vault=vault or ABSENT, disks=tuple(sorted(disks)))
+
+    async def _act(self, step: Step) -> None:
+        match step:
+            case CreatePolicy(id=policy, content=content):
+                await self._tools.azure.policies.create(policy, content)
+            case DeletePolicy(id=policy):
+                await self._tools.azure.policies.delete(policy)
+            case _:
+                assert_never(step)

@@ -1,0 +1,249 @@
+"""OnDemandBackup: gather, decide, act, report. Exactly one backup an object, whatever crashes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import assert_never
+
+from azdiskbackup.api.v1alpha1.on_demand_backup import OnDemandBackupStatus
+from azdiskbackup.azure.submission import Failed, Succeeded
+from azdiskbackup.core import reasons
+from azdiskbackup.core.arm_ids import ArmId
+from azdiskbackup.core.azure_model import AzureJob, AzureRestorePoint
+from azdiskbackup.core.on_demand_backup.attempt import (
+    Attempt,
+    Following,
+    NotStarted,
+    Recorded,
+    Refused,
+    Sent,
+    Unfollowable,
+)
+from azdiskbackup.core.on_demand_backup.desired import Desired, desired, is_over
+from azdiskbackup.core.on_demand_backup.observed import DiskView, Observed
+from azdiskbackup.core.on_demand_backup.plan import plan
+from azdiskbackup.core.on_demand_backup.rules import A_DAY, time_to_live
+from azdiskbackup.core.on_demand_backup.status import status
+from azdiskbackup.core.on_demand_backup.steps import DeleteObject, RecordIntent, Step, Submit
+from azdiskbackup.core.policy_view import PolicyView, policy_view
+from azdiskbackup.core.presence import ABSENT, UNKNOWN, Absent, Unreadable
+from azdiskbackup.core.resource import Invalid, Resource
+from azdiskbackup.engine.cache import Key
+from azdiskbackup.errors import OperatorError, Terminal, Unavailable
+from azdiskbackup.reconcilers.steps import Attempts
+from azdiskbackup.reconcilers.tools import Tools, read
+
+
+@dataclass(slots=True)
+class Memory:
+    """What this process knows about its own attempt, which no crash can make wrong.
+
+    Attributes:
+        recorded: when this process recorded the intent, while it surely sent nothing.
+        sent: when this process sent the request, or may have.
+        operation: where Azure tells the job of an accepted request.
+        refused: how Azure refused it for good.
+    """
+
+    attempts: Attempts = field(default_factory=Attempts)
+    recorded: datetime | None = None
+    sent: datetime | None = None
+    operation: str | None = None
+    refused: Refused | None = None
+
+
+class OnDemandBackupReconciler:
+    """Takes backups."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._memories: dict[Key, Memory] = {}
+
+    async def reconcile(self, key: Key) -> datetime | None:
+        """Make one pass; return when to look again."""
+        raw = self._tools.cache.get(key)
+        if raw is None:
+            self._memories.pop(key, None)
+            return None
+        resource = Resource(raw)
+        now = self._tools.clock.now()
+        want = desired(resource)
+        if isinstance(want, Invalid):
+            await self._tools.reporter.invalid(resource, want, OnDemandBackupStatus)
+            return None
+        if want.over is not None:
+            return await self._rest(resource, want, now)
+        memory = self._memories.setdefault(key, Memory())
+        seen = await self._gather(want, memory, now)
+        todo = plan(want, seen, now)
+        if isinstance(todo.step, RecordIntent):
+            # In status before the request may go out: whoever comes after a crash has to look for the job.
+            await self._tools.reporter.status(resource, status(resource, Recorded(now), todo, now))
+            memory.recorded = now
+            return now
+
+        async def act(step: Step) -> None:
+            await self._act(step, memory, now)
+
+        todo = await memory.attempts.take(
+            todo, act, generation=resource.generation, now=now, jitter=self._tools.jitter()
+        )
+        if memory.refused is not None and not isinstance(seen.attempt, Refused):
+            return now
+        await self._tools.reporter.status(resource, status(resource, seen.attempt, todo, now))
+        return todo.verdict.look_again
+
+    async def _rest(self, resource: Resource, want: Desired, now: datetime) -> datetime | None:
+        """Delete a finished object whose time is over; nothing else ever happens to it."""
+        verdict = time_to_live(want, now)
+        if verdict is not None and isinstance(verdict.step, DeleteObject):
+            await self._tools.reporter.delete(resource)
+            return None
+        return verdict.look_again if verdict is not None else None
+
+    # --- gather --------------------------------------------------------------------------------------------------
+
+    async def _gather(self, want: Desired, memory: Memory, now: datetime) -> Observed:
+        cache = self._tools.cache
+        raw_disk = cache.get(Key("ProtectedDisk", want.namespace, want.disk))
+        disk = _disk_view(Resource(raw_disk)) if raw_disk is not None else ABSENT
+        policy: PolicyView | Absent = ABSENT
+        if raw_disk is not None:
+            name = raw_disk["spec"]["policyRef"]["name"]
+            raw_policy = cache.get(Key("DiskBackupPolicy", "", name))
+            policy = (policy_view(Resource(raw_policy)) if raw_policy is not None else None) or ABSENT
+        seen = Observed(
+            disk=disk,
+            policy=policy,
+            ahead=self._ahead(want),
+            taken_today=UNKNOWN,
+            attempt=await self._attempt(want, disk, memory, now),
+        )
+        if plan(want, seen, now).verdict.reason == reasons.NOT_YET_KNOWN:
+            seen = replace(seen, taken_today=await read(self._taken_today(want, disk, now)))
+        return seen
+
+    def _ahead(self, want: Desired) -> tuple[str, ...]:
+        """Return unfinished backups of the same disk that were created before, or have begun."""
+        mine: tuple[str, str] | None = None
+        others: list[tuple[tuple[str, str], str, bool]] = []
+        for each in self._tools.cache.all("OnDemandBackup"):
+            resource = Resource(each)
+            same = resource.namespace == want.namespace and each["spec"]["protectedDiskRef"]["name"] == want.disk
+            if not same or is_over(resource):
+                continue
+            order = (str(resource.meta["creationTimestamp"]), resource.uid)
+            if resource.uid == want.uid:
+                mine = order
+            else:
+                others.append((order, resource.name, bool(resource.status.get("startTime"))))
+        return tuple(name for order, name, begun in sorted(others) if begun or mine is None or order < mine)
+
+    async def _taken_today(self, want: Desired, disk: DiskView | Absent, now: datetime) -> tuple[datetime, ...]:
+        """Return the starts of the disk's on-demand backups of the last 24 hours, ours and others'."""
+        starts: dict[str, datetime] = {}
+        if isinstance(disk, DiskView) and disk.instance is not None:
+            picture = await self._tools.sweep.read(_vault(disk.instance), now - self._tools.settings.observe_every)
+            for job in picture.jobs.get(str(disk.instance).lower(), ()):
+                if job.on_demand and job.is_backup:
+                    starts[job.id] = job.start
+        for each in self._tools.cache.all("OnDemandBackup"):
+            resource = Resource(each)
+            job_id, started = resource.status.get("jobID"), resource.status.get("startTime")
+            same = resource.namespace == want.namespace and each["spec"]["protectedDiskRef"]["name"] == want.disk
+            if same and job_id and started:
+                starts[job_id] = datetime.fromisoformat(started)
+        return tuple(sorted(start for start in starts.values() if start > now - A_DAY))
+
+    # --- the attempt ---------------------------------------------------------------------------------------------
+
+    async def _attempt(self, want: Desired, disk: DiskView | Absent, memory: Memory, now: datetime) -> Attempt:
+        if memory.refused is not None:
+            return memory.refused
+        if want.intent is None:
+            return NotStarted()
+        if isinstance(disk, Absent) or disk.instance is None:
+            error = OperatorError("ProtectedDiskGone", "The ProtectedDisk is gone, so its job cannot be followed")
+            return Unfollowable(error)
+        if want.job is not None:
+            return await self._follow(want.job, disk.instance)
+        if memory.operation is not None:
+            return await self._accepted(memory, disk.instance)
+        if memory.recorded is not None and memory.sent is None:
+            return Recorded(memory.recorded)
+        return await self._search(want, memory.sent or want.intent, disk.instance)
+
+    async def _accepted(self, memory: Memory, instance: ArmId) -> Attempt:
+        assert memory.operation is not None and memory.sent is not None
+        match await read(self._tools.azure.operations.check(memory.operation)):
+            case Succeeded(job=str(job)):
+                return await self._follow(job, instance)
+            case Failed(error=error):
+                return Refused(error, self._tools.clock.now())
+            case Unreadable(error=error):
+                return Unfollowable(error)
+            case _:
+                return Sent(memory.sent, answered=True, jobs_seen=False)
+
+    async def _search(self, want: Desired, since: datetime, instance: ArmId) -> Attempt:
+        """Look for the job of a request whose answer was lost: it carries the request's id."""
+        jobs = await read(self._tools.azure.backups.list_jobs(_vault(instance)))
+        if isinstance(jobs, Unreadable):
+            return Unfollowable(jobs.error)
+        found = next((job for job in jobs if job.activity_id.lower() == want.uid.lower()), None)
+        if found is not None:
+            return await self._follow(found.id, instance)
+        return Sent(since, answered=False, jobs_seen=True)
+
+    async def _follow(self, job_id: str, instance: ArmId) -> Attempt:
+        job = await read(self._tools.azure.backups.get_job(_vault(instance), job_id))
+        if isinstance(job, Unreadable):
+            return Unfollowable(job.error)
+        if isinstance(job, Absent):
+            return Unfollowable(OperatorError("JobNotFound", f"Azure no longer knows the job {job_id}"))
+        return Following(job, await self._restore_point(job, instance))
+
+    async def _restore_point(self, job: AzureJob, instance: ArmId) -> AzureRestorePoint | None:
+        if job.running or job.restore_point_id is None:
+            return None
+        found = await read(self._tools.azure.backups.get_restore_point(instance, job.restore_point_id))
+        return found if isinstance(found, AzureRestorePoint) else None
+
+    # --- act -----------------------------------------------------------------------------------------------------
+
+    async def _act(self, step: Step, memory: Memory, now: datetime) -> None:
+        match step:
+            case Submit(instance=instance, rule_name=rule, retention_rule=retention, request_id=request):
+                memory.sent = now
+                try:
+                    memory.operation = await self._tools.azure.backups.submit(instance, rule, retention, request)
+                except Unavailable:
+                    # It may have arrived: from now on the jobs tell, not we.
+                    raise
+                except OperatorError as error:
+                    # An answer that refuses proves that no job was made.
+                    memory.sent, memory.recorded = None, now
+                    if isinstance(error, Terminal):
+                        memory.refused = Refused(error, now)
+                    raise
+            case RecordIntent() | DeleteObject():
+                raise AssertionError("done where it is decided")
+            case _:
+                assert_never(step)
+
+
+def _disk_view(resource: Resource) -> DiskView:
+    known = resource.status.get("backupInstanceID")
+    protected = resource.is_true(reasons.PROTECTED) and not resource.deleting
+    active = resource.spec.get("protection", "Active") == "Active"
+    message = str(resource.condition(reasons.READY).get("message", "It was not looked at yet."))
+    return DiskView(
+        protected=protected and active,
+        why_not=message,
+        instance=ArmId.parse(known) if known else None,
+    )
+
+
+def _vault(instance: ArmId) -> ArmId:
+    return ArmId(instance.subscription, instance.group, instance.provider, instance.path[:2])

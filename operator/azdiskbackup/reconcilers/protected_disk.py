@@ -1,0 +1,117 @@
+"""ProtectedDisk: gather, decide, act, report. What is gathered, and when, is in ``protected_disk_facts.py``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import assert_never
+
+from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
+from azdiskbackup.core.policy_view import PolicyView
+from azdiskbackup.core.protected_disk.desired import Desired, desired
+from azdiskbackup.core.protected_disk.health import overdue_after
+from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.plan import plan
+from azdiskbackup.core.protected_disk.status import status
+from azdiskbackup.core.protected_disk.steps import (
+    AssignRole,
+    DeleteInstance,
+    PutInstance,
+    Resume,
+    RevokeRole,
+    Step,
+    Stop,
+    Suspend,
+    Undelete,
+    Validate,
+)
+from azdiskbackup.core.protected_disk.validation import Refused, Running
+from azdiskbackup.core.resource import Invalid, Resource
+from azdiskbackup.core.verdicts import Plan
+from azdiskbackup.engine.cache import Key
+from azdiskbackup.reconcilers.protected_disk_facts import Facts, Memory
+from azdiskbackup.reconcilers.tools import Tools
+
+
+class ProtectedDiskReconciler:
+    """Leads disks to protection, and out of it."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._facts = Facts(tools)
+        self._memories: dict[Key, Memory] = {}
+
+    async def reconcile(self, key: Key) -> datetime | None:
+        """Make one pass; return when to look again."""
+        raw = self._tools.cache.get(key)
+        if raw is None:
+            self._memories.pop(key, None)
+            return None
+        resource = Resource(raw)
+        now = self._tools.clock.now()
+        want = desired(resource, self._tools.cluster)
+        if isinstance(want, Invalid):
+            await self._tools.reporter.invalid(resource, want, ProtectedDiskStatus)
+            return None
+        memory = self._memories.setdefault(key, Memory())
+        seen = await self._facts.gather(resource, want, memory, now)
+        todo = plan(want, seen, now)
+        if want.deleting and todo.ready:
+            await self._tools.reporter.release(resource)
+            return None
+        if todo.step is not None:
+            resource = await self._tools.reporter.ensure_finalizer(resource)
+
+        async def act(step: Step) -> None:
+            await self._act(step, memory, now)
+
+        todo = await memory.attempts.take(
+            todo, act, generation=resource.generation, now=now, jitter=self._tools.jitter()
+        )
+        if todo.step is not None and not memory.attempts.failed and todo.verdict.look_again is None:
+            return now
+        await self._tools.reporter.status(resource, status(resource, want, seen, todo, now))
+        return self._look_again(want, seen, todo, now)
+
+    def _look_again(self, want: Desired, seen: Observed, todo: Plan[Step], now: datetime) -> datetime | None:
+        if not todo.ready:
+            return todo.verdict.look_again
+        again = now + self._tools.settings.observe_every
+        if isinstance(seen.policy, PolicyView) and want.protected_since is not None:
+            overdue = overdue_after(seen.policy.schedule, want.protected_since, None)
+            again = min(again, overdue) if overdue > now else again
+        return again
+
+    async def _act(self, step: Step, memory: Memory, now: datetime) -> None:
+        azure = self._tools.azure
+        match step:
+            case AssignRole(grant=grant):
+                await azure.roles.create(grant)
+                memory.granted = True
+                return
+            case RevokeRole(grant=grant):
+                await azure.roles.delete(grant)
+                memory.granted = False
+                return
+            case Validate(request=request):
+                before = memory.validation if isinstance(memory.validation, Refused) else None
+                operation = await azure.instances.submit_validation(request)
+                memory.validation = Running(operation, now, before)
+                return
+            case PutInstance(request=request):
+                await azure.instances.submit_create_or_update(request)
+            case Undelete() | Resume() | Suspend() | Stop() | DeleteInstance():
+                await self._change(step)
+            case _:
+                assert_never(step)
+        memory.changing = True
+
+    async def _change(self, step: Undelete | Resume | Suspend | Stop | DeleteInstance) -> None:
+        instances = self._tools.azure.instances
+        call = {
+            Undelete: instances.submit_undelete,
+            Resume: instances.submit_resume,
+            Suspend: instances.submit_suspend,
+            Stop: instances.submit_stop,
+            DeleteInstance: instances.submit_delete,
+        }[type(step)]
+        await call(step.id)

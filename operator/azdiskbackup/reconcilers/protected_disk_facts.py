@@ -1,0 +1,236 @@
+"""What a pass of a ProtectedDisk has to know, and where it asks for it: the cache first, Azure only for the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
+from azdiskbackup.azure.submission import Failed, Succeeded
+from azdiskbackup.azure.sweep import VaultPicture
+from azdiskbackup.core import reasons
+from azdiskbackup.core.arm_ids import ArmId
+from azdiskbackup.core.azure_model import AzureDisk, AzureInstance, AzureJob
+from azdiskbackup.core.claims import ClaimedDisk, NotAzureDisk, NotBound, disk_of
+from azdiskbackup.core.naming import instance_name
+from azdiskbackup.core.policy_view import policy_view
+from azdiskbackup.core.presence import ABSENT, UNKNOWN, Absent, Unknown, Unreadable
+from azdiskbackup.core.protected_disk.desired import Desired
+from azdiskbackup.core.protected_disk.instance_rules import VALIDATION_TAKES, reader_grant
+from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.plan import plan
+from azdiskbackup.core.protected_disk.status import newest_restore_point_expected
+from azdiskbackup.core.protected_disk.validation import Never, Passed, Running, Validation, refused
+from azdiskbackup.core.resource import Resource, parse_status
+from azdiskbackup.core.vault_view import VaultView, vault_view
+from azdiskbackup.engine.cache import Key
+from azdiskbackup.errors import AlreadyProtected
+from azdiskbackup.reconcilers.steps import Attempts
+from azdiskbackup.reconcilers.tools import Tools, read
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a pass leaves for the next one; losing it costs calls, nothing else.
+
+    Attributes:
+        validation: how far Azure's validation got.
+        granted: whether the right to read the disk is known to exist, or not; None when nobody looked.
+        disk: the disk as it was read, good until ``disk_until``.
+        changing: whether we asked Azure to change the instance, so that only a look at itself counts.
+        instance: the instance as a look at itself showed it at ``instance_at``; a picture of the vault that is older
+            says less.
+    """
+
+    attempts: Attempts = field(default_factory=Attempts)
+    validation: Validation = field(default_factory=Never)
+    granted: bool | None = None
+    disk: AzureDisk | None = None
+    disk_until: datetime | None = None
+    changing: bool = False
+    instance: AzureInstance | Absent | None = None
+    instance_at: datetime | None = None
+
+
+class Facts:
+    """Gathers what the rules may know."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    async def gather(self, resource: Resource, want: Desired, memory: Memory, now: datetime) -> Observed:
+        """Ask for one thing after the other, as long as the rules say that they do not know enough."""
+        memory.validation = await self._validation(memory.validation, now)
+        seen = replace(self._from_cache(want), validation=memory.validation)
+        while plan(want, seen, now).verdict.reason == reasons.NOT_YET_KNOWN:
+            more = await self._ask_next(want, seen, memory, now)
+            if more == seen:
+                break
+            seen = more
+        return await self._history(resource, want, seen, memory, now)
+
+    async def _ask_next(self, want: Desired, seen: Observed, memory: Memory, now: datetime) -> Observed:
+        if isinstance(seen.disk, Unknown) and not want.deleting:
+            return replace(seen, disk=await self._disk(want, seen, memory, now))
+        if isinstance(seen.instance, Unknown):
+            return replace(seen, instance=await self._instance(want, seen, memory, now))
+        if isinstance(seen.disk, Unknown):
+            return replace(seen, disk=await self._disk(want, seen, memory, now))
+        if isinstance(seen.granted, Unknown) and isinstance(seen.disk, AzureDisk):
+            return replace(seen, granted=await self._granted(seen, memory))
+        return seen
+
+    # --- from the cache ------------------------------------------------------------------------------------------
+
+    def _from_cache(self, want: Desired) -> Observed:
+        cache = self._tools.cache
+        raw_policy = cache.get(Key("DiskBackupPolicy", "", want.spec.policy_ref.name))
+        policy = policy_view(Resource(raw_policy)) if raw_policy is not None else None
+        raw_vault = cache.get(Key("BackupVault", "", policy.vault)) if policy is not None else None
+        vault = vault_view(Resource(raw_vault)) if raw_vault is not None else None
+        namespace = cache.get(Key("Namespace", "", want.namespace))
+        labels = (namespace["metadata"].get("labels") or {}) if namespace is not None else {}
+        return Observed(
+            policy=policy or ABSENT,
+            vault=vault or ABSENT,
+            namespace_labels=labels,
+            claim=self._claim(want),
+            rival=self._rival(want),
+        )
+
+    def _claim(self, want: Desired) -> ClaimedDisk | NotBound | NotAzureDisk | Absent:
+        source = want.spec.source
+        if source.disk_id is not None:
+            return ClaimedDisk(ArmId.parse(source.disk_id), "")
+        assert source.persistent_volume_claim is not None
+        name = source.persistent_volume_claim.name
+        claim = self._tools.cache.get(Key("PersistentVolumeClaim", want.namespace, name))
+        if claim is None:
+            return ABSENT
+        volume = (claim.get("spec") or {}).get("volumeName")
+        return disk_of(claim, self._tools.cache.get(Key("PersistentVolume", "", volume or "")))
+
+    def _rival(self, want: Desired) -> str | None:
+        """Return the oldest other object of the same namespace for the same source, if it is older."""
+        source = want.spec.source.model_dump(by_alias=True, exclude_none=True)
+        same = [
+            (each["metadata"]["creationTimestamp"], each["metadata"]["uid"], each["metadata"]["name"])
+            for each in self._tools.cache.all("ProtectedDisk")
+            if each["metadata"]["namespace"] == want.namespace and each["spec"]["source"] == source
+        ]
+        oldest = min(same)[2] if same else want.name
+        return None if oldest == want.name else str(oldest)
+
+    # --- from Azure ----------------------------------------------------------------------------------------------
+
+    async def _validation(self, known: Validation, now: datetime) -> Validation:
+        if not isinstance(known, Running) or now < known.since + VALIDATION_TAKES:
+            return known
+        state = await read(self._tools.azure.operations.check(known.operation))
+        match state:
+            case Succeeded():
+                return Passed()
+            case Failed(error=error):
+                return refused(known.refused, error, now)
+            case Unreadable(error=error) if not error.waiting_helps:
+                return Never()
+            case _:
+                return known
+
+    async def _disk(
+        self, want: Desired, seen: Observed, memory: Memory, now: datetime
+    ) -> AzureDisk | Absent | Unreadable:
+        disk = ArmId.parse(want.known_disk) if want.known_disk else None
+        if isinstance(seen.claim, ClaimedDisk) and not want.deleting:
+            disk = seen.claim.id
+        if disk is None:
+            return ABSENT
+        known = memory.disk
+        if known is not None and memory.disk_until is not None and now < memory.disk_until:
+            return known
+        found = await read(self._tools.azure.resources.get_disk(disk))
+        if isinstance(found, AzureDisk):
+            memory.disk, memory.disk_until = found, now + self._tools.settings.observe_every
+        return found
+
+    async def _instance(
+        self, want: Desired, seen: Observed, memory: Memory, now: datetime
+    ) -> AzureInstance | Absent | Unknown | Unreadable:
+        """Look at the instance itself while it changes, else at the picture of the whole vault."""
+        target = self._target(want, seen)
+        if target is None:
+            return ABSENT if want.deleting else UNKNOWN
+        if want.known_instance is not None and not memory.changing and not want.deleting:
+            picture = await read(self._picture(target, now))
+            if isinstance(picture, Unreadable):
+                return picture
+            if memory.instance is not None and memory.instance_at is not None and picture.at < memory.instance_at:
+                return memory.instance
+            found = picture.instances.get(str(target).lower())
+            if found is not None and not _in_work(found):
+                return found
+            # A row that is missing once proves nothing, and one that changes is older than its answer.
+        return await self._look_at(target, want, memory, now)
+
+    async def _look_at(
+        self, target: ArmId, want: Desired, memory: Memory, now: datetime
+    ) -> AzureInstance | Absent | Unreadable:
+        looked = await read(self._tools.azure.instances.get(target))
+        if isinstance(looked, Absent) and self._may_be_deleted(want, memory):
+            looked = await read(self._tools.azure.instances.get_deleted(target))
+        if isinstance(looked, Unreadable):
+            return looked
+        memory.instance, memory.instance_at = looked, now
+        memory.changing = isinstance(looked, AzureInstance) and _in_work(looked)
+        return looked
+
+    def _may_be_deleted(self, want: Desired, memory: Memory) -> bool:
+        known = want.known_instance is not None
+        return known or isinstance(memory.attempts.error, AlreadyProtected)
+
+    def _target(self, want: Desired, seen: Observed) -> ArmId | None:
+        """Return the instance in question: the one that is known, else the one that would be made."""
+        if want.known_instance is not None:
+            return ArmId.parse(want.known_instance)
+        disk = seen.disk.id if isinstance(seen.disk, AzureDisk) else None
+        if disk is None and want.deleting and isinstance(seen.claim, ClaimedDisk):
+            disk = seen.claim.id
+        if disk is None or not isinstance(seen.vault, VaultView) or seen.vault.id is None:
+            return None
+        return seen.vault.id.child("backupInstances", instance_name(disk))
+
+    async def _granted(self, seen: Observed, memory: Memory) -> bool | Unreadable:
+        if memory.granted is None:
+            exists = await read(self._tools.azure.roles.exists(reader_grant(seen)))
+            if isinstance(exists, Unreadable):
+                return exists
+            memory.granted = exists
+        return memory.granted
+
+    async def _picture(self, instance: ArmId, now: datetime) -> VaultPicture:
+        vault = ArmId(instance.subscription, instance.group, instance.provider, instance.path[:2])
+        return await self._tools.sweep.read(vault, now - self._tools.settings.observe_every)
+
+    # --- what Azure did ------------------------------------------------------------------------------------------
+
+    async def _history(
+        self, resource: Resource, want: Desired, seen: Observed, memory: Memory, now: datetime
+    ) -> Observed:
+        """Add jobs and restore points of a disk that has an instance since an earlier pass."""
+        instance = seen.instance
+        settled = want.known_instance is not None and not memory.changing and not want.deleting
+        if not settled or not isinstance(instance, AzureInstance):
+            return seen
+        picture = await read(self._picture(instance.id, now))
+        if isinstance(picture, Unreadable):
+            return replace(seen, jobs=picture)
+        jobs: tuple[AzureJob, ...] = picture.jobs.get(str(instance.id).lower(), ())
+        seen = replace(seen, jobs=jobs)
+        if newest_restore_point_expected(parse_status(ProtectedDiskStatus, resource), jobs):
+            points = await read(self._tools.azure.backups.list_restore_points(instance.id))
+            seen = replace(seen, restore_points=points if isinstance(points, Unreadable) else tuple(points))
+        return seen
+
+
+def _in_work(instance: AzureInstance) -> bool:
+    return instance.state.lower() in ("configuringprotection", "updatingprotection", "softdeleting")

@@ -1,0 +1,135 @@
+"""The one place that writes status: only what changed, onto the version that was read, with an event if it matters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from azdiskbackup.api.v1alpha1.base import Status
+from azdiskbackup.core import conditions, reasons
+from azdiskbackup.core.resource import Invalid, Resource
+from azdiskbackup.core.verdicts import Finding
+from azdiskbackup.engine.cache import Cache, key_of
+from azdiskbackup.engine.clock import Clock
+from azdiskbackup.kube.client import KubeClient, NotFoundError
+
+Json = dict[str, Any]
+
+_log = structlog.get_logger("azdiskbackup.transitions")
+
+# Work that needs nobody's attention makes no event.
+_QUIET = {
+    reasons.CREATING,
+    reasons.GRANTING,
+    reasons.NOT_YET_KNOWN,
+    reasons.PROVISIONING,
+    reasons.STARTING,
+    reasons.VALIDATING,
+    reasons.DELETING,
+}
+
+
+class Reporter:
+    """Writes status, finalizers and events, and tells the cache what the server answered."""
+
+    def __init__(self, kube: KubeClient, cache: Cache, clock: Clock) -> None:
+        self._kube = kube
+        self._cache = cache
+        self._clock = clock
+
+    async def status(self, resource: Resource, status: Status) -> None:
+        """Write the status if it differs, and post an event if a person should hear of it."""
+        wanted = status.to_wire()
+        patch = difference(resource.status, wanted)
+        if not patch:
+            return
+        after = Resource(await self._kube.patch_status(resource, patch))
+        self._cache.put(str(resource.raw["kind"]), after.raw)
+        await self._transition(resource, after)
+
+    async def invalid(self, resource: Resource, invalid: Invalid, model: type[Status]) -> None:
+        """Say that the spec cannot be read, which the API server should have refused."""
+        message = f"{invalid.message} Correct the spec; nothing is done in Azure until then."
+        findings = [
+            Finding(reasons.ACCEPTED, "False", reasons.INVALID_SPEC, message),
+            Finding(reasons.READY, "False", reasons.INVALID_SPEC, message),
+            Finding(reasons.STALLED, "True", reasons.INVALID_SPEC, message),
+        ]
+        before = model.model_validate(dict(resource.status))
+        built = conditions.build(findings, before.conditions, resource.generation, self._clock.now())
+        await self.status(
+            resource,
+            before.model_copy(update={"observed_generation": resource.generation, "conditions": built}),
+        )
+
+    async def ensure_finalizer(self, resource: Resource) -> Resource:
+        """Put our finalizer on before the first write to Azure; return the object after it."""
+        if resource.has_finalizer or resource.deleting:
+            return resource
+        after = Resource(await self._kube.add_finalizer(resource))
+        self._cache.put(str(resource.raw["kind"]), after.raw)
+        return after
+
+    async def release(self, resource: Resource) -> None:
+        """Take our finalizer off: nothing is left to do for an object that is being deleted."""
+        if not resource.has_finalizer:
+            return
+        after = Resource(await self._kube.remove_finalizer(resource))
+        if not after.meta.get("finalizers"):
+            # With the last finalizer the object is gone, and the watch may tell so only later.
+            self._cache.remove(key_of(str(resource.raw["kind"]), resource.raw), resource.uid)
+        _log.info("released", **_names(resource))
+
+    async def delete(self, resource: Resource) -> None:
+        """Delete an object of ours."""
+        try:
+            await self._kube.delete(resource)
+        except NotFoundError:
+            return
+
+    async def event(self, resource: Resource, *, warning: bool, reason: str, note: str) -> None:
+        """Post an event."""
+        await self._kube.post_event(
+            resource,
+            type_="Warning" if warning else "Normal",
+            reason=reason,
+            action="Reconcile",
+            note=note,
+            now=self._clock.now(),
+        )
+
+    async def _transition(self, before: Resource, after: Resource) -> None:
+        old, new = before.condition(reasons.READY), after.condition(reasons.READY)
+        if (old.get("status"), old.get("reason")) == (new.get("status"), new.get("reason")):
+            return
+        reason, message = str(new.get("reason")), str(new.get("message"))
+        _log.info("transition", **_names(after), ready=new.get("status"), reason=reason, message=message)
+        if reason not in _QUIET:
+            warning = bool(after.condition(reasons.STALLED))
+            await self.event(after, warning=warning, reason=reason, note=message)
+
+
+def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> Json:
+    """Return the merge patch from one JSON object to another: null removes, lists are replaced whole."""
+    patch: Json = {key: None for key in old if key not in new}
+    for key, value in new.items():
+        held = old.get(key)
+        if isinstance(value, Mapping) and isinstance(held, Mapping):
+            inner = difference(held, value)
+            if inner:
+                patch[key] = inner
+        elif value != held:
+            patch[key] = value
+    return patch
+
+
+def _names(resource: Resource) -> Json:
+    return {
+        "kind": resource.raw["kind"],
+        "namespace": resource.namespace,
+        "name": resource.name,
+        "uid": resource.uid,
+        "generation": resource.generation,
+    }

@@ -1,0 +1,118 @@
+"""Drive a running simulator from a test: its clock, its seed, its faults, its log."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import urllib.error
+import urllib.request
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+
+class SimulatorError(RuntimeError):
+    """The simulator refused a command of the test."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One request that the simulator got."""
+
+    number: int
+    time: str
+    route: str
+    method: str
+    path: str
+    api_version: str
+    status: int
+    client_request_id: str
+    caller: str
+    body: Any
+
+    @property
+    def writes(self) -> bool:
+        return self.method != "GET"
+
+
+class Simulator:
+    """A running simulator, from outside."""
+
+    def __init__(self, url: str, certificate_authority: Path) -> None:
+        self.url = url
+        self.certificate_authority = certificate_authority
+        self._context = ssl.create_default_context(cafile=str(certificate_authority))
+
+    def _call(self, method: str, path: str, body: Any = None) -> Any:
+        request = urllib.request.Request(  # noqa: S310 - our own URL
+            f"{self.url}/__control/{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, context=self._context, timeout=120) as answer:  # noqa: S310
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise SimulatorError(error.read().decode()) from error
+
+    def answers(self) -> bool:
+        """Return whether the simulator is up."""
+        try:
+            self._call("GET", "clock")
+        except (OSError, SimulatorError):
+            return False
+        return True
+
+    # --- the clock -----------------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> datetime:
+        return datetime.fromisoformat(self._call("GET", "clock")["now"])
+
+    def settle(self) -> None:
+        """Wait until everybody who follows the clock is idle."""
+        self._call("POST", "clock/settle", {})
+
+    def advance(self, **span: float) -> None:
+        """Let virtual time pass, ``minutes=30`` say; what is due on the way happens in order."""
+        seconds = timedelta(**span).total_seconds()
+        self._call("POST", "clock/advance", {"seconds": seconds})
+
+    def step(self, most: timedelta) -> None:
+        """Let virtual time pass to the next moment at which anything is due."""
+        self._call("POST", "clock/step", {"most": most.total_seconds()})
+
+    def set_rate(self, rate: float) -> None:
+        self._call("POST", "clock/rate", {"rate": rate})
+
+    # --- the cloud -----------------------------------------------------------------------------------------------
+
+    def seed(self, **what: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = self._call("POST", "seed", what)
+        return answer
+
+    def knobs(self, **seconds: float) -> None:
+        self._call("POST", "knobs", seconds)
+
+    def plant(self, route: str, **fault: Any) -> None:
+        """Plant a fault; see ``PlantedFault``."""
+        self._call("POST", "faults", {"route": route, **fault})
+
+    def clear_faults(self) -> None:
+        self._call("DELETE", "faults")
+
+    def remove_disk(self, disk_id: str) -> None:
+        self._call("DELETE", f"disks?id={quote(disk_id)}")
+
+    # --- the log -------------------------------------------------------------------------------------------------
+
+    def requests(self, since: int = 0) -> list[Sent]:
+        return [Sent(**entry) for entry in self._call("GET", f"requests?since={since}")["value"]]
+
+    def counts(self, since: int = 0) -> Counter[str]:
+        return Counter(entry.route for entry in self.requests(since))

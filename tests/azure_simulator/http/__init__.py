@@ -1,0 +1,1 @@
+"""ARM's dialect: paths, headers, error envelopes, tokens, TLS; and the controls for tests."""

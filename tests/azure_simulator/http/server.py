@@ -1,0 +1,149 @@
+"""The HTTPS server: sockets around the service, the journal and the clock."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from azure_simulator.http import tokens
+from azure_simulator.http.clock import Clock, Follower, NotSettledError
+from azure_simulator.http.control import PREFIX, control
+from azure_simulator.http.journal import Journal
+from azure_simulator.http.messages import Request, Response
+from azure_simulator.http.service import Service
+from azure_simulator.model.azure import Azure
+
+_LONG_POLL_SECONDS = 20.0
+
+
+class Server:
+    """One simulator."""
+
+    def __init__(self, start: datetime, rate: float, state: Path | None) -> None:
+        self._journal = Journal(state)
+        self._service = Service(Azure(start))
+        now = self._replay(start)
+        self._clock = Clock(now, rate, self._move)
+
+    def _replay(self, start: datetime) -> datetime:
+        now = start
+        for when, request in self._journal.replay():
+            self._service.azure.cloud.timeline.advance(when)
+            now = max(now, when)
+            if request is not None:
+                self._dispatch(request)
+        return now
+
+    def _move(self, to: datetime) -> None:
+        self._service.azure.cloud.timeline.advance(to)
+        self._journal.write(to, None)
+
+    def _dispatch(self, request: Request) -> Response:
+        if request.path.startswith(PREFIX):
+            return control(self._service, request)
+        if request.path.endswith("/oauth2/v2.0/token"):
+            return tokens.exchange(request.body, set(self._service.callers))
+        return self._service.handle(request)
+
+    async def run(self, port: int, context: ssl.SSLContext) -> None:
+        """Serve until cancelled."""
+        self._service.base = f"https://localhost:{port}"
+        app = web.Application(client_max_size=4 * 1024**2)
+        app.router.add_get("/__control/clock", self._read_clock)
+        app.router.add_post("/__control/clock/{action}", self._move_clock)
+        app.router.add_get("/__control/clock/follow/{name}", self._follow)
+        app.router.add_route("*", "/{path:.*}", self._any)
+        # A handler ends when its client goes away: this is how a killed follower is noticed.
+        runner = web.AppRunner(app, handler_cancellation=True, access_log=None)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=context)
+        await site.start()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await runner.cleanup()
+
+    async def _any(self, incoming: web.Request) -> web.StreamResponse:
+        request = Request(
+            incoming.method,
+            incoming.rel_url.raw_path_qs,
+            {name.lower(): value for name, value in incoming.headers.items()},
+            await incoming.text(),
+        )
+        now = self._clock.now()
+        self._service.azure.cloud.timeline.advance(now)
+        response = self._dispatch(request)
+        if request.mutates:
+            self._journal.write(now, request)
+        if response.status == 0:
+            if incoming.transport is not None:
+                incoming.transport.abort()
+            raise asyncio.CancelledError
+        if response.body is None:
+            return web.Response(status=response.status, headers=response.headers)
+        return web.json_response(response.body, status=response.status, headers=response.headers)
+
+    # --- the clock -------------------------------------------------------------------------------------------------
+
+    def _reading(self) -> dict[str, Any]:
+        return {
+            "now": self._clock.now().isoformat(),
+            "rate": self._clock.rate,
+            "version": self._clock.version,
+        }
+
+    async def _read_clock(self, incoming: web.Request) -> web.Response:
+        return web.json_response(self._reading())
+
+    async def _move_clock(self, incoming: web.Request) -> web.Response:
+        body = await incoming.json()
+        timeline = self._service.azure.cloud.timeline
+        try:
+            match incoming.match_info["action"]:
+                case "rate":
+                    await self._clock.set_rate(float(body["rate"]))
+                case "settle":
+                    await self._clock.settle()
+                case "advance":
+                    to = self._clock.now() + timedelta(seconds=float(body["seconds"]))
+                    await self._clock.advance(to, lambda: timeline.next_due)
+                case "step":
+                    most = self._clock.now() + timedelta(seconds=float(body["most"]))
+                    await self._clock.step(lambda: timeline.next_due, most)
+                case action:
+                    return web.json_response({"error": f"no action {action}"}, status=404)
+        except NotSettledError as error:
+            return web.json_response({"error": str(error)}, status=409)
+        return web.json_response(self._reading())
+
+    async def _follow(self, incoming: web.Request) -> web.StreamResponse:
+        """A web socket: the clock tells its readings, the follower tells whether it is idle and what is due."""
+        socket = web.WebSocketResponse(heartbeat=5)
+        await socket.prepare(incoming)
+        name = incoming.match_info["name"]
+        await self._clock.report(name, Follower())
+        teller = asyncio.create_task(self._tell(socket))
+        try:
+            async for message in socket:
+                said = message.json()
+                due = datetime.fromisoformat(said["due"]) if said["due"] else None
+                await self._clock.report(name, Follower(said["idle"], said["version"], due))
+        finally:
+            teller.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await teller
+            await self._clock.leave(name)
+        return socket
+
+    async def _tell(self, socket: web.WebSocketResponse) -> None:
+        while not socket.closed:
+            version = self._clock.version
+            with contextlib.suppress(ConnectionError):
+                await socket.send_json(self._reading())
+            await self._clock.wait_for_change(version, _LONG_POLL_SECONDS)

@@ -1,0 +1,212 @@
+"""From a request to an answer: authentication, api-version, planted faults, the route, the log.
+
+Pure in the sense that matters: no socket, no real clock. Given the same requests at the same virtual times it gives
+the same answers, which is what the journal relies on.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from azure_simulator.http import tokens, wire
+from azure_simulator.http.messages import Request, Response
+from azure_simulator.http.routes import Call, Route, find
+from azure_simulator.model.azure import Azure
+from azure_simulator.model.faults import AzureFault
+
+API_VERSIONS = {
+    "Microsoft.DataProtection": {
+        "2024-04-01",
+        "2025-01-01",
+        "2025-07-01",
+        "2025-09-01",
+        "2026-03-01",
+        "2026-06-01",
+    },
+    "Microsoft.Authorization": {"2022-04-01"},
+    "Microsoft.Compute": {"2024-03-02", "2025-01-02"},
+    "Microsoft.Resources": {"2021-04-01", "2025-04-01"},
+}
+_STATUS = {
+    "ResourceNotFound": 404,
+    "ResourceGroupNotFound": 404,
+    "SubscriptionNotFound": 404,
+    "UserErrorGenericResourceNotFound": 404,
+    "RoleAssignmentNotFound": 404,
+    "OperationNotFound": 404,
+    "InvalidResourceType": 404,
+    "RoleAssignmentExists": 409,
+    "InvalidResourceGroupLocation": 409,
+    "AuthorizationFailed": 403,
+}
+
+
+@dataclass
+class PlantedFault:
+    """An answer that a test wants instead of, or after, the real one.
+
+    Attributes:
+        route: regular expression over the name of the route.
+        path: regular expression over the path.
+        times: how often it strikes.
+        status: status of the answer; 0 drops the connection.
+        after: whether the request is carried out before.
+    """
+
+    route: str
+    times: int = 1
+    path: str = ""
+    status: int = 500
+    code: str = "InternalServerError"
+    message: str = "Something went wrong."
+    headers: dict[str, str] = field(default_factory=dict)
+    after: bool = False
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One request as the log keeps it."""
+
+    number: int
+    time: str
+    route: str
+    method: str
+    path: str
+    api_version: str
+    status: int
+    client_request_id: str
+    caller: str
+    body: Any
+
+
+class Service:
+    """Azure Resource Manager, the way a client sees it."""
+
+    def __init__(self, azure: Azure) -> None:
+        self.azure = azure
+        self.base = ""
+        self.callers: dict[str, str] = {}
+        self.faults: list[PlantedFault] = []
+        self.log: list[LogEntry] = []
+
+    def handle(self, request: Request) -> Response:
+        """Answer a request. A status of 0 means that the connection breaks without an answer."""
+        route, parts = find(request)
+        response = self._answer(request, route, parts)
+        self._finish(request, response, route)
+        return response
+
+    def _answer(self, request: Request, route: Route | None, parts: dict[str, str]) -> Response:
+        try:
+            caller = self._authenticate(request)
+            if route is None:
+                raise AzureFault("InvalidResourceType", f"No route for {request.path}.")
+            self._check_version(request, route)
+            self._check_access(caller, route)
+            fault = self._strikes(request, route)
+            if fault is not None and not fault.after:
+                return _planted(fault)
+            response = route.answer(Call(self.azure, request, parts, self.base, _request_id(request)))
+            return _planted(fault) if fault is not None else response
+        except AzureFault as fault:
+            return error(_STATUS.get(fault.code, 400), fault.code, fault.message)
+
+    def _authenticate(self, request: Request) -> str:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        client = tokens.client_of(token) if scheme == "Bearer" else None
+        if client is None or client not in self.callers:
+            raise AzureFault("AuthenticationFailed", "Authentication failed.")
+        return client
+
+    def _check_version(self, request: Request, route: Route) -> None:
+        version = request.query.get("api-version")
+        if not version:
+            raise AzureFault(
+                "MissingApiVersionParameter",
+                "The api-version query parameter (?api-version=) is required for all requests.",
+            )
+        known = API_VERSIONS[route.provider]
+        if version not in known:
+            raise AzureFault(
+                "NoRegisteredProviderFound",
+                f"No registered resource provider found for API version '{version}'. The supported "
+                f"api-versions are '{', '.join(sorted(known))}'.",
+            )
+
+    def _check_access(self, caller: str, route: Route) -> None:
+        if not re.search(self.callers[caller], route.name):
+            raise AzureFault(
+                "AuthorizationFailed",
+                f"The client '{caller}' does not have authorization to perform action '{route.provider}/{route.name}'.",
+            )
+
+    def _strikes(self, request: Request, route: Route) -> PlantedFault | None:
+        for fault in self.faults:
+            hit = re.search(fault.route, route.name) and re.search(fault.path, request.path, re.IGNORECASE)
+            if hit and fault.times > 0:
+                fault.times -= 1
+                return fault
+        return None
+
+    def _finish(self, request: Request, response: Response, route: Route | None) -> None:
+        remaining = "x-ms-ratelimit-remaining-subscription-"
+        if route is not None and route.budget:
+            response.headers.setdefault(f"{remaining}resource-requests", str(route.budget - 1))
+        elif request.method == "POST":
+            response.headers[f"{remaining}writes"] = "799"
+            response.headers[f"{remaining}global-writes"] = "11999"
+        correlation = self.azure.cloud.timeline.new_id() if request.mutates else "read"
+        response.headers |= {
+            "x-ms-request-id": correlation,
+            "x-ms-correlation-request-id": correlation,
+            "Cache-Control": "no-cache",
+            "Pragma": "no-cache",
+            "Expires": "-1",
+            "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+            "X-Content-Type-Options": "nosniff",
+        }
+        if response.status == 401:
+            authority = f"{self.base}/{self.azure.cloud.tenant}"
+            response.headers["WWW-Authenticate"] = f'Bearer authorization_uri="{authority}"'
+        _, _, token = request.headers.get("authorization", "").partition(" ")
+        self.log.append(
+            LogEntry(
+                number=len(self.log) + 1,
+                time=wire.time(self.azure.cloud.now),
+                route=route.name if route else "unknown",
+                method=request.method,
+                path=request.path,
+                api_version=request.query.get("api-version", ""),
+                status=response.status,
+                client_request_id=request.headers.get("x-ms-client-request-id", ""),
+                caller=tokens.client_of(token) or "",
+                body=request.json or None,
+            )
+        )
+
+    def entries(self, since: int) -> list[dict[str, Any]]:
+        """Return the log after a number."""
+        return [asdict(entry) for entry in self.log[since:]]
+
+
+def _request_id(request: Request) -> str:
+    return request.headers.get("x-ms-client-request-id", "00000000-0000-0000-0000-000000000000")
+
+
+def _planted(fault: PlantedFault) -> Response:
+    if fault.status == 0:
+        return Response(0)
+    return Response(
+        fault.status,
+        {"error": {"code": fault.code, "message": fault.message}},
+        dict(fault.headers),
+    )
+
+
+def error(status: int, code: str, message: str) -> Response:
+    """Return an error in ARM's envelope."""
+    if code == "AuthenticationFailed":
+        status = 401
+    return Response(status, {"error": {"code": code, "message": message}})

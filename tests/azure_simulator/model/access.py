@@ -1,0 +1,164 @@
+"""Role assignments, which work only some time after they were written, and the identities that hold them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from azure_simulator.model.faults import AzureFault
+
+if TYPE_CHECKING:
+    from azure_simulator.model.cloud import Cloud
+
+DISK_BACKUP_READER = "3e5e47e6-65f7-47ef-90b5-e5dd4d455f24"
+DISK_SNAPSHOT_CONTRIBUTOR = "7efff54f-a5b4-42b5-a1c5-5411624893ce"
+KNOWN_ROLES = {
+    DISK_BACKUP_READER,
+    DISK_SNAPSHOT_CONTRIBUTOR,
+    "b50d9833-a0cb-478e-945f-707fcc997c13",
+    "acdd72a7-3385-48ef-bd42-f606fba81ae7",
+}
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+@dataclass
+class Assignment:
+    """A role for a principal at a scope."""
+
+    name: str
+    scope: str
+    role_definition_id: str
+    principal: str
+    principal_type: str
+    created: datetime
+    effective: datetime
+
+    @property
+    def role(self) -> str:
+        return self.role_definition_id.rsplit("/", 1)[1].lower()
+
+    @property
+    def id(self) -> str:
+        return f"{self.scope}/providers/Microsoft.Authorization/roleAssignments/{self.name}"
+
+
+class Access:
+    """Identities of vaults, and what they may do."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self.principals: dict[str, str] = {}
+        self.assignments: dict[str, Assignment] = {}
+
+    def add_principal(self, principal: str, type_: str = "ServicePrincipal") -> None:
+        self.principals[principal.lower()] = type_
+
+    def remove_principal(self, principal: str) -> None:
+        """Forget an identity; its assignments stay behind, as they do in Azure."""
+        self.principals.pop(principal.lower(), None)
+
+    def assign(
+        self, scope: str, name: str, role_definition_id: str, principal: str, principal_type: str
+    ) -> tuple[Assignment, bool]:
+        """Create an assignment, or find the same one; return it and whether it is new."""
+        self._check(scope, name, role_definition_id, principal, principal_type)
+        key = f"{scope}/{name}".lower()
+        existing = self.assignments.get(key)
+        if existing is not None:
+            same = (
+                existing.principal.lower() == principal.lower()
+                and existing.role == role_definition_id.rsplit("/", 1)[1].lower()
+            )
+            if not same:
+                raise AzureFault(
+                    "RoleAssignmentUpdateNotPermitted",
+                    "Tenant ID, application ID, principal ID, and scope are not allowed to be updated.",
+                )
+            return existing, False
+        twin = self._twin(scope, role_definition_id, principal)
+        if twin is not None:
+            raise AzureFault(
+                "RoleAssignmentExists",
+                "The role assignment already exists. The ID of the existing role assignment is "
+                f"{twin.name.replace('-', '')}.",
+            )
+        assignment = Assignment(
+            name,
+            scope,
+            role_definition_id,
+            principal,
+            principal_type,
+            self._cloud.now,
+            self._cloud.now + self._cloud.knobs.span("role_propagation"),
+        )
+        self.assignments[key] = assignment
+        return assignment, True
+
+    def _check(self, scope: str, name: str, role_definition_id: str, principal: str, principal_type: str) -> None:
+        if not _GUID.fullmatch(name):
+            raise AzureFault("InvalidRoleAssignmentId", f"The role assignment ID '{name}' is not valid.")
+        if role_definition_id.rsplit("/", 1)[-1].lower() not in KNOWN_ROLES:
+            raise AzureFault(
+                "RoleDefinitionDoesNotExist",
+                f"The specified role definition with ID '{role_definition_id}' does not exist.",
+            )
+        if not self._scope_exists(scope):
+            raise AzureFault("ResourceNotFound", f"The scope '{scope}' was not found.")
+        known = self.principals.get(principal.lower())
+        if known is None:
+            raise AzureFault(
+                "PrincipalNotFound",
+                f"Principal {principal.replace('-', '')} does not exist in the directory. If you "
+                "have just created this principal, retry with its principalType.",
+            )
+        if known != principal_type:
+            raise AzureFault(
+                "UnmatchedPrincipalType",
+                f"The PrincipalId '{principal}' has type '{known}', which is different from "
+                f"specified PrincipalType '{principal_type}'.",
+            )
+
+    def _scope_exists(self, scope: str) -> bool:
+        return self._cloud.find_disk(scope) is not None or self._cloud.find_group(scope) is not None
+
+    def _twin(self, scope: str, role_definition_id: str, principal: str) -> Assignment | None:
+        role = role_definition_id.rsplit("/", 1)[1].lower()
+        return next(
+            (
+                each
+                for each in self.assignments.values()
+                if each.scope.lower() == scope.lower()
+                and each.role == role
+                and each.principal.lower() == principal.lower()
+            ),
+            None,
+        )
+
+    def get(self, scope: str, name: str) -> Assignment:
+        found = self.assignments.get(f"{scope}/{name}".lower())
+        if found is None:
+            raise AzureFault("RoleAssignmentNotFound", f"The role assignment '{name}' is not found.")
+        return found
+
+    def revoke(self, scope: str, name: str) -> Assignment | None:
+        return self.assignments.pop(f"{scope}/{name}".lower(), None)
+
+    def at_scope(self, scope: str, principal: str | None) -> list[Assignment]:
+        return [
+            each
+            for each in self.assignments.values()
+            if scope.lower().startswith(each.scope.lower())
+            and (principal is None or each.principal.lower() == principal.lower())
+        ]
+
+    def may(self, principal: str, role: str, scope: str) -> bool:
+        """Return whether an identity has a role at a scope or above it, and long enough for it to work."""
+        return any(
+            each.principal.lower() == principal.lower()
+            and each.role == role
+            and each.effective <= self._cloud.now
+            and (scope.lower() == each.scope.lower() or scope.lower().startswith(each.scope.lower() + "/"))
+            for each in self.assignments.values()
+        )

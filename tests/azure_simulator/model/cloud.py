@@ -1,0 +1,150 @@
+"""Subscriptions, resource groups, disks; and the knobs that say how long Azure takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from azure_simulator.model.access import Access
+from azure_simulator.model.faults import AzureFault
+from azure_simulator.model.operations import Operations
+from azure_simulator.model.timeline import Timeline
+
+
+@dataclass
+class Knobs:
+    """How long things take, in seconds of virtual time; what was seen of the real service, unless set."""
+
+    role_propagation: float = 600
+    validation: float = 60
+    configuration: float = 60
+    vault_provisioning: float = 2
+    backup: float = 216
+    # A scheduled backup may start up to two hours late.
+    schedule_delay: float = 10
+    change: float = 10
+    job_list_lag: float = 0
+
+    def set(self, values: dict[str, Any]) -> None:
+        known = {field.name for field in fields(self)}
+        for name, value in values.items():
+            if name not in known:
+                raise AzureFault("UnknownKnob", f"There is no knob {name!r}, only {sorted(known)}.")
+            setattr(self, name, float(value))
+
+    def span(self, name: str) -> timedelta:
+        return timedelta(seconds=getattr(self, name))
+
+
+@dataclass
+class Group:
+    """A resource group."""
+
+    subscription: str
+    name: str
+    location: str
+
+    @property
+    def id(self) -> str:
+        return f"/subscriptions/{self.subscription}/resourceGroups/{self.name}"
+
+
+@dataclass
+class Disk:
+    """A managed disk."""
+
+    id: str
+    name: str
+    subscription: str
+    group: str
+    location: str
+    size_gib: int
+    sku: str
+    created: datetime
+    unique_id: str
+
+
+class Cloud:
+    """What exists apart from Azure Backup, and what all of Azure shares."""
+
+    def __init__(self, start: datetime) -> None:
+        self.timeline = Timeline(start)
+        self.knobs = Knobs()
+        self.operations = Operations(self.timeline)
+        self.access = Access(self)
+        self.tenant = "0b1a3c5d-0000-4000-8000-000000000001"
+        self.subscriptions: set[str] = set()
+        self.groups: dict[str, Group] = {}
+        self.disks: dict[str, Disk] = {}
+
+    @property
+    def now(self) -> datetime:
+        return self.timeline.now
+
+    def add_subscription(self, subscription: str) -> None:
+        self.subscriptions.add(subscription.lower())
+
+    def check_subscription(self, subscription: str) -> None:
+        if subscription.lower() not in self.subscriptions:
+            raise AzureFault("SubscriptionNotFound", f"The subscription '{subscription}' could not be found.")
+
+    def put_group(self, subscription: str, name: str, location: str) -> tuple[Group, bool]:
+        """Create a group, or find it; return it and whether it is new."""
+        self.check_subscription(subscription)
+        key = f"/subscriptions/{subscription}/resourcegroups/{name}".lower()
+        found = self.groups.get(key)
+        if found is not None and found.location != location:
+            raise AzureFault(
+                "InvalidResourceGroupLocation",
+                f"Invalid resource group location '{location}'. The Resource group already exists "
+                f"in location '{found.location}'.",
+            )
+        if found is None:
+            self.groups[key] = Group(subscription, name, location)
+        return self.groups[key], found is None
+
+    def group(self, subscription: str, name: str) -> Group:
+        self.check_subscription(subscription)
+        key = f"/subscriptions/{subscription}/resourcegroups/{name}".lower()
+        if key not in self.groups:
+            raise AzureFault("ResourceGroupNotFound", f"Resource group '{name}' could not be found.")
+        return self.groups[key]
+
+    def find_group(self, group_id: str) -> Group | None:
+        return self.groups.get(group_id.rstrip("/").lower())
+
+    def add_disk(self, subscription: str, group: str, name: str, location: str, size_gib: int, sku: str) -> Disk:
+        holder = self.group(subscription, group)
+        identifier = f"{holder.id}/providers/Microsoft.Compute/disks/{name}"
+        disk = Disk(
+            identifier,
+            name,
+            holder.subscription,
+            holder.name,
+            location,
+            size_gib,
+            sku,
+            self.now,
+            self.timeline.new_id(),
+        )
+        self.disks[identifier.lower()] = disk
+        return disk
+
+    def find_disk(self, disk_id: str) -> Disk | None:
+        return self.disks.get(disk_id.lower())
+
+    def disk(self, subscription: str, group: str, name: str) -> Disk:
+        self.group(subscription, group)
+        key = (f"/subscriptions/{subscription}/resourcegroups/{group}/providers/microsoft.compute/disks/{name}").lower()
+        if key not in self.disks:
+            raise AzureFault(
+                "ResourceNotFound",
+                f"The Resource 'Microsoft.Compute/disks/{name}' under resource group '{group}' was "
+                "not found. For more details please go to "
+                "https://aka.ms/ARMResourceNotFoundFix",
+            )
+        return self.disks[key]
+
+    def remove_disk(self, disk_id: str) -> None:
+        self.disks.pop(disk_id.lower(), None)

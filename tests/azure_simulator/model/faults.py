@@ -1,0 +1,59 @@
+"""Errors in Azure's words; how they travel over HTTP is not known here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class AzureFault(Exception):
+    """A request that is refused at once."""
+
+    code: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+@dataclass(frozen=True)
+class OperationFault:
+    """Why a long-running operation, a job or a protection failed.
+
+    ``is_retryable`` is what the service says, which is false even for errors that heal by themselves.
+    """
+
+    code: str
+    message: str
+    recommended: list[str] = field(default_factory=list)
+    is_retryable: bool = False
+    is_user_error: bool = True
+
+
+def invalid(message: str) -> AzureFault:
+    """A body that the service does not take."""
+    return AzureFault("UserErrorInvalidRequestParameter", message)
+
+
+def not_found(kind: str, name: str) -> AzureFault:
+    """A resource of the service that does not exist."""
+    return AzureFault("UserErrorGenericResourceNotFound", f"The {kind} '{name}' was not found in the vault.")
+
+
+def no_right_on_disk(disk: str) -> OperationFault:
+    return OperationFault(
+        "UserErrorNotEnoughPermissionOnDisk",
+        f"Azure Backup Service does not have sufficient permissions on the Disk {disk}.",
+        ["Grant the Backup vault's managed identity the Disk Backup Reader role on the disk."],
+    )
+
+
+def no_right_on_snapshot_group(group: str) -> OperationFault:
+    return OperationFault(
+        "UserErrorNotEnoughPermissionOnSnapshotRG",
+        f"Azure Backup Service does not have sufficient permissions on the Snapshot Resource Group {group}.",
+        [
+            "Grant the Backup vault's managed identity the Disk Snapshot Contributor role on the "
+            "snapshot resource group."
+        ],
+    )

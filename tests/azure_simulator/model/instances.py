@@ -1,0 +1,309 @@
+"""Backup instances: validation, configuration, protection modes, soft deletion."""
+
+from __future__ import annotations
+
+import re
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from azure_simulator.model.access import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR
+from azure_simulator.model.cloud import Cloud, Disk
+from azure_simulator.model.faults import (
+    AzureFault,
+    OperationFault,
+    invalid,
+    no_right_on_disk,
+    no_right_on_snapshot_group,
+    not_found,
+)
+from azure_simulator.model.jobs import RecoveryPoint
+from azure_simulator.model.operations import Operation
+from azure_simulator.model.policies import Policy, find_policy
+
+if TYPE_CHECKING:
+    from azure_simulator.model.vaults import Vault, Vaults
+
+_NAME = re.compile(r"[-a-zA-Z0-9_.]{1,150}")
+_DISKS = "Microsoft.Compute/disks"
+
+
+@dataclass
+class Instance:
+    """A backup instance; ``properties`` are as they were put."""
+
+    name: str
+    tags: dict[str, str] | None
+    properties: dict[str, Any]
+    policy: Policy
+    disk_id: str
+    snapshot_group: str
+    state: str = "ConfiguringProtection"
+    provisioning: str = "Provisioning"
+    fault: OperationFault | None = None
+    points: dict[str, RecoveryPoint] = field(default_factory=dict)
+    deleted_at: datetime | None = None
+    purge_at: datetime | None = None
+    # Counts configurations; a backup that was scheduled by an earlier one does not run.
+    schedule: int = 0
+
+
+class Instances:
+    """What happens to backup instances. ``on_protected`` lets the schedules begin."""
+
+    def __init__(self, cloud: Cloud, vaults: Vaults) -> None:
+        self._cloud = cloud
+        self._vaults = vaults
+        self.on_protected: list[Any] = []
+
+    # --- validation ----------------------------------------------------------------------------------------------
+
+    def validate(self, vault: Vault, body: dict[str, Any]) -> Operation:
+        """Start a validation; a wrong body is refused at once, everything else at the end."""
+        request = body.get("backupInstance")
+        if not isinstance(request, dict):
+            raise invalid("The property 'backupInstance' is required.")
+        disk_id, policy, group = _parse(vault, request)
+        return self._cloud.operations.start(
+            self._cloud.knobs.span("validation"),
+            lambda: self._objection(vault, disk_id, group, new=True),
+            carries_result=True,
+        )
+
+    def _objection(self, vault: Vault, disk_id: str, group: str, *, new: bool) -> OperationFault | None:
+        disk = self._cloud.find_disk(disk_id)
+        if disk is None:
+            return OperationFault("UserErrorManagedDiskNotFound", f"The managed disk {disk_id} was not found.")
+        if disk.location.lower() != vault.location.lower():
+            return OperationFault(
+                "BackupAgentPluginHostValidateProtectionError",
+                f"Disk backup is not supported for a disk in {disk.location} and a vault in {vault.location}.",
+            )
+        if new and self._protected_anywhere(disk_id):
+            return OperationFault(
+                "UserErrorDppDatasourceAlreadyProtected",
+                f"The datasource {disk_id} is already protected.",
+            )
+        return self._missing_right(vault, disk, group)
+
+    def _missing_right(self, vault: Vault, disk: Disk, group: str) -> OperationFault | None:
+        found = self._cloud.find_group(group)
+        if found is None:
+            return OperationFault("UserErrorSnapshotRGNotFound", f"The snapshot resource group {group} was not found.")
+        if found.subscription.lower() != disk.subscription.lower():
+            return OperationFault(
+                "UserErrorSnapshotRGSubscriptionMismatch",
+                "The snapshot resource group must be in the subscription of the disk.",
+            )
+        principal = vault.principal or ""
+        if not self._cloud.access.may(principal, DISK_BACKUP_READER, disk.id):
+            return no_right_on_disk(disk.id)
+        if not self._cloud.access.may(principal, DISK_SNAPSHOT_CONTRIBUTOR, found.id):
+            return no_right_on_snapshot_group(found.id)
+        return None
+
+    def _protected_anywhere(self, disk_id: str) -> bool:
+        return any(
+            instance.disk_id.lower() == disk_id.lower()
+            for vault in self._vaults.all.values()
+            for instance in vault.instances.values()
+        )
+
+    # --- create, read, delete ------------------------------------------------------------------------------------
+
+    def put(self, vault: Vault, name: str, body: dict[str, Any]) -> tuple[Instance, Operation, bool]:
+        """Create an instance, or give an existing one another policy; return also whether it is new."""
+        if not _NAME.fullmatch(name):
+            raise invalid(f"The backup instance name '{name}' is invalid.")
+        properties = body.get("properties")
+        if not isinstance(properties, dict):
+            raise invalid("The property 'properties' is required.")
+        disk_id, policy, group = _parse(vault, properties)
+        kept = {key: deepcopy(value) for key, value in properties.items() if value is not None}
+        kept.pop("validationType", None)
+        existing = vault.instances.get(name.lower())
+        if existing is not None:
+            return (
+                existing,
+                self._change(vault, existing, disk_id, policy, group, kept, body),
+                False,
+            )
+        if self._protected_anywhere(disk_id):
+            raise AzureFault(
+                "UserErrorDppDatasourceAlreadyHasBackupInstance",
+                f"The datasource {disk_id} already has a backup instance.",
+            )
+        for each in vault.deleted.values():
+            if each.disk_id.lower() == disk_id.lower():
+                raise AzureFault(
+                    "UserErrorDppDatasourceAlreadyHasBackupInstance",
+                    f"The datasource {disk_id} has a soft-deleted backup instance in this vault. Undelete it.",
+                )
+        instance = Instance(name, body.get("tags"), kept, policy, disk_id, group)
+        vault.instances[name.lower()] = instance
+        return instance, self._configure(vault, instance, "ConfiguringProtection"), True
+
+    def _change(
+        self,
+        vault: Vault,
+        instance: Instance,
+        disk_id: str,
+        policy: Policy,
+        group: str,
+        properties: dict[str, Any],
+        body: dict[str, Any],
+    ) -> Operation:
+        if instance.disk_id.lower() != disk_id.lower():
+            raise invalid("The datasource of a backup instance cannot be changed.")
+        if instance.snapshot_group.lower() != group.lower():
+            raise AzureFault(
+                "UserErrorInvalidOperationalStoreResourceGroup",
+                "The snapshot resource group of a backup instance cannot be changed.",
+            )
+        instance.policy, instance.properties = policy, properties
+        instance.tags = body.get("tags")
+        return self._configure(vault, instance, "UpdatingProtection")
+
+    def _configure(self, vault: Vault, instance: Instance, state: str) -> Operation:
+        """The operation is over in a second; the protection is configured long after."""
+        instance.state, instance.provisioning, instance.fault = state, "Provisioning", None
+        instance.schedule += 1
+        turn = instance.schedule
+
+        def accepted() -> None:
+            instance.provisioning = "Succeeded"
+
+        def configured() -> None:
+            if instance.schedule != turn or instance.deleted_at is not None:
+                return
+            instance.fault = self._objection(vault, instance.disk_id, instance.snapshot_group, new=False)
+            instance.state = "ProtectionError" if instance.fault else "ProtectionConfigured"
+            if instance.fault is None:
+                self._begin(vault, instance)
+
+        self._cloud.timeline.later(self._cloud.knobs.span("configuration"), configured)
+        return self._cloud.operations.start(timedelta(seconds=1), lambda: accepted())
+
+    def _begin(self, vault: Vault, instance: Instance) -> None:
+        for listener in self.on_protected:
+            listener(vault, instance)
+
+    def get(self, vault: Vault, name: str) -> Instance:
+        if name.lower() not in vault.instances:
+            raise not_found("backup instance", name)
+        return vault.instances[name.lower()]
+
+    def deleted(self, vault: Vault, name: str) -> Instance:
+        if name.lower() not in vault.deleted:
+            raise not_found("deleted backup instance", name)
+        return vault.deleted[name.lower()]
+
+    def delete(self, vault: Vault, name: str) -> Operation | None:
+        """Delete softly; None when there was nothing."""
+        instance = vault.instances.get(name.lower())
+        if instance is None:
+            return None
+        group = self._cloud.find_group(instance.snapshot_group)
+        lacks = group is None or not self._cloud.access.may(vault.principal or "", DISK_SNAPSHOT_CONTRIBUTOR, group.id)
+
+        def end() -> OperationFault | None:
+            if lacks:
+                return no_right_on_snapshot_group(instance.snapshot_group)
+            self._soft_delete(vault, instance)
+            return None
+
+        return self._cloud.operations.start(self._cloud.knobs.span("change"), end)
+
+    def _soft_delete(self, vault: Vault, instance: Instance) -> None:
+        settings = (vault.properties.get("securitySettings") or {}).get("softDeleteSettings") or {}
+        days = float(settings.get("retentionDurationInDays", 14))
+        instance.state, instance.schedule = "SoftDeleted", instance.schedule + 1
+        instance.deleted_at = self._cloud.now
+        instance.purge_at = self._cloud.now + timedelta(days=days)
+        vault.instances.pop(instance.name.lower(), None)
+        vault.deleted[instance.name.lower()] = instance
+
+        def purge() -> None:
+            if instance.deleted_at is not None:
+                vault.deleted.pop(instance.name.lower(), None)
+
+        self._cloud.timeline.at(instance.purge_at, purge)
+
+    def undelete(self, vault: Vault, name: str) -> Operation:
+        """Bring an instance back; it is stopped then."""
+        instance = self.deleted(vault, name)
+        if self._protected_anywhere(instance.disk_id):
+            raise AzureFault(
+                "UserErrorDppDatasourceAlreadyHasBackupInstance",
+                f"The datasource {instance.disk_id} already has a backup instance.",
+            )
+
+        def end() -> None:
+            vault.deleted.pop(name.lower(), None)
+            vault.instances[name.lower()] = instance
+            instance.deleted_at = instance.purge_at = None
+            instance.state = "ProtectionStopped"
+
+        return self._cloud.operations.start(self._cloud.knobs.span("change"), lambda: end())
+
+    # --- modes -----------------------------------------------------------------------------------------------------
+
+    def set_state(self, instance: Instance, state: str) -> Operation:
+        """Stop or suspend."""
+        if instance.state in ("ConfiguringProtection", "UpdatingProtection"):
+            raise AzureFault(
+                "UserErrorMaxConcurrentOperationLimitReached",
+                "Another operation is running on the backup instance.",
+            )
+
+        def end() -> None:
+            instance.state = state
+            instance.schedule += 1
+
+        return self._cloud.operations.start(self._cloud.knobs.span("change"), lambda: end())
+
+    def resume(self, vault: Vault, instance: Instance) -> Operation | None:
+        """Resume protection; nothing to do for an instance that is protected."""
+        if instance.state == "ProtectionConfigured":
+            return None
+
+        def end() -> OperationFault | None:
+            instance.fault = self._objection(vault, instance.disk_id, instance.snapshot_group, new=False)
+            if instance.fault is not None:
+                return instance.fault
+            instance.state = "ProtectionConfigured"
+            instance.schedule += 1
+            self._begin(vault, instance)
+            return None
+
+        return self._cloud.operations.start(self._cloud.knobs.span("change"), end)
+
+
+def _parse(vault: Vault, properties: dict[str, Any]) -> tuple[str, Policy, str]:
+    """Return the disk, the policy and the snapshot group that the properties of an instance name."""
+    source = properties.get("dataSourceInfo") or {}
+    policy_info = properties.get("policyInfo") or {}
+    # The service takes resourceId as well as resourceID.
+    disk_id = source.get("resourceID") or source.get("resourceId")
+    if properties.get("objectType") != "BackupInstance" or not disk_id:
+        raise invalid("The backup instance needs an objectType and a dataSourceInfo.resourceID.")
+    if source.get("datasourceType") != _DISKS or source.get("objectType") != "Datasource":
+        raise invalid("Only the datasource type Microsoft.Compute/disks is simulated.")
+    policy_id = policy_info.get("policyId") or ""
+    policy = find_policy(vault, policy_id)
+    if policy is None:
+        raise not_found("backup policy", policy_id)
+    parameters = (policy_info.get("policyParameters") or {}).get("dataStoreParametersList") or []
+    groups = [
+        each.get("resourceGroupId")
+        for each in parameters
+        if each.get("objectType") == "AzureOperationalStoreParameters"
+        and each.get("dataStoreType") == "OperationalStore"
+    ]
+    if len(groups) != 1 or not groups[0]:
+        raise AzureFault(
+            "UserErrorOperationalStoreParametersNotProvided",
+            "The operational store parameters are not provided.",
+        )
+    return disk_id, policy, groups[0]

@@ -1,0 +1,65 @@
+"""Long-running operations: they have their own end, which says little about what they started."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from azure_simulator.model.faults import AzureFault, OperationFault
+from azure_simulator.model.timeline import Timeline
+
+
+@dataclass
+class Operation:
+    """One operation; ``job_id`` is set for those that start a job."""
+
+    id: str
+    started: datetime
+    ended: datetime | None = None
+    fault: OperationFault | None = None
+    job_id: str | None = None
+    carries_result: bool = False
+
+    @property
+    def status(self) -> str:
+        if self.ended is None:
+            return "Inprogress"
+        return "Failed" if self.fault else "Succeeded"
+
+
+class Operations:
+    """All operations by their id."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._all: dict[str, Operation] = {}
+
+    def start(
+        self,
+        takes: timedelta,
+        finish: Callable[[], OperationFault | None] = lambda: None,
+        *,
+        carries_result: bool = False,
+    ) -> Operation:
+        """Start an operation; ``finish`` runs at its end and says whether it failed."""
+        name = f"{self._timeline.new_id()};{self._timeline.new_id()}"
+        operation = Operation(
+            base64.b64encode(name.encode()).decode(),
+            self._timeline.now,
+            carries_result=carries_result,
+        )
+        self._all[operation.id] = operation
+
+        def end() -> None:
+            operation.fault = finish()
+            operation.ended = self._timeline.now
+
+        self._timeline.later(takes, end)
+        return operation
+
+    def get(self, operation_id: str) -> Operation:
+        if operation_id not in self._all:
+            raise AzureFault("OperationNotFound", "The operation was not found.")
+        return self._all[operation_id]

@@ -1,0 +1,200 @@
+"""Backup vaults."""
+
+from __future__ import annotations
+
+import re
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from azure_simulator.model.cloud import Cloud
+from azure_simulator.model.faults import AzureFault, invalid
+from azure_simulator.model.instances import Instance
+from azure_simulator.model.jobs import Job
+from azure_simulator.model.operations import Operation
+from azure_simulator.model.policies import Policy
+
+_NAME = re.compile(r"[-a-zA-Z0-9]{2,50}")
+_REDUNDANCY = {"LocallyRedundant", "GeoRedundant", "ZoneRedundant"}
+
+
+@dataclass
+class Vault:
+    """A vault and all that is in it; ``properties`` are those of the last PUT or PATCH."""
+
+    subscription: str
+    group: str
+    name: str
+    location: str
+    tags: dict[str, str] | None
+    identity_type: str
+    principal: str | None
+    properties: dict[str, Any]
+    state: str = "Provisioning"
+    policies: dict[str, Policy] = field(default_factory=dict)
+    instances: dict[str, Instance] = field(default_factory=dict)
+    deleted: dict[str, Instance] = field(default_factory=dict)
+    jobs: dict[str, Job] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        return (
+            f"/subscriptions/{self.subscription}/resourceGroups/{self.group}"
+            f"/providers/Microsoft.DataProtection/backupVaults/{self.name}"
+        )
+
+
+class Vaults:
+    """All vaults."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self.all: dict[str, Vault] = {}
+
+    def _key(self, subscription: str, group: str, name: str) -> str:
+        return f"{subscription}/{group}/{name}".lower()
+
+    def get(self, subscription: str, group: str, name: str) -> Vault:
+        self._cloud.group(subscription, group)
+        found = self.all.get(self._key(subscription, group, name))
+        if found is None:
+            raise AzureFault(
+                "ResourceNotFound",
+                f"The Resource 'Microsoft.DataProtection/backupVaults/{name}' under resource group "
+                f"'{group}' was not found. For more details please go to "
+                "https://aka.ms/ARMResourceNotFoundFix",
+            )
+        return found
+
+    def in_group(self, subscription: str, group: str) -> list[Vault]:
+        self._cloud.group(subscription, group)
+        return [
+            vault
+            for vault in self.all.values()
+            if (vault.subscription.lower(), vault.group.lower()) == (subscription.lower(), group.lower())
+        ]
+
+    def put(self, subscription: str, group: str, name: str, body: dict[str, Any]) -> tuple[Vault, Operation | None]:
+        """Create or replace a vault; an unchanged PUT starts no operation."""
+        self._cloud.group(subscription, group)
+        _check(name, body)
+        key = self._key(subscription, group, name)
+        existing = self.all.get(key)
+        properties = deepcopy(body["properties"])
+        if existing is not None:
+            _check_change(existing, body)
+            unchanged = existing.properties == properties and existing.tags == body.get("tags")
+            existing.properties, existing.tags = properties, body.get("tags")
+            if unchanged:
+                return existing, None
+            existing.state = "Updating"
+            return existing, self._provision(existing)
+        vault = Vault(
+            subscription,
+            group,
+            name,
+            body["location"],
+            body.get("tags"),
+            (body.get("identity") or {}).get("type", "None"),
+            None,
+            properties,
+        )
+        if "SystemAssigned" in vault.identity_type:
+            vault.principal = self._cloud.timeline.new_id()
+            self._cloud.access.add_principal(vault.principal)
+        self.all[key] = vault
+        return vault, self._provision(vault)
+
+    def patch(self, vault: Vault, body: dict[str, Any]) -> Operation:
+        """Change tags and settings."""
+        changes = deepcopy(body.get("properties") or {})
+        _check_settings(changes)
+        _check_one_way(vault.properties, changes)
+        for name, value in changes.items():
+            held = vault.properties.setdefault(name, {})
+            held.update(value) if isinstance(value, dict) else vault.properties.update({name: value})
+        if "tags" in body:
+            vault.tags = body["tags"]
+        vault.state = "Updating"
+        return self._provision(vault)
+
+    def _provision(self, vault: Vault) -> Operation:
+        def done() -> None:
+            vault.state = "Succeeded"
+
+        return self._cloud.operations.start(self._cloud.knobs.span("vault_provisioning"), lambda: done())
+
+    def delete(self, vault: Vault) -> Operation:
+        """Delete an empty vault."""
+        if vault.instances:
+            raise AzureFault(
+                "UserErrorVaultHasBackupInstances",
+                "The vault cannot be deleted since it holds backup instances.",
+            )
+        if vault.deleted:
+            raise AzureFault(
+                "UserErrorVaultHasSoftDeletedItems",
+                "The vault cannot be deleted since it holds soft-deleted backup instances.",
+            )
+
+        def done() -> None:
+            self.all.pop(self._key(vault.subscription, vault.group, vault.name), None)
+            if vault.principal:
+                self._cloud.access.remove_principal(vault.principal)
+
+        return self._cloud.operations.start(self._cloud.knobs.span("vault_provisioning"), lambda: done())
+
+
+def _check(name: str, body: dict[str, Any]) -> None:
+    if not _NAME.fullmatch(name):
+        raise invalid(f"The vault name '{name}' is invalid.")
+    if not isinstance(body.get("location"), str):
+        raise AzureFault("LocationRequired", "The location property is required for this definition.")
+    properties = body.get("properties")
+    stores = properties.get("storageSettings") if isinstance(properties, dict) else None
+    if not isinstance(stores, list) or not stores:
+        raise invalid("The property 'storageSettings' is required.")
+    for store in stores:
+        if store.get("datastoreType") != "VaultStore" or store.get("type") not in _REDUNDANCY:
+            raise invalid("The storage settings are invalid.")
+    _check_settings(properties)
+
+
+def _check_settings(properties: dict[str, Any]) -> None:
+    security = properties.get("securitySettings") or {}
+    soft = security.get("softDeleteSettings") or {}
+    if soft.get("state", "On") not in ("On", "Off", "AlwaysOn"):
+        raise invalid("The soft delete state is invalid.")
+    if not 14 <= float(soft.get("retentionDurationInDays", 14)) <= 180:
+        raise invalid("The soft delete retention must be between 14 and 180 days.")
+    state = (security.get("immutabilitySettings") or {}).get("state", "Disabled")
+    if state not in ("Disabled", "Unlocked", "Locked"):
+        raise invalid("The immutability state is invalid.")
+
+
+def _check_change(vault: Vault, body: dict[str, Any]) -> None:
+    if vault.location.lower() != body["location"].lower():
+        raise AzureFault(
+            "InvalidResourceLocation",
+            f"The resource '{vault.name}' already exists in location '{vault.location}'.",
+        )
+    if vault.properties["storageSettings"] != body["properties"]["storageSettings"]:
+        raise invalid("The storage settings of a vault cannot be changed.")
+    _check_one_way(vault.properties, body["properties"])
+
+
+def _check_one_way(old: dict[str, Any], new: dict[str, Any]) -> None:
+    before, after = old.get("securitySettings") or {}, new.get("securitySettings")
+    if after is None:
+        return
+    if (before.get("immutabilitySettings") or {}).get("state") == "Locked" and (
+        after.get("immutabilitySettings") or {}
+    ).get("state") != "Locked":
+        raise AzureFault(
+            "UserErrorUnsupportedVaultImmutabilityStateChange",
+            "The immutability state of a vault cannot be changed once it is Locked.",
+        )
+    if (before.get("softDeleteSettings") or {}).get("state") == "AlwaysOn" and (
+        after.get("softDeleteSettings") or {}
+    ).get("state") != "AlwaysOn":
+        raise AzureFault("UserErrorDisableSoftDeleteNotAllowed", "Soft delete is always on for this vault.")

@@ -1,0 +1,252 @@
+"""Start and stop a control plane, and talk to it with kubectl.
+
+Authorization is RBAC, every request is in the audit log, and the controllers that bind volumes, protect them, collect
+garbage and end namespaces are the real ones. There is no node: nothing here runs a pod.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from controlplane.build import binaries
+from harness.certificates import Authority, KeyPair, service_account_key
+from harness.processes import Child, free_ports
+
+CONTROLLERS = (
+    "namespace-controller",
+    "garbage-collector-controller",
+    "serviceaccount-controller",
+    "root-ca-certificate-publisher-controller",
+    "persistentvolume-binder-controller",
+    "persistentvolumeclaim-protection-controller",
+    "persistentvolume-protection-controller",
+)
+AUDIT_POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [{"level": "Metadata"}],
+}
+
+
+class KubectlError(RuntimeError):
+    """kubectl failed; the message is what it printed on stderr."""
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """One request as the API server logged it."""
+
+    user: str
+    verb: str
+    resource: str
+    subresource: str
+    namespace: str
+    name: str
+    code: int
+
+    @property
+    def is_write(self) -> bool:
+        return self.verb in {"create", "update", "patch", "delete", "deletecollection"}
+
+
+class ControlPlane:
+    """A running control plane in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.audit_log = folder / "audit.log"
+        self._binaries = binaries()
+        self._children: list[Child] = []
+        self._ports = free_ports(4)
+        self.server = f"https://127.0.0.1:{self._ports[2]}"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.authority = Authority(folder / "pki", "kubernetes-ca")
+        self._serving = self.authority.server("apiserver")
+        self._service_accounts = service_account_key(folder / "pki")
+        admin = self.authority.client("admin", "system:masters")
+        self.kubeconfig = self._write_kubeconfig("admin", pair=admin)
+
+    def start(self) -> None:
+        """Start etcd, the API server and the controller manager, and wait until they are ready."""
+        etcd, peer, _, _ = self._ports
+        self._run(
+            "etcd",
+            f"--data-dir={self.folder / 'etcd'}",
+            f"--listen-client-urls=http://127.0.0.1:{etcd}",
+            f"--advertise-client-urls=http://127.0.0.1:{etcd}",
+            f"--listen-peer-urls=http://127.0.0.1:{peer}",
+            "--unsafe-no-fsync=true",
+            ready=f"http://127.0.0.1:{etcd}/health",
+        )
+        self._start_api_server(etcd)
+        self._start_controllers()
+        self.kubectl("wait", "--for=create", "serviceaccount/default", "-n", "default")
+
+    def _start_api_server(self, etcd: int) -> None:
+        policy = self.folder / "audit-policy.yaml"
+        policy.write_text(yaml.safe_dump(AUDIT_POLICY))
+        self._run(
+            "kube-apiserver",
+            f"--etcd-servers=http://127.0.0.1:{etcd}",
+            f"--cert-dir={self.folder / 'apiserver'}",
+            f"--tls-cert-file={self._serving.certificate}",
+            f"--tls-private-key-file={self._serving.key}",
+            f"--client-ca-file={self.authority.certificate}",
+            f"--secure-port={self._ports[2]}",
+            "--bind-address=127.0.0.1",
+            "--authorization-mode=RBAC",
+            f"--service-account-issuer={self.server}/",
+            f"--service-account-key-file={self._service_accounts.certificate}",
+            f"--service-account-signing-key-file={self._service_accounts.key}",
+            "--service-cluster-ip-range=10.0.0.0/24",
+            "--endpoint-reconciler-type=none",
+            "--allow-privileged=true",
+            f"--audit-policy-file={policy}",
+            f"--audit-log-path={self.audit_log}",
+            # Each request is in the log before it is answered, so that a test may count at once.
+            "--audit-log-mode=blocking-strict",
+            ready=f"{self.server}/readyz",
+        )
+
+    def _start_controllers(self) -> None:
+        port = self._ports[3]
+        self._run(
+            "kube-controller-manager",
+            f"--kubeconfig={self.kubeconfig}",
+            "--bind-address=127.0.0.1",
+            f"--secure-port={port}",
+            f"--cert-dir={self.folder / 'controllers'}",
+            f"--root-ca-file={self.authority.certificate}",
+            f"--service-account-private-key-file={self._service_accounts.key}",
+            f"--controllers={','.join(CONTROLLERS)}",
+            "--leader-elect=false",
+            "--authorization-always-allow-paths=/healthz,/readyz,/livez,/metrics",
+        )
+
+    def stop(self) -> None:
+        """Stop everything, the last started first."""
+        while self._children:
+            self._children.pop().stop()
+
+    def _run(self, name: str, *flags: str, ready: str | None = None) -> None:
+        child = Child(name, [self._binaries / name, *flags], self.folder / f"{name}.log")
+        self._children.append(child)
+        if ready:
+            context = ssl.create_default_context(cafile=str(self.authority.certificate))
+            child.wait_until(lambda: _answers_ok(ready, context))
+
+    # --- clients -----------------------------------------------------------------------------------------------
+
+    def kubectl(self, *arguments: str, stdin: str | None = None, kubeconfig: Path | None = None) -> str:
+        """Run kubectl and return its output.
+
+        Raises:
+            KubectlError: with what kubectl printed on stderr.
+        """
+        done = subprocess.run(
+            [
+                self._binaries / "kubectl",
+                f"--kubeconfig={kubeconfig or self.kubeconfig}",
+                *arguments,
+            ],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise KubectlError(done.stderr.strip())
+        self.last_warnings = [line for line in done.stderr.splitlines() if line.strip()]
+        return done.stdout
+
+    def apply(self, *objects: dict[str, Any]) -> str:
+        """Apply objects with kubectl."""
+        return self.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(objects))
+
+    def get(self, *arguments: str) -> dict[str, Any]:
+        """Return what ``kubectl get … -o json`` returns."""
+        answer: dict[str, Any] = json.loads(self.kubectl("get", *arguments, "-o", "json"))
+        return answer
+
+    @property
+    def kubectl_path(self) -> Path:
+        """Return where kubectl is, for a person who wants to go on."""
+        return self._binaries / "kubectl"
+
+    def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
+        """Return a kubeconfig that has a token of a service account, and no other right."""
+        token = self.kubectl("create", "token", name, "-n", namespace, "--duration=8h").strip()
+        return self._write_kubeconfig(f"{namespace}-{name}", token=token)
+
+    def user_kubeconfig(self, user: str, group: str) -> Path:
+        """Return a kubeconfig for a person with a client certificate."""
+        return self._write_kubeconfig(user, pair=self.authority.client(user, group))
+
+    def _write_kubeconfig(self, name: str, pair: KeyPair | None = None, token: str | None = None) -> Path:
+        user: dict[str, str] = {}
+        if pair:
+            user = {"client-certificate": str(pair.certificate), "client-key": str(pair.key)}
+        if token:
+            token_file = self.folder / f"{name}.token"
+            token_file.write_text(token)
+            token_file.chmod(0o600)
+            user = {"tokenFile": str(token_file)}
+        path = self.folder / f"{name}.kubeconfig"
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": name,
+            "clusters": [
+                {
+                    "name": "local",
+                    "cluster": {
+                        "server": self.server,
+                        "certificate-authority": str(self.authority.certificate),
+                    },
+                }
+            ],
+            "users": [{"name": name, "user": user}],
+            "contexts": [{"name": name, "context": {"cluster": "local", "user": name}}],
+        }
+        path.write_text(yaml.safe_dump(config))
+        path.chmod(0o600)
+        return path
+
+    # --- the audit log -----------------------------------------------------------------------------------------
+
+    def audit(self, user: str | None = None) -> Iterator[AuditEntry]:
+        """Yield what the API server logged, optionally of one user only."""
+        with self.audit_log.open() as lines:
+            for line in lines:
+                entry = json.loads(line)
+                who = entry["user"].get("username", "")
+                reference = entry.get("objectRef", {})
+                if (user is None or who == user) and entry["stage"] == "ResponseComplete":
+                    yield AuditEntry(
+                        user=who,
+                        verb=entry["verb"],
+                        resource=reference.get("resource", ""),
+                        subresource=reference.get("subresource", ""),
+                        namespace=reference.get("namespace", ""),
+                        name=reference.get("name", ""),
+                        code=entry.get("responseStatus", {}).get("code", 0),
+                    )
+
+
+def _answers_ok(url: str, context: ssl.SSLContext) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2, context=context) as answer:  # noqa: S310 - our own URL
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False

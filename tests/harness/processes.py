@@ -1,0 +1,110 @@
+"""Child processes that never outlive their parent and whose last words are shown when they die."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_READY_POLL_SECONDS = 0.05
+
+
+class ProcessDiedError(RuntimeError):
+    """A child ended before it was asked to; the message has the end of its log."""
+
+
+def _die_with_parent() -> None:
+    # Even when the parent is killed with SIGKILL nothing may stay behind; Linux only.
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Child:
+    """A child process with its log in a file."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        log: Path,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        self.name = name
+        self.log = log
+        self._log_file = log.open("ab")
+        self._process = subprocess.Popen(
+            [str(word) for word in command],
+            stdout=self._log_file,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **(environment or {})},
+            preexec_fn=_die_with_parent,
+            # Ctrl-C in the terminal reaches the parent only, which then stops its children in order.
+            process_group=0,
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def wait_until(self, ready: Callable[[], bool], seconds: float = 60) -> None:
+        """Wait until the process is ready; a death is reported at once, with the end of the log."""
+        deadline = time.monotonic() + seconds
+        while not ready():
+            if not self.running:
+                raise ProcessDiedError(f"{self.name} ended with code {self._process.returncode}:\n{self.tail()}")
+            if time.monotonic() > deadline:
+                raise ProcessDiedError(f"{self.name} was not ready after {seconds:.0f} s:\n{self.tail()}")
+            # Real time, on purpose: another process comes up, and says so nowhere else.
+            time.sleep(_READY_POLL_SECONDS)
+
+    def stop(self, seconds: float = 10) -> int:
+        """Ask the process to end, and insist after a while; return its exit code."""
+        if self.running:
+            self._process.terminate()
+            try:
+                self._process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        code = self._process.wait()
+        self._log_file.close()
+        return code
+
+    def kill(self) -> None:
+        """End the process as a crash would."""
+        self._process.kill()
+        self._process.wait()
+        self._log_file.close()
+
+    def tail(self, characters: int = 3000) -> str:
+        """Return the end of the log."""
+        return self.log.read_text(errors="replace")[-characters:]
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports on loopback that were free a moment ago."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def accepts_connections(port: int) -> bool:
+    """Return whether something listens on a port of loopback."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
