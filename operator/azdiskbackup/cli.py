@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
-import signal
 import sys
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import structlog
@@ -62,24 +59,17 @@ def main() -> None:
         sys.exit(EXIT_FAILED)
 
 
-@contextlib.asynccontextmanager
-async def _clock(settings: Settings) -> AsyncIterator[Clock]:
+def _clock(settings: Settings) -> Clock:
     if settings.clock == "system":
-        yield SystemClock()
-        return
-    clock = SimulatedClock(settings.clock.removeprefix("simulated:"), settings.azure_ca_file)
-    async with clock.running():
-        yield clock
+        return SystemClock()
+    return SimulatedClock(settings.clock.removeprefix("simulated:"), settings.azure_ca_file)
 
 
 async def run(settings: Settings) -> None:
     """Wire everything and run until SIGTERM or SIGINT."""
     kube_connection = connection(settings.kubeconfig)
-    async with (
-        KubeClient(kube_connection) as kube,
-        AzureConnection(settings) as azure_connection,
-        _clock(settings) as clock,
-    ):
+    clock = _clock(settings)
+    async with KubeClient(kube_connection) as kube, AzureConnection(settings) as azure_connection:
         azure = Azure(azure_connection)
         cache = Cache()
         queue: WorkQueue[Key] = WorkQueue(clock)
@@ -113,6 +103,7 @@ async def run(settings: Settings) -> None:
                 queue.add(each)
 
         async def start() -> None:
+            await clock.start()
             # Nothing is decided before everything that exists is known once.
             await resync.load()
             cache.listen(changed)
@@ -122,6 +113,7 @@ async def run(settings: Settings) -> None:
 
         async def stop() -> None:
             await workers.stop(_DRAIN_SECONDS)
+            await clock.stop()
             _log.info("stopped")
 
         handlers = shell.registry(
@@ -131,7 +123,5 @@ async def run(settings: Settings) -> None:
             stop=stop,
             health=lambda: None if workers.alive else "the workers have died",
         )
-        stop_flag = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop_flag.set)
-        await shell.run(handlers, settings.probe_port, stop_flag)
+        # Kopf handles SIGTERM and SIGINT: it ends the watches and calls `stop`.
+        await shell.run(handlers, settings.probe_port)

@@ -68,7 +68,7 @@ class Simulator:
             return False
         return True
 
-    # --- the clock -----------------------------------------------------------------------------------------------
+    # --- the clock --------------------------------------------------------------------------------
 
     @property
     def now(self) -> datetime:
@@ -90,7 +90,7 @@ class Simulator:
     def set_rate(self, rate: float) -> None:
         self._call("POST", "clock/rate", {"rate": rate})
 
-    # --- the cloud -----------------------------------------------------------------------------------------------
+    # --- the cloud --------------------------------------------------------------------------------
 
     def seed(self, **what: Any) -> dict[str, Any]:
         answer: dict[str, Any] = self._call("POST", "seed", what)
@@ -109,7 +109,7 @@ class Simulator:
     def remove_disk(self, disk_id: str) -> None:
         self._call("DELETE", f"disks?id={quote(disk_id)}")
 
-    # --- the log -------------------------------------------------------------------------------------------------
+    # --- the log ----------------------------------------------------------------------------------
 
     def requests(self, since: int = 0) -> list[Sent]:
         return [Sent(**entry) for entry in self._call("GET", f"requests?since={since}")["value"]]

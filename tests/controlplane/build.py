@@ -41,7 +41,7 @@ def binaries() -> Path:
         missing = [name for name in TOOLS if not (Path(given) / name).exists()]
         if missing:
             raise CannotBuildError(
-                f"KUBEBUILDER_ASSETS={given} has no {', '.join(missing)}: add them, or unset the variable to build them."
+                f"KUBEBUILDER_ASSETS={given} has no {', '.join(missing)}: add them, or unset it to build them."
             )
         return Path(given)
     folder = cache_root() / _fingerprint()

@@ -146,7 +146,7 @@ class ControlPlane:
             context = ssl.create_default_context(cafile=str(self.authority.certificate))
             child.wait_until(lambda: _answers_ok(ready, context))
 
-    # --- clients -----------------------------------------------------------------------------------------------
+    # --- clients ----------------------------------------------------------------------------------
 
     def kubectl(self, *arguments: str, stdin: str | None = None, kubeconfig: Path | None = None) -> str:
         """Run kubectl and return its output.
@@ -223,7 +223,7 @@ class ControlPlane:
         path.chmod(0o600)
         return path
 
-    # --- the audit log -----------------------------------------------------------------------------------------
+    # --- the audit log ----------------------------------------------------------------------------
 
     def audit(self, user: str | None = None) -> Iterator[AuditEntry]:
         """Yield what the API server logged, optionally of one user only."""

@@ -39,7 +39,7 @@ class Stack:
         self._operator: Child | None = None
         self._lives = 0
 
-    # --- control plane -------------------------------------------------------------------------------------------
+    # --- control plane ----------------------------------------------------------------------------
 
     def start_control_plane(self) -> None:
         """Start the control plane with our kinds and the operator's rights in it."""
@@ -50,7 +50,7 @@ class Stack:
         self.plane.kubectl("create", "namespace", NAMESPACE)
         self.plane.kubectl("apply", "-f", str(ROOT / "charts/azdiskbackup/templates/rbac.yaml"))
 
-    # --- Azure ---------------------------------------------------------------------------------------------------
+    # --- Azure ------------------------------------------------------------------------------------
 
     def start_simulator(self) -> None:
         """Start the simulator; its state survives from an earlier life."""
@@ -72,7 +72,7 @@ class Stack:
             self._simulator.stop()
             self._simulator = None
 
-    # --- the operator --------------------------------------------------------------------------------------------
+    # --- the operator -----------------------------------------------------------------------------
 
     @property
     def operator_log(self) -> Path:
@@ -121,7 +121,7 @@ class Stack:
         self.operator.kill()
         self._operator = None
 
-    # --- all of it -----------------------------------------------------------------------------------------------
+    # --- all of it --------------------------------------------------------------------------------
 
     def stop(self) -> None:
         """Stop everything, the operator first."""

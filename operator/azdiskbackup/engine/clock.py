@@ -10,6 +10,14 @@ from typing import Protocol
 class Clock(Protocol):
     """The time, and a way to wait for it."""
 
+    async def start(self) -> None:
+        """Get ready to tell the time."""
+        ...
+
+    async def stop(self) -> None:
+        """Let go of what ``start`` took."""
+        ...
+
     def now(self) -> datetime:
         """Return the time, in UTC."""
         ...
@@ -25,6 +33,12 @@ class Clock(Protocol):
 
 class SystemClock:
     """The time of the machine."""
+
+    async def start(self) -> None:
+        """Do nothing: the machine's time is there."""
+
+    async def stop(self) -> None:
+        """Do nothing: the machine's time goes on."""
 
     def now(self) -> datetime:
         """Return the time, in UTC."""

@@ -11,7 +11,6 @@ import contextlib
 import ssl
 import time
 import uuid
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -32,24 +31,24 @@ class SimulatedClock:
         self._last: tuple[bool, datetime | None, int] = (False, None, -1)
         self._news = asyncio.Event()
 
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Follow the clock as long as the context lasts."""
-        async with (
-            aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._context)) as session,
-            session.ws_connect(self._url, heartbeat=5) as socket,
-        ):
-            listener = asyncio.create_task(self._listen(socket))
-            speaker = asyncio.create_task(self._speak(socket))
-            while self._base is None and not listener.done():
-                await self._next_change()
-            try:
-                yield
-            finally:
-                for task in (listener, speaker):
-                    task.cancel()
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await task
+    async def start(self) -> None:
+        """Begin to follow the clock; return once the time is known."""
+        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._context))
+        socket = await self._session.ws_connect(self._url, heartbeat=5)
+        self._tasks = [
+            asyncio.create_task(self._listen(socket), name="clock listener"),
+            asyncio.create_task(self._speak(socket), name="clock speaker"),
+        ]
+        while self._base is None:
+            await self._next_change()
+
+    async def stop(self) -> None:
+        """Follow the clock no longer."""
+        for task in self._tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await self._session.close()
 
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         async for message in socket:

@@ -6,7 +6,6 @@ patch. What is registered here writes nothing and only enqueues.
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -121,12 +120,11 @@ def _backoffs() -> list[float]:
     return pauses
 
 
-async def run(handlers: kopf.OperatorRegistry, probe_port: int, stop_flag: asyncio.Event) -> None:
+async def run(handlers: kopf.OperatorRegistry, probe_port: int) -> None:
     """Run until stopped."""
     await kopf.operator(
         registry=handlers,
         clusterwide=True,
         standalone=True,
-        stop_flag=stop_flag,
         liveness_endpoint=f"http://0.0.0.0:{probe_port}/healthz" if probe_port else None,
     )

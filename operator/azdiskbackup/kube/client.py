@@ -124,7 +124,7 @@ class KubeClient:
         body = {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
-            "metadata": {"generateName": f"{resource.name[:200]}.", "namespace": namespace},
+            "metadata": {"generateName": f"{resource.name[:200]}-", "namespace": namespace},
             "eventTime": f"{now:%Y-%m-%dT%H:%M:%S.%fZ}",
             "reportingController": GROUP,
             "reportingInstance": "azdiskbackup",

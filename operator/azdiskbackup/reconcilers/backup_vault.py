@@ -88,7 +88,7 @@ class BackupVaultReconciler:
             memory.seen, memory.generation = seen, generation
             memory.seen_until = now + self._tools.settings.observe_every
 
-    # --- gather --------------------------------------------------------------------------------------------------
+    # --- gather -----------------------------------------------------------------------------------
 
     async def _gather(self, want: Desired, generation: int, memory: Memory, now: datetime) -> Observed:
         """Ask for one thing after the other, as long as the rules say that they do not know enough."""
@@ -131,7 +131,7 @@ class BackupVaultReconciler:
         ]
         return Observed(policies=tuple(sorted(policies)), disks=len(disks))
 
-    # --- act -----------------------------------------------------------------------------------------------------
+    # --- act --------------------------------------------------------------------------------------
 
     async def _act(self, step: Step) -> None:
         azure = self._tools.azure

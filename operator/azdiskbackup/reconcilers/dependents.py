@@ -1,9 +1,12 @@
-"""Who has to look again when an object changes: those who refer to it, and only when they could see the change."""
+"""Who has to look again when an object changes: those who refer to it, and only when they could see the change.
+
+An edge that is too generous costs an Azure call for every write to a status, so each names what travels along it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from azdiskbackup.core import reasons
 from azdiskbackup.core.on_demand_backup.desired import is_over
@@ -12,16 +15,37 @@ from azdiskbackup.engine.cache import Cache, Key, Raw
 
 OURS = ("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "OnDemandBackup")
 
+See = Callable[[Resource], object]
+Find = Callable[[Cache, Resource], Iterator[Key]]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """From a kind to those who have to look again.
+
+    Attributes:
+        sees: what they see of an object of the kind; they look again when that differs.
+        finds: who they are.
+    """
+
+    kind: str
+    sees: See
+    finds: Find
+
 
 def affected(cache: Cache, key: Key, before: Raw | None, after: Raw | None) -> Iterator[Key]:
     """Yield the keys that have to be reconciled after a change."""
     if key.kind in OURS and _own(before) != _own(after):
         yield key
-    if _visible(key.kind, before) == _visible(key.kind, after):
-        return
-    for raw in (before, after):
-        if raw is not None:
-            yield from _referring(cache, key, raw)
+    for edge in EDGES:
+        if edge.kind != key.kind:
+            continue
+        old = edge.sees(Resource(before)) if before is not None else None
+        new = edge.sees(Resource(after)) if after is not None else None
+        if old != new:
+            for raw in (before, after):
+                if raw is not None:
+                    yield from edge.finds(cache, Resource(raw))
 
 
 def _own(raw: Raw | None) -> object:
@@ -32,81 +56,113 @@ def _own(raw: Raw | None) -> object:
     return metadata["uid"], metadata.get("generation"), metadata.get("deletionTimestamp")
 
 
-def _visible(kind: str, raw: Raw | None) -> object:
-    """What of an object others react to."""
-    if raw is None:
-        return None
-    resource = Resource(raw)
-    status, spec = resource.status, resource.spec
+# --- what is seen -------------------------------------------------------------------------------
+
+
+def _usable(resource: Resource) -> object:
+    """Whether and how a vault or a policy can be used, and its own words when it cannot."""
     ready = resource.condition(reasons.READY)
-    shown: Mapping[str, Any] = {
-        "BackupVault": (spec, status.get("vaultID"), status.get("principalID")),
-        "DiskBackupPolicy": (spec, status.get("policyID")),
-        "ProtectedDisk": (spec, status.get("backupInstanceID")),
-        "OnDemandBackup": (is_over(resource), status.get("jobID")),
-    }
-    if kind in shown:
-        return shown[kind], resource.deleting, ready.get("status"), ready.get("message")
-    return raw.get("spec"), status, resource.labels
+    known = (resource.status.get("vaultID"), resource.status.get("principalID"), resource.status.get("policyID"))
+    words = None if ready.get("status") == "True" else ready.get("message")
+    return resource.spec, known, ready.get("status"), words, resource.deleting
 
 
-def _referring(cache: Cache, key: Key, raw: Raw) -> Iterator[Key]:
-    match key.kind:
-        case "BackupVault":
-            for policy in _where(cache, "DiskBackupPolicy", ("vaultRef", "name"), key.name):
-                yield policy
-                yield from _where(cache, "ProtectedDisk", ("policyRef", "name"), policy.name)
-        case "DiskBackupPolicy":
-            yield Key("BackupVault", "", raw["spec"]["vaultRef"]["name"])
-            yield from _where(cache, "ProtectedDisk", ("policyRef", "name"), key.name)
-        case "ProtectedDisk":
-            yield from _of_disk(cache, key, raw)
-        case "OnDemandBackup":
-            disk = raw["spec"]["protectedDiskRef"]["name"]
-            yield Key("ProtectedDisk", key.namespace, disk)
-            for other in _where(cache, "OnDemandBackup", ("protectedDiskRef", "name"), disk):
-                if other.namespace == key.namespace and other != key:
-                    yield other
-        case _:
-            yield from _of_cluster(cache, key)
+def _refers(resource: Resource) -> object:
+    """That an object exists, and what it refers to."""
+    return resource.spec.get("vaultRef"), resource.spec.get("policyRef"), resource.spec.get("source")
 
 
-def _of_disk(cache: Cache, key: Key, raw: Raw) -> Iterator[Key]:
-    policy = raw["spec"]["policyRef"]["name"]
+def _protection(resource: Resource) -> object:
+    """What backups see of a disk."""
+    protected = resource.condition(reasons.PROTECTED)
+    ready = resource.condition(reasons.READY)
+    words = None if protected.get("status") == "True" else ready.get("message")
+    return resource.spec, resource.status.get("backupInstanceID"), protected.get("status"), words, resource.deleting
+
+
+def _everything(resource: Resource) -> object:
+    return resource.spec, resource.status, resource.labels
+
+
+# --- who looks ----------------------------------------------------------------------------------
+
+
+def _disks_and_policies_of_vault(cache: Cache, vault: Resource) -> Iterator[Key]:
+    for policy in _where(cache, "DiskBackupPolicy", "vaultRef", vault.name):
+        yield policy
+        yield from _where(cache, "ProtectedDisk", "policyRef", policy.name)
+
+
+def _vault_of_policy(cache: Cache, policy: Resource) -> Iterator[Key]:
+    yield Key("BackupVault", "", policy.spec["vaultRef"]["name"])
+
+
+def _disks_of_policy(cache: Cache, policy: Resource) -> Iterator[Key]:
+    yield from _where(cache, "ProtectedDisk", "policyRef", policy.name)
+
+
+def _policy_and_rivals_of_disk(cache: Cache, disk: Resource) -> Iterator[Key]:
+    policy = disk.spec["policyRef"]["name"]
     yield Key("DiskBackupPolicy", "", policy)
     known = cache.get(Key("DiskBackupPolicy", "", policy))
     if known is not None:
         yield Key("BackupVault", "", known["spec"]["vaultRef"]["name"])
-    for backup in _where(cache, "OnDemandBackup", ("protectedDiskRef", "name"), key.name):
-        if backup.namespace == key.namespace:
-            yield backup
     # Of two objects for one source the older wins: when it goes, the other one's turn has come.
-    for other in cache.all("ProtectedDisk"):
-        found = Resource(other)
-        same = found.namespace == key.namespace and found.spec["source"] == raw["spec"]["source"]
-        if same and found.name != key.name:
-            yield Key("ProtectedDisk", found.namespace, found.name)
+    for raw in cache.all("ProtectedDisk"):
+        other = Resource(raw)
+        if (other.namespace, other.spec["source"]) == (disk.namespace, disk.spec["source"]):
+            yield Key("ProtectedDisk", other.namespace, other.name)
 
 
-def _of_cluster(cache: Cache, key: Key) -> Iterator[Key]:
-    """Namespaces, PVCs and PVs: the disks that depend on them."""
+def _backups_of_disk(cache: Cache, disk: Resource) -> Iterator[Key]:
+    yield from _where(cache, "OnDemandBackup", "protectedDiskRef", disk.name, disk.namespace)
+
+
+def _disk_and_queue_of_backup(cache: Cache, backup: Resource) -> Iterator[Key]:
+    disk = backup.spec["protectedDiskRef"]["name"]
+    yield Key("ProtectedDisk", backup.namespace, disk)
+    yield from _where(cache, "OnDemandBackup", "protectedDiskRef", disk, backup.namespace)
+
+
+def _disks_of_namespace(cache: Cache, namespace: Resource) -> Iterator[Key]:
+    for raw in cache.all("ProtectedDisk"):
+        if raw["metadata"]["namespace"] == namespace.name:
+            yield Key("ProtectedDisk", namespace.name, raw["metadata"]["name"])
+
+
+def _disks_of_claim(cache: Cache, claim: Resource) -> Iterator[Key]:
+    yield from _claiming(cache, claim.namespace, claim.name)
+
+
+def _disks_of_volume(cache: Cache, volume: Resource) -> Iterator[Key]:
+    for raw in cache.all("PersistentVolumeClaim"):
+        if raw["spec"].get("volumeName") == volume.name:
+            yield from _claiming(cache, raw["metadata"]["namespace"], raw["metadata"]["name"])
+
+
+def _claiming(cache: Cache, namespace: str, claim: str) -> Iterator[Key]:
     for raw in cache.all("ProtectedDisk"):
         disk = Resource(raw)
-        claim = (disk.spec["source"].get("persistentVolumeClaim") or {}).get("name")
-        match key.kind:
-            case "Namespace":
-                hit = disk.namespace == key.name
-            case "PersistentVolumeClaim":
-                hit = (disk.namespace, claim) == (key.namespace, key.name)
-            case _:
-                known = cache.get(Key("PersistentVolumeClaim", disk.namespace, claim or ""))
-                hit = known is not None and known["spec"].get("volumeName") == key.name
-        if hit:
-            yield Key("ProtectedDisk", disk.namespace, disk.name)
+        named = (disk.spec["source"].get("persistentVolumeClaim") or {}).get("name")
+        if (disk.namespace, named) == (namespace, claim):
+            yield Key("ProtectedDisk", namespace, disk.name)
 
 
-def _where(cache: Cache, kind: str, path: tuple[str, str], name: str) -> Iterator[Key]:
+def _where(cache: Cache, kind: str, reference: str, name: str, namespace: str | None = None) -> Iterator[Key]:
     for raw in cache.all(kind):
-        if raw["spec"][path[0]][path[1]] == name:
-            metadata = raw["metadata"]
-            yield Key(kind, str(metadata.get("namespace") or ""), str(metadata["name"]))
+        found = Resource(raw)
+        if found.spec[reference]["name"] == name and namespace in (None, found.namespace):
+            yield Key(kind, found.namespace, found.name)
+
+
+EDGES = (
+    Edge("BackupVault", _usable, _disks_and_policies_of_vault),
+    Edge("DiskBackupPolicy", _refers, _vault_of_policy),
+    Edge("DiskBackupPolicy", _usable, _disks_of_policy),
+    Edge("ProtectedDisk", _refers, _policy_and_rivals_of_disk),
+    Edge("ProtectedDisk", _protection, _backups_of_disk),
+    Edge("OnDemandBackup", is_over, _disk_and_queue_of_backup),
+    Edge("Namespace", _everything, _disks_of_namespace),
+    Edge("PersistentVolumeClaim", _everything, _disks_of_claim),
+    Edge("PersistentVolume", _everything, _disks_of_volume),
+)

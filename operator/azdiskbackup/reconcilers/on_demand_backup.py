@@ -102,7 +102,7 @@ class OnDemandBackupReconciler:
             return None
         return verdict.look_again if verdict is not None else None
 
-    # --- gather --------------------------------------------------------------------------------------------------
+    # --- gather -----------------------------------------------------------------------------------
 
     async def _gather(self, want: Desired, memory: Memory, now: datetime) -> Observed:
         cache = self._tools.cache
@@ -156,7 +156,7 @@ class OnDemandBackupReconciler:
                 starts[job_id] = datetime.fromisoformat(started)
         return tuple(sorted(start for start in starts.values() if start > now - A_DAY))
 
-    # --- the attempt ---------------------------------------------------------------------------------------------
+    # --- the attempt ------------------------------------------------------------------------------
 
     async def _attempt(self, want: Desired, disk: DiskView | Absent, memory: Memory, now: datetime) -> Attempt:
         if memory.refused is not None:
@@ -205,12 +205,16 @@ class OnDemandBackupReconciler:
         return Following(job, await self._restore_point(job, instance))
 
     async def _restore_point(self, job: AzureJob, instance: ArmId) -> AzureRestorePoint | None:
-        if job.running or job.restore_point_id is None:
+        if job.running:
+            return None
+        # The disk shows this job and its point next, so the picture of before is no longer good enough.
+        self._tools.sweep.forget(_vault(instance))
+        if job.restore_point_id is None:
             return None
         found = await read(self._tools.azure.backups.get_restore_point(instance, job.restore_point_id))
         return found if isinstance(found, AzureRestorePoint) else None
 
-    # --- act -----------------------------------------------------------------------------------------------------
+    # --- act --------------------------------------------------------------------------------------
 
     async def _act(self, step: Step, memory: Memory, now: datetime) -> None:
         match step:

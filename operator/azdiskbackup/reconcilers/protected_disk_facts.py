@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.azure.submission import Failed, Succeeded
@@ -27,6 +27,9 @@ from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import AlreadyProtected
 from azdiskbackup.reconcilers.steps import Attempts
 from azdiskbackup.reconcilers.tools import Tools, read
+
+# A disk that is read is taken to be as it was for this long; its backups would fail, and say so, if it were gone.
+DISK_STAYS = timedelta(hours=6)
 
 
 @dataclass(slots=True)
@@ -80,7 +83,7 @@ class Facts:
             return replace(seen, granted=await self._granted(seen, memory))
         return seen
 
-    # --- from the cache ------------------------------------------------------------------------------------------
+    # --- from the cache ---------------------------------------------------------------------------
 
     def _from_cache(self, want: Desired) -> Observed:
         cache = self._tools.cache
@@ -121,7 +124,7 @@ class Facts:
         oldest = min(same)[2] if same else want.name
         return None if oldest == want.name else str(oldest)
 
-    # --- from Azure ----------------------------------------------------------------------------------------------
+    # --- from Azure -------------------------------------------------------------------------------
 
     async def _validation(self, known: Validation, now: datetime) -> Validation:
         if not isinstance(known, Running) or now < known.since + VALIDATION_TAKES:
@@ -150,7 +153,7 @@ class Facts:
             return known
         found = await read(self._tools.azure.resources.get_disk(disk))
         if isinstance(found, AzureDisk):
-            memory.disk, memory.disk_until = found, now + self._tools.settings.observe_every
+            memory.disk, memory.disk_until = found, now + DISK_STAYS
         return found
 
     async def _instance(
@@ -170,7 +173,14 @@ class Facts:
             if found is not None and not _in_work(found):
                 return found
             # A row that is missing once proves nothing, and one that changes is older than its answer.
+        elif self._surely_absent(memory, now):
+            return ABSENT
         return await self._look_at(target, want, memory, now)
+
+    def _surely_absent(self, memory: Memory, now: datetime) -> bool:
+        """Nobody but us makes an instance of this name, and we did not since we looked."""
+        looked = memory.instance_at is not None and now < memory.instance_at + self._tools.settings.observe_every
+        return looked and isinstance(memory.instance, Absent) and not memory.changing
 
     async def _look_at(
         self, target: ArmId, want: Desired, memory: Memory, now: datetime
@@ -211,7 +221,7 @@ class Facts:
         vault = ArmId(instance.subscription, instance.group, instance.provider, instance.path[:2])
         return await self._tools.sweep.read(vault, now - self._tools.settings.observe_every)
 
-    # --- what Azure did ------------------------------------------------------------------------------------------
+    # --- what Azure did ---------------------------------------------------------------------------
 
     async def _history(
         self, resource: Resource, want: Desired, seen: Observed, memory: Memory, now: datetime

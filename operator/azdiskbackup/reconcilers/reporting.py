@@ -13,6 +13,7 @@ from azdiskbackup.core.resource import Invalid, Resource
 from azdiskbackup.core.verdicts import Finding
 from azdiskbackup.engine.cache import Cache, key_of
 from azdiskbackup.engine.clock import Clock
+from azdiskbackup.errors import OperatorError
 from azdiskbackup.kube.client import KubeClient, NotFoundError
 
 Json = dict[str, Any]
@@ -90,15 +91,18 @@ class Reporter:
             return
 
     async def event(self, resource: Resource, *, warning: bool, reason: str, note: str) -> None:
-        """Post an event."""
-        await self._kube.post_event(
-            resource,
-            type_="Warning" if warning else "Normal",
-            reason=reason,
-            action="Reconcile",
-            note=note,
-            now=self._clock.now(),
-        )
+        """Post an event; one that is lost is lost, since the condition says the same and stays."""
+        try:
+            await self._kube.post_event(
+                resource,
+                type_="Warning" if warning else "Normal",
+                reason=reason,
+                action="Reconcile",
+                note=note,
+                now=self._clock.now(),
+            )
+        except OperatorError as error:
+            _log.warning("event not posted", **_names(resource), reason=reason, error=error.sentence)
 
     async def _transition(self, before: Resource, after: Resource) -> None:
         old, new = before.condition(reasons.READY), after.condition(reasons.READY)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from typing import TextIO
 
 from azure_simulator.http.messages import Request
 
@@ -19,7 +20,7 @@ class Journal:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._file = None
+        self._file: TextIO | None = None
 
     def replay(self) -> Iterator[tuple[datetime, Request | None]]:
         """Yield the commands of earlier lives; None where only time passed."""
@@ -39,3 +40,8 @@ class Journal:
         entry = {"time": when.isoformat(), "request": asdict(request) if request else None}
         self._file.write(json.dumps(entry) + "\n")
         self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()

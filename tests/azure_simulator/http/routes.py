@@ -98,7 +98,7 @@ def _paged(call: Call, items: list[wire.Json]) -> Response:
     return Response(200, body)
 
 
-# --- groups, disks, role assignments -----------------------------------------------------------------------------------
+# --- groups, disks, role assignments --------------------------------------------------------------
 
 
 def _get_group(call: Call) -> Response:
@@ -143,7 +143,7 @@ def _delete_assignment(call: Call) -> Response:
     return Response(200, wire.assignment(found)) if found else Response(204)
 
 
-# --- vaults --------------------------------------------------------------------------------------------------------------
+# --- vaults ---------------------------------------------------------------------------------------
 
 
 def _put_vault(call: Call) -> Response:
@@ -180,7 +180,7 @@ def _delete_vault(call: Call) -> Response:
     return Response(202, None, call.polling(operation, vault, place="location"))
 
 
-# --- policies ------------------------------------------------------------------------------------------------------------
+# --- policies -------------------------------------------------------------------------------------
 
 
 def _put_policy(call: Call) -> Response:
@@ -201,7 +201,7 @@ def _delete_policy(call: Call) -> Response:
     return Response(200 if delete_policy(call.vault, call.parts["p"]) else 204)
 
 
-# --- instances -----------------------------------------------------------------------------------------------------------
+# --- instances ------------------------------------------------------------------------------------
 
 
 def _validate(call: Call) -> Response:
@@ -267,7 +267,7 @@ def _undelete(call: Call) -> Response:
     return _accepted(call, call.azure.instances.undelete(call.vault, call.parts["i"]))
 
 
-# --- backups -------------------------------------------------------------------------------------------------------------
+# --- backups --------------------------------------------------------------------------------------
 
 
 def _backup(call: Call) -> Response:
@@ -318,7 +318,7 @@ def _get_point(call: Call) -> Response:
     return Response(200, wire.point(found, instance, call.vault, call.azure.cloud))
 
 
-# --- operations ----------------------------------------------------------------------------------------------------------
+# --- operations -----------------------------------------------------------------------------------
 
 
 def _operation(call: Call) -> Operation:

@@ -68,6 +68,7 @@ class Server:
             await asyncio.Event().wait()
         finally:
             await runner.cleanup()
+            self._journal.close()
 
     async def _any(self, incoming: web.Request) -> web.StreamResponse:
         request = Request(
@@ -89,7 +90,7 @@ class Server:
             return web.Response(status=response.status, headers=response.headers)
         return web.json_response(response.body, status=response.status, headers=response.headers)
 
-    # --- the clock -------------------------------------------------------------------------------------------------
+    # --- the clock --------------------------------------------------------------------------------
 
     def _reading(self) -> dict[str, Any]:
         return {

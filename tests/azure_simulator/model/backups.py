@@ -31,7 +31,7 @@ class Backups:
         self._cloud = cloud
         instances.on_protected.append(self._schedule_next)
 
-    # --- scheduled ---------------------------------------------------------------------------------------------------
+    # --- scheduled --------------------------------------------------------------------------------
 
     def _schedule_next(self, vault: Vault, instance: Instance) -> None:
         turn = instance.schedule
@@ -47,7 +47,7 @@ class Backups:
 
         self._cloud.timeline.at(due + self._cloud.knobs.span("schedule_delay"), run)
 
-    # --- on demand -----------------------------------------------------------------------------------------------------
+    # --- on demand --------------------------------------------------------------------------------
 
     def backup(self, vault: Vault, instance: Instance, body: dict[str, Any], activity: str) -> Operation:
         """Start an on-demand backup; the operation ends at once, the job minutes later."""
@@ -84,7 +84,7 @@ class Backups:
                 f"At most {ON_DEMAND_A_DAY} on-demand backups a day are allowed.",
             )
 
-    # --- a job -----------------------------------------------------------------------------------------------------------
+    # --- a job ------------------------------------------------------------------------------------
 
     def _id(self, vault: Vault, instance: Instance) -> str:
         return f"{vault.id}/backupInstances/{instance.name}"
@@ -109,7 +109,7 @@ class Backups:
         )
         vault.jobs[job.id] = job
         self._cloud.timeline.later(self._cloud.knobs.span("backup"), lambda: self._finish(vault, instance, job))
-        self._cloud.timeline.later(_HISTORY, lambda: vault.jobs.pop(job.id, None))
+        self._cloud.timeline.later(_HISTORY, lambda: _forget(vault, job))
         return job
 
     def _finish(self, vault: Vault, instance: Instance, job: Job) -> None:
@@ -152,7 +152,7 @@ class Backups:
             return no_right_on_snapshot_group(instance.snapshot_group)
         return None
 
-    # --- reading -----------------------------------------------------------------------------------------------------------
+    # --- reading ----------------------------------------------------------------------------------
 
     def job(self, vault: Vault, job_id: str) -> Job:
         if job_id.lower() not in vault.jobs:
@@ -180,3 +180,7 @@ class Backups:
         if point_id not in instance.points:
             raise not_found("recovery point", point_id)
         return instance.points[point_id]
+
+
+def _forget(vault: Vault, job: Job) -> None:
+    vault.jobs.pop(job.id, None)

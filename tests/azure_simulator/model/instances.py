@@ -57,14 +57,14 @@ class Instances:
         self._vaults = vaults
         self.on_protected: list[Any] = []
 
-    # --- validation ----------------------------------------------------------------------------------------------
+    # --- validation -------------------------------------------------------------------------------
 
     def validate(self, vault: Vault, body: dict[str, Any]) -> Operation:
         """Start a validation; a wrong body is refused at once, everything else at the end."""
         request = body.get("backupInstance")
         if not isinstance(request, dict):
             raise invalid("The property 'backupInstance' is required.")
-        disk_id, policy, group = _parse(vault, request)
+        disk_id, _, group = _parse(vault, request)
         return self._cloud.operations.start(
             self._cloud.knobs.span("validation"),
             lambda: self._objection(vault, disk_id, group, new=True),
@@ -110,7 +110,7 @@ class Instances:
             for instance in vault.instances.values()
         )
 
-    # --- create, read, delete ------------------------------------------------------------------------------------
+    # --- create, read, delete ---------------------------------------------------------------------
 
     def put(self, vault: Vault, name: str, body: dict[str, Any]) -> tuple[Instance, Operation, bool]:
         """Create an instance, or give an existing one another policy; return also whether it is new."""
@@ -247,7 +247,7 @@ class Instances:
 
         return self._cloud.operations.start(self._cloud.knobs.span("change"), lambda: end())
 
-    # --- modes -----------------------------------------------------------------------------------------------------
+    # --- modes ------------------------------------------------------------------------------------
 
     def set_state(self, instance: Instance, state: str) -> Operation:
         """Stop or suspend."""

@@ -151,7 +151,9 @@ def _check(name: str, body: dict[str, Any]) -> None:
     if not isinstance(body.get("location"), str):
         raise AzureFault("LocationRequired", "The location property is required for this definition.")
     properties = body.get("properties")
-    stores = properties.get("storageSettings") if isinstance(properties, dict) else None
+    if not isinstance(properties, dict):
+        raise invalid("The property 'properties' is required.")
+    stores = properties.get("storageSettings")
     if not isinstance(stores, list) or not stores:
         raise invalid("The property 'storageSettings' is required.")
     for store in stores:

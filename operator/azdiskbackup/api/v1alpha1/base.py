@@ -133,7 +133,7 @@ class StatusPart(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-# --- bounded scalars ---------------------------------------------------------------------------------------------
+# --- bounded scalars ------------------------------------------------------------------------------
 
 ObjectName = Annotated[
     str,
@@ -167,7 +167,7 @@ class LocalRef(Part):
     name: Annotated[ObjectName, Field(description="Name of the object.")]
 
 
-# --- label selectors ---------------------------------------------------------------------------------------------
+# --- label selectors ------------------------------------------------------------------------------
 
 LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=317)]
 LabelValue = Annotated[str, StringConstraints(max_length=63)]
@@ -209,7 +209,7 @@ class LabelSelector(Part):
     ] = None
 
 
-# --- status parts ------------------------------------------------------------------------------------------------
+# --- status parts ---------------------------------------------------------------------------------
 
 
 class Condition(StatusPart):
@@ -267,7 +267,7 @@ class AzureErrorStatus(StatusPart):
     recommended_action: Annotated[Message | None, Field(description="What Azure recommends to do.")] = None
 
 
-# --- the kinds as resources --------------------------------------------------------------------------------------
+# --- the kinds as resources -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

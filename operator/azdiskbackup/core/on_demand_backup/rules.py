@@ -27,6 +27,8 @@ Verdict: TypeAlias = verdicts.Verdict[Step]
 
 LOOK_AGAIN = timedelta(minutes=5)
 POLL = timedelta(seconds=30)
+# A backup of a small disk takes three and a half minutes, and reading a job is a scarce call.
+JOB_POLL = timedelta(seconds=60)
 # How long a job may take to appear in the list after its request; only then a lost request is sent again.
 JOB_APPEARS_WITHIN = timedelta(minutes=5)
 # Azure's limit: ten on-demand backups a disk and day.
@@ -146,7 +148,7 @@ def job_has_succeeded(want: Desired, seen: Observed, now: datetime) -> Verdict:
             return wait(
                 reasons.IN_PROGRESS,
                 f"The backup has been running since {clock_time(job.start)}.",
-                now + POLL,
+                now + JOB_POLL,
             )
         case Following(job=job) if job.succeeded:
             return satisfied(reasons.COMPLETED, f"The backup of {clock_time(job.start)} succeeded.")

@@ -1,0 +1,73 @@
+# What a person types; CI types the same. `make` alone says what there is.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export PYTHONPATH := operator:tests
+
+.PHONY: help
+help: ## Say what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# uv comes from PyPI into the virtual environment, which then holds exactly what uv.lock says.
+$(READY): pyproject.toml uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo "Python 3.11 or newer is missing: install it, or name it with PYTHON=…"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
+	  || { echo "Python's venv module is missing: install it (Debian: apt-get install python3-venv)"; exit 1; }
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact
+	@touch $@
+
+.PHONY: setup
+setup: $(READY) ## Install what the other targets need into .venv
+
+.PHONY: controlplane
+controlplane: $(READY) ## Build the Kubernetes control plane for tests and demo, once
+	@$(BIN)/python -m controlplane.build >/dev/null
+
+.PHONY: demo
+demo: $(READY) controlplane ## Watch a disk being protected and backed up (DEMO_ARGS=--once ends after the story)
+	@$(BIN)/python -m demo $(DEMO_ARGS)
+
+.PHONY: test
+test: check test-unit test-contract test-integration ## Run everything that proves it works
+
+.PHONY: test-unit
+test-unit: $(READY) ## Run the fast tests: rules, models, engine
+	@$(BIN)/coverage run -m pytest tests/unit $(TEST_ARGS)
+	@$(BIN)/coverage report
+
+.PHONY: test-contract
+test-contract: $(READY) ## Run the gateways against the simulator, and the simulator against recorded traffic
+	@$(BIN)/pytest tests/contract $(TEST_ARGS)
+
+.PHONY: test-integration
+test-integration: $(READY) controlplane ## Run the operator on a real API server against the simulator
+	@$(BIN)/pytest tests/integration $(TEST_ARGS)
+
+.PHONY: check
+check: $(READY) ## Lint, types, import rules, format, CRD drift: seconds
+	@$(BIN)/ruff check --quiet operator tests
+	@$(BIN)/ruff format --quiet --check operator tests || { echo "not formatted: run 'make format'"; exit 1; }
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-cache >.lint-imports.log || { cat .lint-imports.log; exit 1; }
+	@$(BIN)/python -m azdiskbackup.api.crd --check crds
+	@test ! -e operator/__init__.py || { echo "operator/__init__.py shadows the standard library: remove it"; exit 1; }
+	@echo "check: all good"
+
+.PHONY: format
+format: $(READY) ## Format the code and sort its imports
+	@$(BIN)/ruff check --quiet --fix operator tests || true
+	@$(BIN)/ruff format --quiet operator tests
+
+.PHONY: crds
+crds: $(READY) ## Generate crds/ from the models
+	@$(BIN)/python -m azdiskbackup.api.crd crds
+
+.PHONY: clean
+clean: ## Remove what the other targets made in this folder
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .lint-imports.log .run
