@@ -1,0 +1,63 @@
+from typing import Any
+
+from azdiskbackup.engine.cache import Cache, Key
+
+
+def raw(name: str, version: int, uid: str = "u1", namespace: str = "ns") -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": namespace, "uid": uid, "resourceVersion": str(version)}}
+
+
+def heard(cache: Cache) -> list[tuple[Key, bool, bool]]:
+    news: list[tuple[Key, bool, bool]] = []
+    cache.listen(lambda key, before, after: news.append((key, before is not None, after is not None)))
+    return news
+
+
+A = Key("Thing", "ns", "a")
+
+
+def test_new_changed_and_removed_objects_are_told() -> None:
+    cache = Cache()
+    news = heard(cache)
+    cache.put("Thing", raw("a", 1))
+    cache.put("Thing", raw("a", 2))
+    cache.remove(A)
+    assert news == [(A, False, True), (A, True, True), (A, True, False)]
+
+
+def test_the_same_and_an_older_version_change_nothing() -> None:
+    cache = Cache()
+    cache.put("Thing", raw("a", 5))
+    news = heard(cache)
+    cache.put("Thing", raw("a", 5))
+    cache.put("Thing", raw("a", 4))
+    assert news == [] and cache.get(A) == raw("a", 5)
+
+
+def test_a_successor_of_the_same_name_replaces_the_object_whatever_its_version() -> None:
+    cache = Cache()
+    cache.put("Thing", raw("a", 5, uid="old"))
+    cache.put("Thing", raw("a", 3, uid="new"))
+    assert cache.get(A) == raw("a", 3, uid="new")
+
+
+def test_the_late_deletion_of_a_predecessor_does_not_remove_the_successor() -> None:
+    cache = Cache()
+    cache.put("Thing", raw("a", 7, uid="new"))
+    cache.remove(A, uid="old")
+    assert cache.get(A) is not None
+
+
+def test_a_list_makes_what_is_not_in_it_vanish() -> None:
+    cache = Cache()
+    cache.put("Thing", raw("a", 1))
+    cache.put("Thing", raw("b", 2))
+    known = cache.keys("Thing")
+    # Comes through the watch while the list is under way, so it is not in the list.
+    cache.put("Thing", raw("c", 9))
+    cache.replace("Thing", [raw("b", 2)], known)
+    assert {key.name for key in cache.keys("Thing")} == {"b", "c"}
+
+
+def test_keys_read_as_a_person_writes_them() -> None:
+    assert str(A) == "Thing/ns/a" and str(Key("Vault", "", "v")) == "Vault/v"

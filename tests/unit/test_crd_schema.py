@@ -1,0 +1,140 @@
+"""What pydantic says and a CustomResourceDefinition cannot take as it is: one test a row."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pytest
+from azdiskbackup.api.crd.definition import definition, documents, drifted
+from azdiskbackup.api.crd.structural import NotStructuralError, structural_schema
+from azdiskbackup.api.v1alpha1 import KINDS
+from azdiskbackup.api.v1alpha1.base import Kind, wire_name
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def field(type_: Any, **constraints: Any) -> dict[str, Any]:
+    """Return the schema of a model's only field."""
+    model = create_model("Model", it=(type_, Field(description="A field.", **constraints)))
+    found: dict[str, Any] = structural_schema(model)["properties"]["it"]
+    return found
+
+
+class Inner(BaseModel):
+    """Something inside."""
+
+    model_config = ConfigDict(extra="forbid")
+    a: Annotated[int, Field(ge=0, le=9, description="A number.")]
+
+
+class Cat(BaseModel):
+    """A cat."""
+
+    kind: Annotated[Literal["cat"], Field(description="Cat.")]
+
+
+class Dog(BaseModel):
+    """A dog."""
+
+    kind: Annotated[Literal["dog"], Field(description="Dog.")]
+
+
+def test_nested_models_are_inlined() -> None:
+    schema = field(Inner)
+    assert schema["properties"]["a"]["type"] == "integer" and "$ref" not in str(schema)
+
+
+def test_forbidden_extras_are_left_to_pruning() -> None:
+    assert "additionalProperties" not in field(Inner)
+
+
+def test_optional_fields_are_of_their_type_and_not_required() -> None:
+    model = create_model("Model", it=(Inner | None, Field(None, description="A field.")))
+    schema = structural_schema(model)
+    assert schema["properties"]["it"]["type"] == "object" and "anyOf" not in str(schema)
+    assert "required" not in schema and "default" not in schema["properties"]["it"]
+
+
+def test_exclusive_bounds_are_in_draft_4() -> None:
+    schema = field(int, gt=0, lt=10)
+    assert (schema["minimum"], schema["exclusiveMinimum"]) == (0, True)
+    assert (schema["maximum"], schema["exclusiveMaximum"]) == (10, True)
+
+
+def test_a_literal_of_one_value_is_an_enum() -> None:
+    schema = field(Literal["x"])
+    assert schema["enum"] == ["x"] and "const" not in schema
+
+
+def test_sets_are_lists_of_type_set() -> None:
+    schema = field(set[Annotated[str, Field(max_length=5)]], max_length=3)
+    assert schema["x-kubernetes-list-type"] == "set" and "uniqueItems" not in schema
+
+
+def test_number_or_string_is_marked() -> None:
+    schema = field(int | str)
+    assert schema["x-kubernetes-int-or-string"] is True
+    assert schema["anyOf"] == [{"type": "integer"}, {"type": "string"}]
+
+
+def test_times_have_a_format() -> None:
+    assert field(datetime)["format"] == "date-time"
+
+
+@pytest.mark.parametrize(
+    ("type_", "says"),
+    [
+        (dict[Annotated[str, Field(pattern="^a")], Annotated[str, Field(max_length=5)]], "map"),
+        (tuple[int, str], "tuple"),
+        (Any, "must have a type"),
+        (Annotated[Cat | Dog, Field(discriminator="kind")], "discriminated union"),
+        (timedelta, "duration"),
+        (int | bool, "union"),
+        (str, "maxLength"),
+        (int, "minimum"),
+        (Annotated[int, Field(ge=0)], "maximum"),
+        (list[Literal["a"]], "maxItems"),
+        (dict[str, Literal["a"]], "maxProperties"),
+    ],
+)
+def test_what_cannot_be_expressed_or_is_not_bounded_is_refused(type_: Any, says: str) -> None:
+    with pytest.raises(NotStructuralError, match=says):
+        field(type_)
+
+
+def test_a_field_without_a_description_is_refused() -> None:
+    with pytest.raises(NotStructuralError, match="description"):
+        structural_schema(create_model("Model", it=(bool, ...)))
+
+
+@pytest.mark.parametrize(
+    ("python", "wire"),
+    [
+        ("disk_id", "diskID"),
+        ("disk_id_namespaces", "diskIDNamespaces"),
+        ("size_gib", "sizeGiB"),
+        ("id", "id"),
+        ("user_assigned_identity_id", "userAssignedIdentityID"),
+    ],
+)
+def test_names_on_the_wire(python: str, wire: str) -> None:
+    assert wire_name(python) == wire
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_every_kind_has_what_kubectl_needs(kind: Kind) -> None:
+    spec = definition(kind)["spec"]
+    assert spec["names"]["categories"] == ["azdiskbackup"] and spec["names"]["shortNames"]
+    version = spec["versions"][0]
+    assert version["subresources"] == {"status": {}}
+    assert len(version.get("selectableFields", [])) <= 8
+    conditions = version["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]["conditions"]
+    assert conditions["x-kubernetes-list-map-keys"] == ["type"]
+
+
+def test_committed_definitions_are_as_generated(tmp_path: Path) -> None:
+    assert drifted(ROOT / "crds") == []
+    assert drifted(tmp_path) == sorted(documents())
+    (tmp_path / "stray.yaml").write_text("")
+    assert "stray.yaml" in drifted(tmp_path)

@@ -1,0 +1,114 @@
+"""The contract of the keyed queue, line by line."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from azdiskbackup.engine.queue import WorkQueue
+from harness.clock import ManualClock, settle
+
+
+@pytest.fixture
+async def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+async def queue(clock: ManualClock) -> WorkQueue[str]:
+    return WorkQueue(clock)
+
+
+async def test_key_added_several_times_is_taken_once(queue: WorkQueue[str]) -> None:
+    for _ in range(3):
+        queue.add("a")
+    assert await queue.get() == "a"
+    queue.done("a")
+    assert len(queue) == 0
+
+
+async def test_key_in_work_is_not_taken_by_another_worker_but_once_more_after_done(queue: WorkQueue[str]) -> None:
+    queue.add("a")
+    assert await queue.get() == "a"
+    queue.add("a")
+    queue.add("a")
+    assert len(queue) == 0
+    queue.done("a")
+    assert await queue.get() == "a"
+    queue.done("a")
+    assert queue.is_idle
+
+
+async def test_key_for_later_is_taken_at_its_time_and_not_before(queue: WorkQueue[str], clock: ManualClock) -> None:
+    queue.add_at("a", clock.now() + timedelta(minutes=5))
+    taken = asyncio.create_task(queue.get())
+    await clock.advance(minutes=4, seconds=59)
+    assert not taken.done()
+    await clock.advance(seconds=1)
+    assert taken.done() and taken.result() == "a"
+
+
+async def test_earliest_of_several_later_times_counts(queue: WorkQueue[str], clock: ManualClock) -> None:
+    queue.add_at("a", clock.now() + timedelta(minutes=5))
+    queue.add_at("a", clock.now() + timedelta(minutes=2))
+    queue.add_at("a", clock.now() + timedelta(minutes=9))
+    assert queue.next_due == clock.now() + timedelta(minutes=2)
+    taken = asyncio.create_task(queue.get())
+    await clock.advance(minutes=2)
+    assert taken.done()
+    queue.done("a")
+    await clock.advance(minutes=20)
+    assert len(queue) == 0, "the later times were forgotten"
+
+
+async def test_key_for_now_forgets_its_later_time(queue: WorkQueue[str], clock: ManualClock) -> None:
+    queue.add_at("a", clock.now() + timedelta(minutes=5))
+    queue.add("a")
+    assert await queue.get() == "a"
+    queue.done("a")
+    assert queue.next_due is None
+
+
+async def test_time_that_has_passed_is_now(queue: WorkQueue[str], clock: ManualClock) -> None:
+    queue.add_at("a", clock.now())
+    assert len(queue) == 1
+
+
+async def test_failures_are_counted_until_forgotten(queue: WorkQueue[str]) -> None:
+    assert [queue.fail("a"), queue.fail("a"), queue.fail("b")] == [1, 2, 1]
+    queue.forget("a")
+    assert queue.fail("a") == 1
+
+
+async def test_idle_means_nothing_ready_and_nothing_in_work(queue: WorkQueue[str], clock: ManualClock) -> None:
+    assert queue.is_idle
+    queue.add("a")
+    assert not queue.is_idle and not clock.idle
+    await queue.get()
+    assert not queue.is_idle and not clock.idle
+    queue.done("a")
+    assert queue.is_idle and clock.idle
+
+
+async def test_reports_what_is_due_next(queue: WorkQueue[str], clock: ManualClock) -> None:
+    when = clock.now() + timedelta(minutes=7)
+    queue.add_at("a", when)
+    assert clock.due == when and clock.idle
+
+
+async def test_waiting_ends_when_a_key_comes(queue: WorkQueue[str]) -> None:
+    taken = asyncio.create_task(queue.get())
+    await settle()
+    assert not taken.done()
+    queue.add("a")
+    await settle()
+    assert taken.result() == "a"
+
+
+async def test_keys_are_taken_in_the_order_in_which_they_became_ready(
+    queue: WorkQueue[str], clock: ManualClock
+) -> None:
+    queue.add_at("late", clock.now() + timedelta(minutes=1))
+    queue.add("first")
+    queue.add("second")
+    await clock.advance(minutes=1)
+    assert [await queue.get() for _ in range(3)] == ["first", "second", "late"]

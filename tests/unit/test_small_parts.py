@@ -1,0 +1,250 @@
+"""Names, ids, claims, selectors, back-off, words, conditions: the small parts of the core."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from azdiskbackup.api.v1alpha1.base import Condition, LabelRequirement, LabelSelector
+from azdiskbackup.core import backoff, conditions, words
+from azdiskbackup.core.arm_ids import ArmId, same_id, vault_id
+from azdiskbackup.core.claims import ClaimedDisk, NotAzureDisk, NotBound, disk_of
+from azdiskbackup.core.naming import assignment_name, instance_name, policy_name
+from azdiskbackup.core.resource import Resource, selects
+from azdiskbackup.core.roles import DISK_BACKUP_READER, Grant
+from azdiskbackup.core.verdicts import Finding, Plan, Verdict, first_unsatisfied, satisfied, wait
+from azdiskbackup.errors import (
+    AccessDenied,
+    Conflict,
+    InvalidRequest,
+    OperatorError,
+    PermissionsMissing,
+    Throttled,
+    Unavailable,
+)
+from harness.objects import claim, disk_id, volume
+
+NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+
+
+# --- ids and names ------------------------------------------------------------------------------
+
+
+def test_ids_are_parsed_in_any_case_and_written_as_they_came() -> None:
+    text = "/subscriptions/S/resourcegroups/G/providers/microsoft.compute/disks/D"
+    found = ArmId.parse(text)
+    assert (found.subscription, found.group, found.provider, found.path) == (
+        "S",
+        "G",
+        "microsoft.compute",
+        ("disks", "D"),
+    )
+    assert same_id(found, text.upper())
+    assert str(found.child("x", "y")).endswith("/disks/D/x/y") and found.name == "D"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "/", "/subscriptions/S", "/subscriptions/S/resourceGroups/G/providers/P/disks", "/a/S/b/G/c/P/disks/D",
+     "/subscriptions/S/resourceGroups/../providers/P/disks/D", "/subscriptions//resourceGroups/G/providers/P/disks/D"],
+)  # fmt: skip
+def test_what_is_no_id_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not the ARM id"):
+        ArmId.parse(text)
+
+
+def test_names_are_deterministic_and_do_not_depend_on_letter_case() -> None:
+    one, other = ArmId.parse(disk_id("Data.0")), ArmId.parse(disk_id("Data.0").upper())
+    assert instance_name(one).split("-")[:2] == ["Data", "0"]
+    assert instance_name(one)[-36:] == instance_name(other)[-36:]
+    assert assignment_name("/A", "P", "r") == assignment_name("/a", "p", "R")
+    assert assignment_name("/a", "p", "r") != assignment_name("/a", "q", "r"), "depends on the principal"
+    assert len(instance_name(ArmId.parse(disk_id("x" * 80)))) <= 100
+
+
+def test_policies_of_other_content_have_other_names() -> None:
+    assert policy_name("gold", {"a": 1, "b": 2}) == policy_name("gold", {"b": 2, "a": 1})
+    assert policy_name("gold", {"a": 1}) != policy_name("gold", {"a": 2})
+    assert policy_name("gold", {}).startswith("gold-") and len(policy_name("gold", {})) == 13
+
+
+def test_vault_ids() -> None:
+    assert str(vault_id("S", "G", "V")) == (
+        "/subscriptions/S/resourceGroups/G/providers/Microsoft.DataProtection/backupVaults/V"
+    )
+
+
+def test_grants_say_who_may_what_where() -> None:
+    assert str(Grant("/scope", "S", DISK_BACKUP_READER, "P")) == "Disk Backup Reader for P on /scope"
+
+
+# --- claims -------------------------------------------------------------------------------------
+
+
+def bound() -> tuple[dict[str, Any], dict[str, Any]]:
+    pvc, pv = claim("data-0", "pv-0"), volume("pv-0", disk_id("d"), "data-0")
+    pvc["metadata"]["uid"] = pv["spec"]["claimRef"]["uid"] = "u1"
+    pvc["status"] = {"phase": "Bound"}
+    return pvc, pv
+
+
+def test_a_bound_claim_names_its_disk() -> None:
+    assert disk_of(*bound()) == ClaimedDisk(ArmId.parse(disk_id("d")), "pv-0")
+
+
+def test_a_migrated_in_tree_volume_names_its_disk() -> None:
+    pvc, pv = bound()
+    del pv["spec"]["csi"]
+    pv["spec"]["azureDisk"] = {"diskURI": disk_id("d").lower()}
+    assert isinstance(disk_of(pvc, pv), NotAzureDisk)
+    pv["metadata"]["annotations"] = {"pv.kubernetes.io/migrated-to": "disk.csi.azure.com"}
+    assert isinstance(disk_of(pvc, pv), ClaimedDisk)
+
+
+def test_what_is_not_surely_bound_is_not_taken() -> None:
+    pvc, pv = bound()
+    assert isinstance(disk_of(pvc, None), NotBound)
+    assert isinstance(disk_of(pvc | {"status": {"phase": "Pending"}}, pv), NotBound)
+    assert isinstance(disk_of(pvc | {"spec": {}}, pv), NotBound)
+    pv["spec"]["claimRef"]["uid"] = "somebody else's"
+    assert isinstance(disk_of(pvc, pv), NotBound)
+
+
+@pytest.mark.parametrize("handle", ["", "nonsense", disk_id("d").replace("disks", "snapshots")])
+def test_a_handle_that_is_no_disk_is_refused(handle: str) -> None:
+    pvc, pv = bound()
+    pv["spec"]["csi"]["volumeHandle"] = handle
+    assert isinstance(disk_of(pvc, pv), NotAzureDisk)
+
+
+def test_another_driver_is_named() -> None:
+    pvc, pv = bound()
+    pv["spec"]["csi"]["driver"] = "file.csi.azure.com"
+    found = disk_of(pvc, pv)
+    assert isinstance(found, NotAzureDisk) and "file.csi.azure.com" in found.why
+    del pv["spec"]["csi"]
+    assert isinstance(disk_of(pvc, pv), NotAzureDisk)
+
+
+# --- selectors ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("operator", "values", "hit", "miss"),
+    [
+        ("In", ["a", "b"], {"x": "a"}, {"x": "c"}),
+        ("NotIn", ["a"], {}, {"x": "a"}),
+        ("Exists", None, {"x": ""}, {}),
+        ("DoesNotExist", None, {}, {"x": "a"}),
+    ],
+)
+def test_label_requirements(operator: Any, values: list[str] | None, hit: dict[str, str], miss: dict[str, str]) -> None:
+    selector = LabelSelector(match_expressions=[LabelRequirement(key="x", operator=operator, values=values)])
+    assert selects(selector, hit) and not selects(selector, miss)
+
+
+def test_no_selector_selects_nothing_and_an_empty_one_everything() -> None:
+    assert not selects(None, {"a": "b"}) and selects(LabelSelector(), {})
+    exact = LabelSelector(match_labels={"team": "shop"})
+    assert selects(exact, {"team": "shop", "x": "y"}) and not selects(exact, {"team": "other"})
+
+
+# --- back-off -----------------------------------------------------------------------------------
+
+
+def seconds(error: BaseException, failures: int, jitter: float = 1.0) -> float:
+    return backoff.pause(error, failures, jitter).total_seconds()
+
+
+def test_what_heals_soon_is_tried_soon_and_ever_more_rarely() -> None:
+    error = Unavailable("Down", "no answer")
+    assert [seconds(error, n) for n in (1, 2, 3, 4, 20)] == [1, 2, 4, 8, 300]
+    assert seconds(error, 4, jitter=0.0) == 4, "jitter takes half at most"
+    assert seconds(ValueError(), 1) == 1, "a bug is retried like anything else"
+
+
+def test_what_a_person_must_heal_is_tried_slowly() -> None:
+    for error in (AccessDenied("x", "y"), PermissionsMissing("x", "y")):
+        assert [seconds(error, n) for n in (1, 2, 50)] == [30, 60, 600]
+
+
+def test_what_nobody_can_heal_is_parked() -> None:
+    assert seconds(InvalidRequest("x", "y"), 1) == 3600
+
+
+def test_the_service_is_obeyed_when_it_names_a_time() -> None:
+    throttled = Throttled("429", "slow down", retry_after=timedelta(seconds=40))
+    assert 40 <= seconds(throttled, 1, 0.5) <= 44
+    assert seconds(Throttled("429", "slow down"), 1) == 1
+
+
+def test_errors_speak_in_sentences() -> None:
+    error = Conflict("Busy", "Another one runs.", action="Wait.", correlation_id="c-1")
+    assert error.sentence == "Busy: Another one runs. Azure recommends: Wait. Correlation id c-1."
+    assert OperatorError("X", "y").sentence == "X: y."
+
+
+def test_words() -> None:
+    assert words.clock_time(NOW) == "2026-01-05 09:00 UTC"
+    spans = [timedelta(seconds=20), timedelta(minutes=12), timedelta(hours=3), timedelta(hours=3, minutes=5)]
+    assert [words.span(each) for each in spans] == ["0 min", "12 min", "3 h", "3 h 5 min"]
+    assert words.listing(["a", "b"]) == "a, b" and words.listing(list("abcde")) == "a, b, c and 2 more"
+
+
+# --- verdicts and conditions --------------------------------------------------------------------
+
+
+def rule(verdict: Verdict[str]) -> Any:
+    return lambda want, seen, now: verdict
+
+
+GOOD: Verdict[str] = satisfied("Fine", "It is fine.")
+WAITING: Verdict[str] = wait("Later", "It takes time.", NOW)
+
+
+def statuses(findings: Any) -> dict[str, str]:
+    return {finding.type: finding.status for finding in findings}
+
+
+def test_the_first_rule_that_is_not_satisfied_decides() -> None:
+    way = (("A", rule(GOOD)), ("A", rule(GOOD)), ("B", rule(WAITING)), ("B", rule(GOOD)), ("C", rule(GOOD)))
+    plan: Plan[str] = first_unsatisfied(way, None, None, NOW)
+    assert statuses(plan.findings) == {"A": "True", "B": "False", "C": "Unknown"}
+    assert plan.verdict is WAITING and plan.condition == "B" and not plan.ready and plan.step is None
+
+
+def test_a_condition_of_two_rules_is_true_only_when_both_hold() -> None:
+    plan: Plan[str] = first_unsatisfied((("A", rule(GOOD)), ("A", rule(WAITING))), None, None, NOW)
+    assert statuses(plan.findings) == {"A": "False"}
+
+
+def test_the_summary_is_what_kstatus_reads() -> None:
+    waiting: Plan[str] = first_unsatisfied((("A", rule(WAITING)),), None, None, NOW)
+    assert statuses(conditions.summary(waiting, "R", "m")) == {"A": "False", "Ready": "False", "Reconciling": "True"}
+    ready: Plan[str] = first_unsatisfied((("A", rule(GOOD)),), None, None, NOW)
+    assert statuses(conditions.summary(ready, "R", "m")) == {"A": "True", "Ready": "True"}
+    refused = conditions.after_failure(waiting, InvalidRequest("Bad", "no good"), NOW)
+    assert statuses(conditions.summary(refused, "R", "m")) == {"A": "False", "Ready": "False", "Stalled": "True"}
+    assert refused.findings[0].reason == "Refused" and "Bad: no good." in refused.findings[0].message
+
+
+def test_a_failure_changes_only_the_condition_that_asked_for_the_step() -> None:
+    way = (("A", rule(GOOD)), ("B", rule(WAITING)), ("C", rule(GOOD)))
+    plan: Plan[str] = first_unsatisfied(way, None, None, NOW)
+    failed = conditions.after_failure(plan, Unavailable("Down", "no answer"), NOW)
+    assert [f.reason for f in failed.findings] == ["Fine", "Unavailable", "NotYetKnown"]
+
+
+def test_the_time_of_a_transition_is_kept_while_the_status_stays() -> None:
+    then = NOW - timedelta(hours=1)
+    before = [Condition(type="A", status="True", reason="Old", message="m", last_transition_time=then)]
+    kept, moved = conditions.build([Finding("A", "True", "New", "n"), Finding("B", "False", "X", "y")], before, 3, NOW)
+    assert (kept.last_transition_time, kept.reason, kept.observed_generation) == (then, "New", 3)
+    assert moved.last_transition_time == NOW
+    turned = conditions.build([Finding("A", "False", "New", "n")], before, 3, NOW)
+    assert turned[0].last_transition_time == NOW
+
+
+def test_resources_without_anything_are_read_all_the_same() -> None:
+    resource = Resource({"metadata": {"name": "x", "uid": "u", "creationTimestamp": "2026-01-05T09:00:00Z"}})
+    assert (resource.namespace, resource.generation, resource.deleting, resource.has_finalizer) == ("", 0, False, False)
+    assert resource.condition("Ready") == {} and resource.created == NOW and resource.labels == {}

@@ -1,0 +1,155 @@
+"""The contract of the workers, line by line."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+import pytest
+from azdiskbackup.core.backoff import pause
+from azdiskbackup.engine.cache import Key
+from azdiskbackup.engine.queue import WorkQueue
+from azdiskbackup.engine.workers import Reconcile, Workers
+from azdiskbackup.errors import Unavailable
+from harness.clock import ManualClock, settle
+
+A, B, C = (Key("Thing", "ns", name) for name in "abc")
+
+
+class Bench:
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self.queue: WorkQueue[Key] = WorkQueue(clock)
+        self.workers: Workers | None = None
+
+    def start(self, reconcile: Reconcile, count: int = 2) -> None:
+        self.workers = Workers(
+            self.queue,
+            self.clock,
+            {"Thing": reconcile},
+            lambda error, failures: pause(error, failures, 1.0),
+            count,
+        )
+        self.workers.start()
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    found = Bench(ManualClock())
+    yield found
+    assert found.workers is not None
+    await found.workers.stop(0)
+
+
+async def test_no_more_keys_in_work_than_workers(bench: Bench) -> None:
+    running: set[Key] = set()
+    most = 0
+    gate = asyncio.Event()
+
+    async def reconcile(key: Key) -> datetime | None:
+        nonlocal most
+        running.add(key)
+        most = max(most, len(running))
+        await gate.wait()
+        running.discard(key)
+        return None
+
+    for key in (A, B, C):
+        bench.queue.add(key)
+    bench.start(reconcile, count=2)
+    await settle()
+    assert len(running) == 2
+    gate.set()
+    await settle()
+    assert most == 2 and not running and bench.queue.is_idle
+
+
+async def test_returned_time_brings_the_key_back_then(bench: Bench) -> None:
+    passes: list[datetime] = []
+
+    async def reconcile(key: Key) -> datetime | None:
+        passes.append(bench.clock.now())
+        return bench.clock.now() + timedelta(minutes=3) if len(passes) < 3 else None
+
+    bench.queue.add(A)
+    bench.start(reconcile)
+    await settle()
+    for _ in range(4):
+        await bench.clock.advance(minutes=3)
+    assert [(b - a).total_seconds() for a, b in zip(passes, passes[1:], strict=False)] == [180, 180]
+    assert bench.clock.idle and bench.clock.due is None
+
+
+async def test_failure_pauses_longer_each_time_and_nobody_else_is_stopped(bench: Bench) -> None:
+    passes: list[datetime] = []
+    others = 0
+
+    async def reconcile(key: Key) -> datetime | None:
+        nonlocal others
+        if key == B:
+            others += 1
+            return None
+        passes.append(bench.clock.now())
+        if len(passes) < 4:
+            raise Unavailable("Down", "no answer")
+        return None
+
+    bench.queue.add(A)
+    bench.start(reconcile)
+    await settle()
+    for _ in range(20):
+        bench.queue.add(B)
+        await bench.clock.advance(seconds=1)
+    assert [(b - a).total_seconds() for a, b in zip(passes, passes[1:], strict=False)] == [1, 2, 4]
+    assert others == 20
+    assert bench.queue.fail(A) == 1, "a success starts the count anew"
+
+
+async def test_nothing_is_taken_before_start(bench: Bench) -> None:
+    taken: list[Key] = []
+
+    async def reconcile(key: Key) -> datetime | None:
+        taken.append(key)
+        return None
+
+    bench.queue.add(A)
+    await settle()
+    assert not taken
+    bench.start(reconcile)
+    await settle()
+    assert taken == [A]
+
+
+async def test_stop_lets_what_is_in_work_come_to_its_end(bench: Bench) -> None:
+    ended: list[Key] = []
+    gate = asyncio.Event()
+
+    async def reconcile(key: Key) -> datetime | None:
+        await gate.wait()
+        ended.append(key)
+        return None
+
+    bench.queue.add(A)
+    bench.start(reconcile)
+    await settle()
+    assert bench.workers is not None and bench.workers.alive
+    stopping = asyncio.create_task(bench.workers.stop(5))
+    await settle()
+    bench.queue.add(B)
+    gate.set()
+    await stopping
+    assert ended == [A] and not bench.workers.alive
+
+
+async def test_stop_ends_what_does_not_end_by_itself(bench: Bench) -> None:
+
+    async def reconcile(key: Key) -> datetime | None:
+        await asyncio.Event().wait()
+        return None
+
+    bench.queue.add(A)
+    bench.start(reconcile)
+    await settle()
+    assert bench.workers is not None
+    await bench.workers.stop(0)
+
+    assert bench.queue.is_idle
