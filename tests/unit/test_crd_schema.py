@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
 from azdiskbackup.api.crd.definition import definition, documents, drifted
 from azdiskbackup.api.crd.structural import NotStructuralError, structural_schema
 from azdiskbackup.api.v1alpha1 import KINDS
 from azdiskbackup.api.v1alpha1.base import Kind, wire_name
-from pydantic import BaseModel, ConfigDict, Field, create_model
 
 ROOT = Path(__file__).resolve().parents[2]
 

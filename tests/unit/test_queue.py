@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+
 from azdiskbackup.engine.queue import WorkQueue
 from harness.clock import ManualClock, settle
 

@@ -2,13 +2,16 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from azdiskbackup.api.v1alpha1.disk_backup_policy import Retention, RetentionRule, Schedule
-from azdiskbackup.core.retention import expected_restore_points
-from azdiskbackup.core.schedule import backups_per_day, interval, next_backup, windows_zone
 from hypothesis import given
 from hypothesis import strategies as st
 
-TIMES = st.datetimes(datetime(2025, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))
+from azdiskbackup.api.v1alpha1.disk_backup_policy import Retention, RetentionRule, Schedule
+from azdiskbackup.core.retention import expected_restore_points
+from azdiskbackup.core.schedule import backups_per_day, interval, next_backup, windows_zone
+
+TIMES = st.integers(0, 2 * 365 * 24 * 60).map(
+    lambda minutes: datetime(2025, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
+)
 
 
 def hourly(hours: int, start: str = "02:00", zone: str = "UTC") -> Schedule:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
 from azdiskbackup.api.v1alpha1.base import Condition, LabelRequirement, LabelSelector
 from azdiskbackup.core import backoff, conditions, words
 from azdiskbackup.core.arm_ids import ArmId, same_id, vault_id

@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
+
 from azdiskbackup.core.backoff import pause
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.engine.queue import WorkQueue
@@ -75,7 +77,7 @@ async def test_returned_time_brings_the_key_back_then(bench: Bench) -> None:
     await settle()
     for _ in range(4):
         await bench.clock.advance(minutes=3)
-    assert [(b - a).total_seconds() for a, b in zip(passes, passes[1:], strict=False)] == [180, 180]
+    assert [(b - a).total_seconds() for a, b in pairwise(passes)] == [180, 180]
     assert bench.clock.idle and bench.clock.due is None
 
 
@@ -99,7 +101,7 @@ async def test_failure_pauses_longer_each_time_and_nobody_else_is_stopped(bench:
     for _ in range(20):
         bench.queue.add(B)
         await bench.clock.advance(seconds=1)
-    assert [(b - a).total_seconds() for a, b in zip(passes, passes[1:], strict=False)] == [1, 2, 4]
+    assert [(b - a).total_seconds() for a, b in pairwise(passes)] == [1, 2, 4]
     assert others == 20
     assert bench.queue.fail(A) == 1, "a success starts the count anew"
 

@@ -56,7 +56,8 @@ def status(resource: Resource, want: Desired, seen: Observed, plan: Plan[Step], 
             "backup_instance_id": str(seen.instance.id),
             "protection_state": seen.instance.state,
         }
-    if isinstance(seen.jobs, tuple):
+    if isinstance(seen.jobs, tuple) and (seen.jobs or before.jobs):
+        # No job at all is no news, and a write for every new disk.
         update |= _jobs(seen.jobs, before, now)
     if isinstance(seen.restore_points, tuple):
         update["restore_points"] = _restore_points(seen.restore_points, now)

@@ -1,0 +1,157 @@
+"""A team in a namespace: what it applies with kubectl, and what it sees while time passes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from harness import objects
+from harness.objects import Json
+from harness.stack import Stack
+
+_STEP = timedelta(minutes=15)
+
+
+class Tenant:
+    """A namespace, with disks in it."""
+
+    def __init__(self, stack: Stack, namespace: str) -> None:
+        self.stack = stack
+        self.namespace = namespace
+
+    @property
+    def azure(self) -> Any:
+        return self.stack.azure
+
+    def create(self, **labels: str) -> None:
+        self.apply(objects.namespace(self.namespace, **labels))
+
+    def clear(self) -> None:
+        """Delete the tenant's objects and wait, in virtual time, until they are gone."""
+        kinds = "ondemandbackups,protecteddisks"
+        self.kubectl("delete", kinds, "--all", "--wait=false")
+        self.passes(lambda: not self.stack.plane.get(kinds, "-n", self.namespace)["items"], "objects are gone")
+
+    # --- what it does -------------------------------------------------------------------------------
+
+    def kubectl(self, *arguments: str) -> str:
+        return self.stack.plane.kubectl(*arguments, "-n", self.namespace)
+
+    def apply(self, *wanted: Json) -> None:
+        """Apply objects, and wait in real time until the operator has seen those that are ours."""
+        self.stack.plane.apply(*wanted)
+        for each in wanted:
+            if each["apiVersion"] == objects.API_VERSION:
+                self.seen(each["kind"].lower(), each["metadata"]["name"])
+
+    def seen(self, kind: str, name: str) -> None:
+        """Wait in real time until the operator has looked at the newest spec of an object."""
+        generation = self.get(kind, name)["metadata"]["generation"]
+        self.kubectl(
+            "wait", f"--for=jsonpath={{.status.observedGeneration}}={generation}", f"{kind}/{name}", "--timeout=60s"
+        )
+
+    def make_claim(
+        self,
+        name: str = "data-0",
+        *,
+        subscription: str = objects.SUBSCRIPTION,
+        location: str = objects.LOCATION,
+        driver: str = "disk.csi.azure.com",
+        size: int = 32,
+    ) -> str:
+        """Make a disk in Azure, its volume and its bound claim, as the CSI driver would; return the disk's id."""
+        disk = f"{self.namespace}-{name}"
+        self.azure.seed(
+            disks=[
+                {
+                    "subscription": subscription,
+                    "group": objects.DISK_GROUP,
+                    "name": disk,
+                    "location": location,
+                    "sizeGiB": size,
+                }
+            ]
+        )
+        handle = objects.disk_id(disk, subscription)
+        self.bind(name, disk, handle, driver)
+        return handle
+
+    def bind(self, claim: str, volume: str, handle: str, driver: str = "disk.csi.azure.com") -> None:
+        """Make a volume for a disk and a claim for the volume, and wait until the real controllers bind them."""
+        self.stack.plane.apply(
+            objects.volume(volume, handle, claim, self.namespace, driver),
+            objects.claim(claim, volume, self.namespace),
+        )
+        self.kubectl("wait", "--for=jsonpath={.status.phase}=Bound", f"pvc/{claim}", "--timeout=60s")
+
+    def protect(self, name: str = "data", claim: str = "data-0", policy: str = "gold", **spec: Any) -> None:
+        self.apply(objects.disk(name, self.namespace, claim, policy, **spec))
+
+    def back_up(self, name: str = "now", disk: str = "data", **spec: Any) -> None:
+        self.apply(objects.backup(name, self.namespace, disk, **spec))
+
+    # --- what it sees -------------------------------------------------------------------------------
+
+    def get(self, kind: str, name: str) -> Json:
+        found: Json = self.stack.plane.get(kind, name, "-n", self.namespace)
+        return found
+
+    def condition(self, kind: str, name: str, type_: str) -> Json:
+        """Return a condition, empty if there is none."""
+        conditions = self.get(kind, name).get("status", {}).get("conditions", [])
+        return next((each for each in conditions if each["type"] == type_), {})
+
+    def passes(self, holds: Callable[[], object], what: str, within: timedelta = timedelta(hours=3)) -> None:
+        """Let virtual time pass, from one due moment to the next, until something holds."""
+        deadline = self.azure.now + within
+        self.azure.settle()
+        while not holds():
+            if self.azure.now >= deadline:
+                raise AssertionError(f"{what}: not within {within} of virtual time")
+            self.azure.step(_STEP)
+
+    def until(
+        self,
+        kind: str,
+        name: str,
+        type_: str,
+        status: str = "True",
+        reason: str | None = None,
+        within: timedelta = timedelta(hours=3),
+    ) -> Json:
+        """Let virtual time pass until a condition is as wanted; return it."""
+        last: Json = {}
+
+        def holds() -> bool:
+            nonlocal last
+            last = self.condition(kind, name, type_)
+            return last.get("status") == status and reason in (None, last.get("reason"))
+
+        try:
+            self.passes(holds, f"{kind}/{name} {type_}={status} {reason or ''}", within)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it is {json.dumps(last)}") from None
+        return last
+
+    def gone(self, kind: str, name: str, within: timedelta = timedelta(hours=3)) -> None:
+        """Let virtual time pass until an object is gone."""
+
+        def holds() -> bool:
+            listed = self.stack.plane.get(kind, "-n", self.namespace)["items"]
+            return name not in {each["metadata"]["name"] for each in listed}
+
+        self.passes(holds, f"{kind}/{name} is gone", within)
+
+    def events(self, kind: str, name: str) -> list[tuple[str, str]]:
+        """Return type and reason of the events of an object, in their order."""
+        found = self.stack.plane.get("events.events.k8s.io", "-A")["items"]
+        mine = [
+            each
+            for each in found
+            if (each["regarding"].get("kind", "").lower(), each["regarding"].get("name")) == (kind, name)
+            and each["regarding"].get("namespace", self.namespace) == self.namespace
+        ]
+        return [(each["type"], each["reason"]) for each in sorted(mine, key=lambda each: each["eventTime"])]

@@ -1,0 +1,88 @@
+"""The stack that all integration tests share, and a namespace of its own for each test."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import openapi
+from harness.objects import (
+    DISK_GROUP,
+    LOCATION,
+    SECOND_SUBSCRIPTION,
+    SNAPSHOT_GROUP,
+    SUBSCRIPTION,
+    VAULT_GROUP,
+    policy,
+    vault,
+)
+from harness.stack import OPERATOR_USER, Stack
+from harness.tenant import Tenant
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The whole stack; its logs stay in the temporary folder that pytest names on a failure."""
+    found = Stack(Path(os.environ.get("STACK_FOLDER") or tmp_path_factory.mktemp("stack")))
+    try:
+        found.start_control_plane()
+        found.start_simulator()
+        found.azure.seed(
+            subscriptions=[SUBSCRIPTION, SECOND_SUBSCRIPTION],
+            groups=[
+                {"subscription": subscription, "name": name, "location": LOCATION}
+                for subscription in (SUBSCRIPTION, SECOND_SUBSCRIPTION)
+                for name in (VAULT_GROUP, SNAPSHOT_GROUP, DISK_GROUP)
+            ],
+        )
+        found.start_operator()
+        yield found
+        _nothing_was_refused(found)
+        _every_request_is_documented(found)
+    finally:
+        found.stop()
+
+
+def _nothing_was_refused(stack: Stack) -> None:
+    """Every test is a least-privilege test too."""
+    refused = {
+        f"{entry.verb} {entry.resource}/{entry.subresource}"
+        for entry in stack.plane.audit(OPERATOR_USER)
+        if entry.code == 403
+    }
+    assert not refused, f"the chart's ClusterRole lacks {refused}"
+
+
+def _every_request_is_documented(stack: Stack) -> None:
+    if not openapi.available():
+        print(f"\nSKIPPED: {openapi.MISSING}")
+        return
+    found = {fault for sent in stack.azure.requests() for fault in openapi.faults(sent.method, sent.path, sent.body)}
+    assert not found, "\n".join(sorted(found))
+
+
+@pytest.fixture(scope="session")
+def gold(stack: Stack) -> str:
+    """A policy that can be used, in a vault that is ready."""
+    tenant = Tenant(stack, "default")
+    tenant.apply(vault("demo"), policy("gold", "demo"))
+    tenant.until("diskbackuppolicy", "gold", "Ready")
+    return "gold"
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def shop(stack: Stack) -> Iterator[Tenant]:
+    """A namespace of the test's own; its objects are gone afterwards, so that the next test counts only its own."""
+    stack.azure.clear_faults()
+    tenant = Tenant(stack, f"shop-{next(_numbers)}")
+    tenant.create()
+    yield tenant
+    stack.azure.clear_faults()
+    tenant.clear()
