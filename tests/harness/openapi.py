@@ -79,7 +79,7 @@ def _body_faults(provider: str, template: str, method: str, body: object) -> lis
         return [f"{method} {template}: takes no body"] if body else []
     if not body:
         return [f"{method} {template}: a body is required"] if bodies[0].get("required") else []
-    registry: Registry[Any] = Registry(retrieve=_retrieve)
+    registry: Registry[Any] = Registry(retrieve=_retrieve)  # type: ignore[call-arg] # attrs hides the name
     validator = Draft4Validator({"$ref": document.as_uri() + bodies[0]["schema"]["$ref"]}, registry=registry)
     return [
         f"{method} {template}: {'/'.join(map(str, error.path))}: {error.message[:300]}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from azure_simulator.client import Simulator
 from controlplane.plane import ControlPlane
-from harness.certificates import Authority
+from harness.certificates import Authority, KeyPair
 from harness.processes import Child, free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,6 +20,18 @@ CLIENT_ID = "c0ffee00-0000-4000-8000-000000000001"
 SUBSCRIPTION = "11111111-1111-4111-8111-111111111111"
 SECOND_SUBSCRIPTION = "22222222-2222-4222-8222-222222222222"
 LOCATION = "westeurope"
+
+
+def simulator_command(port: int, serving: KeyPair, rate: float, start: datetime) -> list[str]:
+    """Return the command that runs the simulator on this machine."""
+    return [
+        *(sys.executable, "-W", "error", "-m", "azure_simulator"),
+        f"--port={port}",
+        f"--certificate={serving.certificate}",
+        f"--key={serving.key}",
+        f"--rate={rate}",
+        f"--start={start.isoformat()}",
+    ]
 
 
 class Stack:
@@ -54,17 +66,9 @@ class Stack:
 
     def start_simulator(self) -> None:
         """Start the simulator; its state survives from an earlier life."""
-        command = [
-            *(sys.executable, "-m", "azure_simulator"),
-            f"--port={self._port}",
-            f"--certificate={self._serving.certificate}",
-            f"--key={self._serving.key}",
-            f"--rate={self._rate}",
-            f"--start={self._start.isoformat()}",
-            f"--state={self.folder / 'simulator.journal'}",
-        ]
-        environment = {"PYTHONPATH": str(ROOT / "tests"), "PYTHONWARNINGS": "error"}
-        self._simulator = Child("the simulator", command, self.folder / "simulator.log", environment)
+        command = simulator_command(self._port, self._serving, self._rate, self._start)
+        command.append(f"--state={self.folder / 'simulator.journal'}")
+        self._simulator = Child("the simulator", command, self.folder / "simulator.log")
         self._simulator.wait_until(self.azure.answers)
 
     def stop_simulator(self) -> None:
@@ -98,7 +102,6 @@ class Stack:
             "AZURE_TENANT_ID": tenant,
             "AZURE_AUTHORITY_HOST": self.azure.url,
             "AZURE_FEDERATED_TOKEN_FILE": str(federated),
-            "PYTHONPATH": str(ROOT / "operator"),
         } | {f"AZDISKBACKUP_{name.upper()}": value for name, value in settings.items()}
         self._lives += 1
         wanted = self._lives

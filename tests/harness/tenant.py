@@ -7,11 +7,15 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from azure_simulator.client import Simulator
 from harness import objects
 from harness.objects import Json
 from harness.stack import Stack
 
 _STEP = timedelta(minutes=15)
+_OURS = "/apis/azdiskbackup.io/v1alpha1"
+_CLUSTER_KINDS = {"backupvault": "backupvaults", "diskbackuppolicy": "diskbackuppolicies"}
+_KINDS = {"protecteddisk": "protecteddisks", "ondemandbackup": "ondemandbackups"}
 
 
 class Tenant:
@@ -20,19 +24,26 @@ class Tenant:
     def __init__(self, stack: Stack, namespace: str) -> None:
         self.stack = stack
         self.namespace = namespace
+        self._cluster_objects: dict[tuple[str, str], None] = {}
 
     @property
-    def azure(self) -> Any:
+    def azure(self) -> Simulator:
         return self.stack.azure
 
     def create(self, **labels: str) -> None:
         self.apply(objects.namespace(self.namespace, **labels))
 
     def clear(self) -> None:
-        """Delete the tenant's objects and wait, in virtual time, until they are gone."""
-        kinds = "ondemandbackups,protecteddisks"
-        self.kubectl("delete", kinds, "--all", "--wait=false")
-        self.passes(lambda: not self.stack.plane.get(kinds, "-n", self.namespace)["items"], "objects are gone")
+        """Delete what the tenant applied and wait, in virtual time, until it is gone; Azure keeps the backups."""
+        self.kubectl("delete", "ondemandbackups,protecteddisks", "--all", "--wait=false")
+        for kind in _KINDS:
+            self.passes(lambda kind=kind: not self.every(kind), f"every {kind} is gone")  # type: ignore[misc]
+        # The vault last: nobody lets it go while a policy refers to it.
+        for kind, name in sorted(self._cluster_objects, reverse=True):
+            if name in {each["metadata"]["name"] for each in self.every(kind)}:
+                self.kubectl("patch", kind, name, "--type=merge", "-p", '{"spec":{"deletionPolicy":"Retain"}}')
+                self.kubectl("delete", kind, name, "--wait=false")
+                self.gone(kind, name)
 
     # --- what it does -------------------------------------------------------------------------------
 
@@ -44,7 +55,10 @@ class Tenant:
         self.stack.plane.apply(*wanted)
         for each in wanted:
             if each["apiVersion"] == objects.API_VERSION:
-                self.seen(each["kind"].lower(), each["metadata"]["name"])
+                kind, name = each["kind"].lower(), each["metadata"]["name"]
+                if kind in _CLUSTER_KINDS:
+                    self._cluster_objects[kind, name] = None
+                self.seen(kind, name)
 
     def seen(self, kind: str, name: str) -> None:
         """Wait in real time until the operator has looked at the newest spec of an object."""
@@ -96,8 +110,16 @@ class Tenant:
     # --- what it sees -------------------------------------------------------------------------------
 
     def get(self, kind: str, name: str) -> Json:
-        found: Json = self.stack.plane.get(kind, name, "-n", self.namespace)
+        return self.stack.plane.read(f"{self._path(kind)}/{name}")
+
+    def every(self, kind: str) -> list[Json]:
+        found: list[Json] = self.stack.plane.read(self._path(kind))["items"]
         return found
+
+    def _path(self, kind: str) -> str:
+        if kind in _CLUSTER_KINDS:
+            return f"{_OURS}/{_CLUSTER_KINDS[kind]}"
+        return f"{_OURS}/namespaces/{self.namespace}/{_KINDS[kind]}"
 
     def condition(self, kind: str, name: str, type_: str) -> Json:
         """Return a condition, empty if there is none."""
@@ -140,14 +162,13 @@ class Tenant:
         """Let virtual time pass until an object is gone."""
 
         def holds() -> bool:
-            listed = self.stack.plane.get(kind, "-n", self.namespace)["items"]
-            return name not in {each["metadata"]["name"] for each in listed}
+            return name not in {each["metadata"]["name"] for each in self.every(kind)}
 
         self.passes(holds, f"{kind}/{name} is gone", within)
 
     def events(self, kind: str, name: str) -> list[tuple[str, str]]:
         """Return type and reason of the events of an object, in their order."""
-        found = self.stack.plane.get("events.events.k8s.io", "-A")["items"]
+        found = self.stack.plane.read("/apis/events.k8s.io/v1/events")["items"]
         mine = [
             each
             for each in found

@@ -77,7 +77,8 @@ def _protection(resource: Resource) -> object:
     protected = resource.condition(reasons.PROTECTED)
     ready = resource.condition(reasons.READY)
     words = None if protected.get("status") == "True" else ready.get("message")
-    return resource.spec, resource.status.get("backupInstanceID"), protected.get("status"), words, resource.deleting
+    shown = protected.get("status"), protected.get("observedGeneration")
+    return resource.spec, resource.status.get("backupInstanceID"), shown, words, resource.deleting
 
 
 def _everything(resource: Resource) -> object:

@@ -239,7 +239,10 @@ class OnDemandBackupReconciler:
 
 def _disk_view(resource: Resource) -> DiskView:
     known = resource.status.get("backupInstanceID")
-    protected = resource.is_true(reasons.PROTECTED) and not resource.deleting
+    condition = resource.condition(reasons.PROTECTED)
+    # What was said of an older spec may be about another policy, to which the disk moves right now.
+    current = condition.get("observedGeneration") == resource.generation
+    protected = condition.get("status") == "True" and current and not resource.deleting
     active = resource.spec.get("protection", "Active") == "Active"
     message = str(resource.condition(reasons.READY).get("message", "It was not looked at yet."))
     return DiskView(

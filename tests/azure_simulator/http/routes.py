@@ -85,7 +85,7 @@ class Call:
             group = f"{self.base}/subscriptions/{vault.subscription}/resourceGroups/{vault.group}"
             status = f"{group}/{provider}/locations/{vault.location}/operationStatus/{operation.id}{tail}"
         headers = {"Azure-AsyncOperation": status, "Retry-After": "10"}
-        if operation.carries_result or place == "location":
+        if operation.carries_result or place in ("location", "both"):
             headers["Location"] = f"{location}/operationResults/{operation.id}{tail}"
         return headers
 

@@ -339,6 +339,7 @@ def _metadata(found: RecoveryPoint, of: Instance, cloud: Cloud) -> str:
                 "location": source.location if source else "",
                 "resourceGroupName": of.disk_id.split("/")[4],
                 "skuName": source.sku if source else "",
+                "managedBy": None,
                 "osType": None,
                 "snapshotSubscriptionId": parts[2],
                 "snapshotRGName": parts[4],

@@ -15,7 +15,7 @@ from azure_simulator.model.faults import (
     no_right_on_snapshot_group,
     not_found,
 )
-from azure_simulator.model.instances import Instance, Instances
+from azure_simulator.model.instances import IN_WORK, Instance, Instances
 from azure_simulator.model.jobs import Job, RecoveryPoint
 from azure_simulator.model.operations import Operation
 from azure_simulator.model.vaults import Vault
@@ -59,7 +59,13 @@ class Backups:
         tag = options["triggerOption"].get("retentionTagOverride")
         if tag is not None and tag not in instance.policy.retention:
             raise invalid(f"The policy has no retention rule '{tag}'.")
+        if instance.state in IN_WORK:
+            raise AzureFault(
+                "UserErrorMaxConcurrentOperationLimitReached",
+                "Another operation is running on the backup instance.",
+            )
         if instance.state != "ProtectionConfigured":
+            # The real code is not documented.
             raise AzureFault(
                 "UserErrorBackupInstanceNotProtected",
                 f"The backup instance is in the state {instance.state}.",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[-a-zA-Z0-9_.]{1,150}")
 _DISKS = "Microsoft.Compute/disks"
+IN_WORK = ("ConfiguringProtection", "UpdatingProtection")
 
 
 @dataclass
@@ -251,7 +252,7 @@ class Instances:
 
     def set_state(self, instance: Instance, state: str) -> Operation:
         """Stop or suspend."""
-        if instance.state in ("ConfiguringProtection", "UpdatingProtection"):
+        if instance.state in IN_WORK:
             raise AzureFault(
                 "UserErrorMaxConcurrentOperationLimitReached",
                 "Another operation is running on the backup instance.",
