@@ -38,7 +38,7 @@ def test_calls_from_apply_to_protected_and_silence_afterwards(stack: Stack, shop
         assert sum(name in str(each.body) for each in validations) == 1
         calls = len(mine) + 2
         writes = sum(each.writes for each in mine) + 1
-        assert calls <= 8 and writes == 3, [f"{each.method} {each.route}" for each in mine]
+        assert calls <= 8 and writes == 3, [f"{each.time} {each.route}" for each in mine]
 
     written = [entry for entry in plane.audit(OPERATOR_USER) if entry.is_write and entry.namespace == shop.namespace]
     assert len(written) <= 8 * DISKS

@@ -125,7 +125,10 @@ class OnDemandBackupReconciler:
         return seen
 
     def _ahead(self, want: Desired) -> tuple[str, ...]:
-        """Return unfinished backups of the same disk that were created before, or have begun."""
+        """Return unfinished backups of the same disk that were created before, or have begun.
+
+        The server's times of creation are whole seconds; within one the names decide.
+        """
         mine: tuple[str, str] | None = None
         others: list[tuple[tuple[str, str], str, bool]] = []
         for each in self._tools.cache.all("OnDemandBackup"):
@@ -133,7 +136,7 @@ class OnDemandBackupReconciler:
             same = resource.namespace == want.namespace and each["spec"]["protectedDiskRef"]["name"] == want.disk
             if not same or is_over(resource):
                 continue
-            order = (str(resource.meta["creationTimestamp"]), resource.uid)
+            order = (str(resource.meta["creationTimestamp"]), resource.name)
             if resource.uid == want.uid:
                 mine = order
             else:
