@@ -117,12 +117,13 @@ class Facts:
         """Return the oldest other object of the same namespace for the same source, if it is older."""
         source = want.spec.source.model_dump(by_alias=True, exclude_none=True)
         same = [
-            (each["metadata"]["creationTimestamp"], each["metadata"]["uid"], each["metadata"]["name"])
+            (str(each["metadata"]["creationTimestamp"]), str(each["metadata"]["name"]))
             for each in self._tools.cache.all("ProtectedDisk")
             if each["metadata"]["namespace"] == want.namespace and each["spec"]["source"] == source
         ]
-        oldest = min(same)[2] if same else want.name
-        return None if oldest == want.name else str(oldest)
+        # The server's times of creation are whole seconds; within one the names decide.
+        oldest = min(same)[1] if same else want.name
+        return None if oldest == want.name else oldest
 
     # --- from Azure -------------------------------------------------------------------------------
 

@@ -1,0 +1,73 @@
+"""`make demo`: a real API server, the operator and a simulated Azure, and the story of one disk as it happens."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from controlplane.build import CannotBuildError
+from demo.story import Story, StoryError
+from demo.telling import Teller
+from harness.processes import ProcessDiedError
+from harness.stack import ROOT, Stack, environment_hint
+
+# A minute of Azure in a second.
+RATE = 60
+# The story begins some days ago, so that kubectl, which knows only real time, shows ages and not times to come.
+BEGINS_AGO = timedelta(days=7)
+
+
+def main() -> int:
+    """Tell the story; return the exit code."""
+    parser = argparse.ArgumentParser(prog="make demo DEMO_ARGS=…", description=__doc__)
+    parser.add_argument("--once", action="store_true", help="end after the story instead of waiting for Ctrl-C")
+    once = parser.parse_args().once
+    teller = Teller()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with tempfile.TemporaryDirectory(prefix="azdiskbackup-demo-") as folder:
+        stack = Stack(Path(folder), rate=RATE, start=datetime.now(UTC) - BEGINS_AGO)
+        try:
+            with _timed(teller):
+                Story(stack, teller, ROOT / "deploy" / "samples").tell()
+            _invite(stack, teller)
+            if not once:
+                teller.say("Everything stays up until you press Ctrl-C.")
+                signal.pause()
+        except KeyboardInterrupt:
+            teller.say("Stopping.")
+        except (StoryError, ProcessDiedError, CannotBuildError) as error:
+            teller.fail(str(error))
+            return 1
+        finally:
+            stack.stop()
+    return 0
+
+
+@contextlib.contextmanager
+def _timed(teller: Teller) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    teller.say(f"The story took {time.monotonic() - started:.0f} s of your time.")
+
+
+def _invite(stack: Stack, teller: Teller) -> None:
+    teller.heading("kubectl get azdiskbackup -A")
+    teller.plain(stack.plane.kubectl("get", "azdiskbackup", "-A"))
+    teller.heading("Go on exploring, in another terminal")
+    teller.plain(
+        f"{environment_hint(stack)}\n"
+        "kubectl get azdiskbackup -A -o wide\n"
+        "kubectl describe pdisk -n shop postgres-data\n"
+        "kubectl explain protecteddisk.spec\n"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
