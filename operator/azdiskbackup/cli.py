@@ -26,7 +26,7 @@ from azdiskbackup.kube.client import KubeClient
 from azdiskbackup.kube.connection import connection
 from azdiskbackup.observability import logs
 from azdiskbackup.reconcilers.backup_vault import BackupVaultReconciler
-from azdiskbackup.reconcilers.dependents import affected
+from azdiskbackup.reconcilers.dependents import OURS, affected
 from azdiskbackup.reconcilers.disk_backup_policy import DiskBackupPolicyReconciler
 from azdiskbackup.reconcilers.on_demand_backup import OnDemandBackupReconciler
 from azdiskbackup.reconcilers.protected_disk import ProtectedDiskReconciler
@@ -83,7 +83,7 @@ async def run(settings: Settings) -> None:
             cluster=str((await kube.get("/api/v1/namespaces/kube-system"))["metadata"]["uid"]),
             jitter=random.random,
         )
-        resync = Resync(kube, cache, queue, clock, timedelta(minutes=settings.resync_minutes))
+        resync = Resync(kube, cache, clock, timedelta(minutes=settings.resync_minutes))
         workers = Workers(
             queue,
             clock,
@@ -107,7 +107,10 @@ async def run(settings: Settings) -> None:
             # Nothing is decided before everything that exists is known once.
             await resync.load()
             cache.listen(changed)
-            queue.add(RESYNC)
+            for kind in OURS:
+                for key in cache.keys(kind):
+                    queue.add(key)
+            queue.add_at(RESYNC, clock.now() + timedelta(minutes=settings.resync_minutes))
             workers.start()
             _log.info("started", cluster=tools.cluster, workers=settings.workers)
 

@@ -178,18 +178,24 @@ class ControlPlane:
         """Apply objects with kubectl."""
         return self.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(objects))
 
+    @property
+    def admin_connection(self) -> http.client.HTTPSConnection:
+        """Return a connection of the admin that is kept open."""
+        if self._connection is None:
+            context = ssl.create_default_context(cafile=str(self.authority.certificate))
+            context.load_cert_chain(self._admin.certificate, self._admin.key)
+            self._connection = http.client.HTTPSConnection("127.0.0.1", self._ports[2], context=context, timeout=30)
+        return self._connection
+
     def read(self, path: str) -> dict[str, Any]:
         """Return what is at a path of the API server, read as admin without the cost of a kubectl.
 
         Raises:
             KubectlError: the server's own words.
         """
-        if self._connection is None:
-            context = ssl.create_default_context(cafile=str(self.authority.certificate))
-            context.load_cert_chain(self._admin.certificate, self._admin.key)
-            self._connection = http.client.HTTPSConnection("127.0.0.1", self._ports[2], context=context, timeout=30)
-        self._connection.request("GET", path)
-        response = self._connection.getresponse()
+        connection = self.admin_connection
+        connection.request("GET", path)
+        response = connection.getresponse()
         answer: dict[str, Any] = json.loads(response.read())
         if response.status != 200:
             raise KubectlError(str(answer.get("message")))

@@ -57,6 +57,17 @@ def test_optional_fields_are_of_their_type_and_not_required() -> None:
     assert "required" not in schema and "default" not in schema["properties"]["it"]
 
 
+def test_defaults_hold_no_nulls() -> None:
+    class Outer(BaseModel):
+        """With a default that has a member that is not set."""
+
+        a: Annotated[int, Field(ge=0, le=9, description="A number.")] = 1
+        b: Annotated[Inner | None, Field(description="Not set.")] = None
+
+    model = create_model("Model", it=(Outer, Field(Outer(), description="A field.")))
+    assert structural_schema(model)["properties"]["it"]["default"] == {"a": 1}
+
+
 def test_exclusive_bounds_are_in_draft_4() -> None:
     schema = field(int, gt=0, lt=10)
     assert (schema["minimum"], schema["exclusiveMinimum"]) == (0, True)

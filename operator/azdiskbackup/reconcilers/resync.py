@@ -6,21 +6,18 @@ from datetime import datetime, timedelta
 
 from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.engine.clock import Clock
-from azdiskbackup.engine.queue import WorkQueue
 from azdiskbackup.kube.client import KubeClient
 from azdiskbackup.kube.resources import WATCHED
-from azdiskbackup.reconcilers.dependents import OURS
 
 RESYNC = Key("Resync", "", "all")
 
 
 class Resync:
-    """Lists all that is watched, and has every object of ours looked at."""
+    """Lists all that is watched; what changed unseen, or vanished, reaches the listeners of the cache then."""
 
-    def __init__(self, kube: KubeClient, cache: Cache, queue: WorkQueue[Key], clock: Clock, every: timedelta) -> None:
+    def __init__(self, kube: KubeClient, cache: Cache, clock: Clock, every: timedelta) -> None:
         self._kube = kube
         self._cache = cache
-        self._queue = queue
         self._clock = clock
         self._every = every
 
@@ -32,9 +29,10 @@ class Resync:
             self._cache.replace(resource.kind, listed, known)
 
     async def reconcile(self, key: Key) -> datetime | None:
-        """List again, have everything looked at, and come back after a while."""
+        """List again, and come back after a while.
+
+        Objects that did not change are left alone: each said itself when it has to be looked at again, and a look
+        before costs a call to Azure.
+        """
         await self.load()
-        for kind in OURS:
-            for known in self._cache.keys(kind):
-                self._queue.add(known)
         return self._clock.now() + self._every

@@ -151,8 +151,17 @@ def _need(node: Schema, bound: str, path: str) -> None:
 def _keep(node: Schema) -> Schema:
     dropped = _DROPPED | {"const", "properties", "items"}
     kept = {key: value for key, value in node.items() if key not in dropped}
-    if kept.get("default", 0) is None:
-        del kept["default"]
+    if "default" in kept:
+        kept["default"] = _without_nulls(kept["default"])
+        if kept["default"] is None:
+            del kept["default"]
     if isinstance(kept.get("description"), str):
         kept["description"] = " ".join(kept["description"].split())
     return kept
+
+
+def _without_nulls(value: Any) -> Any:
+    """A default must itself pass the schema, and null never does: absent is absent."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(member) for key, member in value.items() if member is not None}
+    return value

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -101,9 +101,15 @@ class Part(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _null_is_absent(cls, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: member for key, member in value.items() if member is not None}
-        return value
+        """Drop nulls as the API server does: of known members and within maps; an unknown member stays an error."""
+        if not isinstance(value, dict):
+            return value
+        fields = {field.alias: field.annotation for field in cls.model_fields.values()}
+        return {
+            key: _without_nulls(member) if _is_map(fields.get(key)) else member
+            for key, member in value.items()
+            if member is not None or key not in fields
+        }
 
     @model_validator(mode="after")
     def _rules_hold(self) -> Self:
@@ -121,6 +127,16 @@ class Part(BaseModel):
         if entries:
             handler.resolve_ref_schema(schema)["x-kubernetes-validations"] = entries
         return schema
+
+
+def _is_map(annotation: Any) -> bool:
+    return any(get_origin(each) is dict for each in (annotation, *get_args(annotation)))
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: member for key, member in value.items() if member is not None}
+    return value
 
 
 class StatusPart(BaseModel):

@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from azdiskbackup.api.v1alpha1.base import (
     AGE,
@@ -38,6 +38,13 @@ TimeZone = Annotated[
 ]
 
 
+def _no_bool(value: object) -> object:
+    """Python takes True for 1; the API server does not."""
+    if isinstance(value, bool):
+        raise ValueError("must be an integer")
+    return value
+
+
 class Schedule(Part):
     """When backups start. Azure may start one up to two hours late."""
 
@@ -55,6 +62,7 @@ class Schedule(Part):
     ]
     interval_hours: Annotated[
         Literal[1, 2, 4, 6, 8, 12] | None,
+        BeforeValidator(_no_bool),
         Field(description="Hours between two backups: 1, 2, 4, 6, 8 or 12; only for Hourly."),
     ] = None
     start_time: Annotated[
