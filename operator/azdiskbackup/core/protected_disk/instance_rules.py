@@ -46,7 +46,6 @@ CONFIGURATION_TAKES = timedelta(seconds=65)
 CHANGE_TAKES = timedelta(seconds=20)
 POLL = timedelta(seconds=20)
 
-CONFIGURED = "ProtectionConfigured"
 STATES_OF_MODE = {
     "Active": {"protectionconfigured"},
     # The service sends BackupsSuspended; its documents say BackupSchedulesSuspended.
@@ -186,6 +185,14 @@ def azure_says_protected(want: Desired, seen: Observed, now: datetime) -> Verdic
         return wait(
             reasons.PROTECTION_ERROR,
             f"Azure says {instance.state}. {words}{action} Looked at again at {clock_time(now + LOOK_AGAIN)}.",
+            now + LOOK_AGAIN,
+        )
+    if not any(state in known for known in STATES_OF_MODE.values()):
+        # States are open strings: one that nobody knows is shown, and nothing is done on a guess.
+        return wait(
+            reasons.UNKNOWN_STATE,
+            f"Azure says {instance.state or 'nothing'}, which this version does not know. Looked at again at "
+            f"{clock_time(now + LOOK_AGAIN)}.",
             now + LOOK_AGAIN,
         )
     return satisfied(reasons.PROTECTION_CONFIGURED, f"Azure says {instance.state}.")

@@ -1,0 +1,273 @@
+"""The ways of a vault and of a policy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from azdiskbackup.core import reasons
+from azdiskbackup.core.arm_ids import ResourceGroupId, vault_id
+from azdiskbackup.core.azure_model import AzureGroup, AzureVault, VaultSettings
+from azdiskbackup.core.backup_vault import desired as vault_desired
+from azdiskbackup.core.backup_vault import plan as vault_plan
+from azdiskbackup.core.backup_vault import status as vault_status
+from azdiskbackup.core.backup_vault.observed import Observed as VaultSeen
+from azdiskbackup.core.backup_vault.rules import wanted_grants
+from azdiskbackup.core.backup_vault.steps import (
+    AssignRole,
+    CreateGroup,
+    CreateVault,
+    DeleteVault,
+    RevokeRole,
+    UpdateVault,
+)
+from azdiskbackup.core.disk_backup_policy import desired as policy_desired
+from azdiskbackup.core.disk_backup_policy import plan as policy_plan
+from azdiskbackup.core.disk_backup_policy import status as policy_status
+from azdiskbackup.core.disk_backup_policy.observed import Observed as PolicySeen
+from azdiskbackup.core.disk_backup_policy.observed import Present
+from azdiskbackup.core.disk_backup_policy.steps import CreatePolicy, DeletePolicy
+from azdiskbackup.core.policy_view import policy_view
+from azdiskbackup.core.presence import ABSENT, UNKNOWN, Unreadable
+from azdiskbackup.core.resource import Invalid, Resource
+from azdiskbackup.core.vault_view import VaultView, vault_view
+from azdiskbackup.errors import AccessDenied
+from harness.objects import SECOND_SUBSCRIPTION, SNAPSHOT_GROUP, SUBSCRIPTION, Json, policy, vault
+
+NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+DENIED = Unreadable(AccessDenied("AuthorizationFailed", "No."))
+VAULT_ID = vault_id(SUBSCRIPTION, "backup-rg", "demo")
+
+
+def resource(raw: Json, deleting: bool = False, **status: Any) -> Resource:
+    raw["metadata"] |= {
+        "uid": "u",
+        "generation": 3,
+        "resourceVersion": "7",
+        "creationTimestamp": "2026-01-05T09:00:00Z",
+    }
+    if deleting:
+        raw["metadata"]["deletionTimestamp"] = "2026-01-05T09:00:00Z"
+    return Resource({**raw, "status": status})
+
+
+# --- vaults -------------------------------------------------------------------------------------
+
+
+def wanted_vault(deleting: bool = False, principal: str | None = None, **spec: Any) -> vault_desired.Desired:
+    status = {"principalID": principal} if principal else {}
+    found = vault_desired.desired(resource(vault(**spec), deleting, **status), SUBSCRIPTION)
+    assert isinstance(found, vault_desired.Desired)
+    return found
+
+
+SETTINGS = VaultSettings("LocallyRedundant", "On", 14, "Disabled", {})
+VAULT = AzureVault(VAULT_ID, "westeurope", "Succeeded", "principal", SETTINGS)
+GROUP = ResourceGroupId(SUBSCRIPTION, SNAPSHOT_GROUP)
+NEW = VaultSeen((), 0, ABSENT)
+FOUND = VaultSeen((), 0, VAULT)
+GRANT = wanted_grants(wanted_vault(), FOUND)[0]
+READY = replace(FOUND, groups={GROUP: AzureGroup("westeurope")}, grants={GRANT: True})
+
+
+@pytest.mark.parametrize(
+    ("seen", "step"),
+    [
+        (NEW, CreateVault),
+        (replace(FOUND, vault=replace(VAULT, provisioning_state="Failed")), CreateVault),
+        (replace(FOUND, vault=replace(VAULT, settings=replace(SETTINGS, soft_delete_days=30))), UpdateVault),
+        (replace(FOUND, vault=replace(VAULT, settings=replace(SETTINGS, immutability="Unlocked"))), UpdateVault),
+        (replace(READY, grants={GRANT: False}), AssignRole),
+        (READY, None),
+    ],
+)
+def test_the_one_step_for_a_vault(seen: VaultSeen, step: type | None) -> None:
+    found = vault_plan.plan(wanted_vault(), seen, NOW)
+    assert (found.ready and found.step is None) if step is None else isinstance(found.step, step)
+
+
+@pytest.mark.parametrize(
+    ("seen", "condition", "reason"),
+    [
+        (VaultSeen((), 0), reasons.SYNCED, reasons.NOT_YET_KNOWN),
+        (replace(NEW, vault=DENIED), reasons.SYNCED, "AccessDenied"),
+        (replace(FOUND, vault=replace(VAULT, provisioning_state="Updating")), reasons.SYNCED, reasons.PROVISIONING),
+        (replace(FOUND, vault=replace(VAULT, location="x")), reasons.SYNCED, reasons.DRIFT_DETECTED),
+        (replace(FOUND, vault=replace(VAULT, settings=replace(SETTINGS, redundancy="GeoRedundant"))), reasons.SYNCED,
+         reasons.DRIFT_DETECTED),
+        (replace(FOUND, vault=replace(VAULT, principal_id=None)), reasons.IDENTITY_READY, reasons.IDENTITY_MISSING),
+        (FOUND, reasons.SNAPSHOT_GROUPS_READY, reasons.NOT_YET_KNOWN),
+        (replace(FOUND, groups={GROUP: DENIED}), reasons.SNAPSHOT_GROUPS_READY, "AccessDenied"),
+        (replace(FOUND, groups={GROUP: ABSENT}), reasons.SNAPSHOT_GROUPS_READY, reasons.GROUP_MISSING),
+        (replace(READY, grants={}), reasons.SNAPSHOT_GROUPS_READY, reasons.NOT_YET_KNOWN),
+        (replace(READY, grants={GRANT: DENIED}), reasons.SNAPSHOT_GROUPS_READY, "AccessDenied"),
+    ],
+)  # fmt: skip
+def test_what_keeps_a_vault_waiting(seen: VaultSeen, condition: str, reason: str) -> None:
+    found = vault_plan.plan(wanted_vault(), seen, NOW)
+    assert (found.condition, found.verdict.reason, found.step) == (condition, reason, None)
+
+
+def test_a_missing_group_is_made_only_where_that_was_asked_for() -> None:
+    want = wanted_vault(snapshotResourceGroups=[{"name": SNAPSHOT_GROUP, "create": True}])
+    found = vault_plan.plan(want, replace(FOUND, groups={GROUP: ABSENT}), NOW)
+    assert found.step == CreateGroup(GROUP, "westeurope")
+
+
+def test_tags_of_others_are_kept() -> None:
+    want = wanted_vault(tags={"env": "prod"})
+    drifted = replace(VAULT, settings=replace(SETTINGS, tags={"owner": "them", "env": "test"}))
+    step = vault_plan.plan(want, replace(FOUND, vault=drifted), NOW).step
+    assert isinstance(step, UpdateVault) and step.settings.tags == {"owner": "them", "env": "prod"}
+
+
+def test_every_subscription_has_its_own_group_and_right() -> None:
+    groups = [{"name": "a"}, {"name": "b", "subscriptionID": SECOND_SUBSCRIPTION}]
+    grants = wanted_grants(wanted_vault(snapshotResourceGroups=groups), FOUND)
+    assert [grant.subscription for grant in grants] == [SUBSCRIPTION, SECOND_SUBSCRIPTION]
+
+
+LEAVING = wanted_vault(deleting=True, principal="principal", deletionPolicy="Delete")
+
+
+@pytest.mark.parametrize(
+    ("want", "seen", "step"),
+    [
+        (LEAVING, replace(FOUND, instances=0), DeleteVault),
+        (LEAVING, replace(NEW, grants={GRANT: True}), RevokeRole),
+        (LEAVING, replace(NEW, grants={GRANT: False}), None),
+        (wanted_vault(deleting=True), VaultSeen((), 0), None),
+    ],
+)
+def test_the_way_out_of_a_vault(want: vault_desired.Desired, seen: VaultSeen, step: type | None) -> None:
+    found = vault_plan.plan(want, seen, NOW)
+    assert (found.ready and found.step is None) if step is None else isinstance(found.step, step)
+
+
+@pytest.mark.parametrize(
+    ("seen", "reason"),
+    [
+        (VaultSeen(("gold",), 1), reasons.IN_USE),
+        (VaultSeen((), 0), reasons.NOT_YET_KNOWN),
+        (replace(NEW, vault=DENIED), "AccessDenied"),
+        (FOUND, reasons.NOT_YET_KNOWN),
+        (replace(FOUND, instances=DENIED), "AccessDenied"),
+        (replace(FOUND, instances=2), reasons.IN_USE),
+        (NEW, reasons.NOT_YET_KNOWN),
+        (replace(NEW, grants={GRANT: DENIED}), "AccessDenied"),
+    ],
+)
+def test_what_keeps_a_vault_from_going(seen: VaultSeen, reason: str) -> None:
+    found = vault_plan.plan(LEAVING, seen, NOW)
+    assert (found.verdict.reason, found.step) == (reason, None)
+
+
+def test_status_of_a_vault() -> None:
+    want = wanted_vault()
+    found = vault_status.status(resource(vault()), want, READY, vault_plan.plan(want, READY, NOW), NOW)
+    assert (found.vault_id, found.principal_id, found.observed_generation) == (str(VAULT_ID), "principal", 3)
+    assert [each.type for each in found.conditions][-1] == "Ready"
+    blind = vault_status.status(resource(vault(), **found.to_wire()), want, NEW, vault_plan.plan(want, NEW, NOW), NOW)
+    assert blind.vault_id == found.vault_id, "what was known stays until Azure says otherwise"
+
+
+def test_a_vault_seen_from_outside() -> None:
+    groups = [{"name": "a"}, {"name": "b", "subscriptionID": SECOND_SUBSCRIPTION}]
+    fresh = vault_view(resource(vault(snapshotResourceGroups=groups)))
+    assert fresh is not None and fresh.id is None and not fresh.ready and fresh.why_not
+    ready = {"type": "Ready", "status": "True"}
+    known = vault_view(resource(vault(snapshotResourceGroups=groups), vaultID=str(VAULT_ID), conditions=[ready]))
+    assert known is not None and known.ready and known.id == VAULT_ID
+    assert known.snapshot_group_for(SUBSCRIPTION.upper()) == ResourceGroupId(SUBSCRIPTION, "a")
+    assert known.snapshot_group_for("another") is None
+    assert vault_view(resource(vault(location=1))) is None
+    assert isinstance(vault_desired.desired(resource(vault(location=1)), SUBSCRIPTION), Invalid)
+
+
+# --- policies -----------------------------------------------------------------------------------
+
+LIMITS = policy_desired.Limits(450, 500)
+VIEW = vault_view(resource(vault(), vaultID=str(VAULT_ID), conditions=[{"type": "Ready", "status": "True"}]))
+assert VIEW is not None
+
+
+def wanted_policy(deleting: bool = False, known: str | None = None, **spec: Any) -> policy_desired.Desired:
+    status = {"policyID": known} if known else {}
+    found = policy_desired.desired(resource(policy(**spec), deleting, **status), LIMITS)
+    assert isinstance(found, policy_desired.Desired)
+    return found
+
+
+KNOWN = str(wanted_policy().id_in(VAULT_ID))
+
+
+@pytest.mark.parametrize(
+    ("want", "seen", "condition", "reason"),
+    [
+        (wanted_policy(schedule={"frequency": "Daily", "timeZone": "Mars"}), PolicySeen(VIEW, ()), reasons.ACCEPTED,
+         reasons.TIME_ZONE_UNKNOWN),
+        (wanted_policy(retention={"default": {"days": 80}}), PolicySeen(VIEW, ()), reasons.ACCEPTED,
+         reasons.TOO_MANY_RESTORE_POINTS),
+        (wanted_policy(), PolicySeen(ABSENT, ()), reasons.VAULT_READY, reasons.VAULT_NOT_FOUND),
+        (wanted_policy(), PolicySeen(replace(VIEW, ready=False), ()), reasons.VAULT_READY, reasons.VAULT_NOT_READY),
+        (wanted_policy(), PolicySeen(replace(VIEW, id=None), ()), reasons.VAULT_READY, reasons.VAULT_NOT_READY),
+        (wanted_policy(known=KNOWN.replace("gold-", "gold-0")), PolicySeen(VIEW, ()), reasons.SYNCED,
+         reasons.NOT_YET_SUPPORTED),
+        (wanted_policy(), PolicySeen(VIEW, ()), reasons.SYNCED, reasons.NOT_YET_KNOWN),
+        (wanted_policy(), PolicySeen(VIEW, (), DENIED), reasons.SYNCED, "AccessDenied"),
+        (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, ("shop/data",)), reasons.SYNCED, reasons.IN_USE),
+        (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, ()), reasons.SYNCED, reasons.NOT_YET_KNOWN),
+        (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, (), DENIED), reasons.SYNCED, "AccessDenied"),
+    ],
+)  # fmt: skip
+def test_what_keeps_a_policy_waiting(
+    want: policy_desired.Desired, seen: PolicySeen, condition: str, reason: str
+) -> None:
+    found = policy_plan.plan(want, seen, NOW)
+    assert (found.condition, found.verdict.reason, found.step) == (condition, reason, None)
+
+
+def test_a_policy_is_made_and_deleted() -> None:
+    step = policy_plan.plan(wanted_policy(), PolicySeen(VIEW, (), ABSENT), NOW).step
+    assert isinstance(step, CreatePolicy) and str(step.id) == KNOWN and step.content.rule_name == "BackupHourly"
+    assert policy_plan.plan(wanted_policy(), PolicySeen(VIEW, (), Present()), NOW).ready
+    leaving = wanted_policy(deleting=True, known=KNOWN)
+    assert isinstance(policy_plan.plan(leaving, PolicySeen(VIEW, (), Present()), NOW).step, DeletePolicy)
+    assert policy_plan.plan(leaving, PolicySeen(VIEW, (), ABSENT), NOW).ready
+    kept = wanted_policy(deleting=True, known=KNOWN, deletionPolicy="Retain")
+    assert policy_plan.plan(kept, PolicySeen(VIEW, ()), NOW).ready
+    assert policy_plan.plan(wanted_policy(deleting=True), PolicySeen(VIEW, ()), NOW).ready, "it was never made"
+
+
+def test_the_name_of_a_policy_follows_its_content_and_nothing_else() -> None:
+    daily = {"frequency": "Daily"}
+    assert wanted_policy(schedule=daily).id_in(VAULT_ID) != wanted_policy().id_in(VAULT_ID)
+    assert wanted_policy(deletionPolicy="Retain").id_in(VAULT_ID) == wanted_policy().id_in(VAULT_ID)
+    content = wanted_policy(schedule=daily, retention={"weekly": {"days": 84}}).content
+    assert content is not None and content.repeats.endswith("/P1D") and content.rule_name == "BackupDaily"
+    assert content.retention_days == {"Default": 7, "Weekly": 84}
+    assert wanted_policy(schedule={"frequency": "Daily", "timeZone": "Mars"}).id_in(VAULT_ID) is None
+
+
+def test_status_of_a_policy() -> None:
+    want, seen = wanted_policy(), PolicySeen(VIEW, ("shop/data",), Present())
+    found = policy_status.status(resource(policy()), want, seen, policy_plan.plan(want, seen, NOW), NOW)
+    assert found.policy_id == KNOWN and found.protected_disks == 1 and found.backups_per_day == 6
+    assert found.restore_points is not None
+    assert (found.restore_points.expected, found.restore_points.room_for_on_demand) == (42, 458)
+    assert found.next_backup_time == datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
+    waiting = PolicySeen(ABSENT, (), UNKNOWN)
+    blind = policy_status.status(resource(policy()), want, waiting, policy_plan.plan(want, waiting, NOW), NOW)
+    assert blind.next_backup_time is None and blind.policy_id is None
+
+
+def test_a_policy_seen_from_outside() -> None:
+    found = policy_view(resource(policy(retention={"daily": {"days": 30}}), policyID=KNOWN))
+    assert found is not None and found.retention_rules == {"Default", "Daily"} and found.id == KNOWN
+    assert not found.ready and found.vault == "demo"
+    assert policy_view(resource(policy(schedule={}))) is None
+    assert isinstance(policy_desired.desired(resource(policy(schedule={})), LIMITS), Invalid)
+    assert isinstance(VIEW, VaultView)
