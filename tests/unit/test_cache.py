@@ -61,3 +61,9 @@ def test_a_list_makes_what_is_not_in_it_vanish() -> None:
 
 def test_keys_read_as_a_person_writes_them() -> None:
     assert str(A) == "Thing/ns/a" and str(Key("Vault", "", "v")) == "Vault/v"
+
+
+def test_all_objects_of_a_kind() -> None:
+    cache = Cache()
+    cache.put("Thing", raw("a", 1))
+    assert cache.all("Thing") == [raw("a", 1)] and cache.all("Other") == []

@@ -113,3 +113,9 @@ async def test_keys_are_taken_in_the_order_in_which_they_became_ready(
     queue.add("second")
     await clock.advance(minutes=1)
     assert [await queue.get() for _ in range(3)] == ["first", "second", "late"]
+
+
+async def test_key_for_later_that_is_ready_already_stays_ready(queue: WorkQueue[str], clock: ManualClock) -> None:
+    queue.add("a")
+    queue.add_at("a", clock.now() + timedelta(minutes=5))
+    assert queue.next_due is None and await queue.get() == "a"

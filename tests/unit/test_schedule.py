@@ -4,6 +4,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tzlocal.windows_tz import tz_win
 
 from azdiskbackup.api.v1alpha1.disk_backup_policy import Retention, RetentionRule, Schedule
 from azdiskbackup.core.retention import expected_restore_points
@@ -78,6 +79,13 @@ def test_daily_backups_are_about_a_day_apart_everywhere(now: datetime, zone: str
 )
 def test_windows_names_of_time_zones(iana: str, windows: str | None) -> None:
     assert windows_zone(iana) == windows
+
+
+def test_every_zone_with_a_windows_name_can_be_computed_with() -> None:
+    known = [name for name in tz_win if windows_zone(name)]
+    assert len(known) > 400
+    for name in known:
+        next_backup(daily(zone=name), at("2026-01-05T00:00"))
 
 
 def rule(days: int) -> RetentionRule:

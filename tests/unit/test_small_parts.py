@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
+from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultStatus
 from azdiskbackup.api.v1alpha1.base import Condition, LabelRequirement, LabelSelector
 from azdiskbackup.core import backoff, conditions, words
 from azdiskbackup.core.arm_ids import ArmId, same_id, vault_id
 from azdiskbackup.core.claims import ClaimedDisk, NotAzureDisk, NotBound, disk_of
 from azdiskbackup.core.naming import assignment_name, instance_name, policy_name
-from azdiskbackup.core.resource import Resource, selects
+from azdiskbackup.core.resource import Resource, parse_status, selects
 from azdiskbackup.core.roles import DISK_BACKUP_READER, Grant
 from azdiskbackup.core.verdicts import Finding, Plan, Verdict, first_unsatisfied, satisfied, wait
 from azdiskbackup.errors import (
@@ -76,6 +77,7 @@ def test_vault_ids() -> None:
 
 def test_grants_say_who_may_what_where() -> None:
     assert str(Grant("/scope", "S", DISK_BACKUP_READER, "P")) == "Disk Backup Reader for P on /scope"
+    assert Grant("/scope", "S", DISK_BACKUP_READER, "P").name == assignment_name("/scope", "P", DISK_BACKUP_READER.guid)
 
 
 # --- claims -------------------------------------------------------------------------------------
@@ -147,6 +149,13 @@ def test_no_selector_selects_nothing_and_an_empty_one_everything() -> None:
     assert not selects(None, {"a": "b"}) and selects(LabelSelector(), {})
     exact = LabelSelector(match_labels={"team": "shop"})
     assert selects(exact, {"team": "shop", "x": "y"}) and not selects(exact, {"team": "other"})
+
+
+def test_labels_are_needed_exactly_where_the_operator_asks_for_values() -> None:
+    with pytest.raises(ValueError, match="must be set for the operators"):
+        LabelRequirement(key="x", operator="In")
+    with pytest.raises(ValueError, match="must be set for the operators"):
+        LabelRequirement(key="x", operator="Exists", values=["a"])
 
 
 # --- back-off -----------------------------------------------------------------------------------
@@ -243,6 +252,16 @@ def test_the_time_of_a_transition_is_kept_while_the_status_stays() -> None:
     assert moved.last_transition_time == NOW
     turned = conditions.build([Finding("A", "False", "New", "n")], before, 3, NOW)
     assert turned[0].last_transition_time == NOW
+
+
+def test_a_status_that_cannot_be_read_counts_as_none() -> None:
+    raw = {"metadata": {"name": "x"}, "status": {"protectedDisks": "many"}}
+    assert parse_status(BackupVaultStatus, Resource(raw)) == BackupVaultStatus()
+
+
+def test_condition_is_true() -> None:
+    raw = {"metadata": {"name": "x"}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+    assert Resource(raw).is_true("Ready") and not Resource(raw).is_true("Stalled")
 
 
 def test_resources_without_anything_are_read_all_the_same() -> None:

@@ -117,6 +117,17 @@ def test_a_missing_group_is_made_only_where_that_was_asked_for() -> None:
     assert found.step == CreateGroup(GROUP, "westeurope")
 
 
+def test_what_is_not_there_yet_is_refused() -> None:
+    want = wanted_vault(roleAssignments="Preassigned", managementPolicy="Observe")
+    found = vault_plan.plan(want, NEW, NOW)
+    assert (found.verdict.reason, found.step) == (reasons.NOT_YET_SUPPORTED, None)
+    assert "Preassigned" in found.verdict.message and "Observe" in found.verdict.message
+
+
+def test_a_vault_that_never_was_leaves_nothing_to_revoke() -> None:
+    assert vault_plan.plan(wanted_vault(deleting=True, deletionPolicy="Delete"), NEW, NOW).ready
+
+
 def test_tags_of_others_are_kept() -> None:
     want = wanted_vault(tags={"env": "prod"})
     drifted = replace(VAULT, settings=replace(SETTINGS, tags={"owner": "them", "env": "test"}))

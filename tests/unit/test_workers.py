@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 
 from azdiskbackup.core.backoff import pause
 from azdiskbackup.engine.cache import Key
+from azdiskbackup.engine.clock import SystemClock
 from azdiskbackup.engine.queue import WorkQueue
 from azdiskbackup.engine.workers import Reconcile, Workers
 from azdiskbackup.errors import Unavailable
@@ -155,3 +156,22 @@ async def test_stop_ends_what_does_not_end_by_itself(bench: Bench) -> None:
     await bench.workers.stop(0)
 
     assert bench.queue.is_idle
+
+
+async def test_stop_before_start_is_nothing(bench: Bench) -> None:
+    async def reconcile(key: Key) -> datetime | None:
+        return None
+
+    bench.workers = Workers(bench.queue, bench.clock, {"Thing": reconcile}, lambda error, failures: timedelta(), 1)
+    assert not bench.workers.alive
+    await bench.workers.stop(0)
+
+
+async def test_the_clock_of_the_machine() -> None:
+    clock = SystemClock()
+    await clock.start()
+    before = clock.now()
+    await clock.sleep_until(before)
+    clock.report(idle=True, due=None)
+    await clock.stop()
+    assert before <= clock.now() and before.tzinfo is UTC

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, available_timezones
 
 from tzlocal.windows_tz import tz_win
 
@@ -11,19 +11,16 @@ from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
 
 # Azure may start a scheduled backup this much after its time (support matrix).
 START_WINDOW = timedelta(hours=2)
+_ZONES = available_timezones()
 
 
 def windows_zone(iana: str) -> str | None:
-    """Return the Windows name of a time zone, which is what Azure wants; None if there is none."""
+    """Return the Windows name of a time zone, which is what Azure wants; None if there is none.
+
+    A few old names in the table stand for zones that the time zone database no longer has.
+    """
     zone: str | None = tz_win.get(iana)
-    return zone if zone is not None and _zone(iana) is not None else None
-
-
-def _zone(iana: str) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(iana)
-    except (ZoneInfoNotFoundError, ValueError):
-        return None
+    return zone if iana in _ZONES else None
 
 
 def backups_per_day(schedule: Schedule) -> int:

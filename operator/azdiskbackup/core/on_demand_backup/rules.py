@@ -161,7 +161,7 @@ def job_has_succeeded(want: Desired, seen: Observed, now: datetime) -> Verdict:
                 f"The backup ended as {job.status}.{words}{action} Create another OnDemandBackup to try again.",
             )
         case _:
-            return wait(reasons.STARTING, "Asking Azure for the backup.", now + POLL)
+            raise AssertionError("the rule before guarantees that the job is known")
 
 
 WAY = (

@@ -162,10 +162,8 @@ def instance_as_wanted(want: Desired, seen: Observed, now: datetime) -> Verdict:
                 "Azure is configuring the protection of the disk.",
                 now + CONFIGURATION_TAKES,
             )
-        case Unreadable(error):
-            return unreadable(error, now)
         case _:
-            return not_asked(now)
+            raise AssertionError("the rule on rights guarantees that the instance was looked at")
 
 
 def azure_says_protected(want: Desired, seen: Observed, now: datetime) -> Verdict:
