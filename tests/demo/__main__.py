@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from controlplane.build import CannotBuildError
+from controlplane.plane import KubectlError
 from demo.story import Story, StoryError
 from demo.telling import Teller
 from harness.processes import ProcessDiedError
@@ -31,9 +32,10 @@ def main() -> int:
     once = parser.parse_args().once
     teller = Teller()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with tempfile.TemporaryDirectory(prefix="azdiskbackup-demo-") as folder:
-        stack = Stack(Path(folder), rate=RATE, start=datetime.now(UTC) - BEGINS_AGO)
+    with tempfile.TemporaryDirectory(prefix="azdiskbackup-demo-") as folder, contextlib.ExitStack() as ending:
         try:
+            stack = Stack(Path(folder), rate=RATE, start=datetime.now(UTC) - BEGINS_AGO)
+            ending.callback(stack.stop)
             with _timed(teller):
                 Story(stack, teller, ROOT / "deploy" / "samples").tell()
             _invite(stack, teller)
@@ -42,11 +44,9 @@ def main() -> int:
                 signal.pause()
         except KeyboardInterrupt:
             teller.say("Stopping.")
-        except (StoryError, ProcessDiedError, CannotBuildError) as error:
+        except (StoryError, ProcessDiedError, KubectlError, CannotBuildError) as error:
             teller.fail(str(error))
             return 1
-        finally:
-            stack.stop()
     return 0
 
 

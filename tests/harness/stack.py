@@ -76,6 +76,12 @@ class Stack:
             self._simulator.stop()
             self._simulator = None
 
+    def kill_simulator(self) -> None:
+        """End the simulator as a crash would."""
+        assert self._simulator is not None, "the simulator was started"
+        self._simulator.kill()
+        self._simulator = None
+
     # --- the operator -----------------------------------------------------------------------------
 
     @property

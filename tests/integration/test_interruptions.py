@@ -79,7 +79,7 @@ def test_azure_killed_keeps_its_state(stack: Stack, shop: Tenant, gold: str) -> 
     shop.until("protecteddisk", "data", "Ready")
     assert stack.stop_operator() == 0
     now = stack.azure.now
-    stack.stop_simulator()
+    stack.kill_simulator()
     stack.start_simulator()
     stack.start_operator()
     assert stack.azure.now >= now

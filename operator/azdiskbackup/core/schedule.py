@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from tzlocal.windows_tz import tz_win
@@ -11,7 +12,6 @@ from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
 
 # Azure may start a scheduled backup this much after its time (support matrix).
 START_WINDOW = timedelta(hours=2)
-_ZONES = available_timezones()
 
 
 def windows_zone(iana: str) -> str | None:
@@ -20,7 +20,12 @@ def windows_zone(iana: str) -> str | None:
     A few old names in the table stand for zones that the time zone database no longer has.
     """
     zone: str | None = tz_win.get(iana)
-    return zone if iana in _ZONES else None
+    return zone if iana in _zones() else None
+
+
+@cache
+def _zones() -> set[str]:
+    return available_timezones()
 
 
 def backups_per_day(schedule: Schedule) -> int:
