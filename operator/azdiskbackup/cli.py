@@ -38,6 +38,7 @@ from azdiskbackup.settings import Settings
 EXIT_BAD_SETTINGS = 2
 EXIT_FAILED = 1
 _DRAIN_SECONDS = 10.0
+_KOPF_ENDS_WITHIN_SECONDS = 0.5
 
 _log = structlog.get_logger("azdiskbackup")
 
@@ -118,6 +119,9 @@ async def run(settings: Settings) -> None:
             await workers.stop(_DRAIN_SECONDS)
             await clock.stop()
             _log.info("stopped")
+            # All that is ours has come to its end. Kopf would wait five seconds more for a watch of its own that was
+            # just opening.
+            asyncio.get_running_loop().call_later(_KOPF_ENDS_WITHIN_SECONDS, operator.cancel)
 
         handlers = shell.registry(
             kube_connection,
@@ -127,4 +131,8 @@ async def run(settings: Settings) -> None:
             health=lambda: None if workers.alive else "the workers have died",
         )
         # Kopf handles SIGTERM and SIGINT: it ends the watches and calls `stop`.
-        await shell.run(handlers, settings.probe_port)
+        operator = asyncio.create_task(shell.run(handlers, settings.probe_port), name="kopf")
+        await asyncio.wait([operator])
+        if not operator.cancelled():
+            # Whatever ended it that was no signal: a watch that was refused for too long, a bug.
+            operator.result()

@@ -11,7 +11,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from azure.identity.aio import WorkloadIdentityCredential
 
+from azdiskbackup.azure import encode
 from azdiskbackup.azure.connection import AzureConnection
 from azdiskbackup.azure.gateways import Azure
 from azdiskbackup.azure.submission import Failed, Pending, Succeeded
@@ -160,6 +162,21 @@ async def test_the_simulator_is_strict_about_policies(azure: Azure, simulator: S
         await azure.policies.create(policy, wrong)
 
 
+async def test_newer_versions_of_the_api_want_soft_delete_always_on(connection: AzureConnection) -> None:
+    vault = new_vault()
+    for version, accepted in (("2025-07-01", True), ("2025-09-01", False), ("2026-06-01", False)):
+        body = encode.new_vault(LOCATION, SETTINGS)
+        if accepted:
+            await connection.send("PUT", str(vault), version, body)
+        else:
+            with pytest.raises(InvalidRequest, match="DppAlwaysOnSoftDeleteStateMandatory"):
+                await connection.send("PUT", str(vault), version, body)
+
+
+async def test_in_a_pod_the_workload_identity_is_used_and_nothing_else(connection: AzureConnection) -> None:
+    assert isinstance(connection.credential, WorkloadIdentityCredential)
+
+
 # --- disks, groups, rights ----------------------------------------------------------------------
 
 
@@ -219,7 +236,7 @@ async def test_validation_fails_until_rights_have_spread(azure: Azure, simulator
     simulator.advance(seconds=60)
     failed = await azure.operations.check(operation)
     assert isinstance(failed, Failed) and isinstance(failed.error, PermissionsMissing)
-    assert failed.error.code == "UserErrorNotEnoughPermissionOnDisk" and failed.error.action
+    assert failed.error.code == "UserErrorMissingRequiredPermissions" and failed.error.action
     simulator.advance(minutes=10)
     operation = await azure.instances.submit_validation(request)
     simulator.advance(seconds=60)

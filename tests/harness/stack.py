@@ -121,9 +121,8 @@ class Stack:
 
     def stop_operator(self) -> int:
         """Stop the operator as the kubelet does; return its exit code."""
-        code = self.operator.stop(seconds=30)
-        self._operator = None
-        return code
+        stopped, self._operator = self.operator, None
+        return stopped.stop(seconds=30)
 
     def kill_operator(self) -> None:
         """End the operator as a crash would."""

@@ -80,7 +80,7 @@ def test_used_things_stay_until_nothing_uses_them(stack: Stack, shop: Tenant) ->
     shop.kubectl("delete", "protecteddisk", "data", "--wait=false")
     shop.gone("protecteddisk", "data")
     says = shop.until("diskbackuppolicy", "leaving", "Synced", "False", "Waiting")["message"]
-    assert "UserErrorPolicyHasAssociatedBackupInstances" in says
+    assert "UserErrorDppPolicyObjectInUse" in says
     # The person decides to leave them in Azure.
     keep = '{"spec":{"deletionPolicy":"Retain"}}'
     shop.kubectl("patch", "diskbackuppolicy", "leaving", "--type=merge", "-p", keep)

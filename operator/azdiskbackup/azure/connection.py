@@ -28,7 +28,9 @@ from azdiskbackup.azure.translation import of_response, translated
 from azdiskbackup.errors import InvalidRequest
 from azdiskbackup.settings import Settings
 
-_FEDERATION = "AZURE_FEDERATED_FEDERATION"
+_FEDERATED_FILE = "AZURE_FEDERATED_TOKEN_FILE"
+# From 2025-09-01 on the service refuses a vault whose soft delete is On instead of AlwaysOn, which can never be undone.
+DATA_PROTECTION_API = "2025-07-01"
 
 
 class AzureConnection:
@@ -67,6 +69,11 @@ class AzureConnection:
         await self._credential.close()
         await self._session.close()
 
+    @property
+    def credential(self) -> AsyncTokenCredential:
+        """Return what proves to Azure who we are."""
+        return self._credential
+
     def _transport(self) -> AioHttpTransport:
         timeout = self._settings.request_timeout_seconds
         return AioHttpTransport(
@@ -77,7 +84,7 @@ class AzureConnection:
         )
 
     def _make_credential(self) -> AsyncTokenCredential:
-        if os.environ.get(_FEDERATION):
+        if os.environ.get(_FEDERATED_FILE):
             # With an authority of its own (a sovereign cloud, the simulator) there is nothing to discover.
             return WorkloadIdentityCredential(
                 transport=self._transport(),
@@ -108,6 +115,7 @@ class AzureConnection:
                 credential_scopes=[self._settings.arm_scope],
                 policies=self._policies(),
                 transport=self._transport(),
+                api_version=DATA_PROTECTION_API,
             )
         return self._data_protection[key]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from azdiskbackup.azure import decode, encode
-from azdiskbackup.azure.connection import AzureConnection
+from azdiskbackup.azure.connection import DATA_PROTECTION_API, AzureConnection
 from azdiskbackup.azure.submission import operation_of, submit_only
 from azdiskbackup.azure.translation import absent_or_raise, translated
 from azdiskbackup.core.arm_ids import ArmId
@@ -88,12 +88,11 @@ class Instances:
             )
 
     async def submit_resume(self, instance: ArmId) -> None:
-        """Resume protection, from stopped and from suspended."""
-        client = self._connection.data_protection(instance.subscription)
-        with translated():
-            await client.backup_instances.begin_resume_protection(
-                instance.group, instance.path[1], instance.name, polling=submit_only()
-            )
+        """Resume protection, from stopped and from suspended.
+
+        Not through the SDK's method, which believes that the call is new in 2026-06-01 and refuses older versions.
+        """
+        await self._connection.send("POST", f"{instance}/resumeProtection", DATA_PROTECTION_API)
 
     async def submit_delete(self, instance: ArmId) -> None:
         """Delete a backup instance, softly."""

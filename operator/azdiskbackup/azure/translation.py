@@ -49,7 +49,7 @@ _WAIT = {
     "UserErrorMissingSubscriptionRegistration",
     "MissingSubscriptionRegistration",
     "UserErrorPolicyAssociatedWithSoftDeletedItems",
-    "UserErrorPolicyHasAssociatedBackupInstances",
+    "UserErrorDppPolicyObjectInUse",
     "ResourceGroupNotFound",
     "ResourceNotFound",
     "ParentResourceNotFound",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from azdiskbackup.azure import decode, encode
-from azdiskbackup.azure.connection import AzureConnection
+from azdiskbackup.azure.connection import DATA_PROTECTION_API, AzureConnection
 from azdiskbackup.azure.submission import submit_only
 from azdiskbackup.azure.translation import absent_or_raise, translated
 from azdiskbackup.core.arm_ids import ArmId
@@ -30,16 +30,11 @@ class Vaults:
         return decode.vault(found.as_dict())
 
     async def submit_create(self, vault: ArmId, location: str, settings: VaultSettings) -> None:
-        """Create a vault with an identity of its own."""
-        client = self._connection.data_protection(vault.subscription)
-        body = encode.new_vault(location, settings)
-        with translated():
-            await client.backup_vaults.begin_create_or_update(
-                vault.group,
-                vault.name,
-                body,
-                polling=submit_only(),
-            )
+        """Create a vault with an identity of its own.
+
+        Not through the SDK's method: it has a header that it refuses to leave out with this version of the API.
+        """
+        await self._connection.send("PUT", str(vault), DATA_PROTECTION_API, encode.new_vault(location, settings))
 
     async def submit_update(self, vault: ArmId, settings: VaultSettings) -> None:
         """Change soft delete, immutability and tags."""

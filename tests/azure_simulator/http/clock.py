@@ -98,8 +98,8 @@ class Clock:
         """Go to a time, stopping wherever something is due on either side."""
         while True:
             await self.settle()
-            if self._base >= to:
-                return self._base
+            if self.now() >= to:
+                return self.now()
             await self._go(min([to, *self._due(next_due)]))
 
     async def step(self, next_due: Callable[[], datetime | None], most: datetime) -> datetime:
@@ -107,13 +107,13 @@ class Clock:
         await self.settle()
         await self._go(min([most, *self._due(next_due)]))
         await self.settle()
-        return self._base
+        return self.now()
 
     def _due(self, next_due: Callable[[], datetime | None]) -> list[datetime]:
         dues = [next_due(), *(follower.due for follower in self.followers.values())]
         return [due for due in dues if due is not None]
 
     async def _go(self, to: datetime) -> None:
-        self._base = max(self._base, to)
+        self._base, self._since = max(self.now(), to), time.monotonic()
         self._move(self._base)
         await self._tell()

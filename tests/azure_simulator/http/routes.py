@@ -18,7 +18,7 @@ from azure_simulator.model.faults import AzureFault
 from azure_simulator.model.instances import Instance
 from azure_simulator.model.operations import Operation
 from azure_simulator.model.policies import delete_policy, get_policy, put_policy
-from azure_simulator.model.vaults import Vault
+from azure_simulator.model.vaults import Vault, check_soft_delete
 
 PAGE = 200
 # What a caller would have to keep and send back: the real ones are some 3,300 characters long.
@@ -148,7 +148,9 @@ def _delete_assignment(call: Call) -> Response:
 
 def _put_vault(call: Call) -> Response:
     before = call.azure.vaults.all.keys() | set()
-    vault, operation = call.azure.vaults.put(call.parts["s"], call.parts["g"], call.parts["v"], call.request.json)
+    vault, operation = call.azure.vaults.put(
+        call.parts["s"], call.parts["g"], call.parts["v"], call.request.json, call.version()
+    )
     new = len(call.azure.vaults.all) > len(before)
     headers = call.polling(operation, vault) if operation else {}
     return Response(201 if new else 200, wire.vault(vault, call.azure.cloud), headers)
@@ -156,7 +158,7 @@ def _put_vault(call: Call) -> Response:
 
 def _patch_vault(call: Call) -> Response:
     vault = call.vault
-    operation = call.azure.vaults.patch(vault, call.request.json)
+    operation = call.azure.vaults.patch(vault, call.request.json, call.version())
     return Response(200, wire.vault(vault, call.azure.cloud), call.polling(operation, vault))
 
 
@@ -212,6 +214,7 @@ def _validate(call: Call) -> Response:
 
 def _put_instance(call: Call) -> Response:
     vault = call.vault
+    check_soft_delete(vault.properties, call.version())
     instance, operation, new = call.azure.instances.put(vault, call.parts["i"], call.request.json)
     headers = call.polling(operation, vault) | {"Retry-After": "15"}
     return Response(201 if new else 200, wire.instance(instance, vault), headers)

@@ -112,6 +112,8 @@ class Service:
             return _planted(fault) if fault is not None else response
         except AzureFault as fault:
             return error(_STATUS.get(fault.code, 400), fault.code, fault.message)
+        except (AttributeError, KeyError, TypeError, ValueError) as problem:
+            return error(400, "UserErrorInvalidRequestParameter", f"The request is invalid: {problem!r}")
 
     def _authenticate(self, request: Request) -> str:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")

@@ -110,6 +110,7 @@ class Backups:
             friendly_name=instance.properties.get("friendlyName", instance.name),
             user_triggered=user_triggered,
             retention_tag=tag,
+            retention=instance.policy.retention["Default" if tag == "default" else tag],
             start=self._cloud.now,
             listed_from=self._cloud.now + self._cloud.knobs.span("job_list_lag"),
         )
@@ -123,7 +124,6 @@ class Backups:
         job.fault = self._obstacle(vault, instance)
         if job.fault is not None:
             return
-        tag = "Default" if job.retention_tag.lower() == "default" else job.retention_tag
         point = RecoveryPoint(
             id=self._cloud.timeline.new_id().replace("-", ""),
             store_id=vault.principal or self._cloud.timeline.new_id(),
@@ -131,21 +131,15 @@ class Backups:
             snapshot_group=instance.snapshot_group,
             taken=job.start,
             committed=job.end,
-            expiry=job.start + instance.policy.retention[tag],
-            tag=tag,
+            expiry=job.start + job.retention,
+            tag="Default" if job.retention_tag == "default" else job.retention_tag,
             tag_version="638224851417049008",
             policy_name=instance.policy.name,
         )
         job.point_id = point.id
         instance.points[point.id] = point
         assert point.expiry is not None
-        self._cloud.timeline.at(point.expiry, lambda: self._expire(instance, point))
-
-    def _expire(self, instance: Instance, point: RecoveryPoint) -> None:
-        if instance.state in ("ProtectionStopped", "SoftDeleted"):
-            # Stopped means that nothing expires.
-            return
-        instance.points.pop(point.id, None)
+        self._cloud.timeline.at(point.expiry, lambda: instance.expire(self._cloud.now))
 
     def _obstacle(self, vault: Vault, instance: Instance) -> OperationFault | None:
         disk = self._cloud.find_disk(instance.disk_id)

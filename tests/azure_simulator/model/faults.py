@@ -40,6 +40,15 @@ def not_found(kind: str, name: str) -> AzureFault:
     return AzureFault("UserErrorGenericResourceNotFound", f"The {kind} '{name}' was not found in the vault.")
 
 
+def no_right_at_validation(scope: str) -> OperationFault:
+    """What a validation was recorded to say, of disks and of snapshot groups alike; it heals when rights spread."""
+    return OperationFault(
+        "UserErrorMissingRequiredPermissions",
+        f"The vault's identity lacks required permissions on {scope}.",
+        ["Grant the Backup vault's managed identity the roles that disk backup needs, and try again."],
+    )
+
+
 def no_right_on_disk(disk: str) -> OperationFault:
     return OperationFault(
         "UserErrorNotEnoughPermissionOnDisk",

@@ -14,6 +14,7 @@ from azure_simulator.model.faults import (
     AzureFault,
     OperationFault,
     invalid,
+    no_right_at_validation,
     no_right_on_disk,
     no_right_on_snapshot_group,
     not_found,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[-a-zA-Z0-9_.]{1,150}")
 _DISKS = "Microsoft.Compute/disks"
+RIGHTS = ("UserErrorNotEnoughPermissionOnDisk", "UserErrorMissingMSIPermissionsOnSnapshotResourceGroup")
 IN_WORK = ("ConfiguringProtection", "UpdatingProtection")
 
 
@@ -48,6 +50,18 @@ class Instance:
     purge_at: datetime | None = None
     # Counts configurations; a backup that was scheduled by an earlier one does not run.
     schedule: int = 0
+    # An operation of the instance is under way.
+    changing: bool = False
+
+    def expire(self, now: datetime) -> None:
+        """Drop the points whose time is over; stopped nothing expires, suspended the newest one stays."""
+        if self.state in ("ProtectionStopped", "SoftDeleted"):
+            return
+        newest = max(self.points.values(), key=lambda point: point.taken, default=None)
+        for point in list(self.points.values()):
+            kept = self.state == "BackupsSuspended" and point is newest
+            if point.expiry is not None and point.expiry <= now and not kept:
+                del self.points[point.id]
 
 
 class Instances:
@@ -68,9 +82,13 @@ class Instances:
         disk_id, _, group = _parse(vault, request)
         return self._cloud.operations.start(
             self._cloud.knobs.span("validation"),
-            lambda: self._objection(vault, disk_id, group, new=True),
+            lambda: self._objection_at_validation(vault, disk_id, group),
             carries_result=True,
         )
+
+    def _objection_at_validation(self, vault: Vault, disk_id: str, group: str) -> OperationFault | None:
+        fault = self._objection(vault, disk_id, group, new=True)
+        return no_right_at_validation(disk_id) if fault is not None and fault.code in RIGHTS else fault
 
     def _objection(self, vault: Vault, disk_id: str, group: str, *, new: bool) -> OperationFault | None:
         disk = self._cloud.find_disk(disk_id)
@@ -104,9 +122,9 @@ class Instances:
             return no_right_on_snapshot_group(found.id)
         return None
 
-    def _protected_anywhere(self, disk_id: str) -> bool:
+    def _protected_anywhere(self, disk_id: str, but: Instance | None = None) -> bool:
         return any(
-            instance.disk_id.lower() == disk_id.lower()
+            instance is not but and instance.disk_id.lower() == disk_id.lower()
             for vault in self._vaults.all.values()
             for instance in vault.instances.values()
         )
@@ -208,7 +226,10 @@ class Instances:
         group = self._cloud.find_group(instance.snapshot_group)
         lacks = group is None or not self._cloud.access.may(vault.principal or "", DISK_SNAPSHOT_CONTRIBUTOR, group.id)
 
+        self._begin_change(instance)
+
         def end() -> OperationFault | None:
+            instance.changing = False
             if lacks:
                 return no_right_on_snapshot_group(instance.snapshot_group)
             self._soft_delete(vault, instance)
@@ -225,20 +246,18 @@ class Instances:
         vault.instances.pop(instance.name.lower(), None)
         vault.deleted[instance.name.lower()] = instance
 
+        planned = instance.purge_at
+
         def purge() -> None:
-            if instance.deleted_at is not None:
+            # It may have been undeleted since, and deleted again.
+            if instance.purge_at == planned:
                 vault.deleted.pop(instance.name.lower(), None)
 
-        self._cloud.timeline.at(instance.purge_at, purge)
+        self._cloud.timeline.at(planned, purge)
 
     def undelete(self, vault: Vault, name: str) -> Operation:
         """Bring an instance back; it is stopped then."""
         instance = self.deleted(vault, name)
-        if self._protected_anywhere(instance.disk_id):
-            raise AzureFault(
-                "UserErrorDppDatasourceAlreadyHasBackupInstance",
-                f"The datasource {instance.disk_id} already has a backup instance.",
-            )
 
         def end() -> None:
             vault.deleted.pop(name.lower(), None)
@@ -252,29 +271,44 @@ class Instances:
 
     def set_state(self, instance: Instance, state: str) -> Operation:
         """Stop or suspend."""
-        if instance.state in IN_WORK:
-            raise AzureFault(
-                "UserErrorMaxConcurrentOperationLimitReached",
-                "Another operation is running on the backup instance.",
-            )
+        self._begin_change(instance)
 
         def end() -> None:
+            instance.changing = False
             instance.state = state
             instance.schedule += 1
 
         return self._cloud.operations.start(self._cloud.knobs.span("change"), lambda: end())
 
+    def _begin_change(self, instance: Instance) -> None:
+        """One operation on an instance at a time."""
+        if instance.changing or instance.state in IN_WORK:
+            raise AzureFault(
+                "UserErrorMaxConcurrentOperationLimitReached",
+                "Another operation is running on the backup instance.",
+            )
+        instance.changing = True
+
     def resume(self, vault: Vault, instance: Instance) -> Operation | None:
         """Resume protection; nothing to do for an instance that is protected."""
-        if instance.state == "ProtectionConfigured":
+        if instance.state == "ProtectionConfigured" and not instance.changing:
             return None
+        if self._protected_anywhere(instance.disk_id, but=instance):
+            raise AzureFault(
+                "UserErrorDppDatasourceAlreadyHasBackupInstance",
+                f"The datasource {instance.disk_id} already has a backup instance.",
+            )
+        self._begin_change(instance)
 
         def end() -> OperationFault | None:
+            instance.changing = False
             instance.fault = self._objection(vault, instance.disk_id, instance.snapshot_group, new=False)
             if instance.fault is not None:
                 return instance.fault
             instance.state = "ProtectionConfigured"
             instance.schedule += 1
+            # What should have expired while nothing expired does so now.
+            instance.expire(self._cloud.now)
             self._begin(vault, instance)
             return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from azure_simulator.model.faults import OperationFault
 
@@ -24,6 +24,8 @@ class Job:
     friendly_name: str
     user_triggered: bool
     retention_tag: str
+    # As it was when the job started: the disk may move to another policy meanwhile.
+    retention: timedelta
     start: datetime
     listed_from: datetime
     end: datetime | None = None

@@ -102,7 +102,7 @@ def delete_policy(vault: Vault, name: str) -> bool:
         return False
     if any(each.policy is policy for each in vault.instances.values()):
         raise AzureFault(
-            "UserErrorPolicyHasAssociatedBackupInstances",
+            "UserErrorDppPolicyObjectInUse",
             f"The policy '{name}' is used by backup instances and cannot be deleted.",
         )
     if any(each.policy is policy for each in vault.deleted.values()):

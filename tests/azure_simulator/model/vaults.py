@@ -16,6 +16,8 @@ from azure_simulator.model.policies import Policy
 
 _NAME = re.compile(r"[-a-zA-Z0-9]{2,50}")
 _REDUNDANCY = {"LocallyRedundant", "GeoRedundant", "ZoneRedundant"}
+# From this api-version on the service takes vaults only with soft delete that is always on (reported by users).
+ALWAYS_ON_FROM = "2025-09-01"
 
 
 @dataclass
@@ -74,10 +76,13 @@ class Vaults:
             if (vault.subscription.lower(), vault.group.lower()) == (subscription.lower(), group.lower())
         ]
 
-    def put(self, subscription: str, group: str, name: str, body: dict[str, Any]) -> tuple[Vault, Operation | None]:
+    def put(
+        self, subscription: str, group: str, name: str, body: dict[str, Any], version: str
+    ) -> tuple[Vault, Operation | None]:
         """Create or replace a vault; an unchanged PUT starts no operation."""
         self._cloud.group(subscription, group)
         _check(name, body)
+        check_soft_delete(body["properties"], version)
         key = self._key(subscription, group, name)
         existing = self.all.get(key)
         properties = deepcopy(body["properties"])
@@ -105,9 +110,10 @@ class Vaults:
         self.all[key] = vault
         return vault, self._provision(vault)
 
-    def patch(self, vault: Vault, body: dict[str, Any]) -> Operation:
+    def patch(self, vault: Vault, body: dict[str, Any], version: str) -> Operation:
         """Change tags and settings."""
         changes = deepcopy(body.get("properties") or {})
+        check_soft_delete(changes, version)
         _check_settings(changes)
         _check_one_way(vault.properties, changes)
         for name, value in changes.items():
@@ -127,6 +133,7 @@ class Vaults:
     def delete(self, vault: Vault) -> Operation:
         """Delete an empty vault."""
         if vault.instances:
+            # The real codes of these two are not documented.
             raise AzureFault(
                 "UserErrorVaultHasBackupInstances",
                 "The vault cannot be deleted since it holds backup instances.",
@@ -137,8 +144,12 @@ class Vaults:
                 "The vault cannot be deleted since it holds soft-deleted backup instances.",
             )
 
+        key = self._key(vault.subscription, vault.group, vault.name)
+
         def done() -> None:
-            self.all.pop(self._key(vault.subscription, vault.group, vault.name), None)
+            if self.all.get(key) is not vault:
+                return
+            del self.all[key]
             if vault.principal:
                 self._cloud.access.remove_principal(vault.principal)
 
@@ -160,6 +171,17 @@ def _check(name: str, body: dict[str, Any]) -> None:
         if store.get("datastoreType") != "VaultStore" or store.get("type") not in _REDUNDANCY:
             raise invalid("The storage settings are invalid.")
     _check_settings(properties)
+
+
+def check_soft_delete(properties: dict[str, Any], version: str) -> None:
+    """Refuse, from a certain api-version on, soft delete that could be switched off."""
+    security = properties.get("securitySettings") or {}
+    state = (security.get("softDeleteSettings") or {}).get("state", "On")
+    if version >= ALWAYS_ON_FROM and state != "AlwaysOn":
+        raise AzureFault(
+            "DppAlwaysOnSoftDeleteStateMandatory",
+            "This API version requires backup vaults to have soft delete always on.",
+        )
 
 
 def _check_settings(properties: dict[str, Any]) -> None:
