@@ -7,6 +7,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PYTHONPATH := operator:tests
+# Everything here talks to this machine only; a proxy of the environment must not stand between.
+export NO_PROXY := localhost,127.0.0.1,$(NO_PROXY)
+export no_proxy := $(NO_PROXY)
 
 .PHONY: help
 help: ## Say what each target does
@@ -16,8 +19,8 @@ help: ## Say what each target does
 $(READY): pyproject.toml uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	  || { echo "Python 3.11 or newer is missing: install it, or name it with PYTHON=…"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
-	  || { echo "Python's venv module is missing: install it (Debian: apt-get install python3-venv)"; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) \
+	  || { rm -rf $(VENV); echo "Python's venv module is missing: install it (Debian: apt-get install python3-venv)"; exit 1; }
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact
 	@touch $@
@@ -39,7 +42,7 @@ test: check test-unit test-contract test-integration ## Run everything that prov
 .PHONY: test-unit
 test-unit: $(READY) ## Run the fast tests: rules, models, engine
 	@$(BIN)/coverage run -m pytest tests/unit $(TEST_ARGS)
-	@$(BIN)/coverage report
+	@test -n "$(TEST_ARGS)" || $(BIN)/coverage report
 
 .PHONY: test-contract
 test-contract: $(READY) ## Run the gateways against the simulator, and the simulator against recorded traffic

@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote, urlsplit
 import pytest
 import yaml
 
+from azdiskbackup.azure import decode
 from azure_simulator.http import tokens
 from azure_simulator.http.messages import Request, Response
 from azure_simulator.http.service import Service
@@ -160,6 +161,23 @@ def shape(value: Any) -> Any:
     return "null" if value is None else type(value).__name__
 
 
+STATES = {"status", "currentProtectionState", "provisioningState", "taskStatus", "objectType", "state", "operation"}
+
+
+def states(value: Any) -> list[tuple[str, str]]:
+    """Return what a value says of states, wherever it stands."""
+    found = []
+    if isinstance(value, dict):
+        for key, member in sorted(value.items()):
+            if key in STATES and isinstance(member, str):
+                found.append((key, member))
+            found += states(member)
+    if isinstance(value, list):
+        for member in value:
+            found += states(member)
+    return found
+
+
 def polling(headers: dict[str, str]) -> dict[str, str]:
     """Return the polling headers with their ids blotted out."""
     found = {name.lower(): value for name, value in headers.items()}
@@ -177,6 +195,7 @@ def compare(call: Recorded, response: Response) -> None:
     ours = {name.lower() for name in response.headers}
     assert {name for name in call.headers if name.startswith("x-ms-ratelimit")} <= ours, where
     assert shape(response.body) == shape(call.answer), where
+    assert states(response.body) == states(call.answer), where
 
 
 def test_protect_back_up_and_delete_a_disk() -> None:
@@ -255,6 +274,30 @@ def test_show_a_restore_point() -> None:
         return json.loads(body["properties"]["recoveryPointDataStoresDetails"][0]["metaData"])
 
     assert metadata(response.body)[0].keys() == metadata(single.answer)[0].keys()
+
+
+def test_recorded_answers_are_decoded() -> None:
+    disk = list(recorded("backup_instance_create_backup_delete_disk"))
+    instances = [call.answer for call in disk if "/backupInstances/" in call.uri and call.method == "GET"]
+    states = [decode.instance(body).state for body in instances]
+    assert states[0] == "ConfiguringProtection" and states[-1] == "ProtectionConfigured"
+    protected = decode.instance(instances[-1])
+    assert protected.disk_id.endswith("/disks/clitest-disk-donotdelete") and protected.failure is None
+    assert protected.policy_id.endswith("/diskpolicy") and protected.snapshot_group_id is not None
+    jobs = [decode.job(call.answer) for call in disk if "/backupJobs/" in call.uri]
+    assert jobs[0].running and not jobs[0].succeeded and jobs[0].duration is None and jobs[0].on_demand
+    assert jobs[-1].succeeded and jobs[-1].duration is not None
+    assert round(jobs[-1].duration.total_seconds()) == 216 and jobs[-1].restore_point_id
+    listing, _ = recorded("job_list_and_show")
+    listed = [decode.job(body) for body in listing.answer["value"]]
+    assert len(listed) > 20 and all(job.start.year == 2025 and job.id for job in listed)
+    assert {job.type for job in listed} == {"Scheduled", "OnDemand"}
+    points = [decode.restore_point(body) for body in next(recorded("recovery_point_list")).answer["value"]]
+    assert all(point.expiry is not None and point.retention_rule == "Default" for point in points)
+    vaults = [call.answer for call in recorded("backup_vault_create_and_delete") if "identity" in str(call.answer)]
+    first = decode.vault(vaults[0])
+    assert (first.provisioning_state, first.settings.immutability) == ("Provisioning", "Locked")
+    assert first.principal_id and first.settings.redundancy == "GeoRedundant"
 
 
 def test_every_recording_is_compared_or_named() -> None:

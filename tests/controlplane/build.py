@@ -48,9 +48,9 @@ def binaries() -> Path:
     if all((folder / name).exists() for name in TOOLS):
         return folder
     if shutil.which("go") is None:
-        raise CannotBuildError("Go is missing: install Go 1.24 or newer (https://go.dev/dl), then run this again.")
+        raise CannotBuildError("Go is missing: install Go 1.26 or newer (https://go.dev/dl), then run this again.")
     folder.mkdir(parents=True, exist_ok=True)
-    _say(f"building the Kubernetes control plane once into {folder} (about five minutes on two cores)")
+    _say(f"building the Kubernetes control plane once into {folder} (about six minutes on two cores)")
     for number, (name, package) in enumerate(TOOLS.items(), start=1):
         if not (folder / name).exists():
             _build(name, package, folder, f"{number}/{len(TOOLS)}")
@@ -104,7 +104,7 @@ def _build(name: str, package: str, folder: Path, position: str) -> None:
             env={
                 **os.environ,
                 "CGO_ENABLED": "0",
-                "GOFLAGS": "-mod=mod -buildvcs=false",
+                "GOFLAGS": "-mod=readonly -buildvcs=false",
                 "GOWORK": "off",
             },
             capture_output=True,

@@ -178,26 +178,36 @@ class ControlPlane:
         """Apply objects with kubectl."""
         return self.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(objects))
 
-    @property
-    def admin_connection(self) -> http.client.HTTPSConnection:
-        """Return a connection of the admin that is kept open."""
-        if self._connection is None:
-            context = ssl.create_default_context(cafile=str(self.authority.certificate))
-            context.load_cert_chain(self._admin.certificate, self._admin.key)
-            self._connection = http.client.HTTPSConnection("127.0.0.1", self._ports[2], context=context, timeout=30)
-        return self._connection
+    def request(self, method: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
+        """Send a request as admin over a connection that is kept open; return status and answer.
+
+        The server closes a connection that was idle for a while; then the request is sent once more.
+        """
+        text = None if body is None else json.dumps(body)
+        for last in (False, True):
+            if self._connection is None:
+                context = ssl.create_default_context(cafile=str(self.authority.certificate))
+                context.load_cert_chain(self._admin.certificate, self._admin.key)
+                self._connection = http.client.HTTPSConnection("127.0.0.1", self._ports[2], context=context, timeout=30)
+            try:
+                self._connection.request(method, path, text, {"Content-Type": "application/json"})
+                response = self._connection.getresponse()
+                return response.status, json.loads(response.read())
+            except (http.client.HTTPException, ConnectionError):
+                self._connection.close()
+                self._connection = None
+                if last:
+                    raise
+        raise AssertionError("the loop returns or raises")
 
     def read(self, path: str) -> dict[str, Any]:
-        """Return what is at a path of the API server, read as admin without the cost of a kubectl.
+        """Return what is at a path of the API server, without the cost of a kubectl.
 
         Raises:
             KubectlError: the server's own words.
         """
-        connection = self.admin_connection
-        connection.request("GET", path)
-        response = connection.getresponse()
-        answer: dict[str, Any] = json.loads(response.read())
-        if response.status != 200:
+        status, answer = self.request("GET", path)
+        if status != 200:
             raise KubectlError(str(answer.get("message")))
         return answer
 

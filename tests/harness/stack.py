@@ -115,6 +115,10 @@ class Stack:
         self._operator.wait_until(lambda: self.operator_log.read_text().count('"event": "started"') >= wanted)
 
     @property
+    def operator_runs(self) -> bool:
+        return self._operator is not None and self._operator.running
+
+    @property
     def operator(self) -> Child:
         assert self._operator is not None, "the operator was started"
         return self._operator
@@ -126,8 +130,8 @@ class Stack:
 
     def kill_operator(self) -> None:
         """End the operator as a crash would."""
-        self.operator.kill()
-        self._operator = None
+        killed, self._operator = self.operator, None
+        killed.kill()
 
     # --- all of it --------------------------------------------------------------------------------
 

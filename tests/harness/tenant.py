@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from azure_simulator.client import Simulator
@@ -134,6 +134,11 @@ class Tenant:
             if self.azure.now >= deadline:
                 raise AssertionError(f"{what}: not within {within} of virtual time")
             self.azure.step(_STEP)
+
+    def after_the_next_backup(self, policy: str = "gold") -> None:
+        """Let time pass until ten minutes after the next scheduled backup: nothing is scheduled for a while then."""
+        due = datetime.fromisoformat(self.get("diskbackuppolicy", policy)["status"]["nextBackupTime"])
+        self.azure.advance(seconds=(due - self.azure.now).total_seconds() + 600)
 
     def until(
         self,

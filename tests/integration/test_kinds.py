@@ -104,12 +104,10 @@ class Server:
         place = "namespaces/default/" if kind.namespaced else ""
         body = {"apiVersion": f"{GROUP}/{VERSION}", "kind": kind.name, "metadata": {"name": "demo-x"}, "spec": spec}
         path = f"/apis/{GROUP}/{VERSION}/{place}{kind.plural}?dryRun=All&fieldValidation=Strict"
-        connection = self._stack.plane.admin_connection
-        connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        self.says = response.read().decode()
-        assert response.status in (201, 400, 422), self.says
-        return response.status == 201
+        status, answer = self._stack.plane.request("POST", path, body)
+        self.says = json.dumps(answer)
+        assert status in (201, 400, 422), self.says
+        return status == 201
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

@@ -43,6 +43,10 @@ def test_a_wrong_setting_gets_a_sentence(settings: dict[str, str], says: str) ->
     assert done.returncode == 2 and says in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(
+    Path("/var/run/secrets/kubernetes.io/serviceaccount/token").exists(),
+    reason="the tests run in a pod, whose service account would be used",
+)
 @pytest.mark.parametrize(("kubeconfig", "says"), [("", "NotInCluster"), ("/no/such/file", "cannot be used")])
 def test_no_way_to_the_api_server_gets_a_sentence(kubeconfig: str, says: str) -> None:
     settings = {"subscription_id": SUBSCRIPTION} | ({"kubeconfig": kubeconfig} if kubeconfig else {})

@@ -78,9 +78,12 @@ def test_from_apply_to_a_protected_disk_and_a_finished_backup(stack: Stack, shop
     assert status["restorePoints"]["recent"][0]["retentionRule"] == "Weekly"
 
     # Half a day later: scheduled backups ran, points are counted, health is good.
+    shop.after_the_next_backup("story")
+    azure.advance(minutes=15)
+    assert shop.get("protecteddisk", "b")["status"]["jobs"]["completed"] == 1
     azure.advance(hours=12)
     status = shop.get("protecteddisk", "b")["status"]
-    assert status["jobs"]["completed"] == 3 and status["restorePoints"]["count"] == 3
+    assert status["jobs"]["completed"] == 4 and status["restorePoints"]["count"] == 4
     rules = {each["retentionRule"] for each in status["restorePoints"]["recent"]}
     assert {"Default", "Weekly"} <= rules, "the first one of the week, and those that no other rule keeps"
     assert shop.condition("protecteddisk", "b", "BackupHealthy")["status"] == "True"

@@ -27,7 +27,11 @@ class Journal:
         if self._path is None:
             return
         if self._path.exists():
-            for line in self._path.read_text().splitlines():
+            # A line that was not ended was being written when the process died, and its command was not answered.
+            whole, _, torn = self._path.read_text().rpartition("\n")
+            if torn:
+                self._path.write_text(f"{whole}\n" if whole else "")
+            for line in whole.splitlines():
                 entry = json.loads(line)
                 request = Request(**entry["request"]) if entry["request"] else None
                 yield datetime.fromisoformat(entry["time"]), request

@@ -1,0 +1,19 @@
+"""What holds for all tests."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+
+from harness import openapi
+
+# A slow moment of the machine is no failure.
+settings.register_profile("steady", deadline=None)
+settings.load_profile("steady")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say out loud what was not compared."""
+    if not openapi.available():
+        terminalreporter.section("requests were NOT compared with Azure's documents", yellow=True)
+        terminalreporter.line(openapi.MISSING)
