@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from azure_simulator.http import tokens
+
 
 class SimulatorError(RuntimeError):
     """The simulator refused a command of the test."""
@@ -56,6 +58,22 @@ class Simulator:
         try:
             with urllib.request.urlopen(request, context=self._context, timeout=120) as answer:  # noqa: S310
                 return json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise SimulatorError(error.read().decode()) from error
+
+    def arm(self, method: str, path: str, body: Any = None) -> Any:
+        """Send a request to Azure as somebody who may do everything: a person in the portal, another tool."""
+        self.seed(callers=[{"clientID": "a-person"}])
+        request = urllib.request.Request(  # noqa: S310 - our own URL
+            f"{self.url}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", "Authorization": f"Bearer {tokens.token_for('a-person')}"},
+        )
+        try:
+            with urllib.request.urlopen(request, context=self._context, timeout=60) as answer:  # noqa: S310
+                return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             with error:
                 raise SimulatorError(error.read().decode()) from error
@@ -112,6 +130,7 @@ class Simulator:
     # --- the log ----------------------------------------------------------------------------------
 
     def requests(self, since: int = 0) -> list[Sent]:
+        """Return what was sent after a number of requests, by everybody."""
         return [Sent(**entry) for entry in self._call("GET", f"requests?since={since}")["value"]]
 
     def counts(self, since: int = 0) -> Counter[str]:

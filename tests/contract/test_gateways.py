@@ -13,7 +13,7 @@ from datetime import timedelta
 import pytest
 from azure.identity.aio import WorkloadIdentityCredential
 
-from azdiskbackup.azure import encode
+from azdiskbackup.azure import decode, encode
 from azdiskbackup.azure.connection import AzureConnection
 from azdiskbackup.azure.gateways import Azure
 from azdiskbackup.azure.submission import Failed, Pending, Succeeded
@@ -219,8 +219,8 @@ async def test_a_grant_is_made_once_even_under_another_name(
     }
     path = f"{SNAPSHOTS}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
     await connection.send("PUT", path, "2022-04-01", body)
-    await azure.roles.create(grant)
-    assert not await azure.roles.exists(grant), "somebody else's stands for it"
+    assert await azure.roles.create(grant) is False, "somebody else's stands for it"
+    assert not await azure.roles.exists(grant)
     await azure.roles.delete(grant)
 
 
@@ -387,6 +387,27 @@ async def test_the_sweep_asks_once_for_many_readers(azure: Azure, simulator: Sim
     sweep.forget(vault)
     await sweep.read(vault, now)
     assert simulator.counts(since)["backupInstances.list"] == 2
+
+
+async def test_a_sweep_that_was_refused_is_not_repeated_by_everybody(azure: Azure, simulator: Simulator) -> None:
+    request = await protected(azure, simulator)
+    vault = ArmId(request.id.subscription, request.id.group, request.id.provider, request.id.path[:2])
+    sweep = Sweep(azure, lambda: simulator.now)
+    simulator.plant("backupJobs.list", status=429, headers={"Retry-After": "90"})
+    since = len(simulator.requests())
+    for _ in range(5):
+        with pytest.raises(Throttled):
+            await sweep.read(vault, simulator.now)
+    assert simulator.counts(since)["backupJobs.list"] == 1
+    simulator.advance(seconds=91)
+    await sweep.read(vault, simulator.now)
+    assert simulator.counts(since)["backupJobs.list"] == 2
+
+
+async def test_a_row_that_nobody_understands_hides_no_other(azure: Azure) -> None:
+    rows = [{"id": "/x", "properties": None}, {"name": "j", "id": "/j", "properties": {"startTime": "nonsense"}},
+            {"name": "good", "id": "/good", "properties": {"startTime": "2026-01-05T09:00:00.1234567Z"}}]  # fmt: skip
+    assert [job.id for job in decode.each(rows, decode.job)] == ["good"]
 
 
 # --- faults -------------------------------------------------------------------------------------

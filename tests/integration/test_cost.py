@@ -9,7 +9,7 @@ DISKS = 4
 
 
 @pytest.fixture
-def fast_rights(stack: Stack) -> object:
+def fast_rights(stack: Stack, shop: Tenant) -> object:
     stack.azure.knobs(role_propagation=0)
     yield None
     stack.azure.knobs(role_propagation=600)

@@ -38,7 +38,7 @@ NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 INSTANCE = vault_id(SUBSCRIPTION, "g", "v").child("backupInstances", "i")
 DISK = DiskView(True, "", INSTANCE)
 POLICY = PolicyView(
-    "gold", "demo", True, "", "/p", Schedule(frequency="Daily"), "BackupDaily", frozenset({"Default", "Daily"})
+    "gold", "demo", True, "", "/p", True, Schedule(frequency="Daily"), "BackupDaily", frozenset({"Default", "Daily"})
 )
 
 
@@ -81,6 +81,7 @@ BAD = Following(job("Failed", failure=AzureFailure("Code", "Words.", "Do this.")
         (seen(disk=replace(DISK, protected=False)), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
         (seen(disk=replace(DISK, instance=None)), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
         (seen(policy=ABSENT), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
+        (seen(policy=replace(POLICY, in_force=False)), reasons.SUCCEEDED, reasons.POLICY_NOT_READY),
         (seen(ahead=("before",)), reasons.SUCCEEDED, reasons.QUEUED),
         (seen(taken_today=UNKNOWN), reasons.SUCCEEDED, reasons.NOT_YET_KNOWN),
         (seen(taken_today=Unreadable(AccessDenied("x", "y"))), reasons.SUCCEEDED, "AccessDenied"),
@@ -111,7 +112,10 @@ def test_the_order_of_intent_request_and_job() -> None:
 def test_a_lost_request_is_sent_again_only_after_a_look_and_a_while() -> None:
     lost = seen(Sent(NOW, False, True))
     assert plan(want(), lost, NOW + timedelta(minutes=4, seconds=59)).step is None
-    assert isinstance(plan(want(), lost, NOW + timedelta(minutes=5)).step, Submit)
+    assert isinstance(plan(want(), lost, NOW + timedelta(minutes=5)).step, RecordIntent), "a new intent comes first"
+    old = seen(Recorded(NOW))
+    assert isinstance(plan(want(), old, NOW + timedelta(seconds=59)).step, Submit)
+    assert isinstance(plan(want(), old, NOW + timedelta(minutes=1)).step, RecordIntent), "an intent grows stale"
     unseen = seen(Sent(NOW, False, False))
     assert plan(want(), unseen, NOW + timedelta(hours=1)).step is None, "the jobs were not looked through"
     accepted = seen(Sent(NOW, True, True))
@@ -134,7 +138,7 @@ def test_a_missing_retention_rule_is_told_and_not_final() -> None:
     found = plan(wanted, seen(), NOW)
     assert found.verdict.reason == reasons.RETENTION_RULE_MISSING
     conditions = {each.type: each.status for each in status(resource(), NotStarted(), found, NOW).conditions}
-    assert conditions == {"Accepted": "False", "Succeeded": "Unknown", "Ready": "False", "Stalled": "True"}
+    assert conditions == {"Accepted": "False", "Succeeded": "Unknown", "Ready": "Unknown", "Stalled": "True"}
 
 
 def statuses(attempt: Attempt) -> dict[str, str]:
@@ -145,7 +149,7 @@ def statuses(attempt: Attempt) -> dict[str, str]:
 def test_succeeded_is_unknown_until_the_end() -> None:
     assert statuses(NotStarted())["Succeeded"] == "Unknown"
     running = statuses(Following(job("InProgress")))
-    assert (running["Succeeded"], running["Ready"], running["Reconciling"]) == ("Unknown", "False", "True")
+    assert (running["Succeeded"], running["Ready"], running["Reconciling"]) == ("Unknown", "Unknown", "True")
     good = statuses(GOOD)
     assert (good["Succeeded"], good["Ready"]) == ("True", "True")
     bad = statuses(BAD)

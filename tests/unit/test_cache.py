@@ -34,11 +34,12 @@ def test_the_same_and_an_older_version_change_nothing() -> None:
     assert news == [] and cache.get(A) == raw("a", 5)
 
 
-def test_a_successor_of_the_same_name_replaces_the_object_whatever_its_version() -> None:
+def test_a_late_event_of_a_predecessor_does_not_replace_the_successor() -> None:
     cache = Cache()
-    cache.put("Thing", raw("a", 5, uid="old"))
-    cache.put("Thing", raw("a", 3, uid="new"))
-    assert cache.get(A) == raw("a", 3, uid="new")
+    cache.put("Thing", raw("a", 3, uid="old"))
+    cache.put("Thing", raw("a", 5, uid="new"))
+    cache.put("Thing", raw("a", 4, uid="old"))
+    assert cache.get(A) == raw("a", 5, uid="new")
 
 
 def test_the_late_deletion_of_a_predecessor_does_not_remove_the_successor() -> None:

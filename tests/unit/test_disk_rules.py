@@ -19,7 +19,7 @@ from azdiskbackup.core.azure_model import AzureDisk, AzureFailure, AzureInstance
 from azdiskbackup.core.claims import ClaimedDisk, NotAzureDisk, NotBound
 from azdiskbackup.core.policy_view import PolicyView
 from azdiskbackup.core.presence import ABSENT, UNKNOWN, Unreadable
-from azdiskbackup.core.protected_disk.desired import Desired, desired
+from azdiskbackup.core.protected_disk.desired import OWNER_TAGS, Desired, desired
 from azdiskbackup.core.protected_disk.health import backup_health, overdue_after
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.plan import plan
@@ -36,9 +36,9 @@ from azdiskbackup.core.protected_disk.steps import (
     Validate,
 )
 from azdiskbackup.core.protected_disk.validation import Never, Passed, Refused, Running, permission_pause, refused
-from azdiskbackup.core.resource import Invalid, Resource
+from azdiskbackup.core.resource import FINALIZER, Invalid, Resource
 from azdiskbackup.core.vault_view import VaultView
-from azdiskbackup.errors import AccessDenied, InvalidRequest, PermissionsMissing
+from azdiskbackup.errors import AccessDenied, InvalidRequest, PermissionsMissing, QuotaExceeded
 from harness.objects import SUBSCRIPTION, disk, disk_id
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -61,6 +61,7 @@ def resource(deleting: bool = False, **spec: Any) -> Resource:
     }
     if deleting:
         raw["metadata"]["deletionTimestamp"] = "2026-01-05T09:00:00Z"
+        raw["metadata"]["finalizers"] = [FINALIZER]
     return Resource(raw)
 
 
@@ -70,7 +71,7 @@ def want(deleting: bool = False, **spec: Any) -> Desired:
     return found
 
 
-POLICY = PolicyView("gold", "demo", True, "", POLICY_ID, SCHEDULE, "BackupHourly", frozenset({"Default"}))
+POLICY = PolicyView("gold", "demo", True, "", POLICY_ID, True, SCHEDULE, "BackupHourly", frozenset({"Default"}))
 VAULT = VaultView(
     "demo",
     True,
@@ -84,6 +85,7 @@ VAULT = VaultView(
 NOTHING_ASKED = Observed(POLICY, VAULT, {}, ClaimedDisk(DISK.id, "pv"))
 UNPROTECTED = replace(NOTHING_ASKED, disk=DISK, instance=ABSENT, granted=True, validation=Passed())
 PROTECTED = replace(NOTHING_ASKED, disk=DISK, instance=INSTANCE)
+MAY_DELETE = replace(VAULT, access=VaultAccess(deletion_namespaces=LabelSelector()))
 DENIED = PermissionsMissing("UserErrorNotEnoughPermissionOnDisk", "Not yet.")
 
 
@@ -186,6 +188,70 @@ def test_another_disk_behind_the_same_claim_is_never_taken_silently() -> None:
     assert plan(replace(want(), known_disk=str(DISK.id).upper()), PROTECTED, NOW).ready, "letter case is no change"
 
 
+def owned(cluster: str = "cluster-1", namespace: str = "shop", name: str = "data") -> AzureInstance:
+    return replace(INSTANCE, tags=dict(zip(OWNER_TAGS, (cluster, namespace, name), strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("instance", "live", "mine"),
+    [
+        (INSTANCE, frozenset(), True),
+        (owned(), frozenset({"shop/data"}), True),
+        (owned(name="gone"), frozenset({"shop/data"}), True),
+        (owned(name="other"), frozenset({"shop/data", "shop/other"}), False),
+        (owned(cluster="cluster-2"), frozenset(), False),
+    ],
+)
+def test_what_somebody_else_owns_is_left_alone(instance: AzureInstance, live: frozenset[str], mine: bool) -> None:
+    seen = replace(PROTECTED, instance=instance, live_disks=live)
+    found = plan(want(), seen, NOW)
+    assert found.ready if mine else found.verdict.reason == reasons.OWNED_ELSEWHERE
+    leaving = plan(want(deleting=True), seen, NOW)
+    assert isinstance(leaving.step, Stop) if mine else (leaving.ready and leaving.step is None)
+
+
+def test_deleting_an_object_for_which_nothing_was_done_touches_nothing() -> None:
+    for policy in ("Retain", "Suspend", "Delete"):
+        never = replace(want(deleting=True, deletionPolicy=policy), began=False)
+        found = plan(never, replace(PROTECTED, vault=MAY_DELETE, granted=True), NOW)
+        assert found.ready and found.step is None
+    younger = plan(want(deleting=True), replace(PROTECTED, rival="older"), NOW)
+    assert younger.ready and younger.step is None
+
+
+def test_a_disk_stays_in_its_vault() -> None:
+    elsewhere = replace(want(), known_instance=str(INSTANCE.id).replace("/demo/", "/strict/"))
+    assert plan(elsewhere, PROTECTED, NOW).verdict.reason == reasons.OTHER_VAULT
+    leaving = replace(want(deleting=True, deletionPolicy="Delete"), known_instance=elsewhere.known_instance)
+    found = plan(leaving, replace(PROTECTED, vault=MAY_DELETE), NOW)
+    assert found.verdict.reason == reasons.DELETION_NOT_ALLOWED, "the strict vault is asked, not the permissive one"
+
+
+def test_a_deletion_waits_while_azure_is_busy() -> None:
+    found = plan(want(deleting=True), in_state("UpdatingProtection"), NOW)
+    assert found.step is None and not found.ready
+
+
+def test_other_obstacles_are_not_called_missing_rights() -> None:
+    quota = QuotaExceeded("UserErrorSubscriptionDiskQuotaLimitReached", "Full.")
+    found = plan(want(), replace(UNPROTECTED, validation=Refused(quota, NOW, NOW, 1)), NOW)
+    assert "rights" not in found.verdict.message and "Full." in found.verdict.message
+
+
+def test_a_refusal_stands_for_an_hour() -> None:
+    refusal = Refused(InvalidRequest("No", "No."), NOW, NOW, 1)
+    seen = replace(UNPROTECTED, validation=refusal)
+    assert plan(want(), seen, NOW + timedelta(minutes=59)).step is None
+    assert isinstance(plan(want(), seen, NOW + timedelta(hours=1)).step, Validate)
+
+
+def test_an_edited_policy_says_nothing_about_schedules() -> None:
+    seen = replace(PROTECTED, policy=replace(POLICY, in_force=False))
+    found = status(resource(), want(), seen, plan(want(), seen, NOW), NOW)
+    health = next(each for each in found.conditions if each.type == "BackupHealthy")
+    assert found.next_backup_time is None and health.status == "Unknown"
+
+
 def test_access_is_decided_by_the_vault() -> None:
     closed = replace(VAULT, access=VaultAccess(namespaces=LabelSelector(match_labels={"team": "a"})))
     assert plan(want(), replace(PROTECTED, vault=closed), NOW).verdict.reason == reasons.NAMESPACE_NOT_ALLOWED
@@ -237,8 +303,6 @@ def test_tries_thin_out() -> None:
 
 
 # --- the way out --------------------------------------------------------------------------------
-
-MAY_DELETE = replace(VAULT, access=VaultAccess(deletion_namespaces=LabelSelector()))
 
 
 @pytest.mark.parametrize(
@@ -360,6 +424,8 @@ def test_backup_health() -> None:
     assert health([good], due + timedelta(hours=1), due) == ("True", reasons.BACKUP_SUCCEEDED)
     failed = job(due + timedelta(hours=4), "Failed", failure=AzureFailure("C", "m"))
     assert health([failed, good], due + timedelta(hours=5), due) == ("False", reasons.BACKUP_FAILED)
+    blip = backup_health(SCHEDULE, [], NOW + timedelta(days=4, hours=23), due, NOW + timedelta(days=5))
+    assert blip.reason == reasons.BACKUP_OVERDUE, "a condition that flapped does not hide that the last one is old"
     running = job(due + timedelta(hours=4), "InProgress")
     assert health([running, good], due + timedelta(hours=4, minutes=1), due) == ("True", reasons.BACKUP_SUCCEEDED)
     assert overdue_after(SCHEDULE, NOW, None) == limit

@@ -77,7 +77,6 @@ READY = replace(FOUND, groups={GROUP: AzureGroup("westeurope")}, grants={GRANT: 
     ("seen", "step"),
     [
         (NEW, CreateVault),
-        (replace(FOUND, vault=replace(VAULT, provisioning_state="Failed")), CreateVault),
         (replace(FOUND, vault=replace(VAULT, settings=replace(SETTINGS, soft_delete_days=30))), UpdateVault),
         (replace(FOUND, vault=replace(VAULT, settings=replace(SETTINGS, immutability="Unlocked"))), UpdateVault),
         (replace(READY, grants={GRANT: False}), AssignRole),
@@ -95,6 +94,8 @@ def test_the_one_step_for_a_vault(seen: VaultSeen, step: type | None) -> None:
         (VaultSeen((), 0), reasons.SYNCED, reasons.NOT_YET_KNOWN),
         (replace(NEW, vault=DENIED), reasons.SYNCED, "AccessDenied"),
         (replace(FOUND, vault=replace(VAULT, provisioning_state="Updating")), reasons.SYNCED, reasons.PROVISIONING),
+        (replace(FOUND, vault=replace(VAULT, provisioning_state="Failed")), reasons.SYNCED,
+         reasons.PROVISIONING_FAILED),
         (replace(FOUND, vault=replace(VAULT, location="x")), reasons.SYNCED, reasons.DRIFT_DETECTED),
         (replace(FOUND, vault=replace(VAULT, settings=replace(SETTINGS, redundancy="GeoRedundant"))), reasons.SYNCED,
          reasons.DRIFT_DETECTED),
@@ -278,7 +279,11 @@ def test_status_of_a_policy() -> None:
 def test_a_policy_seen_from_outside() -> None:
     found = policy_view(resource(policy(retention={"daily": {"days": 30}}), policyID=KNOWN))
     assert found is not None and found.retention_rules == {"Default", "Daily"} and found.id == KNOWN
-    assert not found.ready and found.vault == "demo"
+    assert not found.ready and found.vault == "demo" and not found.in_force
+    unedited = policy_view(resource(policy(), policyID=KNOWN))
+    assert unedited is not None and unedited.in_force
+    lost = policy_view(resource(policy(schedule={"frequency": "Daily", "timeZone": "Mars"}), policyID=KNOWN))
+    assert lost is not None and not lost.in_force
     assert policy_view(resource(policy(schedule={}))) is None
     assert isinstance(policy_desired.desired(resource(policy(schedule={})), LIMITS), Invalid)
     assert isinstance(VIEW, VaultView)

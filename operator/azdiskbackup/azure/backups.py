@@ -50,7 +50,7 @@ class Backups:
         client = self._connection.data_protection(vault.subscription)
         with translated():
             pages = client.jobs.list(vault.group, vault.name)
-            jobs = [decode.job(each.as_dict()) async for each in pages]
+            jobs = decode.each([each.as_dict() async for each in pages], decode.job)
         return sorted(jobs, key=lambda job: job.start, reverse=True)
 
     async def list_restore_points(self, instance: ArmId) -> list[AzureRestorePoint]:
@@ -58,7 +58,7 @@ class Backups:
         client = self._connection.data_protection(instance.subscription)
         with translated():
             pages = client.recovery_points.list(instance.group, instance.path[1], instance.name)
-            return [decode.restore_point(each.as_dict()) async for each in pages]
+            return decode.each([each.as_dict() async for each in pages], decode.restore_point)
 
     async def get_restore_point(self, instance: ArmId, point: str) -> AzureRestorePoint | Absent:
         """Return one restore point; the call is scarce."""

@@ -152,8 +152,8 @@ class AzureConnection:
         with translated():
             response = await self._arm.send_request(request)
             if response.status_code >= 400:
-                # The pipeline does not raise here; translated() below does not see it, so the error is made here.
                 await response.read()
+        # The bare pipeline raises nothing for an answer, whatever its status.
         if response.status_code >= 400:
             raise of_response(response.status_code, _body(response), response.headers)
         return response

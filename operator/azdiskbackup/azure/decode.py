@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
+
+import structlog
 
 from azdiskbackup.azure.translation import failure
 from azdiskbackup.core.arm_ids import ArmId
@@ -19,6 +21,9 @@ from azdiskbackup.core.azure_model import (
 )
 
 Json = Mapping[str, Any]
+RowT = TypeVar("RowT")
+
+_log = structlog.get_logger("azdiskbackup.azure")
 
 _NET_SPAN = re.compile(r"(?:(?P<d>\d+)\.)?(?P<h>\d+):(?P<m>\d+):(?P<s>\d+)(?P<f>\.\d+)?")
 _ISO_SPAN = re.compile(r"P(?:(?P<d>\d+)D)?(?:T(?:(?P<h>\d+)H)?(?:(?P<m>\d+)M)?(?:(?P<s>\d+)(?P<f>\.\d+)?S)?)?")
@@ -55,6 +60,17 @@ def _dig(body: Json, *path: str) -> Any:
     return value
 
 
+def each(rows: Iterable[Json], read: Callable[[Json], RowT]) -> list[RowT]:
+    """Read the rows of a list; one that cannot be read is logged and left out, it must not hide all others."""
+    found = []
+    for row in rows:
+        try:
+            found.append(read(row))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            _log.warning("row not understood", id=str(row.get("id"))[:300], error=repr(error))
+    return found
+
+
 def vault(body: Json) -> AzureVault:
     """Read a vault."""
     properties = body["properties"]
@@ -68,7 +84,7 @@ def vault(body: Json) -> AzureVault:
         settings=VaultSettings(
             redundancy=str(stores[0].get("type")),
             soft_delete_state=str(soft.get("state", "On")),
-            soft_delete_days=round(float(soft.get("retentionDurationInDays", 14))),
+            soft_delete_days=round(float(soft.get("retentionDurationInDays") or 14)),
             immutability=str(_dig(properties, "securitySettings", "immutabilitySettings", "state") or "Disabled"),
             tags=body.get("tags") or {},
         ),

@@ -43,7 +43,7 @@ class Instances:
         client = self._connection.data_protection(vault.subscription)
         with translated():
             pages = client.backup_instances.list(vault.group, vault.name)
-            return [decode.instance(each.as_dict()) async for each in pages]
+            return decode.each([each.as_dict() async for each in pages], decode.instance)
 
     async def submit_validation(self, request: InstanceRequest) -> str:
         """Ask whether a disk can be backed up; return the operation that will tell."""

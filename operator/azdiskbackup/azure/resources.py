@@ -60,8 +60,8 @@ class RoleAssignments:
             return False
         return True
 
-    async def create(self, grant: Grant) -> None:
-        """Create a grant; one that exists under another name is as good."""
+    async def create(self, grant: Grant) -> bool:
+        """Create a grant; return whether it is ours: one that exists under another name is as good."""
         definition = (
             f"/subscriptions/{grant.subscription}/providers/Microsoft.Authorization/roleDefinitions/{grant.role.guid}"
         )
@@ -79,6 +79,8 @@ class RoleAssignments:
         except OperatorError as error:
             if error.code != "RoleAssignmentExists":
                 raise
+            return False
+        return True
 
     async def delete(self, grant: Grant) -> None:
         """Delete a grant of ours."""

@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from azdiskbackup.azure.gateways import Azure
 from azdiskbackup.core.arm_ids import ArmId
 from azdiskbackup.core.azure_model import AzureInstance, AzureJob
+from azdiskbackup.errors import OperatorError, Throttled
+
+AFTER_AN_ERROR = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class VaultPicture:
 class _Slot:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     picture: VaultPicture | None = None
+    error: OperatorError | None = None
+    not_before: datetime | None = None
 
 
 class Sweep:
@@ -43,8 +48,17 @@ class Sweep:
         """Return a picture of a vault, asking Azure only when the known one is too old."""
         slot = self._slots.setdefault(str(vault).lower(), _Slot())
         async with slot.lock:
-            if slot.picture is None or slot.picture.at < not_older_than:
-                slot.picture = await self._take(vault)
+            if slot.picture is not None and slot.picture.at >= not_older_than:
+                return slot.picture
+            if slot.error is not None and slot.not_before is not None and self._now() < slot.not_before:
+                # Everybody who waits would ask the same again, of a service that just said no.
+                raise slot.error
+            try:
+                slot.picture, slot.error = await self._take(vault), None
+            except OperatorError as error:
+                pause = error.retry_after if isinstance(error, Throttled) else None
+                slot.error, slot.not_before = error, self._now() + (pause or AFTER_AN_ERROR)
+                raise
             return slot.picture
 
     def forget(self, vault: ArmId) -> None:

@@ -13,6 +13,9 @@ from azdiskbackup.core.verdicts import Finding, Plan, Progress, StepT
 from azdiskbackup.core.words import clock_time
 from azdiskbackup.errors import OperatorError, Terminal
 
+# The API server takes no more; a proxy's error page can be longer.
+_MOST = 32_000
+
 
 def after_failure(plan: Plan[StepT], error: OperatorError, again: datetime) -> Plan[StepT]:
     """Return the plan as it looks after its step failed: the deciding condition tells the error."""
@@ -58,7 +61,7 @@ def build(
             type=finding.type,
             status=finding.status,
             reason=finding.reason,
-            message=finding.message,
+            message=finding.message[:_MOST],
             observed_generation=generation,
             last_transition_time=_since(before.get(finding.type), finding, now),
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec, Schedule
 from azdiskbackup.core import reasons
-from azdiskbackup.core.disk_backup_policy.content import rule_name
+from azdiskbackup.core.disk_backup_policy.content import content, rule_name
 from azdiskbackup.core.resource import Invalid, Resource, parse_spec
 
 
@@ -16,6 +16,8 @@ class PolicyView:
 
     Attributes:
         id: ARM id of the policy in use; known once Azure has it.
+        in_force: whether the policy in Azure is what the spec says; not so after an edit that Azure does not have.
+        schedule: when backups start; rule_name and retention_rules likewise: only to be believed when in force.
         rule_name: name of the backup rule, which an on-demand backup names.
         retention_rules: the retention rules that the policy has.
     """
@@ -25,6 +27,7 @@ class PolicyView:
     ready: bool
     why_not: str
     id: str | None
+    in_force: bool
     schedule: Schedule
     rule_name: str
     retention_rules: frozenset[str]
@@ -36,13 +39,17 @@ def policy_view(resource: Resource) -> PolicyView | None:
     if isinstance(spec, Invalid):
         return None
     ready = resource.condition(reasons.READY)
+    known = resource.status.get("policyID")
+    what = content(spec)
+    wanted = what.name(spec.azure_name or resource.name) if what is not None else None
     optional = {"Daily": spec.retention.daily, "Weekly": spec.retention.weekly}
     return PolicyView(
         name=resource.name,
         vault=spec.vault_ref.name,
         ready=ready.get("status") == "True" and not resource.deleting,
-        why_not=str(ready.get("message", "It was not looked at yet.")),
-        id=resource.status.get("policyID"),
+        why_not=str(ready.get("reason", reasons.NOT_YET_KNOWN)),
+        id=known,
+        in_force=wanted is not None and known is not None and known.endswith(f"/{wanted}"),
         schedule=spec.schedule,
         rule_name=rule_name(spec),
         retention_rules=frozenset({"Default"} | {name for name, rule in optional.items() if rule}),

@@ -16,7 +16,7 @@ class VaultView:
 
     Attributes:
         ready: whether it can protect disks now.
-        why_not: its own words when it is not ready.
+        why_not: the reason of its own that it is not ready.
         id: ARM id, known once Azure has the vault.
         principal: object id of its identity, known with the id.
         snapshot_groups: the groups for snapshots.
@@ -51,7 +51,7 @@ def vault_view(resource: Resource) -> VaultView | None:
     return VaultView(
         name=resource.name,
         ready=ready.get("status") == "True" and not resource.deleting,
-        why_not=str(ready.get("message", "It was not looked at yet.")),
+        why_not=str(ready.get("reason", reasons.NOT_YET_KNOWN)),
         id=vault,
         principal=resource.status.get("principalID"),
         location=spec.location,

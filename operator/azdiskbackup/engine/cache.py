@@ -87,7 +87,6 @@ class Cache:
 
 def _is_newer(raw: Raw, known: Raw) -> bool:
     new, old = raw["metadata"], known["metadata"]
-    if new.get("uid") != old.get("uid"):
-        return True
+    # Also between an object and its successor of the same name: a late event of the old one must not replace the new.
     # Opaque by contract, but comparable since Kubernetes 1.35 says so (KEP-5504) and in practice always.
     return int(new["resourceVersion"]) > int(old["resourceVersion"])

@@ -21,6 +21,7 @@ import structlog
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.engine.clock import Clock
 from azdiskbackup.engine.queue import WorkQueue
+from azdiskbackup.errors import OperatorError
 
 Reconcile = Callable[[Key], Awaitable[datetime | None]]
 Pause = Callable[[BaseException, int], timedelta]
@@ -90,7 +91,7 @@ class Workers:
                 key=str(key),
                 error=str(error),
                 next_try_seconds=round(pause.total_seconds(), 1),
-                exc_info=not getattr(error, "expected", False),
+                exc_info=not isinstance(error, OperatorError),
             )
             self._queue.add_at(key, self._clock.now() + pause)
         else:

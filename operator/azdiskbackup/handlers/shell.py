@@ -68,7 +68,9 @@ def registry(
 
 def _watch(handlers: kopf.OperatorRegistry, cache: Cache, resource: WatchedResource) -> None:
     @kopf.on.event(resource.group, resource.version, resource.plural, registry=handlers, id=f"watch-{resource.plural}")
-    def seen(event: kopf.RawEvent, **_: Any) -> None:
+    async def seen(event: kopf.RawEvent, **_: Any) -> None:
+        # Async, so that it runs on the loop: Kopf puts other functions into threads, for which neither cache nor queue
+        # are made.
         raw = event["object"]
         if event["type"] == "DELETED":
             cache.remove(key_of(resource.kind, raw), raw["metadata"].get("uid"))

@@ -25,10 +25,11 @@ from azdiskbackup.core.backup_vault.steps import (
 )
 from azdiskbackup.core.presence import Unknown, Unreadable
 from azdiskbackup.core.resource import Invalid, Resource
+from azdiskbackup.core.roles import Grant
 from azdiskbackup.core.verdicts import Plan
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.reconcilers.steps import Attempts
-from azdiskbackup.reconcilers.tools import Tools, read
+from azdiskbackup.reconcilers.tools import Memories, Tools, read
 
 
 @dataclass(slots=True)
@@ -36,6 +37,7 @@ class Memory:
     """What a pass leaves for the next one; losing it costs calls, nothing else.
 
     Attributes:
+        granted_by_others: grants that exist under another name than ours, so that a look for ours does not find them.
         seen: what Azure said while everything was as wanted, good until ``seen_until``.
     """
 
@@ -43,6 +45,7 @@ class Memory:
     seen: Observed | None = None
     seen_until: datetime | None = None
     generation: int = 0
+    granted_by_others: set[Grant] = field(default_factory=set)
 
 
 class BackupVaultReconciler:
@@ -50,13 +53,13 @@ class BackupVaultReconciler:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._memories: dict[Key, Memory] = {}
+        self._memories = Memories(Memory)
 
     async def reconcile(self, key: Key) -> datetime | None:
         """Make one pass; return when to look again."""
         raw = self._tools.cache.get(key)
         if raw is None:
-            self._memories.pop(key, None)
+            self._memories.forget(key)
             return None
         resource = Resource(raw)
         now = self._tools.clock.now()
@@ -64,7 +67,7 @@ class BackupVaultReconciler:
         if isinstance(want, Invalid):
             await self._tools.reporter.invalid(resource, want, BackupVaultStatus)
             return None
-        memory = self._memories.setdefault(key, Memory())
+        memory = self._memories.of(key, resource.uid)
         seen = await self._gather(want, resource.generation, memory, now)
         todo = plan(want, seen, now)
         if want.deleting and todo.ready:
@@ -72,8 +75,12 @@ class BackupVaultReconciler:
             return None
         if todo.step is not None:
             resource = await self._tools.reporter.ensure_finalizer(resource)
+
+        async def act(step: Step) -> None:
+            await self._act(step, memory)
+
         todo = await memory.attempts.take(
-            todo, self._act, generation=resource.generation, now=now, jitter=self._tools.jitter()
+            todo, act, generation=resource.generation, now=now, jitter=self._tools.jitter()
         )
         self._remember(memory, seen, todo, resource.generation, now)
         if todo.step is not None and not memory.attempts.failed and todo.verdict.look_again is None:
@@ -98,13 +105,13 @@ class BackupVaultReconciler:
             known = memory.seen
             return replace(seen, vault=known.vault, groups=known.groups, grants=known.grants)
         while plan(want, seen, now).verdict.reason == reasons.NOT_YET_KNOWN:
-            more = await self._ask_next(want, seen)
+            more = await self._ask_next(want, seen, memory)
             if more == seen:
                 break
             seen = more
         return seen
 
-    async def _ask_next(self, want: Desired, seen: Observed) -> Observed:
+    async def _ask_next(self, want: Desired, seen: Observed, memory: Memory) -> Observed:
         if isinstance(seen.vault, Unknown):
             return replace(seen, vault=await read(self._tools.azure.vaults.get(want.id)))
         if want.deleting and isinstance(seen.vault, AzureVault):
@@ -116,7 +123,8 @@ class BackupVaultReconciler:
                 return replace(seen, groups={**seen.groups, group.id: answer})
         for grant in wanted_grants(want, seen):
             if grant not in seen.grants:
-                exists = await read(self._tools.azure.roles.exists(grant))
+                by_others = grant in memory.granted_by_others
+                exists = by_others or await read(self._tools.azure.roles.exists(grant))
                 return replace(seen, grants={**seen.grants, grant: exists})
         return seen
 
@@ -133,7 +141,7 @@ class BackupVaultReconciler:
 
     # --- act --------------------------------------------------------------------------------------
 
-    async def _act(self, step: Step) -> None:
+    async def _act(self, step: Step, memory: Memory) -> None:
         azure = self._tools.azure
         match step:
             case CreateVault(id=vault, location=location, settings=settings):
@@ -145,7 +153,8 @@ class BackupVaultReconciler:
             case CreateGroup(id=group, location=location):
                 await azure.resources.create_group(group, location)
             case AssignRole(grant=grant):
-                await azure.roles.create(grant)
+                if not await azure.roles.create(grant):
+                    memory.granted_by_others.add(grant)
             case RevokeRole(grant=grant):
                 await azure.roles.delete(grant)
             case _:

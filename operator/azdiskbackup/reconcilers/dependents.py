@@ -60,11 +60,10 @@ def _own(raw: Raw | None) -> object:
 
 
 def _usable(resource: Resource) -> object:
-    """Whether and how a vault or a policy can be used, and its own words when it cannot."""
+    """Whether and how a vault or a policy can be used, and its reason when it cannot."""
     ready = resource.condition(reasons.READY)
     known = (resource.status.get("vaultID"), resource.status.get("principalID"), resource.status.get("policyID"))
-    words = None if ready.get("status") == "True" else ready.get("message")
-    return resource.spec, known, ready.get("status"), words, resource.deleting
+    return resource.spec, known, ready.get("status"), ready.get("reason"), resource.deleting
 
 
 def _refers(resource: Resource) -> object:
@@ -76,9 +75,8 @@ def _protection(resource: Resource) -> object:
     """What backups see of a disk."""
     protected = resource.condition(reasons.PROTECTED)
     ready = resource.condition(reasons.READY)
-    words = None if protected.get("status") == "True" else ready.get("message")
     shown = protected.get("status"), protected.get("observedGeneration")
-    return resource.spec, resource.status.get("backupInstanceID"), shown, words, resource.deleting
+    return resource.spec, resource.status.get("backupInstanceID"), shown, ready.get("reason"), resource.deleting
 
 
 def _everything(resource: Resource) -> object:

@@ -21,7 +21,7 @@ from azdiskbackup.core.vault_view import VaultView, vault_view
 from azdiskbackup.core.verdicts import Plan
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.reconcilers.steps import Attempts
-from azdiskbackup.reconcilers.tools import Tools, read
+from azdiskbackup.reconcilers.tools import Memories, Tools, read
 
 
 @dataclass(slots=True)
@@ -42,14 +42,14 @@ class DiskBackupPolicyReconciler:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._memories: dict[Key, Memory] = {}
+        self._memories = Memories(Memory)
         self._limits = Limits(tools.settings.restore_point_limit, tools.settings.snapshot_limit)
 
     async def reconcile(self, key: Key) -> datetime | None:
         """Make one pass; return when to look again."""
         raw = self._tools.cache.get(key)
         if raw is None:
-            self._memories.pop(key, None)
+            self._memories.forget(key)
             return None
         resource = Resource(raw)
         now = self._tools.clock.now()
@@ -57,7 +57,7 @@ class DiskBackupPolicyReconciler:
         if isinstance(want, Invalid):
             await self._tools.reporter.invalid(resource, want, DiskBackupPolicyStatus)
             return None
-        memory = self._memories.setdefault(key, Memory())
+        memory = self._memories.of(key, resource.uid)
         seen = await self._gather(want, memory, now)
         todo = plan(want, seen, now)
         if want.deleting and todo.ready:

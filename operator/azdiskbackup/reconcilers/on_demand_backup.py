@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import assert_never
 
 from azdiskbackup.api.v1alpha1.on_demand_backup import OnDemandBackupStatus
-from azdiskbackup.azure.submission import Failed, Succeeded
+from azdiskbackup.azure.submission import Failed, Pending, Succeeded
 from azdiskbackup.core import reasons
 from azdiskbackup.core.arm_ids import ArmId
 from azdiskbackup.core.azure_model import AzureJob, AzureRestorePoint
@@ -30,9 +30,9 @@ from azdiskbackup.core.policy_view import PolicyView, policy_view
 from azdiskbackup.core.presence import ABSENT, UNKNOWN, Absent, Unreadable
 from azdiskbackup.core.resource import Invalid, Resource
 from azdiskbackup.engine.cache import Key
-from azdiskbackup.errors import OperatorError, Terminal, Unavailable
+from azdiskbackup.errors import InvalidRequest, OperatorError, Terminal, Unavailable
 from azdiskbackup.reconcilers.steps import Attempts
-from azdiskbackup.reconcilers.tools import Tools, read
+from azdiskbackup.reconcilers.tools import Memories, Tools, read
 
 
 @dataclass(slots=True)
@@ -58,13 +58,13 @@ class OnDemandBackupReconciler:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._memories: dict[Key, Memory] = {}
+        self._memories = Memories(Memory)
 
     async def reconcile(self, key: Key) -> datetime | None:
         """Make one pass; return when to look again."""
         raw = self._tools.cache.get(key)
         if raw is None:
-            self._memories.pop(key, None)
+            self._memories.forget(key)
             return None
         resource = Resource(raw)
         now = self._tools.clock.now()
@@ -72,15 +72,15 @@ class OnDemandBackupReconciler:
         if isinstance(want, Invalid):
             await self._tools.reporter.invalid(resource, want, OnDemandBackupStatus)
             return None
-        if want.over is not None:
+        if want.over is not None or resource.deleting:
             return await self._rest(resource, want, now)
-        memory = self._memories.setdefault(key, Memory())
+        memory = self._memories.of(key, resource.uid)
         seen = await self._gather(want, memory, now)
         todo = plan(want, seen, now)
         if isinstance(todo.step, RecordIntent):
             # In status before the request may go out: whoever comes after a crash has to look for the job.
             await self._tools.reporter.status(resource, status(resource, Recorded(now), todo, now))
-            memory.recorded = now
+            memory.recorded, memory.sent, memory.operation = now, None, None
             return now
 
         async def act(step: Step) -> None:
@@ -134,7 +134,8 @@ class OnDemandBackupReconciler:
         for each in self._tools.cache.all("OnDemandBackup"):
             resource = Resource(each)
             same = resource.namespace == want.namespace and each["spec"]["protectedDiskRef"]["name"] == want.disk
-            if not same or is_over(resource):
+            if not same or is_over(resource) or resource.deleting or resource.is_true(reasons.STALLED):
+                # One that waits for a person holds up nobody.
                 continue
             order = (str(resource.meta["creationTimestamp"]), resource.name)
             if resource.uid == want.uid:
@@ -167,29 +168,30 @@ class OnDemandBackupReconciler:
         if want.intent is None:
             return NotStarted()
         if isinstance(disk, Absent) or disk.instance is None:
-            error = OperatorError("ProtectedDiskGone", "The ProtectedDisk is gone, so its job cannot be followed")
-            return Unfollowable(error)
+            error = InvalidRequest("ProtectedDiskGone", "The ProtectedDisk is gone, so its job cannot be followed")
+            return Refused(error, now)
         if want.job is not None:
             return await self._follow(want.job, disk.instance)
         if memory.operation is not None:
-            return await self._accepted(memory, disk.instance)
+            return await self._accepted(want, memory, disk.instance)
         if memory.recorded is not None and memory.sent is None:
             return Recorded(memory.recorded)
         return await self._search(want, memory.sent or want.intent, disk.instance)
 
-    async def _accepted(self, memory: Memory, instance: ArmId) -> Attempt:
+    async def _accepted(self, want: Desired, memory: Memory, instance: ArmId) -> Attempt:
         assert memory.operation is not None and memory.sent is not None
         match await read(self._tools.azure.operations.check(memory.operation)):
             case Succeeded(job=str(job)):
                 return await self._follow(job, instance)
             case Failed(error=error):
                 return Refused(error, self._tools.clock.now())
-            case Unreadable(error=error):
-                return Unfollowable(error)
-            case _:
+            case Pending():
                 return Sent(memory.sent, answered=True, jobs_seen=False)
+            case _:
+                # The operation cannot be read, or tells no job: the jobs themselves do.
+                return await self._search(want, memory.sent, instance, answered=True)
 
-    async def _search(self, want: Desired, since: datetime, instance: ArmId) -> Attempt:
+    async def _search(self, want: Desired, since: datetime, instance: ArmId, *, answered: bool = False) -> Attempt:
         """Look for the job of a request whose answer was lost: it carries the request's id."""
         jobs = await read(self._tools.azure.backups.list_jobs(_vault(instance)))
         if isinstance(jobs, Unreadable):
@@ -197,14 +199,15 @@ class OnDemandBackupReconciler:
         found = next((job for job in jobs if job.activity_id.lower() == want.uid.lower()), None)
         if found is not None:
             return await self._follow(found.id, instance)
-        return Sent(since, answered=False, jobs_seen=True)
+        return Sent(since, answered=answered, jobs_seen=True)
 
     async def _follow(self, job_id: str, instance: ArmId) -> Attempt:
         job = await read(self._tools.azure.backups.get_job(_vault(instance), job_id))
         if isinstance(job, Unreadable):
             return Unfollowable(job.error)
         if isinstance(job, Absent):
-            return Unfollowable(OperatorError("JobNotFound", f"Azure no longer knows the job {job_id}"))
+            error = InvalidRequest("JobNotFound", f"Azure no longer knows the job {job_id}")
+            return Refused(error, self._tools.clock.now())
         return Following(job, await self._restore_point(job, instance))
 
     async def _restore_point(self, job: AzureJob, instance: ArmId) -> AzureRestorePoint | None:
@@ -247,10 +250,10 @@ def _disk_view(resource: Resource) -> DiskView:
     current = condition.get("observedGeneration") == resource.generation
     protected = condition.get("status") == "True" and current and not resource.deleting
     active = resource.spec.get("protection", "Active") == "Active"
-    message = str(resource.condition(reasons.READY).get("message", "It was not looked at yet."))
+    why_not = str(resource.condition(reasons.READY).get("reason", reasons.NOT_YET_KNOWN))
     return DiskView(
         protected=protected and active,
-        why_not=message,
+        why_not=why_not,
         instance=ArmId.parse(known) if known else None,
     )
 

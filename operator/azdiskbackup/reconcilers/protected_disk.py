@@ -29,7 +29,7 @@ from azdiskbackup.core.resource import Invalid, Resource
 from azdiskbackup.core.verdicts import Plan
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.reconcilers.protected_disk_facts import Facts, Memory
-from azdiskbackup.reconcilers.tools import Tools
+from azdiskbackup.reconcilers.tools import Memories, Tools
 
 
 class ProtectedDiskReconciler:
@@ -38,13 +38,13 @@ class ProtectedDiskReconciler:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._facts = Facts(tools)
-        self._memories: dict[Key, Memory] = {}
+        self._memories = Memories(Memory)
 
     async def reconcile(self, key: Key) -> datetime | None:
         """Make one pass; return when to look again."""
         raw = self._tools.cache.get(key)
         if raw is None:
-            self._memories.pop(key, None)
+            self._memories.forget(key)
             return None
         resource = Resource(raw)
         now = self._tools.clock.now()
@@ -52,7 +52,7 @@ class ProtectedDiskReconciler:
         if isinstance(want, Invalid):
             await self._tools.reporter.invalid(resource, want, ProtectedDiskStatus)
             return None
-        memory = self._memories.setdefault(key, Memory())
+        memory = self._memories.of(key, resource.uid)
         seen = await self._facts.gather(resource, want, memory, now)
         todo = plan(want, seen, now)
         if want.deleting and todo.ready:
@@ -76,7 +76,7 @@ class ProtectedDiskReconciler:
         if not todo.ready:
             return todo.verdict.look_again
         again = now + self._tools.settings.observe_every
-        if isinstance(seen.policy, PolicyView) and want.protected_since is not None:
+        if isinstance(seen.policy, PolicyView) and seen.policy.in_force and want.protected_since is not None:
             overdue = overdue_after(seen.policy.schedule, want.protected_since, None)
             again = min(again, overdue) if overdue > now else again
         return again
@@ -87,23 +87,23 @@ class ProtectedDiskReconciler:
             case AssignRole(grant=grant):
                 await azure.roles.create(grant)
                 memory.granted = True
-                return
             case RevokeRole(grant=grant):
                 await azure.roles.delete(grant)
                 memory.granted = False
-                return
             case Validate(request=request):
                 before = memory.validation if isinstance(memory.validation, Refused) else None
                 operation = await azure.instances.submit_validation(request)
                 memory.validation = Running(operation, now, before)
-                return
+                memory.validated = request
             case PutInstance(request=request):
+                # Before the answer: one that is lost may have changed the instance all the same.
+                memory.changing = True
                 await azure.instances.submit_create_or_update(request)
             case Undelete() | Resume() | Suspend() | Stop() | DeleteInstance():
+                memory.changing = True
                 await self._change(step)
             case _:
                 assert_never(step)
-        memory.changing = True
 
     async def _change(self, step: Undelete | Resume | Suspend | Stop | DeleteInstance) -> None:
         instances = self._tools.azure.instances

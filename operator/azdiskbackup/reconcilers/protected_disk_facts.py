@@ -9,18 +9,29 @@ from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.azure.submission import Failed, Succeeded
 from azdiskbackup.azure.sweep import VaultPicture
 from azdiskbackup.core import reasons
-from azdiskbackup.core.arm_ids import ArmId
-from azdiskbackup.core.azure_model import AzureDisk, AzureInstance, AzureJob
+from azdiskbackup.core.arm_ids import ArmId, same_id
+from azdiskbackup.core.azure_model import AzureDisk, AzureInstance, AzureJob, InstanceRequest
 from azdiskbackup.core.claims import ClaimedDisk, NotAzureDisk, NotBound, disk_of
 from azdiskbackup.core.naming import instance_name
-from azdiskbackup.core.policy_view import policy_view
+from azdiskbackup.core.policy_view import PolicyView, policy_view
 from azdiskbackup.core.presence import ABSENT, UNKNOWN, Absent, Unknown, Unreadable
 from azdiskbackup.core.protected_disk.desired import Desired
-from azdiskbackup.core.protected_disk.instance_rules import VALIDATION_TAKES, reader_grant
+from azdiskbackup.core.protected_disk.instance_rules import (
+    VALIDATION_TAKES,
+    instance_request,
+    reader_grant,
+)
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.plan import plan
 from azdiskbackup.core.protected_disk.status import newest_restore_point_expected
-from azdiskbackup.core.protected_disk.validation import Never, Passed, Running, Validation, refused
+from azdiskbackup.core.protected_disk.validation import (
+    Never,
+    Passed,
+    Refused,
+    Running,
+    Validation,
+    refused,
+)
 from azdiskbackup.core.resource import Resource, parse_status
 from azdiskbackup.core.vault_view import VaultView, vault_view
 from azdiskbackup.engine.cache import Key
@@ -30,6 +41,7 @@ from azdiskbackup.reconcilers.tools import Tools, read
 
 # A disk that is read is taken to be as it was for this long; its backups would fail, and say so, if it were gone.
 DISK_STAYS = timedelta(hours=6)
+OPERATION_TELLS_WITHIN = timedelta(minutes=30)
 
 
 @dataclass(slots=True)
@@ -38,6 +50,7 @@ class Memory:
 
     Attributes:
         validation: how far Azure's validation got.
+        validated: what the validation was about; its answer says nothing about another request.
         granted: whether the right to read the disk is known to exist, or not; None when nobody looked.
         disk: the disk as it was read, good until ``disk_until``.
         changing: whether we asked Azure to change the instance, so that only a look at itself counts.
@@ -47,6 +60,7 @@ class Memory:
 
     attempts: Attempts = field(default_factory=Attempts)
     validation: Validation = field(default_factory=Never)
+    validated: InstanceRequest | None = None
     granted: bool | None = None
     disk: AzureDisk | None = None
     disk_until: datetime | None = None
@@ -65,12 +79,21 @@ class Facts:
         """Ask for one thing after the other, as long as the rules say that they do not know enough."""
         memory.validation = await self._validation(memory.validation, now)
         seen = replace(self._from_cache(want), validation=memory.validation)
+        seen = await self._ask(want, seen, memory, now)
+        if memory.validated is not None and isinstance(seen.instance, Absent) and isinstance(seen.disk, AzureDisk):
+            usable = isinstance(seen.vault, VaultView) and seen.vault.id and isinstance(seen.policy, PolicyView)
+            if usable and instance_request(want, seen) != memory.validated:
+                memory.validation, memory.validated = Never(), None
+                seen = await self._ask(want, replace(seen, validation=memory.validation), memory, now)
+        return await self._history(resource, want, seen, memory, now)
+
+    async def _ask(self, want: Desired, seen: Observed, memory: Memory, now: datetime) -> Observed:
         while plan(want, seen, now).verdict.reason == reasons.NOT_YET_KNOWN:
             more = await self._ask_next(want, seen, memory, now)
             if more == seen:
                 break
             seen = more
-        return await self._history(resource, want, seen, memory, now)
+        return seen
 
     async def _ask_next(self, want: Desired, seen: Observed, memory: Memory, now: datetime) -> Observed:
         if isinstance(seen.disk, Unknown) and not want.deleting:
@@ -99,12 +122,18 @@ class Facts:
             namespace_labels=labels,
             claim=self._claim(want),
             rival=self._rival(want),
+            live_disks=frozenset(
+                f"{each['metadata']['namespace']}/{each['metadata']['name']}" for each in cache.all("ProtectedDisk")
+            ),
         )
 
     def _claim(self, want: Desired) -> ClaimedDisk | NotBound | NotAzureDisk | Absent:
         source = want.spec.source
         if source.disk_id is not None:
-            return ClaimedDisk(ArmId.parse(source.disk_id), "")
+            try:
+                return ClaimedDisk(ArmId.parse(source.disk_id), "")
+            except ValueError as error:
+                return NotAzureDisk(f"`diskID` is {error}.")
         assert source.persistent_volume_claim is not None
         name = source.persistent_volume_claim.name
         claim = self._tools.cache.get(Key("PersistentVolumeClaim", want.namespace, name))
@@ -136,7 +165,8 @@ class Facts:
                 return Passed()
             case Failed(error=error):
                 return refused(known.refused, error, now)
-            case Unreadable(error=error) if not error.waiting_helps:
+            case Unreadable() if now >= known.since + OPERATION_TELLS_WITHIN:
+                # An operation that cannot be read for so long never will be: ask anew.
                 return Never()
             case _:
                 return known
@@ -150,7 +180,8 @@ class Facts:
         if disk is None:
             return ABSENT
         known = memory.disk
-        if known is not None and memory.disk_until is not None and now < memory.disk_until:
+        same = known is not None and same_id(known.id, disk)
+        if known is not None and same and memory.disk_until is not None and now < memory.disk_until:
             return known
         found = await read(self._tools.azure.resources.get_disk(disk))
         if isinstance(found, AzureDisk):
@@ -197,7 +228,8 @@ class Facts:
 
     def _may_be_deleted(self, want: Desired, memory: Memory) -> bool:
         known = want.known_instance is not None
-        return known or isinstance(memory.attempts.error, AlreadyProtected)
+        refused_ = memory.validation.error if isinstance(memory.validation, Refused) else memory.attempts.error
+        return known or isinstance(refused_, AlreadyProtected)
 
     def _target(self, want: Desired, seen: Observed) -> ArmId | None:
         """Return the instance in question: the one that is known, else the one that would be made."""

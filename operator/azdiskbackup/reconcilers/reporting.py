@@ -9,7 +9,7 @@ import structlog
 
 from azdiskbackup.api.v1alpha1.base import Status
 from azdiskbackup.core import conditions, reasons
-from azdiskbackup.core.resource import Invalid, Resource
+from azdiskbackup.core.resource import Invalid, Resource, parse_status
 from azdiskbackup.core.verdicts import Finding
 from azdiskbackup.engine.cache import Cache, key_of
 from azdiskbackup.engine.clock import Clock
@@ -58,7 +58,7 @@ class Reporter:
             Finding(reasons.READY, "False", reasons.INVALID_SPEC, message),
             Finding(reasons.STALLED, "True", reasons.INVALID_SPEC, message),
         ]
-        before = model.model_validate(dict(resource.status))
+        before = parse_status(model, resource)
         built = conditions.build(findings, before.conditions, resource.generation, self._clock.now())
         await self.status(
             resource,

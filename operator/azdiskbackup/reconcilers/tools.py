@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from azdiskbackup.azure.gateways import Azure
 from azdiskbackup.azure.sweep import Sweep
 from azdiskbackup.core.presence import Unreadable
-from azdiskbackup.engine.cache import Cache
+from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.engine.clock import Clock
 from azdiskbackup.errors import OperatorError
 from azdiskbackup.reconcilers.reporting import Reporter
 from azdiskbackup.settings import Settings
 
 AnswerT = TypeVar("AnswerT")
+MemoryT = TypeVar("MemoryT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,26 @@ class Tools:
     settings: Settings
     cluster: str
     jitter: Callable[[], float]
+
+
+class Memories(Generic[MemoryT]):
+    """What passes leave for the next ones, by object: another object of the same name starts anew."""
+
+    def __init__(self, make: Callable[[], MemoryT]) -> None:
+        self._make = make
+        self._by_key: dict[Key, tuple[str, MemoryT]] = {}
+
+    def of(self, key: Key, uid: str) -> MemoryT:
+        """Return the memory of an object."""
+        known = self._by_key.get(key)
+        if known is None or known[0] != uid:
+            known = (uid, self._make())
+            self._by_key[key] = known
+        return known[1]
+
+    def forget(self, key: Key) -> None:
+        """Drop what is known of an object that is gone."""
+        self._by_key.pop(key, None)
 
 
 async def read(answer: Awaitable[AnswerT]) -> AnswerT | Unreadable:

@@ -20,7 +20,7 @@ class SnapshotGroup:
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """A vault as its object wants it; ``invalid`` holds a sentence when the spec cannot be read.
+    """A vault as its object wants it.
 
     Attributes:
         known_principal: the principal that we last saw, so that its grants are found when the vault is gone.

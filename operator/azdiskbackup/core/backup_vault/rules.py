@@ -69,10 +69,11 @@ def vault_exists(want: Desired, seen: Observed, now: datetime) -> Verdict:
                 now + POLL,
             )
         case AzureVault(provisioning_state="Failed"):
-            return do(
-                CreateVault(want.id, want.spec.location, want.settings),
-                reasons.PROVISIONING,
-                f"Azure could not provision the vault {want.id.name}; trying again.",
+            # Not created anew: a PUT replaces, and would take away what others set on the vault.
+            return stalled(
+                reasons.PROVISIONING_FAILED,
+                f"Azure could not provision the vault {want.id.name}. Look at it in Azure, repair or delete it; this "
+                f"goes on by itself. Looked at again at {clock_time(now + LOOK_AGAIN)}.",
                 now + LOOK_AGAIN,
             )
         case AzureVault():

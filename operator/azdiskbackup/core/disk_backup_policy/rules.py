@@ -58,7 +58,8 @@ def vault_is_ready(want: Desired, seen: Observed, now: datetime) -> Verdict:
         case VaultView(id=None) | VaultView(ready=False):
             return wait(
                 reasons.VAULT_NOT_READY,
-                f"The BackupVault {name!r} is not ready: {seen.vault.why_not}",
+                f"The BackupVault {name!r} is not ready ({seen.vault.why_not}); see "
+                f"`kubectl describe backupvault {name}`.",
                 now + LOOK_AGAIN,
             )
         case VaultView():

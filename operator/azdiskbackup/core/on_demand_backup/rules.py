@@ -31,6 +31,7 @@ POLL = timedelta(seconds=30)
 JOB_POLL = timedelta(seconds=60)
 # How long a job may take to appear in the list after its request; only then a lost request is sent again.
 JOB_APPEARS_WITHIN = timedelta(minutes=5)
+INTENT_IS_FRESH = timedelta(minutes=1)
 # Azure's limit: ten on-demand backups a disk and day.
 A_DAY = timedelta(hours=24)
 MOST_A_DAY = 10
@@ -64,14 +65,20 @@ def disk_is_protected(want: Desired, seen: Observed, now: datetime) -> Verdict:
     if not isinstance(seen.attempt, NotStarted):
         return satisfied(reasons.VALID, "The backup was asked for.")
     if isinstance(seen.disk, DiskView) and isinstance(seen.policy, PolicyView):
+        if not seen.policy.in_force:
+            return wait(
+                reasons.POLICY_NOT_READY,
+                f"The policy {seen.policy.name!r} was edited, and Azure does not have it as it is written.",
+                now + LOOK_AGAIN,
+            )
         if seen.disk.protected and seen.disk.instance is not None:
             return satisfied(reasons.VALID, "The disk is protected.")
         why = seen.disk.why_not
     else:
-        why = "Its policy does not exist."
+        why = reasons.POLICY_NOT_FOUND
     return wait(
         reasons.WAITING_FOR_PROTECTION,
-        f"The ProtectedDisk {want.disk!r} is not protected yet: {why}",
+        f"The ProtectedDisk {want.disk!r} is not protected yet ({why}); see `kubectl describe pdisk {want.disk}`.",
         now + LOOK_AGAIN,
     )
 
@@ -114,16 +121,17 @@ def job_is_known(want: Desired, seen: Observed, now: datetime) -> Verdict:
     match seen.attempt:
         case NotStarted():
             return do(RecordIntent(), reasons.STARTING, "Asking Azure for the backup.")
-        case Recorded():
-            return do(_submit(want, seen), reasons.STARTING, "Asking Azure for the backup.", now + POLL)
+        case Recorded(at=at):
+            # Whoever comes after a crash counts from the intent: it must not be older than the request.
+            fresh = now < at + INTENT_IS_FRESH
+            step: Step = _submit(want, seen) if fresh else RecordIntent()
+            return do(step, reasons.STARTING, "Asking Azure for the backup.", now + POLL)
         case Sent(at=at, answered=answered, jobs_seen=jobs_seen):
-            lost = not answered and jobs_seen and now >= at + JOB_APPEARS_WITHIN
-            if lost and isinstance(seen.disk, DiskView) and seen.disk.instance:
+            if not answered and jobs_seen and now >= at + JOB_APPEARS_WITHIN:
                 return do(
-                    _submit(want, seen),
+                    RecordIntent(),
                     reasons.STARTING,
                     "The answer to the request was lost and no job has appeared; asking again.",
-                    now + POLL,
                 )
             return wait(reasons.STARTING, "Asking Azure for the backup.", now + POLL)
         case Unfollowable(error):

@@ -43,9 +43,10 @@ def status(resource: Resource, attempt: Attempt, plan: Plan[Step], now: datetime
 
 
 def _open_while_running(finding: Finding, plan: Plan[Step]) -> Finding:
-    """Succeeded is Unknown until the end: False would be final."""
+    """Succeeded is Unknown until the end, since False would be final; Ready mirrors it."""
     undecided = plan.verdict.progress is Progress.RECONCILING or plan.condition != reasons.SUCCEEDED
-    if finding.type == reasons.SUCCEEDED and finding.status == "False" and undecided:
+    mirrors = finding.type in (reasons.SUCCEEDED, reasons.READY)
+    if mirrors and finding.status == "False" and undecided:
         return Finding(finding.type, "Unknown", finding.reason, finding.message)
     return finding
 

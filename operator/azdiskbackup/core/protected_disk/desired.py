@@ -10,6 +10,9 @@ from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskSpec
 from azdiskbackup.core import reasons
 from azdiskbackup.core.resource import Invalid, Resource, parse_spec, parse_time
 
+# What a backup instance is in Kubernetes, written on it: cluster, namespace and name of its ProtectedDisk.
+OWNER_TAGS = ("azdiskbackup.io.cluster", "azdiskbackup.io.namespace", "azdiskbackup.io.protecteddisk")
+
 
 @dataclass(frozen=True, slots=True)
 class Desired:
@@ -20,6 +23,7 @@ class Desired:
         known_disk: ARM id of the disk that this object protected before.
         known_instance: ARM id of the backup instance that this object made or found before.
         protected_since: when Azure first said protected; None while it does not.
+        began: whether our finalizer is on the object: without it nothing was ever written for it.
     """
 
     name: str
@@ -30,6 +34,7 @@ class Desired:
     known_disk: str | None
     known_instance: str | None
     protected_since: datetime | None
+    began: bool
 
 
 def desired(resource: Resource, cluster: str) -> Desired | Invalid:
@@ -44,11 +49,7 @@ def desired(resource: Resource, cluster: str) -> Desired | Invalid:
         return spec
     claim = spec.source.persistent_volume_claim
     protected = resource.condition(reasons.PROTECTED)
-    owner = {
-        "azdiskbackup.io.cluster": cluster,
-        "azdiskbackup.io.namespace": resource.namespace,
-        "azdiskbackup.io.protecteddisk": resource.name,
-    }
+    owner = dict(zip(OWNER_TAGS, (cluster, resource.namespace, resource.name), strict=True))
     return Desired(
         name=resource.name,
         namespace=resource.namespace,
@@ -58,4 +59,5 @@ def desired(resource: Resource, cluster: str) -> Desired | Invalid:
         known_disk=(resource.status.get("disk") or {}).get("id"),
         known_instance=resource.status.get("backupInstanceID"),
         protected_since=(parse_time(protected["lastTransitionTime"]) if protected.get("status") == "True" else None),
+        began=resource.has_finalizer,
     )

@@ -34,8 +34,7 @@ def backup_health(
     """
     backups = [job for job in jobs if job.is_backup]
     ended = next((job for job in backups if not job.running), None)
-    base = max(last_success or protected_since, protected_since)
-    due = next_backup(schedule, base)
+    due = next_backup(schedule, last_success or protected_since)
     limit = due + START_WINDOW + max([USUAL_JOB_TIME, *(job.duration or USUAL_JOB_TIME for job in backups)])
     if now > limit:
         return Finding(
@@ -70,5 +69,4 @@ def backup_health(
 
 def overdue_after(schedule: Schedule, protected_since: datetime, last_success: datetime | None) -> datetime:
     """Return when a disk has to be looked at at the latest, so that a missed backup is noticed."""
-    base = max(last_success or protected_since, protected_since)
-    return next_backup(schedule, base) + START_WINDOW + USUAL_JOB_TIME
+    return next_backup(schedule, last_success or protected_since) + START_WINDOW + USUAL_JOB_TIME

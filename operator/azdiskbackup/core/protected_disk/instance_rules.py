@@ -11,7 +11,7 @@ from azdiskbackup.core.azure_model import AzureDisk, AzureInstance, InstanceRequ
 from azdiskbackup.core.naming import instance_name
 from azdiskbackup.core.policy_view import PolicyView
 from azdiskbackup.core.presence import Absent, Unknown, Unreadable
-from azdiskbackup.core.protected_disk.desired import Desired
+from azdiskbackup.core.protected_disk.desired import OWNER_TAGS, Desired
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.steps import (
     AssignRole,
@@ -34,7 +34,7 @@ from azdiskbackup.core.roles import DISK_BACKUP_READER, Grant
 from azdiskbackup.core.vault_view import VaultView
 from azdiskbackup.core.verdicts import do, satisfied, stalled, wait
 from azdiskbackup.core.words import clock_time, span
-from azdiskbackup.errors import OperatorError
+from azdiskbackup.errors import OperatorError, PermissionsMissing
 
 Verdict: TypeAlias = verdicts.Verdict[Step]
 
@@ -45,6 +45,7 @@ VALIDATION_TAKES = timedelta(seconds=65)
 CONFIGURATION_TAKES = timedelta(seconds=65)
 CHANGE_TAKES = timedelta(seconds=20)
 POLL = timedelta(seconds=20)
+REFUSAL_STANDS = timedelta(hours=1)
 
 STATES_OF_MODE = {
     "Active": {"protectionconfigured"},
@@ -52,8 +53,50 @@ STATES_OF_MODE = {
     "Suspended": {"backupssuspended", "backupschedulessuspended"},
     "Stopped": {"protectionstopped"},
 }
-_IN_WORK = {"configuringprotection", "updatingprotection", "softdeleting"}
+IN_WORK = {"configuringprotection", "updatingprotection", "softdeleting"}
 _BROKEN = {"protectionerror", "configuringprotectionfailed", "invalid"}
+
+
+def instance_is_ours(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """A disk stays in its vault, and an instance that another object or another cluster owns is left alone."""
+    assert isinstance(seen.vault, VaultView), "the first rule guarantees it"
+    if in_another_vault(want, seen.vault):
+        return stalled(
+            reasons.OTHER_VAULT,
+            f"The disk is protected in another vault than {seen.vault.name!r}. `policyRef` may only name policies of "
+            "the same vault; to change the vault, delete this object and create another one.",
+            now + LOOK_AGAIN,
+        )
+    owner = owned_elsewhere(want, seen)
+    if owner is not None:
+        return stalled(
+            reasons.OWNED_ELSEWHERE,
+            f"The disk's backup instance is owned by {owner}. Delete it there first.",
+            now + LOOK_AGAIN,
+        )
+    return satisfied(reasons.RESOLVED, "The disk is known, can be protected, and is nobody else's.")
+
+
+def in_another_vault(want: Desired, vault: VaultView) -> bool:
+    """Return whether the known instance is in another vault than a given one."""
+    if want.known_instance is None or vault.id is None:
+        return False
+    return not want.known_instance.lower().startswith(f"{vault.id}/".lower())
+
+
+def owned_elsewhere(want: Desired, seen: Observed) -> str | None:
+    """Return who else owns the instance; one without an owner, or of an object that is gone, may be adopted."""
+    if not isinstance(seen.instance, AzureInstance):
+        return None
+    tags = seen.instance.tags
+    cluster, namespace, name = (tags.get(key, "") for key in OWNER_TAGS)
+    if not cluster:
+        return None
+    if cluster != want.owner[OWNER_TAGS[0]]:
+        return f"the cluster {cluster} (ProtectedDisk {namespace}/{name})"
+    if (namespace, name) != (want.namespace, want.name) and f"{namespace}/{name}" in seen.live_disks:
+        return f"the ProtectedDisk {namespace}/{name}"
+    return None
 
 
 def vault_may_read_disk(want: Desired, seen: Observed, now: datetime) -> Verdict:
@@ -114,11 +157,11 @@ def azure_agrees(want: Desired, seen: Observed, now: datetime) -> Verdict:
 def _after_refusal(request: InstanceRequest, refusal: Refused, now: datetime) -> Verdict:
     error = refusal.error
     if not error.waiting_helps:
-        return stalled(
-            reasons.REFUSED,
-            f"Azure refuses to back up the disk. {error.sentence}",
-            now + timedelta(hours=1),
-        )
+        again = refusal.at + REFUSAL_STANDS
+        message = f"Azure refuses to back up the disk. {error.sentence}"
+        if now >= again:
+            return do(Validate(request), error.reason, message, now + VALIDATION_TAKES)
+        return stalled(error.reason, message, again)
     again = refusal.at + permission_pause(refusal.tries)
     if now < again:
         return wait(error.reason, _waiting_message(refusal), again)
@@ -127,6 +170,8 @@ def _after_refusal(request: InstanceRequest, refusal: Refused, now: datetime) ->
 
 def _waiting_message(refusal: Refused) -> str:
     again = refusal.at + permission_pause(refusal.tries)
+    if not isinstance(refusal.error, PermissionsMissing):
+        return f"Azure does not accept the disk yet, next try at {clock_time(again)}. {refusal.error.sentence}"
     return (
         "Azure does not let the vault read the disk or write its snapshots yet: new rights take "
         f"up to 30 minutes to work. Waiting for {span(refusal.at - refusal.first)} now, next try "
@@ -144,7 +189,7 @@ def instance_as_wanted(want: Desired, seen: Observed, now: datetime) -> Verdict:
                 "The disk has a soft-deleted backup instance; bringing it back.",
                 now + CHANGE_TAKES,
             )
-        case AzureInstance() as instance if instance.state.lower() in _IN_WORK:
+        case AzureInstance() as instance if instance.state.lower() in IN_WORK:
             return satisfied(reasons.CONFIGURING, "The backup instance exists.")
         case AzureInstance() as instance if not same_id(instance.policy_id, _policy(seen).id):
             return do(
@@ -170,7 +215,7 @@ def azure_says_protected(want: Desired, seen: Observed, now: datetime) -> Verdic
     """A finished request is not yet protection: only Azure's own state is."""
     instance = existing_instance(seen)
     state = instance.state.lower()
-    if state in _IN_WORK:
+    if state in IN_WORK:
         return wait(
             reasons.CONFIGURING,
             "Azure is configuring the protection of the disk.",

@@ -20,6 +20,7 @@ class Observed:
     Attributes:
         claim: what the source stands for; a disk named by its id counts as claimed without a volume.
         rival: ``name`` of an older ProtectedDisk of the same source; it wins.
+        live_disks: ``namespace/name`` of every ProtectedDisk of this cluster.
         granted: whether the vault's identity has the right to read the disk.
         jobs: jobs of the disk's instance, newest first.
     """
@@ -29,6 +30,7 @@ class Observed:
     namespace_labels: Mapping[str, str]
     claim: ClaimedDisk | NotBound | NotAzureDisk | Absent
     rival: str | None = None
+    live_disks: frozenset[str] = frozenset()
     disk: AzureDisk | Absent | Unknown | Unreadable = UNKNOWN
     instance: AzureInstance | Absent | Unknown | Unreadable = UNKNOWN
     granted: bool | Unknown | Unreadable = UNKNOWN

@@ -21,6 +21,7 @@ from azdiskbackup.core.protected_disk.instance_rules import (
     azure_agrees,
     azure_says_protected,
     instance_as_wanted,
+    instance_is_ours,
     mode_as_wanted,
     not_asked,
     unreadable,
@@ -47,7 +48,8 @@ def policy_and_vault_usable(want: Desired, seen: Observed, now: datetime) -> Ver
         case PolicyView() as policy if policy.id is None or not (policy.ready or want.known_instance):
             return wait(
                 reasons.POLICY_NOT_READY,
-                f"The DiskBackupPolicy {policy.name!r} is not ready: {policy.why_not}",
+                f"The DiskBackupPolicy {policy.name!r} is not ready ({policy.why_not}); see "
+                f"`kubectl describe diskbackuppolicy {policy.name}`.",
                 now + LOOK_AGAIN,
             )
         case PolicyView() as policy:
@@ -68,7 +70,8 @@ def _vault_usable(want: Desired, policy: PolicyView, vault: VaultView | Absent, 
         case VaultView() if vault.id is None or not (vault.ready or want.known_instance):
             return wait(
                 reasons.VAULT_NOT_READY,
-                f"The BackupVault {vault.name!r} is not ready: {vault.why_not}",
+                f"The BackupVault {vault.name!r} is not ready ({vault.why_not}); see "
+                f"`kubectl describe backupvault {vault.name}`.",
                 now + LOOK_AGAIN,
             )
         case VaultView():
@@ -193,6 +196,7 @@ WAY = (
     (reasons.ACCEPTED, no_other_object_protects_it),
     (reasons.DISK_RESOLVED, claim_names_a_disk),
     (reasons.DISK_RESOLVED, disk_can_be_protected),
+    (reasons.DISK_RESOLVED, instance_is_ours),
     (reasons.ROLES_GRANTED, vault_may_read_disk),
     (reasons.VALIDATED, azure_agrees),
     (reasons.PROTECTED, instance_as_wanted),

@@ -64,7 +64,7 @@ def status(resource: Resource, want: Desired, seen: Observed, plan: Plan[Step], 
     after = before.model_copy(update=update)
     active = plan.ready and want.spec.protection == "Active" and not want.deleting
     due = None
-    if active and isinstance(seen.policy, PolicyView):
+    if active and isinstance(seen.policy, PolicyView) and seen.policy.in_force:
         due = next_backup(seen.policy.schedule, now)
     findings = conditions.summary(plan, *_READY[want.spec.protection])
     if not want.deleting:
@@ -78,12 +78,12 @@ def status(resource: Resource, want: Desired, seen: Observed, plan: Plan[Step], 
 
 
 def _health(want: Desired, seen: Observed, after: ProtectedDiskStatus, now: datetime, *, active: bool) -> Finding:
-    if not active or not isinstance(seen.policy, PolicyView):
+    if not active or not isinstance(seen.policy, PolicyView) or not seen.policy.in_force:
         return Finding(
             reasons.BACKUP_HEALTHY,
             "Unknown",
             reasons.NOT_YET_KNOWN,
-            "Backups are looked at while the disk is protected and active.",
+            "Backups are looked at while the disk is protected, by a policy that Azure has as it is written.",
         )
     return backup_health(
         seen.policy.schedule,

@@ -11,9 +11,13 @@ from azdiskbackup.core.presence import Absent, Unknown, Unreadable
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.instance_rules import (
     CHANGE_TAKES,
+    IN_WORK,
+    POLL,
     STATES_OF_MODE,
     Verdict,
+    in_another_vault,
     not_asked,
+    owned_elsewhere,
     reader_grant,
     unreadable,
 )
@@ -21,13 +25,19 @@ from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.steps import DeleteInstance, RevokeRole, Step, Stop, Suspend
 from azdiskbackup.core.resource import selects
 from azdiskbackup.core.vault_view import VaultView
-from azdiskbackup.core.verdicts import do, satisfied, stalled
+from azdiskbackup.core.verdicts import do, satisfied, stalled, wait
 
 LOOK_AGAIN = timedelta(minutes=5)
 
 
 def instance_is_left_as_asked(want: Desired, seen: Observed, now: datetime) -> Verdict:
-    """Retain stops, Suspend suspends, Delete deletes; a disk that was never protected needs nothing."""
+    """Retain stops, Suspend suspends, Delete deletes; what was never ours is not touched.
+
+    An object for which nothing was ever written (refused, or younger than another one for the same disk) must not stop
+    or destroy anybody's backups by being deleted.
+    """
+    if not want.began:
+        return satisfied(reasons.DELETING, "Nothing was ever done for this object.")
     match seen.instance:
         case Unknown():
             return not_asked(now)
@@ -35,8 +45,6 @@ def instance_is_left_as_asked(want: Desired, seen: Observed, now: datetime) -> V
             return unreadable(error, now)
         case Absent():
             return satisfied(reasons.DELETING, "The disk has no backup instance.")
-        case AzureInstance(soft_deleted_until=until) if until is not None:
-            return satisfied(reasons.DELETING, "The backup instance is deleted.")
         case AzureInstance() as instance:
             return _leave(want, seen, instance, now)
         case _:
@@ -44,11 +52,21 @@ def instance_is_left_as_asked(want: Desired, seen: Observed, now: datetime) -> V
 
 
 def _leave(want: Desired, seen: Observed, instance: AzureInstance, now: datetime) -> Verdict:
+    if instance.soft_deleted_until is not None:
+        return satisfied(reasons.DELETING, "The backup instance is deleted.")
+    if owned_elsewhere(want, seen) is not None or seen.rival is not None:
+        return satisfied(reasons.DELETING, f"The backup instance {instance.id.name} is not this object's.")
+    if instance.state.lower() in IN_WORK:
+        return wait(reasons.DELETING, f"Azure is busy with the backup instance ({instance.state}).", now + POLL)
+    return _as_the_policy_says(want, seen, instance, now)
+
+
+def _as_the_policy_says(want: Desired, seen: Observed, instance: AzureInstance, now: datetime) -> Verdict:
     state = instance.state.lower()
     step: Step
     match want.spec.deletion_policy:
         case "Delete":
-            if not _may_delete(seen):
+            if not _may_delete(want, seen):
                 return stalled(
                     reasons.DELETION_NOT_ALLOWED,
                     "`deletionPolicy: Delete` destroys restore points, and the vault does not "
@@ -71,13 +89,16 @@ def _leave(want: Desired, seen: Observed, instance: AzureInstance, now: datetime
     return do(step, reasons.DELETING, f"{what}.", now + CHANGE_TAKES)
 
 
-def _may_delete(seen: Observed) -> bool:
-    return isinstance(seen.vault, VaultView) and selects(seen.vault.access.deletion_namespaces, seen.namespace_labels)
+def _may_delete(want: Desired, seen: Observed) -> bool:
+    """The vault that holds the instance decides, not one that `policyRef` was turned to."""
+    if not isinstance(seen.vault, VaultView) or in_another_vault(want, seen.vault):
+        return False
+    return selects(seen.vault.access.deletion_namespaces, seen.namespace_labels)
 
 
 def right_is_revoked(want: Desired, seen: Observed, now: datetime) -> Verdict:
     """The right to read the disk is taken back last, and only when no backup needs it any more."""
-    if want.spec.deletion_policy != "Delete" or not isinstance(seen.vault, VaultView):
+    if not want.began or want.spec.deletion_policy != "Delete" or not isinstance(seen.vault, VaultView):
         return satisfied(reasons.DELETING, "The vault keeps its right, since restore points stay.")
     match seen.disk:
         case Unknown():
