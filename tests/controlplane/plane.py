@@ -55,6 +55,8 @@ class AuditEntry:
     namespace: str
     name: str
     code: int
+    # Refused for want of a right; a 403 of an admission plugin (a namespace that ends, say) is none.
+    forbidden: bool
 
     @property
     def is_write(self) -> bool:
@@ -273,6 +275,7 @@ class ControlPlane:
                         namespace=reference.get("namespace", ""),
                         name=reference.get("name", ""),
                         code=entry.get("responseStatus", {}).get("code", 0),
+                        forbidden=entry.get("annotations", {}).get("authorization.k8s.io/decision") == "forbid",
                     )
 
 

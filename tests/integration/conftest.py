@@ -52,7 +52,7 @@ def _nothing_was_refused(stack: Stack) -> None:
     refused = {
         f"{entry.verb} {entry.resource}/{entry.subresource}"
         for entry in stack.plane.audit(OPERATOR_USER)
-        if entry.code == 403
+        if entry.forbidden
     }
     assert not refused, f"the chart's ClusterRole lacks {refused}"
 
