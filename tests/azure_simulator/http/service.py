@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from azure_simulator.http import tokens, wire
+from azure_simulator.http.call import Call
 from azure_simulator.http.messages import Request, Response
-from azure_simulator.http.routes import Call, Route, find
+from azure_simulator.http.routes import Route, find
 from azure_simulator.model.azure import Azure
 from azure_simulator.model.faults import AzureFault
 

@@ -1,0 +1,73 @@
+"""Backup instances, living and deleted."""
+
+from __future__ import annotations
+
+from azure_simulator.http import wire
+from azure_simulator.http.call import Call, paged
+from azure_simulator.http.messages import Response
+from azure_simulator.model.operations import Operation
+from azure_simulator.model.vaults import check_soft_delete
+
+
+def validate(call: Call) -> Response:
+    vault = call.vault
+    operation = call.azure.instances.validate(vault, call.request.json)
+    return Response(202, None, call.polling(operation, vault))
+
+
+def put_instance(call: Call) -> Response:
+    vault = call.vault
+    check_soft_delete(vault.properties, call.version())
+    instance, operation, new = call.azure.instances.put(vault, call.parts["i"], call.request.json)
+    headers = call.polling(operation, vault) | {"Retry-After": "15"}
+    return Response(201 if new else 200, wire.instance(instance, vault), headers)
+
+
+def get_instance(call: Call) -> Response:
+    return Response(200, wire.instance(call.instance, call.vault))
+
+
+def list_instances(call: Call) -> Response:
+    vault = call.vault
+    return paged(call, [wire.instance(each, vault) for each in vault.instances.values()])
+
+
+def delete_instance(call: Call) -> Response:
+    vault = call.vault
+    operation = call.azure.instances.delete(vault, call.parts["i"])
+    if operation is None:
+        return Response(204)
+    return Response(202, None, call.polling(operation, vault, place="both"))
+
+
+def accepted(call: Call, operation: Operation | None) -> Response:
+    if operation is None:
+        return Response(200)
+    return Response(202, None, call.polling(operation, call.vault))
+
+
+def stop(call: Call) -> Response:
+    return accepted(call, call.azure.instances.set_state(call.instance, "ProtectionStopped"))
+
+
+def suspend(call: Call) -> Response:
+    return accepted(call, call.azure.instances.set_state(call.instance, "BackupsSuspended"))
+
+
+def resume(call: Call) -> Response:
+    return accepted(call, call.azure.instances.resume(call.vault, call.instance))
+
+
+def list_deleted(call: Call) -> Response:
+    vault = call.vault
+    return paged(call, [wire.deleted_instance(each, vault) for each in vault.deleted.values()])
+
+
+def get_deleted(call: Call) -> Response:
+    vault = call.vault
+    found = call.azure.instances.deleted(vault, call.parts["i"])
+    return Response(200, wire.deleted_instance(found, vault))
+
+
+def undelete(call: Call) -> Response:
+    return accepted(call, call.azure.instances.undelete(call.vault, call.parts["i"]))
