@@ -1,0 +1,76 @@
+"""The list of our own: what no watch told is noticed, and nothing else is stirred up."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any, cast
+
+from azdiskbackup.engine.cache import Cache, Key
+from azdiskbackup.kube.client import KubeClient
+from azdiskbackup.kube.resources import WatchedResource
+from azdiskbackup.reconcilers.dependents import affected
+from azdiskbackup.reconcilers.resync import RESYNC, Resync
+from harness.clock import ManualClock
+from harness.objects import backup, disk, policy, vault
+
+
+class Server:
+    """Lists what it has, as the API server would."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str], dict[str, Any]] = {}
+        self._version = 0
+
+    def put(self, raw: dict[str, Any]) -> None:
+        self._version += 1
+        uid = f"{raw['kind']}-{raw['metadata']['name']}"
+        raw["metadata"] |= {"uid": uid, "resourceVersion": str(self._version), "generation": 1}
+        self.objects[raw["kind"], raw["metadata"]["name"]] = raw
+
+    async def list_all(self, resource: WatchedResource) -> AsyncIterator[dict[str, Any]]:
+        for (kind, _), raw in list(self.objects.items()):
+            if kind == resource.kind:
+                yield raw
+
+
+async def test_changes_and_losses_that_no_watch_told_reach_those_who_care() -> None:
+    server, cache, clock = Server(), Cache(), ManualClock()
+    resync = Resync(cast(KubeClient, server), cache, clock, timedelta(minutes=10))
+    for raw in (vault(), policy(), disk(), backup()):
+        server.put(raw)
+    await resync.load()
+    stirred: set[Key] = set()
+    cache.listen(lambda key, before, after: stirred.update(affected(cache, key, before, after)))
+
+    assert await resync.reconcile(RESYNC) == clock.now() + timedelta(minutes=10)
+    assert stirred == set(), "nothing changed, nobody is asked"
+
+    del server.objects["ProtectedDisk", "data"]
+    await resync.reconcile(RESYNC)
+    assert cache.get(Key("ProtectedDisk", "shop", "data")) is None
+    assert {str(key) for key in stirred} == {
+        "ProtectedDisk/shop/data",
+        "DiskBackupPolicy/gold",
+        "BackupVault/demo",
+        "OnDemandBackup/shop/now",
+    }
+
+
+async def test_a_status_that_we_wrote_ourselves_stirs_up_only_those_who_can_see_it() -> None:
+    cache = Cache()
+    for number, raw in enumerate((vault(), policy(), disk(), backup()), start=1):
+        raw["metadata"] |= {"uid": f"u{number}", "resourceVersion": str(number), "generation": 1}
+        cache.put(raw["kind"], raw)
+    stirred: list[str] = []
+    cache.listen(lambda key, before, after: stirred.extend(str(k) for k in affected(cache, key, before, after)))
+
+    def status(raw: dict[str, Any], version: int, **fields: Any) -> set[str]:
+        stirred.clear()
+        metadata = {**raw["metadata"], "resourceVersion": str(version), "uid": "u3", "generation": 1}
+        cache.put(raw["kind"], {**raw, "metadata": metadata, "status": fields})
+        return set(stirred)
+
+    assert status(disk(), 10, nextBackupTime="2026-01-05T10:00:00Z") == set()
+    protected = [{"type": "Protected", "status": "True", "observedGeneration": 1}]
+    assert status(disk(), 11, conditions=protected) == {"OnDemandBackup/shop/now"}
