@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from azdiskbackup.azure import decode, encode
 from azdiskbackup.azure.connection import DATA_PROTECTION_API, AzureConnection
-from azdiskbackup.azure.submission import operation_of, submit_only
+from azdiskbackup.azure.submission import operation_in, operation_of, submit_only
 from azdiskbackup.azure.translation import absent_or_raise, translated
 from azdiskbackup.core.arm_ids import ArmId
 from azdiskbackup.core.azure_model import AzureInstance, InstanceRequest
@@ -58,54 +58,60 @@ class Instances:
             )
             return await operation_of(poller) or ""
 
-    async def submit_create_or_update(self, request: InstanceRequest) -> None:
+    async def submit_create_or_update(self, request: InstanceRequest) -> str | None:
         """Create a backup instance, or give it another policy."""
         client = self._connection.data_protection(request.id.subscription)
         body = encode.instance(request)
         with translated():
-            await client.backup_instances.begin_create_or_update(
+            poller = await client.backup_instances.begin_create_or_update(
                 request.id.group,
                 request.id.path[1],
                 request.id.name,
                 body,
                 polling=submit_only(),
             )
+            return await operation_of(poller)
 
-    async def submit_stop(self, instance: ArmId) -> None:
+    async def submit_stop(self, instance: ArmId) -> str | None:
         """Stop protection; nothing expires any more."""
         client = self._connection.data_protection(instance.subscription)
         with translated():
-            await client.backup_instances.begin_stop_protection(
+            poller = await client.backup_instances.begin_stop_protection(
                 instance.group, instance.path[1], instance.name, polling=submit_only()
             )
+            return await operation_of(poller)
 
-    async def submit_suspend(self, instance: ArmId) -> None:
+    async def submit_suspend(self, instance: ArmId) -> str | None:
         """Suspend backups; old ones expire by the policy."""
         client = self._connection.data_protection(instance.subscription)
         with translated():
-            await client.backup_instances.begin_suspend_backups(
+            poller = await client.backup_instances.begin_suspend_backups(
                 instance.group, instance.path[1], instance.name, polling=submit_only()
             )
+            return await operation_of(poller)
 
-    async def submit_resume(self, instance: ArmId) -> None:
+    async def submit_resume(self, instance: ArmId) -> str | None:
         """Resume protection, from stopped and from suspended.
 
         Not through the SDK's method, which believes that the call is new in 2026-06-01 and refuses older versions.
         """
-        await self._connection.send("POST", f"{instance}/resumeProtection", DATA_PROTECTION_API)
+        answer = await self._connection.send("POST", f"{instance}/resumeProtection", DATA_PROTECTION_API)
+        return operation_in(answer)
 
-    async def submit_delete(self, instance: ArmId) -> None:
+    async def submit_delete(self, instance: ArmId) -> str | None:
         """Delete a backup instance, softly."""
         client = self._connection.data_protection(instance.subscription)
         with translated():
-            await client.backup_instances.begin_delete(
+            poller = await client.backup_instances.begin_delete(
                 instance.group, instance.path[1], instance.name, polling=submit_only()
             )
+            return await operation_of(poller)
 
-    async def submit_undelete(self, instance: ArmId) -> None:
+    async def submit_undelete(self, instance: ArmId) -> str | None:
         """Bring a soft-deleted backup instance back."""
         client = self._connection.data_protection(instance.subscription)
         with translated():
-            await client.deleted_backup_instances.begin_undelete(
+            poller = await client.deleted_backup_instances.begin_undelete(
                 instance.group, instance.path[1], instance.name, polling=submit_only()
             )
+            return await operation_of(poller)

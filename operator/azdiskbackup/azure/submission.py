@@ -31,7 +31,11 @@ def submit_only() -> Any:
 
 async def operation_of(poller: AsyncLROPoller[Any]) -> str | None:
     """Return the URL by which a submitted operation can be followed; None if it is over already."""
-    response: AsyncHttpResponse = await poller.result()
+    return operation_in(await poller.result())
+
+
+def operation_in(response: AsyncHttpResponse) -> str | None:
+    """Return the URL of the operation that an answer started; None if it is over already."""
     return response.headers.get("Azure-AsyncOperation") or response.headers.get("Location")
 
 

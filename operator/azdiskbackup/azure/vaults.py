@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from azdiskbackup.azure import decode, encode
 from azdiskbackup.azure.connection import DATA_PROTECTION_API, AzureConnection
-from azdiskbackup.azure.submission import submit_only
+from azdiskbackup.azure.submission import operation_in, operation_of, submit_only
 from azdiskbackup.azure.translation import absent_or_raise, translated
 from azdiskbackup.core.arm_ids import ArmId
 from azdiskbackup.core.azure_model import AzureVault, VaultSettings
@@ -29,30 +29,33 @@ class Vaults:
             return absent_or_raise(error)
         return decode.vault(found.as_dict())
 
-    async def submit_create(self, vault: ArmId, location: str, settings: VaultSettings) -> None:
+    async def submit_create(self, vault: ArmId, location: str, settings: VaultSettings) -> str | None:
         """Create a vault with an identity of its own.
 
         Not through the SDK's method: it has a header that it refuses to leave out with this version of the API.
         """
-        await self._connection.send("PUT", str(vault), DATA_PROTECTION_API, encode.new_vault(location, settings))
+        body = encode.new_vault(location, settings)
+        return operation_in(await self._connection.send("PUT", str(vault), DATA_PROTECTION_API, body))
 
-    async def submit_update(self, vault: ArmId, settings: VaultSettings) -> None:
+    async def submit_update(self, vault: ArmId, settings: VaultSettings) -> str | None:
         """Change soft delete, immutability and tags."""
         client = self._connection.data_protection(vault.subscription)
         body = encode.vault_changes(settings)
         with translated():
-            await client.backup_vaults.begin_update(
+            poller = await client.backup_vaults.begin_update(
                 vault.group,
                 vault.name,
                 body,
                 polling=submit_only(),
             )
+            return await operation_of(poller)
 
-    async def submit_delete(self, vault: ArmId) -> None:
+    async def submit_delete(self, vault: ArmId) -> str | None:
         """Delete an empty vault."""
         client = self._connection.data_protection(vault.subscription)
         with translated():
-            await client.backup_vaults.begin_delete(vault.group, vault.name, polling=submit_only())
+            poller = await client.backup_vaults.begin_delete(vault.group, vault.name, polling=submit_only())
+            return await operation_of(poller)
 
 
 class Policies:

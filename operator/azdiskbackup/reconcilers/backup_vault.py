@@ -76,11 +76,16 @@ class BackupVaultReconciler:
         if todo.step is not None:
             resource = await self._tools.reporter.ensure_finalizer(resource)
 
-        async def act(step: Step) -> None:
-            await self._act(step, memory)
+        async def act(step: Step) -> str | None:
+            return await self._act(step, memory)
 
         todo = await memory.attempts.take(
-            todo, act, generation=resource.generation, now=now, jitter=self._tools.jitter()
+            todo,
+            act,
+            self._tools.azure.operations,
+            generation=resource.generation,
+            now=now,
+            jitter=self._tools.jitter(),
         )
         self._remember(memory, seen, todo, resource.generation, now)
         if todo.step is not None and not memory.attempts.failed and todo.verdict.look_again is None:
@@ -141,15 +146,15 @@ class BackupVaultReconciler:
 
     # --- act --------------------------------------------------------------------------------------
 
-    async def _act(self, step: Step, memory: Memory) -> None:
+    async def _act(self, step: Step, memory: Memory) -> str | None:
         azure = self._tools.azure
         match step:
             case CreateVault(id=vault, location=location, settings=settings):
-                await azure.vaults.submit_create(vault, location, settings)
+                return await azure.vaults.submit_create(vault, location, settings)
             case UpdateVault(id=vault, settings=settings):
-                await azure.vaults.submit_update(vault, settings)
+                return await azure.vaults.submit_update(vault, settings)
             case DeleteVault(id=vault):
-                await azure.vaults.submit_delete(vault)
+                return await azure.vaults.submit_delete(vault)
             case CreateGroup(id=group, location=location):
                 await azure.resources.create_group(group, location)
             case AssignRole(grant=grant):
@@ -159,3 +164,4 @@ class BackupVaultReconciler:
                 await azure.roles.delete(grant)
             case _:
                 assert_never(step)
+        return None

@@ -66,7 +66,12 @@ class DiskBackupPolicyReconciler:
         if todo.step is not None:
             resource = await self._tools.reporter.ensure_finalizer(resource)
         todo = await memory.attempts.take(
-            todo, self._act, generation=resource.generation, now=now, jitter=self._tools.jitter()
+            todo,
+            self._act,
+            self._tools.azure.operations,
+            generation=resource.generation,
+            now=now,
+            jitter=self._tools.jitter(),
         )
         if todo.step is not None and not memory.attempts.failed and todo.verdict.look_again is None:
             return now
@@ -116,7 +121,7 @@ class DiskBackupPolicyReconciler:
         ]
         return Observed(vault=vault or ABSENT, disks=tuple(sorted(disks)))
 
-    async def _act(self, step: Step) -> None:
+    async def _act(self, step: Step) -> str | None:
         match step:
             case CreatePolicy(id=policy, content=content):
                 await self._tools.azure.policies.create(policy, content)
@@ -124,3 +129,4 @@ class DiskBackupPolicyReconciler:
                 await self._tools.azure.policies.delete(policy)
             case _:
                 assert_never(step)
+        return None

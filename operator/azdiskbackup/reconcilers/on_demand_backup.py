@@ -83,11 +83,17 @@ class OnDemandBackupReconciler:
             memory.recorded, memory.sent, memory.operation = now, None, None
             return now
 
-        async def act(step: Step) -> None:
+        async def act(step: Step) -> str | None:
             await self._act(step, memory, now)
+            return None
 
         todo = await memory.attempts.take(
-            todo, act, generation=resource.generation, now=now, jitter=self._tools.jitter()
+            todo,
+            act,
+            self._tools.azure.operations,
+            generation=resource.generation,
+            now=now,
+            jitter=self._tools.jitter(),
         )
         if memory.refused is not None and not isinstance(seen.attempt, Refused):
             return now

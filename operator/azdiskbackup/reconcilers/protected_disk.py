@@ -28,7 +28,7 @@ from azdiskbackup.core.protected_disk.validation import Refused, Running
 from azdiskbackup.core.resource import Invalid, Resource
 from azdiskbackup.core.verdicts import Plan
 from azdiskbackup.engine.cache import Key
-from azdiskbackup.reconcilers.protected_disk_facts import Facts, Memory
+from azdiskbackup.reconcilers.protected_disk_facts import Facts, Memory, in_work
 from azdiskbackup.reconcilers.tools import Memories, Tools
 
 
@@ -55,17 +55,23 @@ class ProtectedDiskReconciler:
         memory = self._memories.of(key, resource.uid)
         seen = await self._facts.gather(resource, want, memory, now)
         todo = plan(want, seen, now)
+        memory.changing = memory.changing and (todo.step is not None or in_work(seen.instance))
         if want.deleting and todo.ready:
             await self._tools.reporter.release(resource)
             return None
         if todo.step is not None:
             resource = await self._tools.reporter.ensure_finalizer(resource)
 
-        async def act(step: Step) -> None:
-            await self._act(step, memory, now)
+        async def act(step: Step) -> str | None:
+            return await self._act(step, memory, now)
 
         todo = await memory.attempts.take(
-            todo, act, generation=resource.generation, now=now, jitter=self._tools.jitter()
+            todo,
+            act,
+            self._tools.azure.operations,
+            generation=resource.generation,
+            now=now,
+            jitter=self._tools.jitter(),
         )
         if todo.step is not None and not memory.attempts.failed and todo.verdict.look_again is None:
             return now
@@ -81,7 +87,7 @@ class ProtectedDiskReconciler:
             again = min(again, overdue) if overdue > now else again
         return again
 
-    async def _act(self, step: Step, memory: Memory, now: datetime) -> None:
+    async def _act(self, step: Step, memory: Memory, now: datetime) -> str | None:
         azure = self._tools.azure
         match step:
             case AssignRole(grant=grant):
@@ -98,14 +104,15 @@ class ProtectedDiskReconciler:
             case PutInstance(request=request):
                 # Before the answer: one that is lost may have changed the instance all the same.
                 memory.changing = True
-                await azure.instances.submit_create_or_update(request)
+                return await azure.instances.submit_create_or_update(request)
             case Undelete() | Resume() | Suspend() | Stop() | DeleteInstance():
                 memory.changing = True
-                await self._change(step)
+                return await self._change(step)
             case _:
                 assert_never(step)
+        return None
 
-    async def _change(self, step: Undelete | Resume | Suspend | Stop | DeleteInstance) -> None:
+    async def _change(self, step: Undelete | Resume | Suspend | Stop | DeleteInstance) -> str | None:
         instances = self._tools.azure.instances
         call = {
             Undelete: instances.submit_undelete,
@@ -114,4 +121,4 @@ class ProtectedDiskReconciler:
             Stop: instances.submit_stop,
             DeleteInstance: instances.submit_delete,
         }[type(step)]
-        await call(step.id)
+        return await call(step.id)

@@ -17,6 +17,7 @@ from azdiskbackup.core.policy_view import PolicyView, policy_view
 from azdiskbackup.core.presence import ABSENT, UNKNOWN, Absent, Unknown, Unreadable
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.instance_rules import (
+    IN_WORK,
     VALIDATION_TAKES,
     instance_request,
     reader_grant,
@@ -53,7 +54,7 @@ class Memory:
         validated: what the validation was about; its answer says nothing about another request.
         granted: whether the right to read the disk is known to exist, or not; None when nobody looked.
         disk: the disk as it was read, good until ``disk_until``.
-        changing: whether we asked Azure to change the instance, so that only a look at itself counts.
+        changing: whether the instance changes, or was asked to and does not show it yet: only a look at itself counts.
         instance: the instance as a look at itself showed it at ``instance_at``; a picture of the vault that is older
             says less.
     """
@@ -202,11 +203,13 @@ class Facts:
             if memory.instance is not None and memory.instance_at is not None and picture.at < memory.instance_at:
                 return memory.instance
             found = picture.instances.get(str(target).lower())
-            if found is not None and not _in_work(found):
+            if found is not None and not in_work(found):
                 return found
             # A row that is missing once proves nothing, and one that changes is older than its answer.
         elif self._surely_absent(memory, now):
             return ABSENT
+        if memory.attempts.busy(now) and memory.instance is not None:
+            return memory.instance
         return await self._look_at(target, want, memory, now)
 
     def _surely_absent(self, memory: Memory, now: datetime) -> bool:
@@ -223,7 +226,7 @@ class Facts:
         if isinstance(looked, Unreadable):
             return looked
         memory.instance, memory.instance_at = looked, now
-        memory.changing = isinstance(looked, AzureInstance) and _in_work(looked)
+        memory.changing = memory.changing or in_work(looked)
         return looked
 
     def _may_be_deleted(self, want: Desired, memory: Memory) -> bool:
@@ -275,5 +278,6 @@ class Facts:
         return seen
 
 
-def _in_work(instance: AzureInstance) -> bool:
-    return instance.state.lower() in ("configuringprotection", "updatingprotection", "softdeleting")
+def in_work(instance: object) -> bool:
+    """Return whether Azure is changing an instance right now."""
+    return isinstance(instance, AzureInstance) and instance.state.lower() in IN_WORK

@@ -1,59 +1,150 @@
-"""Taking the one step of a pass, and not taking it again too soon after it failed."""
+"""Taking the one step of a pass: never while Azure still works on the last one, nor too soon after it failed."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import TypeVar
 
+from azdiskbackup.azure.submission import Failed, Operations, Succeeded
 from azdiskbackup.core.backoff import pause
 from azdiskbackup.core.conditions import after_failure
+from azdiskbackup.core.presence import Unreadable
 from azdiskbackup.core.verdicts import Plan
-from azdiskbackup.errors import OperatorError
+from azdiskbackup.errors import OperatorError, Waiting
+from azdiskbackup.reconcilers.tools import read
 
 StepT = TypeVar("StepT")
+
+POLL = timedelta(seconds=20)
+# An operation that cannot be read for so long never will be.
+OPERATION_TELLS_WITHIN = timedelta(minutes=30)
+# What a step that succeeded, but changed nothing that can be seen, is paced like.
+_NO_EFFECT = Waiting("NoEffect", "Azure says that it did what was asked, and shows no change yet.")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What Azure still does for us; it takes no other request for the same thing meanwhile.
+
+    Attributes:
+        url: where Azure tells how far it got.
+        step: the kind of step that it does.
+        look_at: before this, asking is a wasted call.
+    """
+
+    url: str
+    step: type
+    since: datetime
+    look_at: datetime
 
 
 @dataclass(slots=True)
 class Attempts:
-    """The failures in a row of one kind of step of one object; forgotten when the spec changes."""
+    """One kind of step of one object, as often as it was tried in a row; forgotten when the spec changes.
+
+    Attributes:
+        failures: tries in a row that did not lead to what was wanted.
+        error: how the last try failed; None when Azure took it.
+        operation: what Azure still does for the last try, as far as we know. A restart forgets it, which costs one
+            request that Azure refuses.
+    """
 
     step: type | None = None
     generation: int = 0
     failures: int = 0
     error: OperatorError | None = None
     not_before: datetime | None = None
+    operation: Operation | None = field(default=None)
 
     async def take(
         self,
         plan: Plan[StepT],
-        act: Callable[[StepT], Awaitable[None]],
+        act: Callable[[StepT], Awaitable[str | None]],
+        operations: Operations,
         *,
         generation: int,
         now: datetime,
         jitter: float,
     ) -> Plan[StepT]:
-        """Take the step of a plan; return the plan as it looks afterwards."""
+        """Take the step of a plan; return the plan as it looks afterwards.
+
+        Args:
+            plan: what the rules want.
+            act: sends the step to Azure and returns the URL of the operation that it started, None if it is done.
+            operations: where operations tell how far they got.
+            generation: of the object's spec.
+            now: the time.
+            jitter: uniformly random from 0 to 1.
+        """
         step = plan.step
         if step is None:
+            if plan.ready:
+                self._forget()
             return plan
         if (self.step, self.generation) != (type(step), generation):
             self.step, self.generation = type(step), generation
             self.failures, self.error, self.not_before = 0, None, None
-        if self.error is not None and self.not_before is not None and now < self.not_before:
-            return after_failure(plan, self.error, self.not_before)
+        if self.operation is not None and not await self._over(self.operation, operations, now, jitter):
+            assert self.operation is not None
+            return _waiting(plan, self.operation.look_at)
+        if self.not_before is not None and now < self.not_before:
+            return after_failure(plan, self.error, self.not_before) if self.error else _waiting(plan, self.not_before)
         try:
-            await act(step)
+            url = await act(step)
         except OperatorError as error:
-            self.failures += 1
-            self.error = error
-            self.not_before = now + pause(error, self.failures, jitter)
+            self._failed(error, now, jitter)
+            assert self.not_before is not None
             return after_failure(plan, error, self.not_before)
-        self.failures, self.error, self.not_before = 0, None, None
+        self.error, self.not_before = None, None
+        if url is None:
+            self.failures = 0
+        else:
+            self.operation = Operation(url, type(step), now, plan.verdict.look_again or now + POLL)
         return plan
+
+    async def _over(self, running: Operation, operations: Operations, now: datetime, jitter: float) -> bool:
+        if now < running.look_at:
+            return False
+        state = await read(operations.check(running.url))
+        match state:
+            case Failed(error=error):
+                self.operation = None
+                if running.step is self.step:
+                    self._failed(error, now, jitter)
+                return True
+            case Succeeded():
+                # Seen before it was over, or not to be seen yet: one more look before it is asked for again.
+                self.operation = None
+                if running.step is self.step:
+                    self._failed(_NO_EFFECT, now, jitter)
+                    self.error = None
+                return True
+            case Unreadable() if now >= running.since + OPERATION_TELLS_WITHIN:
+                self.operation = None
+                return True
+            case _:
+                self.operation = replace(running, look_at=now + POLL)
+                return False
+
+    def _failed(self, error: OperatorError, now: datetime, jitter: float) -> None:
+        self.failures += 1
+        self.error = error
+        self.not_before = now + pause(error, self.failures, jitter)
+
+    def _forget(self) -> None:
+        self.failures, self.error, self.not_before, self.operation = 0, None, None, None
 
     @property
     def failed(self) -> bool:
         """Return whether the last try failed."""
         return self.error is not None
+
+    def busy(self, now: datetime) -> bool:
+        """Return whether Azure surely still works, so that a look would show what is known already."""
+        return self.operation is not None and now < self.operation.look_at
+
+
+def _waiting(plan: Plan[StepT], until: datetime) -> Plan[StepT]:
+    return replace(plan, verdict=replace(plan.verdict, step=None, look_again=until))
