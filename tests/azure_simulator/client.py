@@ -124,8 +124,20 @@ class Simulator:
     def clear_faults(self) -> None:
         self._call("DELETE", "faults")
 
-    def remove_disk(self, disk_id: str) -> None:
-        self._call("DELETE", f"disks?id={quote(disk_id)}")
+    def deny(self, client: str, *denied: tuple[str, str]) -> None:
+        """Take actions at scopes from a caller, both regular expressions; none gives everything back."""
+        taken = [{"action": action, "scope": scope} for action, scope in denied]
+        self.seed(callers=[{"clientID": client, "denied": taken}])
+
+    @property
+    def held(self) -> list[str]:
+        """Return the paths of requests that get no answer."""
+        held: list[str] = self._call("GET", "clock")["held"]
+        return held
+
+    def remove(self, identifier: str) -> None:
+        """Delete a disk or a resource group, as somebody who may."""
+        self._call("DELETE", f"things?id={quote(identifier)}")
 
     # --- the log ----------------------------------------------------------------------------------
 

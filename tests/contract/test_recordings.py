@@ -83,7 +83,7 @@ class Replay:
         self.azure = Azure(start)
         self.service = Service(self.azure)
         self.service.base = HOST
-        self.service.callers["someone"] = ""
+        self.service.callers.seed({"clientID": "someone"})
         self.azure.cloud.add_subscription(ZERO)
         self._ids: dict[str, str] = {}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from azure_simulator.http import wire
 from azure_simulator.http.call import Call, paged
 from azure_simulator.http.messages import Response
+from azure_simulator.model.faults import AzureFault
 from azure_simulator.model.operations import Operation
 from azure_simulator.model.vaults import check_soft_delete
 
@@ -34,7 +35,7 @@ def list_instances(call: Call) -> Response:
 
 def delete_instance(call: Call) -> Response:
     vault = call.vault
-    operation = call.azure.instances.delete(vault, call.parts["i"])
+    operation = call.azure.instances.delete(vault, call.parts["i"], call.version())
     if operation is None:
         return Response(204)
     return Response(202, None, call.polling(operation, vault, place="both"))
@@ -52,6 +53,25 @@ def stop(call: Call) -> Response:
 
 def suspend(call: Call) -> Response:
     return accepted(call, call.azure.instances.set_state(call.instance, "BackupsSuspended"))
+
+
+def sync(call: Call) -> Response:
+    kind = call.request.json.get("syncType")
+    if kind not in (None, "Default", "ForceResync"):
+        raise AzureFault("UserErrorInvalidRequestParameter", f"The sync type '{kind}' is invalid.")
+    return accepted(call, call.azure.instances.sync(call.vault, call.instance))
+
+
+def list_of_disk(call: Call) -> Response:
+    """All backup instances of a disk, in whichever vault."""
+    disk = call.parts["disk"].lower()
+    found = [
+        wire.instance(each, vault)
+        for vault in call.azure.vaults.all.values()
+        for each in vault.instances.values()
+        if each.disk_id.lower() == disk
+    ]
+    return paged(call, found)
 
 
 def resume(call: Call) -> Response:

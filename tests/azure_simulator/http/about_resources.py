@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from azure_simulator.http import wire
 from azure_simulator.http.call import Call
 from azure_simulator.http.messages import Response
@@ -43,6 +45,18 @@ def put_assignment(call: Call) -> Response:
 def get_assignment(call: Call) -> Response:
     found = call.azure.cloud.access.get(call.parts["scope"], call.parts["n"])
     return Response(200, wire.assignment(found))
+
+
+_PRINCIPAL = re.compile(r"principalid eq '(?P<id>[^']+)'", re.IGNORECASE)
+
+
+def list_assignments(call: Call) -> Response:
+    """At the scope and above it; of one principal below it too, unless ``atScope()`` is asked for."""
+    text = call.request.query.get("$filter", "")
+    match = _PRINCIPAL.search(text)
+    below = "atscope()" not in text.lower()
+    found = call.azure.cloud.access.at_scope(call.parts["scope"], match["id"] if match else None, below=below)
+    return Response(200, {"value": [wire.assignment(each) for each in found]})
 
 
 def delete_assignment(call: Call) -> Response:

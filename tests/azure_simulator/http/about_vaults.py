@@ -41,7 +41,7 @@ def delete_vault(call: Call) -> Response:
         if fault.code == "ResourceNotFound":
             return Response(204)
         raise
-    operation = call.azure.vaults.delete(vault)
+    operation = call.azure.vaults.delete(vault, call.version())
     return Response(202, None, call.polling(operation, vault, place="location"))
 
 

@@ -39,6 +39,8 @@ class Clock:
         self.rate = rate
         self.version = 0
         self.followers: dict[str, Follower] = {}
+        # Paths of requests that get no answer: their senders are busy for as long as nobody ends them.
+        self.held: list[str] = []
         self._changed = asyncio.Condition()
 
     def now(self) -> datetime:
@@ -77,6 +79,16 @@ class Clock:
             self.followers.pop(name, None)
             self._changed.notify_all()
 
+    async def hold(self, path: str) -> None:
+        """Keep a request waiting until its sender goes away."""
+        async with self._changed:
+            self.held.append(path)
+            self._changed.notify_all()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.held.remove(path)
+
     def _busy(self) -> list[str]:
         return [
             name
@@ -87,10 +99,12 @@ class Clock:
         ]
 
     async def settle(self) -> None:
-        """Wait until every follower is idle at this time."""
+        """Wait until every follower is idle at this time, or waits for an answer that it does not get."""
         async with self._changed:
             try:
-                await asyncio.wait_for(self._changed.wait_for(lambda: not self._busy()), timeout=SETTLE_SECONDS)
+                await asyncio.wait_for(
+                    self._changed.wait_for(lambda: self.held or not self._busy()), timeout=SETTLE_SECONDS
+                )
             except TimeoutError:
                 raise NotSettledError(f"still busy after {SETTLE_SECONDS:.0f} s of real time: {self._busy()}") from None
 
@@ -98,13 +112,15 @@ class Clock:
         """Go to a time, stopping wherever something is due on either side."""
         while True:
             await self.settle()
-            if self.now() >= to:
+            if self.now() >= to or self.held:
                 return self.now()
             await self._go(min([to, *self._due(next_due)]))
 
     async def step(self, next_due: Callable[[], datetime | None], most: datetime) -> datetime:
         """Go to the next time at which something is due, at most to ``most``."""
         await self.settle()
+        if self.held:
+            return self.now()
         await self._go(min([most, *self._due(next_due)]))
         await self.settle()
         return self.now()

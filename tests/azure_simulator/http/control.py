@@ -27,8 +27,8 @@ def control(service: Service, request: Request) -> Response:
             case "DELETE", "faults":
                 service.faults.clear()
                 return Response(200, {})
-            case "DELETE", "disks":
-                service.azure.cloud.remove_disk(request.query["id"])
+            case "DELETE", "things":
+                service.azure.cloud.remove(request.query["id"])
                 return Response(200, {})
             case "GET", "requests":
                 since = int(request.query.get("since", "0"))
@@ -58,6 +58,7 @@ def _seed(service: Service, seed: dict[str, Any]) -> dict[str, Any]:
         for disk in seed.get("disks", [])
     ]
     for caller in seed.get("callers", []):
-        # What the caller may do, as a regular expression over the names of routes.
-        service.callers[caller["clientID"]] = caller.get("may", "")
+        service.callers.seed(caller)
+    for identity in seed.get("identities", []):
+        cloud.add_identity(identity["subscription"], identity["group"], identity["name"])
     return {"tenant": cloud.tenant, "disks": disks}

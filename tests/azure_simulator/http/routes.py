@@ -27,12 +27,42 @@ _LOC = (
 )
 
 
+# What a caller must be allowed to do, in the names of role definitions.
+_ACTIONS = {
+    "resourceGroups.get": "Microsoft.Resources/subscriptions/resourceGroups/read",
+    "resourceGroups.put": "Microsoft.Resources/subscriptions/resourceGroups/write",
+    "disks.get": "Microsoft.Compute/disks/read",
+    "roleAssignments.put": "Microsoft.Authorization/roleAssignments/write",
+    "roleAssignments.get": "Microsoft.Authorization/roleAssignments/read",
+    "roleAssignments.list": "Microsoft.Authorization/roleAssignments/read",
+    "roleAssignments.delete": "Microsoft.Authorization/roleAssignments/delete",
+    "backupVaults.validateForBackup": "Microsoft.DataProtection/backupVaults/validateForBackup/action",
+    "recoveryPoints.list": "Microsoft.DataProtection/backupVaults/backupInstances/recoveryPoints/read",
+    "recoveryPoints.get": "Microsoft.DataProtection/backupVaults/backupInstances/recoveryPoints/read",
+    "backupInstances.ofDisk": "Microsoft.DataProtection/backupVaults/backupInstances/read",
+    "operations.status": "Microsoft.DataProtection/backupVaults/operationStatus/read",
+    "operations.result": "Microsoft.DataProtection/backupVaults/operationResults/read",
+    "locations.operationStatus": "Microsoft.DataProtection/locations/operationStatus/read",
+    "locations.operationResults": "Microsoft.DataProtection/locations/operationResults/read",
+}
+_VERBS = {"get": "read", "list": "read", "put": "write", "patch": "write", "delete": "delete"}
+
+
+def _action(name: str) -> str:
+    if name in _ACTIONS:
+        return _ACTIONS[name]
+    thing, verb = name.split(".")
+    path = "backupVaults" if thing == "backupVaults" else f"backupVaults/{thing}"
+    return f"Microsoft.DataProtection/{path}/{_VERBS.get(verb, f'{verb}/action')}"
+
+
 @dataclass(frozen=True)
 class Route:
     """One kind of request.
 
     Attributes:
         budget: what the service says remains before the first request of a client.
+        action: what the caller must be allowed to do.
     """
 
     method: str
@@ -41,6 +71,10 @@ class Route:
     provider: str
     budget: int
     answer: Callable[[Call], Response]
+
+    @property
+    def action(self) -> str:
+        return _action(self.name)
 
 
 _DATA_PROTECTION = "Microsoft.DataProtection"
@@ -57,6 +91,14 @@ _TABLE: list[tuple[str, str, str, str, int, Callable[[Call], Response]]] = [
     ),
     ("PUT", _RA, "roleAssignments.put", "Microsoft.Authorization", 11999, about_resources.put_assignment),
     ("GET", _RA, "roleAssignments.get", "Microsoft.Authorization", 11999, about_resources.get_assignment),
+    (
+        "GET",
+        r"(?P<scope>/subscriptions/.+)/providers/microsoft\.authorization/roleassignments",
+        "roleAssignments.list",
+        "Microsoft.Authorization",
+        11999,
+        about_resources.list_assignments,
+    ),
     ("DELETE", _RA, "roleAssignments.delete", "Microsoft.Authorization", 11999, about_resources.delete_assignment),
     *(
         (method, pattern, name, _DATA_PROTECTION, budget, answer)
@@ -85,6 +127,15 @@ _TABLE: list[tuple[str, str, str, str, int, Callable[[Call], Response]]] = [
             ("POST", _I + r"/stopprotection", "backupInstances.stopProtection", 0, about_instances.stop),
             ("POST", _I + r"/suspendbackups", "backupInstances.suspendBackups", 0, about_instances.suspend),
             ("POST", _I + r"/resumeprotection", "backupInstances.resumeProtection", 0, about_instances.resume),
+            ("POST", _I + r"/sync", "backupInstances.sync", 0, about_instances.sync),
+            (
+                "GET",
+                r"(?P<disk>" + _RG + r"/providers/microsoft\.compute/disks/[^/]+)"
+                r"/providers/microsoft\.dataprotection/backupinstances",
+                "backupInstances.ofDisk",
+                2000,
+                about_instances.list_of_disk,
+            ),
             ("GET", _I + r"/recoverypoints", "recoveryPoints.list", 100, about_backups.list_points),
             ("GET", _I + r"/recoverypoints/(?P<r>[^/]+)", "recoveryPoints.get", 100, about_backups.get_point),
             ("GET", _V + r"/backupjobs", "backupJobs.list", 200, about_backups.list_jobs),
@@ -120,7 +171,7 @@ _TABLE: list[tuple[str, str, str, str, int, Callable[[Call], Response]]] = [
             (
                 "GET",
                 _LOC + r"/operationstatus/(?P<o>[^/]+)",
-                "operations.status",
+                "locations.operationStatus",
                 15000,
                 about_backups.operation_status,
             ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import ssl
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -48,7 +49,7 @@ class Server:
         if request.path.startswith(PREFIX):
             return control(self._service, request)
         if request.path.endswith("/oauth2/v2.0/token"):
-            return tokens.exchange(request.body, set(self._service.callers))
+            return tokens.exchange(request.body, self._service.callers)
         return self._service.handle(request)
 
     async def run(self, port: int, context: ssl.SSLContext) -> None:
@@ -82,13 +83,25 @@ class Server:
         response = self._dispatch(request)
         if request.mutates:
             self._journal.write(now, request)
-        if response.status == 0:
-            if incoming.transport is not None:
-                incoming.transport.abort()
-            raise asyncio.CancelledError
+        if response.status <= 0:
+            return await self._break(incoming, response)
         if response.body is None:
             return web.Response(status=response.status, headers=response.headers)
         return web.json_response(response.body, status=response.status, headers=response.headers)
+
+    async def _break(self, incoming: web.Request, response: Response) -> web.StreamResponse:
+        """Break off without an answer, or in the middle of it, or keep the client waiting until it goes away."""
+        if response.status == -2:
+            await self._clock.hold(incoming.path)
+        if response.status == -1:
+            body = json.dumps(response.body or {}).encode()
+            torn = web.StreamResponse(headers={"Content-Type": "application/json"})
+            torn.content_length = len(body) + 100
+            await torn.prepare(incoming)
+            await torn.write(body[: len(body) // 2])
+        if incoming.transport is not None:
+            incoming.transport.abort()
+        raise asyncio.CancelledError
 
     # --- the clock --------------------------------------------------------------------------------
 
@@ -97,6 +110,7 @@ class Server:
             "now": self._clock.now().isoformat(),
             "rate": self._clock.rate,
             "version": self._clock.version,
+            "held": sorted(self._clock.held),
         }
 
     async def _read_clock(self, incoming: web.Request) -> web.Response:

@@ -13,6 +13,7 @@ from typing import Any
 from azure_simulator.http import tokens, wire
 from azure_simulator.http.call import Call
 from azure_simulator.http.messages import Request, Response
+from azure_simulator.http.rights import Caller, Callers
 from azure_simulator.http.routes import Route, find
 from azure_simulator.model.azure import Azure
 from azure_simulator.model.faults import AzureFault
@@ -52,8 +53,11 @@ class PlantedFault:
         route: regular expression over the name of the route.
         path: regular expression over the path.
         times: how often it strikes.
-        status: status of the answer; 0 drops the connection.
+        status: status of the answer; 0 drops the connection, -1 cuts it in the middle of the real answer, -2 holds
+            the request without an answer until the client goes away.
         after: whether the request is carried out before.
+        skip: how many requests pass before it strikes.
+        writes: whether it strikes writes alone.
     """
 
     route: str
@@ -64,6 +68,8 @@ class PlantedFault:
     message: str = "Something went wrong."
     headers: dict[str, str] = field(default_factory=dict)
     after: bool = False
+    skip: int = 0
+    writes: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,7 @@ class Service:
     def __init__(self, azure: Azure) -> None:
         self.azure = azure
         self.base = ""
-        self.callers: dict[str, str] = {}
+        self.callers = Callers()
         self.faults: list[PlantedFault] = []
         self.log: list[LogEntry] = []
 
@@ -105,23 +111,23 @@ class Service:
             if route is None:
                 raise AzureFault("InvalidResourceType", f"No route for {request.path}.")
             self._check_version(request, route)
-            self._check_access(caller, route)
+            caller.check(request, route)
             fault = self._strikes(request, route)
             if fault is not None and not fault.after:
                 return _planted(fault)
             response = route.answer(Call(self.azure, request, parts, self.base, _request_id(request)))
-            return _planted(fault) if fault is not None else response
+            return _planted(fault, response) if fault is not None else response
         except AzureFault as fault:
             return error(_STATUS.get(fault.code, 400), fault.code, fault.message)
         except (AttributeError, KeyError, TypeError, ValueError) as problem:
             return error(400, "UserErrorInvalidRequestParameter", f"The request is invalid: {problem!r}")
 
-    def _authenticate(self, request: Request) -> str:
+    def _authenticate(self, request: Request) -> Caller:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        client = tokens.client_of(token) if scheme == "Bearer" else None
-        if client is None or client not in self.callers:
+        caller = self.callers.get(tokens.client_of(token) if scheme == "Bearer" else None)
+        if caller is None:
             raise AzureFault("AuthenticationFailed", "Authentication failed.")
-        return client
+        return caller
 
     def _check_version(self, request: Request, route: Route) -> None:
         version = request.query.get("api-version")
@@ -138,19 +144,16 @@ class Service:
                 f"api-versions are '{', '.join(sorted(known))}'.",
             )
 
-    def _check_access(self, caller: str, route: Route) -> None:
-        if not re.search(self.callers[caller], route.name):
-            raise AzureFault(
-                "AuthorizationFailed",
-                f"The client '{caller}' does not have authorization to perform action '{route.provider}/{route.name}'.",
-            )
-
     def _strikes(self, request: Request, route: Route) -> PlantedFault | None:
         for fault in self.faults:
             hit = re.search(fault.route, route.name) and re.search(fault.path, request.path, re.IGNORECASE)
-            if hit and fault.times > 0:
-                fault.times -= 1
-                return fault
+            if not hit or fault.times <= 0 or (fault.writes and not request.mutates):
+                continue
+            if fault.skip > 0:
+                fault.skip -= 1
+                continue
+            fault.times -= 1
+            return fault
         return None
 
     def _finish(self, request: Request, response: Response, route: Route | None) -> None:
@@ -198,9 +201,9 @@ def _request_id(request: Request) -> str:
     return request.headers.get("x-ms-client-request-id", "00000000-0000-0000-0000-000000000000")
 
 
-def _planted(fault: PlantedFault) -> Response:
-    if fault.status == 0:
-        return Response(0)
+def _planted(fault: PlantedFault, real: Response | None = None) -> Response:
+    if fault.status <= 0:
+        return Response(fault.status, real.body if real is not None else None)
     return Response(
         fault.status,
         {"error": {"code": fault.code, "message": fault.message}},

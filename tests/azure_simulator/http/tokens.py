@@ -7,6 +7,7 @@ import json
 from urllib.parse import parse_qs
 
 from azure_simulator.http.messages import Response
+from azure_simulator.http.rights import Callers
 
 _PREFIX = "simulated."
 _BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -24,11 +25,12 @@ def client_of(token: str) -> str | None:
     return base64.urlsafe_b64decode(token.removeprefix(_PREFIX)).decode(errors="replace")
 
 
-def exchange(form: str, known: set[str]) -> Response:
+def exchange(form: str, callers: Callers) -> Response:
     """Answer a request for a token."""
     fields = {name: values[0] for name, values in parse_qs(form).items()}
     client = fields.get("client_id", "")
-    if client not in known:
+    caller = callers.get(client)
+    if caller is None:
         return _refused("unauthorized_client", f"AADSTS700016: Application '{client}' not found.")
     if fields.get("client_assertion_type") != _BEARER:
         return _refused("invalid_client", "AADSTS7000216: client_assertion is required.")

@@ -95,18 +95,25 @@ def vault(found: Vault, cloud: Cloud) -> Json:
     body: Json = {"location": found.location}
     if found.tags is not None:
         body["tags"] = found.tags
-    if found.principal is not None:
-        body["identity"] = {
-            "type": found.identity_type,
-            "principalId": found.principal,
-            "tenantId": cloud.tenant,
-        }
+    if found.principal is not None or found.assigned:
+        body["identity"] = _identity(found, cloud)
     return body | {
         "properties": properties,
         "id": found.id,
         "name": found.name,
         "type": "Microsoft.DataProtection/backupVaults",
     }
+
+
+def _identity(found: Vault, cloud: Cloud) -> Json:
+    body: Json = {"type": found.identity_type}
+    if found.principal is not None:
+        body |= {"principalId": found.principal, "tenantId": cloud.tenant}
+    if found.assigned:
+        body["userAssignedIdentities"] = {
+            each: {"principalId": principal, "clientId": principal} for each, principal in found.assigned.items()
+        }
+    return body
 
 
 def policy(found: Policy, holder: Vault) -> Json:

@@ -49,11 +49,12 @@ class Access:
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
-        self.principals: dict[str, str] = {}
+        # Type of each identity, and when it was made.
+        self.principals: dict[str, tuple[str, datetime]] = {}
         self.assignments: dict[str, Assignment] = {}
 
     def add_principal(self, principal: str, type_: str = "ServicePrincipal") -> None:
-        self.principals[principal.lower()] = type_
+        self.principals[principal.lower()] = (type_, self._cloud.now)
 
     def remove_principal(self, principal: str) -> None:
         """Forget an identity; its assignments stay behind, as they do in Azure."""
@@ -106,8 +107,8 @@ class Access:
             )
         if not self._scope_exists(scope):
             raise AzureFault("ResourceNotFound", f"The scope '{scope}' was not found.")
-        known = self.principals.get(principal.lower())
-        if known is None:
+        known, since = self.principals.get(principal.lower(), (None, self._cloud.now))
+        if known is None or self._cloud.now < since + self._cloud.knobs.span("principal_replication"):
             raise AzureFault(
                 "PrincipalNotFound",
                 f"Principal {principal.replace('-', '')} does not exist in the directory. If you "
@@ -145,11 +146,11 @@ class Access:
     def revoke(self, scope: str, name: str) -> Assignment | None:
         return self.assignments.pop(f"{scope}/{name}".lower(), None)
 
-    def at_scope(self, scope: str, principal: str | None) -> list[Assignment]:
+    def at_scope(self, scope: str, principal: str | None, *, below: bool) -> list[Assignment]:
         return [
             each
             for each in self.assignments.values()
-            if scope.lower().startswith(each.scope.lower())
+            if (_within(scope, each.scope) or (below and _within(each.scope, scope)))
             and (principal is None or each.principal.lower() == principal.lower())
         ]
 
@@ -159,6 +160,11 @@ class Access:
             each.principal.lower() == principal.lower()
             and each.role == role
             and each.effective <= self._cloud.now
-            and (scope.lower() == each.scope.lower() or scope.lower().startswith(each.scope.lower() + "/"))
+            and _within(scope, each.scope)
             for each in self.assignments.values()
         )
+
+
+def _within(scope: str, other: str) -> bool:
+    """Return whether a scope is another one, or lies in it."""
+    return scope.lower() == other.lower() or scope.lower().startswith(other.lower() + "/")

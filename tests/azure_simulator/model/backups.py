@@ -145,7 +145,7 @@ class Backups:
         disk = self._cloud.find_disk(instance.disk_id)
         if disk is None:
             return OperationFault("UserErrorManagedDiskNotFound", f"The disk {instance.disk_id} was not found.")
-        principal = vault.principal or ""
+        principal = vault.principal_of(instance.identity)
         if not self._cloud.access.may(principal, DISK_BACKUP_READER, disk.id):
             return no_right_on_disk(disk.id)
         if not self._cloud.access.may(principal, DISK_SNAPSHOT_CONTRIBUTOR, instance.snapshot_group):

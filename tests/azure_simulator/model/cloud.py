@@ -25,6 +25,8 @@ class Knobs:
     schedule_delay: float = 10
     change: float = 10
     job_list_lag: float = 0
+    # How long the directory does not know an identity that was just made.
+    principal_replication: float = 0
 
     def set(self, values: dict[str, Any]) -> None:
         known = {field.name for field in fields(self)}
@@ -77,6 +79,7 @@ class Cloud:
         self.subscriptions: set[str] = set()
         self.groups: dict[str, Group] = {}
         self.disks: dict[str, Disk] = {}
+        self.identities: dict[str, str] = {}
 
     @property
     def now(self) -> datetime:
@@ -146,5 +149,21 @@ class Cloud:
             )
         return self.disks[key]
 
-    def remove_disk(self, disk_id: str) -> None:
-        self.disks.pop(disk_id.lower(), None)
+    def add_identity(self, subscription: str, group: str, name: str) -> None:
+        """Make a user-assigned identity; its object id never changes."""
+        holder = self.group(subscription, group)
+        identifier = f"{holder.id}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}".lower()
+        if identifier not in self.identities:
+            self.identities[identifier] = self.timeline.new_id()
+            self.access.add_principal(self.identities[identifier])
+
+    def identity(self, identifier: str) -> str:
+        """Return the object id of a user-assigned identity."""
+        if identifier.lower() not in self.identities:
+            raise AzureFault("FailedIdentityOperation", f"The identity '{identifier}' was not found.")
+        return self.identities[identifier.lower()]
+
+    def remove(self, identifier: str) -> None:
+        """Forget a group or a disk, as if somebody had deleted it."""
+        self.groups.pop(identifier.rstrip("/").lower(), None)
+        self.disks.pop(identifier.lower(), None)

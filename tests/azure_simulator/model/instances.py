@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[-a-zA-Z0-9_.]{1,150}")
 _DISKS = "Microsoft.Compute/disks"
 RIGHTS = ("UserErrorNotEnoughPermissionOnDisk", "UserErrorMissingMSIPermissionsOnSnapshotResourceGroup")
+# From this api-version on deleting is always soft, whatever the vault says.
+ALWAYS_SOFT_FROM = "2025-09-01"
 IN_WORK = ("ConfiguringProtection", "UpdatingProtection")
 
 
@@ -52,6 +54,11 @@ class Instance:
     schedule: int = 0
     # An operation of the instance is under way.
     changing: bool = False
+
+    @property
+    def identity(self) -> dict[str, Any] | None:
+        details: dict[str, Any] | None = self.properties.get("identityDetails")
+        return details
 
     def expire(self, now: datetime) -> None:
         """Drop the points whose time is over; stopped nothing expires, suspended the newest one stays."""
@@ -82,15 +89,19 @@ class Instances:
         disk_id, _, group = _parse(vault, request)
         return self._cloud.operations.start(
             self._cloud.knobs.span("validation"),
-            lambda: self._objection_at_validation(vault, disk_id, group),
+            lambda: self._objection_at_validation(vault, disk_id, group, request.get("identityDetails")),
             carries_result=True,
         )
 
-    def _objection_at_validation(self, vault: Vault, disk_id: str, group: str) -> OperationFault | None:
-        fault = self._objection(vault, disk_id, group, new=True)
+    def _objection_at_validation(
+        self, vault: Vault, disk_id: str, group: str, identity: dict[str, Any] | None
+    ) -> OperationFault | None:
+        fault = self._objection(vault, disk_id, group, identity, new=True)
         return no_right_at_validation(disk_id) if fault is not None and fault.code in RIGHTS else fault
 
-    def _objection(self, vault: Vault, disk_id: str, group: str, *, new: bool) -> OperationFault | None:
+    def _objection(
+        self, vault: Vault, disk_id: str, group: str, identity: dict[str, Any] | None, *, new: bool
+    ) -> OperationFault | None:
         disk = self._cloud.find_disk(disk_id)
         if disk is None:
             return OperationFault("UserErrorManagedDiskNotFound", f"The managed disk {disk_id} was not found.")
@@ -104,9 +115,9 @@ class Instances:
                 "UserErrorDppDatasourceAlreadyProtected",
                 f"The datasource {disk_id} is already protected.",
             )
-        return self._missing_right(vault, disk, group)
+        return self._missing_right(vault.principal_of(identity), disk, group)
 
-    def _missing_right(self, vault: Vault, disk: Disk, group: str) -> OperationFault | None:
+    def _missing_right(self, principal: str, disk: Disk, group: str) -> OperationFault | None:
         found = self._cloud.find_group(group)
         if found is None:
             return OperationFault("UserErrorSnapshotRGNotFound", f"The snapshot resource group {group} was not found.")
@@ -115,7 +126,6 @@ class Instances:
                 "UserErrorSnapshotRGSubscriptionMismatch",
                 "The snapshot resource group must be in the subscription of the disk.",
             )
-        principal = vault.principal or ""
         if not self._cloud.access.may(principal, DISK_BACKUP_READER, disk.id):
             return no_right_on_disk(disk.id)
         if not self._cloud.access.may(principal, DISK_SNAPSHOT_CONTRIBUTOR, found.id):
@@ -196,7 +206,9 @@ class Instances:
         def configured() -> None:
             if instance.schedule != turn or instance.deleted_at is not None:
                 return
-            instance.fault = self._objection(vault, instance.disk_id, instance.snapshot_group, new=False)
+            instance.fault = self._objection(
+                vault, instance.disk_id, instance.snapshot_group, instance.identity, new=False
+            )
             instance.state = "ProtectionError" if instance.fault else "ProtectionConfigured"
             if instance.fault is None:
                 self._begin(vault, instance)
@@ -218,13 +230,16 @@ class Instances:
             raise not_found("deleted backup instance", name)
         return vault.deleted[name.lower()]
 
-    def delete(self, vault: Vault, name: str) -> Operation | None:
-        """Delete softly; None when there was nothing."""
+    def delete(self, vault: Vault, name: str, version: str) -> Operation | None:
+        """Delete, softly unless soft delete is off and the api-version still honours that; None: there was nothing."""
         instance = vault.instances.get(name.lower())
         if instance is None:
             return None
         group = self._cloud.find_group(instance.snapshot_group)
-        lacks = group is None or not self._cloud.access.may(vault.principal or "", DISK_SNAPSHOT_CONTRIBUTOR, group.id)
+        lacks = group is None or not self._cloud.access.may(
+            vault.principal_of(instance.identity), DISK_SNAPSHOT_CONTRIBUTOR, group.id
+        )
+        softly = version >= ALWAYS_SOFT_FROM or vault.soft_delete_state != "Off"
 
         self._begin_change(instance)
 
@@ -232,7 +247,11 @@ class Instances:
             instance.changing = False
             if lacks:
                 return no_right_on_snapshot_group(instance.snapshot_group)
-            self._soft_delete(vault, instance)
+            if softly:
+                self._soft_delete(vault, instance)
+            else:
+                instance.schedule += 1
+                vault.instances.pop(instance.name.lower(), None)
             return None
 
         return self._cloud.operations.start(self._cloud.knobs.span("change"), end)
@@ -289,6 +308,14 @@ class Instances:
             )
         instance.changing = True
 
+    def sync(self, vault: Vault, instance: Instance) -> Operation:
+        """Try again what failed; an instance without an error stays as it is."""
+        if instance.changing or instance.state in IN_WORK:
+            self._begin_change(instance)
+        if instance.state != "ProtectionError":
+            return self._cloud.operations.start(timedelta(seconds=1))
+        return self._configure(vault, instance, "ConfiguringProtection")
+
     def resume(self, vault: Vault, instance: Instance) -> Operation | None:
         """Resume protection; nothing to do for an instance that is protected."""
         if instance.state == "ProtectionConfigured" and not instance.changing:
@@ -302,7 +329,9 @@ class Instances:
 
         def end() -> OperationFault | None:
             instance.changing = False
-            instance.fault = self._objection(vault, instance.disk_id, instance.snapshot_group, new=False)
+            instance.fault = self._objection(
+                vault, instance.disk_id, instance.snapshot_group, instance.identity, new=False
+            )
             if instance.fault is not None:
                 return instance.fault
             instance.state = "ProtectionConfigured"

@@ -32,11 +32,24 @@ class Vault:
     identity_type: str
     principal: str | None
     properties: dict[str, Any]
+    # Object ids of the user-assigned identities, by lower-case ARM id.
+    assigned: dict[str, str] = field(default_factory=dict)
     state: str = "Provisioning"
     policies: dict[str, Policy] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
     deleted: dict[str, Instance] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
+
+    @property
+    def soft_delete_state(self) -> str:
+        security = self.properties.get("securitySettings") or {}
+        return str((security.get("softDeleteSettings") or {}).get("state", "On"))
+
+    def principal_of(self, details: dict[str, Any] | None) -> str:
+        """Return the identity that works for an instance, by its ``identityDetails``; empty if there is none."""
+        if details and details.get("useSystemAssignedIdentity") is False:
+            return self.assigned.get(str(details.get("userAssignedIdentityArmUrl")).lower(), "")
+        return self.principal or ""
 
     @property
     def id(self) -> str:
@@ -104,6 +117,7 @@ class Vaults:
             None,
             properties,
         )
+        self._assign(vault, body)
         if "SystemAssigned" in vault.identity_type:
             vault.principal = self._cloud.timeline.new_id()
             self._cloud.access.add_principal(vault.principal)
@@ -130,15 +144,21 @@ class Vaults:
 
         return self._cloud.operations.start(self._cloud.knobs.span("vault_provisioning"), lambda: done())
 
-    def delete(self, vault: Vault) -> Operation:
-        """Delete an empty vault."""
+    def _assign(self, vault: Vault, body: dict[str, Any]) -> None:
+        wanted = (body.get("identity") or {}).get("userAssignedIdentities") or {}
+        if ("UserAssigned" in vault.identity_type) != bool(wanted):
+            raise invalid("User-assigned identities must be named when the type is UserAssigned, and only then.")
+        vault.assigned = {each.lower(): self._cloud.identity(each) for each in wanted}
+
+    def delete(self, vault: Vault, version: str) -> Operation:
+        """Delete an empty vault; newer api-versions count one as empty that holds only soft-deleted items."""
         if vault.instances:
             # The real codes of these two are not documented.
             raise AzureFault(
                 "UserErrorVaultHasBackupInstances",
                 "The vault cannot be deleted since it holds backup instances.",
             )
-        if vault.deleted:
+        if vault.deleted and version < ALWAYS_ON_FROM:
             raise AzureFault(
                 "UserErrorVaultHasSoftDeletedItems",
                 "The vault cannot be deleted since it holds soft-deleted backup instances.",
