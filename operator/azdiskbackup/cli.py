@@ -70,7 +70,7 @@ async def run(settings: Settings) -> None:
     """Wire everything and run until SIGTERM or SIGINT."""
     kube_connection = connection(settings.kubeconfig)
     clock = _clock(settings)
-    async with KubeClient(kube_connection) as kube, AzureConnection(settings) as azure_connection:
+    async with KubeClient(kube_connection) as kube, AzureConnection(settings, clock.now) as azure_connection:
         azure = Azure(azure_connection)
         cache = Cache()
         queue: WorkQueue[Key] = WorkQueue(clock)

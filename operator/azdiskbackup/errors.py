@@ -8,7 +8,9 @@
     ├── Waiting              heals without a change of the spec, but slowly or by a person's hand: back off slowly
     │   ├── AccessDenied     the operator lacks a right
     │   ├── PermissionsMissing   the vault's identity lacks a right, or it has not spread yet
-    │   └── QuotaExceeded    a limit of Azure
+    │   ├── QuotaExceeded    a limit of Azure
+    │   ├── Flooded          the service's own guard against floods; it opens after hours
+    │   └── Ineffective      the service says that it did it, and shows no change
     └── Terminal             nothing changes until somebody edits something: parked
         ├── InvalidRequest   Azure refuses what was asked
         └── AlreadyProtected the disk is protected elsewhere
@@ -124,6 +126,18 @@ class QuotaExceeded(Waiting):
     """A limit of the subscription or of the service is reached."""
 
     reason = "QuotaExceeded"
+
+
+class Flooded(Waiting):
+    """The service's own guard against floods: it asks to come back after hours."""
+
+    reason = "QuotaExceeded"
+
+
+class Ineffective(Waiting):
+    """The service says that it did what was asked, and shows no change."""
+
+    reason = "NoEffectYet"
 
 
 class Terminal(OperatorError):

@@ -59,6 +59,10 @@ class Settings(BaseSettings):
             description="Minutes between two looks at an unchanging vault, policy or disk in Azure.",
         ),
     ] = 10
+    moves_per_minute: Annotated[
+        int,
+        Field(ge=1, le=600, description="Disks that are moved in a minute when a policy is edited."),
+    ] = 30
     restore_point_limit: Annotated[
         int,
         Field(ge=1, le=500, description="Restore points that a policy may lead to, a disk."),
@@ -97,6 +101,11 @@ class Settings(BaseSettings):
     def arm_scope(self) -> str:
         """Return the scope that tokens are asked for."""
         return f"{(self.resource_manager_audience or self.arm_endpoint).rstrip('/')}/.default"
+
+    @property
+    def move_every(self) -> timedelta:
+        """Return the time between two disks that move to an edited policy."""
+        return timedelta(minutes=1) / self.moves_per_minute
 
     @property
     def observe_every(self) -> timedelta:

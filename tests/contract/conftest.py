@@ -74,7 +74,7 @@ async def connection(
     monkeypatch.setenv("AZURE_TENANT_ID", simulator.seed()["tenant"])
     monkeypatch.setenv("AZURE_AUTHORITY_HOST", simulator.url)
     monkeypatch.setenv("AZURE_FEDERATED_TOKEN_FILE", str(token))
-    async with AzureConnection(settings_for(simulator)) as found:
+    async with AzureConnection(settings_for(simulator), lambda: simulator.now) as found:
         yield found
 
 

@@ -31,7 +31,9 @@ def main() -> int:
     parser.add_argument("--once", action="store_true", help="end after the story instead of waiting for Ctrl-C")
     once = parser.parse_args().once
     teller = Teller()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Both, since a shell that runs this in the background makes its children ignore Ctrl-C.
+    for ending_signal in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending_signal, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="azdiskbackup-demo-") as folder, contextlib.ExitStack() as ending:
         try:
             stack = Stack(Path(folder), rate=RATE, start=datetime.now(UTC) - BEGINS_AGO)

@@ -126,6 +126,18 @@ class Tenant:
         conditions = self.get(kind, name).get("status", {}).get("conditions", [])
         return next((each for each in conditions if each["type"] == type_), {})
 
+    def says(self, kind: str, name: str) -> str:
+        """Return the message of Ready."""
+        return str(self.condition(kind, name, "Ready").get("message", ""))
+
+    def instance(self, name: str = "data") -> str:
+        """Return the ARM id of the backup instance of a disk."""
+        return str(self.get("protecteddisk", name)["status"]["backupInstanceID"])
+
+    def portal(self, method: str, path: str, body: Any = None, version: str = "2025-07-01") -> Any:
+        """Do something in Azure by hand, as an owner of the subscription in the portal."""
+        return self.azure.arm(method, f"{path}?api-version={version}", body)
+
     def passes(self, holds: Callable[[], object], what: str, within: timedelta = timedelta(hours=3)) -> None:
         """Let virtual time pass, from one due moment to the next, until something holds."""
         deadline = self.azure.now + within

@@ -3,7 +3,7 @@
 import pytest
 
 from controlplane.plane import KubectlError
-from harness.objects import SNAPSHOT_GROUP, backup, disk, namespace, policy, vault
+from harness.objects import backup, disk, namespace, policy, vault
 from harness.stack import Stack
 from harness.tenant import Tenant
 
@@ -202,39 +202,6 @@ def test_snapshot_group_that_is_missing(stack: Stack, shop: Tenant) -> None:
     stack.azure.seed(groups=[{"subscription": "11111111-1111-4111-8111-111111111111", "name": "later-rg",
                               "location": "westeurope"}])  # fmt: skip
     shop.until("backupvault", "no-group", "Ready")
-
-
-@pytest.mark.parametrize(
-    "spec",
-    [
-        {"roleAssignments": "Preassigned"},
-        {"diskRoleScope": "ResourceGroup"},
-        {"managementPolicy": "Observe"},
-        {"identity": {"type": "UserAssigned", "userAssignedIdentityID": "/subscriptions/x"}},
-    ],
-    ids=lambda spec: next(iter(spec)),
-)
-def test_what_is_not_there_yet_is_refused_and_never_ignored(
-    stack: Stack, shop: Tenant, spec: dict[str, object]
-) -> None:
-    since = len(stack.azure.requests())
-    shop.apply(vault("modern", snapshotResourceGroups=[{"name": SNAPSHOT_GROUP}], **spec))
-    says = told(shop, "backupvault", "modern", "Accepted", "NotYetSupported")
-    assert next(iter(spec)) in says
-    assert not stack.azure.requests(since)
-    shop.kubectl("delete", "backupvault", "modern")
-
-
-def test_an_edited_policy_says_that_it_stays_as_it_was(shop: Tenant, gold: str) -> None:
-    shop.apply(policy("edited", "demo"))
-    shop.until("diskbackuppolicy", "edited", "Ready")
-    known = shop.get("diskbackuppolicy", "edited")["status"]["policyID"]
-    shop.apply(policy("edited", "demo", retention={"default": {"days": 9}}))
-    says = told(shop, "diskbackuppolicy", "edited", "Synced", "NotYetSupported")
-    assert known.rsplit("/", 1)[1] in says
-    shop.apply(policy("edited", "demo", retention={"default": {"days": 7}}))
-    shop.until("diskbackuppolicy", "edited", "Ready")
-    shop.kubectl("delete", "diskbackuppolicy", "edited", "--wait=false")
 
 
 def test_a_second_object_for_one_claim_waits_for_the_older_one(stack: Stack, shop: Tenant, gold: str) -> None:

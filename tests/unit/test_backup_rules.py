@@ -36,7 +36,7 @@ from harness.objects import SUBSCRIPTION, backup
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 INSTANCE = vault_id(SUBSCRIPTION, "g", "v").child("backupInstances", "i")
-DISK = DiskView(True, "", INSTANCE)
+DISK = DiskView(True, "", INSTANCE, "/p")
 POLICY = PolicyView(
     "gold", "demo", True, "", "/p", True, Schedule(frequency="Daily"), "BackupDaily", frozenset({"Default", "Daily"})
 )

@@ -32,13 +32,14 @@ from azdiskbackup.core.protected_disk.steps import (
     RevokeRole,
     Stop,
     Suspend,
+    Sync,
     Undelete,
     Validate,
 )
 from azdiskbackup.core.protected_disk.validation import Never, Passed, Refused, Running, permission_pause, refused
 from azdiskbackup.core.resource import FINALIZER, Invalid, Resource
 from azdiskbackup.core.vault_view import VaultView
-from azdiskbackup.errors import AccessDenied, InvalidRequest, PermissionsMissing, QuotaExceeded
+from azdiskbackup.errors import AccessDenied, AlreadyProtected, InvalidRequest, PermissionsMissing, QuotaExceeded
 from harness.objects import SUBSCRIPTION, disk, disk_id
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -46,8 +47,9 @@ VAULT_ID = vault_id(SUBSCRIPTION, "backup-rg", "demo")
 POLICY_ID = str(VAULT_ID.child("backupPolicies", "gold-1"))
 DISK = AzureDisk(ArmId.parse(disk_id("d")), "westeurope", 32, "Premium_LRS")
 SCHEDULE = Schedule(frequency="Hourly", interval_hours=4)
+OWNED = {**dict(zip(OWNER_TAGS, ("cluster-1", "shop", "data"), strict=True)), "azdiskbackup.io.pvc": "data-0"}
 INSTANCE = AzureInstance(
-    VAULT_ID.child("backupInstances", "d-1"), str(DISK.id), POLICY_ID, "/snapshots", "ProtectionConfigured"
+    VAULT_ID.child("backupInstances", "d-1"), str(DISK.id), POLICY_ID, "/snapshots", "ProtectionConfigured", OWNED
 )
 
 
@@ -89,6 +91,9 @@ MAY_DELETE = replace(VAULT, access=VaultAccess(deletion_namespaces=LabelSelector
 DENIED = PermissionsMissing("UserErrorNotEnoughPermissionOnDisk", "Not yet.")
 
 
+LACKS = AzureFailure("UserErrorNotEnoughPermissionOnDisk", "No right.", None, about_rights=True)
+
+
 def in_state(state: str, **more: Any) -> Observed:
     return replace(PROTECTED, instance=replace(INSTANCE, state=state, **more))
 
@@ -120,9 +125,6 @@ def in_state(state: str, **more: Any) -> Observed:
         (replace(UNPROTECTED, validation=Running("op", NOW)), reasons.VALIDATED, reasons.VALIDATING),
         (in_state("ConfiguringProtection"), reasons.PROTECTED, reasons.CONFIGURING),
         (in_state("UpdatingProtection", policy_id="another"), reasons.PROTECTED, reasons.CONFIGURING),
-        (in_state("ProtectionError", failure=AzureFailure("Code", "Words", "Do this.")), reasons.PROTECTED,
-         reasons.PROTECTION_ERROR),
-        (in_state("ConfiguringProtectionFailed"), reasons.PROTECTED, reasons.PROTECTION_ERROR),
         (in_state("SomethingNew"), reasons.PROTECTED, reasons.UNKNOWN_STATE),
     ],
 )  # fmt: skip
@@ -149,8 +151,15 @@ def test_conditions_before_are_true_and_those_after_are_unknown() -> None:
         (replace(UNPROTECTED, granted=False), AssignRole),
         (replace(UNPROTECTED, validation=Never()), Validate),
         (UNPROTECTED, PutInstance),
-        (in_state("SoftDeleted", soft_deleted_until=NOW), Undelete),
-        (in_state("ProtectionConfigured", policy_id="another"), PutInstance),
+        (in_state("ProtectionError", failure=AzureFailure("Code", "Words", "Do this.")), Sync),
+        (in_state("ConfiguringProtectionFailed"), Sync),
+        (replace(in_state("ProtectionError", failure=LACKS), granted=False), AssignRole),
+        (replace(in_state("ProtectionError", failure=LACKS), granted=True), Sync),
+        (replace(PROTECTED, rights_doubted=True, granted=False), AssignRole),
+        (replace(in_state("SoftDeleted", soft_deleted_until=NOW), granted=False), AssignRole),
+        (replace(in_state("SoftDeleted", soft_deleted_until=NOW), granted=True), Undelete),
+        (replace(in_state("ProtectionConfigured", policy_id="another"), turn=NOW), PutInstance),
+        (in_state("ProtectionConfigured", tags={"mine": "x"}), PutInstance),
         (in_state("ProtectionStopped"), Resume),
         (in_state("BackupsSuspended"), Resume),
     ],
@@ -195,7 +204,7 @@ def owned(cluster: str = "cluster-1", namespace: str = "shop", name: str = "data
 @pytest.mark.parametrize(
     ("instance", "live", "mine"),
     [
-        (INSTANCE, frozenset(), True),
+        (replace(INSTANCE, tags={}), frozenset(), True),
         (owned(), frozenset({"shop/data"}), True),
         (owned(name="gone"), frozenset({"shop/data"}), True),
         (owned(name="other"), frozenset({"shop/data", "shop/other"}), False),
@@ -205,7 +214,9 @@ def owned(cluster: str = "cluster-1", namespace: str = "shop", name: str = "data
 def test_what_somebody_else_owns_is_left_alone(instance: AzureInstance, live: frozenset[str], mine: bool) -> None:
     seen = replace(PROTECTED, instance=instance, live_disks=live)
     found = plan(want(), seen, NOW)
-    assert found.ready if mine else found.verdict.reason == reasons.OWNED_ELSEWHERE
+    assert (found.verdict.reason == reasons.OWNED_ELSEWHERE) is not mine
+    if mine:
+        assert isinstance(found.step, PutInstance) and found.step.request.tags.items() >= want().owner.items()
     leaving = plan(want(deleting=True), seen, NOW)
     assert isinstance(leaving.step, Stop) if mine else (leaving.ready and leaving.step is None)
 
@@ -256,10 +267,85 @@ def test_access_is_decided_by_the_vault() -> None:
     closed = replace(VAULT, access=VaultAccess(namespaces=LabelSelector(match_labels={"team": "a"})))
     assert plan(want(), replace(PROTECTED, vault=closed), NOW).verdict.reason == reasons.NAMESPACE_NOT_ALLOWED
     assert plan(want(), replace(PROTECTED, vault=closed, namespace_labels={"team": "a"}), NOW).ready
-    by_id = want(source={"diskID": disk_id("d")})
+    by_id = replace(want(source={"diskID": disk_id("d")}), owner=OWNED)
     assert plan(by_id, PROTECTED, NOW).verdict.reason == reasons.NAMESPACE_NOT_ALLOWED
     open_ = replace(VAULT, access=VaultAccess(disk_id_namespaces=LabelSelector()))
     assert plan(by_id, replace(PROTECTED, vault=open_), NOW).ready
+
+
+def test_access_that_is_taken_away_stops_no_backup_and_says_so() -> None:
+    closed = replace(VAULT, access=VaultAccess(namespaces=LabelSelector(match_labels={"team": "a"})))
+    known = replace(want(), known_instance=str(INSTANCE.id))
+    seen = replace(PROTECTED, vault=closed)
+    found = plan(known, seen, NOW)
+    says = {each.type: (each.status, each.reason) for each in found.findings}
+    assert found.ready and found.step is None
+    assert says["Accepted"] == ("False", reasons.NAMESPACE_NOT_ALLOWED)
+    assert says["Protected"] == ("True", reasons.PROTECTION_CONFIGURED)
+    shown = {each.type: each for each in status(resource(), known, seen, found, NOW).conditions}
+    assert (shown["Ready"].status, shown["Ready"].reason) == ("False", reasons.NAMESPACE_NOT_ALLOWED)
+    assert "deletionPolicy: Retain" in shown["Stalled"].message
+    gone = plan(known, replace(UNPROTECTED, vault=closed), NOW)
+    assert gone.step is None and gone.verdict.reason == reasons.NAMESPACE_NOT_ALLOWED, "nothing is protected anew"
+
+
+# --- what others change in Azure ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seen", "step"),
+    [
+        (in_state("ProtectionStopped"), Resume),
+        (replace(in_state("SoftDeleted", soft_deleted_until=NOW), granted=True), Undelete),
+        (in_state("ProtectionConfigured", policy_id="another"), PutInstance),
+        (replace(UNPROTECTED, validation=Never()), Validate),
+    ],
+)
+def test_what_somebody_changed_is_put_back_and_said(seen: Observed, step: type) -> None:
+    settled = replace(want(), settled=True, known_policy=POLICY_ID)
+    found = plan(settled, seen, NOW)
+    assert isinstance(found.step, step) and found.verdict.reason == reasons.DRIFT_CORRECTED
+    assert plan(replace(settled, settled=False), replace(seen, turn=NOW), NOW).verdict.reason != reasons.DRIFT_CORRECTED
+
+
+def test_disks_move_to_an_edited_policy_in_their_turn() -> None:
+    moving = in_state("ProtectionConfigured", policy_id="before")
+    settled = replace(want(), settled=True, known_policy="before")
+    later = NOW + timedelta(minutes=2)
+    waiting_ = plan(settled, replace(moving, turn=later), NOW)
+    assert waiting_.ready and waiting_.step is None, "protected by the old policy until its turn comes"
+    found = plan(settled, replace(moving, turn=later), later)
+    assert isinstance(found.step, PutInstance) and found.verdict.reason == reasons.CHANGING_PROTECTION
+    stopped = plan(want(protection="Stopped"), in_state("ProtectionStopped", policy_id="before"), NOW)
+    assert stopped.ready and stopped.step is None, "to move it would resume it"
+
+
+def test_roles_that_others_assign_are_asked_for_by_name() -> None:
+    vault = replace(VAULT, assigns_roles=False)
+    found = plan(want(), replace(UNPROTECTED, vault=vault, granted=False), NOW)
+    assert (found.step, found.verdict.reason) == (None, reasons.ROLE_MISSING)
+    assert f"--scope {DISK.id}" in found.verdict.message and "'Disk Backup Reader'" in found.verdict.message
+
+
+def test_one_right_for_a_group_of_disks() -> None:
+    vault = replace(VAULT, role_scope="ResourceGroup")
+    found = plan(want(), replace(UNPROTECTED, vault=vault, granted=False), NOW).step
+    assert isinstance(found, AssignRole) and found.grant.scope == str(DISK.id.resource_group)
+    leaving = replace(UNPROTECTED, vault=replace(vault, access=MAY_DELETE.access), granted=True)
+    going = want(deleting=True, deletionPolicy="Delete")
+    assert isinstance(plan(going, leaving, NOW).step, RevokeRole)
+    kept = plan(going, replace(leaving, needed_by=("shop/other",)), NOW)
+    assert kept.ready and "shop/other" in kept.verdict.message
+
+
+def test_where_the_disk_is_protected_already_is_said() -> None:
+    elsewhere = AlreadyProtected("UserErrorDppDatasourceAlreadyProtected", "Twice.")
+    holder = replace(INSTANCE, id=vault_id(SUBSCRIPTION, "other-rg", "other").child("backupInstances", "theirs"))
+    seen = replace(UNPROTECTED, validation=Refused(elsewhere, NOW, NOW, 1), holder=holder)
+    found = plan(want(), seen, NOW)
+    assert found.verdict.reason == reasons.OWNED_ELSEWHERE and found.verdict.progress.name == "STALLED"
+    for word in ("theirs", "vault other", "other-rg", "ProtectedDisk shop/data"):
+        assert word in found.verdict.message
 
 
 # --- waiting for permissions --------------------------------------------------------------------
@@ -296,10 +382,21 @@ def test_what_waiting_does_not_heal_is_stalled() -> None:
 
 
 def test_tries_thin_out() -> None:
-    assert [permission_pause(n) for n in (1, 2, 5, 50)] == [timedelta(minutes=m) for m in (1, 2, 5, 5)]
-    first = refused(None, DENIED, NOW)
-    later = refused(first, DENIED, NOW + timedelta(minutes=2))
+    pauses = [permission_pause(Refused(DENIED, NOW, NOW, tries)) for tries in (1, 2, 5, 50)]
+    assert pauses == [timedelta(minutes=m) for m in (1, 2, 5, 5)]
+    first = refused(None, DENIED, NOW, None)
+    later = refused(first, DENIED, NOW + timedelta(minutes=2), None)
     assert (later.tries, later.first, later.at) == (2, NOW, NOW + timedelta(minutes=2))
+    begun = NOW - timedelta(minutes=30)
+    assert refused(None, DENIED, NOW, begun).first == begun, "a restart does not forget how long it has been"
+
+
+def test_rights_that_do_not_come_are_a_persons_affair() -> None:
+    found = plan(want(), waiting(12, timedelta(minutes=45)), NOW)
+    assert found.verdict.progress.name == "STALLED" and found.verdict.look_again == NOW + timedelta(minutes=10)
+    for word in ("45 min", "identity principal", "Disk Backup Reader", str(DISK.id), "snapshots-rg"):
+        assert word in found.verdict.message
+    assert isinstance(plan(want(), waiting(12, timedelta(minutes=45)), NOW + timedelta(minutes=10)).step, Validate)
 
 
 # --- the way out --------------------------------------------------------------------------------
@@ -444,6 +541,7 @@ def test_status_shows_jobs_and_restore_points_and_keeps_what_was_not_looked_at()
     )
     seen = replace(PROTECTED, jobs=(good, failed, old), restore_points=points)
     found = status(resource(), want(), seen, plan(want(), seen, NOW), NOW)
+    assert found.policy_id == POLICY_ID
     assert found.jobs is not None and (found.jobs.completed, found.jobs.failed, found.jobs.in_progress) == (1, 1, 0)
     assert found.last_backup is not None and found.last_backup.duration_seconds == 240
     assert found.last_successful_backup_time == good.start

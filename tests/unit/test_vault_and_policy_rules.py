@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from azdiskbackup.core import reasons
-from azdiskbackup.core.arm_ids import ResourceGroupId, vault_id
-from azdiskbackup.core.azure_model import AzureGroup, AzureVault, VaultSettings
+from azdiskbackup.core.arm_ids import ArmId, ResourceGroupId, vault_id
+from azdiskbackup.core.azure_model import AzureGroup, AzureInstance, AzureVault, VaultSettings
 from azdiskbackup.core.backup_vault import desired as vault_desired
 from azdiskbackup.core.backup_vault import plan as vault_plan
 from azdiskbackup.core.backup_vault import status as vault_status
@@ -22,13 +22,15 @@ from azdiskbackup.core.backup_vault.steps import (
     CreateVault,
     DeleteVault,
     RevokeRole,
+    SetIdentity,
     UpdateVault,
 )
+from azdiskbackup.core.conditions import after_failure
 from azdiskbackup.core.disk_backup_policy import desired as policy_desired
 from azdiskbackup.core.disk_backup_policy import plan as policy_plan
 from azdiskbackup.core.disk_backup_policy import status as policy_status
 from azdiskbackup.core.disk_backup_policy.observed import Observed as PolicySeen
-from azdiskbackup.core.disk_backup_policy.observed import Present
+from azdiskbackup.core.disk_backup_policy.observed import Present, Uses
 from azdiskbackup.core.disk_backup_policy.steps import CreatePolicy, DeletePolicy
 from azdiskbackup.core.policy_view import policy_view
 from azdiskbackup.core.presence import ABSENT, UNKNOWN, Unreadable
@@ -99,7 +101,6 @@ def test_the_one_step_for_a_vault(seen: VaultSeen, step: type | None) -> None:
         (replace(FOUND, vault=replace(VAULT, location="x")), reasons.SYNCED, reasons.DRIFT_DETECTED),
         (replace(FOUND, vault=replace(VAULT, settings=replace(SETTINGS, redundancy="GeoRedundant"))), reasons.SYNCED,
          reasons.DRIFT_DETECTED),
-        (replace(FOUND, vault=replace(VAULT, principal_id=None)), reasons.IDENTITY_READY, reasons.IDENTITY_MISSING),
         (FOUND, reasons.SNAPSHOT_GROUPS_READY, reasons.NOT_YET_KNOWN),
         (replace(FOUND, groups={GROUP: DENIED}), reasons.SNAPSHOT_GROUPS_READY, "AccessDenied"),
         (replace(FOUND, groups={GROUP: ABSENT}), reasons.SNAPSHOT_GROUPS_READY, reasons.GROUP_MISSING),
@@ -118,11 +119,60 @@ def test_a_missing_group_is_made_only_where_that_was_asked_for() -> None:
     assert found.step == CreateGroup(GROUP, "westeurope")
 
 
-def test_what_is_not_there_yet_is_refused() -> None:
-    want = wanted_vault(roleAssignments="Preassigned", managementPolicy="Observe")
-    found = vault_plan.plan(want, NEW, NOW)
-    assert (found.verdict.reason, found.step) == (reasons.NOT_YET_SUPPORTED, None)
-    assert "Preassigned" in found.verdict.message and "Observe" in found.verdict.message
+def test_a_vault_that_is_run_elsewhere_is_used_and_never_written() -> None:
+    want = wanted_vault(managementPolicy="Observe", deletionPolicy="Delete")
+    missing = vault_plan.plan(want, NEW, NOW)
+    assert (missing.step, missing.verdict.reason) == (None, reasons.VAULT_MISSING)
+    differs = replace(READY, vault=replace(VAULT, settings=replace(SETTINGS, soft_delete_days=30)))
+    found = vault_plan.plan(want, differs, NOW)
+    assert found.ready and found.step is None
+    synced = next(each for each in found.findings if each.type == "Synced")
+    assert (synced.status, synced.reason) == ("False", reasons.DRIFT_DETECTED)
+    assert "softDelete.retentionDays" in synced.message
+    shown = vault_status.status(resource(vault()), want, differs, found, NOW).conditions
+    assert {each.type: each.status for each in shown}["Ready"] == "True"
+    leaving = wanted_vault(deleting=True, managementPolicy="Observe", deletionPolicy="Delete", principal="principal")
+    assert vault_plan.plan(leaving, replace(FOUND, instances=0, deleted=()), NOW).step is None
+    other = vault_plan.plan(want, replace(FOUND, vault=replace(VAULT, principal_id=None)), NOW)
+    assert (other.step, other.verdict.reason) == (None, reasons.IDENTITY_MISSING)
+
+
+ASSIGNED = (
+    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/u"
+)
+
+
+def test_the_identity_that_is_wanted_is_given() -> None:
+    without = replace(FOUND, vault=replace(VAULT, principal_id=None))
+    step = vault_plan.plan(wanted_vault(), without, NOW).step
+    assert isinstance(step, SetIdentity) and (step.identity, step.own) == (None, False)
+    want = wanted_vault(identity={"type": "UserAssigned", "userAssignedIdentityID": ASSIGNED})
+    step = vault_plan.plan(want, FOUND, NOW).step
+    assert isinstance(step, SetIdentity) and (step.identity, step.own) == (ASSIGNED, True)
+    given = replace(FOUND, vault=replace(VAULT, assigned={ASSIGNED.lower(): "assigned"}))
+    assert wanted_grants(want, given)[0].principal == "assigned"
+
+
+def test_roles_that_others_assign_are_asked_for_by_name() -> None:
+    want = wanted_vault(roleAssignments="Preassigned")
+    found = vault_plan.plan(want, replace(READY, grants={GRANT: False}), NOW)
+    assert (found.step, found.verdict.reason) == (None, reasons.ROLE_MISSING)
+    assert "az role assignment create --assignee-object-id principal" in found.verdict.message
+    leaving = wanted_vault(deleting=True, deletionPolicy="Delete", roleAssignments="Preassigned", principal="p")
+    assert vault_plan.plan(leaving, NEW, NOW).ready, "what others assigned is theirs"
+
+
+@pytest.mark.parametrize(
+    ("seen", "step"),
+    [
+        (NEW, CreateVault),
+        (replace(FOUND, vault=replace(VAULT, settings=replace(SETTINGS, soft_delete_days=30))), UpdateVault),
+        (replace(READY, grants={GRANT: False}), AssignRole),
+    ],
+)
+def test_what_somebody_changed_of_a_vault_is_put_back_and_said(seen: VaultSeen, step: type) -> None:
+    found = vault_plan.plan(replace(wanted_vault(), settled=True), seen, NOW)
+    assert isinstance(found.step, step) and found.verdict.reason == reasons.DRIFT_CORRECTED
 
 
 def test_a_vault_that_never_was_leaves_nothing_to_revoke() -> None:
@@ -142,13 +192,16 @@ def test_every_subscription_has_its_own_group_and_right() -> None:
     assert [grant.subscription for grant in grants] == [SUBSCRIPTION, SECOND_SUBSCRIPTION]
 
 
+SOFT_DELETED = AzureInstance(
+    VAULT_ID.child("backupInstances", "d"), "disk", "policy", None, "SoftDeleted", soft_deleted_until=NOW
+)
 LEAVING = wanted_vault(deleting=True, principal="principal", deletionPolicy="Delete")
 
 
 @pytest.mark.parametrize(
     ("want", "seen", "step"),
     [
-        (LEAVING, replace(FOUND, instances=0), DeleteVault),
+        (LEAVING, replace(FOUND, instances=0, deleted=()), DeleteVault),
         (LEAVING, replace(NEW, grants={GRANT: True}), RevokeRole),
         (LEAVING, replace(NEW, grants={GRANT: False}), None),
         (wanted_vault(deleting=True), VaultSeen((), 0), None),
@@ -168,6 +221,9 @@ def test_the_way_out_of_a_vault(want: vault_desired.Desired, seen: VaultSeen, st
         (FOUND, reasons.NOT_YET_KNOWN),
         (replace(FOUND, instances=DENIED), "AccessDenied"),
         (replace(FOUND, instances=2), reasons.IN_USE),
+        (replace(FOUND, instances=0), reasons.NOT_YET_KNOWN),
+        (replace(FOUND, instances=0, deleted=DENIED), "AccessDenied"),
+        (replace(FOUND, instances=0, deleted=(SOFT_DELETED,)), reasons.KEPT_BY_SOFT_DELETE),
         (NEW, reasons.NOT_YET_KNOWN),
         (replace(NEW, grants={GRANT: DENIED}), "AccessDenied"),
     ],
@@ -226,8 +282,14 @@ KNOWN = str(wanted_policy().id_in(VAULT_ID))
         (wanted_policy(), PolicySeen(ABSENT, ()), reasons.VAULT_READY, reasons.VAULT_NOT_FOUND),
         (wanted_policy(), PolicySeen(replace(VIEW, ready=False), ()), reasons.VAULT_READY, reasons.VAULT_NOT_READY),
         (wanted_policy(), PolicySeen(replace(VIEW, id=None), ()), reasons.VAULT_READY, reasons.VAULT_NOT_READY),
-        (wanted_policy(known=KNOWN.replace("gold-", "gold-0")), PolicySeen(VIEW, ()), reasons.SYNCED,
-         reasons.NOT_YET_SUPPORTED),
+        (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, (), Present()), reasons.SYNCED,
+         reasons.NOT_YET_KNOWN),
+        (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, (), Present(), uses=DENIED), reasons.SYNCED,
+         "AccessDenied"),
+        (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, (), Present(), uses=Uses(("i",), None)),
+         reasons.SYNCED, reasons.IN_USE),
+        (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, (), Present(), uses=Uses((), NOW)),
+         reasons.SYNCED, reasons.KEPT_BY_SOFT_DELETE),
         (wanted_policy(), PolicySeen(VIEW, ()), reasons.SYNCED, reasons.NOT_YET_KNOWN),
         (wanted_policy(), PolicySeen(VIEW, (), DENIED), reasons.SYNCED, "AccessDenied"),
         (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, ("shop/data",)), reasons.SYNCED, reasons.IN_USE),
@@ -247,11 +309,65 @@ def test_a_policy_is_made_and_deleted() -> None:
     assert isinstance(step, CreatePolicy) and str(step.id) == KNOWN and step.content.rule_name == "BackupHourly"
     assert policy_plan.plan(wanted_policy(), PolicySeen(VIEW, (), Present()), NOW).ready
     leaving = wanted_policy(deleting=True, known=KNOWN)
-    assert isinstance(policy_plan.plan(leaving, PolicySeen(VIEW, (), Present()), NOW).step, DeletePolicy)
+    unused = PolicySeen(VIEW, (), Present(), uses=Uses((), None))
+    assert isinstance(policy_plan.plan(leaving, unused, NOW).step, DeletePolicy)
+    gone = policy_plan.plan(replace(wanted_policy(known=KNOWN), settled=True), PolicySeen(VIEW, (), ABSENT), NOW)
+    assert gone.verdict.reason == reasons.DRIFT_CORRECTED and isinstance(gone.step, CreatePolicy)
     assert policy_plan.plan(leaving, PolicySeen(VIEW, (), ABSENT), NOW).ready
     kept = wanted_policy(deleting=True, known=KNOWN, deletionPolicy="Retain")
     assert policy_plan.plan(kept, PolicySeen(VIEW, ()), NOW).ready
     assert policy_plan.plan(wanted_policy(deleting=True), PolicySeen(VIEW, ()), NOW).ready, "it was never made"
+
+
+OLD = KNOWN.replace("gold-", "gold-0")
+
+
+@pytest.mark.parametrize(
+    ("more", "step", "says"),
+    [
+        ({"policies_in_use": (OLD, KNOWN)}, None, "1 disks still move to it"),
+        ({"policies_in_use": (KNOWN,), "uses": Uses(("i",), None)}, None, "the backup instances i have it"),
+        ({"uses": Uses((), NOW)}, None, "soft-deleted backup instances refer to it until 2026-01-05 09:00 UTC"),
+        ({"uses": DENIED}, None, "Azure has the policy"),
+        ({"uses": Uses((), None)}, DeletePolicy, "is deleted"),
+    ],
+)
+def test_an_edit_makes_a_successor_and_removes_what_it_replaced(more: Json, step: type | None, says: str) -> None:
+    want = wanted_policy(known=OLD)
+    found = policy_plan.plan(want, PolicySeen(VIEW, ("shop/data",), Present(), **more), NOW)
+    assert found.ready, "the policy can be used all the while"
+    assert found.step is None if step is None else isinstance(found.step, step)
+    assert says in found.verdict.message
+    assert policy_plan.plan(want, PolicySeen(VIEW, ()), NOW).verdict.reason == reasons.NOT_YET_KNOWN
+    unasked = PolicySeen(VIEW, (), Present())
+    assert policy_plan.plan(want, unasked, NOW).verdict.reason == reasons.NOT_YET_KNOWN
+
+
+def test_succession_is_shown_while_disks_move() -> None:
+    raw = resource(policy(), policyID=OLD, predecessors=["gold-00"])
+    want = policy_desired.desired(raw, LIMITS)
+    assert isinstance(want, policy_desired.Desired)
+    seen = PolicySeen(VIEW, ("shop/a", "shop/b"), Present(), policies_in_use=(OLD, KNOWN))
+    found = policy_status.status(raw, want, seen, policy_plan.plan(want, seen, NOW), NOW)
+    assert found.policy_id == KNOWN and found.predecessors == ["gold-00", ArmId.parse(OLD).name]
+    assert found.succession is not None
+    assert (found.succession.from_, found.succession.total, found.succession.moved) == (ArmId.parse(OLD).name, 2, 1)
+    moved = replace(seen, policies_in_use=(KNOWN, KNOWN), uses=Uses((), None))
+    going = policy_plan.plan(want, moved, NOW)
+    assert isinstance(going.step, DeletePolicy) and going.step.id.name == "gold-00"
+    after = policy_status.status(raw, want, replace(moved, gone=going.step.id), going, NOW)
+    assert after.succession is None and after.predecessors == [ArmId.parse(OLD).name]
+    back = policy_desired.desired(resource(policy(), policyID=OLD, predecessors=[ArmId.parse(KNOWN).name]), LIMITS)
+    assert isinstance(back, policy_desired.Desired)
+    again = policy_status.status(raw, back, seen, policy_plan.plan(back, seen, NOW), NOW)
+    assert again.predecessors == [ArmId.parse(OLD).name], "an edit back finds the old policy"
+
+
+def test_a_chore_that_fails_spoils_nothing() -> None:
+    want = wanted_policy(known=OLD)
+    found = policy_plan.plan(want, PolicySeen(VIEW, (), Present(), uses=Uses((), None)), NOW)
+    after = after_failure(found, AccessDenied("AuthorizationFailed", "No."), NOW)
+    assert after.ready and after.step is None and after.verdict.look_again == NOW
 
 
 def test_the_name_of_a_policy_follows_its_content_and_nothing_else() -> None:

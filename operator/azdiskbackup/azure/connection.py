@@ -6,29 +6,28 @@ would block a worker without bound).
 
 from __future__ import annotations
 
-import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import aiohttp
-from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.pipeline import policies
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
-from azure.identity.aio import DefaultAzureCredential, WorkloadIdentityCredential
 from azure.mgmt.authorization.aio import AuthorizationManagementClient
 from azure.mgmt.core import AsyncARMPipelineClient
 from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 from azure.mgmt.dataprotection.aio import DataProtectionMgmtClient
 
+from azdiskbackup.azure.credential import Credential
+from azdiskbackup.azure.gate import Gate, GatePolicy
 from azdiskbackup.azure.translation import of_response, translated
 from azdiskbackup.errors import InvalidRequest
 from azdiskbackup.settings import Settings
 
-_FEDERATED_FILE = "AZURE_FEDERATED_TOKEN_FILE"
 # From 2025-09-01 on the service refuses a vault whose soft delete is On instead of AlwaysOn, which can never be undone.
 DATA_PROTECTION_API = "2025-07-01"
 
@@ -36,8 +35,9 @@ DATA_PROTECTION_API = "2025-07-01"
 class AzureConnection:
     """Clients that share a session; use it as an async context."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, now: Callable[[], datetime]) -> None:
         self._settings = settings
+        self._gate = Gate(now)
         self._data_protection: dict[str, DataProtectionMgmtClient] = {}
         self._authorization: dict[str, AuthorizationManagementClient] = {}
 
@@ -53,7 +53,9 @@ class AzureConnection:
             # The SDK's transport decompresses by itself.
             auto_decompress=False,
         )
-        self._credential = self._make_credential()
+        # aiohttp sends a PUT or DELETE again when a kept connection breaks; whether the first one arrived nobody knows.
+        self._session._retry_connection = False
+        self._credential = Credential(self._transport())
         self._arm: AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse] = AsyncARMPipelineClient(
             base_url=self._settings.arm_endpoint, policies=self._policies(), transport=self._transport()
         )
@@ -70,7 +72,7 @@ class AzureConnection:
         await self._session.close()
 
     @property
-    def credential(self) -> AsyncTokenCredential:
+    def credential(self) -> Credential:
         """Return what proves to Azure who we are."""
         return self._credential
 
@@ -83,22 +85,13 @@ class AzureConnection:
             read_timeout=timeout,
         )
 
-    def _make_credential(self) -> AsyncTokenCredential:
-        if os.environ.get(_FEDERATED_FILE):
-            # With an authority of its own (a sovereign cloud, the simulator) there is nothing to discover.
-            return WorkloadIdentityCredential(
-                transport=self._transport(),
-                disable_instance_discovery="AZURE_AUTHORITY_HOST" in os.environ,
-                retry_total=0,
-            )
-        return DefaultAzureCredential(transport=self._transport())
-
     def _policies(self) -> list[Any]:
         return [
             policies.RequestIdPolicy(),
             policies.HeadersPolicy(),
             policies.UserAgentPolicy(base_user_agent="azdiskbackup"),
             policies.ProxyPolicy(),
+            GatePolicy(self._gate),
             policies.ContentDecodePolicy(),
             AsyncARMChallengeAuthenticationPolicy(self._credential, self._settings.arm_scope),
             policies.CustomHookPolicy(),

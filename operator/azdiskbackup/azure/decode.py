@@ -81,6 +81,11 @@ def vault(body: Json) -> AzureVault:
         location=body["location"],
         provisioning_state=str(properties.get("provisioningState")),
         principal_id=_dig(body, "identity", "principalId"),
+        assigned={
+            str(name).lower(): str(each_["principalId"])
+            for name, each_ in (_dig(body, "identity", "userAssignedIdentities") or {}).items()
+            if isinstance(each_, Mapping) and each_.get("principalId")
+        },
         settings=VaultSettings(
             redundancy=str(stores[0].get("type")),
             soft_delete_state=str(soft.get("state", "On")),

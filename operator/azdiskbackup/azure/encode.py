@@ -27,12 +27,19 @@ def _security(settings: VaultSettings) -> Json:
     }
 
 
-def new_vault(location: str, settings: VaultSettings) -> Body:
-    """Return the body that creates a vault."""
+def _identity(own: bool, assigned: str | None) -> Json:
+    if assigned is None:
+        return {"type": "SystemAssigned"}
+    kind = "SystemAssigned,UserAssigned" if own else "UserAssigned"
+    return {"type": kind, "userAssignedIdentities": {assigned: {}}}
+
+
+def new_vault(location: str, settings: VaultSettings, identity: str | None = None) -> Body:
+    """Return the body that creates a vault, with an identity of its own or a user-assigned one."""
     return {
         "location": location,
         "tags": dict(settings.tags),
-        "identity": {"type": "SystemAssigned"},
+        "identity": _identity(own=False, assigned=identity),
         "properties": {
             "storageSettings": [{"datastoreType": "VaultStore", "type": settings.redundancy}],
             "securitySettings": _security(settings),
@@ -43,6 +50,11 @@ def new_vault(location: str, settings: VaultSettings) -> Body:
 def vault_changes(settings: VaultSettings) -> Body:
     """Return the body that changes what can be changed of a vault."""
     return {"tags": dict(settings.tags), "properties": {"securitySettings": _security(settings)}}
+
+
+def vault_identity(identity: str | None, *, own: bool) -> Body:
+    """Return the body that gives a vault another identity; its ``own`` one stays, since instances may use it."""
+    return {"identity": _identity(own=own, assigned=identity)}
 
 
 def policy(content: PolicyContent) -> Body:
@@ -111,8 +123,12 @@ def instance(request: InstanceRequest) -> Body:
 
 def _instance_properties(request: InstanceRequest) -> Json:
     disk = request.disk
+    identity: Json = {"useSystemAssignedIdentity": True}
+    if request.identity is not None:
+        identity = {"useSystemAssignedIdentity": False, "userAssignedIdentityArmUrl": request.identity}
     return {
         "objectType": "BackupInstance",
+        "identityDetails": identity,
         "friendlyName": disk.id.name,
         "dataSourceInfo": {
             "objectType": "Datasource",

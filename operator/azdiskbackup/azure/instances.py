@@ -38,6 +38,23 @@ class Instances:
             return absent_or_raise(error)
         return decode.instance({**found.as_dict(), "id": str(instance)})
 
+    async def list_of_disk(self, disk: ArmId) -> list[AzureInstance]:
+        """Return the backup instances of a disk, in whichever vault, as far as we may see them."""
+        client = self._connection.data_protection(disk.subscription)
+        with translated():
+            pages = client.backup_instances_extension_routing.list(str(disk).lstrip("/"))
+            return decode.each([each.as_dict() async for each in pages], decode.instance)
+
+    async def list_deleted(self, vault: ArmId) -> list[AzureInstance]:
+        """Return all soft-deleted backup instances of a vault, with the ids that they had."""
+        client = self._connection.data_protection(vault.subscription)
+        with translated():
+            pages = client.deleted_backup_instances.list(vault.group, vault.name)
+            found = [each.as_dict() async for each in pages]
+        return decode.each(
+            [{**each, "id": str(vault.child("backupInstances", each["name"]))} for each in found], decode.instance
+        )
+
     async def list(self, vault: ArmId) -> list[AzureInstance]:
         """Return all backup instances of a vault."""
         client = self._connection.data_protection(vault.subscription)
@@ -97,6 +114,15 @@ class Instances:
         """
         answer = await self._connection.send("POST", f"{instance}/resumeProtection", DATA_PROTECTION_API)
         return operation_in(answer)
+
+    async def submit_sync(self, instance: ArmId) -> str | None:
+        """Let the service try again what it failed to configure."""
+        client = self._connection.data_protection(instance.subscription)
+        with translated():
+            poller = await client.backup_instances.begin_sync_backup_instance(
+                instance.group, instance.path[1], instance.name, {"syncType": "Default"}, polling=submit_only()
+            )
+            return await operation_of(poller)
 
     async def submit_delete(self, instance: ArmId) -> str | None:
         """Delete a backup instance, softly."""

@@ -60,6 +60,18 @@ class RoleAssignments:
             return False
         return True
 
+    async def held(self, grant: Grant) -> bool:
+        """Return whether somebody granted the same, under whatever name, at the scope or above it."""
+        client = self._connection.authorization(grant.subscription)
+        wanted = f"principalId eq '{grant.principal}'"
+        with translated():
+            found = [each async for each in client.role_assignments.list_for_scope(grant.scope.lstrip("/"), wanted)]
+        return any(
+            str(each.role_definition_id).lower().endswith(grant.role.guid)
+            and f"{grant.scope}/".lower().startswith(f"{each.scope}/".lower())
+            for each in found
+        )
+
     async def create(self, grant: Grant) -> bool:
         """Create a grant; return whether it is ours: one that exists under another name is as good."""
         definition = (

@@ -20,6 +20,7 @@ from azdiskbackup.errors import (
     AccessDenied,
     AlreadyProtected,
     Conflict,
+    Flooded,
     InvalidRequest,
     OperatorError,
     PermissionsMissing,
@@ -60,8 +61,8 @@ _QUOTA = {
     "UserErrorSubscriptionDiskQuotaLimitReached",
     "UserErrorOnDemandBackupLimitReached",
     "RoleAssignmentLimitExceeded",
-    "CloudDosTimeboudLimitReached",
 }
+_FLOOD = {"CloudDosTimeboudLimitReached"}
 _CONFLICT = {"UserErrorMaxConcurrentOperationLimitReached"}
 _RETRY = {"PrincipalNotFound"}
 _ELSEWHERE = {
@@ -84,6 +85,7 @@ _CLASSES: dict[str, type[OperatorError]] = {
         (AccessDenied, _DENIED),
         (Waiting, _WAIT),
         (QuotaExceeded, _QUOTA),
+        (Flooded, _FLOOD),
         (Conflict, _CONFLICT),
         (Retryable, _RETRY),
         (AlreadyProtected, _ELSEWHERE),
@@ -178,7 +180,8 @@ def failure(error: object) -> AzureFailure | None:
         error = error[0] if error else None
     if not isinstance(error, Mapping):
         return None
-    return AzureFailure(*details(error, "Azure gives no reason."))
+    code, message, action = details(error, "Azure gives no reason.")
+    return AzureFailure(code, message, action, about_rights=code in _PERMISSIONS)
 
 
 def retry_after(headers: Mapping[str, str]) -> timedelta | None:

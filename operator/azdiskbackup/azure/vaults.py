@@ -29,18 +29,26 @@ class Vaults:
             return absent_or_raise(error)
         return decode.vault(found.as_dict())
 
-    async def submit_create(self, vault: ArmId, location: str, settings: VaultSettings) -> str | None:
-        """Create a vault with an identity of its own.
+    async def submit_create(
+        self, vault: ArmId, location: str, settings: VaultSettings, identity: str | None = None
+    ) -> str | None:
+        """Create a vault with an identity of its own, or a user-assigned one.
 
         Not through the SDK's method: it has a header that it refuses to leave out with this version of the API.
         """
-        body = encode.new_vault(location, settings)
+        body = encode.new_vault(location, settings, identity)
         return operation_in(await self._connection.send("PUT", str(vault), DATA_PROTECTION_API, body))
 
     async def submit_update(self, vault: ArmId, settings: VaultSettings) -> str | None:
         """Change soft delete, immutability and tags."""
+        return await self._patch(vault, encode.vault_changes(settings))
+
+    async def submit_identity(self, vault: ArmId, identity: str | None, *, own: bool) -> str | None:
+        """Give a vault another identity; ``own`` says whether it has one of its own, which stays."""
+        return await self._patch(vault, encode.vault_identity(identity, own=own))
+
+    async def _patch(self, vault: ArmId, body: encode.Body) -> str | None:
         client = self._connection.data_protection(vault.subscription)
-        body = encode.vault_changes(settings)
         with translated():
             poller = await client.backup_vaults.begin_update(
                 vault.group,

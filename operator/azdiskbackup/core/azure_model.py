@@ -25,13 +25,23 @@ class VaultSettings:
 
 @dataclass(frozen=True, slots=True)
 class AzureVault:
-    """A backup vault as it is."""
+    """A backup vault as it is.
+
+    Attributes:
+        principal_id: object id of its own identity.
+        assigned: object ids of its user-assigned identities, by lower-case ARM id.
+    """
 
     id: ArmId
     location: str
     provisioning_state: str
     principal_id: str | None
     settings: VaultSettings
+    assigned: Mapping[str, str] = field(default_factory=dict)
+
+    def principal_of(self, identity: str | None) -> str | None:
+        """Return the object id of a user-assigned identity of the vault, or of its own."""
+        return self.principal_id if identity is None else self.assigned.get(identity.lower())
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +63,12 @@ class AzureGroup:
 
 @dataclass(frozen=True, slots=True)
 class AzureFailure:
-    """An error that Azure shows on a resource or a job."""
+    """An error that Azure shows on a resource or a job; ``about_rights`` says that the vault's identity lacks one."""
 
     code: str
     message: str
     action: str | None = None
+    about_rights: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +140,11 @@ class AzureRestorePoint:
 
 @dataclass(frozen=True, slots=True)
 class InstanceRequest:
-    """The backup instance that is wanted."""
+    """The backup instance that is wanted; ``identity`` is a user-assigned one, None the vault's own."""
 
     id: ArmId
     disk: AzureDisk
     policy_id: str
     snapshot_group_id: str
     tags: Mapping[str, str]
+    identity: str | None = None

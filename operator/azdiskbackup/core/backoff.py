@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from azdiskbackup.errors import OperatorError, Retryable, Terminal, Throttled
+from azdiskbackup.errors import Conflict, Flooded, Ineffective, OperatorError, Retryable, Terminal, Throttled
 
 FIRST = timedelta(seconds=1)
 SOON = timedelta(minutes=5)
+BUSY_FIRST = timedelta(seconds=20)
 SLOW_FIRST = timedelta(seconds=30)
 SLOW = timedelta(minutes=10)
 PARKED = timedelta(hours=1)
+FLOOD_FIRST = timedelta(hours=1)
+FLOOD = timedelta(hours=4)
 
 
 def pause(error: BaseException, failures: int, jitter: float) -> timedelta:
@@ -26,6 +29,13 @@ def pause(error: BaseException, failures: int, jitter: float) -> timedelta:
     if isinstance(error, Terminal):
         # Parked until somebody edits; a rare look all the same, since Azure may have been edited.
         return PARKED
+    if isinstance(error, Conflict):
+        # What is in the way takes its time; asking each second does not make it shorter.
+        return _doubling(BUSY_FIRST, SOON, failures, jitter)
+    if isinstance(error, Flooded):
+        return _doubling(FLOOD_FIRST, FLOOD, failures, jitter)
+    if isinstance(error, Ineffective):
+        return _doubling(SLOW_FIRST, PARKED, failures, jitter)
     if isinstance(error, OperatorError) and not isinstance(error, Retryable):
         return _doubling(SLOW_FIRST, SLOW, failures, jitter)
     return _doubling(FIRST, SOON, failures, jitter)

@@ -19,8 +19,12 @@ _MOST = 32_000
 
 def after_failure(plan: Plan[StepT], error: OperatorError, again: datetime) -> Plan[StepT]:
     """Return the plan as it looks after its step failed: the deciding condition tells the error."""
+    if plan.ready:
+        # A chore that fails spoils nothing; it is tried again.
+        return replace(plan, verdict=replace(plan.verdict, step=None, look_again=again))
     terminal = isinstance(error, Terminal)
-    message = f"{error.sentence} Next try at {clock_time(again)}."
+    hint = f" {plan.verdict.hint}" if plan.verdict.hint else ""
+    message = f"{error.sentence}{hint} Next try at {clock_time(again)}."
     verdict = replace(
         plan.verdict,
         reason=error.reason,
@@ -32,12 +36,19 @@ def after_failure(plan: Plan[StepT], error: OperatorError, again: datetime) -> P
         Finding(plan.condition, "False", error.reason, message) if finding.type == plan.condition else finding
         for finding in plan.findings
     )
-    return Plan(findings, verdict, plan.condition)
+    return replace(plan, findings=findings, verdict=verdict)
 
 
 def summary(plan: Plan[Any], ready_reason: str, ready_message: str) -> list[Finding]:
     """Return Ready, and Reconciling or Stalled while True, after the findings of a plan."""
     verdict = plan.verdict
+    if plan.ready and plan.objection is not None:
+        says = plan.objection
+        return [
+            *plan.findings,
+            Finding(reasons.READY, "False", says.reason, says.message),
+            Finding(reasons.STALLED, "True", says.reason, says.message),
+        ]
     if plan.ready:
         return [*plan.findings, Finding(reasons.READY, "True", ready_reason, ready_message)]
     found = [

@@ -86,6 +86,16 @@ class Resource:
         conditions: list[Mapping[str, Any]] = list(self.status.get("conditions") or ())
         return next((entry for entry in conditions if entry.get("type") == type_), {})
 
+    @property
+    def settled(self) -> bool:
+        """Return whether all was as this spec wants it: a difference since then is somebody else's doing.
+
+        So it stays while that is being put right.
+        """
+        ready = self.condition("Ready")
+        corrected = ready.get("reason") == "DriftCorrected"
+        return (ready.get("status") == "True" or corrected) and ready.get("observedGeneration") == self.generation
+
     def is_true(self, type_: str) -> bool:
         """Return whether a condition is True."""
         return self.condition(type_).get("status") == "True"

@@ -38,5 +38,14 @@ class Grant:
         """Return the deterministic GUID of the assignment."""
         return assignment_name(self.scope, self.principal, self.role.guid)
 
+    @property
+    def request(self) -> str:
+        """Return what a person has to do who assigns the role, ready to be typed."""
+        return (
+            f"The identity {self.principal} lacks the role {self.role.name} on {self.scope}. Assign it: az role "
+            f"assignment create --assignee-object-id {self.principal} --assignee-principal-type ServicePrincipal "
+            f"--role '{self.role.name}' --scope {self.scope}. This goes on by itself."
+        )
+
     def __str__(self) -> str:
         return f"{self.role.name} for {self.principal} on {self.scope}"

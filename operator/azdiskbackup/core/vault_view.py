@@ -20,6 +20,9 @@ class VaultView:
         id: ARM id, known once Azure has the vault.
         principal: object id of its identity, known with the id.
         snapshot_groups: the groups for snapshots.
+        identity: the user-assigned identity that works for the disks; None for the vault's own.
+        assigns_roles: whether the operator grants what is missing; else it only verifies.
+        role_scope: Disk or ResourceGroup, where the right to read disks is granted.
     """
 
     name: str
@@ -30,6 +33,9 @@ class VaultView:
     location: str
     snapshot_groups: tuple[ResourceGroupId, ...]
     access: VaultAccess
+    identity: str | None = None
+    assigns_roles: bool = True
+    role_scope: str = "Disk"
 
     def snapshot_group_for(self, subscription: str) -> ResourceGroupId | None:
         """Return the group that holds the snapshots of a subscription's disks."""
@@ -59,4 +65,7 @@ def vault_view(resource: Resource) -> VaultView | None:
             ResourceGroupId(group.subscription_id or fallback, group.name) for group in spec.snapshot_resource_groups
         ),
         access=spec.access,
+        identity=spec.identity.user_assigned_identity_id,
+        assigns_roles=spec.role_assignments == "Managed",
+        role_scope=spec.disk_role_scope,
     )

@@ -37,6 +37,9 @@ class Verdict(Generic[StepT]):
         step: the one thing to do about it in this pass.
         look_again: when to look again if nothing happens before.
         progress: what a person may expect.
+        caveat: a satisfied rule that does not hold all the same: its condition is False, and the way goes on.
+        keeps_ready: whether Ready may be True in spite of the caveat.
+        hint: what to do, in words, when the step fails.
     """
 
     satisfied: bool
@@ -45,6 +48,9 @@ class Verdict(Generic[StepT]):
     step: StepT | None = None
     look_again: datetime | None = None
     progress: Progress = Progress.RECONCILING
+    caveat: bool = False
+    keeps_ready: bool = True
+    hint: str | None = None
 
 
 def satisfied(reason: str, message: str) -> Verdict[StepT]:
@@ -52,9 +58,21 @@ def satisfied(reason: str, message: str) -> Verdict[StepT]:
     return Verdict(True, reason, message, progress=Progress.DONE)
 
 
-def do(step: StepT, reason: str, message: str, look_again: datetime | None = None) -> Verdict[StepT]:
+def tolerated(reason: str, message: str, *, keeps_ready: bool) -> Verdict[StepT]:
+    """Say that the rule does not hold, and that what was begun goes on all the same."""
+    return Verdict(True, reason, message, progress=Progress.DONE, caveat=True, keeps_ready=keeps_ready)
+
+
+def chore(reason: str, message: str, step: StepT | None, look_again: datetime | None) -> Verdict[StepT]:
+    """Say that the rule holds, and that there is something to tidy up, or to look at later."""
+    return Verdict(True, reason, message, step, look_again, Progress.DONE)
+
+
+def do(
+    step: StepT, reason: str, message: str, look_again: datetime | None = None, hint: str | None = None
+) -> Verdict[StepT]:
     """Say what to do about it; without ``look_again`` the next pass follows at once."""
-    return Verdict(False, reason, message, step, look_again)
+    return Verdict(False, reason, message, step, look_again, hint=hint)
 
 
 def wait(reason: str, message: str, until: datetime) -> Verdict[StepT]:
@@ -88,11 +106,13 @@ class Plan(Generic[StepT]):
         findings: one for each condition of the way, in its order.
         verdict: the verdict that decided, or the last one when all rules hold.
         condition: the condition that the deciding rule speaks about.
+        objection: what keeps Ready from being True although every rule is satisfied.
     """
 
     findings: tuple[Finding, ...]
     verdict: Verdict[StepT]
     condition: str
+    objection: Finding | None = None
 
     @property
     def ready(self) -> bool:
@@ -122,6 +142,7 @@ def first_unsatisfied(
     findings: dict[str, Finding] = {}
     decided: Verdict[StepT] | None = None
     condition = ""
+    objection: Finding | None = None
     for type_, rule in way:
         if decided is not None:
             findings.setdefault(
@@ -131,8 +152,15 @@ def first_unsatisfied(
             continue
         verdict = rule(want, seen, now)
         condition = type_
-        findings[type_] = Finding(type_, "True" if verdict.satisfied else "False", verdict.reason, verdict.message)
+        holds = verdict.satisfied and not verdict.caveat
+        finding = Finding(type_, "True" if holds else "False", verdict.reason, verdict.message)
+        if verdict.caveat and not verdict.keeps_ready:
+            objection = finding
+        if holds and type_ in findings and findings[type_].status == "False":
+            # What an earlier rule of the same condition objected to stays said.
+            finding = findings[type_]
+        findings[type_] = finding
         if not verdict.satisfied:
             decided = verdict
         last = verdict
-    return Plan(tuple(findings.values()), decided or last, condition)
+    return Plan(tuple(findings.values()), decided or last, condition, objection)

@@ -20,6 +20,7 @@ from azdiskbackup.core.backup_vault.steps import (
     CreateVault,
     DeleteVault,
     RevokeRole,
+    SetIdentity,
     Step,
     UpdateVault,
 )
@@ -119,17 +120,21 @@ class BackupVaultReconciler:
     async def _ask_next(self, want: Desired, seen: Observed, memory: Memory) -> Observed:
         if isinstance(seen.vault, Unknown):
             return replace(seen, vault=await read(self._tools.azure.vaults.get(want.id)))
-        if want.deleting and isinstance(seen.vault, AzureVault):
+        if isinstance(seen.instances, Unknown) and want.deleting and isinstance(seen.vault, AzureVault):
             found = await read(self._tools.azure.instances.list(want.id))
             return replace(seen, instances=found if isinstance(found, Unreadable) else len(found))
+        if isinstance(seen.deleted, Unknown) and want.deleting and isinstance(seen.vault, AzureVault):
+            kept = await read(self._tools.azure.instances.list_deleted(want.id))
+            return replace(seen, deleted=kept if isinstance(kept, Unreadable) else tuple(kept))
         for group in want.groups if isinstance(seen.vault, AzureVault) else ():
             if group.id not in seen.groups:
                 answer = await read(self._tools.azure.resources.get_group(group.id))
                 return replace(seen, groups={**seen.groups, group.id: answer})
         for grant in wanted_grants(want, seen):
             if grant not in seen.grants:
-                by_others = grant in memory.granted_by_others
-                exists = by_others or await read(self._tools.azure.roles.exists(grant))
+                by_others = want.spec.role_assignments == "Preassigned" or grant in memory.granted_by_others
+                roles = self._tools.azure.roles
+                exists = await read(roles.held(grant) if by_others else roles.exists(grant))
                 return replace(seen, grants={**seen.grants, grant: exists})
         return seen
 
@@ -149,12 +154,6 @@ class BackupVaultReconciler:
     async def _act(self, step: Step, memory: Memory) -> str | None:
         azure = self._tools.azure
         match step:
-            case CreateVault(id=vault, location=location, settings=settings):
-                return await azure.vaults.submit_create(vault, location, settings)
-            case UpdateVault(id=vault, settings=settings):
-                return await azure.vaults.submit_update(vault, settings)
-            case DeleteVault(id=vault):
-                return await azure.vaults.submit_delete(vault)
             case CreateGroup(id=group, location=location):
                 await azure.resources.create_group(group, location)
             case AssignRole(grant=grant):
@@ -162,6 +161,22 @@ class BackupVaultReconciler:
                     memory.granted_by_others.add(grant)
             case RevokeRole(grant=grant):
                 await azure.roles.delete(grant)
+            case CreateVault() | SetIdentity() | UpdateVault() | DeleteVault():
+                return await self._change(step)
             case _:
                 assert_never(step)
         return None
+
+    async def _change(self, step: CreateVault | SetIdentity | UpdateVault | DeleteVault) -> str | None:
+        vaults = self._tools.azure.vaults
+        match step:
+            case CreateVault(id=vault, location=location, settings=settings, identity=identity):
+                return await vaults.submit_create(vault, location, settings, identity)
+            case SetIdentity(id=vault, identity=identity, own=own):
+                return await vaults.submit_identity(vault, identity, own=own)
+            case UpdateVault(id=vault, settings=settings):
+                return await vaults.submit_update(vault, settings)
+            case DeleteVault(id=vault):
+                return await vaults.submit_delete(vault)
+            case _:
+                assert_never(step)

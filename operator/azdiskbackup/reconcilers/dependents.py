@@ -76,7 +76,13 @@ def _protection(resource: Resource) -> object:
     protected = resource.condition(reasons.PROTECTED)
     ready = resource.condition(reasons.READY)
     shown = protected.get("status"), protected.get("observedGeneration")
-    return resource.spec, resource.status.get("backupInstanceID"), shown, ready.get("reason"), resource.deleting
+    known = resource.status.get("backupInstanceID"), resource.status.get("policyID")
+    return resource.spec, known, shown, ready.get("reason"), resource.deleting
+
+
+def _policy_in_azure(resource: Resource) -> object:
+    """What a policy that was edited sees of its disks: whether they have moved."""
+    return resource.status.get("policyID")
 
 
 def _everything(resource: Resource) -> object:
@@ -111,6 +117,10 @@ def _policy_and_rivals_of_disk(cache: Cache, disk: Resource) -> Iterator[Key]:
         other = Resource(raw)
         if (other.namespace, other.spec["source"]) == (disk.namespace, disk.spec["source"]):
             yield Key("ProtectedDisk", other.namespace, other.name)
+
+
+def _policy_of_disk(cache: Cache, disk: Resource) -> Iterator[Key]:
+    yield Key("DiskBackupPolicy", "", disk.spec["policyRef"]["name"])
 
 
 def _backups_of_disk(cache: Cache, disk: Resource) -> Iterator[Key]:
@@ -159,6 +169,7 @@ EDGES = (
     Edge("DiskBackupPolicy", _refers, _vault_of_policy),
     Edge("DiskBackupPolicy", _usable, _disks_of_policy),
     Edge("ProtectedDisk", _refers, _policy_and_rivals_of_disk),
+    Edge("ProtectedDisk", _policy_in_azure, _policy_of_disk),
     Edge("ProtectedDisk", _protection, _backups_of_disk),
     Edge("OnDemandBackup", is_over, _disk_and_queue_of_backup),
     Edge("Namespace", _everything, _disks_of_namespace),

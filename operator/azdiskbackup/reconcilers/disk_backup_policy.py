@@ -8,13 +8,14 @@ from typing import assert_never
 
 from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicyStatus
 from azdiskbackup.core import reasons
-from azdiskbackup.core.arm_ids import ArmId
+from azdiskbackup.core.arm_ids import ArmId, same_id
 from azdiskbackup.core.disk_backup_policy.desired import Desired, Limits, desired
-from azdiskbackup.core.disk_backup_policy.observed import Observed, Present
+from azdiskbackup.core.disk_backup_policy.observed import Observed, Present, Uses
 from azdiskbackup.core.disk_backup_policy.plan import plan
+from azdiskbackup.core.disk_backup_policy.rules import predecessor
 from azdiskbackup.core.disk_backup_policy.status import status
 from azdiskbackup.core.disk_backup_policy.steps import CreatePolicy, DeletePolicy, Step
-from azdiskbackup.core.presence import ABSENT, Unreadable
+from azdiskbackup.core.presence import ABSENT, Absent, Unreadable
 from azdiskbackup.core.resource import Invalid, Resource
 from azdiskbackup.core.schedule import next_backup
 from azdiskbackup.core.vault_view import VaultView, vault_view
@@ -74,6 +75,10 @@ class DiskBackupPolicyReconciler:
             jitter=self._tools.jitter(),
         )
         if todo.step is not None and not memory.attempts.failed and todo.verdict.look_again is None:
+            if isinstance(todo.step, DeletePolicy) and not want.deleting:
+                # What is gone is no longer in status, or it would be looked for again.
+                seen = replace(seen, gone=todo.step.id)
+                await self._tools.reporter.status(resource, status(resource, want, seen, todo, now))
             return now
         await self._tools.reporter.status(resource, status(resource, want, seen, todo, now))
         return self._look_again(want, todo, memory, now)
@@ -83,7 +88,7 @@ class DiskBackupPolicyReconciler:
             return todo.verdict.look_again
         # The time of the next backup is in status, so it is due for a new one then.
         due = next_backup(want.spec.schedule, now)
-        return min(due, memory.present_until or due)
+        return min(due, memory.present_until or due, todo.verdict.look_again or due)
 
     async def _gather(self, want: Desired, memory: Memory, now: datetime) -> Observed:
         """Ask Azure only once all that can be known without it is as it must be."""
@@ -92,17 +97,42 @@ class DiskBackupPolicyReconciler:
         policy = self._id(want, seen)
         if not undecided or policy is None:
             return seen
+        seen = replace(seen, policy=await self._presence(want, policy, memory, now))
+        if plan(want, seen, now).verdict.reason == reasons.NOT_YET_KNOWN:
+            going = policy if want.deleting else predecessor(want, seen)
+            assert going is not None, "the rule asks about one"
+            seen = replace(seen, uses=await self._uses(going))
+        return seen
+
+    async def _presence(
+        self, want: Desired, policy: ArmId, memory: Memory, now: datetime
+    ) -> Present | Absent | Unreadable:
         fresh = memory.present_until is not None and now < memory.present_until
         if fresh and memory.present == str(policy) and not want.deleting:
-            return replace(seen, policy=Present())
+            return Present()
         exists = await read(self._tools.azure.policies.exists(policy))
         memory.present = memory.present_until = None
         if isinstance(exists, Unreadable):
-            return replace(seen, policy=exists)
+            return exists
         if exists:
             memory.present = str(policy)
             memory.present_until = now + self._tools.settings.observe_every
-        return replace(seen, policy=Present() if exists else ABSENT)
+        return Present() if exists else ABSENT
+
+    async def _uses(self, policy: ArmId) -> Uses | Unreadable:
+        """Look what refers to a policy: not by trying to delete it, since that would be a write for nothing."""
+        vault = ArmId(policy.subscription, policy.group, policy.provider, policy.path[:2])
+        live = await read(self._tools.azure.instances.list(vault))
+        if isinstance(live, Unreadable):
+            return live
+        kept = await read(self._tools.azure.instances.list_deleted(vault))
+        if isinstance(kept, Unreadable):
+            return kept
+        ends = [each.soft_deleted_until for each in kept if same_id(each.policy_id, policy)]
+        return Uses(
+            tuple(each.id.name for each in live if same_id(each.policy_id, policy)),
+            max((end for end in ends if end is not None), default=None),
+        )
 
     def _id(self, want: Desired, seen: Observed) -> ArmId | None:
         if want.deleting:
@@ -114,12 +144,14 @@ class DiskBackupPolicyReconciler:
     def _from_cache(self, want: Desired) -> Observed:
         raw = self._tools.cache.get(Key("BackupVault", "", want.spec.vault_ref.name))
         vault = vault_view(Resource(raw)) if raw is not None else None
-        disks = [
-            f"{each['metadata']['namespace']}/{each['metadata']['name']}"
+        mine = [
+            Resource(each)
             for each in self._tools.cache.all("ProtectedDisk")
             if each["spec"]["policyRef"]["name"] == want.name
         ]
-        return Observed(vault=vault or ABSENT, disks=tuple(sorted(disks)))
+        in_use = [str(each.status["policyID"]) for each in mine if each.status.get("policyID")]
+        disks = tuple(sorted(f"{each.namespace}/{each.name}" for each in mine))
+        return Observed(vault=vault or ABSENT, disks=disks, policies_in_use=tuple(in_use))
 
     async def _act(self, step: Step) -> str | None:
         match step:

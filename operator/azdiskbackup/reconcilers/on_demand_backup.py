@@ -261,6 +261,7 @@ def _disk_view(resource: Resource) -> DiskView:
         protected=protected and active,
         why_not=why_not,
         instance=ArmId.parse(known) if known else None,
+        policy_id=str(resource.status.get("policyID", "")),
     )
 
 

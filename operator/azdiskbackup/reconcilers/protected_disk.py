@@ -14,6 +14,7 @@ from azdiskbackup.core.protected_disk.plan import plan
 from azdiskbackup.core.protected_disk.status import status
 from azdiskbackup.core.protected_disk.steps import (
     AssignRole,
+    Change,
     DeleteInstance,
     PutInstance,
     Resume,
@@ -21,6 +22,7 @@ from azdiskbackup.core.protected_disk.steps import (
     Step,
     Stop,
     Suspend,
+    Sync,
     Undelete,
     Validate,
 )
@@ -28,8 +30,12 @@ from azdiskbackup.core.protected_disk.validation import Refused, Running
 from azdiskbackup.core.resource import Invalid, Resource
 from azdiskbackup.core.verdicts import Plan
 from azdiskbackup.engine.cache import Key
+from azdiskbackup.reconcilers.grants import Grants
 from azdiskbackup.reconcilers.protected_disk_facts import Facts, Memory, in_work
 from azdiskbackup.reconcilers.tools import Memories, Tools
+
+# Refusals after which it is worth a look whether the right is still there.
+DOUBTFUL = 5
 
 
 class ProtectedDiskReconciler:
@@ -37,7 +43,8 @@ class ProtectedDiskReconciler:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._facts = Facts(tools)
+        self._grants = Grants(tools.azure.roles)
+        self._facts = Facts(tools, self._grants)
         self._memories = Memories(Memory)
 
     async def reconcile(self, key: Key) -> datetime | None:
@@ -82,6 +89,8 @@ class ProtectedDiskReconciler:
         if not todo.ready:
             return todo.verdict.look_again
         again = now + self._tools.settings.observe_every
+        if seen.turn is not None:
+            again = min(again, max(now, seen.turn))
         if isinstance(seen.policy, PolicyView) and seen.policy.in_force and want.protected_since is not None:
             overdue = overdue_after(seen.policy.schedule, want.protected_since, None)
             again = min(again, overdue) if overdue > now else again
@@ -91,13 +100,14 @@ class ProtectedDiskReconciler:
         azure = self._tools.azure
         match step:
             case AssignRole(grant=grant):
-                await azure.roles.create(grant)
-                memory.granted = True
+                await self._grants.create(grant)
             case RevokeRole(grant=grant):
-                await azure.roles.delete(grant)
-                memory.granted = False
-            case Validate(request=request):
+                await self._grants.delete(grant)
+            case Validate(request=request, grant=grant):
                 before = memory.validation if isinstance(memory.validation, Refused) else None
+                if before is not None and before.tries >= DOUBTFUL:
+                    # It takes long: somebody may have taken the right away since we looked.
+                    self._grants.doubt(grant)
                 operation = await azure.instances.submit_validation(request)
                 memory.validation = Running(operation, now, before)
                 memory.validated = request
@@ -105,16 +115,19 @@ class ProtectedDiskReconciler:
                 # Before the answer: one that is lost may have changed the instance all the same.
                 memory.changing = True
                 return await azure.instances.submit_create_or_update(request)
-            case Undelete() | Resume() | Suspend() | Stop() | DeleteInstance():
+            case Sync() | Undelete() | Resume() | Suspend() | Stop() | DeleteInstance():
                 memory.changing = True
+                if isinstance(step, Sync):
+                    self._grants.doubt(step.grant)
                 return await self._change(step)
             case _:
                 assert_never(step)
         return None
 
-    async def _change(self, step: Undelete | Resume | Suspend | Stop | DeleteInstance) -> str | None:
+    async def _change(self, step: Change) -> str | None:
         instances = self._tools.azure.instances
         call = {
+            Sync: instances.submit_sync,
             Undelete: instances.submit_undelete,
             Resume: instances.submit_resume,
             Suspend: instances.submit_suspend,

@@ -21,6 +21,7 @@ from azdiskbackup.core.protected_disk.instance_rules import (
     VALIDATION_TAKES,
     instance_request,
     reader_grant,
+    usable_vault,
 )
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.plan import plan
@@ -36,9 +37,11 @@ from azdiskbackup.core.protected_disk.validation import (
 from azdiskbackup.core.resource import Resource, parse_status
 from azdiskbackup.core.vault_view import VaultView, vault_view
 from azdiskbackup.engine.cache import Key
-from azdiskbackup.errors import AlreadyProtected
-from azdiskbackup.reconcilers.steps import Attempts
+from azdiskbackup.errors import AlreadyProtected, OperatorError
+from azdiskbackup.reconcilers.grants import Grants
+from azdiskbackup.reconcilers.steps import GONE, Attempts
 from azdiskbackup.reconcilers.tools import Tools, read
+from azdiskbackup.reconcilers.turns import Turns
 
 # A disk that is read is taken to be as it was for this long; its backups would fail, and say so, if it were gone.
 DISK_STAYS = timedelta(hours=6)
@@ -52,9 +55,12 @@ class Memory:
     Attributes:
         validation: how far Azure's validation got.
         validated: what the validation was about; its answer says nothing about another request.
-        granted: whether the right to read the disk is known to exist, or not; None when nobody looked.
         disk: the disk as it was read, good until ``disk_until``.
         changing: whether the instance changes, or was asked to and does not show it yet: only a look at itself counts.
+        holder: the instance in another vault that Azure refused ours for; ``searched`` is the refusal.
+        adopted: an instance in our vault under another name than we would give it.
+        turn: when the disk may move to another policy; reserved once, so that it comes.
+        doubted: why the right to read the disk was looked at again; once for each cause.
         instance: the instance as a look at itself showed it at ``instance_at``; a picture of the vault that is older
             says less.
     """
@@ -62,30 +68,44 @@ class Memory:
     attempts: Attempts = field(default_factory=Attempts)
     validation: Validation = field(default_factory=Never)
     validated: InstanceRequest | None = None
-    granted: bool | None = None
     disk: AzureDisk | None = None
     disk_until: datetime | None = None
     changing: bool = False
     instance: AzureInstance | Absent | None = None
     instance_at: datetime | None = None
+    holder: AzureInstance | None = None
+    searched: OperatorError | None = None
+    turn: datetime | None = None
+    doubted: str | None = None
+    adopted: ArmId | None = None
 
 
 class Facts:
     """Gathers what the rules may know."""
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: Tools, grants: Grants) -> None:
         self._tools = tools
+        self._grants = grants
+        self._turns = Turns(tools.settings.move_every)
 
     async def gather(self, resource: Resource, want: Desired, memory: Memory, now: datetime) -> Observed:
         """Ask for one thing after the other, as long as the rules say that they do not know enough."""
-        memory.validation = await self._validation(memory.validation, now)
-        seen = replace(self._from_cache(want), validation=memory.validation)
+        memory.validation = await self._validation(want, memory.validation, now)
+        seen = replace(
+            self._from_cache(want),
+            validation=memory.validation,
+            holder=memory.holder,
+            rights_doubted=(memory.doubted or "").startswith("job"),
+        )
         seen = await self._ask(want, seen, memory, now)
+        seen = await self._search(want, seen, memory, now)
         if memory.validated is not None and isinstance(seen.instance, Absent) and isinstance(seen.disk, AzureDisk):
             usable = isinstance(seen.vault, VaultView) and seen.vault.id and isinstance(seen.policy, PolicyView)
             if usable and instance_request(want, seen) != memory.validated:
                 memory.validation, memory.validated = Never(), None
                 seen = await self._ask(want, replace(seen, validation=memory.validation), memory, now)
+        seen = await self._doubt(want, seen, memory, now)
+        seen = self._turn(want, seen, memory, now)
         return await self._history(resource, want, seen, memory, now)
 
     async def _ask(self, want: Desired, seen: Observed, memory: Memory, now: datetime) -> Observed:
@@ -104,7 +124,9 @@ class Facts:
         if isinstance(seen.disk, Unknown):
             return replace(seen, disk=await self._disk(want, seen, memory, now))
         if isinstance(seen.granted, Unknown) and isinstance(seen.disk, AzureDisk):
-            return replace(seen, granted=await self._granted(seen, memory))
+            vault = usable_vault(seen)
+            exists = self._grants.exists(reader_grant(seen), ours=vault.assigns_roles)
+            return replace(seen, granted=await read(exists))
         return seen
 
     # --- from the cache ---------------------------------------------------------------------------
@@ -123,6 +145,7 @@ class Facts:
             namespace_labels=labels,
             claim=self._claim(want),
             rival=self._rival(want),
+            needed_by=self._needed_by(want, vault) if want.deleting else (),
             live_disks=frozenset(
                 f"{each['metadata']['namespace']}/{each['metadata']['name']}" for each in cache.all("ProtectedDisk")
             ),
@@ -155,9 +178,24 @@ class Facts:
         oldest = min(same)[1] if same else want.name
         return None if oldest == want.name else oldest
 
+    def _needed_by(self, want: Desired, vault: VaultView | None) -> tuple[str, ...]:
+        """Return other objects whose disks the same right covers: the same disk, or one of its group."""
+        if want.known_disk is None or vault is None:
+            return ()
+        disk = ArmId.parse(want.known_disk)
+        scope = str(disk.resource_group if vault.role_scope == "ResourceGroup" else disk).lower()
+        found = []
+        for each in self._tools.cache.all("ProtectedDisk"):
+            other = Resource(each)
+            theirs = str((other.status.get("disk") or {}).get("id", "")).lower()
+            same = (other.namespace, other.name) == (want.namespace, want.name)
+            if f"{theirs}/".startswith(f"{scope}/") and other.status.get("vault") == vault.name and not same:
+                found.append(f"{other.namespace}/{other.name}")
+        return tuple(sorted(found))
+
     # --- from Azure -------------------------------------------------------------------------------
 
-    async def _validation(self, known: Validation, now: datetime) -> Validation:
+    async def _validation(self, want: Desired, known: Validation, now: datetime) -> Validation:
         if not isinstance(known, Running) or now < known.since + VALIDATION_TAKES:
             return known
         state = await read(self._tools.azure.operations.check(known.operation))
@@ -165,8 +203,8 @@ class Facts:
             case Succeeded():
                 return Passed()
             case Failed(error=error):
-                return refused(known.refused, error, now)
-            case Unreadable() if now >= known.since + OPERATION_TELLS_WITHIN:
+                return refused(known.refused, error, now, want.validating_since)
+            case Unreadable(error) if error.code in GONE or now >= known.since + OPERATION_TELLS_WITHIN:
                 # An operation that cannot be read for so long never will be: ask anew.
                 return Never()
             case _:
@@ -193,7 +231,7 @@ class Facts:
         self, want: Desired, seen: Observed, memory: Memory, now: datetime
     ) -> AzureInstance | Absent | Unknown | Unreadable:
         """Look at the instance itself while it changes, else at the picture of the whole vault."""
-        target = self._target(want, seen)
+        target = self._target(want, seen, memory)
         if target is None:
             return ABSENT if want.deleting else UNKNOWN
         if want.known_instance is not None and not memory.changing and not want.deleting:
@@ -230,14 +268,14 @@ class Facts:
         return looked
 
     def _may_be_deleted(self, want: Desired, memory: Memory) -> bool:
-        known = want.known_instance is not None
-        refused_ = memory.validation.error if isinstance(memory.validation, Refused) else memory.attempts.error
-        return known or isinstance(refused_, AlreadyProtected)
+        return want.known_instance is not None or isinstance(_refusal(memory), AlreadyProtected)
 
-    def _target(self, want: Desired, seen: Observed) -> ArmId | None:
+    def _target(self, want: Desired, seen: Observed, memory: Memory) -> ArmId | None:
         """Return the instance in question: the one that is known, else the one that would be made."""
         if want.known_instance is not None:
             return ArmId.parse(want.known_instance)
+        if memory.adopted is not None:
+            return memory.adopted
         disk = seen.disk.id if isinstance(seen.disk, AzureDisk) else None
         if disk is None and want.deleting and isinstance(seen.claim, ClaimedDisk):
             disk = seen.claim.id
@@ -245,13 +283,56 @@ class Facts:
             return None
         return seen.vault.id.child("backupInstances", instance_name(disk))
 
-    async def _granted(self, seen: Observed, memory: Memory) -> bool | Unreadable:
-        if memory.granted is None:
-            exists = await read(self._tools.azure.roles.exists(reader_grant(seen)))
-            if isinstance(exists, Unreadable):
-                return exists
-            memory.granted = exists
-        return memory.granted
+    async def _search(self, want: Desired, seen: Observed, memory: Memory, now: datetime) -> Observed:
+        """Find the instance because of which Azure refuses ours: in our vault it is adopted, elsewhere it is named."""
+        refusal = _refusal(memory)
+        vault = seen.vault.id if isinstance(seen.vault, VaultView) else None
+        known = not isinstance(refusal, AlreadyProtected) or refusal is memory.searched
+        if known or vault is None or not isinstance(seen.instance, Absent) or not isinstance(seen.disk, AzureDisk):
+            return seen
+        found = await read(self._tools.azure.instances.list_of_disk(seen.disk.id))
+        if not isinstance(found, Unreadable) and not found:
+            kept = await read(self._tools.azure.instances.list_deleted(vault))
+            ours = [] if isinstance(kept, Unreadable) else kept
+            found = [each for each in ours if same_id(each.disk_id, seen.disk.id)]
+        memory.searched = refusal
+        if isinstance(found, Unreadable) or not found:
+            return seen
+        if not str(found[0].id).lower().startswith(f"{vault}/".lower()):
+            memory.holder = found[0]
+            return replace(seen, holder=found[0])
+        memory.holder, memory.instance, memory.instance_at = None, found[0], now
+        memory.adopted = found[0].id
+        return await self._ask(want, replace(seen, instance=found[0], holder=None), memory, now)
+
+    async def _doubt(self, want: Desired, seen: Observed, memory: Memory, now: datetime) -> Observed:
+        """Look again at a right of which Azure says that it is missing, once for each time that it begins to say so."""
+        instance = seen.instance
+        if not isinstance(instance, AzureInstance) or not isinstance(seen.disk, AzureDisk) or want.deleting:
+            return seen
+        lacks = instance.failure is not None and instance.failure.about_rights
+        cause = f"state {instance.state}" if lacks else "deleted" if instance.soft_deleted_until else None
+        if cause is None:
+            if memory.doubted is not None and not memory.doubted.startswith("job"):
+                memory.doubted = None
+            return seen
+        if memory.doubted == cause:
+            return seen
+        memory.doubted = cause
+        self._grants.doubt(reader_grant(seen))
+        return await self._ask(want, replace(seen, granted=UNKNOWN), memory, now)
+
+    def _turn(self, want: Desired, seen: Observed, memory: Memory, now: datetime) -> Observed:
+        """Reserve a turn for a disk that has to move; one that a person sent to another policy does not queue."""
+        instance, policy = seen.instance, seen.policy
+        if not isinstance(instance, AzureInstance) or not isinstance(policy, PolicyView):
+            return seen
+        if policy.id is None or same_id(instance.policy_id, policy.id):
+            memory.turn = None
+            return seen
+        if memory.turn is None:
+            memory.turn = now if want.sent_elsewhere else self._turns.reserve(now)
+        return replace(seen, turn=memory.turn)
 
     async def _picture(self, instance: ArmId, now: datetime) -> VaultPicture:
         vault = ArmId(instance.subscription, instance.group, instance.provider, instance.path[:2])
@@ -272,10 +353,22 @@ class Facts:
             return replace(seen, jobs=picture)
         jobs: tuple[AzureJob, ...] = picture.jobs.get(str(instance.id).lower(), ())
         seen = replace(seen, jobs=jobs)
+        ended = next((job for job in jobs if job.is_backup and not job.running), None)
+        lacks = ended is not None and ended.failure is not None and ended.failure.about_rights
+        if ended is not None and lacks and memory.doubted != f"job {ended.id}" and isinstance(seen.disk, AzureDisk):
+            # The next pass looks at the right, and grants it if somebody took it.
+            memory.doubted = f"job {ended.id}"
+            self._grants.doubt(reader_grant(seen))
+        elif not lacks and memory.doubted is not None and memory.doubted.startswith("job"):
+            memory.doubted = None
         if newest_restore_point_expected(parse_status(ProtectedDiskStatus, resource), jobs):
             points = await read(self._tools.azure.backups.list_restore_points(instance.id))
             seen = replace(seen, restore_points=points if isinstance(points, Unreadable) else tuple(points))
         return seen
+
+
+def _refusal(memory: Memory) -> OperatorError | None:
+    return memory.validation.error if isinstance(memory.validation, Refused) else memory.attempts.error
 
 
 def in_work(instance: object) -> bool:

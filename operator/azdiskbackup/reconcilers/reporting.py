@@ -111,7 +111,7 @@ class Reporter:
         reason, message = str(new.get("reason")), str(new.get("message"))
         _log.info("transition", **_names(after), ready=new.get("status"), reason=reason, message=message)
         if reason not in _QUIET:
-            warning = bool(after.condition(reasons.STALLED))
+            warning = bool(after.condition(reasons.STALLED)) or reason == reasons.DRIFT_CORRECTED
             await self.event(after, warning=warning, reason=reason, note=message)
 
 

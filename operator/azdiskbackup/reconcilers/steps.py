@@ -12,7 +12,7 @@ from azdiskbackup.core.backoff import pause
 from azdiskbackup.core.conditions import after_failure
 from azdiskbackup.core.presence import Unreadable
 from azdiskbackup.core.verdicts import Plan
-from azdiskbackup.errors import OperatorError, Waiting
+from azdiskbackup.errors import Ineffective, OperatorError
 from azdiskbackup.reconcilers.tools import read
 
 StepT = TypeVar("StepT")
@@ -20,8 +20,10 @@ StepT = TypeVar("StepT")
 POLL = timedelta(seconds=20)
 # An operation that cannot be read for so long never will be.
 OPERATION_TELLS_WITHIN = timedelta(minutes=30)
+# What Azure says of an operation that it has forgotten.
+GONE = {"OperationNotFound", "ResourceNotFound", "UserErrorGenericResourceNotFound", "NotFound"}
 # What a step that succeeded, but changed nothing that can be seen, is paced like.
-_NO_EFFECT = Waiting("NoEffect", "Azure says that it did what was asked, and shows no change yet.")
+_NO_EFFECT = Ineffective("NoEffect", "Azure says that it did what was asked, and shows no change yet.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ class Attempts:
                     self._failed(_NO_EFFECT, now, jitter)
                     self.error = None
                 return True
-            case Unreadable() if now >= running.since + OPERATION_TELLS_WITHIN:
+            case Unreadable(error) if error.code in GONE or now >= running.since + OPERATION_TELLS_WITHIN:
                 self.operation = None
                 return True
             case _:

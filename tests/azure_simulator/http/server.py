@@ -12,7 +12,6 @@ from typing import Any
 
 from aiohttp import web
 
-from azure_simulator.http import tokens
 from azure_simulator.http.clock import Clock, Follower, NotSettledError
 from azure_simulator.http.control import PREFIX, control
 from azure_simulator.http.journal import Journal
@@ -49,7 +48,7 @@ class Server:
         if request.path.startswith(PREFIX):
             return control(self._service, request)
         if request.path.endswith("/oauth2/v2.0/token"):
-            return tokens.exchange(request.body, self._service.callers)
+            return self._service.token(request)
         return self._service.handle(request)
 
     async def run(self, port: int, context: ssl.SSLContext) -> None:

@@ -112,7 +112,7 @@ class Service:
                 raise AzureFault("InvalidResourceType", f"No route for {request.path}.")
             self._check_version(request, route)
             caller.check(request, route)
-            fault = self._strikes(request, route)
+            fault = self._strikes(request, route.name)
             if fault is not None and not fault.after:
                 return _planted(fault)
             response = route.answer(Call(self.azure, request, parts, self.base, _request_id(request)))
@@ -144,9 +144,14 @@ class Service:
                 f"api-versions are '{', '.join(sorted(known))}'.",
             )
 
-    def _strikes(self, request: Request, route: Route) -> PlantedFault | None:
+    def token(self, request: Request) -> Response:
+        """Answer a request for a token."""
+        fault = self._strikes(request, "tokens.post")
+        return _planted(fault) if fault is not None else tokens.exchange(request.body, self.callers)
+
+    def _strikes(self, request: Request, route: str) -> PlantedFault | None:
         for fault in self.faults:
-            hit = re.search(fault.route, route.name) and re.search(fault.path, request.path, re.IGNORECASE)
+            hit = re.search(fault.route, route) and re.search(fault.path, request.path, re.IGNORECASE)
             if not hit or fault.times <= 0 or (fault.writes and not request.mutates):
                 continue
             if fault.skip > 0:

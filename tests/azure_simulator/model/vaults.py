@@ -118,9 +118,7 @@ class Vaults:
             properties,
         )
         self._assign(vault, body)
-        if "SystemAssigned" in vault.identity_type:
-            vault.principal = self._cloud.timeline.new_id()
-            self._cloud.access.add_principal(vault.principal)
+        self._make_principal(vault)
         self.all[key] = vault
         return vault, self._provision(vault)
 
@@ -135,6 +133,10 @@ class Vaults:
             held.update(value) if isinstance(value, dict) else vault.properties.update({name: value})
         if "tags" in body:
             vault.tags = body["tags"]
+        if "identity" in body:
+            vault.identity_type = body["identity"]["type"]
+            self._assign(vault, body)
+            self._make_principal(vault)
         vault.state = "Updating"
         return self._provision(vault)
 
@@ -149,6 +151,11 @@ class Vaults:
         if ("UserAssigned" in vault.identity_type) != bool(wanted):
             raise invalid("User-assigned identities must be named when the type is UserAssigned, and only then.")
         vault.assigned = {each.lower(): self._cloud.identity(each) for each in wanted}
+
+    def _make_principal(self, vault: Vault) -> None:
+        if "SystemAssigned" in vault.identity_type and vault.principal is None:
+            vault.principal = self._cloud.timeline.new_id()
+            self._cloud.access.add_principal(vault.principal)
 
     def delete(self, vault: Vault, version: str) -> Operation:
         """Delete an empty vault; newer api-versions count one as empty that holds only soft-deleted items."""

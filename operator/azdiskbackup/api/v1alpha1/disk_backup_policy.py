@@ -26,6 +26,7 @@ from azdiskbackup.api.v1alpha1.base import (
     immutable,
 )
 
+PREDECESSORS = 16
 AZURE_NAME = r"^[-a-zA-Z0-9]{2,100}$"
 PolicyName = Annotated[str, StringConstraints(min_length=2, max_length=100, pattern=AZURE_NAME)]
 TimeOfDay = Annotated[
@@ -155,6 +156,15 @@ class DiskBackupPolicyStatus(Status):
     ] = None
     next_backup_time: Annotated[datetime | None, Field(description="When the next scheduled backup is due.")] = None
     protected_disks: Annotated[Count | None, Field(description="Number of ProtectedDisks that use the policy.")] = None
+    predecessors: Annotated[
+        list[Text] | None,
+        Field(
+            max_length=PREDECESSORS,
+            description="Names in Azure of policies that an edit replaced; each is deleted when nothing refers to it "
+            "any more, soft-deleted backup instances included.",
+            json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        ),
+    ] = None
     succession: Annotated[Succession | None, Field(description="Present only while disks move after an edit.")] = None
 
 

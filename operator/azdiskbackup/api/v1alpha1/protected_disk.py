@@ -189,6 +189,9 @@ class ProtectedDiskStatus(Status):
     backup_instance_id: Annotated[
         ArmID | None, Field(description="ARM id of the backup instance that protects the disk.")
     ] = None
+    policy_id: Annotated[
+        ArmID | None, Field(description="ARM id of the policy in Azure by which the disk is backed up.")
+    ] = None
     protection_state: Annotated[Text | None, Field(description="Azure's own state of the protection, as it is.")] = None
     last_backup: Annotated[LastBackupStatus | None, Field(description="The newest backup.")] = None
     last_successful_backup_time: Annotated[

@@ -24,6 +24,7 @@ class Desired:
 
     Attributes:
         known_principal: the principal that we last saw, so that its grants are found when the vault is gone.
+        settled: whether everything was as this spec wants it: a difference since then is somebody else's doing.
     """
 
     name: str
@@ -32,6 +33,17 @@ class Desired:
     id: ArmId
     groups: tuple[SnapshotGroup, ...]
     known_principal: str | None
+    settled: bool
+
+    @property
+    def identity(self) -> str | None:
+        """Return the user-assigned identity that works for the disks; None for the vault's own."""
+        return self.spec.identity.user_assigned_identity_id
+
+    @property
+    def ours(self) -> bool:
+        """Return whether we keep the vault; one that is only observed is never written."""
+        return self.spec.management_policy == "Manage"
 
     @property
     def settings(self) -> VaultSettings:
@@ -61,4 +73,5 @@ def desired(resource: Resource, default_subscription: str) -> Desired | Invalid:
             for group in spec.snapshot_resource_groups
         ),
         known_principal=resource.status.get("principalID"),
+        settled=resource.settled,
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from azdiskbackup.core.arm_ids import ResourceGroupId
-from azdiskbackup.core.azure_model import AzureGroup, AzureVault
+from azdiskbackup.core.azure_model import AzureGroup, AzureInstance, AzureVault
 from azdiskbackup.core.presence import UNKNOWN, Absent, Unknown, Unreadable
 from azdiskbackup.core.roles import Grant
 
@@ -21,6 +21,7 @@ class Observed:
         groups: the snapshot groups that were looked at.
         grants: of the grants that were looked at, whether they exist.
         instances: number of backup instances in the vault; looked at only before its deletion.
+        deleted: soft-deleted backup instances in the vault; looked at only before its deletion.
     """
 
     policies: tuple[str, ...]
@@ -29,3 +30,4 @@ class Observed:
     groups: Mapping[ResourceGroupId, AzureGroup | Absent | Unreadable] = field(default_factory=dict)
     grants: Mapping[Grant, bool | Unreadable] = field(default_factory=dict)
     instances: int | Unknown | Unreadable = UNKNOWN
+    deleted: tuple[AzureInstance, ...] | Unknown | Unreadable = UNKNOWN

@@ -16,36 +16,19 @@ from azdiskbackup.core.backup_vault.steps import (
     CreateVault,
     DeleteVault,
     RevokeRole,
+    SetIdentity,
     Step,
     UpdateVault,
 )
 from azdiskbackup.core.presence import Absent, Unknown, Unreadable
 from azdiskbackup.core.roles import DISK_SNAPSHOT_CONTRIBUTOR, Grant
-from azdiskbackup.core.verdicts import do, satisfied, stalled, wait
+from azdiskbackup.core.verdicts import do, satisfied, stalled, tolerated, wait
 from azdiskbackup.core.words import clock_time, listing
 
 Verdict: TypeAlias = verdicts.Verdict[Step]
 
 POLL = timedelta(seconds=10)
 LOOK_AGAIN = timedelta(minutes=5)
-
-
-def is_supported(want: Desired, seen: Observed, now: datetime) -> Verdict:
-    """A setting whose behaviour is not there yet is refused, never silently ignored."""
-    wishes = {
-        "identity.type: UserAssigned": want.spec.identity.type != "SystemAssigned",
-        "roleAssignments: Preassigned": want.spec.role_assignments != "Managed",
-        "diskRoleScope: ResourceGroup": want.spec.disk_role_scope != "Disk",
-        "managementPolicy: Observe": want.spec.management_policy != "Manage",
-    }
-    missing = [f"`{name}`" for name, wished in wishes.items() if wished]
-    if missing:
-        return stalled(
-            reasons.NOT_YET_SUPPORTED,
-            f"This version does not support {listing(missing, 4)}. Nothing is done in Azure until "
-            "the spec asks for something else.",
-        )
-    return satisfied(reasons.VALID, "The spec is valid.")
 
 
 def vault_exists(want: Desired, seen: Observed, now: datetime) -> Verdict:
@@ -55,11 +38,19 @@ def vault_exists(want: Desired, seen: Observed, now: datetime) -> Verdict:
             return _not_asked(now)
         case Unreadable(error):
             return _unreadable(error.sentence, error.reason, now)
+        case Absent() if not want.ours:
+            return stalled(
+                reasons.VAULT_MISSING,
+                f"There is no vault {want.id.name} in {want.id.group} of subscription {want.id.subscription}, and "
+                "`managementPolicy: Observe` never creates one. Create it where it is run; this goes on by itself.",
+                now + LOOK_AGAIN,
+            )
         case Absent():
             return do(
-                CreateVault(want.id, want.spec.location, want.settings),
-                reasons.CREATING,
-                f"Creating the vault {want.id.name} in {want.id.group}.",
+                CreateVault(want.id, want.spec.location, want.settings, want.identity),
+                _why(want, reasons.CREATING),
+                f"Creating the vault {want.id.name} in {want.id.group}"
+                f"{', since somebody deleted it' if want.settled else ''}.",
                 now + POLL,
             )
         case AzureVault(provisioning_state=state) if state in ("Provisioning", "Updating"):
@@ -83,7 +74,7 @@ def vault_exists(want: Desired, seen: Observed, now: datetime) -> Verdict:
 
 
 def settings_as_wanted(want: Desired, seen: Observed, now: datetime) -> Verdict:
-    """What can be changed is put right; what cannot is told."""
+    """What can be changed is put right; what cannot is told, and so is everything of a vault that is run elsewhere."""
     vault = _vault(seen)
     fixed = [
         f"`location` ({vault.location})" if vault.location.lower() != want.spec.location else "",
@@ -97,11 +88,18 @@ def settings_as_wanted(want: Desired, seen: Observed, now: datetime) -> Verdict:
             now + LOOK_AGAIN,
         )
     changed = _changed(want, vault)
+    if changed and not want.ours:
+        return tolerated(
+            reasons.DRIFT_DETECTED,
+            f"The vault in Azure differs in {listing(changed, 5)}. It is run elsewhere (`managementPolicy: Observe`), "
+            "so nothing is changed; write here what Azure has, or change it where it is run.",
+            keeps_ready=True,
+        )
     if changed:
         merged = replace(want.settings, tags={**vault.settings.tags, **want.settings.tags})
         return do(
             UpdateVault(want.id, merged),
-            reasons.DRIFT_DETECTED,
+            _why(want, reasons.DRIFT_DETECTED),
             f"The vault in Azure differs in {listing(changed, 5)}; putting it right.",
             now + POLL,
         )
@@ -123,13 +121,23 @@ def _changed(want: Desired, vault: AzureVault) -> list[str]:
 def identity_known(want: Desired, seen: Observed, now: datetime) -> Verdict:
     """Rights are granted to the vault's identity, so its object id must be known."""
     vault = _vault(seen)
-    if vault.principal_id is None:
-        return wait(
+    principal = vault.principal_of(want.identity)
+    if principal is not None:
+        return satisfied(reasons.IDENTITY_KNOWN, f"The identity that works for the disks is {principal}.")
+    missing = want.identity or "its system-assigned identity"
+    if not want.ours:
+        return stalled(
             reasons.IDENTITY_MISSING,
-            f"The vault {want.id.name} has no identity yet. If this stays, switch on its system-assigned identity.",
+            f"The vault {want.id.name} does not have {missing}. It is run elsewhere (`managementPolicy: Observe`): "
+            "give it that identity there; this goes on by itself.",
             now + LOOK_AGAIN,
         )
-    return satisfied(reasons.IDENTITY_KNOWN, f"The vault's identity is {vault.principal_id}.")
+    return do(
+        SetIdentity(want.id, want.identity, own=vault.principal_id is not None),
+        reasons.IDENTITY_MISSING,
+        f"Giving the vault {want.id.name} {missing}.",
+        now + POLL,
+    )
 
 
 def snapshot_groups_exist(want: Desired, seen: Observed, now: datetime) -> Verdict:
@@ -165,13 +173,20 @@ def vault_may_write_snapshots(want: Desired, seen: Observed, now: datetime) -> V
                 return _not_asked(now)
             case Unreadable(error):
                 return _unreadable(error.sentence, error.reason, now)
+            case False if want.spec.role_assignments == "Preassigned":
+                return stalled(reasons.ROLE_MISSING, grant.request, now + LOOK_AGAIN)
             case False:
-                return do(AssignRole(grant), reasons.GRANTING, f"Granting {grant}.")
+                return do(AssignRole(grant), _why(want, reasons.GRANTING), f"Granting {grant}.")
     return satisfied(reasons.GRANTED, f"The vault's identity has {DISK_SNAPSHOT_CONTRIBUTOR.name} on each group.")
 
 
+def is_valid(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """Whatever is wrong with a spec was found when it was read."""
+    return satisfied(reasons.VALID, "The spec is valid.")
+
+
 WAY = (
-    (reasons.ACCEPTED, is_supported),
+    (reasons.ACCEPTED, is_valid),
     (reasons.SYNCED, vault_exists),
     (reasons.SYNCED, settings_as_wanted),
     (reasons.IDENTITY_READY, identity_known),
@@ -193,8 +208,8 @@ def nobody_uses_it(want: Desired, seen: Observed, now: datetime) -> Verdict:
 
 def vault_is_gone(want: Desired, seen: Observed, now: datetime) -> Verdict:
     """Only an empty vault is ever deleted, and only when asked for."""
-    if want.spec.deletion_policy == "Retain":
-        return satisfied(reasons.DELETING, "The vault stays in Azure (`deletionPolicy: Retain`).")
+    if not _goes(want):
+        return satisfied(reasons.DELETING, "The vault stays in Azure.")
     match seen.vault:
         case Absent():
             return satisfied(reasons.DELETING, "The vault is gone.")
@@ -215,12 +230,7 @@ def _delete_if_empty(want: Desired, seen: Observed, now: datetime) -> Verdict:
         case Unreadable(error):
             return _unreadable(error.sentence, error.reason, now)
         case 0:
-            return do(
-                DeleteVault(want.id),
-                reasons.DELETING,
-                f"Deleting the vault {want.id.name}.",
-                now + POLL,
-            )
+            return _delete_if_nothing_is_kept(want, seen, now)
         case count:
             return wait(
                 reasons.IN_USE,
@@ -230,9 +240,32 @@ def _delete_if_empty(want: Desired, seen: Observed, now: datetime) -> Verdict:
             )
 
 
+def _delete_if_nothing_is_kept(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    match seen.deleted:
+        case Unknown():
+            return _not_asked(now)
+        case Unreadable(error):
+            return _unreadable(error.sentence, error.reason, now)
+        case ():
+            return do(DeleteVault(want.id), reasons.DELETING, f"Deleting the vault {want.id.name}.", now + POLL)
+        case kept:
+            until = max(each.soft_deleted_until or now for each in kept)
+            return wait(
+                reasons.KEPT_BY_SOFT_DELETE,
+                f"The vault keeps {len(kept)} soft-deleted backup instances until {clock_time(until)}, so it is not "
+                "deleted before. Set `deletionPolicy: Retain` to let the vault stay.",
+                max(min(until, now + LOOK_AGAIN * 12), now + LOOK_AGAIN),
+            )
+
+
+def _goes(want: Desired) -> bool:
+    """A vault goes only when that was asked for, and never one that is run elsewhere."""
+    return want.ours and want.spec.deletion_policy == "Delete"
+
+
 def grants_are_revoked(want: Desired, seen: Observed, now: datetime) -> Verdict:
     """Rights are taken back after the vault is gone, never before: it could not delete its snapshots."""
-    if want.spec.deletion_policy == "Retain":
+    if not _goes(want) or want.spec.role_assignments == "Preassigned":
         return satisfied(reasons.DELETING, "The vault keeps its rights.")
     for grant in wanted_grants(want, seen):
         match seen.grants.get(grant):
@@ -254,11 +287,16 @@ WAY_OUT = (
 
 def wanted_grants(want: Desired, seen: Observed) -> list[Grant]:
     """Return the rights that the vault's identity needs, one for each snapshot group."""
-    found = seen.vault.principal_id if isinstance(seen.vault, AzureVault) else None
+    found = seen.vault.principal_of(want.identity) if isinstance(seen.vault, AzureVault) else None
     principal = found or want.known_principal
     if principal is None:
         return []
     return [Grant(str(group.id), group.id.subscription, DISK_SNAPSHOT_CONTRIBUTOR, principal) for group in want.groups]
+
+
+def _why(want: Desired, reason: str) -> str:
+    """Return the reason of a step: what was as wanted before is put back, which somebody should know."""
+    return reasons.DRIFT_CORRECTED if want.settled else reason
 
 
 def _vault(seen: Observed) -> AzureVault:

@@ -26,7 +26,7 @@ def status(resource: Resource, want: Desired, seen: Observed, plan: Plan[Step], 
     if isinstance(seen.vault, AzureVault):
         update |= {
             "vault_id": str(seen.vault.id),
-            "principal_id": seen.vault.principal_id,
+            "principal_id": seen.vault.principal_of(want.identity),
             "provisioning_state": seen.vault.provisioning_state,
         }
     return before.model_copy(update=update)

@@ -12,11 +12,21 @@ from azdiskbackup.core.roles import Grant
 
 @dataclass(frozen=True, slots=True)
 class CreateVault:
-    """Create the vault with an identity of its own."""
+    """Create the vault, with an identity of its own or a user-assigned one."""
 
     id: ArmId
     location: str
     settings: VaultSettings
+    identity: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetIdentity:
+    """Give the vault the identity that is wanted; its ``own`` one stays, since instances may use it."""
+
+    id: ArmId
+    identity: str | None
+    own: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +66,4 @@ class RevokeRole:
     grant: Grant
 
 
-Step: TypeAlias = CreateVault | UpdateVault | DeleteVault | CreateGroup | AssignRole | RevokeRole
+Step: TypeAlias = CreateVault | SetIdentity | UpdateVault | DeleteVault | CreateGroup | AssignRole | RevokeRole

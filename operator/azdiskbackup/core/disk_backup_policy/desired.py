@@ -25,6 +25,8 @@ class Desired:
     Attributes:
         content: what the service is told; None when the time zone is unknown to it.
         known_id: ARM id of the policy that this object made before.
+        predecessors: ARM ids of policies that it made before an edit, and that are to go.
+        settled: whether everything was as this spec wants it: a difference since then is somebody else's doing.
     """
 
     name: str
@@ -33,6 +35,8 @@ class Desired:
     content: PolicyContent | None
     known_id: str | None
     limits: Limits
+    predecessors: tuple[str, ...] = ()
+    settled: bool = False
 
     def id_in(self, vault: ArmId) -> ArmId | None:
         """Return the ARM id of the wanted policy in a vault."""
@@ -53,4 +57,12 @@ def desired(resource: Resource, limits: Limits) -> Desired | Invalid:
         content=content(spec),
         known_id=resource.status.get("policyID"),
         limits=limits,
+        predecessors=_siblings(resource),
+        settled=resource.settled,
     )
+
+
+def _siblings(resource: Resource) -> tuple[str, ...]:
+    known = resource.status.get("policyID")
+    folder = str(known).rsplit("/", 1)[0]
+    return tuple(f"{folder}/{name}" for name in resource.status.get("predecessors") or () if known)

@@ -8,17 +8,18 @@ from typing import TypeAlias, assert_never
 from azdiskbackup.core import reasons, verdicts
 from azdiskbackup.core.arm_ids import ArmId, same_id
 from azdiskbackup.core.disk_backup_policy.desired import Desired
-from azdiskbackup.core.disk_backup_policy.observed import Observed, Present
+from azdiskbackup.core.disk_backup_policy.observed import Observed, Present, Uses
 from azdiskbackup.core.disk_backup_policy.steps import CreatePolicy, DeletePolicy, Step
 from azdiskbackup.core.presence import Absent, Unknown, Unreadable
 from azdiskbackup.core.retention import expected_restore_points
 from azdiskbackup.core.vault_view import VaultView
-from azdiskbackup.core.verdicts import do, satisfied, stalled, wait
+from azdiskbackup.core.verdicts import chore, do, satisfied, stalled, wait
 from azdiskbackup.core.words import clock_time, listing
 
 Verdict: TypeAlias = verdicts.Verdict[Step]
 
 LOOK_AGAIN = timedelta(minutes=5)
+_RARELY = timedelta(hours=1)
 
 
 def time_zone_is_known(want: Desired, seen: Observed, now: datetime) -> Verdict:
@@ -68,20 +69,6 @@ def vault_is_ready(want: Desired, seen: Observed, now: datetime) -> Verdict:
             assert_never(seen.vault)
 
 
-def not_edited(want: Desired, seen: Observed, now: datetime) -> Verdict:
-    """Azure cannot edit a policy, and moving disks to a successor is not there yet."""
-    wanted = _id(want, seen)
-    if want.known_id is not None and not same_id(want.known_id, wanted):
-        return stalled(
-            reasons.NOT_YET_SUPPORTED,
-            "`schedule` or `retention` was edited, and Azure cannot edit a policy: this version "
-            "does not move disks to a successor yet. Backups go on by the policy "
-            f"{ArmId.parse(want.known_id).name}. Put the old values back, or create another "
-            "DiskBackupPolicy and name it in the disks' `policyRef`.",
-        )
-    return satisfied(reasons.VALID, "The policy is as it was created.")
-
-
 def policy_exists(want: Desired, seen: Observed, now: datetime) -> Verdict:
     """The policy is created when it is missing; its name says that its content is right."""
     wanted = _id(want, seen)
@@ -93,10 +80,11 @@ def policy_exists(want: Desired, seen: Observed, now: datetime) -> Verdict:
             return wait(error.reason, f"{error.sentence} Next try at {clock_time(again)}.", again)
         case Absent():
             assert want.content is not None
+            missing = want.settled and same_id(want.known_id or "", str(wanted))
             return do(
                 CreatePolicy(wanted, want.content),
-                reasons.CREATING,
-                f"Creating the policy {wanted.name}.",
+                reasons.DRIFT_CORRECTED if missing else reasons.CREATING,
+                f"Creating the policy {wanted.name}{', which somebody deleted' if missing else ''}.",
             )
         case Present():
             return satisfied(reasons.IN_SYNC, f"Azure has the policy {wanted.name}.")
@@ -104,12 +92,49 @@ def policy_exists(want: Desired, seen: Observed, now: datetime) -> Verdict:
             assert_never(seen.policy)
 
 
+def predecessors_are_gone(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """What an edit replaced goes when nothing refers to it; until then the policy can be used all the same."""
+    old = predecessor(want, seen)
+    here = f"Azure has the policy {_id(want, seen).name}."
+    if old is None:
+        return satisfied(reasons.IN_SYNC, here)
+    moving = sum(not same_id(each, _id(want, seen)) for each in seen.policies_in_use)
+    if moving:
+        return satisfied(reasons.IN_SYNC, f"{here} {moving} disks still move to it.")
+    match seen.uses:
+        case Unknown():
+            return wait(reasons.NOT_YET_KNOWN, "Azure was not asked yet.", now)
+        case Unreadable():
+            return chore(reasons.IN_SYNC, here, None, now + LOOK_AGAIN)
+        case Uses(instances=(), kept_until=None):
+            return chore(reasons.IN_SYNC, f"{here} Its predecessor {old.name} is deleted.", DeletePolicy(old), None)
+        case Uses() as uses:
+            again = min(uses.kept_until or now + _RARELY, now + _RARELY)
+            return chore(reasons.IN_SYNC, f"{here} Its predecessor {old.name} stays: {_used(uses)}", None, again)
+        case _:
+            assert_never(seen.uses)
+
+
+def predecessor(want: Desired, seen: Observed) -> ArmId | None:
+    """Return the policy that goes next."""
+    wanted = _id(want, seen)
+    known = [*want.predecessors, *([want.known_id] if want.known_id else [])]
+    return next((ArmId.parse(each) for each in known if not same_id(each, wanted)), None)
+
+
+def _used(uses: Uses) -> str:
+    if uses.instances:
+        return f"the backup instances {listing(list(uses.instances))} have it."
+    assert uses.kept_until is not None
+    return f"soft-deleted backup instances refer to it until {clock_time(uses.kept_until)}."
+
+
 WAY = (
     (reasons.ACCEPTED, time_zone_is_known),
     (reasons.ACCEPTED, restore_points_fit),
     (reasons.VAULT_READY, vault_is_ready),
-    (reasons.SYNCED, not_edited),
     (reasons.SYNCED, policy_exists),
+    (reasons.SYNCED, predecessors_are_gone),
 )
 
 
@@ -136,12 +161,31 @@ def policy_is_gone(want: Desired, seen: Observed, now: datetime) -> Verdict:
             again = now + LOOK_AGAIN
             return wait(error.reason, f"{error.sentence} Next try at {clock_time(again)}.", again)
         case Present():
-            known = ArmId.parse(want.known_id)
-            return do(DeletePolicy(known), reasons.DELETING, f"Deleting the policy {known.name}.")
+            return _delete_if_unused(ArmId.parse(want.known_id), seen, now)
         case Unknown():
             return wait(reasons.NOT_YET_KNOWN, "Azure was not asked yet.", now)
         case _:
             assert_never(seen.policy)
+
+
+def _delete_if_unused(known: ArmId, seen: Observed, now: datetime) -> Verdict:
+    match seen.uses:
+        case Unknown():
+            return wait(reasons.NOT_YET_KNOWN, "Azure was not asked yet.", now)
+        case Unreadable(error):
+            again = now + LOOK_AGAIN
+            return wait(error.reason, f"{error.sentence} Next try at {clock_time(again)}.", again)
+        case Uses(instances=(), kept_until=None):
+            return do(DeletePolicy(known), reasons.DELETING, f"Deleting the policy {known.name}.")
+        case Uses() as uses:
+            return wait(
+                reasons.IN_USE if uses.instances else reasons.KEPT_BY_SOFT_DELETE,
+                f"The policy {known.name} cannot be deleted yet: {_used(uses)} Set `deletionPolicy: Retain` to leave "
+                "it in Azure.",
+                min(uses.kept_until or now + LOOK_AGAIN, now + LOOK_AGAIN),
+            )
+        case _:
+            assert_never(seen.uses)
 
 
 WAY_OUT = (

@@ -18,11 +18,13 @@ class DiskView:
     Attributes:
         protected: whether Azure says protected, and backups are wanted.
         instance: ARM id of its backup instance, once known.
+        policy_id: ARM id of the policy that the instance has.
     """
 
     protected: bool
     why_not: str
     instance: ArmId | None
+    policy_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

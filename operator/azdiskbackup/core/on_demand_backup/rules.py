@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TypeAlias, assert_never
 
 from azdiskbackup.core import reasons, verdicts
+from azdiskbackup.core.arm_ids import same_id
 from azdiskbackup.core.on_demand_backup.attempt import (
     Following,
     NotStarted,
@@ -21,7 +22,7 @@ from azdiskbackup.core.on_demand_backup.steps import DeleteObject, RecordIntent,
 from azdiskbackup.core.policy_view import PolicyView
 from azdiskbackup.core.presence import Absent, Unknown, Unreadable
 from azdiskbackup.core.verdicts import do, satisfied, stalled, wait
-from azdiskbackup.core.words import clock_time, listing
+from azdiskbackup.core.words import clock_time, listing, span
 
 Verdict: TypeAlias = verdicts.Verdict[Step]
 
@@ -31,6 +32,8 @@ POLL = timedelta(seconds=30)
 JOB_POLL = timedelta(seconds=60)
 # How long a job may take to appear in the list after its request; only then a lost request is sent again.
 JOB_APPEARS_WITHIN = timedelta(minutes=5)
+# Longer than any snapshot takes, those that are copied in the background included.
+JOB_ENDS_WITHIN = timedelta(hours=24)
 INTENT_IS_FRESH = timedelta(minutes=1)
 # Azure's limit: ten on-demand backups a disk and day.
 A_DAY = timedelta(hours=24)
@@ -69,6 +72,12 @@ def disk_is_protected(want: Desired, seen: Observed, now: datetime) -> Verdict:
             return wait(
                 reasons.POLICY_NOT_READY,
                 f"The policy {seen.policy.name!r} was edited, and Azure does not have it as it is written.",
+                now + LOOK_AGAIN,
+            )
+        if seen.disk.instance is not None and not same_id(seen.disk.policy_id, seen.policy.id or ""):
+            return wait(
+                reasons.WAITING_FOR_PROTECTION,
+                f"The disk has yet to move to the policy {seen.policy.name!r} as it is written now.",
                 now + LOOK_AGAIN,
             )
         if seen.disk.protected and seen.disk.instance is not None:
@@ -152,6 +161,12 @@ def job_has_succeeded(want: Desired, seen: Observed, now: datetime) -> Verdict:
             return satisfied(reason, message)
         case Over(reason=reason, message=message):
             return stalled(reason, message)
+        case Following(job=job) if job.running and now >= job.start + JOB_ENDS_WITHIN:
+            return stalled(
+                reasons.TIMED_OUT,
+                f"Azure has said {job.status} since {clock_time(job.start)}, for more than {span(JOB_ENDS_WITHIN)}. It "
+                "is followed no longer; look at the job in Azure, and create another OnDemandBackup to try again.",
+            )
         case Following(job=job) if job.running:
             return wait(
                 reasons.IN_PROGRESS,

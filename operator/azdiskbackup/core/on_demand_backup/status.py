@@ -32,6 +32,8 @@ def status(resource: Resource, attempt: Attempt, plan: Plan[Step], now: datetime
             update["start_time"] = at
         case Following():
             update |= _of_job(attempt)
+            if plan.verdict.reason == reasons.TIMED_OUT:
+                update["completion_time"] = now
         case Refused(error=error, at=at):
             update |= {
                 "completion_time": at,

@@ -24,6 +24,10 @@ class Desired:
         known_instance: ARM id of the backup instance that this object made or found before.
         protected_since: when Azure first said protected; None while it does not.
         began: whether our finalizer is on the object: without it nothing was ever written for it.
+        known_policy: ARM id of the policy in Azure by which the disk was backed up when we last looked.
+        validating_since: when Azure began not to accept the disk; None while it does.
+        sent_elsewhere: whether a person named another policy since we last looked.
+        settled: whether everything was as this spec wants it: a difference since then is somebody else's doing.
     """
 
     name: str
@@ -35,6 +39,10 @@ class Desired:
     known_instance: str | None
     protected_since: datetime | None
     began: bool
+    known_policy: str | None = None
+    validating_since: datetime | None = None
+    settled: bool = False
+    sent_elsewhere: bool = False
 
 
 def desired(resource: Resource, cluster: str) -> Desired | Invalid:
@@ -49,6 +57,7 @@ def desired(resource: Resource, cluster: str) -> Desired | Invalid:
         return spec
     claim = spec.source.persistent_volume_claim
     protected = resource.condition(reasons.PROTECTED)
+    validated = resource.condition(reasons.VALIDATED)
     owner = dict(zip(OWNER_TAGS, (cluster, resource.namespace, resource.name), strict=True))
     return Desired(
         name=resource.name,
@@ -60,4 +69,8 @@ def desired(resource: Resource, cluster: str) -> Desired | Invalid:
         known_instance=resource.status.get("backupInstanceID"),
         protected_since=(parse_time(protected["lastTransitionTime"]) if protected.get("status") == "True" else None),
         began=resource.has_finalizer,
+        known_policy=resource.status.get("policyID"),
+        validating_since=parse_time(validated["lastTransitionTime"]) if validated.get("status") == "False" else None,
+        settled=resource.settled,
+        sent_elsewhere=resource.status.get("policy") not in (None, spec.policy_ref.name),
     )

@@ -20,6 +20,7 @@ from azdiskbackup.core.protected_disk.steps import (
     Step,
     Stop,
     Suspend,
+    Sync,
     Undelete,
     Validate,
 )
@@ -28,9 +29,10 @@ from azdiskbackup.core.protected_disk.validation import (
     Passed,
     Refused,
     Running,
+    overdue,
     permission_pause,
 )
-from azdiskbackup.core.roles import DISK_BACKUP_READER, Grant
+from azdiskbackup.core.roles import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR, Grant
 from azdiskbackup.core.vault_view import VaultView
 from azdiskbackup.core.verdicts import do, satisfied, stalled, wait
 from azdiskbackup.core.words import clock_time, span
@@ -59,11 +61,11 @@ _BROKEN = {"protectionerror", "configuringprotectionfailed", "invalid"}
 
 def instance_is_ours(want: Desired, seen: Observed, now: datetime) -> Verdict:
     """A disk stays in its vault, and an instance that another object or another cluster owns is left alone."""
-    assert isinstance(seen.vault, VaultView), "the first rule guarantees it"
-    if in_another_vault(want, seen.vault):
+    vault = usable_vault(seen)
+    if in_another_vault(want, vault):
         return stalled(
             reasons.OTHER_VAULT,
-            f"The disk is protected in another vault than {seen.vault.name!r}. `policyRef` may only name policies of "
+            f"The disk is protected in another vault than {vault.name!r}. `policyRef` may only name policies of "
             "the same vault; to change the vault, delete this object and create another one.",
             now + LOOK_AGAIN,
         )
@@ -100,24 +102,37 @@ def owned_elsewhere(want: Desired, seen: Observed) -> str | None:
 
 
 def vault_may_read_disk(want: Desired, seen: Observed, now: datetime) -> Verdict:
-    """The vault's identity needs the right to read the disk; an instance that exists proves that it has it."""
+    """The vault's identity needs the right to read the disk; an instance that works proves that it has it."""
     match seen.instance:
         case Unknown():
             return not_asked(now)
         case Unreadable(error):
             return unreadable(error, now)
-        case AzureInstance():
+        case AzureInstance() as instance if not _rights_in_question(seen, instance):
             return satisfied(reasons.GRANTED, "The disk has a backup instance.")
     match seen.granted:
         case True:
             return satisfied(reasons.GRANTED, f"The vault's identity has {DISK_BACKUP_READER.name} on the disk.")
+        case False if not usable_vault(seen).assigns_roles:
+            return stalled(reasons.ROLE_MISSING, reader_grant(seen).request, now + LOOK_AGAIN)
         case False:
             grant = reader_grant(seen)
-            return do(AssignRole(grant), reasons.GRANTING, f"Granting {grant}.")
+            return do(AssignRole(grant), _why(want, reasons.GRANTING), f"Granting {grant}.")
         case Unreadable(error):
             return unreadable(error, now)
         case _:
             return not_asked(now)
+
+
+def _rights_in_question(seen: Observed, instance: AzureInstance) -> bool:
+    """With the deletion of an instance its right was revoked; and Azure may say that it lacks one."""
+    lacks = instance.failure is not None and instance.failure.about_rights
+    return instance.soft_deleted_until is not None or lacks or seen.rights_doubted
+
+
+def _why(want: Desired, reason: str) -> str:
+    """Return the reason of a step: what was as wanted before is put back, which somebody should know."""
+    return reasons.DRIFT_CORRECTED if want.settled else reason
 
 
 def azure_agrees(want: Desired, seen: Observed, now: datetime) -> Verdict:
@@ -128,16 +143,18 @@ def azure_agrees(want: Desired, seen: Observed, now: datetime) -> Verdict:
     match seen.validation:
         case Never():
             return do(
-                Validate(request),
-                reasons.VALIDATING,
-                "Asking Azure whether it can back up the disk.",
+                Validate(request, reader_grant(seen)),
+                _why(want, reasons.VALIDATING),
+                "The backup instance was deleted in Azure; protecting the disk anew."
+                if want.settled
+                else "Asking Azure whether it can back up the disk.",
                 now + VALIDATION_TAKES,
             )
         case Running(since=since, refused=before) if before is not None:
             # The words stay those of the refusal, so that a check on the way writes no status.
             return wait(
                 before.error.reason,
-                _waiting_message(before),
+                _waiting_message(seen, before),
                 max(since + VALIDATION_TAKES, now + POLL),
             )
         case Running(since=since):
@@ -149,33 +166,59 @@ def azure_agrees(want: Desired, seen: Observed, now: datetime) -> Verdict:
         case Passed():
             return satisfied(reasons.PASSED, "Azure accepts the disk for backup.")
         case Refused() as refusal:
-            return _after_refusal(request, refusal, now)
+            return _after_refusal(seen, request, refusal, now)
         case _:
             assert_never(seen.validation)
 
 
-def _after_refusal(request: InstanceRequest, refusal: Refused, now: datetime) -> Verdict:
+def _after_refusal(seen: Observed, request: InstanceRequest, refusal: Refused, now: datetime) -> Verdict:
     error = refusal.error
+    ask = Validate(request, reader_grant(seen))
     if not error.waiting_helps:
         again = refusal.at + REFUSAL_STANDS
-        message = f"Azure refuses to back up the disk. {error.sentence}"
+        message = f"Azure refuses to back up the disk. {_elsewhere(seen)}{error.sentence}"
         if now >= again:
-            return do(Validate(request), error.reason, message, now + VALIDATION_TAKES)
+            return do(ask, error.reason, message, now + VALIDATION_TAKES)
         return stalled(error.reason, message, again)
-    again = refusal.at + permission_pause(refusal.tries)
-    if now < again:
-        return wait(error.reason, _waiting_message(refusal), again)
-    return do(Validate(request), error.reason, _waiting_message(refusal), now + VALIDATION_TAKES)
+    again = refusal.at + permission_pause(refusal)
+    message = _waiting_message(seen, refusal)
+    if now >= again:
+        return do(ask, error.reason, message, now + VALIDATION_TAKES)
+    if isinstance(error, PermissionsMissing) and overdue(refusal):
+        return stalled(error.reason, message, again)
+    return wait(error.reason, message, again)
 
 
-def _waiting_message(refusal: Refused) -> str:
-    again = refusal.at + permission_pause(refusal.tries)
+def _elsewhere(seen: Observed) -> str:
+    """Say where the disk is protected, if that is known."""
+    if seen.holder is None:
+        return ""
+    holder = seen.holder.id
+    cluster, namespace, name = (seen.holder.tags.get(key, "") for key in OWNER_TAGS)
+    owner = f" It is owned by the cluster {cluster} (ProtectedDisk {namespace}/{name})." if cluster else ""
+    return (
+        f"The backup instance {holder.name} in the vault {holder.path[1]} of {holder.group} (subscription "
+        f"{holder.subscription}) protects the disk already.{owner} Delete it there first. "
+    )
+
+
+def _waiting_message(seen: Observed, refusal: Refused) -> str:
+    again = clock_time(refusal.at + permission_pause(refusal))
+    waited = span(refusal.at - refusal.first)
     if not isinstance(refusal.error, PermissionsMissing):
-        return f"Azure does not accept the disk yet, next try at {clock_time(again)}. {refusal.error.sentence}"
+        return f"Azure does not accept the disk yet, next try at {again}. {refusal.error.sentence}"
+    if overdue(refusal):
+        grant = reader_grant(seen)
+        request = usable_vault(seen).snapshot_group_for(grant.subscription)
+        return (
+            f"Azure has not let the vault back up the disk for {waited}, longer than rights take to spread. Look "
+            f"whether the identity {grant.principal} has the role {grant.role.name} on {grant.scope} and the role "
+            f"{DISK_SNAPSHOT_CONTRIBUTOR.name} on {request}, and whether a deny assignment stands against it. Next "
+            f"try at {again}. {refusal.error.sentence}"
+        )
     return (
         "Azure does not let the vault read the disk or write its snapshots yet: new rights take "
-        f"up to 30 minutes to work. Waiting for {span(refusal.at - refusal.first)} now, next try "
-        f"at {clock_time(again)}. {refusal.error.sentence}"
+        f"up to 30 minutes to work. Waiting for {waited} now, next try at {again}. {refusal.error.sentence}"
     )
 
 
@@ -185,19 +228,14 @@ def instance_as_wanted(want: Desired, seen: Observed, now: datetime) -> Verdict:
         case AzureInstance(soft_deleted_until=until) as instance if until is not None:
             return do(
                 Undelete(instance.id),
-                reasons.UNDELETING,
+                _why(want, reasons.UNDELETING),
                 "The disk has a soft-deleted backup instance; bringing it back.",
                 now + CHANGE_TAKES,
             )
         case AzureInstance() as instance if instance.state.lower() in IN_WORK:
             return satisfied(reasons.CONFIGURING, "The backup instance exists.")
         case AzureInstance() as instance if not same_id(instance.policy_id, _policy(seen).id):
-            return do(
-                PutInstance(instance_request(want, seen)),
-                reasons.CHANGING_PROTECTION,
-                f"Moving the disk to the policy {_policy(seen).name}.",
-                now + CONFIGURATION_TAKES,
-            )
+            return _move(want, seen, now)
         case AzureInstance():
             return satisfied(reasons.FOUND, "The backup instance exists.")
         case Absent():
@@ -209,6 +247,23 @@ def instance_as_wanted(want: Desired, seen: Observed, now: datetime) -> Verdict:
             )
         case _:
             raise AssertionError("the rule on rights guarantees that the instance was looked at")
+
+
+def _move(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """Another policy on the instance: one that was named or replaced here, or one that somebody set in Azure."""
+    wanted = _policy(seen)
+    if want.spec.protection == "Stopped":
+        # To give a stopped instance another policy would resume it.
+        return satisfied(reasons.FOUND, f"The backup instance exists; it gets the policy {wanted.name} when resumed.")
+    drifted = want.settled and same_id(want.known_policy or "", wanted.id or "")
+    if not drifted and (seen.turn is None or now < seen.turn):
+        return satisfied(reasons.FOUND, f"The backup instance exists; its turn to move to {wanted.name} comes.")
+    return do(
+        PutInstance(instance_request(want, seen)),
+        reasons.DRIFT_CORRECTED if drifted else reasons.CHANGING_PROTECTION,
+        f"Moving the disk to the policy {wanted.name}.",
+        now + CONFIGURATION_TAKES,
+    )
 
 
 def azure_says_protected(want: Desired, seen: Observed, now: datetime) -> Verdict:
@@ -225,10 +280,11 @@ def azure_says_protected(want: Desired, seen: Observed, now: datetime) -> Verdic
         failure = instance.failure
         words = f"{failure.code}: {failure.message}" if failure else "It gives no reason."
         action = f" Azure recommends: {failure.action}" if failure and failure.action else ""
-        return wait(
+        return do(
+            Sync(instance.id, reader_grant(seen)),
             reasons.PROTECTION_ERROR,
-            f"Azure says {instance.state}. {words}{action} Looked at again at {clock_time(now + LOOK_AGAIN)}.",
-            now + LOOK_AGAIN,
+            f"Azure says {instance.state}. {words}{action} Azure is asked to try again, less often each time.",
+            now + CHANGE_TAKES,
         )
     if not any(state in known for known in STATES_OF_MODE.values()):
         # States are open strings: one that nobody knows is shown, and nothing is done on a guess.
@@ -254,9 +310,23 @@ def mode_as_wanted(want: Desired, seen: Observed, now: datetime) -> Verdict:
     }
     return do(
         steps[mode],
-        reasons.CHANGING_PROTECTION,
+        _why(want, reasons.CHANGING_PROTECTION),
         f"Azure says {instance.state}; changing the protection to {mode}.",
         now + CHANGE_TAKES,
+    )
+
+
+def owner_is_written(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """An instance that was adopted gets our tags, by which its backups are found when the cluster is gone."""
+    instance = existing_instance(seen)
+    written = all(instance.tags.get(key) == value for key, value in want.owner.items())
+    if written or want.spec.protection != "Active":
+        return satisfied(reasons.PROTECTION_CONFIGURED, f"Azure says {instance.state}.")
+    return do(
+        PutInstance(instance_request(want, seen)),
+        reasons.ADOPTING,
+        f"Taking over the backup instance {instance.id.name}, which nobody else owns.",
+        now + CONFIGURATION_TAKES,
     )
 
 
@@ -264,27 +334,39 @@ def mode_as_wanted(want: Desired, seen: Observed, now: datetime) -> Verdict:
 
 
 def reader_grant(seen: Observed) -> Grant:
-    """Return the right that the vault's identity needs on the disk."""
-    assert isinstance(seen.disk, AzureDisk) and isinstance(seen.vault, VaultView)
-    return Grant(str(seen.disk.id), seen.disk.id.subscription, DISK_BACKUP_READER, seen.vault.principal or "")
+    """Return the right that the vault's identity needs on the disk, or on the disk's group."""
+    assert isinstance(seen.disk, AzureDisk)
+    vault, disk = usable_vault(seen), seen.disk.id
+    scope = disk.resource_group if vault.role_scope == "ResourceGroup" else disk
+    return Grant(str(scope), disk.subscription, DISK_BACKUP_READER, vault.principal or "")
 
 
 def instance_request(want: Desired, seen: Observed) -> InstanceRequest:
     """Return the backup instance that is wanted.
 
-    The snapshot group of an instance that exists stays: Azure never lets it change.
+    The name and the snapshot group of an instance that exists stay: Azure never lets them change.
     """
-    assert isinstance(seen.disk, AzureDisk) and isinstance(seen.vault, VaultView) and seen.vault.id
-    group = str(seen.vault.snapshot_group_for(seen.disk.id.subscription))
-    if isinstance(seen.instance, AzureInstance) and seen.instance.snapshot_group_id:
-        group = seen.instance.snapshot_group_id
+    vault = usable_vault(seen)
+    assert isinstance(seen.disk, AzureDisk) and vault.id
+    group = str(vault.snapshot_group_for(seen.disk.id.subscription))
+    name, tags = vault.id.child("backupInstances", instance_name(seen.disk.id)), want.owner
+    if isinstance(seen.instance, AzureInstance):
+        name, tags = seen.instance.id, {**seen.instance.tags, **want.owner}
+        group = seen.instance.snapshot_group_id or group
     return InstanceRequest(
-        id=seen.vault.id.child("backupInstances", instance_name(seen.disk.id)),
+        id=name,
         disk=seen.disk,
         policy_id=_policy(seen).id or "",
         snapshot_group_id=group,
-        tags=want.owner,
+        tags=tags,
+        identity=vault.identity,
     )
+
+
+def usable_vault(seen: Observed) -> VaultView:
+    """Return the vault, which the first rule guarantees."""
+    assert isinstance(seen.vault, VaultView), "the first rule guarantees it"
+    return seen.vault
 
 
 def existing_instance(seen: Observed) -> AzureInstance:

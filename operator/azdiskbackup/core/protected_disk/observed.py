@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from azdiskbackup.core.azure_model import AzureDisk, AzureInstance, AzureJob, AzureRestorePoint
 from azdiskbackup.core.claims import ClaimedDisk, NotAzureDisk, NotBound
@@ -22,6 +23,10 @@ class Observed:
         rival: ``name`` of an older ProtectedDisk of the same source; it wins.
         live_disks: ``namespace/name`` of every ProtectedDisk of this cluster.
         granted: whether the vault's identity has the right to read the disk.
+        rights_doubted: whether the newest backup failed for want of rights.
+        holder: the backup instance in another vault that protects the disk, when Azure says that there is one.
+        turn: when the disk may move to the policy that its own was replaced by; disks move one after the other.
+        needed_by: ``namespace/name`` of other ProtectedDisks that need the same right.
         jobs: jobs of the disk's instance, newest first.
     """
 
@@ -34,6 +39,10 @@ class Observed:
     disk: AzureDisk | Absent | Unknown | Unreadable = UNKNOWN
     instance: AzureInstance | Absent | Unknown | Unreadable = UNKNOWN
     granted: bool | Unknown | Unreadable = UNKNOWN
+    rights_doubted: bool = False
+    holder: AzureInstance | None = None
+    turn: datetime | None = None
+    needed_by: tuple[str, ...] = ()
     validation: Validation = field(default_factory=Never)
     jobs: tuple[AzureJob, ...] | Unknown | Unreadable = UNKNOWN
     restore_points: tuple[AzureRestorePoint, ...] | Unknown | Unreadable = UNKNOWN

@@ -24,13 +24,15 @@ from azdiskbackup.core.protected_disk.instance_rules import (
     instance_is_ours,
     mode_as_wanted,
     not_asked,
+    owner_is_written,
     unreadable,
+    usable_vault,
     vault_may_read_disk,
 )
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.resource import selects
 from azdiskbackup.core.vault_view import VaultView
-from azdiskbackup.core.verdicts import satisfied, stalled, wait
+from azdiskbackup.core.verdicts import satisfied, stalled, tolerated, wait
 
 LOOK_AGAIN = timedelta(minutes=5)
 
@@ -81,25 +83,37 @@ def _vault_usable(want: Desired, policy: PolicyView, vault: VaultView | Absent, 
 
 
 def namespace_has_access(want: Desired, seen: Observed, now: datetime) -> Verdict:
-    """The vault says which namespaces may use it. Narrowing it stops no backup that runs."""
+    """The vault says which namespaces may use it. Narrowing it stops no backup: what is protected stays so."""
     vault = usable_vault(seen)
     if want.spec.source.disk_id is not None and not selects(vault.access.disk_id_namespaces, seen.namespace_labels):
-        return stalled(
-            reasons.NAMESPACE_NOT_ALLOWED,
+        return _no_access(
+            want,
+            seen,
             f"The BackupVault {vault.name!r} does not let the namespace {want.namespace!r} name "
             "disks by ARM id. Name a PVC, or ask the platform team to label the namespace as "
             "`access.diskIDNamespaces` asks.",
-            now + LOOK_AGAIN,
+            now,
         )
     if not selects(vault.access.namespaces, seen.namespace_labels):
-        return stalled(
-            reasons.NAMESPACE_NOT_ALLOWED,
+        return _no_access(
+            want,
+            seen,
             f"The BackupVault {vault.name!r} does not serve the namespace {want.namespace!r}. Ask "
-            "the platform team to label the namespace as `access.namespaces` asks; backups that "
-            "already run go on.",
-            now + LOOK_AGAIN,
+            "the platform team to label the namespace as `access.namespaces` asks.",
+            now,
         )
     return satisfied(reasons.VALID, "The spec is valid, and the namespace may use the vault.")
+
+
+def _no_access(want: Desired, seen: Observed, message: str, now: datetime) -> Verdict:
+    if want.known_instance is None or isinstance(seen.instance, Absent):
+        return stalled(reasons.NAMESPACE_NOT_ALLOWED, message, now + LOOK_AGAIN)
+    return tolerated(
+        reasons.NAMESPACE_NOT_ALLOWED,
+        f"{message} The disk was protected before and stays so; to end that, delete this object: its "
+        f"`deletionPolicy: {want.spec.deletion_policy}` decides about its restore points.",
+        keeps_ready=False,
+    )
 
 
 def no_other_object_protects_it(want: Desired, seen: Observed, now: datetime) -> Verdict:
@@ -202,10 +216,5 @@ WAY = (
     (reasons.PROTECTED, instance_as_wanted),
     (reasons.PROTECTED, azure_says_protected),
     (reasons.PROTECTED, mode_as_wanted),
+    (reasons.PROTECTED, owner_is_written),
 )
-
-
-def usable_vault(seen: Observed) -> VaultView:
-    """Return the vault, which the first rule guarantees."""
-    assert isinstance(seen.vault, VaultView), "the first rule guarantees it"
-    return seen.vault

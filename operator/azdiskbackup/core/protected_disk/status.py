@@ -18,6 +18,7 @@ from azdiskbackup.api.v1alpha1.protected_disk import (
     RestorePointStatus,
 )
 from azdiskbackup.core import conditions, reasons
+from azdiskbackup.core.arm_ids import same_id
 from azdiskbackup.core.azure_model import (
     AzureDisk,
     AzureFailure,
@@ -55,6 +56,7 @@ def status(resource: Resource, want: Desired, seen: Observed, plan: Plan[Step], 
         update |= {
             "backup_instance_id": str(seen.instance.id),
             "protection_state": seen.instance.state,
+            "policy_id": seen.instance.policy_id,
         }
     if isinstance(seen.jobs, tuple) and (seen.jobs or before.jobs):
         # No job at all is no news, and a write for every new disk.
@@ -84,6 +86,13 @@ def _health(want: Desired, seen: Observed, after: ProtectedDiskStatus, now: date
             "Unknown",
             reasons.NOT_YET_KNOWN,
             "Backups are looked at while the disk is protected, by a policy that Azure has as it is written.",
+        )
+    if isinstance(seen.instance, AzureInstance) and not same_id(seen.instance.policy_id, seen.policy.id or ""):
+        return Finding(
+            reasons.BACKUP_HEALTHY,
+            "Unknown",
+            reasons.NOT_YET_KNOWN,
+            f"The disk has yet to move to the policy {seen.policy.name} as it is written now.",
         )
     return backup_health(
         seen.policy.schedule,

@@ -26,9 +26,10 @@ class RevokeRole:
 
 @dataclass(frozen=True, slots=True)
 class Validate:
-    """Ask Azure whether it can back the disk up."""
+    """Ask Azure whether it can back the disk up, which needs the grant."""
 
     request: InstanceRequest
+    grant: Grant
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,14 @@ class PutInstance:
     """Create the backup instance, or move it to another policy."""
 
     request: InstanceRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """Let Azure try again what it failed to configure, for which it may have lacked the grant."""
+
+    id: ArmId
+    grant: Grant
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +82,5 @@ class DeleteInstance:
     id: ArmId
 
 
-Step: TypeAlias = AssignRole | RevokeRole | Validate | PutInstance | Undelete | Resume | Suspend | Stop | DeleteInstance
+Change: TypeAlias = Sync | Undelete | Resume | Suspend | Stop | DeleteInstance
+Step: TypeAlias = AssignRole | RevokeRole | Validate | PutInstance | Change

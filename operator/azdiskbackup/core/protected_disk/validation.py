@@ -41,13 +41,22 @@ class Refused:
 Validation: TypeAlias = Never | Running | Passed | Refused
 
 
-def refused(before: Refused | None, error: OperatorError, now: datetime) -> Refused:
-    """Return the refusal that follows another one, or is the first."""
+def refused(before: Refused | None, error: OperatorError, now: datetime, since: datetime | None) -> Refused:
+    """Return the refusal that follows another one, or is the first of this life; ``since`` is what status remembers."""
     if before is None:
-        return Refused(error, now, now, 1)
+        return Refused(error, now, since or now, 1)
     return Refused(error, now, before.first, before.tries + 1)
 
 
-def permission_pause(tries: int) -> timedelta:
-    """Return how long to wait for rights to spread before asking again: 1, 2, 3, 4, then every 5 minutes."""
-    return timedelta(minutes=min(tries, 5))
+# Longer than rights take to spread: by then somebody has to look.
+SPREAD_WITHIN = timedelta(minutes=45)
+
+
+def overdue(refusal: Refused) -> bool:
+    """Return whether rights have been missing for longer than they take to spread."""
+    return refusal.at - refusal.first >= SPREAD_WITHIN
+
+
+def permission_pause(refusal: Refused) -> timedelta:
+    """Return how long to wait for rights before asking again: 1, 2, 3, 4, then 5 minutes, and 10 in the end."""
+    return timedelta(minutes=10) if overdue(refusal) else timedelta(minutes=min(refusal.tries, 5))

@@ -24,8 +24,10 @@ from azdiskbackup.core.protected_disk.instance_rules import (
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.steps import DeleteInstance, RevokeRole, Step, Stop, Suspend
 from azdiskbackup.core.resource import selects
+from azdiskbackup.core.roles import DISK_SNAPSHOT_CONTRIBUTOR
 from azdiskbackup.core.vault_view import VaultView
 from azdiskbackup.core.verdicts import do, satisfied, stalled, wait
+from azdiskbackup.core.words import listing
 
 LOOK_AGAIN = timedelta(minutes=5)
 
@@ -75,7 +77,13 @@ def _as_the_policy_says(want: Desired, seen: Observed, instance: AzureInstance, 
                     "`access.deletionNamespaces` asks.",
                     now + LOOK_AGAIN,
                 )
-            step, what = DeleteInstance(instance.id), "Deleting the backup instance"
+            return do(
+                DeleteInstance(instance.id),
+                reasons.DELETING,
+                "Deleting the backup instance and its restore points, softly.",
+                now + CHANGE_TAKES,
+                hint=_what_deleting_needs(seen, instance),
+            )
         case "Suspend":
             if state in STATES_OF_MODE["Suspended"]:
                 return satisfied(reasons.DELETING, "Backups are suspended.")
@@ -89,6 +97,14 @@ def _as_the_policy_says(want: Desired, seen: Observed, instance: AzureInstance, 
     return do(step, reasons.DELETING, f"{what}.", now + CHANGE_TAKES)
 
 
+def _what_deleting_needs(seen: Observed, instance: AzureInstance) -> str:
+    principal = (seen.vault.principal if isinstance(seen.vault, VaultView) else None) or "of the vault"
+    return (
+        f"To delete snapshots, the identity {principal} needs the role {DISK_SNAPSHOT_CONTRIBUTOR.name} on "
+        f"{instance.snapshot_group_id}, which must exist: restore what is missing, or set `deletionPolicy: Retain`."
+    )
+
+
 def _may_delete(want: Desired, seen: Observed) -> bool:
     """The vault that holds the instance decides, not one that `policyRef` was turned to."""
     if not isinstance(seen.vault, VaultView) or in_another_vault(want, seen.vault):
@@ -98,8 +114,11 @@ def _may_delete(want: Desired, seen: Observed) -> bool:
 
 def right_is_revoked(want: Desired, seen: Observed, now: datetime) -> Verdict:
     """The right to read the disk is taken back last, and only when no backup needs it any more."""
-    if not want.began or want.spec.deletion_policy != "Delete" or not isinstance(seen.vault, VaultView):
+    kept = not isinstance(seen.vault, VaultView) or not seen.vault.assigns_roles
+    if not want.began or want.spec.deletion_policy != "Delete" or kept:
         return satisfied(reasons.DELETING, "The vault keeps its right, since restore points stay.")
+    if seen.needed_by:
+        return satisfied(reasons.DELETING, f"The right stays: {listing(list(seen.needed_by))} need it.")
     match seen.disk:
         case Unknown():
             return not_asked(now)
@@ -107,6 +126,11 @@ def right_is_revoked(want: Desired, seen: Observed, now: datetime) -> Verdict:
             return unreadable(error, now)
         case Absent():
             return satisfied(reasons.DELETING, "The disk is gone.")
+        case _:
+            return _revoke(seen, now)
+
+
+def _revoke(seen: Observed, now: datetime) -> Verdict:
     match seen.granted:
         case Unknown():
             return not_asked(now)

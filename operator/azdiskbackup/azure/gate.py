@@ -1,0 +1,95 @@
+"""Where Azure asked to wait, nothing is sent before its time: by subscription, by what is asked for, and by how.
+
+A 429 tells one caller when to come back. All others who would ask the same learn it here, without a request; what is
+about another subscription or another class goes on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+
+from azure.core.pipeline import PipelineRequest, PipelineResponse
+from azure.core.pipeline.policies import AsyncHTTPPolicy
+
+from azdiskbackup.azure.translation import retry_after
+from azdiskbackup.errors import Throttled
+
+# When Azure does not say how long.
+UNSAID = timedelta(seconds=10)
+_PATH = re.compile(r"^(?:/subscriptions/(?P<subscription>[^/]+))?(?P<rest>.*)$", re.IGNORECASE)
+
+# Subscription, class (empty for all), and how: read, write or delete.
+Key: TypeAlias = tuple[str, str, str]
+
+
+def key_of(method: str, path: str) -> Key:
+    """Return what a request is counted as: subscription, type of resource, and read, write or delete."""
+    match = _PATH.match(path)
+    assert match is not None, "the pattern matches everything"
+    how = {"GET": "read", "DELETE": "delete"}.get(method, "write")
+    _, found, provided = match["rest"].lower().rpartition("/providers/")
+    parts = provided.split("/") if found else ["resourcegroups"]
+    kind = "/".join([parts[0], *parts[1::2]])
+    return (match["subscription"] or "").lower(), kind, how
+
+
+class Gate:
+    """Which classes are closed, and until when."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._closed: dict[Key, datetime] = {}
+
+    def check(self, method: str, path: str) -> None:
+        """Raise when a request would come before its time."""
+        subscription, kind, how = key_of(method, path)
+        now = self._now()
+        for key in ((subscription, kind, how), (subscription, "", how)):
+            until = self._closed.get(key)
+            if until is None:
+                continue
+            if now >= until:
+                del self._closed[key]
+                continue
+            raise Throttled(
+                "TooManyRequests",
+                f"Azure asked to send no more {how} requests for {kind} before {until:%Y-%m-%d %H:%M:%S} UTC",
+                retry_after=until - now,
+            )
+
+    def close(self, method: str, path: str, pause: timedelta | None, *, whole_subscription: bool) -> None:
+        """Take note that Azure asked to wait."""
+        subscription, kind, how = key_of(method, path)
+        key = (subscription, "" if whole_subscription else kind, how)
+        self._closed[key] = max(self._closed.get(key, self._now()), self._now() + (pause or UNSAID))
+
+
+class GatePolicy(AsyncHTTPPolicy[Any, Any]):
+    """The gate in the pipeline, before anything is sent, a request for a token included."""
+
+    def __init__(self, gate: Gate) -> None:
+        super().__init__()
+        self._gate = gate
+
+    async def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
+        """Send a request whose time has come."""
+        method, url = str(request.http_request.method), str(request.http_request.url)
+        path = re.sub(r"^https?://[^/]+", "", url).partition("?")[0]
+        self._gate.check(method, path)
+        response: PipelineResponse[Any, Any] = await self.next.send(request)
+        if response.http_response.status_code == 429:
+            whole = b"SubscriptionRequestsThrottled" in await _body(response.http_response)
+            self._gate.close(method, path, retry_after(response.http_response.headers), whole_subscription=whole)
+        return response
+
+
+async def _body(response: Any) -> bytes:
+    # The SDKs of two generations give two kinds of answers.
+    if hasattr(response, "read"):
+        await response.read()
+        return bytes(response.content)
+    await response.load_body()
+    return bytes(response.body())
