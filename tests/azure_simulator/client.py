@@ -124,6 +124,10 @@ class Simulator:
     def clear_faults(self) -> None:
         self._call("DELETE", "faults")
 
+    def set_state(self, instance: str, state: str) -> None:
+        """Let Azure say a state of a backup instance, one that no document knows, say."""
+        self._call("POST", "state", {"instance": instance, "state": state})
+
     def deny(self, client: str, *denied: tuple[str, str]) -> None:
         """Take actions at scopes from a caller, both regular expressions; none gives everything back."""
         taken = [{"action": action, "scope": scope} for action, scope in denied]

@@ -52,7 +52,7 @@ def _operations(provider: str) -> list[tuple[str, re.Pattern[str], str]]:
     """Return method, pattern of the path and path of each operation, the most literal first."""
     found = []
     for path, methods in _document(_DOCUMENTS[provider])["paths"].items():
-        pattern = re.sub(r"\{scope\}", "(?:.+)", path.rstrip("/"))
+        pattern = re.sub(r"\{(scope|resourceId)\}", "(?:.+)", path.rstrip("/"))
         pattern = re.sub(r"\{[^}]+\}", "[^/]+", pattern)
         compiled = re.compile(pattern.replace("/(?:.+)", "(?:/.+)"), re.IGNORECASE)
         found += [(method.upper(), compiled, path) for method in methods if method != "parameters"]

@@ -20,7 +20,7 @@ from harness.objects import (
     policy,
     vault,
 )
-from harness.stack import OPERATOR_USER, Stack
+from harness.stack import CLIENT_ID, OPERATOR_USER, Stack
 from harness.tenant import Tenant
 
 
@@ -60,7 +60,8 @@ def _nothing_was_refused(stack: Stack) -> None:
 def _every_request_is_documented(stack: Stack) -> None:
     if not openapi.available():
         return
-    found = {fault for sent in stack.azure.requests() for fault in openapi.faults(sent.method, sent.path, sent.body)}
+    ours = [sent for sent in stack.azure.requests() if sent.caller == CLIENT_ID]
+    found = {fault for sent in ours for fault in openapi.faults(sent.method, sent.path, sent.body)}
     assert not found, "\n".join(sorted(found))
 
 

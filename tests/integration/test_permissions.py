@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
-from harness.objects import DISK_GROUP, LOCATION, SNAPSHOT_GROUP, SUBSCRIPTION, VAULT_GROUP, disk_id, policy, vault
+from harness.objects import LOCATION, SNAPSHOT_GROUP, SUBSCRIPTION, VAULT_GROUP, disk_id, policy, vault
 from harness.stack import CLIENT_ID, Stack
 from harness.tenant import Tenant
 
@@ -41,6 +42,8 @@ def assignments(shop: Tenant, scope: str, principal: str) -> list[str]:
 
 @pytest.mark.parametrize("minutes", [0, 15, 40])
 def test_rights_spread_late(stack: Stack, shop: Tenant, gold: str, minutes: int) -> None:
+    # The right on the snapshot group is as old as the vault, which may be new.
+    stack.azure.advance(minutes=11)
     stack.azure.knobs(role_propagation=minutes * 60)
     shop.make_claim()
     since = len(stack.azure.requests())
@@ -56,7 +59,7 @@ def test_rights_spread_late(stack: Stack, shop: Tenant, gold: str, minutes: int)
         for each in stack.azure.requests(since)
         if each.route == "backupVaults.validateForBackup"
     ]
-    late = [b - a for a, b in zip(tries[3:], tries[4:], strict=False)]
+    late = [b - a for a, b in itertools.pairwise(tries[3:])]
     assert all(gap.total_seconds() >= 120 for gap in late), "no more than one every two minutes in the end"
 
 
@@ -220,6 +223,5 @@ def test_a_right_that_somebody_takes_away_is_given_back(stack: Stack, shop: Tena
     shop.after_the_next_backup()
     shop.until("protecteddisk", "data", "BackupHealthy", "False", "BackupFailed")
     shop.passes(lambda: assignments(shop, handle, principal), "the right is back")
-    shop.until("protecteddisk", "data", "BackupHealthy", "True")
+    shop.until("protecteddisk", "data", "BackupHealthy", "True", within=timedelta(hours=6))
     shop.until("protecteddisk", "data", "Ready")
-    assert DISK_GROUP in handle

@@ -90,6 +90,7 @@ class BackupVaultReconciler:
         )
         self._remember(memory, seen, todo, resource.generation, now)
         if todo.step is not None and not memory.attempts.failed and todo.verdict.look_again is None:
+            await self._tools.reporter.corrected(resource, todo.verdict)
             return now
         await self._tools.reporter.status(resource, status(resource, want, seen, todo, now))
         return todo.verdict.look_again or memory.seen_until

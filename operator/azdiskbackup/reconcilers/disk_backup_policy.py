@@ -75,6 +75,7 @@ class DiskBackupPolicyReconciler:
             jitter=self._tools.jitter(),
         )
         if todo.step is not None and not memory.attempts.failed and todo.verdict.look_again is None:
+            await self._tools.reporter.corrected(resource, todo.verdict)
             if isinstance(todo.step, DeletePolicy) and not want.deleting:
                 # What is gone is no longer in status, or it would be looked for again.
                 seen = replace(seen, gone=todo.step.id)

@@ -32,7 +32,8 @@ class Grants:
         """
         known = self._known.setdefault(grant, _Known())
         async with known.lock:
-            if known.exists is None:
+            # Only what exists is remembered: what does not may be granted by somebody else at any time.
+            if not known.exists:
                 known.exists = await (
                     self._roles.exists(grant) if ours and not known.by_others else self._roles.held(grant)
                 )

@@ -81,6 +81,7 @@ class ProtectedDiskReconciler:
             jitter=self._tools.jitter(),
         )
         if todo.step is not None and not memory.attempts.failed and todo.verdict.look_again is None:
+            await self._tools.reporter.corrected(resource, todo.verdict)
             return now
         await self._tools.reporter.status(resource, status(resource, want, seen, todo, now))
         return self._look_again(want, seen, todo, now)

@@ -10,7 +10,7 @@ import structlog
 from azdiskbackup.api.v1alpha1.base import Status
 from azdiskbackup.core import conditions, reasons
 from azdiskbackup.core.resource import Invalid, Resource, parse_status
-from azdiskbackup.core.verdicts import Finding
+from azdiskbackup.core.verdicts import Finding, Verdict
 from azdiskbackup.engine.cache import Cache, key_of
 from azdiskbackup.engine.clock import Clock
 from azdiskbackup.errors import OperatorError
@@ -103,6 +103,11 @@ class Reporter:
             )
         except OperatorError as error:
             _log.warning("event not posted", **_names(resource), reason=reason, error=error.sentence)
+
+    async def corrected(self, resource: Resource, verdict: Verdict[Any]) -> None:
+        """Tell of a step that put something back, and that the next pass follows at once, before status could show."""
+        if verdict.reason == reasons.DRIFT_CORRECTED:
+            await self.event(resource, warning=True, reason=verdict.reason, note=verdict.message)
 
     async def _transition(self, before: Resource, after: Resource) -> None:
         old, new = before.condition(reasons.READY), after.condition(reasons.READY)

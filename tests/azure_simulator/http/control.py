@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from azure_simulator.http.messages import Request, Response
@@ -13,30 +14,21 @@ PREFIX = "/__control/"
 
 def control(service: Service, request: Request) -> Response:
     """Answer a request under ``/__control/``; the clock is not here, since it is the server's."""
-    what = request.path.removeprefix(PREFIX)
+    what = (request.method, request.path.removeprefix(PREFIX))
+    if what not in _COMMANDS:
+        return Response(404, {"error": f"no control {what}"})
     try:
-        match request.method, what:
-            case "POST", "seed":
-                return Response(200, _seed(service, request.json))
-            case "POST", "knobs":
-                service.azure.cloud.knobs.set(request.json)
-                return Response(200, {})
-            case "POST", "faults":
-                service.faults.append(PlantedFault(**request.json))
-                return Response(200, {})
-            case "DELETE", "faults":
-                service.faults.clear()
-                return Response(200, {})
-            case "DELETE", "things":
-                service.azure.cloud.remove(request.query["id"])
-                return Response(200, {})
-            case "GET", "requests":
-                since = int(request.query.get("since", "0"))
-                return Response(200, {"value": service.entries(since)})
-            case _:
-                return Response(404, {"error": f"no control {request.method} {what}"})
+        return Response(200, _COMMANDS[what](service, request) or {})
     except (AzureFault, TypeError, KeyError, ValueError) as fault:
         return Response(400, {"error": str(fault)})
+
+
+def _set_state(service: Service, request: Request) -> None:
+    service.azure.instances.find(request.json["instance"]).state = str(request.json["state"])
+
+
+def _requests(service: Service, request: Request) -> dict[str, Any]:
+    return {"value": service.entries(int(request.query.get("since", "0")))}
 
 
 def _seed(service: Service, seed: dict[str, Any]) -> dict[str, Any]:
@@ -62,3 +54,14 @@ def _seed(service: Service, seed: dict[str, Any]) -> dict[str, Any]:
     for identity in seed.get("identities", []):
         cloud.add_identity(identity["subscription"], identity["group"], identity["name"])
     return {"tenant": cloud.tenant, "disks": disks}
+
+
+_COMMANDS: dict[tuple[str, str], Callable[[Service, Request], dict[str, Any] | None]] = {
+    ("POST", "seed"): lambda service, request: _seed(service, request.json),
+    ("POST", "knobs"): lambda service, request: service.azure.cloud.knobs.set(request.json),
+    ("POST", "faults"): lambda service, request: service.faults.append(PlantedFault(**request.json)),
+    ("DELETE", "faults"): lambda service, request: service.faults.clear(),
+    ("POST", "state"): _set_state,
+    ("DELETE", "things"): lambda service, request: service.azure.cloud.remove(request.query["id"]),
+    ("GET", "requests"): _requests,
+}

@@ -225,6 +225,14 @@ class Instances:
             raise not_found("backup instance", name)
         return vault.instances[name.lower()]
 
+    def find(self, identifier: str) -> Instance:
+        """Return an instance by its ARM id."""
+        for vault in self._vaults.all.values():
+            for instance in vault.instances.values():
+                if f"{vault.id}/backupInstances/{instance.name}".lower() == identifier.lower():
+                    return instance
+        raise not_found("backup instance", identifier)
+
     def deleted(self, vault: Vault, name: str) -> Instance:
         if name.lower() not in vault.deleted:
             raise not_found("deleted backup instance", name)
