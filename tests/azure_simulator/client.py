@@ -128,6 +128,10 @@ class Simulator:
         """Let Azure say a state of a backup instance, one that no document knows, say."""
         self._call("POST", "state", {"instance": instance, "state": state})
 
+    def fail_backups(self, code: str = "", message: str = "", action: str = "") -> None:
+        """Let every backup that ends from now on fail; without a code they succeed again."""
+        self._call("POST", "failing", {"code": code, "message": message, "action": action})
+
     def deny(self, client: str, *denied: tuple[str, str]) -> None:
         """Take actions at scopes from a caller, both regular expressions; none gives everything back."""
         taken = [{"action": action, "scope": scope} for action, scope in denied]

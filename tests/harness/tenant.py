@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from azure_simulator.client import Simulator
+from controlplane.plane import KubectlError
 from harness import objects
 from harness.objects import Json
 from harness.stack import Stack
@@ -41,8 +43,10 @@ class Tenant:
         # The vault last: nobody lets it go while a policy refers to it.
         for kind, name in sorted(self._cluster_objects, reverse=True):
             if name in {each["metadata"]["name"] for each in self.every(kind)}:
-                self.kubectl("patch", kind, name, "--type=merge", "-p", '{"spec":{"deletionPolicy":"Retain"}}')
-                self.kubectl("delete", kind, name, "--wait=false")
+                with contextlib.suppress(KubectlError):
+                    # It may be on its way out, and gone by now.
+                    self.kubectl("patch", kind, name, "--type=merge", "-p", '{"spec":{"deletionPolicy":"Retain"}}')
+                    self.kubectl("delete", kind, name, "--wait=false")
                 self.gone(kind, name)
 
     # --- what it does -------------------------------------------------------------------------------
@@ -144,8 +148,16 @@ class Tenant:
         self.azure.settle()
         while not holds():
             if self.azure.now >= deadline:
-                raise AssertionError(f"{what}: not within {within} of virtual time")
+                raise AssertionError(f"{what}: not within {within} of virtual time: {self._all_says()}")
             self.azure.step(_STEP)
+
+    def _all_says(self) -> list[str]:
+        """Return what the objects say, for somebody who wonders why a test waits."""
+        return [
+            f"{kind}/{each['metadata']['name']}: {self.says(kind, each['metadata']['name'])[:300]}"
+            for kind in (*_CLUSTER_KINDS, *_KINDS)
+            for each in self.every(kind)
+        ]
 
     def after_the_next_backup(self, policy: str = "gold") -> None:
         """Let time pass until ten minutes after the next scheduled backup: nothing is scheduled for a while then."""

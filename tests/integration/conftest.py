@@ -82,7 +82,9 @@ def shop(stack: Stack) -> Iterator[Tenant]:
     """A namespace of the test's own; its objects are gone afterwards, so that the next test counts only its own."""
     # An earlier test that failed leaves nothing behind that this one could stumble over.
     stack.azure.clear_faults()
-    stack.azure.knobs(role_propagation=600, job_list_lag=0)
+    stack.azure.knobs(role_propagation=600, job_list_lag=0, principal_replication=0, backup=216)
+    stack.azure.fail_backups()
+    stack.azure.deny(CLIENT_ID)
     if not stack.operator_runs:
         stack.start_operator()
     tenant = Tenant(stack, f"shop-{next(_numbers)}")

@@ -74,7 +74,8 @@ class BackupVaultReconciler:
         if want.deleting and todo.ready:
             await self._tools.reporter.release(resource)
             return None
-        if todo.step is not None:
+        if todo.step is not None or todo.ready:
+            # Also when nothing is to be done: what was found in Azure is ours to let go of from now on.
             resource = await self._tools.reporter.ensure_finalizer(resource)
 
         async def act(step: Step) -> str | None:

@@ -64,7 +64,8 @@ class DiskBackupPolicyReconciler:
         if want.deleting and todo.ready:
             await self._tools.reporter.release(resource)
             return None
-        if todo.step is not None:
+        if todo.step is not None or todo.ready:
+            # Also when nothing is to be done: what was found in Azure is ours to let go of from now on.
             resource = await self._tools.reporter.ensure_finalizer(resource)
         todo = await memory.attempts.take(
             todo,

@@ -7,7 +7,7 @@ from typing import Any
 
 from azure_simulator.http.messages import Request, Response
 from azure_simulator.http.service import PlantedFault, Service
-from azure_simulator.model.faults import AzureFault
+from azure_simulator.model.faults import AzureFault, OperationFault
 
 PREFIX = "/__control/"
 
@@ -25,6 +25,12 @@ def control(service: Service, request: Request) -> Response:
 
 def _set_state(service: Service, request: Request) -> None:
     service.azure.instances.find(request.json["instance"]).state = str(request.json["state"])
+
+
+def _fail_backups(service: Service, request: Request) -> None:
+    given = request.json
+    fault = OperationFault(given["code"], given["message"], [given["action"]]) if given["code"] else None
+    service.azure.backups.failing = fault
 
 
 def _requests(service: Service, request: Request) -> dict[str, Any]:
@@ -62,6 +68,7 @@ _COMMANDS: dict[tuple[str, str], Callable[[Service, Request], dict[str, Any] | N
     ("POST", "faults"): lambda service, request: service.faults.append(PlantedFault(**request.json)),
     ("DELETE", "faults"): lambda service, request: service.faults.clear(),
     ("POST", "state"): _set_state,
+    ("POST", "failing"): _fail_backups,
     ("DELETE", "things"): lambda service, request: service.azure.cloud.remove(request.query["id"]),
     ("GET", "requests"): _requests,
 }

@@ -29,6 +29,8 @@ class Backups:
 
     def __init__(self, cloud: Cloud, instances: Instances) -> None:
         self._cloud = cloud
+        # Why every backup fails from now on, if a test wants that.
+        self.failing: OperationFault | None = None
         instances.on_protected.append(self._schedule_next)
 
     # --- scheduled --------------------------------------------------------------------------------
@@ -142,6 +144,8 @@ class Backups:
         self._cloud.timeline.at(point.expiry, lambda: instance.expire(self._cloud.now))
 
     def _obstacle(self, vault: Vault, instance: Instance) -> OperationFault | None:
+        if self.failing is not None:
+            return self.failing
         disk = self._cloud.find_disk(instance.disk_id)
         if disk is None:
             return OperationFault("UserErrorManagedDiskNotFound", f"The disk {instance.disk_id} was not found.")
