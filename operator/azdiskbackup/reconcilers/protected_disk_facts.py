@@ -58,6 +58,7 @@ class Memory:
         disk: the disk as it was read, good until ``disk_until``.
         changing: whether the instance changes, or was asked to and does not show it yet: only a look at itself counts.
         holder: the instance in another vault that Azure refused ours for; ``searched`` is the refusal.
+        failed_job: the failed backup after which the disk was looked at again.
         adopted: an instance in our vault under another name than we would give it.
         turn: when the disk may move to another policy; reserved once, so that it comes.
         doubted: why the right to read the disk was looked at again; once for each cause.
@@ -78,6 +79,7 @@ class Memory:
     turn: datetime | None = None
     doubted: str | None = None
     adopted: ArmId | None = None
+    failed_job: str | None = None
 
 
 class Facts:
@@ -354,6 +356,9 @@ class Facts:
         jobs: tuple[AzureJob, ...] = picture.jobs.get(str(instance.id).lower(), ())
         seen = replace(seen, jobs=jobs)
         ended = next((job for job in jobs if job.is_backup and not job.running), None)
+        if ended is not None and not ended.succeeded and memory.failed_job != ended.id:
+            # The disk itself may be why: it is looked at again, once for each failure.
+            memory.failed_job, memory.disk_until = ended.id, None
         lacks = ended is not None and ended.failure is not None and ended.failure.about_rights
         if ended is not None and lacks and memory.doubted != f"job {ended.id}" and isinstance(seen.disk, AzureDisk):
             # The next pass looks at the right, and grants it if somebody took it.

@@ -1,0 +1,166 @@
+"""The API server refuses, goes away, forgets; a person wipes and removes: nothing is lost, and nothing done twice."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from harness.kube_proxy import KubeProxy
+from harness.objects import disk
+from harness.stack import CLIENT_ID, NAMESPACE, ROOT, SERVICE_ACCOUNT, Stack
+from harness.tenant import Tenant
+
+
+def writes(stack: Stack, since: int) -> list[str]:
+    return [each.route for each in stack.azure.requests(since) if each.writes and each.caller == CLIENT_ID]
+
+
+def really(holds: Callable[[], object], what: str) -> None:
+    """Wait in real time, at most half a minute, for something that no virtual clock drives."""
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline, f"{what}: not within 30 s"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def proxy(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeProxy]:
+    """The operator, with a proxy between it and its API server."""
+    if stack.operator_runs:
+        assert stack.stop_operator() == 0
+    kubeconfig = Path(stack.plane.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT))
+    found = KubeProxy(tmp_path_factory.mktemp("proxy"), kubeconfig)
+    stack.start_operator(kubeconfig=str(found.start()))
+    yield found
+    found.away = False
+    found.faults.clear()
+    if stack.operator_runs:
+        stack.stop_operator()
+    found.stop()
+    stack.start_operator()
+
+
+def test_a_conflict_at_every_write_of_status(stack: Stack, shop: Tenant, proxy: KubeProxy, gold: str) -> None:
+    proxy.plant("PATCH", f"/namespaces/{shop.namespace}/.*/status", 409, "Conflict", times=12)
+    shop.make_claim()
+    since = len(stack.azure.requests())
+    stack.plane.apply(disk("data", shop.namespace))
+    shop.passes(lambda: shop.condition("protecteddisk", "data", "Ready").get("status") == "True", "Ready in the end")
+    assert proxy.struck == 12
+    assert sorted(writes(stack, since)) == [
+        "backupInstances.put",
+        *["backupVaults.validateForBackup"] * writes(stack, since).count("backupVaults.validateForBackup"),
+        "roleAssignments.put",
+    ]
+
+
+def test_the_api_server_is_away(stack: Stack, shop: Tenant, proxy: KubeProxy, gold: str) -> None:
+    shop.make_claim()
+    shop.protect()
+    shop.until("protecteddisk", "data", "Validated", "False", "WaitingForPermissions")
+    since = len(stack.azure.requests())
+    proxy.away, proxy.refused = True, 0
+    proxy.cut_watches()
+    really(lambda: proxy.refused >= 8, "it asks, and is refused")
+    stack.azure.advance(minutes=2)
+    assert stack.operator_runs
+    proxy.away = False
+    shop.until("protecteddisk", "data", "Ready")
+    assert writes(stack, since).count("backupInstances.put") == 1
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["cut", "410"])
+def test_watches_that_break_miss_nothing(stack: Stack, shop: Tenant, proxy: KubeProxy, gold: str, gone: bool) -> None:
+    shop.make_claim()
+    proxy.struck = 0
+    if gone:
+        proxy.plant("GET", r"protecteddisks\?.*watch=", 410, "Expired", times=2)
+    assert proxy.cut_watches() >= 5
+    stack.plane.apply(disk("data", shop.namespace))
+    really(lambda: shop.condition("protecteddisk", "data", "Ready"), "the new object is seen")
+    shop.until("protecteddisk", "data", "Ready")
+    assert proxy.struck == (2 if gone else 0)
+
+
+def test_objects_that_are_deleted_while_the_operator_is_down(stack: Stack, shop: Tenant, proxy: KubeProxy) -> None:
+    shop.make_claim()
+    shop.protect()
+    shop.until("protecteddisk", "data", "Ready")
+    shop.back_up()
+    stack.kill_operator()
+    shop.kubectl("delete", "ondemandbackup", "now")
+    shop.kubectl("delete", "protecteddisk", "data", "--wait=false")
+    shop.kubectl("delete", "pvc", "data-0")
+    since = len(stack.azure.requests())
+    stack.start_operator(kubeconfig=str(proxy.folder / "kubeconfig"))
+    shop.gone("protecteddisk", "data")
+    assert writes(stack, since) == ["backupInstances.stopProtection"]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_status_that_is_wiped_is_rebuilt(stack: Stack, shop: Tenant, gold: str, restarted: bool) -> None:
+    shop.make_claim()
+    shop.protect()
+    shop.until("protecteddisk", "data", "Ready")
+    shop.back_up()
+    shop.until("ondemandbackup", "now", "Succeeded")
+    stack.azure.advance(minutes=15)
+    before = shop.get("protecteddisk", "data")["status"]
+    since = len(stack.azure.requests())
+    for kind, name in (("protecteddisk", "data"), ("diskbackuppolicy", gold), ("backupvault", "demo")):
+        shop.kubectl("patch", kind, name, "--subresource=status", "--type=json", "-p",
+                     json.dumps([{"op": "remove", "path": "/status"}]))  # fmt: skip
+    if restarted:
+        stack.kill_operator()
+        stack.start_operator()
+    shop.until("protecteddisk", "data", "Ready")
+    shop.passes(lambda: shop.get("protecteddisk", "data")["status"].get("restorePoints"), "its points")
+    after = shop.get("protecteddisk", "data")["status"]
+    for key in ("backupInstanceID", "disk", "policy", "policyID", "vault", "jobs", "lastSuccessfulBackupTime"):
+        assert after[key] == before[key], key
+    assert not writes(stack, since)
+
+
+def test_a_finalizer_that_is_removed_by_hand_comes_back(stack: Stack, shop: Tenant, gold: str) -> None:
+    shop.make_claim()
+    shop.protect()
+    shop.until("protecteddisk", "data", "Ready")
+    shop.kubectl("patch", "protecteddisk", "data", "--type=merge", "-p", '{"metadata":{"finalizers":[]}}')
+    shop.passes(lambda: shop.get("protecteddisk", "data")["metadata"].get("finalizers"), "it is back")
+    since = len(stack.azure.requests())
+    shop.kubectl("delete", "protecteddisk", "data", "--wait=false")
+    shop.gone("protecteddisk", "data")
+    assert writes(stack, since) == ["backupInstances.stopProtection"]
+
+
+def test_an_object_of_a_newer_schema_is_told_and_left_alone(stack: Stack, shop: Tenant, gold: str) -> None:
+    path = next(each for each in (ROOT / "crds").glob("*protecteddisks.yaml"))
+    newer = yaml.safe_load(path.read_text())
+    spec = newer["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    spec["protection"]["enum"].append("Frozen")
+    stack.plane.apply(newer)
+    shop.make_claim()
+    since = len(stack.azure.requests())
+    really(lambda: applies(stack, disk("data", shop.namespace, protection="Frozen")), "the schema is known")
+    really(lambda: shop.condition("protecteddisk", "data", "Ready"), "it is seen")
+    says = shop.condition("protecteddisk", "data", "Accepted")
+    assert (says["status"], says["reason"]) == ("False", "InvalidSpec") and "`spec.protection`" in says["message"]
+    assert not writes(stack, since)
+    shop.protect()
+    shop.until("protecteddisk", "data", "Ready")
+    stack.plane.kubectl("apply", "-f", str(path))
+
+
+def applies(stack: Stack, wanted: dict[str, object]) -> bool:
+    from controlplane.plane import KubectlError
+
+    try:
+        stack.plane.apply(wanted)
+    except KubectlError:
+        return False
+    return True
