@@ -115,12 +115,18 @@ class Service:
             fault = self._strikes(request, route.name)
             if fault is not None and not fault.after:
                 return _planted(fault)
-            response = route.answer(Call(self.azure, request, parts, self.base, _request_id(request)))
+            response = self._carried_out(route, Call(self.azure, request, parts, self.base, _request_id(request)))
             return _planted(fault, response) if fault is not None else response
         except AzureFault as fault:
             return error(_STATUS.get(fault.code, 400), fault.code, fault.message)
         except (AttributeError, KeyError, TypeError, ValueError) as problem:
             return error(400, "UserErrorInvalidRequestParameter", f"The request is invalid: {problem!r}")
+
+    def _carried_out(self, route: Route, call: Call) -> Response:
+        try:
+            return route.answer(call)
+        except AzureFault as refusal:
+            return error(_STATUS.get(refusal.code, 400), refusal.code, refusal.message)
 
     def _authenticate(self, request: Request) -> Caller:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
