@@ -30,7 +30,8 @@ def get_instance(call: Call) -> Response:
 
 def list_instances(call: Call) -> Response:
     vault = call.vault
-    return paged(call, [wire.instance(each, vault) for each in vault.instances.values()])
+    rows = [wire.instance(each, vault) for each in vault.instances.values()]
+    return paged(call, [each for each in rows if each["id"].lower() != call.azure.instances.lost])
 
 
 def delete_instance(call: Call) -> Response:

@@ -33,6 +33,10 @@ def _fail_backups(service: Service, request: Request) -> None:
     service.azure.backups.failing = fault
 
 
+def _lose(service: Service, request: Request) -> None:
+    service.azure.instances.lost = str(request.json["instance"]).lower()
+
+
 def _requests(service: Service, request: Request) -> dict[str, Any]:
     return {"value": service.entries(int(request.query.get("since", "0")))}
 
@@ -69,6 +73,7 @@ _COMMANDS: dict[tuple[str, str], Callable[[Service, Request], dict[str, Any] | N
     ("DELETE", "faults"): lambda service, request: service.faults.clear(),
     ("POST", "state"): _set_state,
     ("POST", "failing"): _fail_backups,
+    ("POST", "lost"): _lose,
     ("DELETE", "things"): lambda service, request: service.azure.cloud.remove(request.query["id"]),
     ("GET", "requests"): _requests,
 }
