@@ -109,12 +109,16 @@ class VaultAccess(Part):
         LabelSelector,
         Field(
             description="Namespaces whose PVCs may be protected with this vault; "
-            "the empty selector means every namespace. Narrowing it stops no backup that runs."
+            "the empty selector means every namespace. Narrowing it stops no backup: a disk that is protected "
+            "stays so and says `NamespaceNotAllowed`, until its object is deleted or the namespace may again."
         ),
     ] = LabelSelector()
     disk_id_namespaces: Annotated[
         LabelSelector | None,
-        Field(description="Namespaces that may name a disk by ARM id; absent means none."),
+        Field(
+            description="Namespaces that may name a disk by ARM id; absent means none. Narrowing it stops no backup "
+            "either."
+        ),
     ] = None
     deletion_namespaces: Annotated[
         LabelSelector | None,
@@ -181,7 +185,10 @@ class BackupVaultSpec(Part):
     ] = "LocallyRedundant"
     identity: Annotated[
         VaultIdentity,
-        Field(description="The identity that is granted the rights on disks and snapshots."),
+        Field(
+            description="The identity that is granted the rights on disks and snapshots. A disk that is protected keeps "
+            "the identity that it began with."
+        ),
     ] = VaultIdentity()
     soft_delete: Annotated[SoftDelete, Field(description="How long deleted backups can be brought back.")] = (
         SoftDelete()
@@ -223,7 +230,8 @@ class BackupVaultSpec(Part):
         Literal["Manage", "Observe"],
         Field(
             description="Manage: the operator keeps the vault as written here. "
-            "Observe: the vault is run elsewhere; it is used and never written."
+            "Observe: the vault is run elsewhere; it is used and never written, and never deleted. Role assignments "
+            "are another matter, see `roleAssignments`."
         ),
     ] = "Manage"
     deletion_policy: Annotated[

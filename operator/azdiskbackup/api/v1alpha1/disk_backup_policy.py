@@ -114,8 +114,17 @@ class DiskBackupPolicySpec(Part):
             "content>`; default: this object's name. Immutable."
         ),
     ] = None
-    schedule: Annotated[Schedule, Field(description="When backups start.")]
-    retention: Annotated[Retention, Field(description="How long restore points are kept.")] = Retention()
+    schedule: Annotated[
+        Schedule,
+        Field(
+            description="When backups start. Azure cannot edit a policy: an edit makes another one, to which the disks "
+            "move one after the other, without a gap in their backups."
+        ),
+    ]
+    retention: Annotated[
+        Retention,
+        Field(description="How long restore points are kept. Those that exist keep the expiry that they have."),
+    ] = Retention()
     deletion_policy: Annotated[
         Literal["Delete", "Retain"],
         Field(
