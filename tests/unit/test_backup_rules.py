@@ -200,3 +200,18 @@ def test_time_to_live() -> None:
 
 def test_an_invalid_spec_is_told() -> None:
     assert isinstance(desired(resource(retentionRule="Yearly")), Invalid)
+
+
+def test_a_job_that_never_ends_is_given_up() -> None:
+    endless = Following(job("InProgress"))
+    late = NOW + timedelta(hours=24)
+    found = plan(want(), seen(endless), late)
+    assert found.verdict.reason == reasons.TIMED_OUT and "for more than 24 h" in found.verdict.message
+    after = status(resource(), endless, found, late)
+    assert after.completion_time == late and after.job_id == "job-1"
+
+
+def test_a_disk_that_has_yet_to_move_is_not_backed_up_by_the_policy_to_come() -> None:
+    moving = replace(DISK, policy_id="/before")
+    found = plan(want(), seen(disk=moving), NOW)
+    assert found.verdict.reason == reasons.WAITING_FOR_PROTECTION and "has yet to move" in found.verdict.message

@@ -562,3 +562,11 @@ def test_restore_points_are_read_only_when_a_new_one_is_known_to_exist() -> None
     assert newest_restore_point_expected(before, [job(NOW + timedelta(hours=1))])
     assert not newest_restore_point_expected(before, [job(NOW + timedelta(hours=1), "Failed")])
     assert newest_restore_point_expected(before.model_copy(update={"restore_points": None}), [job(NOW)])
+
+
+def test_health_is_not_judged_by_a_policy_that_the_disk_does_not_have_yet() -> None:
+    seen = in_state("ProtectionConfigured", policy_id="before")
+    known = replace(want(), known_policy="before")
+    found = status(resource(), known, seen, plan(known, seen, NOW), NOW)
+    health_ = next(each for each in found.conditions if each.type == "BackupHealthy")
+    assert health_.status == "Unknown" and "has yet to move" in health_.message

@@ -17,6 +17,8 @@ from azdiskbackup.core.verdicts import Finding, Plan, Verdict, first_unsatisfied
 from azdiskbackup.errors import (
     AccessDenied,
     Conflict,
+    Flooded,
+    Ineffective,
     InvalidRequest,
     OperatorError,
     PermissionsMissing,
@@ -268,3 +270,10 @@ def test_resources_without_anything_are_read_all_the_same() -> None:
     resource = Resource({"metadata": {"name": "x", "uid": "u", "creationTimestamp": "2026-01-05T09:00:00Z"}})
     assert (resource.namespace, resource.generation, resource.deleting, resource.has_finalizer) == ("", 0, False, False)
     assert resource.condition("Ready") == {} and resource.created == NOW and resource.labels == {}
+
+
+def test_what_is_in_the_way_or_flooded_or_without_effect_has_its_own_pace() -> None:
+    busy, flooded, idle = Conflict("Busy", "."), Flooded("Flood", "."), Ineffective("Idle", ".")
+    assert [seconds(busy, failures) for failures in (1, 2, 9)] == [20, 40, 300]
+    assert [seconds(flooded, failures) for failures in (1, 2, 3, 9)] == [3600, 7200, 14400, 14400]
+    assert [seconds(idle, failures) for failures in (1, 2, 99)] == [30, 60, 3600]

@@ -403,3 +403,9 @@ def test_a_policy_seen_from_outside() -> None:
     assert policy_view(resource(policy(schedule={}))) is None
     assert isinstance(policy_desired.desired(resource(policy(schedule={})), LIMITS), Invalid)
     assert isinstance(VIEW, VaultView)
+
+
+def test_a_leaving_policy_shows_what_it_leaves() -> None:
+    want, seen = wanted_policy(deleting=True, known=OLD), PolicySeen(VIEW, (), Present(), uses=Uses(("i",), None))
+    found = policy_status.status(resource(policy(), policyID=OLD), want, seen, policy_plan.plan(want, seen, NOW), NOW)
+    assert found.policy_id == OLD and found.succession is None

@@ -186,8 +186,8 @@ class BackupVaultSpec(Part):
     identity: Annotated[
         VaultIdentity,
         Field(
-            description="The identity that is granted the rights on disks and snapshots. A disk that is protected keeps "
-            "the identity that it began with."
+            description="The identity that is granted the rights on disks and snapshots. A disk that is protected "
+            "keeps the identity that it began with."
         ),
     ] = VaultIdentity()
     soft_delete: Annotated[SoftDelete, Field(description="How long deleted backups can be brought back.")] = (
