@@ -18,13 +18,81 @@ def put_group(call: Call) -> Response:
     location = call.request.json.get("location")
     if not isinstance(location, str):
         raise AzureFault("LocationRequired", "The location property is required.")
-    group, new = call.azure.cloud.put_group(call.parts["s"], call.parts["g"], location)
+    tags = call.request.json.get("tags")
+    group, new = call.azure.cloud.put_group(call.parts["s"], call.parts["g"], location, tags)
     return Response(201 if new else 200, wire.group(group))
+
+
+def patch_group(call: Call) -> Response:
+    group = call.azure.cloud.group(call.parts["s"], call.parts["g"])
+    group.tags = call.request.json.get("tags", group.tags)
+    return Response(200, wire.group(group))
+
+
+def delete_group(call: Call) -> Response:
+    group = call.azure.cloud.group(call.parts["s"], call.parts["g"])
+    if call.azure.vaults.in_group(call.parts["s"], call.parts["g"]):
+        raise AzureFault("ResourceGroupDeletionBlocked", f"The resource group '{group.name}' holds backup vaults.")
+    for disk in call.azure.cloud.disks_in(group):
+        call.azure.cloud.remove(disk.id)
+    call.azure.cloud.remove(group.id)
+    return Response(200)
+
+
+def head_group(call: Call) -> Response:
+    found = call.azure.cloud.find_group(f"/subscriptions/{call.parts['s']}/resourceGroups/{call.parts['g']}")
+    return Response(204 if found else 404)
+
+
+def list_groups(call: Call) -> Response:
+    call.azure.cloud.check_subscription(call.parts["s"])
+    mine = [each for each in call.azure.cloud.groups.values() if each.subscription.lower() == call.parts["s"].lower()]
+    return Response(200, {"value": [wire.group(each) for each in mine]})
 
 
 def get_disk(call: Call) -> Response:
     disk = call.azure.cloud.disk(call.parts["s"], call.parts["g"], call.parts["d"])
     return Response(200, wire.disk(disk))
+
+
+def put_disk(call: Call) -> Response:
+    """Make a disk, or change its size, SKU and tags; what a disk is made from is not simulated."""
+    cloud, given = call.azure.cloud, call.request.json
+    group = cloud.group(call.parts["s"], call.parts["g"])
+    known = cloud.find_disk(f"{group.id}/providers/Microsoft.Compute/disks/{call.parts['d']}")
+    properties = given.get("properties") or {}
+    if known is None and not (given.get("location") and properties.get("creationData")):
+        raise AzureFault("InvalidParameter", "Required parameter 'location' or 'creationData' is missing (null).")
+    size = int(properties.get("diskSizeGB") or (known.size_gib if known else 0))
+    if size < (known.size_gib if known else 1):
+        raise AzureFault("InvalidParameter", "The disk size cannot be decreased, and must be at least 1 GB.")
+    sku = (given.get("sku") or {}).get("name") or (known.sku if known else "Standard_LRS")
+    location = str(given.get("location") or (known.location if known else group.location))
+    if known is None:
+        known = cloud.add_disk(group.subscription, group.name, call.parts["d"], location, size, sku)
+    known.size_gib, known.sku = size, sku
+    known.tags = given.get("tags", known.tags)
+    return Response(200, wire.disk(known))
+
+
+def patch_disk(call: Call) -> Response:
+    call.azure.cloud.disk(call.parts["s"], call.parts["g"], call.parts["d"])
+    return put_disk(call)
+
+
+def delete_disk(call: Call) -> Response:
+    cloud = call.azure.cloud
+    group = cloud.group(call.parts["s"], call.parts["g"])
+    known = cloud.find_disk(f"{group.id}/providers/Microsoft.Compute/disks/{call.parts['d']}")
+    if known is None:
+        return Response(204)
+    cloud.remove(known.id)
+    return Response(200)
+
+
+def list_disks(call: Call) -> Response:
+    group = call.azure.cloud.group(call.parts["s"], call.parts["g"])
+    return Response(200, {"value": [wire.disk(each) for each in call.azure.cloud.disks_in(group)]})
 
 
 def put_assignment(call: Call) -> Response:
@@ -37,7 +105,7 @@ def put_assignment(call: Call) -> Response:
         call.parts["n"],
         given["roleDefinitionId"],
         given["principalId"],
-        given.get("principalType", "User"),
+        given.get("principalType"),
     )
     return Response(201 if new else 200, wire.assignment(assignment))
 

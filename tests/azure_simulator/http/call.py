@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from azure_simulator.http import wire
 from azure_simulator.http.messages import Request, Response
+from azure_simulator.http.versions import known_versions
 from azure_simulator.model.azure import Azure
 from azure_simulator.model.instances import Instance
 from azure_simulator.model.operations import Operation
@@ -33,6 +34,10 @@ class Call:
     @property
     def instance(self) -> Instance:
         return self.azure.instances.get(self.vault, self.parts["i"])
+
+    def versions(self, provider: str) -> set[str]:
+        """Return the api-versions of a provider."""
+        return known_versions(provider)
 
     def version(self) -> str:
         return self.request.query.get("api-version", "")

@@ -42,3 +42,5 @@ class Response:
     status: int
     body: dict[str, Any] | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    # Instead of the body, where the answer is a list.
+    rows: list[dict[str, Any]] | None = None

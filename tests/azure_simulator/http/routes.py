@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from azure_simulator.http import about_backups, about_instances, about_resources, about_vaults
+from azure_simulator.http import about_backups, about_instances, about_resources, about_subscriptions, about_vaults
 from azure_simulator.http.call import Call
 from azure_simulator.http.messages import Request, Response
 
@@ -45,13 +45,27 @@ _ACTIONS = {
     "locations.operationStatus": "Microsoft.DataProtection/locations/operationStatus/read",
     "locations.operationResults": "Microsoft.DataProtection/locations/operationResults/read",
 }
-_VERBS = {"get": "read", "list": "read", "put": "write", "patch": "write", "delete": "delete"}
+_VERBS = {"head": "read", "get": "read", "list": "read", "put": "write", "patch": "write", "delete": "delete"}
+
+
+# Which provider a thing belongs to that is none of Data Protection.
+_OWNERS = {
+    "disks": "Microsoft.Compute",
+    "roleDefinitions": "Microsoft.Authorization",
+    "resourceGroups": "Microsoft.Resources/subscriptions",
+    "resources": "Microsoft.Resources/subscriptions/resourceGroups",
+    "subscriptions": "Microsoft.Resources",
+    "providers": "Microsoft.Resources/subscriptions",
+    "tenants": "Microsoft.Resources",
+}
 
 
 def _action(name: str) -> str:
     if name in _ACTIONS:
         return _ACTIONS[name]
     thing, verb = name.split(".")
+    if thing in _OWNERS:
+        return f"{_OWNERS[thing]}/{thing}/{_VERBS.get(verb, f'{verb}/action')}"
     path = "backupVaults" if thing == "backupVaults" else f"backupVaults/{thing}"
     return f"Microsoft.DataProtection/{path}/{_VERBS.get(verb, f'{verb}/action')}"
 
@@ -78,7 +92,59 @@ class Route:
 
 
 _DATA_PROTECTION = "Microsoft.DataProtection"
+_AUTHORIZATION = "Microsoft.Authorization"
+_RESOURCES = "Microsoft.Resources"
+_S = r"/subscriptions/(?P<s>[^/]+)"
+_DISK = _RG + r"/providers/microsoft\.compute/disks/(?P<d>[^/]+)"
+_ROLES = r"/providers/microsoft\.authorization/roledefinitions"
 _TABLE: list[tuple[str, str, str, str, int, Callable[[Call], Response]]] = [
+    # What other clients than the operator ask.
+    *(
+        (method, pattern, name, provider, 11999, answer)
+        for method, pattern, name, provider, answer in (
+            ("GET", r"/tenants", "tenants.list", _RESOURCES, about_subscriptions.list_tenants),
+            ("GET", r"/subscriptions", "subscriptions.list", _RESOURCES, about_subscriptions.list_subscriptions),
+            ("GET", _S, "subscriptions.get", _RESOURCES, about_subscriptions.get_subscription),
+            ("GET", _S + r"/providers", "providers.list", _RESOURCES, about_subscriptions.list_providers),
+            ("GET", _S + r"/providers/(?P<n>[^/]+)", "providers.get", _RESOURCES, about_subscriptions.get_provider),
+            (
+                "POST",
+                _S + r"/providers/(?P<n>[^/]+)/register",
+                "providers.register",
+                _RESOURCES,
+                about_subscriptions.get_provider,
+            ),
+            ("GET", _S + r"/resourcegroups", "resourceGroups.list", _RESOURCES, about_resources.list_groups),
+            ("HEAD", _RG, "resourceGroups.head", _RESOURCES, about_resources.head_group),
+            ("PATCH", _RG, "resourceGroups.patch", _RESOURCES, about_resources.patch_group),
+            ("DELETE", _RG, "resourceGroups.delete", _RESOURCES, about_resources.delete_group),
+            ("GET", _RG + r"/resources", "resources.list", _RESOURCES, about_subscriptions.list_resources),
+            ("PUT", _DISK, "disks.put", "Microsoft.Compute", about_resources.put_disk),
+            ("PATCH", _DISK, "disks.patch", "Microsoft.Compute", about_resources.patch_disk),
+            ("DELETE", _DISK, "disks.delete", "Microsoft.Compute", about_resources.delete_disk),
+            (
+                "GET",
+                _RG + r"/providers/microsoft\.compute/disks",
+                "disks.list",
+                "Microsoft.Compute",
+                about_resources.list_disks,
+            ),
+            (
+                "GET",
+                r"(?P<scope>/subscriptions/.+)?" + _ROLES,
+                "roleDefinitions.list",
+                _AUTHORIZATION,
+                about_subscriptions.list_role_definitions,
+            ),
+            (
+                "GET",
+                r"(?P<scope>/subscriptions/.+)?" + _ROLES + r"/(?P<n>[^/]+)",
+                "roleDefinitions.get",
+                _AUTHORIZATION,
+                about_subscriptions.get_role_definition,
+            ),
+        )
+    ),
     ("GET", _RG, "resourceGroups.get", "Microsoft.Resources", 11999, about_resources.get_group),
     ("PUT", _RG, "resourceGroups.put", "Microsoft.Resources", 11999, about_resources.put_group),
     (

@@ -12,6 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
+from azure_simulator.http.about_directory import public
 from azure_simulator.http.clock import Clock, Follower, NotSettledError
 from azure_simulator.http.control import PREFIX, control
 from azure_simulator.http.journal import Journal
@@ -31,6 +32,11 @@ class Server:
         now = self._replay(start)
         self._clock = Clock(now, rate, self._move)
 
+    def seed(self, seed: dict[str, Any]) -> None:
+        """Make what a person would have made before; what a journal brought is not made again."""
+        body = json.dumps(seed)
+        control(self._service, Request("POST", f"{PREFIX}seed", {}, body))
+
     def _replay(self, start: datetime) -> datetime:
         now = start
         for when, request in self._journal.replay():
@@ -47,9 +53,10 @@ class Server:
     def _dispatch(self, request: Request) -> Response:
         if request.path.startswith(PREFIX):
             return control(self._service, request)
-        if request.path.endswith("/oauth2/v2.0/token"):
+        if request.path.endswith(("/oauth2/v2.0/token", "/oauth2/token")):
             return self._service.token(request)
-        return self._service.handle(request)
+        known = public(request, self._service.base, self._service.azure.cloud.tenant)
+        return known or self._service.handle(request)
 
     async def run(self, port: int, context: ssl.SSLContext) -> None:
         """Serve until cancelled."""
@@ -84,6 +91,8 @@ class Server:
             self._journal.write(now, request)
         if response.status <= 0:
             return await self._break(incoming, response)
+        if response.rows is not None:
+            return web.json_response(response.rows, status=response.status, headers=response.headers)
         if response.body is None:
             return web.Response(status=response.status, headers=response.headers)
         return web.json_response(response.body, status=response.status, headers=response.headers)

@@ -10,7 +10,7 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from azure_simulator.http import tokens, wire
+from azure_simulator.http import tokens, versions, wire
 from azure_simulator.http.call import Call
 from azure_simulator.http.messages import Request, Response
 from azure_simulator.http.rights import Caller, Callers
@@ -18,19 +18,6 @@ from azure_simulator.http.routes import Route, find
 from azure_simulator.model.azure import Azure
 from azure_simulator.model.faults import AzureFault
 
-API_VERSIONS = {
-    "Microsoft.DataProtection": {
-        "2024-04-01",
-        "2025-01-01",
-        "2025-07-01",
-        "2025-09-01",
-        "2026-03-01",
-        "2026-06-01",
-    },
-    "Microsoft.Authorization": {"2022-04-01"},
-    "Microsoft.Compute": {"2024-03-02", "2025-01-02"},
-    "Microsoft.Resources": {"2021-04-01", "2025-04-01"},
-}
 _STATUS = {
     "ResourceNotFound": 404,
     "ResourceGroupNotFound": 404,
@@ -42,6 +29,8 @@ _STATUS = {
     "RoleAssignmentExists": 409,
     "InvalidResourceGroupLocation": 409,
     "AuthorizationFailed": 403,
+    "RoleDefinitionDoesNotExist": 404,
+    "ResourceGroupDeletionBlocked": 409,
 }
 
 
@@ -110,7 +99,7 @@ class Service:
             caller = self._authenticate(request)
             if route is None:
                 raise AzureFault("InvalidResourceType", f"No route for {request.path}.")
-            self._check_version(request, route)
+            versions.check(request.query.get("api-version"), route.provider)
             caller.check(request, route)
             fault = self._strikes(request, route.name)
             if fault is not None and not fault.after:
@@ -130,30 +119,19 @@ class Service:
 
     def _authenticate(self, request: Request) -> Caller:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        caller = self.callers.get(tokens.client_of(token) if scheme == "Bearer" else None)
+        caller = self.callers.get(tokens.client_of(token, self.base or None) if scheme == "Bearer" else None)
         if caller is None:
             raise AzureFault("AuthenticationFailed", "Authentication failed.")
         return caller
 
-    def _check_version(self, request: Request, route: Route) -> None:
-        version = request.query.get("api-version")
-        if not version:
-            raise AzureFault(
-                "MissingApiVersionParameter",
-                "The api-version query parameter (?api-version=) is required for all requests.",
-            )
-        known = API_VERSIONS[route.provider]
-        if version not in known:
-            raise AzureFault(
-                "NoRegisteredProviderFound",
-                f"No registered resource provider found for API version '{version}'. The supported "
-                f"api-versions are '{', '.join(sorted(known))}'.",
-            )
-
     def token(self, request: Request) -> Response:
         """Answer a request for a token."""
         fault = self._strikes(request, "tokens.post")
-        return _planted(fault) if fault is not None else tokens.exchange(request.body, self.callers)
+        return (
+            _planted(fault)
+            if fault is not None
+            else tokens.exchange(request.body, self.callers, self.azure.cloud.tenant)
+        )
 
     def _strikes(self, request: Request, route: str) -> PlantedFault | None:
         for fault in self.faults:

@@ -30,6 +30,7 @@ def group(found: Group) -> Json:
         "name": found.name,
         "type": "Microsoft.Resources/resourceGroups",
         "location": found.location,
+        **({} if found.tags is None else {"tags": found.tags}),
         "properties": {"provisioningState": "Succeeded"},
     }
 
@@ -41,6 +42,7 @@ def disk(found: Disk) -> Json:
         "id": found.id,
         "type": "Microsoft.Compute/disks",
         "location": found.location,
+        **({} if found.tags is None else {"tags": found.tags}),
         "sku": {"name": found.sku, "tier": tier},
         "properties": {
             "creationData": {"createOption": "Empty"},
@@ -50,6 +52,35 @@ def disk(found: Disk) -> Json:
             "provisioningState": "Succeeded",
             "diskState": "Unattached",
             "uniqueId": found.unique_id,
+        },
+    }
+
+
+def subscription(identifier: str, cloud: Cloud) -> Json:
+    return {
+        "id": f"/subscriptions/{identifier}",
+        "subscriptionId": identifier,
+        "tenantId": cloud.tenant,
+        "displayName": f"Simulated {identifier[:8]}",
+        "state": "Enabled",
+        "authorizationSource": "RoleBased",
+        "managedByTenants": [],
+        "subscriptionPolicies": {"locationPlacementId": "Public_2014-09-01", "quotaId": "PayAsYouGo_2014-09-01"},
+    }
+
+
+def role_definition(guid: str, name: str, scope: str) -> Json:
+    root = f"/{scope.strip('/').split('/providers/')[0]}" if scope else ""
+    return {
+        "id": f"{root}/providers/Microsoft.Authorization/roleDefinitions/{guid}",
+        "name": guid,
+        "type": "Microsoft.Authorization/roleDefinitions",
+        "properties": {
+            "roleName": name,
+            "type": "BuiltInRole",
+            "description": name,
+            "assignableScopes": ["/"],
+            "permissions": [{"actions": [], "notActions": [], "dataActions": [], "notDataActions": []}],
         },
     }
 

@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 DISK_BACKUP_READER = "3e5e47e6-65f7-47ef-90b5-e5dd4d455f24"
 DISK_SNAPSHOT_CONTRIBUTOR = "7efff54f-a5b4-42b5-a1c5-5411624893ce"
-KNOWN_ROLES = {
-    DISK_BACKUP_READER,
-    DISK_SNAPSHOT_CONTRIBUTOR,
-    "b50d9833-a0cb-478e-945f-707fcc997c13",
-    "acdd72a7-3385-48ef-bd42-f606fba81ae7",
+# Built-in roles by their GUID.
+ROLES = {
+    DISK_BACKUP_READER: "Disk Backup Reader",
+    DISK_SNAPSHOT_CONTRIBUTOR: "Disk Snapshot Contributor",
+    "b50d9833-a0cb-478e-945f-707fcc997c13": "Disk Restore Operator",
+    "acdd72a7-3385-48ef-bd42-f606fba81ae7": "Reader",
+    "b24988ac-6180-42a0-ab88-20f7382dd24c": "Contributor",
+    "5e467623-bb1f-42f4-a55d-6e525e11384b": "Backup Contributor",
+    "a795c7a0-d4a2-40c1-ae25-d81f01202912": "Backup Reader",
 }
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -61,10 +65,10 @@ class Access:
         self.principals.pop(principal.lower(), None)
 
     def assign(
-        self, scope: str, name: str, role_definition_id: str, principal: str, principal_type: str
+        self, scope: str, name: str, role_definition_id: str, principal: str, principal_type: str | None
     ) -> tuple[Assignment, bool]:
         """Create an assignment, or find the same one; return it and whether it is new."""
-        self._check(scope, name, role_definition_id, principal, principal_type)
+        principal_type = self._check(scope, name, role_definition_id, principal, principal_type)
         key = f"{scope}/{name}".lower()
         existing = self.assignments.get(key)
         if existing is not None:
@@ -97,10 +101,11 @@ class Access:
         self.assignments[key] = assignment
         return assignment, True
 
-    def _check(self, scope: str, name: str, role_definition_id: str, principal: str, principal_type: str) -> None:
+    def _check(self, scope: str, name: str, role_definition_id: str, principal: str, principal_type: str | None) -> str:
+        """Refuse what Azure refuses; return the type of the principal, which it looks up when none is given."""
         if not _GUID.fullmatch(name):
             raise AzureFault("InvalidRoleAssignmentId", f"The role assignment ID '{name}' is not valid.")
-        if role_definition_id.rsplit("/", 1)[-1].lower() not in KNOWN_ROLES:
+        if role_definition_id.rsplit("/", 1)[-1].lower() not in ROLES:
             raise AzureFault(
                 "RoleDefinitionDoesNotExist",
                 f"The specified role definition with ID '{role_definition_id}' does not exist.",
@@ -114,15 +119,21 @@ class Access:
                 f"Principal {principal.replace('-', '')} does not exist in the directory. If you "
                 "have just created this principal, retry with its principalType.",
             )
-        if known != principal_type:
+        if principal_type not in (None, known):
             raise AzureFault(
                 "UnmatchedPrincipalType",
                 f"The PrincipalId '{principal}' has type '{known}', which is different from "
                 f"specified PrincipalType '{principal_type}'.",
             )
+        return known
 
     def _scope_exists(self, scope: str) -> bool:
-        return self._cloud.find_disk(scope) is not None or self._cloud.find_group(scope) is not None
+        parts = scope.strip("/").lower().split("/")
+        if len(parts) == 2:
+            return parts[1] in self._cloud.subscriptions
+        within = "/" + "/".join(parts[:4])
+        known = self._cloud.find_group(within) is not None
+        return known and ("microsoft.compute/disks" not in scope.lower() or self._cloud.find_disk(scope) is not None)
 
     def _twin(self, scope: str, role_definition_id: str, principal: str) -> Assignment | None:
         role = role_definition_id.rsplit("/", 1)[1].lower()

@@ -46,6 +46,7 @@ class Group:
     subscription: str
     name: str
     location: str
+    tags: dict[str, str] | None = None
 
     @property
     def id(self) -> str:
@@ -65,6 +66,7 @@ class Disk:
     sku: str
     created: datetime
     unique_id: str
+    tags: dict[str, str] | None = None
 
 
 class Cloud:
@@ -92,7 +94,9 @@ class Cloud:
         if subscription.lower() not in self.subscriptions:
             raise AzureFault("SubscriptionNotFound", f"The subscription '{subscription}' could not be found.")
 
-    def put_group(self, subscription: str, name: str, location: str) -> tuple[Group, bool]:
+    def put_group(
+        self, subscription: str, name: str, location: str, tags: dict[str, str] | None = None
+    ) -> tuple[Group, bool]:
         """Create a group, or find it; return it and whether it is new."""
         self.check_subscription(subscription)
         key = f"/subscriptions/{subscription}/resourcegroups/{name}".lower()
@@ -105,6 +109,7 @@ class Cloud:
             )
         if found is None:
             self.groups[key] = Group(subscription, name, location)
+        self.groups[key].tags = tags
         return self.groups[key], found is None
 
     def group(self, subscription: str, name: str) -> Group:
@@ -133,6 +138,10 @@ class Cloud:
         )
         self.disks[identifier.lower()] = disk
         return disk
+
+    def disks_in(self, group: Group) -> list[Disk]:
+        """Return the disks of a resource group."""
+        return [each for each in self.disks.values() if each.id.lower().startswith(f"{group.id}/".lower())]
 
     def find_disk(self, disk_id: str) -> Disk | None:
         return self.disks.get(disk_id.lower())

@@ -15,6 +15,7 @@ from azure_simulator.model.operations import Operation
 from azure_simulator.model.policies import Policy
 
 _NAME = re.compile(r"[-a-zA-Z0-9]{2,50}")
+_STORES = {"ArchiveStore", "OperationalStore", "VaultStore"}
 _REDUNDANCY = {"LocallyRedundant", "GeoRedundant", "ZoneRedundant"}
 # From this api-version on the service takes vaults only with soft delete that is always on (reported by users).
 ALWAYS_ON_FROM = "2025-09-01"
@@ -195,7 +196,7 @@ def _check(name: str, body: dict[str, Any]) -> None:
     if not isinstance(stores, list) or not stores:
         raise invalid("The property 'storageSettings' is required.")
     for store in stores:
-        if store.get("datastoreType") != "VaultStore" or store.get("type") not in _REDUNDANCY:
+        if store.get("datastoreType") not in _STORES or store.get("type") not in _REDUNDANCY:
             raise invalid("The storage settings are invalid.")
     _check_settings(properties)
 

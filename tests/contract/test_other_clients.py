@@ -1,0 +1,150 @@
+"""What other Azure clients ask of the simulator before and beside Data Protection: answered as Azure does."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+from typing import Any
+
+import pytest
+
+from azure_simulator.client import Simulator, SimulatorError
+from harness.objects import DISK_GROUP, LOCATION, SUBSCRIPTION, VAULT_GROUP
+
+ROOT = f"/subscriptions/{SUBSCRIPTION}"
+APPLICATION = "0a0a0a0a-0000-4000-8000-00000000000a"
+
+
+def read(simulator: Simulator, path: str) -> Any:
+    """Read what needs no token."""
+    context = ssl.create_default_context(cafile=str(simulator.certificate_authority))
+    with urllib.request.urlopen(f"{simulator.url}{path}", context=context) as answer:  # noqa: S310 - our own URL
+        return json.load(answer)
+
+
+def token(simulator: Simulator, endpoint: str, **form: str) -> tuple[int, dict[str, Any]]:
+    context = ssl.create_default_context(cafile=str(simulator.certificate_authority))
+    request = urllib.request.Request(  # noqa: S310 - our own URL
+        endpoint, urllib.parse.urlencode({"client_id": APPLICATION, **form}).encode(), method="POST"
+    )
+    try:
+        with urllib.request.urlopen(request, context=context) as answer:  # noqa: S310 - our own URL
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+def test_the_way_from_the_endpoint_to_a_token(simulator: Simulator) -> None:
+    tenant = simulator.seed(callers=[{"clientID": APPLICATION, "secret": "s3cret"}])["tenant"]
+    cloud = read(simulator, "/metadata/endpoints?api-version=2022-09-01")[0]
+    assert cloud["name"] == "AzureCloud" and cloud["resourceManager"] == f"{simulator.url}/"
+    assert simulator.url in cloud["authentication"]["audiences"]
+    assert read(simulator, "/metadata/endpoints?api-version=2015-01-01")["authentication"]["loginEndpoint"]
+    discovered = read(
+        simulator, f"/common/discovery/instance?api-version=1.1&authorization_endpoint={simulator.url}/{tenant}"
+    )
+    openid = read(simulator, discovered["tenant_discovery_endpoint"].removeprefix(simulator.url))
+    given = {"grant_type": "client_credentials", "client_secret": "s3cret", "scope": f"{simulator.url}/.default"}
+    status, body = token(simulator, openid["token_endpoint"], **given)
+    assert status == 200 and body["access_token"].count(".") == 2, "clients read in it who they are"
+    older = {"grant_type": "client_credentials", "client_secret": "s3cret", "resource": f"{simulator.url}/"}
+    assert token(simulator, f"{simulator.url}/{tenant}/oauth2/token", **older)[1]["resource"]
+    status, body = token(simulator, openid["token_endpoint"], **(given | {"client_secret": "wrong"}))
+    assert status == 401 and "AADSTS7000215" in body["error_description"]
+
+
+def test_a_token_for_somebody_else_is_refused(simulator: Simulator) -> None:
+    tenant = simulator.seed(callers=[{"clientID": APPLICATION, "secret": "s3cret"}])["tenant"]
+    given = {"grant_type": "client_credentials", "client_secret": "s3cret", "scope": "https://graph.invalid/.default"}
+    found = token(simulator, f"{simulator.url}/{tenant}/oauth2/v2.0/token", **given)[1]["access_token"]
+    context = ssl.create_default_context(cafile=str(simulator.certificate_authority))
+    for wrong in (found, found[:-2] + "xx", "simulated.x"):
+        request = urllib.request.Request(  # noqa: S310 - our own URL
+            f"{simulator.url}{ROOT}?api-version=2022-12-01", headers={"Authorization": f"Bearer {wrong}"}
+        )
+        with pytest.raises(urllib.error.HTTPError) as error:
+            urllib.request.urlopen(request, context=context)  # noqa: S310 - our own URL
+        with error.value:
+            assert error.value.code == 401
+
+
+def test_what_is_asked_before_anything_is_done(simulator: Simulator) -> None:
+    def get(path: str, version: str) -> Any:
+        return simulator.arm("GET", f"{path}{'&' if '?' in path else '?'}api-version={version}")
+
+    assert SUBSCRIPTION in {each["subscriptionId"] for each in get("/subscriptions", "2022-12-01")["value"]}
+    assert get(ROOT, "2022-12-01")["state"] == "Enabled"
+    assert get("/tenants", "2022-12-01")["value"][0]["tenantId"]
+    namespaces = {each["namespace"] for each in get(f"{ROOT}/providers", "2022-09-01")["value"]}
+    assert {"Microsoft.DataProtection", "Microsoft.Compute"} <= namespaces
+    simulator.arm("POST", f"{ROOT}/providers/Microsoft.DataProtection/register?api-version=2022-09-01")
+    wanted = urllib.parse.quote("roleName eq 'Disk Backup Reader'")
+    found = get(f"{ROOT}/providers/Microsoft.Authorization/roleDefinitions?$filter={wanted}", "2022-04-01")["value"]
+    assert [each["properties"]["roleName"] for each in found] == ["Disk Backup Reader"]
+    assert get(found[0]["id"], "2022-04-01")["name"] == found[0]["name"]
+    assert {each["name"] for each in get(f"{ROOT}/resourceGroups", "2021-04-01")["value"]} >= {DISK_GROUP}
+
+
+def test_groups_and_disks_come_and_go(simulator: Simulator) -> None:
+    group = f"{ROOT}/resourceGroups/made-{uuid.uuid4()}"
+    disk = f"{group}/providers/Microsoft.Compute/disks/d"
+    simulator.arm("PUT", f"{group}?api-version=2024-03-01", {"location": LOCATION, "tags": {"a": "b"}})
+    simulator.arm("PATCH", f"{group}?api-version=2024-03-01", {"tags": {"a": "c"}})
+    assert simulator.arm("GET", f"{group}?api-version=2024-03-01")["tags"] == {"a": "c"}
+    body = {"location": LOCATION, "sku": {"name": "Premium_LRS"}}
+    properties = {"creationData": {"createOption": "Empty"}, "diskSizeGB": 4}
+    with pytest.raises(SimulatorError, match="InvalidParameter"):
+        simulator.arm("PUT", f"{disk}?api-version=2023-04-02", body)
+    made = simulator.arm("PUT", f"{disk}?api-version=2023-04-02", {**body, "properties": properties})
+    assert made["properties"]["provisioningState"] == "Succeeded"
+    simulator.arm("PATCH", f"{disk}?api-version=2023-04-02", {"properties": {"diskSizeGB": 8}})
+    assert simulator.arm("GET", f"{disk}?api-version=2023-04-02")["properties"]["diskSizeGB"] == 8
+    with pytest.raises(SimulatorError, match="cannot be decreased"):
+        simulator.arm("PATCH", f"{disk}?api-version=2023-04-02", {"properties": {"diskSizeGB": 2}})
+    inside = simulator.arm("GET", f"{group}/resources?api-version=2024-03-01")["value"]
+    assert [each["type"] for each in inside] == ["Microsoft.Compute/disks"]
+    simulator.arm("DELETE", f"{disk}?api-version=2023-04-02")
+    with pytest.raises(SimulatorError, match="ResourceNotFound"):
+        simulator.arm("GET", f"{disk}?api-version=2023-04-02")
+    simulator.arm("DELETE", f"{group}?api-version=2024-03-01")
+    with pytest.raises(SimulatorError, match="ResourceGroupNotFound"):
+        simulator.arm("GET", f"{group}?api-version=2024-03-01")
+
+
+@pytest.mark.parametrize("version", ["2023-11-01", "2024-02-01-preview", "2024-04-01", "2025-02-01", "2025-07-01"])
+def test_every_published_version_is_taken(simulator: Simulator, version: str) -> None:
+    vault = vault_path()
+    simulator.arm("PUT", f"{vault}?api-version={version}", vault_body("On"))
+    assert simulator.arm("GET", f"{vault}?api-version={version}")["name"]
+    for unknown in ("2023-10-01", "2030-01-01", "latest"):
+        with pytest.raises(SimulatorError, match="NoRegisteredProviderFound"):
+            simulator.arm("GET", f"{vault}?api-version={unknown}")
+
+
+def test_old_and_new_versions_delete_otherwise(simulator: Simulator) -> None:
+    """With soft delete off an old version deletes for good; a new one never does."""
+    vault = vault_path()
+    simulator.arm("PUT", f"{vault}?api-version=2025-07-01", vault_body("Off"))
+    with pytest.raises(SimulatorError, match="DppAlwaysOnSoftDeleteStateMandatory"):
+        simulator.arm("PUT", f"{vault}?api-version=2026-06-01", vault_body("Off"))
+    simulator.arm("PUT", f"{vault_path()}?api-version=2026-06-01", vault_body("AlwaysOn"))
+
+
+def vault_path() -> str:
+    return f"{ROOT}/resourceGroups/{VAULT_GROUP}/providers/Microsoft.DataProtection/backupVaults/v{uuid.uuid4().hex}"
+
+
+def vault_body(soft_delete: str) -> dict[str, Any]:
+    return {
+        "location": LOCATION,
+        "identity": {"type": "SystemAssigned"},
+        "properties": {
+            "storageSettings": [{"datastoreType": "VaultStore", "type": "LocallyRedundant"}],
+            "securitySettings": {"softDeleteSettings": {"state": soft_delete, "retentionDurationInDays": 14.0}},
+        },
+    }
