@@ -11,20 +11,20 @@ from azdiskbackup.azure.sweep import VaultPicture
 from azdiskbackup.core import reasons
 from azdiskbackup.core.arm_ids import ArmId, same_id
 from azdiskbackup.core.azure_model import AzureDisk, AzureInstance, AzureJob, InstanceRequest
-from azdiskbackup.core.claims import ClaimedDisk, NotAzureDisk, NotBound, disk_of
+from azdiskbackup.core.claims import ClaimedDisk
 from azdiskbackup.core.naming import instance_name
-from azdiskbackup.core.policy_view import PolicyView, policy_view
+from azdiskbackup.core.policy_view import PolicyView
 from azdiskbackup.core.presence import ABSENT, UNKNOWN, Absent, Unknown, Unreadable
 from azdiskbackup.core.protected_disk.desired import Desired
-from azdiskbackup.core.protected_disk.instance_rules import (
+from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.plan import plan
+from azdiskbackup.core.protected_disk.reading import (
     IN_WORK,
     VALIDATION_TAKES,
     instance_request,
     reader_grant,
     usable_vault,
 )
-from azdiskbackup.core.protected_disk.observed import Observed
-from azdiskbackup.core.protected_disk.plan import plan
 from azdiskbackup.core.protected_disk.status import newest_restore_point_expected
 from azdiskbackup.core.protected_disk.validation import (
     Never,
@@ -35,10 +35,10 @@ from azdiskbackup.core.protected_disk.validation import (
     refused,
 )
 from azdiskbackup.core.resource import Resource, parse_status
-from azdiskbackup.core.vault_view import VaultView, vault_view
-from azdiskbackup.engine.cache import Key
+from azdiskbackup.core.vault_view import VaultView
 from azdiskbackup.errors import AlreadyProtected, OperatorError
 from azdiskbackup.reconcilers.grants import Grants
+from azdiskbackup.reconcilers.protected_disk_surroundings import from_cache
 from azdiskbackup.reconcilers.steps import GONE, Attempts
 from azdiskbackup.reconcilers.tools import Tools, read
 from azdiskbackup.reconcilers.turns import Turns
@@ -94,7 +94,7 @@ class Facts:
         """Ask for one thing after the other, as long as the rules say that they do not know enough."""
         memory.validation = await self._validation(want, memory.validation, now)
         seen = replace(
-            self._from_cache(want),
+            from_cache(self._tools.cache, want),
             validation=memory.validation,
             holder=memory.holder,
             rights_doubted=(memory.doubted or "").startswith("job"),
@@ -130,70 +130,6 @@ class Facts:
             exists = self._grants.exists(reader_grant(seen), ours=vault.assigns_roles)
             return replace(seen, granted=await read(exists))
         return seen
-
-    # --- from the cache ---------------------------------------------------------------------------
-
-    def _from_cache(self, want: Desired) -> Observed:
-        cache = self._tools.cache
-        raw_policy = cache.get(Key("DiskBackupPolicy", "", want.spec.policy_ref.name))
-        policy = policy_view(Resource(raw_policy)) if raw_policy is not None else None
-        raw_vault = cache.get(Key("BackupVault", "", policy.vault)) if policy is not None else None
-        vault = vault_view(Resource(raw_vault)) if raw_vault is not None else None
-        namespace = cache.get(Key("Namespace", "", want.namespace))
-        labels = (namespace["metadata"].get("labels") or {}) if namespace is not None else {}
-        return Observed(
-            policy=policy or ABSENT,
-            vault=vault or ABSENT,
-            namespace_labels=labels,
-            claim=self._claim(want),
-            rival=self._rival(want),
-            needed_by=self._needed_by(want, vault) if want.deleting else (),
-            live_disks=frozenset(
-                f"{each['metadata']['namespace']}/{each['metadata']['name']}" for each in cache.all("ProtectedDisk")
-            ),
-        )
-
-    def _claim(self, want: Desired) -> ClaimedDisk | NotBound | NotAzureDisk | Absent:
-        source = want.spec.source
-        if source.disk_id is not None:
-            try:
-                return ClaimedDisk(ArmId.parse(source.disk_id), "")
-            except ValueError as error:
-                return NotAzureDisk(f"`diskID` is {error}.")
-        assert source.persistent_volume_claim is not None
-        name = source.persistent_volume_claim.name
-        claim = self._tools.cache.get(Key("PersistentVolumeClaim", want.namespace, name))
-        if claim is None:
-            return ABSENT
-        volume = (claim.get("spec") or {}).get("volumeName")
-        return disk_of(claim, self._tools.cache.get(Key("PersistentVolume", "", volume or "")))
-
-    def _rival(self, want: Desired) -> str | None:
-        """Return the oldest other object of the same namespace for the same source, if it is older."""
-        source = want.spec.source.model_dump(by_alias=True, exclude_none=True)
-        same = [
-            (str(each["metadata"]["creationTimestamp"]), str(each["metadata"]["name"]))
-            for each in self._tools.cache.all("ProtectedDisk")
-            if each["metadata"]["namespace"] == want.namespace and each["spec"]["source"] == source
-        ]
-        # The server's times of creation are whole seconds; within one the names decide.
-        oldest = min(same)[1] if same else want.name
-        return None if oldest == want.name else oldest
-
-    def _needed_by(self, want: Desired, vault: VaultView | None) -> tuple[str, ...]:
-        """Return other objects whose disks the same right covers: the same disk, or one of its group."""
-        if want.known_disk is None or vault is None:
-            return ()
-        disk = ArmId.parse(want.known_disk)
-        scope = str(disk.resource_group if vault.role_scope == "ResourceGroup" else disk).lower()
-        found = []
-        for each in self._tools.cache.all("ProtectedDisk"):
-            other = Resource(each)
-            theirs = str((other.status.get("disk") or {}).get("id", "")).lower()
-            same = (other.namespace, other.name) == (want.namespace, want.name)
-            if f"{theirs}/".startswith(f"{scope}/") and other.status.get("vault") == vault.name and not same:
-                found.append(f"{other.namespace}/{other.name}")
-        return tuple(sorted(found))
 
     # --- from Azure -------------------------------------------------------------------------------
 

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from azdiskbackup.core.backup_vault.desired import Desired
 from azdiskbackup.core.backup_vault.observed import Observed
-from azdiskbackup.core.backup_vault.rules import WAY, WAY_OUT
+from azdiskbackup.core.backup_vault.rules import WAY
 from azdiskbackup.core.backup_vault.steps import Step
+from azdiskbackup.core.backup_vault.way_out import WAY_OUT
 from azdiskbackup.core.verdicts import Plan, first_unsatisfied
 
 

@@ -1,4 +1,4 @@
-"""The way of a vault to readiness, one rule a step, in the order in which they must hold; and its way out."""
+"""The way of a vault to readiness, one rule a step, in the order of the conditions; ``way_out.py`` is its way out."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from azdiskbackup.core.backup_vault.steps import (
     AssignRole,
     CreateGroup,
     CreateVault,
-    DeleteVault,
-    RevokeRole,
     SetIdentity,
     Step,
     UpdateVault,
@@ -35,9 +33,9 @@ def vault_exists(want: Desired, seen: Observed, now: datetime) -> Verdict:
     """The vault is created when it is missing, and found when it is there."""
     match seen.vault:
         case Unknown():
-            return _not_asked(now)
+            return not_asked(now)
         case Unreadable(error):
-            return _unreadable(error.sentence, error.reason, now)
+            return unreadable(error.sentence, error.reason, now)
         case Absent() if not want.ours:
             return stalled(
                 reasons.VAULT_MISSING,
@@ -145,9 +143,9 @@ def snapshot_groups_exist(want: Desired, seen: Observed, now: datetime) -> Verdi
     for group in want.groups:
         match seen.groups.get(group.id):
             case None:
-                return _not_asked(now)
+                return not_asked(now)
             case Unreadable(error):
-                return _unreadable(error.sentence, error.reason, now)
+                return unreadable(error.sentence, error.reason, now)
             case Absent() if group.create:
                 return do(
                     CreateGroup(group.id, want.spec.location),
@@ -170,9 +168,9 @@ def vault_may_write_snapshots(want: Desired, seen: Observed, now: datetime) -> V
     for grant in wanted_grants(want, seen):
         match seen.grants.get(grant):
             case None:
-                return _not_asked(now)
+                return not_asked(now)
             case Unreadable(error):
-                return _unreadable(error.sentence, error.reason, now)
+                return unreadable(error.sentence, error.reason, now)
             case False if want.spec.role_assignments == "Preassigned":
                 return stalled(reasons.ROLE_MISSING, grant.request, now + LOOK_AGAIN)
             case False:
@@ -195,96 +193,6 @@ WAY = (
 )
 
 
-def nobody_uses_it(want: Desired, seen: Observed, now: datetime) -> Verdict:
-    """A vault is not let go while policies refer to it."""
-    if seen.policies:
-        return wait(
-            reasons.IN_USE,
-            f"The vault is used by the DiskBackupPolicies {listing(list(seen.policies))}; it goes when they are gone.",
-            now + LOOK_AGAIN,
-        )
-    return satisfied(reasons.DELETING, "No DiskBackupPolicy refers to the vault.")
-
-
-def vault_is_gone(want: Desired, seen: Observed, now: datetime) -> Verdict:
-    """Only an empty vault is ever deleted, and only when asked for."""
-    if not _goes(want):
-        return satisfied(reasons.DELETING, "The vault stays in Azure.")
-    match seen.vault:
-        case Absent():
-            return satisfied(reasons.DELETING, "The vault is gone.")
-        case Unknown():
-            return _not_asked(now)
-        case Unreadable(error):
-            return _unreadable(error.sentence, error.reason, now)
-        case AzureVault():
-            return _delete_if_empty(want, seen, now)
-        case _:
-            assert_never(seen.vault)
-
-
-def _delete_if_empty(want: Desired, seen: Observed, now: datetime) -> Verdict:
-    match seen.instances:
-        case Unknown():
-            return _not_asked(now)
-        case Unreadable(error):
-            return _unreadable(error.sentence, error.reason, now)
-        case 0:
-            return _delete_if_nothing_is_kept(want, seen, now)
-        case count:
-            return wait(
-                reasons.IN_USE,
-                f"The vault still holds {count} backup instances, so it is not deleted. Delete "
-                "them in Azure, or set `deletionPolicy: Retain` to let the vault stay.",
-                now + LOOK_AGAIN,
-            )
-
-
-def _delete_if_nothing_is_kept(want: Desired, seen: Observed, now: datetime) -> Verdict:
-    match seen.deleted:
-        case Unknown():
-            return _not_asked(now)
-        case Unreadable(error):
-            return _unreadable(error.sentence, error.reason, now)
-        case ():
-            return do(DeleteVault(want.id), reasons.DELETING, f"Deleting the vault {want.id.name}.", now + POLL)
-        case kept:
-            until = max(each.soft_deleted_until or now for each in kept)
-            return wait(
-                reasons.KEPT_BY_SOFT_DELETE,
-                f"The vault keeps {len(kept)} soft-deleted backup instances until {clock_time(until)}, so it is not "
-                "deleted before. Set `deletionPolicy: Retain` to let the vault stay.",
-                max(min(until, now + LOOK_AGAIN * 12), now + LOOK_AGAIN),
-            )
-
-
-def _goes(want: Desired) -> bool:
-    """A vault goes only when that was asked for, and never one that is run elsewhere."""
-    return want.ours and want.spec.deletion_policy == "Delete"
-
-
-def grants_are_revoked(want: Desired, seen: Observed, now: datetime) -> Verdict:
-    """Rights are taken back after the vault is gone, never before: it could not delete its snapshots."""
-    if not _goes(want) or want.spec.role_assignments == "Preassigned":
-        return satisfied(reasons.DELETING, "The vault keeps its rights.")
-    for grant in wanted_grants(want, seen):
-        match seen.grants.get(grant):
-            case None:
-                return _not_asked(now)
-            case Unreadable(error):
-                return _unreadable(error.sentence, error.reason, now)
-            case True:
-                return do(RevokeRole(grant), reasons.DELETING, f"Revoking {grant}.")
-    return satisfied(reasons.DELETING, "Nothing is left to take back.")
-
-
-WAY_OUT = (
-    (reasons.SYNCED, nobody_uses_it),
-    (reasons.SYNCED, vault_is_gone),
-    (reasons.SYNCED, grants_are_revoked),
-)
-
-
 def wanted_grants(want: Desired, seen: Observed) -> list[Grant]:
     """Return the rights that the vault's identity needs, one for each snapshot group."""
     found = seen.vault.principal_of(want.identity) if isinstance(seen.vault, AzureVault) else None
@@ -304,10 +212,12 @@ def _vault(seen: Observed) -> AzureVault:
     return seen.vault
 
 
-def _not_asked(now: datetime) -> Verdict:
+def not_asked(now: datetime) -> Verdict:
+    """Say that Azure was not asked in this pass."""
     return wait(reasons.NOT_YET_KNOWN, "Azure was not asked yet.", now)
 
 
-def _unreadable(sentence: str, reason: str, now: datetime) -> Verdict:
+def unreadable(sentence: str, reason: str, now: datetime) -> Verdict:
+    """Say what Azure answered instead."""
     again = now + LOOK_AGAIN
     return wait(reason, f"{sentence} Next try at {clock_time(again)}.", again)

@@ -1,20 +1,31 @@
-"""The second half of the way: rights, Azure's validation, the backup instance and its state."""
+"""The last part of the way: the backup instance, its owner, its policy, its state and its mode."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import TypeAlias, assert_never
+from datetime import datetime
 
-from azdiskbackup.core import reasons, verdicts
+from azdiskbackup.core import reasons
 from azdiskbackup.core.arm_ids import same_id
-from azdiskbackup.core.azure_model import AzureDisk, AzureInstance, InstanceRequest
-from azdiskbackup.core.naming import instance_name
-from azdiskbackup.core.policy_view import PolicyView
-from azdiskbackup.core.presence import Absent, Unknown, Unreadable
+from azdiskbackup.core.azure_model import AzureInstance
+from azdiskbackup.core.presence import Absent
 from azdiskbackup.core.protected_disk.desired import OWNER_TAGS, Desired
 from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.reading import (
+    CHANGE_TAKES,
+    CONFIGURATION_TAKES,
+    IN_WORK,
+    LOOK_AGAIN,
+    POLL,
+    STATES_OF_MODE,
+    Verdict,
+    existing_instance,
+    instance_request,
+    policy_of,
+    reader_grant,
+    usable_vault,
+    why,
+)
 from azdiskbackup.core.protected_disk.steps import (
-    AssignRole,
     PutInstance,
     Resume,
     Step,
@@ -22,40 +33,11 @@ from azdiskbackup.core.protected_disk.steps import (
     Suspend,
     Sync,
     Undelete,
-    Validate,
 )
-from azdiskbackup.core.protected_disk.validation import (
-    Never,
-    Passed,
-    Refused,
-    Running,
-    overdue,
-    permission_pause,
-)
-from azdiskbackup.core.roles import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR, Grant
 from azdiskbackup.core.vault_view import VaultView
 from azdiskbackup.core.verdicts import do, satisfied, stalled, wait
-from azdiskbackup.core.words import clock_time, span
-from azdiskbackup.errors import OperatorError, PermissionsMissing
+from azdiskbackup.core.words import clock_time
 
-Verdict: TypeAlias = verdicts.Verdict[Step]
-
-LOOK_AGAIN = timedelta(minutes=5)
-# A validation takes about a minute, and so does the configuration of an instance after its PUT has succeeded.
-# Asking before is a wasted call.
-VALIDATION_TAKES = timedelta(seconds=65)
-CONFIGURATION_TAKES = timedelta(seconds=65)
-CHANGE_TAKES = timedelta(seconds=20)
-POLL = timedelta(seconds=20)
-REFUSAL_STANDS = timedelta(hours=1)
-
-STATES_OF_MODE = {
-    "Active": {"protectionconfigured"},
-    # The service sends BackupsSuspended; its documents say BackupSchedulesSuspended.
-    "Suspended": {"backupssuspended", "backupschedulessuspended"},
-    "Stopped": {"protectionstopped"},
-}
-IN_WORK = {"configuringprotection", "updatingprotection", "softdeleting"}
 _BROKEN = {"protectionerror", "configuringprotectionfailed", "invalid"}
 
 
@@ -101,140 +83,19 @@ def owned_elsewhere(want: Desired, seen: Observed) -> str | None:
     return None
 
 
-def vault_may_read_disk(want: Desired, seen: Observed, now: datetime) -> Verdict:
-    """The vault's identity needs the right to read the disk; an instance that works proves that it has it."""
-    match seen.instance:
-        case Unknown():
-            return not_asked(now)
-        case Unreadable(error):
-            return unreadable(error, now)
-        case AzureInstance() as instance if not _rights_in_question(seen, instance):
-            return satisfied(reasons.GRANTED, "The disk has a backup instance.")
-    match seen.granted:
-        case True:
-            return satisfied(reasons.GRANTED, f"The vault's identity has {DISK_BACKUP_READER.name} on the disk.")
-        case False if not usable_vault(seen).assigns_roles:
-            return stalled(reasons.ROLE_MISSING, reader_grant(seen).request, now + LOOK_AGAIN)
-        case False:
-            grant = reader_grant(seen)
-            return do(AssignRole(grant), _why(want, reasons.GRANTING), f"Granting {grant}.")
-        case Unreadable(error):
-            return unreadable(error, now)
-        case _:
-            return not_asked(now)
-
-
-def _rights_in_question(seen: Observed, instance: AzureInstance) -> bool:
-    """With the deletion of an instance its right was revoked; and Azure may say that it lacks one."""
-    lacks = instance.failure is not None and instance.failure.about_rights
-    return instance.soft_deleted_until is not None or lacks or seen.rights_doubted
-
-
-def _why(want: Desired, reason: str) -> str:
-    """Return the reason of a step: what was as wanted before is put back, which somebody should know."""
-    return reasons.DRIFT_CORRECTED if want.settled else reason
-
-
-def azure_agrees(want: Desired, seen: Observed, now: datetime) -> Verdict:
-    """Ask Azure whether the vault's identity may really do it: a new right takes up to half an hour to work."""
-    if isinstance(seen.instance, AzureInstance):
-        return satisfied(reasons.NOT_NEEDED, "The disk already has a backup instance.")
-    request = instance_request(want, seen)
-    match seen.validation:
-        case Never():
-            return do(
-                Validate(request, reader_grant(seen)),
-                _why(want, reasons.VALIDATING),
-                "The backup instance was deleted in Azure; protecting the disk anew."
-                if want.settled
-                else "Asking Azure whether it can back up the disk.",
-                now + VALIDATION_TAKES,
-            )
-        case Running(since=since, refused=before) if before is not None:
-            # The words stay those of the refusal, so that a check on the way writes no status.
-            return wait(
-                before.error.reason,
-                _waiting_message(seen, before),
-                max(since + VALIDATION_TAKES, now + POLL),
-            )
-        case Running(since=since):
-            return wait(
-                reasons.VALIDATING,
-                f"Azure has been checking since {clock_time(since)} whether it can back up the disk.",
-                max(since + VALIDATION_TAKES, now + POLL),
-            )
-        case Passed():
-            return satisfied(reasons.PASSED, "Azure accepts the disk for backup.")
-        case Refused() as refusal:
-            return _after_refusal(seen, request, refusal, now)
-        case _:
-            assert_never(seen.validation)
-
-
-def _after_refusal(seen: Observed, request: InstanceRequest, refusal: Refused, now: datetime) -> Verdict:
-    error = refusal.error
-    ask = Validate(request, reader_grant(seen))
-    if not error.waiting_helps:
-        again = refusal.at + REFUSAL_STANDS
-        message = f"Azure refuses to back up the disk. {_elsewhere(seen)}{error.sentence}"
-        if now >= again:
-            return do(ask, error.reason, message, now + VALIDATION_TAKES)
-        return stalled(error.reason, message, again)
-    again = refusal.at + permission_pause(refusal)
-    message = _waiting_message(seen, refusal)
-    if now >= again:
-        return do(ask, error.reason, message, now + VALIDATION_TAKES)
-    if isinstance(error, PermissionsMissing) and overdue(refusal):
-        return stalled(error.reason, message, again)
-    return wait(error.reason, message, again)
-
-
-def _elsewhere(seen: Observed) -> str:
-    """Say where the disk is protected, if that is known."""
-    if seen.holder is None:
-        return ""
-    holder = seen.holder.id
-    cluster, namespace, name = (seen.holder.tags.get(key, "") for key in OWNER_TAGS)
-    owner = f" It is owned by the cluster {cluster} (ProtectedDisk {namespace}/{name})." if cluster else ""
-    return (
-        f"The backup instance {holder.name} in the vault {holder.path[1]} of {holder.group} (subscription "
-        f"{holder.subscription}) protects the disk already.{owner} Delete it there first. "
-    )
-
-
-def _waiting_message(seen: Observed, refusal: Refused) -> str:
-    again = clock_time(refusal.at + permission_pause(refusal))
-    waited = span(refusal.at - refusal.first)
-    if not isinstance(refusal.error, PermissionsMissing):
-        return f"Azure does not accept the disk yet, next try at {again}. {refusal.error.sentence}"
-    if overdue(refusal):
-        grant = reader_grant(seen)
-        request = usable_vault(seen).snapshot_group_for(grant.subscription)
-        return (
-            f"Azure has not let the vault back up the disk for {waited}, longer than rights take to spread. Look "
-            f"whether the identity {grant.principal} has the role {grant.role.name} on {grant.scope} and the role "
-            f"{DISK_SNAPSHOT_CONTRIBUTOR.name} on {request}, and whether a deny assignment stands against it. Next "
-            f"try at {again}. {refusal.error.sentence}"
-        )
-    return (
-        "Azure does not let the vault read the disk or write its snapshots yet: new rights take "
-        f"up to 30 minutes to work. Waiting for {waited} now, next try at {again}. {refusal.error.sentence}"
-    )
-
-
 def instance_as_wanted(want: Desired, seen: Observed, now: datetime) -> Verdict:
     """There must be a backup instance, not deleted, with the wanted policy."""
     match seen.instance:
         case AzureInstance(soft_deleted_until=until) as instance if until is not None:
             return do(
                 Undelete(instance.id),
-                _why(want, reasons.UNDELETING),
+                why(want, reasons.UNDELETING),
                 "The disk has a soft-deleted backup instance; bringing it back.",
                 now + CHANGE_TAKES,
             )
         case AzureInstance() as instance if instance.state.lower() in IN_WORK:
             return satisfied(reasons.CONFIGURING, "The backup instance exists.")
-        case AzureInstance() as instance if not same_id(instance.policy_id, _policy(seen).id):
+        case AzureInstance() as instance if not same_id(instance.policy_id, policy_of(seen).id):
             return _move(want, seen, now)
         case AzureInstance():
             return satisfied(reasons.FOUND, "The backup instance exists.")
@@ -251,7 +112,7 @@ def instance_as_wanted(want: Desired, seen: Observed, now: datetime) -> Verdict:
 
 def _move(want: Desired, seen: Observed, now: datetime) -> Verdict:
     """Another policy on the instance: one that was named or replaced here, or one that somebody set in Azure."""
-    wanted = _policy(seen)
+    wanted = policy_of(seen)
     if want.spec.protection == "Stopped":
         # To give a stopped instance another policy would resume it.
         return satisfied(reasons.FOUND, f"The backup instance exists; it gets the policy {wanted.name} when resumed.")
@@ -310,7 +171,7 @@ def mode_as_wanted(want: Desired, seen: Observed, now: datetime) -> Verdict:
     }
     return do(
         steps[mode],
-        _why(want, reasons.CHANGING_PROTECTION),
+        why(want, reasons.CHANGING_PROTECTION),
         f"Azure says {instance.state}; changing the protection to {mode}.",
         now + CHANGE_TAKES,
     )
@@ -328,64 +189,3 @@ def owner_is_written(want: Desired, seen: Observed, now: datetime) -> Verdict:
         f"Taking over the backup instance {instance.id.name}, which nobody else owns.",
         now + CONFIGURATION_TAKES,
     )
-
-
-# --- what the rules share ------------------------------------------------------------------------------------------
-
-
-def reader_grant(seen: Observed) -> Grant:
-    """Return the right that the vault's identity needs on the disk, or on the disk's group."""
-    assert isinstance(seen.disk, AzureDisk)
-    vault, disk = usable_vault(seen), seen.disk.id
-    scope = disk.resource_group if vault.role_scope == "ResourceGroup" else disk
-    return Grant(str(scope), disk.subscription, DISK_BACKUP_READER, vault.principal or "")
-
-
-def instance_request(want: Desired, seen: Observed) -> InstanceRequest:
-    """Return the backup instance that is wanted.
-
-    The name and the snapshot group of an instance that exists stay: Azure never lets them change.
-    """
-    vault = usable_vault(seen)
-    assert isinstance(seen.disk, AzureDisk) and vault.id
-    group = str(vault.snapshot_group_for(seen.disk.id.subscription))
-    name, tags = vault.id.child("backupInstances", instance_name(seen.disk.id)), want.owner
-    if isinstance(seen.instance, AzureInstance):
-        name, tags = seen.instance.id, {**seen.instance.tags, **want.owner}
-        group = seen.instance.snapshot_group_id or group
-    return InstanceRequest(
-        id=name,
-        disk=seen.disk,
-        policy_id=_policy(seen).id or "",
-        snapshot_group_id=group,
-        tags=tags,
-        identity=vault.identity,
-    )
-
-
-def usable_vault(seen: Observed) -> VaultView:
-    """Return the vault, which the first rule guarantees."""
-    assert isinstance(seen.vault, VaultView), "the first rule guarantees it"
-    return seen.vault
-
-
-def existing_instance(seen: Observed) -> AzureInstance:
-    """Return the instance, which a rule before guarantees."""
-    assert isinstance(seen.instance, AzureInstance), "the rule before guarantees it"
-    return seen.instance
-
-
-def _policy(seen: Observed) -> PolicyView:
-    assert isinstance(seen.policy, PolicyView), "the first rule guarantees it"
-    return seen.policy
-
-
-def not_asked(now: datetime) -> Verdict:
-    """Say that Azure was not asked in this pass."""
-    return wait(reasons.NOT_YET_KNOWN, "Azure was not asked yet.", now)
-
-
-def unreadable(error: OperatorError, now: datetime) -> Verdict:
-    """Say what Azure answered instead."""
-    again = now + LOOK_AGAIN
-    return wait(error.reason, f"{error.sentence} Next try at {clock_time(again)}.", again)

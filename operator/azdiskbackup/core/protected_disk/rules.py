@@ -1,7 +1,8 @@
 """The way of a disk to protection, one rule a step, in the order in which they must hold.
 
 Each rule takes what is wanted, what is seen and the time, and says that it is satisfied, or the one thing to do or to
-wait for. What Azure says about the instance is in ``instance_rules.py``; the way out is in ``way_out.py``.
+wait for. Rights and validation are in ``permission_rules.py``, the backup instance is in ``instance_rules.py``, the way
+out in ``way_out.py``.
 """
 
 from __future__ import annotations
@@ -17,19 +18,23 @@ from azdiskbackup.core.policy_view import PolicyView
 from azdiskbackup.core.presence import Absent, Unknown, Unreadable
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.instance_rules import (
-    Verdict,
-    azure_agrees,
     azure_says_protected,
     instance_as_wanted,
     instance_is_ours,
     mode_as_wanted,
-    not_asked,
     owner_is_written,
-    unreadable,
-    usable_vault,
-    vault_may_read_disk,
 )
 from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.permission_rules import (
+    azure_agrees,
+    vault_may_read_disk,
+)
+from azdiskbackup.core.protected_disk.reading import (
+    Verdict,
+    not_asked,
+    unreadable,
+    usable_vault,
+)
 from azdiskbackup.core.resource import selects
 from azdiskbackup.core.vault_view import VaultView
 from azdiskbackup.core.verdicts import satisfied, stalled, tolerated, wait

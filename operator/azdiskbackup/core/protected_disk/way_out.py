@@ -10,18 +10,20 @@ from azdiskbackup.core.azure_model import AzureInstance
 from azdiskbackup.core.presence import Absent, Unknown, Unreadable
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.instance_rules import (
+    in_another_vault,
+    owned_elsewhere,
+)
+from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.reading import (
     CHANGE_TAKES,
     IN_WORK,
     POLL,
     STATES_OF_MODE,
     Verdict,
-    in_another_vault,
     not_asked,
-    owned_elsewhere,
     reader_grant,
     unreadable,
 )
-from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.steps import DeleteInstance, RevokeRole, Step, Stop, Suspend
 from azdiskbackup.core.resource import selects
 from azdiskbackup.core.roles import DISK_SNAPSHOT_CONTRIBUTOR

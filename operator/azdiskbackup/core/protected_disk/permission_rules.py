@@ -1,0 +1,158 @@
+"""The third part of the way: the right to read the disk, and whether Azure agrees that it is enough."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from azdiskbackup.core import reasons
+from azdiskbackup.core.azure_model import AzureInstance, InstanceRequest
+from azdiskbackup.core.presence import Unknown, Unreadable
+from azdiskbackup.core.protected_disk.desired import OWNER_TAGS, Desired
+from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.reading import (
+    LOOK_AGAIN,
+    POLL,
+    VALIDATION_TAKES,
+    Verdict,
+    instance_request,
+    not_asked,
+    reader_grant,
+    unreadable,
+    usable_vault,
+    why,
+)
+from azdiskbackup.core.protected_disk.steps import (
+    AssignRole,
+    Validate,
+)
+from azdiskbackup.core.protected_disk.validation import (
+    Never,
+    Passed,
+    Refused,
+    Running,
+    overdue,
+    permission_pause,
+)
+from azdiskbackup.core.roles import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR
+from azdiskbackup.core.verdicts import do, satisfied, stalled, wait
+from azdiskbackup.core.words import clock_time, span
+from azdiskbackup.errors import PermissionsMissing
+
+REFUSAL_STANDS = timedelta(hours=1)
+
+
+def vault_may_read_disk(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """The vault's identity needs the right to read the disk; an instance that works proves that it has it."""
+    match seen.instance:
+        case Unknown():
+            return not_asked(now)
+        case Unreadable(error):
+            return unreadable(error, now)
+        case AzureInstance() as instance if not _rights_in_question(seen, instance):
+            return satisfied(reasons.GRANTED, "The disk has a backup instance.")
+    match seen.granted:
+        case True:
+            return satisfied(reasons.GRANTED, f"The vault's identity has {DISK_BACKUP_READER.name} on the disk.")
+        case False if not usable_vault(seen).assigns_roles:
+            return stalled(reasons.ROLE_MISSING, reader_grant(seen).request, now + LOOK_AGAIN)
+        case False:
+            grant = reader_grant(seen)
+            return do(AssignRole(grant), why(want, reasons.GRANTING), f"Granting {grant}.")
+        case Unreadable(error):
+            return unreadable(error, now)
+        case _:
+            return not_asked(now)
+
+
+def _rights_in_question(seen: Observed, instance: AzureInstance) -> bool:
+    """With the deletion of an instance its right was revoked; and Azure may say that it lacks one."""
+    lacks = instance.failure is not None and instance.failure.about_rights
+    return instance.soft_deleted_until is not None or lacks or seen.rights_doubted
+
+
+def azure_agrees(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """Ask Azure whether the vault's identity may really do it: a new right takes up to half an hour to work."""
+    if isinstance(seen.instance, AzureInstance):
+        return satisfied(reasons.NOT_NEEDED, "The disk already has a backup instance.")
+    request = instance_request(want, seen)
+    match seen.validation:
+        case Never():
+            return do(
+                Validate(request, reader_grant(seen)),
+                why(want, reasons.VALIDATING),
+                "The backup instance was deleted in Azure; protecting the disk anew."
+                if want.settled
+                else "Asking Azure whether it can back up the disk.",
+                now + VALIDATION_TAKES,
+            )
+        case Running(since=since, refused=before) if before is not None:
+            # The words stay those of the refusal, so that a check on the way writes no status.
+            return wait(
+                before.error.reason,
+                _waiting_message(seen, before),
+                max(since + VALIDATION_TAKES, now + POLL),
+            )
+        case Running(since=since):
+            return wait(
+                reasons.VALIDATING,
+                f"Azure has been checking since {clock_time(since)} whether it can back up the disk.",
+                max(since + VALIDATION_TAKES, now + POLL),
+            )
+        case Passed():
+            return satisfied(reasons.PASSED, "Azure accepts the disk for backup.")
+        case Refused() as refusal:
+            return _after_refusal(seen, request, refusal, now)
+        case _:
+            assert_never(seen.validation)
+
+
+def _after_refusal(seen: Observed, request: InstanceRequest, refusal: Refused, now: datetime) -> Verdict:
+    error = refusal.error
+    ask = Validate(request, reader_grant(seen))
+    if not error.waiting_helps:
+        again = refusal.at + REFUSAL_STANDS
+        message = f"Azure refuses to back up the disk. {_elsewhere(seen)}{error.sentence}"
+        if now >= again:
+            return do(ask, error.reason, message, now + VALIDATION_TAKES)
+        return stalled(error.reason, message, again)
+    again = refusal.at + permission_pause(refusal)
+    message = _waiting_message(seen, refusal)
+    if now >= again:
+        return do(ask, error.reason, message, now + VALIDATION_TAKES)
+    if isinstance(error, PermissionsMissing) and overdue(refusal):
+        return stalled(error.reason, message, again)
+    return wait(error.reason, message, again)
+
+
+def _elsewhere(seen: Observed) -> str:
+    """Say where the disk is protected, if that is known."""
+    if seen.holder is None:
+        return ""
+    holder = seen.holder.id
+    cluster, namespace, name = (seen.holder.tags.get(key, "") for key in OWNER_TAGS)
+    owner = f" It is owned by the cluster {cluster} (ProtectedDisk {namespace}/{name})." if cluster else ""
+    return (
+        f"The backup instance {holder.name} in the vault {holder.path[1]} of {holder.group} (subscription "
+        f"{holder.subscription}) protects the disk already.{owner} Delete it there first. "
+    )
+
+
+def _waiting_message(seen: Observed, refusal: Refused) -> str:
+    again = clock_time(refusal.at + permission_pause(refusal))
+    waited = span(refusal.at - refusal.first)
+    if not isinstance(refusal.error, PermissionsMissing):
+        return f"Azure does not accept the disk yet, next try at {again}. {refusal.error.sentence}"
+    if overdue(refusal):
+        grant = reader_grant(seen)
+        request = usable_vault(seen).snapshot_group_for(grant.subscription)
+        return (
+            f"Azure has not let the vault back up the disk for {waited}, longer than rights take to spread. Look "
+            f"whether the identity {grant.principal} has the role {grant.role.name} on {grant.scope} and the role "
+            f"{DISK_SNAPSHOT_CONTRIBUTOR.name} on {request}, and whether a deny assignment stands against it. Next "
+            f"try at {again}. {refusal.error.sentence}"
+        )
+    return (
+        "Azure does not let the vault read the disk or write its snapshots yet: new rights take "
+        f"up to 30 minutes to work. Waiting for {waited} now, next try at {again}. {refusal.error.sentence}"
+    )

@@ -1,0 +1,101 @@
+"""What the rules share: what was seen, in the form in which they need it, and how they say that it is not known."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+from azdiskbackup.core import reasons, verdicts
+from azdiskbackup.core.azure_model import AzureDisk, AzureInstance, InstanceRequest
+from azdiskbackup.core.naming import instance_name
+from azdiskbackup.core.policy_view import PolicyView
+from azdiskbackup.core.protected_disk.desired import Desired
+from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.steps import Step
+from azdiskbackup.core.roles import DISK_BACKUP_READER, Grant
+from azdiskbackup.core.vault_view import VaultView
+from azdiskbackup.core.verdicts import wait
+from azdiskbackup.core.words import clock_time
+from azdiskbackup.errors import OperatorError
+
+Verdict: TypeAlias = verdicts.Verdict[Step]
+
+LOOK_AGAIN = timedelta(minutes=5)
+# A validation takes about a minute, and so does the configuration of an instance after its PUT has succeeded.
+# Asking before is a wasted call.
+VALIDATION_TAKES = timedelta(seconds=65)
+CONFIGURATION_TAKES = timedelta(seconds=65)
+CHANGE_TAKES = timedelta(seconds=20)
+POLL = timedelta(seconds=20)
+
+STATES_OF_MODE = {
+    "Active": {"protectionconfigured"},
+    # The service sends BackupsSuspended; its documents say BackupSchedulesSuspended.
+    "Suspended": {"backupssuspended", "backupschedulessuspended"},
+    "Stopped": {"protectionstopped"},
+}
+IN_WORK = {"configuringprotection", "updatingprotection", "softdeleting"}
+
+
+def reader_grant(seen: Observed) -> Grant:
+    """Return the right that the vault's identity needs on the disk, or on the disk's group."""
+    assert isinstance(seen.disk, AzureDisk)
+    vault, disk = usable_vault(seen), seen.disk.id
+    scope = disk.resource_group if vault.role_scope == "ResourceGroup" else disk
+    return Grant(str(scope), disk.subscription, DISK_BACKUP_READER, vault.principal or "")
+
+
+def instance_request(want: Desired, seen: Observed) -> InstanceRequest:
+    """Return the backup instance that is wanted.
+
+    The name and the snapshot group of an instance that exists stay: Azure never lets them change.
+    """
+    vault = usable_vault(seen)
+    assert isinstance(seen.disk, AzureDisk) and vault.id
+    group = str(vault.snapshot_group_for(seen.disk.id.subscription))
+    name, tags = vault.id.child("backupInstances", instance_name(seen.disk.id)), want.owner
+    if isinstance(seen.instance, AzureInstance):
+        name, tags = seen.instance.id, {**seen.instance.tags, **want.owner}
+        group = seen.instance.snapshot_group_id or group
+    return InstanceRequest(
+        id=name,
+        disk=seen.disk,
+        policy_id=policy_of(seen).id or "",
+        snapshot_group_id=group,
+        tags=tags,
+        identity=vault.identity,
+    )
+
+
+def usable_vault(seen: Observed) -> VaultView:
+    """Return the vault, which the first rule guarantees."""
+    assert isinstance(seen.vault, VaultView), "the first rule guarantees it"
+    return seen.vault
+
+
+def existing_instance(seen: Observed) -> AzureInstance:
+    """Return the instance, which a rule before guarantees."""
+    assert isinstance(seen.instance, AzureInstance), "the rule before guarantees it"
+    return seen.instance
+
+
+def policy_of(seen: Observed) -> PolicyView:
+    """Return the policy, which the first rule guarantees."""
+    assert isinstance(seen.policy, PolicyView), "the first rule guarantees it"
+    return seen.policy
+
+
+def not_asked(now: datetime) -> Verdict:
+    """Say that Azure was not asked in this pass."""
+    return wait(reasons.NOT_YET_KNOWN, "Azure was not asked yet.", now)
+
+
+def unreadable(error: OperatorError, now: datetime) -> Verdict:
+    """Say what Azure answered instead."""
+    again = now + LOOK_AGAIN
+    return wait(error.reason, f"{error.sentence} Next try at {clock_time(again)}.", again)
+
+
+def why(want: Desired, reason: str) -> str:
+    """Return the reason of a step: what was as wanted before is put back, which somebody should know."""
+    return reasons.DRIFT_CORRECTED if want.settled else reason
