@@ -41,7 +41,8 @@ def token(simulator: Simulator, endpoint: str, **form: str) -> tuple[int, dict[s
 
 def test_the_way_from_the_endpoint_to_a_token(simulator: Simulator) -> None:
     tenant = simulator.seed(callers=[{"clientID": APPLICATION, "secret": "s3cret"}])["tenant"]
-    cloud = read(simulator, "/metadata/endpoints?api-version=2022-09-01")[0]
+    cloud = read(simulator, "/metadata/endpoints?api-version=2022-09-01")
+    assert [cloud] == read(simulator, "/metadata/endpoints?api-version=2019-05-01"), "older versions tell of several"
     assert cloud["name"] == "AzureCloud" and cloud["resourceManager"] == f"{simulator.url}/"
     assert simulator.url in cloud["authentication"]["audiences"]
     assert read(simulator, "/metadata/endpoints?api-version=2015-01-01")["authentication"]["loginEndpoint"]

@@ -54,8 +54,11 @@ def _endpoints(request: Request, base: str, tenant: str) -> Response:
             "mariadbServerEndpoint": "mariadb.invalid",
         },
     }
-    if request.query.get("api-version", "") < "2018":
-        # The first version told of one cloud alone, and less of it.
+    version = request.query.get("api-version", "")
+    if version >= "2022":
+        return Response(200, environment)
+    if version < "2018":
+        # The first version said less, and some of it under other names.
         old = {"galleryEndpoint": base, "graphEndpoint": f"{base}/graph/", "portalEndpoint": base}
         return Response(200, {**old, "authentication": environment["authentication"]})
     return Response(200, None, {}, [environment])
