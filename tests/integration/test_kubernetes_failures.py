@@ -107,6 +107,8 @@ def test_status_that_is_wiped_is_rebuilt(stack: Stack, shop: Tenant, gold: str, 
     shop.make_claim()
     shop.protect()
     shop.until("protecteddisk", "data", "Ready")
+    # No scheduled backup comes in between.
+    shop.after_the_next_backup()
     shop.back_up()
     shop.until("ondemandbackup", "now", "Succeeded")
     stack.azure.advance(minutes=15)
