@@ -18,8 +18,8 @@ from azdiskbackup.core.arm_ids import ArmId
 from azdiskbackup.core.azure_model import AzureDisk
 from azdiskbackup.errors import AccessDenied, InvalidRequest, OperatorError, Throttled, Unavailable
 from azure_simulator.client import Simulator
+from contract.azure_world import made_vault, protected, request_for
 from contract.conftest import settings_for
-from contract.test_gateways import made_vault, protected, request_for
 from harness.certificates import Authority
 from harness.objects import DISK_GROUP, LOCATION, SECOND_SUBSCRIPTION, SUBSCRIPTION
 

@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from urllib.parse import unquote
 
-from azure_simulator.http import wire
+from azure_simulator.http import wire, wire_backups
 from azure_simulator.http.call import SIGNATURE, Call, paged
 from azure_simulator.http.messages import Response
 from azure_simulator.model.faults import AzureFault
@@ -24,14 +24,14 @@ def backup(call: Call) -> Response:
 def get_job(call: Call) -> Response:
     vault = call.vault
     job = call.azure.backups.job(vault, call.parts["j"])
-    return Response(200, wire.job(job, vault, call.azure.cloud.now, listed=False))
+    return Response(200, wire_backups.job(job, vault, call.azure.cloud.now, listed=False))
 
 
 def list_jobs(call: Call) -> Response:
     vault = call.vault
     now = call.azure.cloud.now
     jobs = call.azure.backups.jobs(vault)
-    return paged(call, [wire.job(each, vault, now, listed=True) for each in jobs])
+    return paged(call, [wire_backups.job(each, vault, now, listed=True) for each in jobs])
 
 
 _FILTER = re.compile(r"startDate eq '(?P<start>[^']+)' and endDate eq '(?P<end>[^']+)'")
@@ -47,7 +47,7 @@ def list_points(call: Call) -> Response:
         start, end = (_net_time(match[name]) for name in ("start", "end"))
     vault, instance = call.vault, call.instance
     found = call.azure.backups.points(instance, start, end)
-    return paged(call, [wire.point(each, instance, vault, None) for each in found])
+    return paged(call, [wire_backups.point(each, instance, vault, None) for each in found])
 
 
 def _net_time(text: str) -> datetime:
@@ -58,7 +58,7 @@ def _net_time(text: str) -> datetime:
 def get_point(call: Call) -> Response:
     instance = call.instance
     found = call.azure.backups.point(instance, call.parts["r"])
-    return Response(200, wire.point(found, instance, call.vault, call.azure.cloud))
+    return Response(200, wire_backups.point(found, instance, call.vault, call.azure.cloud))
 
 
 def _followed(call: Call) -> Operation:

@@ -19,15 +19,15 @@ from azure_simulator.model.faults import (
     no_right_on_snapshot_group,
     not_found,
 )
+from azure_simulator.model.instance_body import parse
 from azure_simulator.model.jobs import RecoveryPoint
 from azure_simulator.model.operations import Operation
-from azure_simulator.model.policies import Policy, find_policy
+from azure_simulator.model.policies import Policy
 
 if TYPE_CHECKING:
     from azure_simulator.model.vaults import Vault, Vaults
 
 _NAME = re.compile(r"[-a-zA-Z0-9_.]{1,150}")
-_DISKS = "Microsoft.Compute/disks"
 RIGHTS = ("UserErrorNotEnoughPermissionOnDisk", "UserErrorMissingMSIPermissionsOnSnapshotResourceGroup")
 # From this api-version on deleting is always soft, whatever the vault says.
 ALWAYS_SOFT_FROM = "2025-09-01"
@@ -88,7 +88,7 @@ class Instances:
         request = body.get("backupInstance")
         if not isinstance(request, dict):
             raise invalid("The property 'backupInstance' is required.")
-        disk_id, _, group = _parse(vault, request)
+        disk_id, _, group = parse(vault, request)
         return self._cloud.operations.start(
             self._cloud.knobs.span("validation"),
             lambda: self._objection_at_validation(vault, disk_id, group, request.get("identityDetails")),
@@ -150,7 +150,7 @@ class Instances:
         properties = body.get("properties")
         if not isinstance(properties, dict):
             raise invalid("The property 'properties' is required.")
-        disk_id, policy, group = _parse(vault, properties)
+        disk_id, policy, group = parse(vault, properties)
         kept = {key: deepcopy(value) for key, value in properties.items() if value is not None}
         kept.pop("validationType", None)
         existing = vault.instances.get(name.lower())
@@ -352,32 +352,3 @@ class Instances:
             return None
 
         return self._cloud.operations.start(self._cloud.knobs.span("change"), end)
-
-
-def _parse(vault: Vault, properties: dict[str, Any]) -> tuple[str, Policy, str]:
-    """Return the disk, the policy and the snapshot group that the properties of an instance name."""
-    source = properties.get("dataSourceInfo") or {}
-    policy_info = properties.get("policyInfo") or {}
-    # The service takes resourceId as well as resourceID.
-    disk_id = source.get("resourceID") or source.get("resourceId")
-    if properties.get("objectType") != "BackupInstance" or not disk_id:
-        raise invalid("The backup instance needs an objectType and a dataSourceInfo.resourceID.")
-    if source.get("datasourceType") != _DISKS or source.get("objectType") != "Datasource":
-        raise invalid("Only the datasource type Microsoft.Compute/disks is simulated.")
-    policy_id = policy_info.get("policyId") or ""
-    policy = find_policy(vault, policy_id)
-    if policy is None:
-        raise not_found("backup policy", policy_id)
-    parameters = (policy_info.get("policyParameters") or {}).get("dataStoreParametersList") or []
-    groups = [
-        each.get("resourceGroupId")
-        for each in parameters
-        if each.get("objectType") == "AzureOperationalStoreParameters"
-        and each.get("dataStoreType") == "OperationalStore"
-    ]
-    if len(groups) != 1 or not groups[0]:
-        raise AzureFault(
-            "UserErrorOperationalStoreParametersNotProvided",
-            "The operational store parameters are not provided.",
-        )
-    return disk_id, policy, groups[0]

@@ -1,4 +1,4 @@
-"""The ways of a vault and of a policy."""
+"""The ways of a vault."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from azdiskbackup.core import reasons
-from azdiskbackup.core.arm_ids import ArmId, ResourceGroupId, vault_id
+from azdiskbackup.core.arm_ids import ResourceGroupId, vault_id
 from azdiskbackup.core.azure_model import AzureGroup, AzureInstance, AzureVault, VaultSettings
 from azdiskbackup.core.backup_vault import desired as vault_desired
 from azdiskbackup.core.backup_vault import plan as vault_plan
@@ -25,19 +25,11 @@ from azdiskbackup.core.backup_vault.steps import (
     SetIdentity,
     UpdateVault,
 )
-from azdiskbackup.core.conditions import after_failure
-from azdiskbackup.core.disk_backup_policy import desired as policy_desired
-from azdiskbackup.core.disk_backup_policy import plan as policy_plan
-from azdiskbackup.core.disk_backup_policy import status as policy_status
-from azdiskbackup.core.disk_backup_policy.observed import Observed as PolicySeen
-from azdiskbackup.core.disk_backup_policy.observed import Present, Uses
-from azdiskbackup.core.disk_backup_policy.steps import CreatePolicy, DeletePolicy
-from azdiskbackup.core.policy_view import policy_view
-from azdiskbackup.core.presence import ABSENT, UNKNOWN, Unreadable
+from azdiskbackup.core.presence import ABSENT, Unreadable
 from azdiskbackup.core.resource import Invalid, Resource
-from azdiskbackup.core.vault_view import VaultView, vault_view
+from azdiskbackup.core.vault_view import vault_view
 from azdiskbackup.errors import AccessDenied
-from harness.objects import SECOND_SUBSCRIPTION, SNAPSHOT_GROUP, SUBSCRIPTION, Json, policy, vault
+from harness.objects import SECOND_SUBSCRIPTION, SNAPSHOT_GROUP, SUBSCRIPTION, Json, vault
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 DENIED = Unreadable(AccessDenied("AuthorizationFailed", "No."))
@@ -54,9 +46,6 @@ def resource(raw: Json, deleting: bool = False, **status: Any) -> Resource:
     if deleting:
         raw["metadata"]["deletionTimestamp"] = "2026-01-05T09:00:00Z"
     return Resource({**raw, "status": status})
-
-
-# --- vaults -------------------------------------------------------------------------------------
 
 
 def wanted_vault(deleting: bool = False, principal: str | None = None, **spec: Any) -> vault_desired.Desired:
@@ -253,159 +242,3 @@ def test_a_vault_seen_from_outside() -> None:
     assert known.snapshot_group_for("another") is None
     assert vault_view(resource(vault(location=1))) is None
     assert isinstance(vault_desired.desired(resource(vault(location=1)), SUBSCRIPTION), Invalid)
-
-
-# --- policies -----------------------------------------------------------------------------------
-
-LIMITS = policy_desired.Limits(450, 500)
-VIEW = vault_view(resource(vault(), vaultID=str(VAULT_ID), conditions=[{"type": "Ready", "status": "True"}]))
-assert VIEW is not None
-
-
-def wanted_policy(deleting: bool = False, known: str | None = None, **spec: Any) -> policy_desired.Desired:
-    status = {"policyID": known} if known else {}
-    found = policy_desired.desired(resource(policy(**spec), deleting, **status), LIMITS)
-    assert isinstance(found, policy_desired.Desired)
-    return found
-
-
-KNOWN = str(wanted_policy().id_in(VAULT_ID))
-
-
-@pytest.mark.parametrize(
-    ("want", "seen", "condition", "reason"),
-    [
-        (wanted_policy(schedule={"frequency": "Daily", "timeZone": "Mars"}), PolicySeen(VIEW, ()), reasons.ACCEPTED,
-         reasons.TIME_ZONE_UNKNOWN),
-        (wanted_policy(retention={"default": {"days": 80}}), PolicySeen(VIEW, ()), reasons.ACCEPTED,
-         reasons.TOO_MANY_RESTORE_POINTS),
-        (wanted_policy(), PolicySeen(ABSENT, ()), reasons.VAULT_READY, reasons.VAULT_NOT_FOUND),
-        (wanted_policy(), PolicySeen(replace(VIEW, ready=False), ()), reasons.VAULT_READY, reasons.VAULT_NOT_READY),
-        (wanted_policy(), PolicySeen(replace(VIEW, id=None), ()), reasons.VAULT_READY, reasons.VAULT_NOT_READY),
-        (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, (), Present()), reasons.SYNCED,
-         reasons.NOT_YET_KNOWN),
-        (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, (), Present(), uses=DENIED), reasons.SYNCED,
-         "AccessDenied"),
-        (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, (), Present(), uses=Uses(("i",), None)),
-         reasons.SYNCED, reasons.IN_USE),
-        (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, (), Present(), uses=Uses((), NOW)),
-         reasons.SYNCED, reasons.KEPT_BY_SOFT_DELETE),
-        (wanted_policy(), PolicySeen(VIEW, ()), reasons.SYNCED, reasons.NOT_YET_KNOWN),
-        (wanted_policy(), PolicySeen(VIEW, (), DENIED), reasons.SYNCED, "AccessDenied"),
-        (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, ("shop/data",)), reasons.SYNCED, reasons.IN_USE),
-        (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, ()), reasons.SYNCED, reasons.NOT_YET_KNOWN),
-        (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, (), DENIED), reasons.SYNCED, "AccessDenied"),
-    ],
-)  # fmt: skip
-def test_what_keeps_a_policy_waiting(
-    want: policy_desired.Desired, seen: PolicySeen, condition: str, reason: str
-) -> None:
-    found = policy_plan.plan(want, seen, NOW)
-    assert (found.condition, found.verdict.reason, found.step) == (condition, reason, None)
-
-
-def test_a_policy_is_made_and_deleted() -> None:
-    step = policy_plan.plan(wanted_policy(), PolicySeen(VIEW, (), ABSENT), NOW).step
-    assert isinstance(step, CreatePolicy) and str(step.id) == KNOWN and step.content.rule_name == "BackupHourly"
-    assert policy_plan.plan(wanted_policy(), PolicySeen(VIEW, (), Present()), NOW).ready
-    leaving = wanted_policy(deleting=True, known=KNOWN)
-    unused = PolicySeen(VIEW, (), Present(), uses=Uses((), None))
-    assert isinstance(policy_plan.plan(leaving, unused, NOW).step, DeletePolicy)
-    gone = policy_plan.plan(replace(wanted_policy(known=KNOWN), settled=True), PolicySeen(VIEW, (), ABSENT), NOW)
-    assert gone.verdict.reason == reasons.DRIFT_CORRECTED and isinstance(gone.step, CreatePolicy)
-    assert policy_plan.plan(leaving, PolicySeen(VIEW, (), ABSENT), NOW).ready
-    kept = wanted_policy(deleting=True, known=KNOWN, deletionPolicy="Retain")
-    assert policy_plan.plan(kept, PolicySeen(VIEW, ()), NOW).ready
-    assert policy_plan.plan(wanted_policy(deleting=True), PolicySeen(VIEW, ()), NOW).ready, "it was never made"
-
-
-OLD = KNOWN.replace("gold-", "gold-0")
-
-
-@pytest.mark.parametrize(
-    ("more", "step", "says"),
-    [
-        ({"policies_in_use": (OLD, KNOWN)}, None, "1 disks still move to it"),
-        ({"policies_in_use": (KNOWN,), "uses": Uses(("i",), None)}, None, "the backup instances i have it"),
-        ({"uses": Uses((), NOW)}, None, "soft-deleted backup instances refer to it until 2026-01-05 09:00 UTC"),
-        ({"uses": DENIED}, None, "Azure has the policy"),
-        ({"uses": Uses((), None)}, DeletePolicy, "is deleted"),
-    ],
-)
-def test_an_edit_makes_a_successor_and_removes_what_it_replaced(more: Json, step: type | None, says: str) -> None:
-    want = wanted_policy(known=OLD)
-    found = policy_plan.plan(want, PolicySeen(VIEW, ("shop/data",), Present(), **more), NOW)
-    assert found.ready, "the policy can be used all the while"
-    assert found.step is None if step is None else isinstance(found.step, step)
-    assert says in found.verdict.message
-    assert policy_plan.plan(want, PolicySeen(VIEW, ()), NOW).verdict.reason == reasons.NOT_YET_KNOWN
-    unasked = PolicySeen(VIEW, (), Present())
-    assert policy_plan.plan(want, unasked, NOW).verdict.reason == reasons.NOT_YET_KNOWN
-
-
-def test_succession_is_shown_while_disks_move() -> None:
-    raw = resource(policy(), policyID=OLD, predecessors=["gold-00"])
-    want = policy_desired.desired(raw, LIMITS)
-    assert isinstance(want, policy_desired.Desired)
-    seen = PolicySeen(VIEW, ("shop/a", "shop/b"), Present(), policies_in_use=(OLD, KNOWN))
-    found = policy_status.status(raw, want, seen, policy_plan.plan(want, seen, NOW), NOW)
-    assert found.policy_id == KNOWN and found.predecessors == ["gold-00", ArmId.parse(OLD).name]
-    assert found.succession is not None
-    assert (found.succession.from_, found.succession.total, found.succession.moved) == (ArmId.parse(OLD).name, 2, 1)
-    moved = replace(seen, policies_in_use=(KNOWN, KNOWN), uses=Uses((), None))
-    going = policy_plan.plan(want, moved, NOW)
-    assert isinstance(going.step, DeletePolicy) and going.step.id.name == "gold-00"
-    after = policy_status.status(raw, want, replace(moved, gone=going.step.id), going, NOW)
-    assert after.succession is None and after.predecessors == [ArmId.parse(OLD).name]
-    back = policy_desired.desired(resource(policy(), policyID=OLD, predecessors=[ArmId.parse(KNOWN).name]), LIMITS)
-    assert isinstance(back, policy_desired.Desired)
-    again = policy_status.status(raw, back, seen, policy_plan.plan(back, seen, NOW), NOW)
-    assert again.predecessors == [ArmId.parse(OLD).name], "an edit back finds the old policy"
-
-
-def test_a_chore_that_fails_spoils_nothing() -> None:
-    want = wanted_policy(known=OLD)
-    found = policy_plan.plan(want, PolicySeen(VIEW, (), Present(), uses=Uses((), None)), NOW)
-    after = after_failure(found, AccessDenied("AuthorizationFailed", "No."), NOW)
-    assert after.ready and after.step is None and after.verdict.look_again == NOW
-
-
-def test_the_name_of_a_policy_follows_its_content_and_nothing_else() -> None:
-    daily = {"frequency": "Daily"}
-    assert wanted_policy(schedule=daily).id_in(VAULT_ID) != wanted_policy().id_in(VAULT_ID)
-    assert wanted_policy(deletionPolicy="Retain").id_in(VAULT_ID) == wanted_policy().id_in(VAULT_ID)
-    content = wanted_policy(schedule=daily, retention={"weekly": {"days": 84}}).content
-    assert content is not None and content.repeats.endswith("/P1D") and content.rule_name == "BackupDaily"
-    assert content.retention_days == {"Default": 7, "Weekly": 84}
-    assert wanted_policy(schedule={"frequency": "Daily", "timeZone": "Mars"}).id_in(VAULT_ID) is None
-
-
-def test_status_of_a_policy() -> None:
-    want, seen = wanted_policy(), PolicySeen(VIEW, ("shop/data",), Present())
-    found = policy_status.status(resource(policy()), want, seen, policy_plan.plan(want, seen, NOW), NOW)
-    assert found.policy_id == KNOWN and found.protected_disks == 1 and found.backups_per_day == 6
-    assert found.restore_points is not None
-    assert (found.restore_points.expected, found.restore_points.room_for_on_demand) == (42, 458)
-    assert found.next_backup_time == datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
-    waiting = PolicySeen(ABSENT, (), UNKNOWN)
-    blind = policy_status.status(resource(policy()), want, waiting, policy_plan.plan(want, waiting, NOW), NOW)
-    assert blind.next_backup_time is None and blind.policy_id is None
-
-
-def test_a_policy_seen_from_outside() -> None:
-    found = policy_view(resource(policy(retention={"daily": {"days": 30}}), policyID=KNOWN))
-    assert found is not None and found.retention_rules == {"Default", "Daily"} and found.id == KNOWN
-    assert not found.ready and found.vault == "demo" and not found.in_force
-    unedited = policy_view(resource(policy(), policyID=KNOWN))
-    assert unedited is not None and unedited.in_force
-    lost = policy_view(resource(policy(schedule={"frequency": "Daily", "timeZone": "Mars"}), policyID=KNOWN))
-    assert lost is not None and not lost.in_force
-    assert policy_view(resource(policy(schedule={}))) is None
-    assert isinstance(policy_desired.desired(resource(policy(schedule={})), LIMITS), Invalid)
-    assert isinstance(VIEW, VaultView)
-
-
-def test_a_leaving_policy_shows_what_it_leaves() -> None:
-    want, seen = wanted_policy(deleting=True, known=OLD), PolicySeen(VIEW, (), Present(), uses=Uses(("i",), None))
-    found = policy_status.status(resource(policy(), policyID=OLD), want, seen, policy_plan.plan(want, seen, NOW), NOW)
-    assert found.policy_id == OLD and found.succession is None

@@ -1,0 +1,78 @@
+"""A disk, its policy, its vault and what is seen of them, for the tests of the rules."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from azdiskbackup.api.v1alpha1.backup_vault import VaultAccess
+from azdiskbackup.api.v1alpha1.base import LabelSelector
+from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
+from azdiskbackup.core.arm_ids import ArmId, ResourceGroupId, vault_id
+from azdiskbackup.core.azure_model import AzureDisk, AzureFailure, AzureInstance
+from azdiskbackup.core.claims import ClaimedDisk
+from azdiskbackup.core.policy_view import PolicyView
+from azdiskbackup.core.presence import ABSENT
+from azdiskbackup.core.protected_disk.desired import OWNER_TAGS, Desired, desired
+from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.validation import Passed
+from azdiskbackup.core.resource import FINALIZER, Resource
+from azdiskbackup.core.vault_view import VaultView
+from azdiskbackup.errors import PermissionsMissing
+from harness.objects import SUBSCRIPTION, disk, disk_id
+
+NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+VAULT_ID = vault_id(SUBSCRIPTION, "backup-rg", "demo")
+POLICY_ID = str(VAULT_ID.child("backupPolicies", "gold-1"))
+DISK = AzureDisk(ArmId.parse(disk_id("d")), "westeurope", 32, "Premium_LRS")
+SCHEDULE = Schedule(frequency="Hourly", interval_hours=4)
+OWNED = {**dict(zip(OWNER_TAGS, ("cluster-1", "shop", "data"), strict=True)), "azdiskbackup.io.pvc": "data-0"}
+INSTANCE = AzureInstance(
+    VAULT_ID.child("backupInstances", "d-1"), str(DISK.id), POLICY_ID, "/snapshots", "ProtectionConfigured", OWNED
+)
+
+
+def resource(deleting: bool = False, **spec: Any) -> Resource:
+    raw = disk(**spec)
+    raw["metadata"] |= {
+        "uid": "u",
+        "generation": 2,
+        "resourceVersion": "7",
+        "creationTimestamp": "2026-01-05T09:00:00Z",
+    }
+    if deleting:
+        raw["metadata"]["deletionTimestamp"] = "2026-01-05T09:00:00Z"
+        raw["metadata"]["finalizers"] = [FINALIZER]
+    return Resource(raw)
+
+
+def want(deleting: bool = False, **spec: Any) -> Desired:
+    found = desired(resource(deleting, **spec), "cluster-1")
+    assert isinstance(found, Desired)
+    return found
+
+
+POLICY = PolicyView("gold", "demo", True, "", POLICY_ID, True, SCHEDULE, "BackupHourly", frozenset({"Default"}))
+VAULT = VaultView(
+    "demo",
+    True,
+    "",
+    VAULT_ID,
+    "principal",
+    "westeurope",
+    (ResourceGroupId(SUBSCRIPTION, "snapshots-rg"),),
+    VaultAccess(),
+)
+NOTHING_ASKED = Observed(POLICY, VAULT, {}, ClaimedDisk(DISK.id, "pv"))
+UNPROTECTED = replace(NOTHING_ASKED, disk=DISK, instance=ABSENT, granted=True, validation=Passed())
+PROTECTED = replace(NOTHING_ASKED, disk=DISK, instance=INSTANCE)
+MAY_DELETE = replace(VAULT, access=VaultAccess(deletion_namespaces=LabelSelector()))
+DENIED = PermissionsMissing("UserErrorNotEnoughPermissionOnDisk", "Not yet.")
+
+
+LACKS = AzureFailure("UserErrorNotEnoughPermissionOnDisk", "No right.", None, about_rights=True)
+
+
+def in_state(state: str, **more: Any) -> Observed:
+    return replace(PROTECTED, instance=replace(INSTANCE, state=state, **more))

@@ -1,0 +1,145 @@
+"""What others change in Azure, what Azure changes late, and rights that come late or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from azdiskbackup.core import reasons
+from azdiskbackup.core.arm_ids import vault_id
+from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.plan import plan
+from azdiskbackup.core.protected_disk.steps import (
+    AssignRole,
+    PutInstance,
+    Resume,
+    RevokeRole,
+    Undelete,
+    Validate,
+)
+from azdiskbackup.core.protected_disk.validation import Never, Refused, Running, permission_pause, refused
+from azdiskbackup.errors import AlreadyProtected, InvalidRequest
+from harness.objects import SUBSCRIPTION
+from unit.disk_world import (
+    DENIED,
+    DISK,
+    INSTANCE,
+    MAY_DELETE,
+    NOW,
+    POLICY_ID,
+    UNPROTECTED,
+    VAULT,
+    in_state,
+    want,
+)
+
+# --- what others change in Azure ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seen", "step"),
+    [
+        (in_state("ProtectionStopped"), Resume),
+        (replace(in_state("SoftDeleted", soft_deleted_until=NOW), granted=True), Undelete),
+        (in_state("ProtectionConfigured", policy_id="another"), PutInstance),
+        (replace(UNPROTECTED, validation=Never()), Validate),
+    ],
+)
+def test_what_somebody_changed_is_put_back_and_said(seen: Observed, step: type) -> None:
+    settled = replace(want(), settled=True, known_policy=POLICY_ID)
+    found = plan(settled, seen, NOW)
+    assert isinstance(found.step, step) and found.verdict.reason == reasons.DRIFT_CORRECTED
+    assert plan(replace(settled, settled=False), replace(seen, turn=NOW), NOW).verdict.reason != reasons.DRIFT_CORRECTED
+
+
+def test_disks_move_to_an_edited_policy_in_their_turn() -> None:
+    moving = in_state("ProtectionConfigured", policy_id="before")
+    settled = replace(want(), settled=True, known_policy="before")
+    later = NOW + timedelta(minutes=2)
+    waiting_ = plan(settled, replace(moving, turn=later), NOW)
+    assert waiting_.ready and waiting_.step is None, "protected by the old policy until its turn comes"
+    found = plan(settled, replace(moving, turn=later), later)
+    assert isinstance(found.step, PutInstance) and found.verdict.reason == reasons.CHANGING_PROTECTION
+    stopped = plan(want(protection="Stopped"), in_state("ProtectionStopped", policy_id="before"), NOW)
+    assert stopped.ready and stopped.step is None, "to move it would resume it"
+
+
+def test_roles_that_others_assign_are_asked_for_by_name() -> None:
+    vault = replace(VAULT, assigns_roles=False)
+    found = plan(want(), replace(UNPROTECTED, vault=vault, granted=False), NOW)
+    assert (found.step, found.verdict.reason) == (None, reasons.ROLE_MISSING)
+    assert f"--scope {DISK.id}" in found.verdict.message and "'Disk Backup Reader'" in found.verdict.message
+
+
+def test_one_right_for_a_group_of_disks() -> None:
+    vault = replace(VAULT, role_scope="ResourceGroup")
+    found = plan(want(), replace(UNPROTECTED, vault=vault, granted=False), NOW).step
+    assert isinstance(found, AssignRole) and found.grant.scope == str(DISK.id.resource_group)
+    leaving = replace(UNPROTECTED, vault=replace(vault, access=MAY_DELETE.access), granted=True)
+    going = want(deleting=True, deletionPolicy="Delete")
+    assert isinstance(plan(going, leaving, NOW).step, RevokeRole)
+    kept = plan(going, replace(leaving, needed_by=("shop/other",)), NOW)
+    assert kept.ready and "shop/other" in kept.verdict.message
+
+
+def test_where_the_disk_is_protected_already_is_said() -> None:
+    elsewhere = AlreadyProtected("UserErrorDppDatasourceAlreadyProtected", "Twice.")
+    holder = replace(INSTANCE, id=vault_id(SUBSCRIPTION, "other-rg", "other").child("backupInstances", "theirs"))
+    seen = replace(UNPROTECTED, validation=Refused(elsewhere, NOW, NOW, 1), holder=holder)
+    found = plan(want(), seen, NOW)
+    assert found.verdict.reason == reasons.OWNED_ELSEWHERE and found.verdict.progress.name == "STALLED"
+    for word in ("theirs", "vault other", "other-rg", "ProtectedDisk shop/data"):
+        assert word in found.verdict.message
+
+
+# --- waiting for permissions --------------------------------------------------------------------
+
+
+def waiting(tries: int, waited: timedelta = timedelta()) -> Observed:
+    first = NOW - waited
+    return replace(UNPROTECTED, validation=Refused(DENIED, NOW, first, tries))
+
+
+def test_the_wait_says_how_long_and_when_next() -> None:
+    found = plan(want(), waiting(3, timedelta(minutes=12)), NOW)
+    assert found.step is None and found.verdict.reason == reasons.WAITING_FOR_PERMISSIONS
+    assert "Waiting for 12 min now, next try at 2026-01-05 09:03 UTC" in found.verdict.message
+    assert found.verdict.look_again == NOW + timedelta(minutes=3)
+
+
+def test_after_the_pause_azure_is_asked_again() -> None:
+    assert isinstance(plan(want(), waiting(1), NOW + timedelta(minutes=1)).step, Validate)
+
+
+def test_while_azure_checks_again_the_words_stay() -> None:
+    before = Refused(DENIED, NOW, NOW, 1)
+    asked = plan(want(), replace(UNPROTECTED, validation=before), NOW + timedelta(minutes=1))
+    checking = plan(want(), replace(UNPROTECTED, validation=Running("op", NOW, before)), NOW)
+    assert asked.verdict.message == checking.verdict.message, "so that the check writes no status"
+    assert checking.step is None
+
+
+def test_what_waiting_does_not_heal_is_stalled() -> None:
+    error = InvalidRequest("UserErrorDiskBackupDiskTypeNotSupported", "No such disks.")
+    found = plan(want(), replace(UNPROTECTED, validation=Refused(error, NOW, NOW, 1)), NOW)
+    assert found.verdict.reason == reasons.REFUSED and found.verdict.progress.name == "STALLED"
+
+
+def test_tries_thin_out() -> None:
+    pauses = [permission_pause(Refused(DENIED, NOW, NOW, tries)) for tries in (1, 2, 5, 50)]
+    assert pauses == [timedelta(minutes=m) for m in (1, 2, 5, 5)]
+    first = refused(None, DENIED, NOW, None)
+    later = refused(first, DENIED, NOW + timedelta(minutes=2), None)
+    assert (later.tries, later.first, later.at) == (2, NOW, NOW + timedelta(minutes=2))
+    begun = NOW - timedelta(minutes=30)
+    assert refused(None, DENIED, NOW, begun).first == begun, "a restart does not forget how long it has been"
+
+
+def test_rights_that_do_not_come_are_a_persons_affair() -> None:
+    found = plan(want(), waiting(12, timedelta(minutes=45)), NOW)
+    assert found.verdict.progress.name == "STALLED" and found.verdict.look_again == NOW + timedelta(minutes=10)
+    for word in ("45 min", "identity principal", "Disk Backup Reader", str(DISK.id), "snapshots-rg"):
+        assert word in found.verdict.message
+    assert isinstance(plan(want(), waiting(12, timedelta(minutes=45)), NOW + timedelta(minutes=10)).step, Validate)
