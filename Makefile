@@ -5,6 +5,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# How many stacks (API server, Azure simulator, operator) the integration tests run on at the same time.
+STACKS ?= 2
 READY := $(VENV)/.ready
 export PYTHONPATH := operator:tests
 # Everything here talks to this machine only; a proxy of the environment must not stand between.
@@ -50,7 +52,7 @@ test-contract: $(READY) ## Run the gateways against the simulator, and the simul
 
 .PHONY: test-integration
 test-integration: $(READY) controlplane ## Run the operator on a real API server against the simulator
-	@$(BIN)/pytest tests/integration $(TEST_ARGS)
+	@$(BIN)/pytest tests/integration -n $(STACKS) --dist loadfile $(TEST_ARGS)
 
 .PHONY: check
 check: $(READY) ## Lint, types, import rules, format, CRD drift: seconds

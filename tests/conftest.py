@@ -13,7 +13,11 @@ settings.load_profile("steady")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say out loud what was not compared."""
+    """Say what tests have to tell, and out loud what was not compared."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "told":
+                terminalreporter.line(str(value))
     if not openapi.available():
         terminalreporter.section("requests were NOT compared with Azure's documents", yellow=True)
         terminalreporter.line(openapi.MISSING)

@@ -82,6 +82,10 @@ class Stack:
         self._simulator.kill()
         self._simulator = None
 
+    def writes(self, since: int) -> list[str]:
+        """Return the routes of the writes that the operator sent after a number of requests."""
+        return [each.route for each in self.azure.requests(since) if each.writes and each.caller == CLIENT_ID]
+
     # --- the operator -----------------------------------------------------------------------------
 
     @property

@@ -138,6 +138,13 @@ class Tenant:
         """Return the ARM id of the backup instance of a disk."""
         return str(self.get("protecteddisk", name)["status"]["backupInstanceID"])
 
+    def assignments(self, scope: str, principal: str) -> list[str]:
+        """Return the ids of the role assignments of an identity at a scope, not above it and not below."""
+        path = f"{scope}/providers/Microsoft.Authorization/roleAssignments"
+        query = f"?$filter=principalId%20eq%20'{principal}'&api-version=2022-04-01"
+        found = self.azure.arm("GET", path + query)["value"]
+        return [each["id"] for each in found if each["properties"]["scope"].lower() == scope.lower()]
+
     def portal(self, method: str, path: str, body: Any = None, version: str = "2025-07-01") -> Any:
         """Do something in Azure by hand, as an owner of the subscription in the portal."""
         return self.azure.arm(method, f"{path}?api-version={version}", body)

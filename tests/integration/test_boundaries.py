@@ -22,10 +22,6 @@ def stranger(stack: Stack, shop: Tenant) -> Iterator[Tenant]:
     tenant.clear()
 
 
-def writes(stack: Stack, since: int) -> list[str]:
-    return [each.route for each in stack.azure.requests(since) if each.writes]
-
-
 @pytest.mark.parametrize("deletion", ["Retain", "Suspend", "Delete"])
 def test_nobody_stops_or_deletes_anothers_backups(stack: Stack, shop: Tenant, stranger: Tenant, deletion: str) -> None:
     """A stranger names the disk by its id, keeps the object from vanishing with a finalizer, and deletes it."""
@@ -44,7 +40,7 @@ def test_nobody_stops_or_deletes_anothers_backups(stack: Stack, shop: Tenant, st
     stranger.until("protecteddisk", "theft", "Accepted", "False", "NamespaceNotAllowed")
     stranger.kubectl("delete", "protecteddisk", "theft", "--wait=false")
     stack.azure.advance(minutes=30)
-    assert writes(stack, since) == []
+    assert stack.writes(since) == []
     assert shop.condition("protecteddisk", "data", "Ready")["status"] == "True"
     stranger.kubectl("patch", "protecteddisk", "theft", "--type=merge", "-p", '{"metadata":{"finalizers":[]}}')
 
@@ -60,7 +56,7 @@ def test_of_two_teams_with_one_disk_the_first_one_keeps_it(stack: Stack, shop: T
     assert f"{shop.namespace}/data" in says
     stranger.kubectl("delete", "protecteddisk", "theirs", "--wait=false")
     stranger.gone("protecteddisk", "theirs")
-    assert writes(stack, since) == []
+    assert stack.writes(since) == []
 
 
 def test_a_disk_does_not_change_its_vault(stack: Stack, shop: Tenant, gold: str) -> None:
@@ -74,7 +70,7 @@ def test_a_disk_does_not_change_its_vault(stack: Stack, shop: Tenant, gold: str)
     shop.until("protecteddisk", "data", "DiskResolved", "False", "OtherVault")
     shop.kubectl("delete", "protecteddisk", "data", "--wait=false")
     shop.until("protecteddisk", "data", "Protected", "False", "DeletionNotAllowed")
-    assert writes(stack, since) == []
+    assert stack.writes(since) == []
     shop.protect(policy=gold, deletionPolicy="Retain")
     shop.gone("protecteddisk", "data")
 
@@ -100,7 +96,7 @@ def test_rights_that_somebody_granted_before_are_as_good(stack: Stack, shop: Ten
     since = len(stack.azure.requests())
     shop.until("backupvault", "granted", "Ready")
     stack.azure.advance(minutes=30)
-    assert writes(stack, since) == ["roleAssignments.put"], "tried once, and taken for done"
+    assert stack.writes(since) == ["roleAssignments.put"], "tried once, and taken for done"
     assert SNAPSHOT_GROUP != "granted-rg"
 
 
@@ -141,4 +137,4 @@ def test_a_namespace_that_is_deleted_takes_its_objects_and_leaves_the_backups(
     stack.plane.kubectl("delete", "namespace", tenant.namespace, "--wait=false")
     tenant.kubectl("wait", "--for=delete", "pvc/data-0", "--timeout=60s")
     tenant.gone("protecteddisk", "data")
-    assert writes(stack, since) == ["backupInstances.stopProtection"]
+    assert stack.writes(since) == ["backupInstances.stopProtection"]

@@ -3,12 +3,8 @@
 import pytest
 
 from harness.objects import LOCATION, SUBSCRIPTION, namespace, policy, vault
-from harness.stack import CLIENT_ID, Stack
+from harness.stack import Stack
 from harness.tenant import Tenant
-
-
-def states(stack: Stack, since: int) -> list[str]:
-    return [each.route for each in stack.azure.requests(since) if each.writes and each.caller == CLIENT_ID]
 
 
 def test_retain_stops_and_keeps_everything(stack: Stack, shop: Tenant, gold: str) -> None:
@@ -18,12 +14,12 @@ def test_retain_stops_and_keeps_everything(stack: Stack, shop: Tenant, gold: str
     since = len(stack.azure.requests())
     shop.kubectl("delete", "protecteddisk", "data", "--wait=false")
     shop.gone("protecteddisk", "data")
-    assert states(stack, since) == ["backupInstances.stopProtection"]
+    assert stack.writes(since) == ["backupInstances.stopProtection"]
     # Protected again: the same instance is resumed, no other one is made.
     since = len(stack.azure.requests())
     shop.protect()
     shop.until("protecteddisk", "data", "Ready")
-    assert states(stack, since) == ["backupInstances.resumeProtection"]
+    assert stack.writes(since) == ["backupInstances.resumeProtection"]
 
 
 def test_suspend_lets_restore_points_expire(stack: Stack, shop: Tenant, gold: str) -> None:
@@ -33,7 +29,7 @@ def test_suspend_lets_restore_points_expire(stack: Stack, shop: Tenant, gold: st
     since = len(stack.azure.requests())
     shop.kubectl("delete", "protecteddisk", "data", "--wait=false")
     shop.gone("protecteddisk", "data")
-    assert states(stack, since) == ["backupInstances.suspendBackups"]
+    assert stack.writes(since) == ["backupInstances.suspendBackups"]
 
 
 def test_modes_of_protection(stack: Stack, shop: Tenant, gold: str) -> None:
@@ -63,7 +59,7 @@ def test_delete_needs_the_vaults_leave_and_revokes_afterwards(stack: Stack, shop
     since = len(stack.azure.requests())
     stack.plane.apply(namespace(shop.namespace, may="purge"))
     shop.gone("protecteddisk", "data")
-    assert states(stack, since) == ["backupInstances.delete", "roleAssignments.delete"], "delete first, revoke after"
+    assert stack.writes(since) == ["backupInstances.delete", "roleAssignments.delete"], "delete first, revoke after"
 
 
 def test_used_things_stay_until_nothing_uses_them(stack: Stack, shop: Tenant) -> None:
@@ -77,14 +73,14 @@ def test_used_things_stay_until_nothing_uses_them(stack: Stack, shop: Tenant) ->
     says = shop.until("diskbackuppolicy", "leaving", "Synced", "False", "InUse")["message"]
     assert f"{shop.namespace}/data" in says
     assert "leaving" in shop.until("backupvault", "leaving", "Synced", "False", "InUse")["message"]
-    assert not states(stack, since)
+    assert not stack.writes(since)
     # The disk goes; its instance is kept, stopped, so neither policy nor vault can be deleted in Azure.
     shop.kubectl("delete", "protecteddisk", "data", "--wait=false")
     shop.gone("protecteddisk", "data")
     shop.passes(
         lambda: "cannot be deleted yet: the backup instances" in shop.says("diskbackuppolicy", "leaving"), "why"
     )
-    assert states(stack, since) == ["backupInstances.stopProtection"], "nothing is tried that Azure would refuse"
+    assert stack.writes(since) == ["backupInstances.stopProtection"], "nothing is tried that Azure would refuse"
     # The person decides to leave them in Azure.
     keep = '{"spec":{"deletionPolicy":"Retain"}}'
     shop.kubectl("patch", "diskbackuppolicy", "leaving", "--type=merge", "-p", keep)
@@ -101,7 +97,7 @@ def test_an_empty_vault_is_deleted_and_its_rights_after_it(stack: Stack, shop: T
     since = len(stack.azure.requests())
     shop.kubectl("delete", "backupvault,diskbackuppolicy", "empty", "--wait=false")
     shop.gone("backupvault", "empty")
-    assert states(stack, since) == ["backupPolicies.delete", "backupVaults.delete", "roleAssignments.delete"]
+    assert stack.writes(since) == ["backupPolicies.delete", "backupVaults.delete", "roleAssignments.delete"]
 
 
 def test_a_finished_backup_goes_when_its_time_is_over(stack: Stack, shop: Tenant, gold: str) -> None:
@@ -141,7 +137,7 @@ def test_what_was_deleted_softly_is_brought_back_by_protecting_the_disk_again(st
     since = len(stack.azure.requests())
     shop.protect(policy="undo", deletionPolicy="Delete")
     shop.until("protecteddisk", "data", "Ready")
-    sent = states(stack, since)
+    sent = stack.writes(since)
     assert sent.index("roleAssignments.put") < sent.index("deletedBackupInstances.undelete"), "it was revoked"
     assert sent[-2:] == ["deletedBackupInstances.undelete", "backupInstances.resumeProtection"]
     assert shop.instance() == instance
@@ -157,13 +153,13 @@ def test_vault_and_policy_wait_for_what_is_deleted_softly(stack: Stack, shop: Te
     says = shop.until("diskbackuppolicy", "waits", "Synced", "False", "KeptBySoftDelete")["message"]
     assert "soft-deleted backup instances refer to it until 2026-" in says
     stack.azure.advance(hours=2)
-    assert not states(stack, since)
+    assert not stack.writes(since)
     assert stack.stop_operator() == 0
     stack.azure.advance(days=14)
     stack.start_operator()
     shop.gone("diskbackuppolicy", "waits")
     shop.gone("backupvault", "waits")
-    assert states(stack, since) == ["backupPolicies.delete", "backupVaults.delete", "roleAssignments.delete"]
+    assert stack.writes(since) == ["backupPolicies.delete", "backupVaults.delete", "roleAssignments.delete"]
 
 
 def test_a_vault_says_until_when_soft_delete_keeps_it(stack: Stack, shop: Tenant) -> None:
@@ -228,7 +224,7 @@ def test_everything_goes_in_whatever_order_it_is_deleted(stack: Stack, shop: Ten
     for name in EVERYTHING:
         if not name.startswith("pvc"):
             shop.gone(*name.split("/"))
-    sent = [route for route in states(stack, since) if route != "backupInstances.backup"]
+    sent = [route for route in stack.writes(since) if route != "backupInstances.backup"]
     expected = {
         "Retain": ["backupInstances.stopProtection"],
         "Suspend": ["backupInstances.suspendBackups"],

@@ -5,14 +5,10 @@ from __future__ import annotations
 import pytest
 
 from harness.objects import SNAPSHOT_GROUP, SUBSCRIPTION, disk, policy, vault
-from harness.stack import CLIENT_ID, Stack
+from harness.stack import Stack
 from harness.tenant import Tenant
 
 SNAPSHOTS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{SNAPSHOT_GROUP}"
-
-
-def writes(stack: Stack, since: int) -> list[str]:
-    return [each.route for each in stack.azure.requests(since) if each.writes and each.caller == CLIENT_ID]
 
 
 def protected(shop: Tenant, **spec: str) -> str:
@@ -28,7 +24,7 @@ def nothing_is_done(stack: Stack, shop: Tenant) -> None:
     stack.azure.advance(minutes=25)
     since, version = len(stack.azure.requests()), shop.get("protecteddisk", "data")["metadata"]["resourceVersion"]
     stack.azure.advance(minutes=25)
-    assert not writes(stack, since)
+    assert not stack.writes(since)
     assert shop.get("protecteddisk", "data")["metadata"]["resourceVersion"] == version
 
 
@@ -38,7 +34,7 @@ def test_a_configuration_that_fails_is_shown_and_tried_again(stack: Stack, shop:
     # While Azure configures, the right on the snapshot group is taken away.
     since = len(stack.azure.requests())
     shop.protect()
-    shop.passes(lambda: "backupInstances.put" in writes(stack, since), "Azure configures")
+    shop.passes(lambda: "backupInstances.put" in stack.writes(since), "Azure configures")
     found = shop.azure.arm(
         "GET",
         f"{SNAPSHOTS}/providers/Microsoft.Authorization/roleAssignments"
@@ -52,7 +48,7 @@ def test_a_configuration_that_fails_is_shown_and_tried_again(stack: Stack, shop:
     since = len(stack.azure.requests())
     # The vault gives the right back; Azure is asked again until it works.
     shop.until("protecteddisk", "data", "Ready")
-    sent = writes(stack, since)
+    sent = stack.writes(since)
     assert "backupInstances.sync" in sent and sent.count("backupInstances.sync") <= 8
     assert ("Warning", "DriftCorrected") in shop.events("backupvault", "demo")
     nothing_is_done(stack, shop)
@@ -84,9 +80,9 @@ def test_a_mode_that_somebody_set_is_put_back(
     instance = protected(shop, protection=wanted)
     shop.portal("POST", f"{instance}/{action}", {})
     since = len(stack.azure.requests())
-    shop.passes(lambda: writes(stack, since), "it is noticed")
+    shop.passes(lambda: stack.writes(since), "it is noticed")
     shop.until("protecteddisk", "data", "Ready")
-    assert writes(stack, since) == [putting_back]
+    assert stack.writes(since) == [putting_back]
     assert ("Warning", "DriftCorrected") in shop.events("protecteddisk", "data")
     nothing_is_done(stack, shop)
 
@@ -114,7 +110,7 @@ def test_a_policy_that_somebody_set_is_put_back(stack: Stack, shop: Tenant, gold
     body["properties"]["policyInfo"]["policyId"] = shop.get("diskbackuppolicy", "other")["status"]["policyID"]
     shop.portal("PUT", instance, {"tags": body["tags"], "properties": body["properties"]})
     since = len(stack.azure.requests())
-    shop.passes(lambda: "backupInstances.put" in writes(stack, since), "it is noticed")
+    shop.passes(lambda: "backupInstances.put" in stack.writes(since), "it is noticed")
     shop.until("protecteddisk", "data", "Ready")
     assert ("Warning", "DriftCorrected") in shop.events("protecteddisk", "data")
     assert shop.get("protecteddisk", "data")["status"]["policyID"].split("/")[-1].startswith("gold-")
@@ -126,9 +122,9 @@ def test_a_deleted_instance_is_brought_back(stack: Stack, shop: Tenant, gold: st
     shop.until("ondemandbackup", "now", "Succeeded")
     shop.portal("DELETE", instance)
     since = len(stack.azure.requests())
-    shop.passes(lambda: writes(stack, since), "it is noticed")
+    shop.passes(lambda: stack.writes(since), "it is noticed")
     shop.until("protecteddisk", "data", "Ready")
-    assert writes(stack, since) == ["deletedBackupInstances.undelete", "backupInstances.resumeProtection"]
+    assert stack.writes(since) == ["deletedBackupInstances.undelete", "backupInstances.resumeProtection"]
     assert ("Warning", "DriftCorrected") in shop.events("protecteddisk", "data")
     assert shop.get("protecteddisk", "data")["status"]["restorePoints"]["count"] == 1, "nothing was lost"
     nothing_is_done(stack, shop)
@@ -170,7 +166,7 @@ def test_a_vault_that_is_run_elsewhere_is_used_and_never_written(stack: Stack, s
     shop.make_claim()
     shop.protect(policy="terraform")
     shop.until("protecteddisk", "data", "Ready")
-    assert not [route for route in writes(stack, since) if route.startswith("backupVaults.p")]
+    assert not [route for route in stack.writes(since) if route.startswith("backupVaults.p")]
 
 
 # --- instances that are there already ---------------------------------------------------------------
@@ -218,7 +214,7 @@ def test_an_instance_that_nobody_owns_is_taken_over(stack: Stack, shop: Tenant, 
     assert shop.instance() == theirs
     tags = shop.portal("GET", theirs)["tags"]
     assert tags["mine"] == "yes" and tags["azdiskbackup.io.protecteddisk"] == "data"
-    assert ("deletedBackupInstances.undelete" in writes(stack, since)) is deleted
+    assert ("deletedBackupInstances.undelete" in stack.writes(since)) is deleted
     nothing_is_done(stack, shop)
 
 

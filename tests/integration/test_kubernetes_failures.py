@@ -12,12 +12,8 @@ import yaml
 
 from harness.kube_proxy import KubeProxy
 from harness.objects import disk
-from harness.stack import CLIENT_ID, NAMESPACE, ROOT, SERVICE_ACCOUNT, Stack
+from harness.stack import NAMESPACE, ROOT, SERVICE_ACCOUNT, Stack
 from harness.tenant import Tenant
-
-
-def writes(stack: Stack, since: int) -> list[str]:
-    return [each.route for each in stack.azure.requests(since) if each.writes and each.caller == CLIENT_ID]
 
 
 def really(holds: Callable[[], object], what: str) -> None:
@@ -52,9 +48,9 @@ def test_a_conflict_at_every_write_of_status(stack: Stack, shop: Tenant, proxy: 
     stack.plane.apply(disk("data", shop.namespace))
     shop.passes(lambda: shop.condition("protecteddisk", "data", "Ready").get("status") == "True", "Ready in the end")
     assert proxy.struck == 12
-    assert sorted(writes(stack, since)) == [
+    assert sorted(stack.writes(since)) == [
         "backupInstances.put",
-        *["backupVaults.validateForBackup"] * writes(stack, since).count("backupVaults.validateForBackup"),
+        *["backupVaults.validateForBackup"] * stack.writes(since).count("backupVaults.validateForBackup"),
         "roleAssignments.put",
     ]
 
@@ -71,7 +67,7 @@ def test_the_api_server_is_away(stack: Stack, shop: Tenant, proxy: KubeProxy, go
     assert stack.operator_runs
     proxy.away = False
     shop.until("protecteddisk", "data", "Ready")
-    assert writes(stack, since).count("backupInstances.put") == 1
+    assert stack.writes(since).count("backupInstances.put") == 1
 
 
 @pytest.mark.parametrize("gone", [False, True], ids=["cut", "410"])
@@ -99,7 +95,7 @@ def test_objects_that_are_deleted_while_the_operator_is_down(stack: Stack, shop:
     since = len(stack.azure.requests())
     stack.start_operator(kubeconfig=str(proxy.folder / "kubeconfig"))
     shop.gone("protecteddisk", "data")
-    assert writes(stack, since) == ["backupInstances.stopProtection"]
+    assert stack.writes(since) == ["backupInstances.stopProtection"]
 
 
 @pytest.mark.parametrize("restarted", [False, True])
@@ -125,7 +121,7 @@ def test_status_that_is_wiped_is_rebuilt(stack: Stack, shop: Tenant, gold: str, 
     after = shop.get("protecteddisk", "data")["status"]
     for key in ("backupInstanceID", "disk", "policy", "policyID", "vault", "jobs", "lastSuccessfulBackupTime"):
         assert after[key] == before[key], key
-    assert not writes(stack, since)
+    assert not stack.writes(since)
 
 
 def test_a_finalizer_that_is_removed_by_hand_comes_back(stack: Stack, shop: Tenant, gold: str) -> None:
@@ -137,7 +133,7 @@ def test_a_finalizer_that_is_removed_by_hand_comes_back(stack: Stack, shop: Tena
     since = len(stack.azure.requests())
     shop.kubectl("delete", "protecteddisk", "data", "--wait=false")
     shop.gone("protecteddisk", "data")
-    assert writes(stack, since) == ["backupInstances.stopProtection"]
+    assert stack.writes(since) == ["backupInstances.stopProtection"]
 
 
 def test_an_object_of_a_newer_schema_is_told_and_left_alone(stack: Stack, shop: Tenant, gold: str) -> None:
@@ -152,7 +148,7 @@ def test_an_object_of_a_newer_schema_is_told_and_left_alone(stack: Stack, shop: 
     really(lambda: shop.condition("protecteddisk", "data", "Ready"), "it is seen")
     says = shop.condition("protecteddisk", "data", "Accepted")
     assert (says["status"], says["reason"]) == ("False", "InvalidSpec") and "`spec.protection`" in says["message"]
-    assert not writes(stack, since)
+    assert not stack.writes(since)
     shop.protect()
     shop.until("protecteddisk", "data", "Ready")
     stack.plane.kubectl("apply", "-f", str(path))

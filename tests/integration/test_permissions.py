@@ -18,10 +18,6 @@ AUTHORIZATION = "providers/Microsoft.Authorization"
 SNAPSHOTS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{SNAPSHOT_GROUP}"
 
 
-def writes(stack: Stack, since: int) -> list[str]:
-    return [each.route for each in stack.azure.requests(since) if each.writes and each.caller == CLIENT_ID]
-
-
 def assign(shop: Tenant, scope: str, role: str, principal: str) -> None:
     """Assign a role as a person would, under a name of its own."""
     body = {
@@ -31,13 +27,6 @@ def assign(shop: Tenant, scope: str, role: str, principal: str) -> None:
     }
     path = f"{scope}/{AUTHORIZATION}/roleAssignments/{uuid.uuid4()}"
     shop.portal("PUT", path, {"properties": body}, "2022-04-01")
-
-
-def assignments(shop: Tenant, scope: str, principal: str) -> list[str]:
-    """Return the ids of the role assignments of an identity at a scope."""
-    path = f"{scope}/{AUTHORIZATION}/roleAssignments?$filter=principalId%20eq%20'{principal}'&api-version=2022-04-01"
-    found = shop.azure.arm("GET", path)["value"]
-    return [each["id"] for each in found if each["properties"]["scope"].lower() == scope.lower()]
 
 
 @pytest.mark.parametrize("minutes", [0, 15, 40])
@@ -91,14 +80,14 @@ def test_a_fresh_identity_is_not_known_everywhere_at_once(stack: Stack, shop: Te
     answers = [each.status for each in stack.azure.requests(since) if each.route == "roleAssignments.put"]
     assert answers[-1] == 201 and set(answers[:-1]) == {400} and len(answers) <= 10
     principal = shop.get("backupvault", "fresh")["status"]["principalID"]
-    assert len(assignments(shop, SNAPSHOTS, principal)) == 1
+    assert len(shop.assignments(SNAPSHOTS, principal)) == 1
 
 
 def test_a_vault_made_again_by_hand_gets_rights_for_its_new_identity(stack: Stack, shop: Tenant) -> None:
     shop.apply(vault("again"), policy("again", "again"))
     shop.until("diskbackuppolicy", "again", "Ready")
     before = shop.get("backupvault", "again")["status"]
-    old = assignments(shop, SNAPSHOTS, before["principalID"])
+    old = shop.assignments(SNAPSHOTS, before["principalID"])
     shop.portal("DELETE", f"{before['vaultID']}/backupPolicies/{policy_name(shop, 'again')}")
     shop.portal("DELETE", before["vaultID"])
     stack.azure.advance(seconds=5)
@@ -113,8 +102,8 @@ def test_a_vault_made_again_by_hand_gets_rights_for_its_new_identity(stack: Stac
     )
     shop.until("backupvault", "again", "Ready")
     shop.until("diskbackuppolicy", "again", "Ready")
-    assert assignments(shop, SNAPSHOTS, shop.get("backupvault", "again")["status"]["principalID"])
-    assert assignments(shop, SNAPSHOTS, before["principalID"]) == old, "what is not ours to take is left"
+    assert shop.assignments(SNAPSHOTS, shop.get("backupvault", "again")["status"]["principalID"])
+    assert shop.assignments(SNAPSHOTS, before["principalID"]) == old, "what is not ours to take is left"
     shop.make_claim()
     shop.protect(policy="again")
     shop.until("protecteddisk", "data", "Ready")
@@ -139,7 +128,7 @@ def test_roles_that_others_assign_are_verified_and_named(stack: Stack, shop: Ten
     # On the group is as good as on the disk.
     assign(shop, handle.rsplit("/providers", 1)[0], READER, principal)
     shop.until("protecteddisk", "data", "Ready")
-    assert "roleAssignments.put" not in writes(stack, since)
+    assert "roleAssignments.put" not in stack.writes(since)
 
 
 def test_an_identity_that_the_user_brings(stack: Stack, shop: Tenant) -> None:
@@ -158,7 +147,7 @@ def test_an_identity_that_the_user_brings(stack: Stack, shop: Tenant) -> None:
     details = shop.portal("GET", shop.instance())["properties"]["identityDetails"]
     assert details == {"useSystemAssignedIdentity": False, "userAssignedIdentityArmUrl": identity}
     principal = shop.get("backupvault", "own")["status"]["principalID"]
-    assert assignments(shop, handle, principal) and assignments(shop, SNAPSHOTS, principal)
+    assert shop.assignments(handle, principal) and shop.assignments(SNAPSHOTS, principal)
     shop.back_up()
     shop.until("ondemandbackup", "now", "Succeeded")
 
@@ -175,15 +164,15 @@ def test_one_right_for_a_group_of_disks(stack: Stack, shop: Tenant) -> None:
         shop.protect(f"data-{number}", f"data-{number}", "wide", deletionPolicy="Delete")
     for number in range(3):
         shop.until("protecteddisk", f"data-{number}", "Ready")
-    assert writes(stack, since).count("roleAssignments.put") == 1
-    assert len(assignments(shop, group, principal)) == 1
+    assert stack.writes(since).count("roleAssignments.put") == 1
+    assert len(shop.assignments(group, principal)) == 1
     for number in range(2):
         shop.kubectl("delete", "protecteddisk", f"data-{number}", "--wait=false")
         shop.gone("protecteddisk", f"data-{number}")
-        assert len(assignments(shop, group, principal)) == 1, "the others need it"
+        assert len(shop.assignments(group, principal)) == 1, "the others need it"
     shop.kubectl("delete", "protecteddisk", "data-2", "--wait=false")
     shop.gone("protecteddisk", "data-2")
-    assert not assignments(shop, group, principal), "the last one takes it back"
+    assert not shop.assignments(group, principal), "the last one takes it back"
 
 
 @pytest.mark.parametrize(
@@ -218,10 +207,10 @@ def test_a_right_that_somebody_takes_away_is_given_back(stack: Stack, shop: Tena
     shop.protect()
     shop.until("protecteddisk", "data", "Ready")
     principal = shop.get("backupvault", "demo")["status"]["principalID"]
-    for each in assignments(shop, handle, principal):
+    for each in shop.assignments(handle, principal):
         shop.portal("DELETE", each, version="2022-04-01")
     shop.after_the_next_backup()
     shop.until("protecteddisk", "data", "BackupHealthy", "False", "BackupFailed")
-    shop.passes(lambda: assignments(shop, handle, principal), "the right is back")
+    shop.passes(lambda: shop.assignments(handle, principal), "the right is back")
     shop.until("protecteddisk", "data", "BackupHealthy", "True", within=timedelta(hours=6))
     shop.until("protecteddisk", "data", "Ready")

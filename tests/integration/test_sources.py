@@ -5,12 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harness.objects import SUBSCRIPTION, claim, disk_id, namespace, policy, vault, volume
-from harness.stack import CLIENT_ID, Stack
+from harness.stack import Stack
 from harness.tenant import Tenant
-
-
-def writes(stack: Stack, since: int) -> list[str]:
-    return [each.route for each in stack.azure.requests(since) if each.writes and each.caller == CLIENT_ID]
 
 
 def protected(shop: Tenant, **spec: object) -> str:
@@ -31,7 +27,7 @@ def test_a_disk_that_is_gone_is_told_and_its_backups_are_kept(stack: Stack, shop
         lambda: shop.condition("protecteddisk", "data", "DiskResolved").get("reason") == "DiskNotFound", "it is told"
     )
     assert "Restore points that exist are kept" in shop.says("protecteddisk", "data")
-    assert not writes(stack, since)
+    assert not stack.writes(since)
     stack.azure.seed(
         disks=[
             {"subscription": SUBSCRIPTION, "group": "disks-rg", "name": handle.split("/")[-1], "location": "westeurope"}
@@ -47,7 +43,7 @@ def test_a_claim_that_is_gone_stops_no_backup(stack: Stack, shop: Tenant, gold: 
     says = shop.until("protecteddisk", "data", "DiskResolved", "False", "PersistentVolumeClaimNotFound")["message"]
     assert "'data-0'" in says
     stack.azure.advance(hours=1)
-    assert not writes(stack, since)
+    assert not stack.writes(since)
     assert shop.portal("GET", shop.instance())["properties"]["currentProtectionState"] == "ProtectionConfigured"
 
 
@@ -62,7 +58,7 @@ def test_a_claim_made_again_with_another_disk_is_never_a_silent_switch(stack: St
     shop.bind("data-0", other, disk_id(other))
     says = shop.until("protecteddisk", "data", "DiskResolved", "False", "DiskChanged")["message"]
     assert other in says and "Its restore points are kept" in says
-    assert not writes(stack, since)
+    assert not stack.writes(since)
     assert shop.get("protecteddisk", "data")["status"]["disk"]["id"] == handle
     shop.kubectl("delete", "protecteddisk", "data", "--wait=false")
     shop.gone("protecteddisk", "data")
@@ -80,7 +76,7 @@ def test_a_volume_that_belongs_to_another_claim_is_not_believed(stack: Stack, sh
     says = shop.until("protecteddisk", "data", "DiskResolved", "False", "PersistentVolumeClaimNotBound")["message"]
     assert "'stolen'" in says
     stack.azure.advance(minutes=20)
-    assert not writes(stack, since)
+    assert not stack.writes(since)
 
 
 def test_letter_case_is_no_difference(stack: Stack, shop: Tenant, gold: str) -> None:
@@ -126,7 +122,7 @@ def test_a_disk_that_grows_is_shown_as_it_is(stack: Stack, shop: Tenant, gold: s
     stack.azure.advance(hours=7)
     shown = shop.get("protecteddisk", "data")["status"]["disk"]
     assert (shown["sizeGiB"], shown["sku"]) == (64, "Premium_LRS")
-    assert not writes(stack, since)
+    assert not stack.writes(since)
 
 
 @pytest.mark.parametrize("which", ["namespaces", "diskIDNamespaces"])
@@ -148,6 +144,6 @@ def test_access_that_is_narrowed_stops_no_backup(stack: Stack, shop: Tenant, whi
     assert shop.condition("protecteddisk", "data", "Ready")["status"] == "False"
     shop.after_the_next_backup("narrow")
     shop.until("protecteddisk", "data", "BackupHealthy", "True")
-    assert not writes(stack, since)
+    assert not stack.writes(since)
     stack.plane.apply(namespace(shop.namespace, team="a", ids="yes"))
     shop.until("protecteddisk", "data", "Ready")

@@ -6,14 +6,10 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from harness.objects import policy, vault
-from harness.stack import CLIENT_ID, Stack
+from harness.stack import Stack
 from harness.tenant import Tenant
 
 NINE_DAYS = {"default": {"days": 9}}
-
-
-def writes(stack: Stack, since: int) -> list[str]:
-    return [each.route for each in stack.azure.requests(since) if each.writes and each.caller == CLIENT_ID]
 
 
 def policies(shop: Tenant, vault_name: str, stem: str) -> list[str]:
@@ -59,7 +55,7 @@ def test_an_edit_moves_the_disks_in_their_turn_and_removes_what_it_replaced(stac
         shop.until("protecteddisk", name, "Ready")
     assert "succession" not in shop.get("diskbackuppolicy", "moves")["status"]
     assert "predecessors" not in shop.get("diskbackuppolicy", "moves")["status"]
-    sent = writes(stack, since)
+    sent = stack.writes(since)
     assert sent == ["backupPolicies.put", *["backupInstances.put"] * 4, "backupPolicies.delete"]
     times = [
         datetime.fromisoformat(each.time[:26])
@@ -70,7 +66,7 @@ def test_an_edit_moves_the_disks_in_their_turn_and_removes_what_it_replaced(stac
     assert ("Warning", "DriftCorrected") not in shop.events("protecteddisk", names[0])
     since = len(stack.azure.requests())
     stack.azure.advance(minutes=25)
-    assert not writes(stack, since)
+    assert not stack.writes(since)
 
 
 def test_an_edit_back_finds_the_old_policy(stack: Stack, shop: Tenant, gold: str) -> None:
@@ -85,7 +81,7 @@ def test_an_edit_back_finds_the_old_policy(stack: Stack, shop: Tenant, gold: str
     shop.apply(policy("back", "demo"))
     shop.passes(lambda: in_use(shop, "back") == old and moved(shop, names, old), "all are back")
     shop.passes(lambda: policies(shop, "demo", "back") == [old], "what was to be is gone")
-    assert "backupPolicies.put" not in writes(stack, since) and new != old
+    assert "backupPolicies.put" not in stack.writes(since) and new != old
     for name in names:
         shop.until("protecteddisk", name, "Ready")
 
@@ -114,7 +110,7 @@ def test_an_edit_that_is_refused_changes_nothing(stack: Stack, shop: Tenant, gol
     shop.apply(policy("refused", "demo", retention={"default": {"days": 90}}))
     shop.until("diskbackuppolicy", "refused", "Accepted", "False", "TooManyRestorePoints")
     stack.azure.advance(minutes=30)
-    assert not writes(stack, since) and in_use(shop, "refused") == old
+    assert not stack.writes(since) and in_use(shop, "refused") == old
     assert shop.condition("protecteddisk", names[0], "Ready")["status"] == "True"
     shop.apply(policy("refused", "demo"))
     shop.until("diskbackuppolicy", "refused", "Ready")
@@ -129,7 +125,7 @@ def test_one_disk_is_sent_to_another_policy(stack: Stack, shop: Tenant, gold: st
     since = len(stack.azure.requests())
     shop.protect(policy="silver")
     shop.until("protecteddisk", "data", "Ready")
-    assert writes(stack, since) == ["backupInstances.put"]
+    assert stack.writes(since) == ["backupInstances.put"]
     status = shop.get("protecteddisk", "data")["status"]
     assert (status["policy"], status["policyID"].split("/")[-1]) == ("silver", in_use(shop, "silver"))
     shop.back_up()
@@ -148,9 +144,9 @@ def test_a_predecessor_stays_while_something_deleted_softly_refers_to_it(stack: 
     told = f"{old} stays: soft-deleted backup instances refer to it until 2026-"
     shop.passes(lambda: told in shop.condition("diskbackuppolicy", "softly", "Synced").get("message", ""), told)
     assert shop.condition("diskbackuppolicy", "softly", "Ready")["status"] == "True"
-    assert "backupPolicies.delete" not in writes(stack, since)
+    assert "backupPolicies.delete" not in stack.writes(since)
     assert stack.stop_operator() == 0
     stack.azure.advance(days=14)
     stack.start_operator()
     shop.passes(lambda: len(policies(shop, "softly", "softly")) == 1, "purged at last")
-    assert writes(stack, since).count("backupPolicies.delete") == 1
+    assert stack.writes(since).count("backupPolicies.delete") == 1
