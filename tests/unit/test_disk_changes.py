@@ -143,3 +143,17 @@ def test_rights_that_do_not_come_are_a_persons_affair() -> None:
     for word in ("45 min", "identity principal", "Disk Backup Reader", str(DISK.id), "snapshots-rg"):
         assert word in found.verdict.message
     assert isinstance(plan(want(), waiting(12, timedelta(minutes=45)), NOW + timedelta(minutes=10)).step, Validate)
+
+
+def test_what_azure_keeps_of_an_instance_is_asked_for_again() -> None:
+    theirs = replace(
+        INSTANCE, id=VAULT_ID.child("backupInstances", "by-hand"), tags={"mine": "x"}, identity="/identities/before"
+    )
+    vault = replace(VAULT, identity="/identities/now")
+    found = plan(want(), replace(PROTECTED, vault=vault, instance=theirs), NOW).step
+    assert isinstance(found, PutInstance)
+    asked = found.request
+    assert (asked.id, asked.snapshot_group_id, asked.identity) == (theirs.id, "/snapshots", "/identities/before")
+    assert asked.tags == {"mine": "x", **want().owner}
+    fresh = plan(want(), replace(UNPROTECTED, vault=vault), NOW).step
+    assert isinstance(fresh, PutInstance) and fresh.request.identity == "/identities/now"

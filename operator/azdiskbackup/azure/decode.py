@@ -122,6 +122,7 @@ def instance(body: Json) -> AzureInstance:
         failure=failure(
             properties.get("protectionErrorDetails") or _dig(properties, "protectionStatus", "errorDetails")
         ),
+        identity=_dig(properties, "identityDetails", "userAssignedIdentityArmUrl"),
         soft_deleted_until=time(_dig(properties, "deletionInfo", "scheduledPurgeTime")),
     )
 

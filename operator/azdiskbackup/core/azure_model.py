@@ -73,7 +73,12 @@ class AzureFailure:
 
 @dataclass(frozen=True, slots=True)
 class AzureInstance:
-    """A backup instance as it is; ``soft_deleted_until`` is set for one that was deleted and can be brought back."""
+    """A backup instance as it is.
+
+    Attributes:
+        soft_deleted_until: set for one that was deleted and can be brought back.
+        identity: the user-assigned identity that works for it; None for the vault's own.
+    """
 
     id: ArmId
     disk_id: str
@@ -83,6 +88,7 @@ class AzureInstance:
     tags: Mapping[str, str] = field(default_factory=dict)
     failure: AzureFailure | None = None
     soft_deleted_until: datetime | None = None
+    identity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicyStatus
@@ -24,16 +24,22 @@ from azdiskbackup.engine.cache import Key
 from azdiskbackup.reconcilers.steps import Attempts
 from azdiskbackup.reconcilers.tools import Memories, Tools, read
 
+USES_STAY = timedelta(hours=1)
+
 
 @dataclass(slots=True)
 class Memory:
     """What a pass leaves for the next one; losing it costs calls, nothing else.
 
     Attributes:
+        uses: what refers to the policy ``uses_of``, good until ``uses_until``: what holds it does so for long.
         present: ARM id of the policy that Azure surely had, good until ``present_until``.
     """
 
     attempts: Attempts = field(default_factory=Attempts)
+    uses: Uses | None = None
+    uses_of: ArmId | None = None
+    uses_until: datetime | None = None
     present: str | None = None
     present_until: datetime | None = None
 
@@ -103,7 +109,7 @@ class DiskBackupPolicyReconciler:
         if plan(want, seen, now).verdict.reason == reasons.NOT_YET_KNOWN:
             going = policy if want.deleting else predecessor(want, seen)
             assert going is not None, "the rule asks about one"
-            seen = replace(seen, uses=await self._uses(going))
+            seen = replace(seen, uses=await self._known_uses(want, going, memory, now))
         return seen
 
     async def _presence(
@@ -120,6 +126,17 @@ class DiskBackupPolicyReconciler:
             memory.present = str(policy)
             memory.present_until = now + self._tools.settings.observe_every
         return Present() if exists else ABSENT
+
+    async def _known_uses(self, want: Desired, policy: ArmId, memory: Memory, now: datetime) -> Uses | Unreadable:
+        fresh = memory.uses_of == policy and memory.uses_until is not None and now < memory.uses_until
+        if memory.uses is not None and fresh and not want.deleting:
+            return memory.uses
+        found = await self._uses(policy)
+        memory.uses, memory.uses_of = (None if isinstance(found, Unreadable) else found), policy
+        memory.uses_until = now + USES_STAY
+        if isinstance(found, Uses) and found.kept_until is not None:
+            memory.uses_until = min(memory.uses_until, found.kept_until)
+        return found
 
     async def _uses(self, policy: ArmId) -> Uses | Unreadable:
         """Look what refers to a policy: not by trying to delete it, since that would be a write for nothing."""
@@ -151,7 +168,9 @@ class DiskBackupPolicyReconciler:
             for each in self._tools.cache.all("ProtectedDisk")
             if each["spec"]["policyRef"]["name"] == want.name
         ]
-        in_use = [str(each.status["policyID"]) for each in mine if each.status.get("policyID")]
+        # One that is stopped does not move before it is resumed; what holds the predecessor then is its instance.
+        moving = [each for each in mine if each.spec.get("protection") != "Stopped"]
+        in_use = [str(each.status["policyID"]) for each in moving if each.status.get("policyID")]
         disks = tuple(sorted(f"{each.namespace}/{each.name}" for each in mine))
         return Observed(vault=vault or ABSENT, disks=disks, policies_in_use=tuple(in_use))
 

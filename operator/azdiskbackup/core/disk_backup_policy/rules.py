@@ -182,7 +182,7 @@ def _delete_if_unused(known: ArmId, seen: Observed, now: datetime) -> Verdict:
                 reasons.IN_USE if uses.instances else reasons.KEPT_BY_SOFT_DELETE,
                 f"The policy {known.name} cannot be deleted yet: {_used(uses)} Set `deletionPolicy: Retain` to leave "
                 "it in Azure.",
-                min(uses.kept_until or now + LOOK_AGAIN, now + LOOK_AGAIN),
+                now + LOOK_AGAIN if uses.instances else min(uses.kept_until or now, now + _RARELY),
             )
         case _:
             assert_never(seen.uses)

@@ -48,22 +48,23 @@ def reader_grant(seen: Observed) -> Grant:
 def instance_request(want: Desired, seen: Observed) -> InstanceRequest:
     """Return the backup instance that is wanted.
 
-    The name and the snapshot group of an instance that exists stay: Azure never lets them change.
+    The name and the snapshot group of an instance that exists stay, since Azure never lets them change, and so does the
+    identity that has the rights on its disk.
     """
     vault = usable_vault(seen)
     assert isinstance(seen.disk, AzureDisk) and vault.id
     group = str(vault.snapshot_group_for(seen.disk.id.subscription))
-    name, tags = vault.id.child("backupInstances", instance_name(seen.disk.id)), want.owner
+    name, tags, identity = vault.id.child("backupInstances", instance_name(seen.disk.id)), want.owner, vault.identity
     if isinstance(seen.instance, AzureInstance):
         name, tags = seen.instance.id, {**seen.instance.tags, **want.owner}
-        group = seen.instance.snapshot_group_id or group
+        group, identity = seen.instance.snapshot_group_id or group, seen.instance.identity
     return InstanceRequest(
         id=name,
         disk=seen.disk,
         policy_id=policy_of(seen).id or "",
         snapshot_group_id=group,
         tags=tags,
-        identity=vault.identity,
+        identity=identity,
     )
 
 
