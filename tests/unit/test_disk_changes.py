@@ -29,8 +29,10 @@ from unit.disk_world import (
     MAY_DELETE,
     NOW,
     POLICY_ID,
+    PROTECTED,
     UNPROTECTED,
     VAULT,
+    VAULT_ID,
     in_state,
     want,
 )
@@ -157,3 +159,15 @@ def test_what_azure_keeps_of_an_instance_is_asked_for_again() -> None:
     assert asked.tags == {"mine": "x", **want().owner}
     fresh = plan(want(), replace(UNPROTECTED, vault=vault), NOW).step
     assert isinstance(fresh, PutInstance) and fresh.request.identity == "/identities/now"
+
+
+def test_a_right_is_granted_to_nobody() -> None:
+    nameless = replace(UNPROTECTED, vault=replace(VAULT, principal=None), granted=False)
+    found = plan(want(), nameless, NOW)
+    assert (found.step, found.verdict.reason) == (None, reasons.VAULT_NOT_READY)
+
+
+def test_what_takes_the_place_of_an_adopted_instance_keeps_its_name() -> None:
+    known = replace(want(), known_instance=str(VAULT_ID.child("backupInstances", "by-hand")))
+    found = plan(known, UNPROTECTED, NOW).step
+    assert isinstance(found, PutInstance) and found.request.id.name == "by-hand"

@@ -135,3 +135,11 @@ def test_an_invalid_spec_is_told_in_words() -> None:
     found = desired(resource(protection="Sometimes", source={}), "c")
     assert isinstance(found, Invalid)
     assert "`spec.protection`" in found.message and "exactly one of" in found.message
+
+
+def test_of_several_that_are_deleted_together_the_last_one_takes_the_right_back() -> None:
+    leaving = replace(UNPROTECTED, vault=MAY_DELETE, granted=True, leaving_first=("shop/another",))
+    found = plan(want(deleting=True, deletionPolicy="Delete"), leaving, NOW)
+    assert found.step is None and not found.ready and "shop/another" in found.verdict.message
+    kept = replace(leaving, needed_by=("shop/kept",))
+    assert plan(want(deleting=True, deletionPolicy="Delete"), kept, NOW).ready

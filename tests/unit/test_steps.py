@@ -17,10 +17,12 @@ CHANGE = timedelta(seconds=20)
 URL = "https://localhost/operations/1"
 
 
+@dataclass(frozen=True)
 class Stop:
     """A step."""
 
 
+@dataclass(frozen=True)
 class Resume:
     """Another one."""
 
@@ -132,3 +134,14 @@ async def test_a_refusal_is_told_until_its_next_try_is_due() -> None:
     assert azure.sent == ["Stop"]
     await azure.take(Stop(), 21, generation=2)
     assert azure.sent == ["Stop", "Stop"], "an edit deserves a try at once"
+
+
+async def test_what_is_done_at_once_is_not_sent_again_while_reads_lag() -> None:
+    azure = Azure(url=None)
+    await azure.take(Stop())
+    waiting = await azure.take(Stop(), 0)
+    assert azure.sent == ["Stop"] and waiting.verdict.look_again == START + timedelta(seconds=30)
+    await azure.take(Stop(), 30)
+    assert azure.sent == ["Stop", "Stop"]
+    await azure.take(Resume(), 31)
+    assert azure.sent[-1] == "Resume", "another step starts anew"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from azdiskbackup.azure import decode
 from azdiskbackup.azure.translation import absent_or_raise, failure, of_operation, of_response
 from azdiskbackup.core.presence import ABSENT
 from azdiskbackup.errors import (
@@ -123,3 +124,8 @@ def test_missing_is_absent_and_everything_else_is_raised() -> None:
         assert absent_or_raise(of_response(404, {"error": {"code": code, "message": "m"}}, {})) is ABSENT
     with pytest.raises(AccessDenied):
         absent_or_raise(of_response(403, {}, {}))
+
+
+def test_an_answer_that_cannot_be_read_is_no_refusal() -> None:
+    with pytest.raises(Unavailable, match="NotUnderstood"):
+        decode.one({"id": "/x"}, decode.vault)

@@ -43,7 +43,7 @@ class Backups:
                 found = await client.jobs.get(vault.group, vault.name, job_id)
         except OperatorError as error:
             return absent_or_raise(error)
-        return decode.job(found.as_dict())
+        return decode.one(found.as_dict(), decode.job)
 
     async def list_jobs(self, vault: ArmId) -> list[AzureJob]:
         """Return the jobs of a vault, newest first."""
@@ -68,4 +68,4 @@ class Backups:
                 found = await client.recovery_points.get(instance.group, instance.path[1], instance.name, point)
         except OperatorError as error:
             return absent_or_raise(error)
-        return decode.restore_point(found.as_dict())
+        return decode.one(found.as_dict(), decode.restore_point)

@@ -13,12 +13,14 @@ from azdiskbackup.azure.translation import failure
 from azdiskbackup.core.arm_ids import ArmId
 from azdiskbackup.core.azure_model import (
     AzureDisk,
+    AzureGroup,
     AzureInstance,
     AzureJob,
     AzureRestorePoint,
     AzureVault,
     VaultSettings,
 )
+from azdiskbackup.errors import Unavailable
 
 Json = Mapping[str, Any]
 RowT = TypeVar("RowT")
@@ -71,6 +73,14 @@ def each(rows: Iterable[Json], read: Callable[[Json], RowT]) -> list[RowT]:
     return found
 
 
+def one(body: Json, read: Callable[[Json], RowT]) -> RowT:
+    """Read a single answer; raise ``Unavailable`` for one that cannot be understood."""
+    try:
+        return read(body)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Unavailable("NotUnderstood", f"Azure's answer cannot be understood: {error!r}") from error
+
+
 def vault(body: Json) -> AzureVault:
     """Read a vault."""
     properties = body["properties"]
@@ -94,6 +104,11 @@ def vault(body: Json) -> AzureVault:
             tags=body.get("tags") or {},
         ),
     )
+
+
+def group(body: Json) -> AzureGroup:
+    """Read a resource group."""
+    return AzureGroup(location=str(body["location"]))
 
 
 def disk(body: Json) -> AzureDisk:

@@ -26,7 +26,7 @@ class Instances:
                 found = await client.backup_instances.get(instance.group, instance.path[1], instance.name)
         except OperatorError as error:
             return absent_or_raise(error)
-        return decode.instance(found.as_dict())
+        return decode.one(found.as_dict(), decode.instance)
 
     async def get_deleted(self, instance: ArmId) -> AzureInstance | Absent:
         """Return a soft-deleted backup instance, with the id that it had."""
@@ -36,7 +36,7 @@ class Instances:
                 found = await client.deleted_backup_instances.get(instance.group, instance.path[1], instance.name)
         except OperatorError as error:
             return absent_or_raise(error)
-        return decode.instance({**found.as_dict(), "id": str(instance)})
+        return decode.one({**found.as_dict(), "id": str(instance)}, decode.instance)
 
     async def list_of_disk(self, disk: ArmId) -> list[AzureInstance]:
         """Return the backup instances of a disk, in whichever vault, as far as we may see them."""

@@ -28,7 +28,7 @@ class Resources:
             response = await self._connection.send("GET", str(disk), _COMPUTE)
         except OperatorError as error:
             return absent_or_raise(error)
-        return decode.disk(response.json())
+        return decode.one(response.json(), decode.disk)
 
     async def get_group(self, group: ResourceGroupId) -> AzureGroup | Absent:
         """Return a resource group."""
@@ -36,7 +36,7 @@ class Resources:
             response = await self._connection.send("GET", str(group), _RESOURCES)
         except OperatorError as error:
             return absent_or_raise(error)
-        return AzureGroup(location=str(response.json()["location"]))
+        return decode.one(response.json(), decode.group)
 
     async def create_group(self, group: ResourceGroupId, location: str) -> None:
         """Create a resource group."""

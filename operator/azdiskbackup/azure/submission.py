@@ -61,6 +61,14 @@ class Failed:
 OperationState: TypeAlias = Pending | Succeeded | Failed
 
 
+def _mapping(response: AsyncHttpResponse) -> Mapping[str, Any]:
+    try:
+        body = response.json() if response.text() else {}
+    except ValueError:
+        body = {}
+    return body if isinstance(body, Mapping) else {}
+
+
 class Operations:
     """Long-running operations."""
 
@@ -70,12 +78,13 @@ class Operations:
     async def check(self, url: str) -> OperationState:
         """Return how far an operation got."""
         response = await self._connection.follow(url)
-        body: Mapping[str, Any] = response.json() if response.text() else {}
+        body = _mapping(response)
         status = str(body.get("status", "")).lower()
         if status in ("failed", "canceled", "cancelled"):
             correlation = response.headers.get("x-ms-correlation-request-id")
             return Failed(of_operation(body.get("error"), correlation))
         if status == "succeeded":
-            job = (body.get("properties") or {}).get("jobId")
+            told = body.get("properties")
+            job = told.get("jobId") if isinstance(told, Mapping) else None
             return Succeeded(str(job).rsplit("/", 1)[-1] if job else None)
         return Pending()

@@ -104,6 +104,9 @@ def translated() -> Iterator[None]:
 
 
 def _translate(error: AzureError) -> OperatorError:
+    if isinstance(error, HttpResponseError) and (error.status_code or 0) in range(200, 400):
+        # It was carried out, and its answer cannot be read.
+        return Unavailable("NotUnderstood", str(error.message)[:1000])
     if isinstance(error, HttpResponseError) and error.response is not None:
         headers: Mapping[str, str] = getattr(error.response, "headers", {})
         return of_response(error.status_code or 0, _json(error), headers, str(error.message))

@@ -27,7 +27,7 @@ class Vaults:
                 found = await client.backup_vaults.get(vault.group, vault.name)
         except OperatorError as error:
             return absent_or_raise(error)
-        return decode.vault(found.as_dict())
+        return decode.one(found.as_dict(), decode.vault)
 
     async def submit_create(
         self, vault: ArmId, location: str, settings: VaultSettings, identity: str | None = None

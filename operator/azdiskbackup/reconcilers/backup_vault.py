@@ -134,7 +134,9 @@ class BackupVaultReconciler:
                 return replace(seen, groups={**seen.groups, group.id: answer})
         for grant in wanted_grants(want, seen):
             if grant not in seen.grants:
+                # On the way out only our own counts: what others granted is theirs to take.
                 by_others = want.spec.role_assignments == "Preassigned" or grant in memory.granted_by_others
+                by_others = by_others and not want.deleting
                 roles = self._tools.azure.roles
                 exists = await read(roles.held(grant) if by_others else roles.exists(grant))
                 return replace(seen, grants={**seen.grants, grant: exists})

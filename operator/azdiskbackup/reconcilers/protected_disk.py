@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import assert_never
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
+from azdiskbackup.core.azure_model import AzureInstance
 from azdiskbackup.core.policy_view import PolicyView
 from azdiskbackup.core.protected_disk.desired import Desired, desired
 from azdiskbackup.core.protected_disk.health import overdue_after
@@ -62,7 +63,13 @@ class ProtectedDiskReconciler:
         memory = self._memories.of(key, resource.uid)
         seen = await self._facts.gather(resource, want, memory, now)
         todo = plan(want, seen, now)
-        memory.changing = memory.changing and (todo.step is not None or in_work(seen.instance))
+        settled = isinstance(seen.instance, AzureInstance) and todo.step is None and not in_work(seen.instance)
+        memory.changing = memory.changing and not settled
+        pending = memory.attempts.operation
+        appears = pending.look_at if pending is not None and pending.step is PutInstance else now
+        if want.deleting and todo.ready and now < appears:
+            # Azure may be about to show an instance that we asked for: to let go now would leave it alone.
+            return appears
         if want.deleting and todo.ready:
             await self._tools.reporter.release(resource)
             return None
@@ -91,8 +98,8 @@ class ProtectedDiskReconciler:
         if not todo.ready:
             return todo.verdict.look_again
         again = now + self._tools.settings.observe_every
-        if seen.turn is not None:
-            again = min(again, max(now, seen.turn))
+        if seen.turn is not None and seen.turn > now:
+            again = min(again, seen.turn)
         if isinstance(seen.policy, PolicyView) and seen.policy.in_force and want.protected_since is not None:
             overdue = overdue_after(seen.policy.schedule, want.protected_since, None)
             again = min(again, overdue) if overdue > now else again

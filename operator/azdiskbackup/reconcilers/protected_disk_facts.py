@@ -182,7 +182,7 @@ class Facts:
             if found is not None and not in_work(found):
                 return found
             # A row that is missing once proves nothing, and one that changes is older than its answer.
-        elif self._surely_absent(memory, now):
+        elif not want.deleting and self._surely_absent(memory, now):
             return ABSENT
         if memory.attempts.busy(now) and memory.instance is not None:
             return memory.instance
@@ -215,6 +215,9 @@ class Facts:
         if memory.adopted is not None:
             return memory.adopted
         disk = seen.disk.id if isinstance(seen.disk, AzureDisk) else None
+        if disk is None and want.deleting and want.known_disk is not None:
+            # The claim may have gone first, and the instance may be so new that status does not name it.
+            disk = ArmId.parse(want.known_disk)
         if disk is None and want.deleting and isinstance(seen.claim, ClaimedDisk):
             disk = seen.claim.id
         if disk is None or not isinstance(seen.vault, VaultView) or seen.vault.id is None:

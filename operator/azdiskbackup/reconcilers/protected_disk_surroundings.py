@@ -21,13 +21,15 @@ def from_cache(cache: Cache, want: Desired) -> Observed:
     vault = vault_view(Resource(raw_vault)) if raw_vault is not None else None
     namespace = cache.get(Key("Namespace", "", want.namespace))
     labels = (namespace["metadata"].get("labels") or {}) if namespace is not None else {}
+    needed_by, leaving_first = _sharers(cache, want, vault) if want.deleting else ((), ())
     return Observed(
         policy=policy or ABSENT,
         vault=vault or ABSENT,
         namespace_labels=labels,
         claim=_claim(cache, want),
         rival=_rival(cache, want),
-        needed_by=_needed_by(cache, want, vault) if want.deleting else (),
+        needed_by=needed_by,
+        leaving_first=leaving_first,
         live_disks=frozenset(
             f"{each['metadata']['namespace']}/{each['metadata']['name']}" for each in cache.all("ProtectedDisk")
         ),
@@ -63,17 +65,26 @@ def _rival(cache: Cache, want: Desired) -> str | None:
     return None if oldest == want.name else oldest
 
 
-def _needed_by(cache: Cache, want: Desired, vault: VaultView | None) -> tuple[str, ...]:
-    """Return other objects whose disks the same right covers: the same disk, or one of its group."""
-    if want.known_disk is None or vault is None:
-        return ()
+def _sharers(cache: Cache, want: Desired, vault: VaultView | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the other objects that the same right serves: those that need it on, and those that let go of it first.
+
+    Of several that are deleted together the one whose name comes last takes the right back.
+    """
+    if want.known_disk is None or vault is None or vault.id is None:
+        return (), ()
     disk = ArmId.parse(want.known_disk)
     scope = str(disk.resource_group if vault.role_scope == "ResourceGroup" else disk).lower()
-    found = []
+    mine = f"{want.namespace}/{want.name}"
+    need: list[str] = []
+    go_first: list[str] = []
     for each in cache.all("ProtectedDisk"):
         other = Resource(each)
+        name = f"{other.namespace}/{other.name}"
         theirs = str((other.status.get("disk") or {}).get("id", "")).lower()
-        same = (other.namespace, other.name) == (want.namespace, want.name)
-        if f"{theirs}/".startswith(f"{scope}/") and other.status.get("vault") == vault.name and not same:
-            found.append(f"{other.namespace}/{other.name}")
-    return tuple(sorted(found))
+        # Where its instance is counts, not where `policyRef` was turned to.
+        held = str(other.status.get("backupInstanceID") or f"{vault.id}/").lower()
+        if name == mine or not f"{theirs}/".startswith(f"{scope}/") or not held.startswith(f"{vault.id}/".lower()):
+            continue
+        leaves = other.deleting and other.spec.get("deletionPolicy") == "Delete"
+        (go_first if leaves and name < mine else need).append(name)
+    return tuple(sorted(need)), tuple(sorted(go_first))

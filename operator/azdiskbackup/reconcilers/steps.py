@@ -47,14 +47,17 @@ class Attempts:
     """One kind of step of one object, as often as it was tried in a row; forgotten when the spec changes.
 
     Attributes:
+        step: the step as it was tried last; another one, of the same kind too, starts anew.
+        done: the step that Azure carried out at once; wanted again, it had no effect that can be seen yet.
         failures: tries in a row that did not lead to what was wanted.
         error: how the last try failed; None when Azure took it.
         operation: what Azure still does for the last try, as far as we know. A restart forgets it, which costs one
             request that Azure refuses.
     """
 
-    step: type | None = None
+    step: object = None
     generation: int = 0
+    done: object = None
     failures: int = 0
     error: OperatorError | None = None
     not_before: datetime | None = None
@@ -85,9 +88,7 @@ class Attempts:
             if plan.ready:
                 self._forget()
             return plan
-        if (self.step, self.generation) != (type(step), generation):
-            self.step, self.generation = type(step), generation
-            self.failures, self.error, self.not_before = 0, None, None
+        self._turn_to(step, generation, now, jitter)
         if self.operation is not None and not await self._over(self.operation, operations, now, jitter):
             assert self.operation is not None
             return _waiting(plan, self.operation.look_at)
@@ -101,10 +102,20 @@ class Attempts:
             return after_failure(plan, error, self.not_before)
         self.error, self.not_before = None, None
         if url is None:
-            self.failures = 0
+            self.done = step
         else:
             self.operation = Operation(url, type(step), now, plan.verdict.look_again or now + POLL)
         return plan
+
+    def _turn_to(self, step: object, generation: int, now: datetime, jitter: float) -> None:
+        if (self.step, self.generation) != (step, generation):
+            self.step, self.generation, self.done = step, generation, None
+            self.failures, self.error, self.not_before = 0, None, None
+        elif self.done is not None:
+            # Wanted again at once: to send it once more is a write for nothing while reads lag behind.
+            self.done = None
+            self._failed(_NO_EFFECT, now, jitter)
+            self.error = None
 
     async def _over(self, running: Operation, operations: Operations, now: datetime, jitter: float) -> bool:
         if now < running.look_at:
@@ -113,13 +124,13 @@ class Attempts:
         match state:
             case Failed(error=error):
                 self.operation = None
-                if running.step is self.step:
+                if running.step is type(self.step):
                     self._failed(error, now, jitter)
                 return True
             case Succeeded():
                 # Seen before it was over, or not to be seen yet: one more look before it is asked for again.
                 self.operation = None
-                if running.step is self.step:
+                if running.step is type(self.step):
                     self._failed(_NO_EFFECT, now, jitter)
                     self.error = None
                 return True
@@ -136,7 +147,7 @@ class Attempts:
         self.not_before = now + pause(error, self.failures, jitter)
 
     def _forget(self) -> None:
-        self.failures, self.error, self.not_before, self.operation = 0, None, None, None
+        self.failures, self.error, self.not_before, self.operation, self.done = 0, None, None, None, None
 
     @property
     def failed(self) -> bool:

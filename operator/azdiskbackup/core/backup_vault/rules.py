@@ -21,7 +21,7 @@ from azdiskbackup.core.backup_vault.steps import (
 from azdiskbackup.core.presence import Absent, Unknown, Unreadable
 from azdiskbackup.core.roles import DISK_SNAPSHOT_CONTRIBUTOR, Grant
 from azdiskbackup.core.verdicts import do, satisfied, stalled, tolerated, wait
-from azdiskbackup.core.words import clock_time, listing
+from azdiskbackup.core.words import listing, span
 
 Verdict: TypeAlias = verdicts.Verdict[Step]
 
@@ -62,7 +62,7 @@ def vault_exists(want: Desired, seen: Observed, now: datetime) -> Verdict:
             return stalled(
                 reasons.PROVISIONING_FAILED,
                 f"Azure could not provision the vault {want.id.name}. Look at it in Azure, repair or delete it; this "
-                f"goes on by itself. Looked at again at {clock_time(now + LOOK_AGAIN)}.",
+                f"goes on by itself. It is looked at every {span(LOOK_AGAIN)}.",
                 now + LOOK_AGAIN,
             )
         case AzureVault():
@@ -156,8 +156,8 @@ def snapshot_groups_exist(want: Desired, seen: Observed, now: datetime) -> Verdi
                 return stalled(
                     reasons.GROUP_MISSING,
                     f"The resource group {group.id.name} does not exist in subscription "
-                    f"{group.id.subscription}. Create it, or set `create: true`; looked at again "
-                    f"at {clock_time(now + LOOK_AGAIN)}.",
+                    f"{group.id.subscription}. Create it, or set `create: true`; it is looked "
+                    f"for every {span(LOOK_AGAIN)}.",
                     now + LOOK_AGAIN,
                 )
     return satisfied(reasons.FOUND, "Every snapshot resource group exists.")
@@ -219,5 +219,5 @@ def not_asked(now: datetime) -> Verdict:
 
 def unreadable(sentence: str, reason: str, now: datetime) -> Verdict:
     """Say what Azure answered instead."""
-    again = now + LOOK_AGAIN
-    return wait(reason, f"{sentence} Next try at {clock_time(again)}.", again)
+    # Without the time, which would be a write of status at each look.
+    return wait(reason, f"{sentence} It is tried again every {span(LOOK_AGAIN)}.", now + LOOK_AGAIN)

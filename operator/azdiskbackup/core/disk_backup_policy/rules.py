@@ -14,7 +14,7 @@ from azdiskbackup.core.presence import Absent, Unknown, Unreadable
 from azdiskbackup.core.retention import expected_restore_points
 from azdiskbackup.core.vault_view import VaultView
 from azdiskbackup.core.verdicts import chore, do, satisfied, stalled, wait
-from azdiskbackup.core.words import clock_time, listing
+from azdiskbackup.core.words import clock_time, listing, span
 
 Verdict: TypeAlias = verdicts.Verdict[Step]
 
@@ -77,7 +77,7 @@ def policy_exists(want: Desired, seen: Observed, now: datetime) -> Verdict:
             return wait(reasons.NOT_YET_KNOWN, "Azure was not asked yet.", now)
         case Unreadable(error):
             again = now + LOOK_AGAIN
-            return wait(error.reason, f"{error.sentence} Next try at {clock_time(again)}.", again)
+            return wait(error.reason, f"{error.sentence} It is tried again every {span(LOOK_AGAIN)}.", again)
         case Absent():
             assert want.content is not None
             missing = want.settled and same_id(want.known_id or "", str(wanted))
@@ -159,7 +159,7 @@ def policy_is_gone(want: Desired, seen: Observed, now: datetime) -> Verdict:
             return satisfied(reasons.DELETING, "The policy is gone.")
         case Unreadable(error):
             again = now + LOOK_AGAIN
-            return wait(error.reason, f"{error.sentence} Next try at {clock_time(again)}.", again)
+            return wait(error.reason, f"{error.sentence} It is tried again every {span(LOOK_AGAIN)}.", again)
         case Present():
             return _delete_if_unused(ArmId.parse(want.known_id), seen, now)
         case Unknown():
@@ -174,7 +174,7 @@ def _delete_if_unused(known: ArmId, seen: Observed, now: datetime) -> Verdict:
             return wait(reasons.NOT_YET_KNOWN, "Azure was not asked yet.", now)
         case Unreadable(error):
             again = now + LOOK_AGAIN
-            return wait(error.reason, f"{error.sentence} Next try at {clock_time(again)}.", again)
+            return wait(error.reason, f"{error.sentence} It is tried again every {span(LOOK_AGAIN)}.", again)
         case Uses(instances=(), kept_until=None):
             return do(DeletePolicy(known), reasons.DELETING, f"Deleting the policy {known.name}.")
         case Uses() as uses:

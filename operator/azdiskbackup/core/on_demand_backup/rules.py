@@ -110,7 +110,7 @@ def day_has_room(want: Desired, seen: Observed, now: datetime) -> Verdict:
     match seen.taken_today:
         case Unreadable(error):
             again = now + LOOK_AGAIN
-            return wait(error.reason, f"{error.sentence} Next try at {clock_time(again)}.", again)
+            return wait(error.reason, f"{error.sentence} It is tried again every {span(LOOK_AGAIN)}.", again)
         case Unknown():
             return wait(reasons.NOT_YET_KNOWN, "Azure was not asked yet.", now)
         case taken if len(taken) >= MOST_A_DAY:
@@ -145,7 +145,7 @@ def job_is_known(want: Desired, seen: Observed, now: datetime) -> Verdict:
             return wait(reasons.STARTING, "Asking Azure for the backup.", now + POLL)
         case Unfollowable(error):
             again = now + LOOK_AGAIN
-            return wait(error.reason, f"{error.sentence} Next try at {clock_time(again)}.", again)
+            return wait(error.reason, f"{error.sentence} It is tried again every {span(LOOK_AGAIN)}.", again)
         case Refused(error):
             return stalled(reasons.REFUSED, f"Azure refuses the backup. {error.sentence}")
         case Following() | Over():

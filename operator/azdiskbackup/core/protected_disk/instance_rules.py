@@ -36,7 +36,7 @@ from azdiskbackup.core.protected_disk.steps import (
 )
 from azdiskbackup.core.vault_view import VaultView
 from azdiskbackup.core.verdicts import do, satisfied, stalled, wait
-from azdiskbackup.core.words import clock_time
+from azdiskbackup.core.words import span
 
 _BROKEN = {"protectionerror", "configuringprotectionfailed", "invalid"}
 
@@ -151,8 +151,8 @@ def azure_says_protected(want: Desired, seen: Observed, now: datetime) -> Verdic
         # States are open strings: one that nobody knows is shown, and nothing is done on a guess.
         return wait(
             reasons.UNKNOWN_STATE,
-            f"Azure says {instance.state or 'nothing'}, which this version does not know. Looked at again at "
-            f"{clock_time(now + LOOK_AGAIN)}.",
+            f"Azure says {instance.state or 'nothing'}, which this version does not know. It is looked at "
+            f"every {span(LOOK_AGAIN)}.",
             now + LOOK_AGAIN,
         )
     return satisfied(reasons.PROTECTION_CONFIGURED, f"Azure says {instance.state}.")

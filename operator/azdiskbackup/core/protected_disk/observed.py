@@ -27,6 +27,7 @@ class Observed:
         holder: the backup instance in another vault that protects the disk, when Azure says that there is one.
         turn: when the disk may move to the policy that its own was replaced by; disks move one after the other.
         needed_by: ``namespace/name`` of other ProtectedDisks that need the same right.
+        leaving_first: those that are deleted as well, and let go of the right before this one takes it back.
         jobs: jobs of the disk's instance, newest first.
     """
 
@@ -43,6 +44,7 @@ class Observed:
     holder: AzureInstance | None = None
     turn: datetime | None = None
     needed_by: tuple[str, ...] = ()
+    leaving_first: tuple[str, ...] = ()
     validation: Validation = field(default_factory=Never)
     jobs: tuple[AzureJob, ...] | Unknown | Unreadable = UNKNOWN
     restore_points: tuple[AzureRestorePoint, ...] | Unknown | Unreadable = UNKNOWN

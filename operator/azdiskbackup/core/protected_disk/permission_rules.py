@@ -7,6 +7,7 @@ from typing import assert_never
 
 from azdiskbackup.core import reasons
 from azdiskbackup.core.azure_model import AzureInstance, InstanceRequest
+from azdiskbackup.core.backoff import pause
 from azdiskbackup.core.presence import Unknown, Unreadable
 from azdiskbackup.core.protected_disk.desired import OWNER_TAGS, Desired
 from azdiskbackup.core.protected_disk.observed import Observed
@@ -51,9 +52,19 @@ def vault_may_read_disk(want: Desired, seen: Observed, now: datetime) -> Verdict
             return unreadable(error, now)
         case AzureInstance() as instance if not _rights_in_question(seen, instance):
             return satisfied(reasons.GRANTED, "The disk has a backup instance.")
+    return _granted(want, seen, now)
+
+
+def _granted(want: Desired, seen: Observed, now: datetime) -> Verdict:
     match seen.granted:
         case True:
             return satisfied(reasons.GRANTED, f"The vault's identity has {DISK_BACKUP_READER.name} on the disk.")
+        case False if usable_vault(seen).principal is None:
+            return wait(
+                reasons.VAULT_NOT_READY,
+                f"The identity of the BackupVault {usable_vault(seen).name!r} is not known yet.",
+                now + LOOK_AGAIN,
+            )
         case False if not usable_vault(seen).assigns_roles:
             return stalled(reasons.ROLE_MISSING, reader_grant(seen).request, now + LOOK_AGAIN)
         case False:
@@ -116,13 +127,19 @@ def _after_refusal(seen: Observed, request: InstanceRequest, refusal: Refused, n
         if now >= again:
             return do(ask, error.reason, message, now + VALIDATION_TAKES)
         return stalled(error.reason, message, again)
-    again = refusal.at + permission_pause(refusal)
+    again = refusal.at + _pause(refusal)
     message = _waiting_message(seen, refusal)
     if now >= again:
         return do(ask, error.reason, message, now + VALIDATION_TAKES)
     if isinstance(error, PermissionsMissing) and overdue(refusal):
         return stalled(error.reason, message, again)
     return wait(error.reason, message, again)
+
+
+def _pause(refusal: Refused) -> timedelta:
+    if isinstance(refusal.error, PermissionsMissing):
+        return permission_pause(refusal)
+    return pause(refusal.error, refusal.tries, 1.0)
 
 
 def _elsewhere(seen: Observed) -> str:
@@ -139,7 +156,7 @@ def _elsewhere(seen: Observed) -> str:
 
 
 def _waiting_message(seen: Observed, refusal: Refused) -> str:
-    again = clock_time(refusal.at + permission_pause(refusal))
+    again = clock_time(refusal.at + _pause(refusal))
     waited = span(refusal.at - refusal.first)
     if not isinstance(refusal.error, PermissionsMissing):
         return f"Azure does not accept the disk yet, next try at {again}. {refusal.error.sentence}"

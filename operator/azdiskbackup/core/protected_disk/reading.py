@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from azdiskbackup.core import reasons, verdicts
+from azdiskbackup.core.arm_ids import ArmId
 from azdiskbackup.core.azure_model import AzureDisk, AzureInstance, InstanceRequest
 from azdiskbackup.core.naming import instance_name
 from azdiskbackup.core.policy_view import PolicyView
@@ -15,7 +16,7 @@ from azdiskbackup.core.protected_disk.steps import Step
 from azdiskbackup.core.roles import DISK_BACKUP_READER, Grant
 from azdiskbackup.core.vault_view import VaultView
 from azdiskbackup.core.verdicts import wait
-from azdiskbackup.core.words import clock_time
+from azdiskbackup.core.words import span
 from azdiskbackup.errors import OperatorError
 
 Verdict: TypeAlias = verdicts.Verdict[Step]
@@ -55,6 +56,9 @@ def instance_request(want: Desired, seen: Observed) -> InstanceRequest:
     assert isinstance(seen.disk, AzureDisk) and vault.id
     group = str(vault.snapshot_group_for(seen.disk.id.subscription))
     name, tags, identity = vault.id.child("backupInstances", instance_name(seen.disk.id)), want.owner, vault.identity
+    if want.known_instance is not None and want.known_instance.lower().startswith(f"{vault.id}/".lower()):
+        # One that was adopted had another name; what takes its place is looked for under that.
+        name = ArmId.parse(want.known_instance)
     if isinstance(seen.instance, AzureInstance):
         name, tags = seen.instance.id, {**seen.instance.tags, **want.owner}
         group, identity = seen.instance.snapshot_group_id or group, seen.instance.identity
@@ -93,8 +97,8 @@ def not_asked(now: datetime) -> Verdict:
 
 def unreadable(error: OperatorError, now: datetime) -> Verdict:
     """Say what Azure answered instead."""
-    again = now + LOOK_AGAIN
-    return wait(error.reason, f"{error.sentence} Next try at {clock_time(again)}.", again)
+    # Without the time, which would be a write of status at each look.
+    return wait(error.reason, f"{error.sentence} It is tried again every {span(LOOK_AGAIN)}.", now + LOOK_AGAIN)
 
 
 def why(want: Desired, reason: str) -> str:

@@ -119,6 +119,12 @@ def right_is_revoked(want: Desired, seen: Observed, now: datetime) -> Verdict:
     kept = not isinstance(seen.vault, VaultView) or not seen.vault.assigns_roles
     if not want.began or want.spec.deletion_policy != "Delete" or kept:
         return satisfied(reasons.DELETING, "The vault keeps its right, since restore points stay.")
+    if seen.leaving_first and not seen.needed_by:
+        return wait(
+            reasons.DELETING,
+            f"Waiting for {listing(list(seen.leaving_first))}, which are deleted too, to need the right no more.",
+            now + POLL,
+        )
     if seen.needed_by:
         return satisfied(reasons.DELETING, f"The right stays: {listing(list(seen.needed_by))} need it.")
     match seen.disk:
