@@ -92,6 +92,9 @@ class Facts:
 
     async def gather(self, resource: Resource, want: Desired, memory: Memory, now: datetime) -> Observed:
         """Ask for one thing after the other, as long as the rules say that they do not know enough."""
+        if isinstance(memory.validation, Running):
+            # A validation is followed on its own; to ask for it once more, after its answer, is no repetition.
+            memory.attempts.done = None
         memory.validation = await self._validation(want, memory.validation, now)
         seen = replace(
             from_cache(self._tools.cache, want),
