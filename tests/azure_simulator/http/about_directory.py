@@ -17,21 +17,22 @@ def public(request: Request, base: str, tenant: str) -> Response | None:
     if request.method != "GET":
         return None
     if path == "/metadata/endpoints":
-        return _endpoints(request, base, tenant)
+        return _endpoints(request, base)
     if path.endswith("/discovery/instance"):
         return Response(200, _instance(base, tenant))
     match = _OPENID.fullmatch(request.path)
     return Response(200, _openid(base, match["tenant"], "v2.0" in path)) if match else None
 
 
-def _endpoints(request: Request, base: str, tenant: str) -> Response:
+def _endpoints(request: Request, base: str) -> Response:
     environment: dict[str, Any] = {
         "name": "AzureCloud",
         "portal": base,
         "authentication": {
             "loginEndpoint": f"{base}/",
             "audiences": [base, f"{base}/"],
-            "tenant": tenant,
+            # Anything but "common" is the mark of an Azure Stack, which some clients refuse.
+            "tenant": "common",
             "identityProvider": "AAD",
         },
         "resourceManager": f"{base}/",

@@ -55,6 +55,10 @@ def get_disk(call: Call) -> Response:
     return Response(200, wire.disk(disk))
 
 
+# What a client cannot set, or what is kept elsewhere.
+_SET_BY_AZURE = {"diskSizeGB", "diskSizeBytes", "timeCreated", "provisioningState", "diskState", "uniqueId"}
+
+
 def put_disk(call: Call) -> Response:
     """Make a disk, or change its size, SKU and tags; what a disk is made from is not simulated."""
     cloud, given = call.azure.cloud, call.request.json
@@ -72,6 +76,7 @@ def put_disk(call: Call) -> Response:
         known = cloud.add_disk(group.subscription, group.name, call.parts["d"], location, size, sku)
     known.size_gib, known.sku = size, sku
     known.tags = given.get("tags", known.tags)
+    known.settings |= {name: value for name, value in properties.items() if name not in _SET_BY_AZURE}
     return Response(200, wire.disk(known))
 
 
@@ -93,6 +98,36 @@ def delete_disk(call: Call) -> Response:
 def list_disks(call: Call) -> Response:
     group = call.azure.cloud.group(call.parts["s"], call.parts["g"])
     return Response(200, {"value": [wire.disk(each) for each in call.azure.cloud.disks_in(group)]})
+
+
+def put_identity(call: Call) -> Response:
+    location = call.request.json.get("location")
+    if not isinstance(location, str):
+        raise AzureFault("LocationRequired", "The location property is required.")
+    cloud = call.azure.cloud
+    found, new = cloud.put_identity(call.parts["s"], call.parts["g"], call.parts["u"], location)
+    found.tags = call.request.json.get("tags") or {}
+    return Response(201 if new else 200, wire.identity(found, cloud))
+
+
+def get_identity(call: Call) -> Response:
+    found = call.azure.cloud.find_identity(call.parts["s"], call.parts["g"], call.parts["u"])
+    if found is None:
+        name = f"Microsoft.ManagedIdentity/userAssignedIdentities/{call.parts['u']}"
+        raise AzureFault(
+            "ResourceNotFound",
+            f"The Resource '{name}' under resource group '{call.parts['g']}' was not found. For more details please "
+            "go to https://aka.ms/ARMResourceNotFoundFix",
+        )
+    return Response(200, wire.identity(found, call.azure.cloud))
+
+
+def delete_identity(call: Call) -> Response:
+    found = call.azure.cloud.find_identity(call.parts["s"], call.parts["g"], call.parts["u"])
+    if found is None:
+        return Response(204)
+    call.azure.cloud.remove(found.id)
+    return Response(200)
 
 
 def put_assignment(call: Call) -> Response:

@@ -62,7 +62,7 @@ def _seed(service: Service, seed: dict[str, Any]) -> dict[str, Any]:
     for caller in seed.get("callers", []):
         service.callers.seed(caller)
     for identity in seed.get("identities", []):
-        cloud.add_identity(identity["subscription"], identity["group"], identity["name"])
+        cloud.put_identity(identity["subscription"], identity["group"], identity["name"])
     return {"tenant": cloud.tenant, "disks": disks}
 
 

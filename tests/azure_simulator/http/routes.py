@@ -51,6 +51,7 @@ _VERBS = {"head": "read", "get": "read", "list": "read", "put": "write", "patch"
 # Which provider a thing belongs to that is none of Data Protection.
 _OWNERS = {
     "disks": "Microsoft.Compute",
+    "userAssignedIdentities": "Microsoft.ManagedIdentity",
     "roleDefinitions": "Microsoft.Authorization",
     "resourceGroups": "Microsoft.Resources/subscriptions",
     "resources": "Microsoft.Resources/subscriptions/resourceGroups",
@@ -96,6 +97,8 @@ _AUTHORIZATION = "Microsoft.Authorization"
 _RESOURCES = "Microsoft.Resources"
 _S = r"/subscriptions/(?P<s>[^/]+)"
 _DISK = _RG + r"/providers/microsoft\.compute/disks/(?P<d>[^/]+)"
+_IDENTITIES = "Microsoft.ManagedIdentity"
+_IDENTITY = _RG + r"/providers/microsoft\.managedidentity/userassignedidentities/(?P<u>[^/]+)"
 _ROLES = r"/providers/microsoft\.authorization/roledefinitions"
 _TABLE: list[tuple[str, str, str, str, int, Callable[[Call], Response]]] = [
     # What other clients than the operator ask.
@@ -119,6 +122,9 @@ _TABLE: list[tuple[str, str, str, str, int, Callable[[Call], Response]]] = [
             ("PATCH", _RG, "resourceGroups.patch", _RESOURCES, about_resources.patch_group),
             ("DELETE", _RG, "resourceGroups.delete", _RESOURCES, about_resources.delete_group),
             ("GET", _RG + r"/resources", "resources.list", _RESOURCES, about_subscriptions.list_resources),
+            ("PUT", _IDENTITY, "userAssignedIdentities.put", _IDENTITIES, about_resources.put_identity),
+            ("GET", _IDENTITY, "userAssignedIdentities.get", _IDENTITIES, about_resources.get_identity),
+            ("DELETE", _IDENTITY, "userAssignedIdentities.delete", _IDENTITIES, about_resources.delete_identity),
             ("PUT", _DISK, "disks.put", "Microsoft.Compute", about_resources.put_disk),
             ("PATCH", _DISK, "disks.patch", "Microsoft.Compute", about_resources.patch_disk),
             ("DELETE", _DISK, "disks.delete", "Microsoft.Compute", about_resources.delete_disk),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from azure_simulator.model.access import Assignment
-from azure_simulator.model.cloud import Cloud, Disk, Group
+from azure_simulator.model.cloud import Cloud, Disk, Group, Identity
 from azure_simulator.model.faults import OperationFault
 from azure_simulator.model.instances import Instance
 from azure_simulator.model.operations import Operation
@@ -44,12 +44,34 @@ def disk(found: Disk) -> Json:
         "sku": {"name": found.sku, "tier": tier},
         "properties": {
             "creationData": {"createOption": "Empty"},
+            "encryption": {"type": "EncryptionAtRestWithPlatformKey"},
+            "networkAccessPolicy": "AllowAll",
+            "publicNetworkAccess": "Enabled",
+            "diskIOPSReadWrite": 500,
+            "diskMBpsReadWrite": 60,
+            **found.settings,
             "diskSizeGB": found.size_gib,
             "diskSizeBytes": found.size_gib * 1024**3,
             "timeCreated": time(found.created),
             "provisioningState": "Succeeded",
             "diskState": "Unattached",
             "uniqueId": found.unique_id,
+        },
+    }
+
+
+def identity(found: Identity, cloud: Cloud) -> Json:
+    return {
+        "id": found.id,
+        "name": found.id.rsplit("/", 1)[-1],
+        "type": "Microsoft.ManagedIdentity/userAssignedIdentities",
+        "location": found.location,
+        "tags": found.tags,
+        "properties": {
+            "tenantId": cloud.tenant,
+            "principalId": found.principal,
+            "clientId": found.client,
+            "isolationScope": "None",
         },
     }
 

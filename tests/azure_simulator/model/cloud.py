@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,7 +29,7 @@ class Knobs:
     principal_replication: float = 0
 
     def set(self, values: dict[str, Any]) -> None:
-        known = {field.name for field in fields(self)}
+        known = {each.name for each in fields(self)}
         for name, value in values.items():
             if name not in known:
                 raise AzureFault("UnknownKnob", f"There is no knob {name!r}, only {sorted(known)}.")
@@ -67,6 +67,19 @@ class Disk:
     created: datetime
     unique_id: str
     tags: dict[str, str] | None = None
+    # Properties that somebody set and nothing here depends on; they are answered as they were given.
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Identity:
+    """A user-assigned identity; its ids never change."""
+
+    id: str
+    principal: str
+    client: str
+    location: str
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 class Cloud:
@@ -81,7 +94,7 @@ class Cloud:
         self.subscriptions: set[str] = set()
         self.groups: dict[str, Group] = {}
         self.disks: dict[str, Disk] = {}
-        self.identities: dict[str, str] = {}
+        self.identities: dict[str, Identity] = {}
 
     @property
     def now(self) -> datetime:
@@ -158,21 +171,35 @@ class Cloud:
             )
         return self.disks[key]
 
-    def add_identity(self, subscription: str, group: str, name: str) -> None:
-        """Make a user-assigned identity; its object id never changes."""
+    def put_identity(
+        self, subscription: str, group: str, name: str, location: str | None = None
+    ) -> tuple[Identity, bool]:
+        """Make a user-assigned identity, or find it; return it and whether it is new."""
         holder = self.group(subscription, group)
-        identifier = f"{holder.id}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}".lower()
-        if identifier not in self.identities:
-            self.identities[identifier] = self.timeline.new_id()
-            self.access.add_principal(self.identities[identifier])
+        identifier = f"{holder.id}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
+        found = self.identities.get(identifier.lower())
+        if found is not None:
+            return found, False
+        new = self.timeline.new_id
+        made = Identity(identifier, new(), new(), location or holder.location)
+        self.identities[identifier.lower()] = made
+        self.access.add_principal(made.principal)
+        return made, True
 
-    def identity(self, identifier: str) -> str:
-        """Return the object id of a user-assigned identity."""
+    def find_identity(self, subscription: str, group: str, name: str) -> Identity | None:
+        holder = self.group(subscription, group)
+        return self.identities.get(
+            f"{holder.id}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}".lower()
+        )
+
+    def identity(self, identifier: str) -> Identity:
+        """Return the user-assigned identity that a vault names."""
         if identifier.lower() not in self.identities:
             raise AzureFault("FailedIdentityOperation", f"The identity '{identifier}' was not found.")
         return self.identities[identifier.lower()]
 
     def remove(self, identifier: str) -> None:
-        """Forget a group or a disk, as if somebody had deleted it."""
+        """Forget a group, a disk or an identity, as if somebody had deleted it."""
         self.groups.pop(identifier.rstrip("/").lower(), None)
         self.disks.pop(identifier.lower(), None)
+        self.identities.pop(identifier.lower(), None)

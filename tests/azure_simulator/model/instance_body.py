@@ -23,7 +23,8 @@ def parse(vault: Vault, properties: dict[str, Any]) -> tuple[str, Policy, str]:
     policy_info = properties.get("policyInfo") or {}
     # The service takes resourceId as well as resourceID.
     disk_id = source.get("resourceID") or source.get("resourceId")
-    if properties.get("objectType") != "BackupInstance" or not disk_id:
+    # Terraform sends an empty objectType, and the service takes it.
+    if properties.get("objectType") not in ("BackupInstance", "") or not disk_id:
         raise invalid("The backup instance needs an objectType and a dataSourceInfo.resourceID.")
     if source.get("datasourceType") != _DISKS or source.get("objectType") != "Datasource":
         raise invalid("Only the datasource type Microsoft.Compute/disks is simulated.")

@@ -152,6 +152,7 @@ class Instances:
             raise invalid("The property 'properties' is required.")
         disk_id, policy, group = parse(vault, properties)
         kept = {key: deepcopy(value) for key, value in properties.items() if value is not None}
+        kept["objectType"] = "BackupInstance"
         kept.pop("validationType", None)
         existing = vault.instances.get(name.lower())
         if existing is not None:

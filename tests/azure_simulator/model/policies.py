@@ -154,10 +154,11 @@ def _trigger(rule: dict[str, Any]) -> tuple[datetime, timedelta, ZoneInfo]:
     )
     if match is None or not fits:
         raise invalid("The backup rule is invalid for disks.")
-    wanted = "BackupHourly" if match["hours"] else "BackupDaily"
-    if rule.get("name") != wanted:
-        raise invalid(f"The backup rule must be named {wanted}.")
-    zone_name = schedule.get("timeZone", "UTC")
+    # The portal names it BackupHourly or BackupDaily, Terraform BackupIntervals.
+    if not rule.get("name"):
+        raise invalid("The backup rule needs a name.")
+    # Terraform sends an empty one when none is set.
+    zone_name = schedule.get("timeZone") or "UTC"
     if zone_name != "UTC" and zone_name not in win_tz:
         raise invalid(f"The time zone '{zone_name}' is not a Windows time zone.")
     start = datetime.fromisoformat(match["start"])

@@ -151,7 +151,7 @@ class Vaults:
         wanted = (body.get("identity") or {}).get("userAssignedIdentities") or {}
         if ("UserAssigned" in vault.identity_type) != bool(wanted):
             raise invalid("User-assigned identities must be named when the type is UserAssigned, and only then.")
-        vault.assigned = {each.lower(): self._cloud.identity(each) for each in wanted}
+        vault.assigned = {each.lower(): self._cloud.identity(each).principal for each in wanted}
 
     def _make_principal(self, vault: Vault) -> None:
         if "SystemAssigned" in vault.identity_type and vault.principal is None:
