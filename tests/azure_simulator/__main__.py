@@ -35,6 +35,9 @@ certificates, start it, and trust the authority that it writes there:
   Service Operator:     AZURE_RESOURCE_MANAGER_ENDPOINT, AZURE_RESOURCE_MANAGER_AUDIENCE and AZURE_AUTHORITY_HOST,
                         each https://localhost:8443
 
+Seen to work with: Terraform's azurerm of August 2026 (groups, disks, identities, roles, vault, policy, instance:
+apply, plan without a difference, change, destroy), az CLI 2.91 (groups, disks, roles), azcore and azidentity for Go.
+
 A caller may do everything. Federated tokens of a Kubernetes service account are taken instead of a secret.
 """
 

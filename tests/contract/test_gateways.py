@@ -81,7 +81,7 @@ async def test_a_policy_is_made_once_and_never_changed(azure: Azure, simulator: 
     "wrong",
     [
         replace(CONTENT, windows_zone="Europe/Berlin"),
-        replace(CONTENT, rule_name="BackupDaily"),
+        replace(CONTENT, rule_name=""),
         replace(CONTENT, repeats="R/2024-01-01T02:00:00+00:00/PT3H"),
         replace(CONTENT, repeats="R/2024-01-01T02:00:00/PT4H"),
         replace(CONTENT, retention_days={"Default": 366}),

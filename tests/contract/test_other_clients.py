@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from azdiskbackup.core.roles import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR
 from azure_simulator.client import Simulator, SimulatorError
 from harness.objects import DISK_GROUP, LOCATION, SUBSCRIPTION, VAULT_GROUP
 
@@ -115,6 +116,81 @@ def test_groups_and_disks_come_and_go(simulator: Simulator) -> None:
     simulator.arm("DELETE", f"{group}?api-version=2024-03-01")
     with pytest.raises(SimulatorError, match="ResourceGroupNotFound"):
         simulator.arm("GET", f"{group}?api-version=2024-03-01")
+
+
+def test_what_terraform_sends_is_taken(simulator: Simulator) -> None:
+    """Seen of azurerm: empty members instead of none, names of its own, properties of disks that it reads back."""
+
+    def terraform(method: str, path: str, body: Any = None, version: str = "2025-07-01") -> Any:
+        return simulator.arm(method, f"{path}?api-version={version}", body)
+
+    cloud = read(simulator, "/metadata/endpoints?api-version=2022-09-01")
+    assert cloud["authentication"]["tenant"] == "common", "else it takes the cloud for an Azure Stack"
+    simulator.knobs(role_propagation=0)
+    group = f"{ROOT}/resourceGroups/{VAULT_GROUP}"
+    identity = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/tf"
+    made = terraform("PUT", identity, {"location": LOCATION, "tags": {}}, "2023-01-31")
+    assert (
+        made["properties"]["principalId"] == terraform("GET", identity, None, "2023-01-31")["properties"]["principalId"]
+    )
+    disk = f"{group}/providers/Microsoft.Compute/disks/tf-{uuid.uuid4()}"
+    properties = {
+        "creationData": {"createOption": "Empty", "performancePlus": False},
+        "diskSizeGB": 4,
+        "networkAccessPolicy": "DenyAll",
+    }
+    terraform("PUT", disk, {"location": LOCATION, "properties": properties}, "2023-04-02")
+    shown = terraform("GET", disk, None, "2023-04-02")["properties"]
+    assert shown["publicNetworkAccess"] == "Enabled" and shown["networkAccessPolicy"] == "DenyAll"
+    assert disk in {each["id"] for each in terraform("GET", f"{ROOT}/providers/Microsoft.Compute/disks")["value"]}
+    vault = vault_path()
+    principal = terraform("PUT", vault, vault_body("Off"))["identity"]["principalId"]
+    assert vault in {
+        each["id"] for each in terraform("GET", f"{ROOT}/providers/Microsoft.DataProtection/backupVaults")["value"]
+    }
+    for scope, role in ((disk, DISK_BACKUP_READER), (group, DISK_SNAPSHOT_CONTRIBUTOR)):
+        grant = {"roleDefinitionId": f"{ROOT}/providers/Microsoft.Authorization/roleDefinitions/{role.guid}"}
+        name = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
+        terraform("PUT", name, {"properties": grant | {"principalId": principal}}, "2022-04-01")
+    policy = f"{vault}/backupPolicies/terraform"
+    terraform("PUT", policy, terraform_policy())
+    store = {"dataStoreType": "OperationalStore", "objectType": "AzureOperationalStoreParameters"}
+    source = {"objectType": "Datasource", "datasourceType": "Microsoft.Compute/disks", "resourceProperties": None}
+    parameters = {"dataStoreParametersList": [{**store, "resourceGroupId": group}]}
+    body = {
+        "objectType": "",
+        "friendlyName": "tf",
+        "datasourceAuthCredentials": None,
+        "dataSourceInfo": {**source, "resourceID": disk, "resourceUri": disk},
+        "policyInfo": {"policyId": policy, "policyParameters": parameters},
+    }
+    terraform("PUT", f"{vault}/backupInstances/terraform", {"properties": body})
+    simulator.advance(minutes=5)
+    instance = terraform("GET", f"{vault}/backupInstances/terraform")["properties"]
+    assert instance["objectType"] == "BackupInstance"
+    assert instance["protectionStatus"]["status"] == "ProtectionConfigured"
+    terraform("DELETE", identity, None, "2023-01-31")
+    with pytest.raises(SimulatorError, match="ResourceNotFound"):
+        terraform("GET", identity, None, "2023-01-31")
+
+
+def terraform_policy() -> dict[str, Any]:
+    store = {"dataStoreType": "OperationalStore", "objectType": "DataStoreInfoBase"}
+    keep = {"deleteAfter": {"duration": "P7D", "objectType": "AbsoluteDeleteOption"}, "sourceDataStore": store}
+    backup = {
+        "objectType": "AzureBackupRule",
+        "name": "BackupIntervals",
+        "backupParameters": {"backupType": "Incremental", "objectType": "AzureBackupParams"},
+        "dataStore": store,
+        "trigger": {
+            "objectType": "ScheduleBasedTriggerContext",
+            "schedule": {"repeatingTimeIntervals": ["R/2026-01-05T06:00:00+00:00/PT4H"], "timeZone": ""},
+            "taggingCriteria": [{"isDefault": True, "taggingPriority": 99, "tagInfo": {"tagName": "Default"}}],
+        },
+    }
+    retention = {"objectType": "AzureRetentionRule", "name": "Default", "isDefault": True, "lifecycles": [keep]}
+    kinds = ["Microsoft.Compute/disks"]
+    return {"properties": {"objectType": "BackupPolicy", "datasourceTypes": kinds, "policyRules": [backup, retention]}}
 
 
 @pytest.mark.parametrize("version", ["2023-11-01", "2024-02-01-preview", "2024-04-01", "2025-02-01", "2025-07-01"])

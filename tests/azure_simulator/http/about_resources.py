@@ -55,6 +55,13 @@ def get_disk(call: Call) -> Response:
     return Response(200, wire.disk(disk))
 
 
+def list_all_disks(call: Call) -> Response:
+    call.azure.cloud.check_subscription(call.parts["s"])
+    mine = f"/subscriptions/{call.parts['s']}/".lower()
+    disks = [each for each in call.azure.cloud.disks.values() if each.id.lower().startswith(mine)]
+    return Response(200, {"value": [wire.disk(each) for each in disks]})
+
+
 # What a client cannot set, or what is kept elsewhere.
 _SET_BY_AZURE = {"diskSizeGB", "diskSizeBytes", "timeCreated", "provisioningState", "diskState", "uniqueId"}
 

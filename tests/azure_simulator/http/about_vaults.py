@@ -34,6 +34,13 @@ def list_vaults(call: Call) -> Response:
     return paged(call, [wire.vault(vault, call.azure.cloud) for vault in vaults])
 
 
+def list_all_vaults(call: Call) -> Response:
+    call.azure.cloud.check_subscription(call.parts["s"])
+    mine = f"/subscriptions/{call.parts['s']}/".lower()
+    vaults = [each for each in call.azure.vaults.all.values() if each.id.lower().startswith(mine)]
+    return paged(call, [wire.vault(vault, call.azure.cloud) for vault in vaults])
+
+
 def delete_vault(call: Call) -> Response:
     try:
         vault = call.vault

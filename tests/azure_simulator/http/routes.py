@@ -137,6 +137,13 @@ _TABLE: list[tuple[str, str, str, str, int, Callable[[Call], Response]]] = [
             ),
             (
                 "GET",
+                _S + r"/providers/microsoft\.compute/disks",
+                "disks.list",
+                "Microsoft.Compute",
+                about_resources.list_all_disks,
+            ),
+            (
+                "GET",
                 r"(?P<scope>/subscriptions/.+)?" + _ROLES,
                 "roleDefinitions.list",
                 _AUTHORIZATION,
@@ -180,6 +187,13 @@ _TABLE: list[tuple[str, str, str, str, int, Callable[[Call], Response]]] = [
             ("GET", _V, "backupVaults.get", 500, about_vaults.get_vault),
             ("DELETE", _V, "backupVaults.delete", 100, about_vaults.delete_vault),
             ("GET", _DP + r"/backupvaults", "backupVaults.list", 500, about_vaults.list_vaults),
+            (
+                "GET",
+                _S + r"/providers/microsoft\.dataprotection/backupvaults",
+                "backupVaults.list",
+                500,
+                about_vaults.list_all_vaults,
+            ),
             ("PUT", _V + r"/backuppolicies/(?P<p>[^/]+)", "backupPolicies.put", 200, about_vaults.put_policy),
             ("GET", _V + r"/backuppolicies/(?P<p>[^/]+)", "backupPolicies.get", 200, about_vaults.get_policy),
             ("GET", _V + r"/backuppolicies", "backupPolicies.list", 200, about_vaults.list_policies),
