@@ -23,6 +23,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+CORRELATION = "Correlation id "
+
 
 class OperatorError(Exception):
     """Something foreign went wrong.
@@ -60,7 +62,7 @@ class OperatorError(Exception):
         if self.action:
             parts.append(f"Azure recommends: {self.action.strip().rstrip('.')}.")
         if self.correlation_id:
-            parts.append(f"Correlation id {self.correlation_id}.")
+            parts.append(f"{CORRELATION}{self.correlation_id}.")
         return " ".join(parts)
 
 

@@ -171,6 +171,30 @@ class Tenant:
         due = datetime.fromisoformat(self.get("diskbackuppolicy", policy)["status"]["nextBackupTime"])
         self.azure.advance(seconds=(due - self.azure.now).total_seconds() + 600)
 
+    def rests(self) -> None:
+        """Assert a steady state: in more than an hour without a backup, no write to Azure and none to our objects."""
+        if "gold" in {each["metadata"]["name"] for each in self.every("diskbackuppolicy")}:
+            self.after_the_next_backup()
+        self.azure.advance(minutes=25)
+        since = len(self.azure.requests())
+        self.says_the_same(minutes=70)
+        written = self.stack.writes(since)
+        assert not written, f"Azure was written to: {written}"
+
+    def says_the_same(self, minutes: float) -> None:
+        """Assert that no object of ours is written to for a time: whoever watches it sleeps on."""
+        before = self._versions()
+        self.azure.advance(minutes=minutes)
+        changed = self._versions() - before
+        assert not changed, f"written without need: {changed}: {self._all_says()}"
+
+    def _versions(self) -> set[tuple[str, str, str]]:
+        return {
+            (kind, each["metadata"]["name"], each["metadata"]["resourceVersion"])
+            for kind in (*_CLUSTER_KINDS, *_KINDS)
+            for each in self.every(kind)
+        }
+
     def until(
         self,
         kind: str,

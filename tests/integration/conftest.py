@@ -6,6 +6,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,7 +79,7 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture
-def shop(stack: Stack) -> Iterator[Tenant]:
+def shop(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Tenant]:
     """A namespace of the test's own; its objects are gone afterwards, so that the next test counts only its own."""
     # An earlier test that failed leaves nothing behind that this one could stumble over.
     stack.azure.clear_faults()
@@ -90,5 +91,19 @@ def shop(stack: Stack) -> Iterator[Tenant]:
     tenant = Tenant(stack, f"shop-{next(_numbers)}")
     tenant.create()
     yield tenant
+    if request.node.stash.get(_PASSED, False):
+        tenant.rests()
     stack.azure.clear_faults()
     tenant.clear()
+
+
+_PASSED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
+    """Remember whether the test itself passed: only then is it asked whether its end is a steady state."""
+    report = yield
+    if call.when == "call":
+        item.stash[_PASSED] = report.passed
+    return report

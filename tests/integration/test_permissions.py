@@ -65,7 +65,7 @@ def test_rights_that_never_come_are_a_persons_affair(stack: Stack, shop: Tenant,
     for word in (principal, "Disk Backup Reader", handle, "Disk Snapshot Contributor", SNAPSHOT_GROUP):
         assert word in stalled
     since = len(stack.azure.requests())
-    stack.azure.advance(hours=1)
+    shop.says_the_same(minutes=60)
     assert 4 <= stack.azure.counts(since)["backupVaults.validateForBackup"] <= 7, "still a slow try"
     stack.azure.advance(hours=3)
     shop.until("protecteddisk", "data", "Ready")
@@ -195,7 +195,8 @@ def test_a_right_that_the_operator_lacks_is_named_and_heals(
     says = shop.until("protecteddisk", "data", condition, "False", "AccessDenied")["message"]
     assert f"perform action 'Microsoft.{says.split('Microsoft.')[1].split(chr(39))[0]}'" in says
     assert action.rstrip("$") in says and "over scope '/subscriptions/" in says
-    stack.azure.advance(hours=1)
+    stack.azure.advance(minutes=30)
+    shop.says_the_same(minutes=60)
     refused = [each for each in stack.azure.requests(since) if each.status == 403]
     assert 2 <= len(refused) <= 20, "backs off slowly"
     stack.azure.deny(CLIENT_ID)

@@ -142,7 +142,7 @@ def test_tries_thin_out() -> None:
 def test_rights_that_do_not_come_are_a_persons_affair() -> None:
     found = plan(want(), waiting(12, timedelta(minutes=45)), NOW)
     assert found.verdict.progress.name == "STALLED" and found.verdict.look_again == NOW + timedelta(minutes=10)
-    for word in ("45 min", "identity principal", "Disk Backup Reader", str(DISK.id), "snapshots-rg"):
+    for word in ("since 2026-01-05 08:15", "identity principal", "Disk Backup Reader", str(DISK.id), "snapshots-rg"):
         assert word in found.verdict.message
     assert isinstance(plan(want(), waiting(12, timedelta(minutes=45)), NOW + timedelta(minutes=10)).step, Validate)
 

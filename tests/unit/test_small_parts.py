@@ -189,6 +189,30 @@ def test_the_service_is_obeyed_when_it_names_a_time() -> None:
     assert seconds(Throttled("429", "slow down"), 1) == 1
 
 
+def test_tries_that_do_not_thin_out_any_more_are_told_in_the_same_words() -> None:
+    down, denied = Unavailable("Down", "no answer"), AccessDenied("x", "y")
+    assert backoff.rhythm(down, 8) is None and backoff.rhythm(down, 10) == timedelta(minutes=5)
+    assert backoff.rhythm(denied, 5) is None and backoff.rhythm(denied, 6) == timedelta(minutes=10)
+    assert backoff.rhythm(InvalidRequest("x", "y"), 1) == timedelta(hours=1)
+    throttled = Throttled("429", "slow down", retry_after=timedelta(seconds=40))
+    assert backoff.rhythm(throttled, 50) is None, "each time Azure may name another time"
+    plan: Plan[str] = first_unsatisfied((("A", rule(WAITING)),), None, None, NOW)
+    later = NOW + timedelta(minutes=10)
+    told = [conditions.after_failure(plan, denied, when, timedelta(minutes=10)).verdict for when in (NOW, later)]
+    assert told[0].message == told[1].message and "every 10 min" in told[0].message
+    assert "Next try at 2026-01-05 09:10 UTC" in conditions.after_failure(plan, denied, later).verdict.message
+
+
+def test_another_correlation_id_is_not_worth_a_write() -> None:
+    def told(code: str, correlation: str) -> Finding:
+        error = AccessDenied(code, "No.", correlation_id=correlation)
+        return Finding("A", "False", "AccessDenied", f"{error.sentence} It is tried again.")
+
+    first = conditions.build([told("Denied", "c-1")], [], 1, NOW)
+    assert conditions.build([told("Denied", "c-2")], first, 1, NOW) == first
+    assert conditions.build([told("Other", "c-2")], first, 1, NOW) != first
+
+
 def test_errors_speak_in_sentences() -> None:
     error = Conflict("Busy", "Another one runs.", action="Wait.", correlation_id="c-1")
     assert error.sentence == "Busy: Another one runs. Azure recommends: Wait. Correlation id c-1."

@@ -26,21 +26,34 @@ def pause(error: BaseException, failures: int, jitter: float) -> timedelta:
     """
     if isinstance(error, Throttled) and error.retry_after is not None:
         return error.retry_after * (1 + jitter / 10)
+    first, most = _range(error)
+    full = min(most, first * float(2 ** min(failures - 1, 16)))
+    return full if first == most else full / 2 + full / 2 * jitter
+
+
+def rhythm(error: BaseException, failures: int) -> timedelta | None:
+    """Return the longest time between two tries once they do not thin out any more; None before, or by Azure's word.
+
+    From then on the same words fit every try, and none of them is worth a write of status.
+    """
+    if isinstance(error, Throttled) and error.retry_after is not None:
+        return None
+    first, most = _range(error)
+    return most if first * float(2 ** min(failures - 1, 16)) >= most else None
+
+
+def _range(error: BaseException) -> tuple[timedelta, timedelta]:
+    """Return the first pause and the longest one; each is twice the one before."""
     if isinstance(error, Terminal):
         # Parked until somebody edits; a rare look all the same, since Azure may have been edited.
-        return PARKED
+        return PARKED, PARKED
     if isinstance(error, Conflict):
         # What is in the way takes its time; asking each second does not make it shorter.
-        return _doubling(BUSY_FIRST, SOON, failures, jitter)
+        return BUSY_FIRST, SOON
     if isinstance(error, Flooded):
-        return _doubling(FLOOD_FIRST, FLOOD, failures, jitter)
+        return FLOOD_FIRST, FLOOD
     if isinstance(error, Ineffective):
-        return _doubling(SLOW_FIRST, PARKED, failures, jitter)
+        return SLOW_FIRST, PARKED
     if isinstance(error, OperatorError) and not isinstance(error, Retryable):
-        return _doubling(SLOW_FIRST, SLOW, failures, jitter)
-    return _doubling(FIRST, SOON, failures, jitter)
-
-
-def _doubling(first: timedelta, most: timedelta, failures: int, jitter: float) -> timedelta:
-    full = min(most, first * float(2 ** min(failures - 1, 16)))
-    return full / 2 + full / 2 * jitter
+        return SLOW_FIRST, SLOW
+    return FIRST, SOON

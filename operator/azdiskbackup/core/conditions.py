@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from azdiskbackup.api.v1alpha1.base import Condition
 from azdiskbackup.core import reasons
 from azdiskbackup.core.verdicts import Finding, Plan, Progress, StepT
-from azdiskbackup.core.words import clock_time
-from azdiskbackup.errors import OperatorError, Terminal
+from azdiskbackup.core.words import clock_time, span
+from azdiskbackup.errors import CORRELATION, OperatorError, Terminal
 
 # The API server takes no more; a proxy's error page can be longer.
 _MOST = 32_000
+_ID = re.compile(re.escape(CORRELATION) + r"\S+")
 
 
-def after_failure(plan: Plan[StepT], error: OperatorError, again: datetime) -> Plan[StepT]:
-    """Return the plan as it looks after its step failed: the deciding condition tells the error."""
+def after_failure(
+    plan: Plan[StepT], error: OperatorError, again: datetime, every: timedelta | None = None
+) -> Plan[StepT]:
+    """Return the plan as it looks after its step failed: the deciding condition tells the error.
+
+    Args:
+        plan: what the rules wanted.
+        error: how its step failed.
+        again: when it is tried again.
+        every: the time between two tries, if it stays the same from now on.
+    """
     if plan.ready:
         # A chore that fails spoils nothing; it is tried again.
         return replace(plan, verdict=replace(plan.verdict, step=None, look_again=again))
     terminal = isinstance(error, Terminal)
     hint = f" {plan.verdict.hint}" if plan.verdict.hint else ""
-    message = f"{error.sentence}{hint} Next try at {clock_time(again)}."
+    tries = f"It is tried again every {span(every)}." if every else f"Next try at {clock_time(again)}."
+    message = f"{error.sentence}{hint} {tries}"
     verdict = replace(
         plan.verdict,
         reason=error.reason,
@@ -72,12 +84,20 @@ def build(
             type=finding.type,
             status=finding.status,
             reason=finding.reason,
-            message=finding.message[:_MOST],
+            message=_message(before.get(finding.type), finding),
             observed_generation=generation,
             last_transition_time=_since(before.get(finding.type), finding, now),
         )
         for finding in findings
     ]
+
+
+def _message(before: Condition | None, finding: Finding) -> str:
+    """Return what a finding says; the correlation id of the first such answer is worth as much as that of the last."""
+    message = finding.message[:_MOST]
+    if before is not None and _ID.sub("", before.message) == _ID.sub("", message):
+        return before.message
+    return message
 
 
 def _since(before: Condition | None, finding: Finding, now: datetime) -> datetime:

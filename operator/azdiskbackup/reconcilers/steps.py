@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from azdiskbackup.azure.submission import Failed, Operations, Succeeded
-from azdiskbackup.core.backoff import pause
+from azdiskbackup.core.backoff import pause, rhythm
 from azdiskbackup.core.conditions import after_failure
 from azdiskbackup.core.presence import Unreadable
 from azdiskbackup.core.verdicts import Plan
@@ -93,19 +93,22 @@ class Attempts:
             assert self.operation is not None
             return _waiting(plan, self.operation.look_at)
         if self.not_before is not None and now < self.not_before:
-            return after_failure(plan, self.error, self.not_before) if self.error else _waiting(plan, self.not_before)
+            return self._told(plan, self.error, self.not_before) if self.error else _waiting(plan, self.not_before)
         try:
             url = await act(step)
         except OperatorError as error:
             self._failed(error, now, jitter)
             assert self.not_before is not None
-            return after_failure(plan, error, self.not_before)
+            return self._told(plan, error, self.not_before)
         self.error, self.not_before = None, None
         if url is None:
             self.done = step
         else:
             self.operation = Operation(url, type(step), now, plan.verdict.look_again or now + POLL)
         return plan
+
+    def _told(self, plan: Plan[StepT], error: OperatorError, again: datetime) -> Plan[StepT]:
+        return after_failure(plan, error, again, rhythm(error, self.failures))
 
     def _turn_to(self, step: object, generation: int, now: datetime, jitter: float) -> None:
         if (self.step, self.generation) != (step, generation):

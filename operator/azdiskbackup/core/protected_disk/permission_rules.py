@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from azdiskbackup.core import reasons
 from azdiskbackup.core.azure_model import AzureInstance, InstanceRequest
-from azdiskbackup.core.backoff import pause
+from azdiskbackup.core.backoff import pause, rhythm
 from azdiskbackup.core.presence import Unknown, Unreadable
 from azdiskbackup.core.protected_disk.desired import OWNER_TAGS, Desired
 from azdiskbackup.core.protected_disk.observed import Observed
@@ -36,11 +37,9 @@ from azdiskbackup.core.protected_disk.validation import (
     permission_pause,
 )
 from azdiskbackup.core.roles import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR
-from azdiskbackup.core.verdicts import do, satisfied, stalled, wait
+from azdiskbackup.core.verdicts import Progress, do, satisfied, stalled, wait
 from azdiskbackup.core.words import clock_time, span
 from azdiskbackup.errors import PermissionsMissing
-
-REFUSAL_STANDS = timedelta(hours=1)
 
 
 def vault_may_read_disk(want: Desired, seen: Observed, now: datetime) -> Verdict:
@@ -99,11 +98,8 @@ def azure_agrees(want: Desired, seen: Observed, now: datetime) -> Verdict:
             )
         case Running(since=since, refused=before) if before is not None:
             # The words stay those of the refusal, so that a check on the way writes no status.
-            return wait(
-                before.error.reason,
-                _waiting_message(seen, before),
-                max(since + VALIDATION_TAKES, now + POLL),
-            )
+            again = max(since + VALIDATION_TAKES, now + POLL)
+            return _as_it_stands(wait(before.error.reason, _message(seen, before), again), before)
         case Running(since=since):
             return wait(
                 reasons.VALIDATING,
@@ -119,27 +115,30 @@ def azure_agrees(want: Desired, seen: Observed, now: datetime) -> Verdict:
 
 
 def _after_refusal(seen: Observed, request: InstanceRequest, refusal: Refused, now: datetime) -> Verdict:
-    error = refusal.error
-    ask = Validate(request, reader_grant(seen))
-    if not error.waiting_helps:
-        again = refusal.at + REFUSAL_STANDS
-        message = f"Azure refuses to back up the disk. {_elsewhere(seen)}{error.sentence}"
-        if now >= again:
-            return do(ask, error.reason, message, now + VALIDATION_TAKES)
-        return stalled(error.reason, message, again)
+    reason, message = refusal.error.reason, _message(seen, refusal)
     again = refusal.at + _pause(refusal)
-    message = _waiting_message(seen, refusal)
     if now >= again:
-        return do(ask, error.reason, message, now + VALIDATION_TAKES)
-    if isinstance(error, PermissionsMissing) and overdue(refusal):
-        return stalled(error.reason, message, again)
-    return wait(error.reason, message, again)
+        ask = Validate(request, reader_grant(seen))
+        return _as_it_stands(do(ask, reason, message, now + VALIDATION_TAKES), refusal)
+    return _as_it_stands(wait(reason, message, again), refusal)
+
+
+def _as_it_stands(verdict: Verdict, refusal: Refused) -> Verdict:
+    """Another try is no news: what somebody has to look at stays stalled until Azure answers otherwise."""
+    lasting = overdue(refusal) if isinstance(refusal.error, PermissionsMissing) else not refusal.error.waiting_helps
+    return replace(verdict, progress=Progress.STALLED) if lasting else verdict
 
 
 def _pause(refusal: Refused) -> timedelta:
     if isinstance(refusal.error, PermissionsMissing):
         return permission_pause(refusal)
     return pause(refusal.error, refusal.tries, 1.0)
+
+
+def _message(seen: Observed, refusal: Refused) -> str:
+    if refusal.error.waiting_helps:
+        return _waiting_message(seen, refusal)
+    return f"Azure refuses to back up the disk. {_elsewhere(seen)}{refusal.error.sentence}"
 
 
 def _elsewhere(seen: Observed) -> str:
@@ -157,19 +156,21 @@ def _elsewhere(seen: Observed) -> str:
 
 def _waiting_message(seen: Observed, refusal: Refused) -> str:
     again = clock_time(refusal.at + _pause(refusal))
-    waited = span(refusal.at - refusal.first)
     if not isinstance(refusal.error, PermissionsMissing):
-        return f"Azure does not accept the disk yet, next try at {again}. {refusal.error.sentence}"
+        every = rhythm(refusal.error, refusal.tries)
+        tries = f"it is tried again every {span(every)}" if every else f"next try at {again}"
+        return f"Azure does not accept the disk yet, {tries}. {refusal.error.sentence}"
     if overdue(refusal):
         grant = reader_grant(seen)
         request = usable_vault(seen).snapshot_group_for(grant.subscription)
+        # Without a time that moves: this can last for weeks, and each write of status wakes everybody who watches.
         return (
-            f"Azure has not let the vault back up the disk for {waited}, longer than rights take to spread. Look "
-            f"whether the identity {grant.principal} has the role {grant.role.name} on {grant.scope} and the role "
-            f"{DISK_SNAPSHOT_CONTRIBUTOR.name} on {request}, and whether a deny assignment stands against it. Next "
-            f"try at {again}. {refusal.error.sentence}"
+            f"Azure has not let the vault back up the disk since {clock_time(refusal.first)}, longer than rights take "
+            f"to spread. Look whether the identity {grant.principal} has the role {grant.role.name} on {grant.scope} "
+            f"and the role {DISK_SNAPSHOT_CONTRIBUTOR.name} on {request}, and whether a deny assignment stands against "
+            f"it. It is tried again every {span(_pause(refusal))}. {refusal.error.sentence}"
         )
     return (
-        "Azure does not let the vault read the disk or write its snapshots yet: new rights take "
-        f"up to 30 minutes to work. Waiting for {waited} now, next try at {again}. {refusal.error.sentence}"
+        "Azure does not let the vault read the disk or write its snapshots yet: new rights take up to 30 minutes to "
+        f"work. Waiting for {span(refusal.at - refusal.first)} now, next try at {again}. {refusal.error.sentence}"
     )
