@@ -37,7 +37,7 @@ class Sent:
 
     @property
     def writes(self) -> bool:
-        return self.method != "GET"
+        return self.method != "GET" and self.route != "resourceGraph.query"
 
 
 class Simulator:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from azure_simulator.graph.index import Index
+from azure_simulator.graph.quota import Quota
 from azure_simulator.http import wire
 from azure_simulator.http.messages import Request, Response
+from azure_simulator.http.rights import Caller
 from azure_simulator.http.versions import known_versions
 from azure_simulator.model.azure import Azure
 from azure_simulator.model.instances import Instance
@@ -26,6 +29,9 @@ class Call:
     parts: dict[str, str]
     base: str
     activity: str
+    caller: Caller
+    index: Index
+    quota: Quota
 
     @property
     def vault(self) -> Vault:

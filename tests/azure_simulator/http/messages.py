@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+GRAPH = "/providers/microsoft.resourcegraph/resources"
+
 
 @dataclass(frozen=True)
 class Request:
@@ -32,7 +34,8 @@ class Request:
 
     @property
     def mutates(self) -> bool:
-        return self.method in ("PUT", "POST", "PATCH", "DELETE")
+        # A query is sent as a POST, and changes nothing.
+        return self.method in ("PUT", "POST", "PATCH", "DELETE") and not self.path.lower().endswith(GRAPH)
 
 
 @dataclass

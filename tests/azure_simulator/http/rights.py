@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azure_simulator.http.messages import Request
-from azure_simulator.http.routes import Route
 from azure_simulator.model.faults import AzureFault
+
+if TYPE_CHECKING:
+    from azure_simulator.http.routes import Route
 
 
 @dataclass
@@ -28,18 +30,21 @@ class Caller:
 
     def check(self, request: Request, route: Route) -> None:
         """Raise what Azure answers when the caller lacks the right."""
-        allowed = re.search(self.may, route.action)
-        taken = any(
-            re.search(action, route.action, re.IGNORECASE) and re.search(scope, request.path, re.IGNORECASE)
-            for action, scope in self.denied
-        )
-        if not allowed or taken:
+        if not self.may_take(route.action, request.path):
             raise AzureFault(
                 "AuthorizationFailed",
                 f"The client '{self.client}' with object id '{self.client}' does not have authorization to perform "
                 f"action '{route.action}' over scope '{request.path}' or the scope is invalid. If access was recently "
                 "granted, please refresh your credentials.",
             )
+
+    def may_take(self, action: str, scope: str) -> bool:
+        """Return whether the caller may take an action at a scope."""
+        taken = any(
+            re.search(denied, action, re.IGNORECASE) and re.search(where, scope, re.IGNORECASE)
+            for denied, where in self.denied
+        )
+        return bool(re.search(self.may, action)) and not taken
 
 
 class Callers:

@@ -9,7 +9,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from azure_simulator.http import about_backups, about_instances, about_resources, about_subscriptions, about_vaults
+from azure_simulator.http import (
+    about_backups,
+    about_graph,
+    about_instances,
+    about_resources,
+    about_subscriptions,
+    about_vaults,
+)
 from azure_simulator.http.call import Call
 from azure_simulator.http.messages import Request, Response
 
@@ -29,6 +36,7 @@ _LOC = (
 
 # What a caller must be allowed to do, in the names of role definitions.
 _ACTIONS = {
+    "resourceGraph.query": "Microsoft.ResourceGraph/resources/read",
     "resourceGroups.get": "Microsoft.Resources/subscriptions/resourceGroups/read",
     "resourceGroups.put": "Microsoft.Resources/subscriptions/resourceGroups/write",
     "disks.get": "Microsoft.Compute/disks/read",
@@ -157,6 +165,14 @@ _TABLE: list[tuple[str, str, str, str, int, Callable[[Call], Response]]] = [
                 about_subscriptions.get_role_definition,
             ),
         )
+    ),
+    (
+        "POST",
+        r"/providers/microsoft\.resourcegraph/resources",
+        "resourceGraph.query",
+        "Microsoft.ResourceGraph",
+        0,
+        about_graph.query,
     ),
     ("GET", _RG, "resourceGroups.get", "Microsoft.Resources", 11999, about_resources.get_group),
     ("PUT", _RG, "resourceGroups.put", "Microsoft.Resources", 11999, about_resources.put_group),

@@ -10,6 +10,9 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from azure_simulator.graph.index import Index
+from azure_simulator.graph.quota import Quota
+from azure_simulator.graph.tables import Tables
 from azure_simulator.http import tokens, versions, wire
 from azure_simulator.http.call import Call
 from azure_simulator.http.messages import Request, Response
@@ -86,6 +89,9 @@ class Service:
         self.callers = Callers()
         self.faults: list[PlantedFault] = []
         self.log: list[LogEntry] = []
+        cloud = azure.cloud
+        self._index = Index(Tables(azure), lambda: cloud.now, lambda: cloud.knobs.span("graph_lag"))
+        self._quota = Quota()
 
     def handle(self, request: Request) -> Response:
         """Answer a request. A status of 0 means that the connection breaks without an answer."""
@@ -104,7 +110,10 @@ class Service:
             fault = self._strikes(request, route.name)
             if fault is not None and not fault.after:
                 return _planted(fault)
-            response = self._carried_out(route, Call(self.azure, request, parts, self.base, _request_id(request)))
+            activity = _request_id(request)
+            call = Call(self.azure, request, parts, self.base, activity, caller, self._index, self._quota)
+            response = self._carried_out(route, call)
+            self._index.note()
             return _planted(fault, response) if fault is not None else response
         except AzureFault as fault:
             return error(_STATUS.get(fault.code, 400), fault.code, fault.message)
@@ -149,7 +158,7 @@ class Service:
         remaining = "x-ms-ratelimit-remaining-subscription-"
         if route is not None and route.budget:
             response.headers.setdefault(f"{remaining}resource-requests", str(route.budget - 1))
-        elif request.method == "POST":
+        elif request.method == "POST" and request.mutates:
             response.headers[f"{remaining}writes"] = "799"
             response.headers[f"{remaining}global-writes"] = "11999"
         correlation = self.azure.cloud.timeline.new_id() if request.mutates else "read"

@@ -72,6 +72,12 @@ def job(found: Job, holder: Vault, now: datetime, *, listed: bool) -> wire.Json:
     }
 
 
+def job_of_graph(found: Job, holder: Vault, now: datetime) -> wire.Json:
+    """Resource Graph writes durations as a list does, and has the extended info that a list leaves out."""
+    body = job(found, holder, now, listed=True)
+    return body | {"properties": body["properties"] | {"extendedInfo": _extended(found)}}
+
+
 def _extended(found: Job) -> wire.Json:
     ended = found.point_id is not None
     return {

@@ -25,6 +25,8 @@ class Knobs:
     schedule_delay: float = 10
     change: float = 10
     job_list_lag: float = 0
+    # How old what Resource Graph knows is.
+    graph_lag: float = 0
     # How long the directory does not know an identity that was just made.
     principal_replication: float = 0
 

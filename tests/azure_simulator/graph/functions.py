@@ -1,0 +1,80 @@
+"""The functions of the query language that are known here: of one row, and of many."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from azure_simulator.graph.values import moment, string
+
+Scalar = Callable[..., Any]
+
+
+def case(*given: Any) -> Any:
+    """Return what follows the first condition that holds, else the last argument."""
+    for condition, value in zip(given[:-1:2], given[1::2], strict=False):
+        if condition:
+            return value
+    return given[-1]
+
+
+def split(text: Any, separator: str) -> list[str]:
+    return string(text).split(separator)
+
+
+def pack(*given: Any) -> dict[str, Any]:
+    return dict(zip(map(string, given[::2]), given[1::2], strict=True))
+
+
+def coalesce(*given: Any) -> Any:
+    return next((each for each in given if each not in (None, "")), None)
+
+
+def scalar_functions(now: datetime) -> dict[str, Scalar]:
+    """Return the functions of one row, at a time."""
+    return {
+        "ago": lambda span: now - span,
+        "bag_pack": pack,
+        "case": case,
+        "coalesce": coalesce,
+        "iff": lambda condition, yes, no: yes if condition else no,
+        "isempty": lambda value: value in (None, ""),
+        "isnotempty": lambda value: value not in (None, ""),
+        "isnull": lambda value: value is None,
+        "isnotnull": lambda value: value is not None,
+        "not": lambda value: not value,
+        "now": lambda: now,
+        "pack": pack,
+        "parse_json": lambda text: json.loads(text) if isinstance(text, str) else text,
+        "split": split,
+        "strcat": lambda *given: "".join(map(string, given)),
+        "tobool": lambda value: string(value).lower() in ("true", "1"),
+        "todatetime": moment,
+        "tolower": lambda text: string(text).lower(),
+        "tostring": string,
+        "toupper": lambda text: string(text).upper(),
+    }
+
+
+def _largest(values: Sequence[Any]) -> Any:
+    return max((each for each in values if each is not None), default=None)
+
+
+def _smallest(values: Sequence[Any]) -> Any:
+    return min((each for each in values if each is not None), default=None)
+
+
+def _list(values: Sequence[Any], most: Sequence[Any]) -> list[Any]:
+    kept = [each for each in values if each is not None]
+    return kept[: most[0]] if most else kept
+
+
+# Each takes one sequence for each argument, with one value for each row.
+AGGREGATES: dict[str, Callable[..., Any]] = {
+    "countif": lambda conditions: sum(map(bool, conditions)),
+    "make_list": lambda values, *most: _list(values, *most),
+    "max": _largest,
+    "min": _smallest,
+}

@@ -1,0 +1,134 @@
+"""The rows of the two tables, as they are at this time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from azure_simulator.http import wire, wire_backups
+from azure_simulator.model.azure import Azure
+from azure_simulator.model.instances import Instance
+from azure_simulator.model.jobs import Job
+from azure_simulator.model.vaults import Vault
+
+Row = dict[str, Any]
+
+_NO_SPAN = "-10675199.02:48:05.4775808"
+JOBS_KEPT = timedelta(days=14)
+
+
+class Tables:
+    """Makes rows; those of jobs that ended never change and are kept."""
+
+    def __init__(self, azure: Azure) -> None:
+        self._azure = azure
+        self._ended: dict[str, Row] = {}
+
+    def rows(self, table: str) -> list[Row]:
+        """Return the rows of a table, by its lower-case name; raise KeyError for one that is not known."""
+        return {"resources": self._resources, "recoveryservicesresources": self._backup}[table]()
+
+    def _resources(self) -> list[Row]:
+        cloud = self._azure.cloud
+        vaults = [
+            _row(wire.vault(each, cloud), each.subscription, cloud.tenant) for each in self._azure.vaults.all.values()
+        ]
+        return [
+            *vaults,
+            *(_row(wire.disk(each), each.subscription, cloud.tenant) for each in cloud.disks.values()),
+        ]
+
+    def _backup(self) -> list[Row]:
+        found = []
+        for vault in self._azure.vaults.all.values():
+            found += [self._instance(each, vault) for each in vault.instances.values()]
+            found += [self._policy(each, vault) for each in vault.policies.values()]
+            since = self._azure.cloud.now - JOBS_KEPT
+            found += [self._job(each, vault) for each in self._azure.backups.jobs(vault) if each.start > since]
+        lost = self._azure.instances.lost
+        return [each for each in found if each["id"].lower() != lost]
+
+    def _policy(self, policy: Any, vault: Vault) -> Row:
+        return _row(wire.policy(policy, vault), vault.subscription, self._azure.cloud.tenant)
+
+    def _instance(self, instance: Instance, vault: Vault) -> Row:
+        body = wire.instance(instance, vault)
+        source = {"resourceProperties": None, "baseUri": None} | body["properties"]["dataSourceInfo"]
+        policy = body["properties"]["policyInfo"]
+        parameters = {"backupDatasourceParametersList": None, "tags": None} | policy["policyParameters"]
+        status = {"errorDetails": None} | body["properties"]["protectionStatus"]
+        absent = ("resourceGuardOperationRequests", "dataSourceSetInfo", "datasourceAuthCredentials", "identityDetails")
+        properties = dict.fromkeys((*absent, "protectionErrorDetails", "dataSourceProperties", "validationType"))
+        properties |= body["properties"]
+        properties |= {
+            "dataSourceInfo": source,
+            "policyInfo": {"policyVersion": None} | policy | {"policyParameters": parameters},
+            "protectionStatus": status,
+            "backupInstanceExtendedProperties": self._extended(instance, vault),
+        }
+        row = _row(body | {"properties": properties}, vault.subscription, self._azure.cloud.tenant)
+        return row | {"location": vault.location}
+
+    def _extended(self, instance: Instance, vault: Vault) -> Row:
+        instance.expire(self._azure.cloud.now)
+        taken = [point.taken for point in instance.points.values()]
+        frequency = instance.policy.period
+        return {
+            "allowedOperations": ["BackupNow", "Restore", "ChangePolicy", "EditBackupInstance", "StopBackup", "Delete"],
+            "protectionStateInSecondaryRegion": "NotProtected",
+            "protectedPrimaryRegion": vault.location,
+            "vaultId": vault.id,
+            "protectedSecondaryRegion": "",
+            "dataSourceExtendedInfo": {"dataSourceId": instance.disk_id.rsplit("/", 1)[-1]},
+            "policyExtendedInfo": {
+                "configuredRPGenerationFrequencyInSecondaryRegion": _NO_SPAN,
+                "configuredMaximumRetentionInSecondaryRegion": _NO_SPAN,
+                "rpoWarningThresholdInSecondaryRegion": _NO_SPAN,
+                "rpoWarningThresholdInPrimaryRegion": _net_span(frequency + timedelta(hours=12)),
+                "configuredRPGenerationFrequency": _net_span(frequency),
+                "configuredMaximumRetention": _net_span(max(instance.policy.retention.values())),
+            },
+            "recoveryPointInfo": {
+                "oldestRecoveryPointInSecondaryRegion": wire.NEVER,
+                "latestRecoveryPointInSecondaryRegion": wire.NEVER,
+                "latestRecoveryPointInPrimaryRegion": wire.time(max(taken)) if taken else wire.NEVER,
+                "oldestRecoveryPointInPrimaryRegion": wire.time(min(taken)) if taken else wire.NEVER,
+            },
+        }
+
+    def _job(self, job: Job, vault: Vault) -> Row:
+        known = self._ended.get(job.id)
+        if known is not None:
+            return known
+        body = wire_backups.job_of_graph(job, vault, self._azure.cloud.now)
+        row = _row(body, vault.subscription, self._azure.cloud.tenant)
+        if job.end is not None:
+            self._ended[job.id] = row
+        return row
+
+
+def _row(body: Row, subscription: str, tenant: str) -> Row:
+    """Every row has all columns, most of them empty."""
+    return {
+        "id": body["id"],
+        "name": body["name"],
+        "type": body["type"].lower(),
+        "tenantId": tenant,
+        "kind": "",
+        "location": body.get("location", ""),
+        "resourceGroup": body["id"].split("/")[4].lower(),
+        "subscriptionId": subscription,
+        "managedBy": "",
+        "sku": body.get("sku"),
+        "plan": None,
+        "properties": body["properties"],
+        "tags": body.get("tags"),
+        "identity": body.get("identity"),
+        "zones": None,
+        "extendedLocation": None,
+    }
+
+
+def _net_span(span: timedelta) -> str:
+    hours, rest = divmod(span.seconds, 3600)
+    return f"{span.days}.{hours:02d}:{rest // 60:02d}:{rest % 60:02d}"
