@@ -25,13 +25,17 @@ from azdiskbackup.handlers import shell
 from azdiskbackup.kube.client import KubeClient
 from azdiskbackup.kube.connection import connection
 from azdiskbackup.observability import logs
+from azdiskbackup.reconcilers import sweeping
 from azdiskbackup.reconcilers.backup_vault import BackupVaultReconciler
+from azdiskbackup.reconcilers.deadlines import Deadlines
 from azdiskbackup.reconcilers.dependents import OURS, affected
 from azdiskbackup.reconcilers.disk_backup_policy import DiskBackupPolicyReconciler
+from azdiskbackup.reconcilers.indices import DISKS_BY_AZURE_ID, INDICES
 from azdiskbackup.reconcilers.on_demand_backup import OnDemandBackupReconciler
 from azdiskbackup.reconcilers.protected_disk import ProtectedDiskReconciler
 from azdiskbackup.reconcilers.reporting import Reporter
 from azdiskbackup.reconcilers.resync import RESYNC, Resync
+from azdiskbackup.reconcilers.sweeping import Sweeping, expected, sweep_of
 from azdiskbackup.reconcilers.tools import Tools
 from azdiskbackup.settings import Settings
 
@@ -39,6 +43,8 @@ EXIT_BAD_SETTINGS = 2
 EXIT_FAILED = 1
 _DRAIN_SECONDS = 10.0
 _KOPF_ENDS_WITHIN_SECONDS = 0.5
+# What Resource Graph lacks for longer it has lost, or does not show to us.
+SHOWN_WITHIN = timedelta(minutes=30)
 
 _log = structlog.get_logger("azdiskbackup")
 
@@ -72,17 +78,25 @@ async def run(settings: Settings) -> None:
     clock = _clock(settings)
     async with KubeClient(kube_connection) as kube, AzureConnection(settings, clock.now) as azure_connection:
         azure = Azure(azure_connection)
-        cache = Cache()
+        cache = Cache(INDICES)
         queue: WorkQueue[Key] = WorkQueue(clock)
+        sweep = Sweep(
+            azure,
+            clock.now,
+            ours=lambda key: cache.knows(DISKS_BY_AZURE_ID, key),
+            expected=lambda vault: expected(cache, vault, clock.now() - SHOWN_WITHIN),
+            begun=lambda subscription: queue.add_at(sweep_of(subscription), clock.now() + settings.observe_every),
+        )
         tools = Tools(
             cache=cache,
             reporter=Reporter(kube, cache, clock),
             azure=azure,
-            sweep=Sweep(azure, clock.now),
+            sweep=sweep,
             clock=clock,
             settings=settings,
             cluster=str((await kube.get("/api/v1/namespaces/kube-system"))["metadata"]["uid"]),
             jitter=random.random,
+            deadlines=Deadlines(),
         )
         resync = Resync(kube, cache, clock, timedelta(minutes=settings.resync_minutes))
         workers = Workers(
@@ -93,6 +107,7 @@ async def run(settings: Settings) -> None:
                 "DiskBackupPolicy": DiskBackupPolicyReconciler(tools).reconcile,
                 "ProtectedDisk": ProtectedDiskReconciler(tools).reconcile,
                 "OnDemandBackup": OnDemandBackupReconciler(tools).reconcile,
+                sweeping.KIND: Sweeping(tools, queue.add).reconcile,
                 RESYNC.kind: resync.reconcile,
             },
             pause=lambda error, failures: pause(error, failures, random.random()),  # noqa: S311

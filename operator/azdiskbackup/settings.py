@@ -56,7 +56,8 @@ class Settings(BaseSettings):
         Field(
             ge=1,
             le=1440,
-            description="Minutes between two looks at an unchanging vault, policy or disk in Azure.",
+            description="Minutes between two sweeps, which show what changed of all disks, and between two looks at "
+            "an unchanging vault or policy in Azure.",
         ),
     ] = 10
     moves_per_minute: Annotated[
@@ -109,5 +110,10 @@ class Settings(BaseSettings):
 
     @property
     def observe_every(self) -> timedelta:
-        """Return the time between two looks at an unchanging object in Azure."""
+        """Return the time between two sweeps, and between two looks at an unchanging vault or policy in Azure."""
         return timedelta(minutes=self.observe_minutes)
+
+    @property
+    def picture_stays(self) -> timedelta:
+        """Return how old what the sweep showed may be for a disk that looks between two of them."""
+        return 1.5 * self.observe_every

@@ -132,9 +132,9 @@ class Simulator:
         """Let every backup that ends from now on fail; without a code they succeed again."""
         self._call("POST", "failing", {"code": code, "message": message, "action": action})
 
-    def lose_rows(self, instance: str = "") -> None:
-        """Leave an instance out of lists, as an index does that lags; none shows everything again."""
-        self._call("POST", "lost", {"instance": instance})
+    def lose_rows(self, pattern: str = "") -> None:
+        """Leave rows out of Resource Graph whose ids fit a regular expression; none shows everything again."""
+        self._call("POST", "lost", {"pattern": pattern})
 
     def deny(self, client: str, *denied: tuple[str, str]) -> None:
         """Take actions at scopes from a caller, both regular expressions; none gives everything back."""

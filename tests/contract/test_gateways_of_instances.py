@@ -1,8 +1,7 @@
-"""Gateways for backup instances, backups and the sweep against the simulator, over TLS, through the real SDKs."""
+"""Gateways for backup instances, backups and jobs against the simulator, over TLS, through the real SDKs."""
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from dataclasses import replace
 from datetime import timedelta
@@ -12,7 +11,6 @@ import pytest
 from azdiskbackup.azure import decode
 from azdiskbackup.azure.gateways import Azure
 from azdiskbackup.azure.submission import Failed, Pending, Succeeded
-from azdiskbackup.azure.sweep import Sweep
 from azdiskbackup.core.arm_ids import ArmId, ResourceGroupId, same_id
 from azdiskbackup.core.azure_model import AzureInstance, AzureJob
 from azdiskbackup.core.presence import ABSENT
@@ -21,7 +19,6 @@ from azdiskbackup.errors import (
     Conflict,
     InvalidRequest,
     PermissionsMissing,
-    Throttled,
     Waiting,
 )
 from azure_simulator.client import Simulator
@@ -176,35 +173,6 @@ async def test_long_lists_come_in_pages(azure: Azure, simulator: Simulator) -> N
     simulator.advance(days=34)
     since = len(simulator.requests())
     assert len(await azure.backups.list_jobs(vault)) > 200
-    assert simulator.counts(since)["backupJobs.list"] == 2
-
-
-async def test_the_sweep_asks_once_for_many_readers(azure: Azure, simulator: Simulator) -> None:
-    request = await protected(azure, simulator)
-    vault = ArmId(request.id.subscription, request.id.group, request.id.provider, request.id.path[:2])
-    sweep = Sweep(azure, lambda: simulator.now)
-    now, since = simulator.now, len(simulator.requests())
-    pictures = await asyncio.gather(*(sweep.read(vault, now) for _ in range(20)))
-    assert all(str(request.id).lower() in picture.instances for picture in pictures)
-    assert simulator.counts(since) == {"backupInstances.list": 1, "backupJobs.list": 1}
-    await sweep.read(vault, now)
-    sweep.forget(vault)
-    await sweep.read(vault, now)
-    assert simulator.counts(since)["backupInstances.list"] == 2
-
-
-async def test_a_sweep_that_was_refused_is_not_repeated_by_everybody(azure: Azure, simulator: Simulator) -> None:
-    request = await protected(azure, simulator)
-    vault = ArmId(request.id.subscription, request.id.group, request.id.provider, request.id.path[:2])
-    sweep = Sweep(azure, lambda: simulator.now)
-    simulator.plant("backupJobs.list", status=429, headers={"Retry-After": "90"})
-    since = len(simulator.requests())
-    for _ in range(5):
-        with pytest.raises(Throttled):
-            await sweep.read(vault, simulator.now)
-    assert simulator.counts(since)["backupJobs.list"] == 1
-    simulator.advance(seconds=91)
-    await sweep.read(vault, simulator.now)
     assert simulator.counts(since)["backupJobs.list"] == 2
 
 

@@ -1,6 +1,6 @@
 from typing import Any
 
-from azdiskbackup.engine.cache import Cache, Key
+from azdiskbackup.engine.cache import Cache, Index, Key, Raw
 
 
 def raw(name: str, version: int, uid: str = "u1", namespace: str = "ns") -> dict[str, Any]:
@@ -64,7 +64,22 @@ def test_keys_read_as_a_person_writes_them() -> None:
     assert str(A) == "Thing/ns/a" and str(Key("Vault", "", "v")) == "Vault/v"
 
 
-def test_all_objects_of_a_kind() -> None:
-    cache = Cache()
-    cache.put("Thing", raw("a", 1))
-    assert cache.all("Thing") == [raw("a", 1)] and cache.all("Other") == []
+def colours(thing: Raw) -> list[str]:
+    return list(thing.get("colours", ()))
+
+
+BY_COLOUR = Index("Thing", colours)
+
+
+def test_an_index_follows_every_change() -> None:
+    cache = Cache([BY_COLOUR])
+    cache.put("Thing", raw("a", 1) | {"colours": ["red", "blue"]})
+    cache.put("Thing", raw("b", 2) | {"colours": ["red"]})
+    cache.put("Other", raw("c", 3) | {"colours": ["red"]})
+    b = Key("Thing", "ns", "b")
+    assert cache.find(BY_COLOUR, "red") == [A, b] and cache.find(BY_COLOUR, "blue") == [A]
+    cache.put("Thing", raw("a", 4) | {"colours": ["green"]})
+    assert cache.find(BY_COLOUR, "red") == [b] and not cache.knows(BY_COLOUR, "blue")
+    assert [each["metadata"]["name"] for each in cache.read(BY_COLOUR, "green")] == ["a"]
+    cache.remove(A)
+    assert not cache.knows(BY_COLOUR, "green") and cache.read(BY_COLOUR, "green") == []

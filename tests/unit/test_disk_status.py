@@ -6,17 +6,26 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.core import reasons
-from azdiskbackup.core.azure_model import AzureFailure, AzureJob, AzureRestorePoint
-from azdiskbackup.core.protected_disk.health import backup_health, overdue_after
+from azdiskbackup.core.azure_model import NO_JOBS, AzureFailure, AzureJob, AzureRestorePoint, job_history
+from azdiskbackup.core.protected_disk.desired import Desired, desired
+from azdiskbackup.core.protected_disk.health import backup_health, next_due
+from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.plan import plan
-from azdiskbackup.core.protected_disk.status import newest_restore_point_expected, status
+from azdiskbackup.core.protected_disk.reading import in_work
+from azdiskbackup.core.protected_disk.status import backup_expected, newest_restore_point_expected, status
 from azdiskbackup.core.resource import Resource
+from azdiskbackup.engine.cache import Key
+from azdiskbackup.reconcilers.deadlines import Deadlines
 from unit.disk_world import (
+    DISK,
+    INSTANCE,
     NOW,
     POLICY_ID,
     PROTECTED,
     SCHEDULE,
+    VAULT_ID,
     in_state,
     resource,
     want,
@@ -31,7 +40,7 @@ def job(start: datetime, state: str = "Completed", minutes: int = 4, **more: Any
 
 
 def health(jobs: list[AzureJob], now: datetime, last: datetime | None) -> tuple[str, str]:
-    found = backup_health(SCHEDULE, jobs, NOW, last, now)
+    found = backup_health(SCHEDULE, job_history(jobs, now), NOW, last, now)
     return found.status, found.reason
 
 
@@ -45,12 +54,14 @@ def test_backup_health() -> None:
     assert health([good], due + timedelta(hours=1), due) == ("True", reasons.BACKUP_SUCCEEDED)
     failed = job(due + timedelta(hours=4), "Failed", failure=AzureFailure("C", "m"))
     assert health([failed, good], due + timedelta(hours=5), due) == ("False", reasons.BACKUP_FAILED)
-    blip = backup_health(SCHEDULE, [], NOW + timedelta(days=4, hours=23), due, NOW + timedelta(days=5))
-    assert blip.reason == reasons.BACKUP_OVERDUE, "a condition that flapped does not hide that the last one is old"
+    old = backup_health(SCHEDULE, NO_JOBS, NOW, due, NOW + timedelta(days=5))
+    assert old.reason == reasons.BACKUP_OVERDUE
+    resumed = NOW + timedelta(days=4, hours=23)
+    assert backup_health(SCHEDULE, NO_JOBS, resumed, due, NOW + timedelta(days=5)).status == "True", "not due yet"
     running = job(due + timedelta(hours=4), "InProgress")
     assert health([running, good], due + timedelta(hours=4, minutes=1), due) == ("True", reasons.BACKUP_SUCCEEDED)
-    assert overdue_after(SCHEDULE, NOW, None) == limit
-    assert overdue_after(SCHEDULE, NOW, due) == limit + timedelta(hours=4)
+    assert next_due(SCHEDULE, NO_JOBS, NOW, None) == (due, limit)
+    assert next_due(SCHEDULE, NO_JOBS, NOW, due)[1] == limit + timedelta(hours=4)
 
 
 def test_status_shows_jobs_and_restore_points_and_keeps_what_was_not_looked_at() -> None:
@@ -63,7 +74,7 @@ def test_status_shows_jobs_and_restore_points_and_keeps_what_was_not_looked_at()
         AzureRestorePoint(f"p{n}", NOW - timedelta(hours=n), NOW + timedelta(days=7), "Default", "Incremental")
         for n in range(25)
     )
-    seen = replace(PROTECTED, jobs=(good, failed, old), restore_points=points)
+    seen = replace(PROTECTED, jobs=job_history([old, failed, good], NOW), restore_points=points)
     found = status(resource(), want(), seen, plan(want(), seen, NOW), NOW)
     assert found.policy_id == POLICY_ID
     assert found.jobs is not None and (found.jobs.completed, found.jobs.failed, found.jobs.in_progress) == (1, 1, 0)
@@ -81,11 +92,20 @@ def test_status_shows_jobs_and_restore_points_and_keeps_what_was_not_looked_at()
 def test_restore_points_are_read_only_when_a_new_one_is_known_to_exist() -> None:
     seen = replace(PROTECTED, restore_points=())
     before = status(resource(), want(), seen, plan(want(), seen, NOW), NOW)
-    assert not newest_restore_point_expected(before, [])
-    assert not newest_restore_point_expected(before, [job(NOW - timedelta(hours=1))])
-    assert newest_restore_point_expected(before, [job(NOW + timedelta(hours=1))])
-    assert not newest_restore_point_expected(before, [job(NOW + timedelta(hours=1), "Failed")])
-    assert newest_restore_point_expected(before.model_copy(update={"restore_points": None}), [job(NOW)])
+
+    def expected(*jobs: AzureJob, newest: datetime | None = None) -> bool:
+        return newest_restore_point_expected(before, job_history(jobs, NOW), newest)
+
+    assert not expected() and not expected(job(NOW - timedelta(hours=1)))
+    assert expected(job(NOW + timedelta(hours=1))) and expected(newest=NOW)
+    assert not expected(job(NOW + timedelta(hours=1), "Failed"))
+    point = AzureRestorePoint("p", NOW, None, None, None)
+    listed = replace(PROTECTED, restore_points=(point,))
+    before = status(resource(), want(), listed, plan(want(), listed, NOW), NOW)
+    assert not expected(newest=NOW + timedelta(milliseconds=4)), "Resource Graph rounds"
+    assert expected(newest=NOW + timedelta(hours=1))
+    before = before.model_copy(update={"restore_points": None})
+    assert expected(job(NOW)) and expected(newest=NOW) and not expected()
 
 
 def test_health_is_not_judged_by_a_policy_that_the_disk_does_not_have_yet() -> None:
@@ -94,3 +114,68 @@ def test_health_is_not_judged_by_a_policy_that_the_disk_does_not_have_yet() -> N
     found = status(resource(), known, seen, plan(known, seen, NOW), NOW)
     health_ = next(each for each in found.conditions if each.type == "BackupHealthy")
     assert health_.status == "Unknown" and "has yet to move" in health_.message
+
+
+def test_backups_are_expected_from_when_the_disk_began_to_have_this_schedule() -> None:
+    def after(seen: Observed, before: dict[str, Any], now: datetime, **spec: Any) -> ProtectedDiskStatus:
+        wants = want(**spec)
+        return status(Resource({**resource(**spec).raw, "status": before}), wants, seen, plan(wants, seen, now), now)
+
+    first = after(PROTECTED, {}, NOW)
+    assert first.active_since == NOW and backup_expected(first, PROTECTED) is not None
+    later = NOW + timedelta(days=9)
+    assert after(PROTECTED, first.to_wire(), later).active_since == NOW
+    error = in_state("ProtectionError")
+    assert after(error, first.to_wire(), later).active_since == NOW, "what fails was still expected"
+    resting = after(in_state("BackupsSuspended"), first.to_wire(), NOW, protection="Suspended")
+    assert resting.active_since is None and backup_expected(resting, PROTECTED) is None
+    assert after(PROTECTED, resting.to_wire(), later).active_since == later, "nothing was missed meanwhile"
+    by_portal = after(in_state("BackupsSuspended"), first.to_wire(), later)
+    assert by_portal.active_since is None
+    moved = after(PROTECTED, {**first.to_wire(), "policyID": "another"}, later)
+    assert moved.active_since == later
+
+
+def test_a_restore_point_proves_a_backup_whose_job_nobody_shows() -> None:
+    point = AzureRestorePoint("p", NOW, None, None, None)
+    seen = replace(PROTECTED, restore_points=(point,))
+    found = status(resource(), want(), seen, plan(want(), seen, NOW), NOW)
+    assert found.last_successful_backup_time is None
+    expected = backup_expected(found.model_copy(update={"active_since": NOW - timedelta(days=9)}), seen)
+    assert expected is not None and expected[0] > NOW
+
+
+def test_the_letter_case_of_an_id_is_no_news() -> None:
+    before = {"backupInstanceID": str(INSTANCE.id).upper(), "policyID": POLICY_ID.upper()}
+    found = status(Resource({**resource().raw, "status": before}), want(), PROTECTED, plan(want(), PROTECTED, NOW), NOW)
+    assert (found.backup_instance_id, found.policy_id) == (str(INSTANCE.id).upper(), POLICY_ID.upper())
+    assert INSTANCE.looks_like(replace(INSTANCE, policy_id=POLICY_ID.upper()))
+    assert not INSTANCE.looks_like(replace(INSTANCE, state="ProtectionStopped"))
+    assert INSTANCE.id.parent == VAULT_ID and not in_work(INSTANCE)
+
+
+def test_the_disk_in_status_stands_in_while_it_cannot_be_read() -> None:
+    found = status(resource(), want(), PROTECTED, plan(want(), PROTECTED, NOW), NOW)
+    known = desired(Resource({**resource().raw, "status": found.to_wire()}), "cluster-1")
+    assert isinstance(known, Desired) and known.disk_before == DISK
+
+
+def test_a_job_that_was_seen_to_end_is_history_before_an_index_shows_it() -> None:
+    running = job(NOW, "InProgress")
+    shown = job_history([running], NOW)
+    ended = replace(job(NOW), on_demand=True)
+    after = shown.with_job(ended)
+    assert (after.completed, after.failed, after.running, after.recent) == (1, 0, 0, (ended,))
+    assert after.on_demand == {"j": NOW} and after.ended_backup == ended
+    assert after.with_job(ended) is after
+    failed = NO_JOBS.with_job(job(NOW, "Failed"))
+    assert (failed.completed, failed.failed, failed.running) == (0, 1, 0)
+
+
+def test_deadlines_are_told_once() -> None:
+    deadlines, one, other = Deadlines(), Key("K", "", "one"), Key("K", "", "other")
+    deadlines.set(one, NOW)
+    deadlines.set(other, NOW + timedelta(hours=1))
+    assert deadlines.passed(NOW) == [] and deadlines.passed(NOW + timedelta(seconds=1)) == [one]
+    deadlines.set(other, None)
+    assert deadlines.passed(NOW + timedelta(days=1)) == []

@@ -10,6 +10,7 @@ from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.kube.client import KubeClient
 from azdiskbackup.kube.resources import WatchedResource
 from azdiskbackup.reconcilers.dependents import affected
+from azdiskbackup.reconcilers.indices import INDICES
 from azdiskbackup.reconcilers.resync import RESYNC, Resync
 from harness.clock import ManualClock
 from harness.objects import backup, disk, policy, vault
@@ -35,7 +36,7 @@ class Server:
 
 
 async def test_changes_and_losses_that_no_watch_told_reach_those_who_care() -> None:
-    server, cache, clock = Server(), Cache(), ManualClock()
+    server, cache, clock = Server(), Cache(INDICES), ManualClock()
     resync = Resync(cast(KubeClient, server), cache, clock, timedelta(minutes=10))
     for raw in (vault(), policy(), disk(), backup()):
         server.put(raw)
@@ -58,7 +59,7 @@ async def test_changes_and_losses_that_no_watch_told_reach_those_who_care() -> N
 
 
 async def test_a_status_that_we_wrote_ourselves_stirs_up_only_those_who_can_see_it() -> None:
-    cache = Cache()
+    cache = Cache(INDICES)
     for number, raw in enumerate((vault(), policy(), disk(), backup()), start=1):
         raw["metadata"] |= {"uid": f"u{number}", "resourceVersion": str(number), "generation": 1}
         cache.put(raw["kind"], raw)

@@ -242,3 +242,14 @@ def test_a_vault_seen_from_outside() -> None:
     assert known.snapshot_group_for("another") is None
     assert vault_view(resource(vault(location=1))) is None
     assert isinstance(vault_desired.desired(resource(vault(location=1)), SUBSCRIPTION), Invalid)
+
+
+def test_a_vault_says_that_it_is_listed_only_while_it_is() -> None:
+    def conditions(trouble: str | None) -> list[str]:
+        seen = replace(READY, trouble=trouble)
+        want = wanted_vault()
+        found = vault_status.status(resource(vault()), want, seen, vault_plan.plan(want, seen, NOW), NOW)
+        return [each.type for each in found.conditions]
+
+    assert reasons.RESOURCE_GRAPH_UNAVAILABLE in conditions("Resource Graph is behind.")
+    assert reasons.RESOURCE_GRAPH_UNAVAILABLE not in conditions(None)

@@ -46,11 +46,22 @@ class Backups:
         return decode.one(found.as_dict(), decode.job)
 
     async def list_jobs(self, vault: ArmId) -> list[AzureJob]:
-        """Return the jobs of a vault, newest first."""
+        """Return all jobs of a vault, newest first: two weeks of them, without a filter or an order."""
+        found = await self.list_few_jobs(vault, most_pages=None)
+        assert found is not None, "there is no limit"
+        return found
+
+    async def list_few_jobs(self, vault: ArmId, most_pages: int | None) -> list[AzureJob] | None:
+        """Return all jobs of a vault, newest first; None when they fill more pages than should be read."""
         client = self._connection.data_protection(vault.subscription)
+        jobs: list[AzureJob] = []
+        read = 0
         with translated():
-            pages = client.jobs.list(vault.group, vault.name)
-            jobs = decode.each([each.as_dict() async for each in pages], decode.job)
+            async for page in client.jobs.list(vault.group, vault.name).by_page():
+                if read == most_pages:
+                    return None
+                jobs += decode.each([each.as_dict() async for each in page], decode.job)
+                read += 1
         return sorted(jobs, key=lambda job: job.start, reverse=True)
 
     async def list_restore_points(self, instance: ArmId) -> list[AzureRestorePoint]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from sys import intern
 from typing import Any, TypeVar
 
 import structlog
@@ -142,16 +143,17 @@ def instance(body: Json) -> AzureInstance:
     )
 
 
-def job(body: Json) -> AzureJob:
-    """Read a job, single or from a list."""
+def job(body: Json, of: str | None = None) -> AzureJob:
+    """Read a job, single or from a list; ``of`` is its backup instance where the job does not name it."""
     properties = body["properties"]
     start, end = time(properties.get("startTime")), time(properties.get("endTime"))
     point = _dig(properties, "extendedInfo", "targetRecoverPoint", "recoveryPointID")
     return AzureJob(
         id=str(body.get("name") or str(body["id"]).rsplit("/", 1)[-1]),
-        instance_id=str(properties.get("backupInstanceId")),
-        operation=str(properties.get("operationCategory") or properties.get("operation")),
-        status=str(properties.get("status")),
+        instance_id=of or str(properties.get("backupInstanceId")),
+        # A few words, in each of many thousand jobs.
+        operation=intern(str(properties.get("operationCategory") or properties.get("operation"))),
+        status=intern(str(properties.get("status"))),
         on_demand=bool(properties.get("isUserTriggered")),
         activity_id=str(properties.get("activityID")),
         start=start or datetime.fromtimestamp(0, UTC),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from azdiskbackup.azure.backups import Backups
 from azdiskbackup.azure.connection import AzureConnection
+from azdiskbackup.azure.graph import Graph
 from azdiskbackup.azure.instances import Instances
 from azdiskbackup.azure.resources import Resources, RoleAssignments
 from azdiskbackup.azure.submission import Operations
@@ -25,3 +26,4 @@ class Azure:
         self.roles = RoleAssignments(connection)
         self.resources = Resources(connection)
         self.operations = Operations(connection)
+        self.graph = Graph(connection)

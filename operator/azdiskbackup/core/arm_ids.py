@@ -58,6 +58,11 @@ class ArmId:
         """Return the group that the resource is in."""
         return ResourceGroupId(self.subscription, self.group)
 
+    @property
+    def parent(self) -> ArmId:
+        """Return the id of the resource that this one is below."""
+        return ArmId(self.subscription, self.group, self.provider, self.path[:-2])
+
     def child(self, kind: str, name: str) -> ArmId:
         """Return the id of a resource below this one."""
         return ArmId(self.subscription, self.group, self.provider, (*self.path, kind, name))

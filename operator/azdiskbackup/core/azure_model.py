@@ -5,10 +5,11 @@ States are open strings: the service sends some that no enumeration knows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from azdiskbackup.api.v1alpha1.protected_disk import RECENT_JOBS
 from azdiskbackup.core.arm_ids import ArmId
 
 
@@ -90,6 +91,15 @@ class AzureInstance:
     soft_deleted_until: datetime | None = None
     identity: str | None = None
 
+    def looks_like(self, other: AzureInstance) -> bool:
+        """Return whether another answer tells the same; Azure does not keep the letter case of ids."""
+        return self._essence() == other._essence()
+
+    def _essence(self) -> tuple[object, ...]:
+        ids = (self.id, self.disk_id, self.policy_id, self.snapshot_group_id, self.identity, self.state)
+        lower = tuple(str(each).lower() for each in ids)
+        return *lower, dict(self.tags), self.failure and self.failure.code, self.soft_deleted_until
+
 
 @dataclass(frozen=True, slots=True)
 class AzureJob:
@@ -131,6 +141,71 @@ class AzureJob:
 _RUNNING = {"inprogress", "started", "cancelling"}
 _GOOD = {"completed", "completedwithwarnings", "succeeded"}
 _ENDED = _GOOD | {"failed", "cancelled"}
+
+
+JOB_HISTORY = timedelta(days=7)
+A_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class JobHistory:
+    """The jobs of a backup instance in the last seven days.
+
+    Attributes:
+        completed: how many ended well.
+        failed: how many ended otherwise.
+        running: how many have not ended.
+        recent: the newest ones, newest first, at most ``RECENT_JOBS``.
+        on_demand: when the on-demand backups of the last day started, by the ids of their jobs.
+    """
+
+    completed: int = 0
+    failed: int = 0
+    running: int = 0
+    recent: tuple[AzureJob, ...] = ()
+    on_demand: Mapping[str, datetime] = field(default_factory=dict)
+
+    @property
+    def backups(self) -> tuple[AzureJob, ...]:
+        """Return those of the newest jobs that make restore points, newest first."""
+        return tuple(job for job in self.recent if job.is_backup)
+
+    @property
+    def ended_backup(self) -> AzureJob | None:
+        """Return the newest backup that has ended."""
+        return next((job for job in self.backups if not job.running), None)
+
+    def with_job(self, job: AzureJob) -> JobHistory:
+        """Return the history as it is with a job that was seen to end, which an index that lags may not show yet."""
+        known = next((each for each in self.recent if each.id == job.id), None)
+        if known is not None and not known.running:
+            return self
+        others = [each for each in self.recent if each.id != job.id]
+        newest_first = sorted([*others, job], key=lambda each: each.start, reverse=True)
+        return JobHistory(
+            completed=self.completed + job.succeeded,
+            failed=self.failed + (not job.succeeded),
+            running=self.running - (known is not None),
+            recent=tuple(newest_first[:RECENT_JOBS]),
+            on_demand={**self.on_demand, job.id: job.start} if job.on_demand else self.on_demand,
+        )
+
+
+NO_JOBS = JobHistory()
+
+
+def job_history(jobs: Iterable[AzureJob], now: datetime) -> JobHistory:
+    """Return the history that a list of jobs tells."""
+    newest_first = sorted((job for job in jobs if job.start > now - JOB_HISTORY), key=lambda job: job.start)[::-1]
+    return JobHistory(
+        completed=sum(job.succeeded for job in newest_first),
+        failed=sum(not job.running and not job.succeeded for job in newest_first),
+        running=sum(job.running for job in newest_first),
+        recent=tuple(newest_first[:RECENT_JOBS]),
+        on_demand={
+            job.id: job.start for job in newest_first if job.on_demand and job.is_backup and job.start > now - A_DAY
+        },
+    )
 
 
 @dataclass(frozen=True, slots=True)

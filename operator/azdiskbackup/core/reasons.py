@@ -18,6 +18,7 @@ ROLES_GRANTED: Final = "RolesGranted"
 VALIDATED: Final = "Validated"
 PROTECTED: Final = "Protected"
 BACKUP_HEALTHY: Final = "BackupHealthy"
+RESOURCE_GRAPH_UNAVAILABLE: Final = "ResourceGraphUnavailable"
 SUCCEEDED: Final = "Succeeded"
 
 # --- reasons: for all kinds --------------------------------------------------------------------------------------
@@ -45,6 +46,7 @@ ROLE_MISSING: Final = "RoleAssignmentMissing"
 GROUP_MISSING: Final = "ResourceGroupMissing"
 GRANTING: Final = "GrantingRoles"
 GRANTED: Final = "RolesGranted"
+VAULT_IS_LISTED: Final = "VaultIsListed"
 
 # --- policies ----------------------------------------------------------------------------------------------------
 TOO_MANY_RESTORE_POINTS: Final = "TooManyRestorePoints"

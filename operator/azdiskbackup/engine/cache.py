@@ -1,4 +1,4 @@
-"""The newest known object of each key, filled by watches, lists and our own writes."""
+"""The newest known object of each key, filled by watches, lists and our own writes; found by index, not by scans."""
 
 from __future__ import annotations
 
@@ -30,12 +30,26 @@ def key_of(kind: str, raw: Raw) -> Key:
 Listener = Callable[[Key, Raw | None, Raw | None], None]
 
 
-class Cache:
-    """Objects by key. Listeners hear of each change with the object before and after it, None where there is none."""
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A way to find objects of a kind: by each of the values that ``values`` gives for an object."""
 
-    def __init__(self) -> None:
+    kind: str
+    values: Callable[[Raw], Iterable[str]]
+
+
+class Cache:
+    """Objects by key. Listeners hear of each change with the object before and after it, None where there is none.
+
+    Args:
+        indices: how objects are found other than by their keys.
+    """
+
+    def __init__(self, indices: Iterable[Index] = ()) -> None:
         self._kinds: dict[str, dict[Key, Raw]] = {}
         self._listeners: list[Listener] = []
+        # Sets that keep the order in which objects came.
+        self._found: dict[Index, dict[str, dict[Key, None]]] = {index: {} for index in indices}
 
     def listen(self, listener: Listener) -> None:
         """Call a function at each change from now on."""
@@ -45,9 +59,18 @@ class Cache:
         """Return an object, None if it does not exist."""
         return self._kinds.get(key.kind, {}).get(key)
 
-    def all(self, kind: str) -> Iterable[Raw]:
-        """Return all objects of a kind."""
-        return list(self._kinds.get(kind, {}).values())
+    def find(self, index: Index, value: str) -> list[Key]:
+        """Return the keys of the objects that have a value in an index."""
+        return list(self._found[index].get(value, ()))
+
+    def read(self, index: Index, value: str) -> list[Raw]:
+        """Return the objects that have a value in an index."""
+        objects = self._kinds.get(index.kind, {})
+        return [objects[key] for key in self._found[index].get(value, ())]
+
+    def knows(self, index: Index, value: str) -> bool:
+        """Return whether any object has a value in an index."""
+        return value in self._found[index]
 
     def put(self, kind: str, raw: Raw) -> None:
         """Take an object that was seen; one that is known already changes nothing, an older one neither."""
@@ -57,6 +80,7 @@ class Cache:
         if before is not None and not _is_newer(raw, before):
             return
         objects[key] = raw
+        self._sort(key, before, raw)
         self._tell(key, before, raw)
 
     def remove(self, key: Key, uid: str | None = None) -> None:
@@ -65,6 +89,7 @@ class Cache:
         if before is None or (uid is not None and before["metadata"].get("uid") != uid):
             return
         del self._kinds[key.kind][key]
+        self._sort(key, before, None)
         self._tell(key, before, None)
 
     def replace(self, kind: str, listed: Iterable[Raw], known_before: frozenset[Key]) -> None:
@@ -79,6 +104,19 @@ class Cache:
     def keys(self, kind: str) -> frozenset[Key]:
         """Return the keys of a kind."""
         return frozenset(self._kinds.get(kind, {}))
+
+    def _sort(self, key: Key, before: Raw | None, after: Raw | None) -> None:
+        for index, found in self._found.items():
+            if index.kind != key.kind:
+                continue
+            old = set(index.values(before)) if before is not None else set()
+            new = set(index.values(after)) if after is not None else set()
+            for value in old - new:
+                del found[value][key]
+                if not found[value]:
+                    del found[value]
+            for value in new - old:
+                found.setdefault(value, {})[key] = None
 
     def _tell(self, key: Key, before: Raw | None, after: Raw | None) -> None:
         for listener in self._listeners:

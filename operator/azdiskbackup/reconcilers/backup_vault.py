@@ -29,6 +29,7 @@ from azdiskbackup.core.resource import Invalid, Resource
 from azdiskbackup.core.roles import Grant
 from azdiskbackup.core.verdicts import Plan
 from azdiskbackup.engine.cache import Key
+from azdiskbackup.reconcilers.indices import DISKS_BY_POLICY, POLICIES_BY_VAULT
 from azdiskbackup.reconcilers.steps import Attempts
 from azdiskbackup.reconcilers.tools import Memories, Tools, read
 
@@ -143,15 +144,10 @@ class BackupVaultReconciler:
         return seen
 
     def _from_cache(self, want: Desired) -> Observed:
-        policies = [
-            each["metadata"]["name"]
-            for each in self._tools.cache.all("DiskBackupPolicy")
-            if each["spec"]["vaultRef"]["name"] == want.name
-        ]
-        disks = [
-            each for each in self._tools.cache.all("ProtectedDisk") if each["spec"]["policyRef"]["name"] in policies
-        ]
-        return Observed(policies=tuple(sorted(policies)), disks=len(disks))
+        cache = self._tools.cache
+        policies = sorted(key.name for key in cache.find(POLICIES_BY_VAULT, want.name))
+        disks = sum(len(cache.find(DISKS_BY_POLICY, policy)) for policy in policies)
+        return Observed(policies=tuple(policies), disks=disks, trouble=self._tools.sweep.trouble(want.id))
 
     # --- act --------------------------------------------------------------------------------------
 

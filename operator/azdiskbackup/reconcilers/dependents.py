@@ -12,6 +12,17 @@ from azdiskbackup.core import reasons
 from azdiskbackup.core.on_demand_backup.desired import is_over
 from azdiskbackup.core.resource import Resource
 from azdiskbackup.engine.cache import Cache, Key, Raw
+from azdiskbackup.reconcilers.indices import (
+    BACKUPS_BY_DISK,
+    CLAIMS_BY_VOLUME,
+    DISKS_BY_CLAIM,
+    DISKS_BY_NAMESPACE,
+    DISKS_BY_POLICY,
+    DISKS_BY_SOURCE,
+    POLICIES_BY_VAULT,
+    place,
+    source_of,
+)
 
 OURS = ("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "OnDemandBackup")
 
@@ -93,9 +104,9 @@ def _everything(resource: Resource) -> object:
 
 
 def _disks_and_policies_of_vault(cache: Cache, vault: Resource) -> Iterator[Key]:
-    for policy in _where(cache, "DiskBackupPolicy", "vaultRef", vault.name):
+    for policy in cache.find(POLICIES_BY_VAULT, vault.name):
         yield policy
-        yield from _where(cache, "ProtectedDisk", "policyRef", policy.name)
+        yield from cache.find(DISKS_BY_POLICY, policy.name)
 
 
 def _vault_of_policy(cache: Cache, policy: Resource) -> Iterator[Key]:
@@ -103,7 +114,7 @@ def _vault_of_policy(cache: Cache, policy: Resource) -> Iterator[Key]:
 
 
 def _disks_of_policy(cache: Cache, policy: Resource) -> Iterator[Key]:
-    yield from _where(cache, "ProtectedDisk", "policyRef", policy.name)
+    yield from cache.find(DISKS_BY_POLICY, policy.name)
 
 
 def _policy_and_rivals_of_disk(cache: Cache, disk: Resource) -> Iterator[Key]:
@@ -113,55 +124,39 @@ def _policy_and_rivals_of_disk(cache: Cache, disk: Resource) -> Iterator[Key]:
     if known is not None:
         yield Key("BackupVault", "", known["spec"]["vaultRef"]["name"])
     # Of two objects for one source the older wins: when it goes, the other one's turn has come.
-    for raw in cache.all("ProtectedDisk"):
-        other = Resource(raw)
-        if (other.namespace, other.spec["source"]) == (disk.namespace, disk.spec["source"]):
-            yield Key("ProtectedDisk", other.namespace, other.name)
+    yield from cache.find(DISKS_BY_SOURCE, source_of(disk.namespace, disk.spec["source"]))
 
 
-def _policy_of_disk(cache: Cache, disk: Resource) -> Iterator[Key]:
-    yield Key("DiskBackupPolicy", "", disk.spec["policyRef"]["name"])
+def _policy_with_predecessors(cache: Cache, disk: Resource) -> Iterator[Key]:
+    """The policy of a disk, if it waits for disks to leave its predecessors."""
+    policy = Key("DiskBackupPolicy", "", disk.spec["policyRef"]["name"])
+    known = cache.get(policy)
+    status = (known or {}).get("status") or {}
+    if status.get("predecessors") or status.get("succession"):
+        yield policy
 
 
 def _backups_of_disk(cache: Cache, disk: Resource) -> Iterator[Key]:
-    yield from _where(cache, "OnDemandBackup", "protectedDiskRef", disk.name, disk.namespace)
+    yield from cache.find(BACKUPS_BY_DISK, place(disk.namespace, disk.name))
 
 
 def _disk_and_queue_of_backup(cache: Cache, backup: Resource) -> Iterator[Key]:
     disk = backup.spec["protectedDiskRef"]["name"]
     yield Key("ProtectedDisk", backup.namespace, disk)
-    yield from _where(cache, "OnDemandBackup", "protectedDiskRef", disk, backup.namespace)
+    yield from cache.find(BACKUPS_BY_DISK, place(backup.namespace, disk))
 
 
 def _disks_of_namespace(cache: Cache, namespace: Resource) -> Iterator[Key]:
-    for raw in cache.all("ProtectedDisk"):
-        if raw["metadata"]["namespace"] == namespace.name:
-            yield Key("ProtectedDisk", namespace.name, raw["metadata"]["name"])
+    yield from cache.find(DISKS_BY_NAMESPACE, namespace.name)
 
 
 def _disks_of_claim(cache: Cache, claim: Resource) -> Iterator[Key]:
-    yield from _claiming(cache, claim.namespace, claim.name)
+    yield from cache.find(DISKS_BY_CLAIM, place(claim.namespace, claim.name))
 
 
 def _disks_of_volume(cache: Cache, volume: Resource) -> Iterator[Key]:
-    for raw in cache.all("PersistentVolumeClaim"):
-        if raw["spec"].get("volumeName") == volume.name:
-            yield from _claiming(cache, raw["metadata"]["namespace"], raw["metadata"]["name"])
-
-
-def _claiming(cache: Cache, namespace: str, claim: str) -> Iterator[Key]:
-    for raw in cache.all("ProtectedDisk"):
-        disk = Resource(raw)
-        named = (disk.spec["source"].get("persistentVolumeClaim") or {}).get("name")
-        if (disk.namespace, named) == (namespace, claim):
-            yield Key("ProtectedDisk", namespace, disk.name)
-
-
-def _where(cache: Cache, kind: str, reference: str, name: str, namespace: str | None = None) -> Iterator[Key]:
-    for raw in cache.all(kind):
-        found = Resource(raw)
-        if found.spec[reference]["name"] == name and namespace in (None, found.namespace):
-            yield Key(kind, found.namespace, found.name)
+    for claim in cache.find(CLAIMS_BY_VOLUME, volume.name):
+        yield from cache.find(DISKS_BY_CLAIM, place(claim.namespace, claim.name))
 
 
 EDGES = (
@@ -169,7 +164,7 @@ EDGES = (
     Edge("DiskBackupPolicy", _refers, _vault_of_policy),
     Edge("DiskBackupPolicy", _usable, _disks_of_policy),
     Edge("ProtectedDisk", _refers, _policy_and_rivals_of_disk),
-    Edge("ProtectedDisk", _policy_in_azure, _policy_of_disk),
+    Edge("ProtectedDisk", _policy_in_azure, _policy_with_predecessors),
     Edge("ProtectedDisk", _protection, _backups_of_disk),
     Edge("OnDemandBackup", is_over, _disk_and_queue_of_backup),
     Edge("Namespace", _everything, _disks_of_namespace),

@@ -21,6 +21,7 @@ from azdiskbackup.core.schedule import next_backup
 from azdiskbackup.core.vault_view import VaultView, vault_view
 from azdiskbackup.core.verdicts import Plan
 from azdiskbackup.engine.cache import Key
+from azdiskbackup.reconcilers.indices import DISKS_BY_POLICY
 from azdiskbackup.reconcilers.steps import Attempts
 from azdiskbackup.reconcilers.tools import Memories, Tools, read
 
@@ -140,11 +141,10 @@ class DiskBackupPolicyReconciler:
 
     async def _uses(self, policy: ArmId) -> Uses | Unreadable:
         """Look what refers to a policy: not by trying to delete it, since that would be a write for nothing."""
-        vault = ArmId(policy.subscription, policy.group, policy.provider, policy.path[:2])
-        live = await read(self._tools.azure.instances.list(vault))
+        live = await read(self._tools.azure.instances.list(policy.parent))
         if isinstance(live, Unreadable):
             return live
-        kept = await read(self._tools.azure.instances.list_deleted(vault))
+        kept = await read(self._tools.azure.instances.list_deleted(policy.parent))
         if isinstance(kept, Unreadable):
             return kept
         ends = [each.soft_deleted_until for each in kept if same_id(each.policy_id, policy)]
@@ -163,11 +163,7 @@ class DiskBackupPolicyReconciler:
     def _from_cache(self, want: Desired) -> Observed:
         raw = self._tools.cache.get(Key("BackupVault", "", want.spec.vault_ref.name))
         vault = vault_view(Resource(raw)) if raw is not None else None
-        mine = [
-            Resource(each)
-            for each in self._tools.cache.all("ProtectedDisk")
-            if each["spec"]["policyRef"]["name"] == want.name
-        ]
+        mine = [Resource(each) for each in self._tools.cache.read(DISKS_BY_POLICY, want.name)]
         # One that is stopped does not move before it is resumed; what holds the predecessor then is its instance.
         moving = [each for each in mine if each.spec.get("protection") != "Stopped"]
         in_use = [str(each.status["policyID"]) for each in moving if each.status.get("policyID")]

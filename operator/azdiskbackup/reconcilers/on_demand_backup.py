@@ -31,6 +31,7 @@ from azdiskbackup.core.presence import ABSENT, UNKNOWN, Absent, Unreadable
 from azdiskbackup.core.resource import Invalid, Resource
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import InvalidRequest, OperatorError, Terminal, Unavailable
+from azdiskbackup.reconcilers.indices import BACKUPS_BY_DISK, place
 from azdiskbackup.reconcilers.steps import Attempts
 from azdiskbackup.reconcilers.tools import Memories, Tools, read
 
@@ -137,10 +138,8 @@ class OnDemandBackupReconciler:
         """
         mine: tuple[str, str] | None = None
         others: list[tuple[tuple[str, str], str, bool]] = []
-        for each in self._tools.cache.all("OnDemandBackup"):
-            resource = Resource(each)
-            same = resource.namespace == want.namespace and each["spec"]["protectedDiskRef"]["name"] == want.disk
-            if not same or is_over(resource) or resource.deleting or resource.is_true(reasons.STALLED):
+        for resource in self._of_disk(want):
+            if is_over(resource) or resource.deleting or resource.is_true(reasons.STALLED):
                 # One that waits for a person holds up nobody.
                 continue
             order = (str(resource.meta["creationTimestamp"]), resource.name)
@@ -150,19 +149,19 @@ class OnDemandBackupReconciler:
                 others.append((order, resource.name, bool(resource.status.get("startTime"))))
         return tuple(name for order, name, begun in sorted(others) if begun or mine is None or order < mine)
 
+    def _of_disk(self, want: Desired) -> list[Resource]:
+        found = self._tools.cache.read(BACKUPS_BY_DISK, place(want.namespace, want.disk))
+        return [Resource(each) for each in found]
+
     async def _taken_today(self, want: Desired, disk: DiskView | Absent, now: datetime) -> tuple[datetime, ...]:
         """Return the starts of the disk's on-demand backups of the last 24 hours, ours and others'."""
         starts: dict[str, datetime] = {}
         if isinstance(disk, DiskView) and disk.instance is not None:
-            picture = await self._tools.sweep.read(_vault(disk.instance), now - self._tools.settings.observe_every)
-            for job in picture.jobs.get(str(disk.instance).lower(), ()):
-                if job.on_demand and job.is_backup:
-                    starts[job.id] = job.start
-        for each in self._tools.cache.all("OnDemandBackup"):
-            resource = Resource(each)
+            picture = await self._tools.sweep.read(disk.instance.parent, now - self._tools.settings.observe_every)
+            starts |= picture.of(disk.instance).jobs.on_demand
+        for resource in self._of_disk(want):
             job_id, started = resource.status.get("jobID"), resource.status.get("startTime")
-            same = resource.namespace == want.namespace and each["spec"]["protectedDiskRef"]["name"] == want.disk
-            if same and job_id and started:
+            if job_id and started:
                 starts[job_id] = datetime.fromisoformat(started)
         return tuple(sorted(start for start in starts.values() if start > now - A_DAY))
 
@@ -199,7 +198,7 @@ class OnDemandBackupReconciler:
 
     async def _search(self, want: Desired, since: datetime, instance: ArmId, *, answered: bool = False) -> Attempt:
         """Look for the job of a request whose answer was lost: it carries the request's id."""
-        jobs = await read(self._tools.azure.backups.list_jobs(_vault(instance)))
+        jobs = await read(self._tools.azure.backups.list_jobs(instance.parent))
         if isinstance(jobs, Unreadable):
             return Unfollowable(jobs.error)
         found = next((job for job in jobs if job.activity_id.lower() == want.uid.lower()), None)
@@ -208,7 +207,7 @@ class OnDemandBackupReconciler:
         return Sent(since, answered=answered, jobs_seen=True)
 
     async def _follow(self, job_id: str, instance: ArmId) -> Attempt:
-        job = await read(self._tools.azure.backups.get_job(_vault(instance), job_id))
+        job = await read(self._tools.azure.backups.get_job(instance.parent, job_id))
         if isinstance(job, Unreadable):
             return Unfollowable(job.error)
         if isinstance(job, Absent):
@@ -219,8 +218,8 @@ class OnDemandBackupReconciler:
     async def _restore_point(self, job: AzureJob, instance: ArmId) -> AzureRestorePoint | None:
         if job.running:
             return None
-        # The disk shows this job and its point next, so the picture of before is no longer good enough.
-        self._tools.sweep.forget(_vault(instance))
+        # The disk shows this job and its point next, and the sweep may learn of it minutes later.
+        self._tools.sweep.tell(replace(job, instance_id=str(instance)))
         if job.restore_point_id is None:
             return None
         found = await read(self._tools.azure.backups.get_restore_point(instance, job.restore_point_id))
@@ -263,7 +262,3 @@ def _disk_view(resource: Resource) -> DiskView:
         instance=ArmId.parse(known) if known else None,
         policy_id=str(resource.status.get("policyID", "")),
     )
-
-
-def _vault(instance: ArmId) -> ArmId:
-    return ArmId(instance.subscription, instance.group, instance.provider, instance.path[:2])

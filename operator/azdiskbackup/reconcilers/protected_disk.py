@@ -6,13 +6,12 @@ from datetime import datetime
 from typing import assert_never
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
-from azdiskbackup.core.azure_model import AzureInstance
-from azdiskbackup.core.policy_view import PolicyView
-from azdiskbackup.core.protected_disk.desired import Desired, desired
-from azdiskbackup.core.protected_disk.health import overdue_after
+from azdiskbackup.core.azure_model import AzureInstance, JobHistory
+from azdiskbackup.core.protected_disk.desired import desired
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.plan import plan
-from azdiskbackup.core.protected_disk.status import status
+from azdiskbackup.core.protected_disk.reading import in_work
+from azdiskbackup.core.protected_disk.status import backup_expected, status
 from azdiskbackup.core.protected_disk.steps import (
     AssignRole,
     Change,
@@ -32,7 +31,8 @@ from azdiskbackup.core.resource import Invalid, Resource
 from azdiskbackup.core.verdicts import Plan
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.reconcilers.grants import Grants
-from azdiskbackup.reconcilers.protected_disk_facts import Facts, Memory, in_work
+from azdiskbackup.reconcilers.protected_disk_facts import Facts
+from azdiskbackup.reconcilers.protected_disk_memory import Memory
 from azdiskbackup.reconcilers.tools import Memories, Tools
 
 # Refusals after which it is worth a look whether the right is still there.
@@ -91,19 +91,27 @@ class ProtectedDiskReconciler:
         if todo.step is not None and not memory.attempts.failed and todo.verdict.look_again is None:
             await self._tools.reporter.corrected(resource, todo.verdict)
             return now
-        await self._tools.reporter.status(resource, status(resource, want, seen, todo, now))
-        return self._look_again(want, seen, todo, now)
+        said = status(resource, want, seen, todo, now)
+        await self._tools.reporter.status(resource, said)
+        expected = backup_expected(said, seen)
+        late = expected is not None and now > expected[1]
+        self._tools.deadlines.set(key, expected[1] if expected is not None and not late else None)
+        return self._look_again(seen, todo, said, memory, now)
 
-    def _look_again(self, want: Desired, seen: Observed, todo: Plan[Step], now: datetime) -> datetime | None:
+    def _look_again(
+        self, seen: Observed, todo: Plan[Step], said: ProtectedDiskStatus, memory: Memory, now: datetime
+    ) -> datetime | None:
+        """Return the next moment at which time alone changes something; all else is told by the sweep."""
         if not todo.ready:
             return todo.verdict.look_again
-        again = now + self._tools.settings.observe_every
-        if seen.turn is not None and seen.turn > now:
-            again = min(again, seen.turn)
-        if isinstance(seen.policy, PolicyView) and seen.policy.in_force and want.protected_since is not None:
-            overdue = overdue_after(seen.policy.schedule, want.protected_since, None)
-            again = min(again, overdue) if overdue > now else again
-        return again
+        observe_every = self._tools.settings.observe_every
+        moments = [seen.turn, todo.verdict.look_again]
+        if said.next_backup_time is not None:
+            # The time of the next backup is in status. Its job is seen by then, as a rule: one write for both.
+            moments.append(said.next_backup_time + observe_every)
+        if memory.failed_job is not None or memory.doubted is not None or not isinstance(seen.jobs, JobHistory):
+            moments.append(now + observe_every)
+        return min((each for each in moments if each is not None and each > now), default=None)
 
     async def _act(self, step: Step, memory: Memory, now: datetime) -> str | None:
         azure = self._tools.azure

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.azure.submission import Failed, Succeeded
-from azdiskbackup.azure.sweep import VaultPicture
+from azdiskbackup.azure.sweep import Picture
 from azdiskbackup.core import reasons
 from azdiskbackup.core.arm_ids import ArmId, same_id
-from azdiskbackup.core.azure_model import AzureDisk, AzureInstance, AzureJob, InstanceRequest
+from azdiskbackup.core.azure_model import AzureDisk, AzureInstance
 from azdiskbackup.core.claims import ClaimedDisk
 from azdiskbackup.core.naming import instance_name
 from azdiskbackup.core.policy_view import PolicyView
@@ -19,13 +18,12 @@ from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.plan import plan
 from azdiskbackup.core.protected_disk.reading import (
-    IN_WORK,
     VALIDATION_TAKES,
+    in_work,
     instance_request,
     reader_grant,
     usable_vault,
 )
-from azdiskbackup.core.protected_disk.status import newest_restore_point_expected
 from azdiskbackup.core.protected_disk.validation import (
     Never,
     Passed,
@@ -34,12 +32,14 @@ from azdiskbackup.core.protected_disk.validation import (
     Validation,
     refused,
 )
-from azdiskbackup.core.resource import Resource, parse_status
+from azdiskbackup.core.resource import Resource
 from azdiskbackup.core.vault_view import VaultView
 from azdiskbackup.errors import AlreadyProtected, OperatorError
 from azdiskbackup.reconcilers.grants import Grants
+from azdiskbackup.reconcilers.protected_disk_history import History
+from azdiskbackup.reconcilers.protected_disk_memory import Memory
 from azdiskbackup.reconcilers.protected_disk_surroundings import from_cache
-from azdiskbackup.reconcilers.steps import GONE, Attempts
+from azdiskbackup.reconcilers.steps import GONE
 from azdiskbackup.reconcilers.tools import Tools, read
 from azdiskbackup.reconcilers.turns import Turns
 
@@ -48,46 +48,13 @@ DISK_STAYS = timedelta(hours=6)
 OPERATION_TELLS_WITHIN = timedelta(minutes=30)
 
 
-@dataclass(slots=True)
-class Memory:
-    """What a pass leaves for the next one; losing it costs calls, nothing else.
-
-    Attributes:
-        validation: how far Azure's validation got.
-        validated: what the validation was about; its answer says nothing about another request.
-        disk: the disk as it was read, good until ``disk_until``.
-        changing: whether the instance changes, or was asked to and does not show it yet: only a look at itself counts.
-        holder: the instance in another vault that Azure refused ours for; ``searched`` is the refusal.
-        failed_job: the failed backup after which the disk was looked at again.
-        adopted: an instance in our vault under another name than we would give it.
-        turn: when the disk may move to another policy; reserved once, so that it comes.
-        doubted: why the right to read the disk was looked at again; once for each cause.
-        instance: the instance as a look at itself showed it at ``instance_at``; a picture of the vault that is older
-            says less.
-    """
-
-    attempts: Attempts = field(default_factory=Attempts)
-    validation: Validation = field(default_factory=Never)
-    validated: InstanceRequest | None = None
-    disk: AzureDisk | None = None
-    disk_until: datetime | None = None
-    changing: bool = False
-    instance: AzureInstance | Absent | None = None
-    instance_at: datetime | None = None
-    holder: AzureInstance | None = None
-    searched: OperatorError | None = None
-    turn: datetime | None = None
-    doubted: str | None = None
-    adopted: ArmId | None = None
-    failed_job: str | None = None
-
-
 class Facts:
     """Gathers what the rules may know."""
 
     def __init__(self, tools: Tools, grants: Grants) -> None:
         self._tools = tools
         self._grants = grants
+        self._history = History(tools, grants)
         self._turns = Turns(tools.settings.move_every)
 
     async def gather(self, resource: Resource, want: Desired, memory: Memory, now: datetime) -> Observed:
@@ -111,7 +78,7 @@ class Facts:
                 seen = await self._ask(want, replace(seen, validation=memory.validation), memory, now)
         seen = await self._doubt(want, seen, memory, now)
         seen = self._turn(want, seen, memory, now)
-        return await self._history(resource, want, seen, memory, now)
+        return await self._history.add(resource, want, seen, memory, now)
 
     async def _ask(self, want: Desired, seen: Observed, memory: Memory, now: datetime) -> Observed:
         while plan(want, seen, now).verdict.reason == reasons.NOT_YET_KNOWN:
@@ -163,6 +130,13 @@ class Facts:
         same = known is not None and same_id(known.id, disk)
         if known is not None and same and memory.disk_until is not None and now < memory.disk_until:
             return known
+        if want.known_instance is not None and memory.failed_job is None and not want.deleting:
+            # It was read before; what changes of it is told by a query for all disks.
+            shown = await read(self._tools.sweep.disk(disk))
+            if isinstance(shown, Unreadable):
+                shown = known if same else want.disk_before
+            if shown is not None and same_id(shown.id, disk):
+                return shown
         found = await read(self._tools.azure.resources.get_disk(disk))
         if isinstance(found, AzureDisk):
             memory.disk, memory.disk_until = found, now + DISK_STAYS
@@ -176,20 +150,37 @@ class Facts:
         if target is None:
             return ABSENT if want.deleting else UNKNOWN
         if want.known_instance is not None and not memory.changing and not want.deleting:
-            picture = await read(self._picture(target, now))
+            picture = await read(self._tools.sweep.read(target.parent, now - self._tools.settings.picture_stays))
             if isinstance(picture, Unreadable):
                 return picture
-            if memory.instance is not None and memory.instance_at is not None and picture.at < memory.instance_at:
-                return memory.instance
-            found = picture.instances.get(str(target).lower())
-            if found is not None and not in_work(found):
-                return found
-            # A row that is missing once proves nothing, and one that changes is older than its answer.
-        elif not want.deleting and self._surely_absent(memory, now):
+            return await self._believed(target, want, seen, picture, memory, now)
+        if not want.deleting and self._surely_absent(memory, now):
             return ABSENT
         if memory.attempts.busy(now) and memory.instance is not None:
             return memory.instance
         return await self._look_at(target, want, memory, now)
+
+    async def _believed(
+        self, target: ArmId, want: Desired, seen: Observed, picture: Picture, memory: Memory, now: datetime
+    ) -> AzureInstance | Absent | Unreadable:
+        """Believe a picture that fits what is known; else look at the instance itself.
+
+        A row that is missing proves nothing, and one that says otherwise may be older than what we know.
+        """
+        shown, known = picture.of(target).instance, memory.instance
+        if known is not None and memory.instance_at is not None and picture.at < memory.instance_at:
+            return known
+        if shown is not None and picture.listed and not in_work(shown):
+            return shown
+        if shown is not None and isinstance(known, AzureInstance) and shown.looks_like(known):
+            return known
+        if shown is not None and known is None and _fits(want, replace(seen, instance=shown), now):
+            return shown
+        looked = await self._look_at(target, want, memory, now)
+        if isinstance(looked, AzureInstance) and (shown is None or not looked.looks_like(shown)):
+            # The row was wrong, or behind.
+            self._tools.sweep.contradict(target.parent)
+        return looked
 
     def _surely_absent(self, memory: Memory, now: datetime) -> bool:
         """Nobody but us makes an instance of this name, and we did not since we looked."""
@@ -278,46 +269,12 @@ class Facts:
             memory.turn = now if want.sent_elsewhere else self._turns.reserve(now)
         return replace(seen, turn=memory.turn)
 
-    async def _picture(self, instance: ArmId, now: datetime) -> VaultPicture:
-        vault = ArmId(instance.subscription, instance.group, instance.provider, instance.path[:2])
-        return await self._tools.sweep.read(vault, now - self._tools.settings.observe_every)
 
-    # --- what Azure did ---------------------------------------------------------------------------
-
-    async def _history(
-        self, resource: Resource, want: Desired, seen: Observed, memory: Memory, now: datetime
-    ) -> Observed:
-        """Add jobs and restore points of a disk that has an instance since an earlier pass."""
-        instance = seen.instance
-        settled = want.known_instance is not None and not memory.changing and not want.deleting
-        if not settled or not isinstance(instance, AzureInstance):
-            return seen
-        picture = await read(self._picture(instance.id, now))
-        if isinstance(picture, Unreadable):
-            return replace(seen, jobs=picture)
-        jobs: tuple[AzureJob, ...] = picture.jobs.get(str(instance.id).lower(), ())
-        seen = replace(seen, jobs=jobs)
-        ended = next((job for job in jobs if job.is_backup and not job.running), None)
-        if ended is not None and not ended.succeeded and memory.failed_job != ended.id:
-            # The disk itself may be why: it is looked at again, once for each failure.
-            memory.failed_job, memory.disk_until = ended.id, None
-        lacks = ended is not None and ended.failure is not None and ended.failure.about_rights
-        if ended is not None and lacks and memory.doubted != f"job {ended.id}" and isinstance(seen.disk, AzureDisk):
-            # The next pass looks at the right, and grants it if somebody took it.
-            memory.doubted = f"job {ended.id}"
-            self._grants.doubt(reader_grant(seen))
-        elif not lacks and memory.doubted is not None and memory.doubted.startswith("job"):
-            memory.doubted = None
-        if newest_restore_point_expected(parse_status(ProtectedDiskStatus, resource), jobs):
-            points = await read(self._tools.azure.backups.list_restore_points(instance.id))
-            seen = replace(seen, restore_points=points if isinstance(points, Unreadable) else tuple(points))
-        return seen
+def _fits(want: Desired, seen: Observed, now: datetime) -> bool:
+    """Return whether nothing has to be done or said if this is how the instance looks."""
+    todo = plan(want, seen, now)
+    return todo.ready and todo.step is None
 
 
 def _refusal(memory: Memory) -> OperatorError | None:
     return memory.validation.error if isinstance(memory.validation, Refused) else memory.attempts.error
-
-
-def in_work(instance: object) -> bool:
-    """Return whether Azure is changing an instance right now."""
-    return isinstance(instance, AzureInstance) and instance.state.lower() in IN_WORK

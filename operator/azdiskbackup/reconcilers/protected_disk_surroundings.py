@@ -11,6 +11,19 @@ from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.resource import Resource
 from azdiskbackup.core.vault_view import VaultView, vault_view
 from azdiskbackup.engine.cache import Cache, Key
+from azdiskbackup.reconcilers.indices import DISKS_BY_SCOPE, DISKS_BY_SOURCE, source_of
+
+
+class LiveDisks:
+    """The ``namespace/name`` of every ProtectedDisk, looked up one at a time."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def __contains__(self, place: object) -> bool:
+        """Return whether there is a ProtectedDisk of this namespace and name."""
+        namespace, _, name = str(place).partition("/")
+        return self._cache.get(Key("ProtectedDisk", namespace, name)) is not None
 
 
 def from_cache(cache: Cache, want: Desired) -> Observed:
@@ -30,9 +43,7 @@ def from_cache(cache: Cache, want: Desired) -> Observed:
         rival=_rival(cache, want),
         needed_by=needed_by,
         leaving_first=leaving_first,
-        live_disks=frozenset(
-            f"{each['metadata']['namespace']}/{each['metadata']['name']}" for each in cache.all("ProtectedDisk")
-        ),
+        live_disks=LiveDisks(cache),
     )
 
 
@@ -57,8 +68,7 @@ def _rival(cache: Cache, want: Desired) -> str | None:
     source = want.spec.source.model_dump(by_alias=True, exclude_none=True)
     same = [
         (str(each["metadata"]["creationTimestamp"]), str(each["metadata"]["name"]))
-        for each in cache.all("ProtectedDisk")
-        if each["metadata"]["namespace"] == want.namespace and each["spec"]["source"] == source
+        for each in cache.read(DISKS_BY_SOURCE, source_of(want.namespace, source))
     ]
     # The server's times of creation are whole seconds; within one the names decide.
     oldest = min(same)[1] if same else want.name
@@ -77,13 +87,12 @@ def _sharers(cache: Cache, want: Desired, vault: VaultView | None) -> tuple[tupl
     mine = f"{want.namespace}/{want.name}"
     need: list[str] = []
     go_first: list[str] = []
-    for each in cache.all("ProtectedDisk"):
+    for each in cache.read(DISKS_BY_SCOPE, scope):
         other = Resource(each)
         name = f"{other.namespace}/{other.name}"
-        theirs = str((other.status.get("disk") or {}).get("id", "")).lower()
         # Where its instance is counts, not where `policyRef` was turned to.
         held = str(other.status.get("backupInstanceID") or f"{vault.id}/").lower()
-        if name == mine or not f"{theirs}/".startswith(f"{scope}/") or not held.startswith(f"{vault.id}/".lower()):
+        if name == mine or not held.startswith(f"{vault.id}/".lower()):
             continue
         leaves = other.deleting and other.spec.get("deletionPolicy") == "Delete"
         (go_first if leaves and name < mine else need).append(name)

@@ -12,6 +12,7 @@ from azdiskbackup.core.presence import Unreadable
 from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.engine.clock import Clock
 from azdiskbackup.errors import OperatorError
+from azdiskbackup.reconcilers.deadlines import Deadlines
 from azdiskbackup.reconcilers.reporting import Reporter
 from azdiskbackup.settings import Settings
 
@@ -26,6 +27,7 @@ class Tools:
     Attributes:
         cluster: the id of this cluster, the uid of its kube-system namespace.
         jitter: uniformly random from 0 to 1.
+        deadlines: by when the next backup of each disk must have succeeded.
     """
 
     cache: Cache
@@ -36,6 +38,7 @@ class Tools:
     settings: Settings
     cluster: str
     jitter: Callable[[], float]
+    deadlines: Deadlines
 
 
 class Memories(Generic[MemoryT]):

@@ -32,6 +32,14 @@ def coalesce(*given: Any) -> Any:
     return next((each for each in given if each not in (None, "")), None)
 
 
+def parse_json(text: Any) -> Any:
+    """Return what a text holds; one that is no JSON is itself the value."""
+    try:
+        return json.loads(text) if isinstance(text, str) else text
+    except ValueError:
+        return text
+
+
 def scalar_functions(now: datetime) -> dict[str, Scalar]:
     """Return the functions of one row, at a time."""
     return {
@@ -47,7 +55,7 @@ def scalar_functions(now: datetime) -> dict[str, Scalar]:
         "not": lambda value: not value,
         "now": lambda: now,
         "pack": pack,
-        "parse_json": lambda text: json.loads(text) if isinstance(text, str) else text,
+        "parse_json": parse_json,
         "split": split,
         "strcat": lambda *given: "".join(map(string, given)),
         "tobool": lambda value: string(value).lower() in ("true", "1"),
@@ -71,10 +79,18 @@ def _list(values: Sequence[Any], most: Sequence[Any]) -> list[Any]:
     return kept[: most[0]] if most else kept
 
 
+def _distinct(values: Sequence[Any]) -> list[Any]:
+    seen: dict[str, Any] = {}
+    for value in values:
+        seen.setdefault(json.dumps(value, default=str), value)
+    return list(seen.values())
+
+
 # Each takes one sequence for each argument, with one value for each row.
 AGGREGATES: dict[str, Callable[..., Any]] = {
     "countif": lambda conditions: sum(map(bool, conditions)),
     "make_list": lambda values, *most: _list(values, *most),
+    "make_set": lambda values, *most: _list(_distinct(values), *most),
     "max": _largest,
     "min": _smallest,
 }

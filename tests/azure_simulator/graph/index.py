@@ -7,6 +7,9 @@ from datetime import datetime, timedelta
 
 from azure_simulator.graph.tables import Row, Tables
 
+# How exactly the past is known while the index lags.
+PRECISION = timedelta(seconds=30)
+
 
 class Index:
     """The tables, as they are or as they were; history is kept only while the index lags."""
@@ -21,6 +24,8 @@ class Index:
         """Remember what is there, if it will be asked for later."""
         if not self._lag():
             self._history.clear()
+            return
+        if self._history and self._now() < self._history[-1][0] + PRECISION:
             return
         names = ("resources", "recoveryservicesresources")
         self._history.append((self._now(), {name: self._tables.rows(name) for name in names}))

@@ -271,7 +271,7 @@ class _Parser:
         if self._take("("):
             return self._path(self._call(token.text))
         name = token.text
-        return self._path(lambda row: row.get(name))
+        return self._path(lambda row: _column(row, name))
 
     def _call(self, name: str) -> Expression:
         if name.lower() not in self._functions:
@@ -299,6 +299,12 @@ class _Parser:
                 value = _member(value, key)
             else:
                 return value
+
+
+def _column(row: Row, name: str) -> Any:
+    if name not in row:
+        raise QueryError(f"'project' operator: Failed to resolve scalar expression named '{name}'")
+    return row[name]
 
 
 def _constant(value: Any) -> Expression:

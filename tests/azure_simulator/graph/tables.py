@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -23,10 +24,13 @@ class Tables:
     def __init__(self, azure: Azure) -> None:
         self._azure = azure
         self._ended: dict[str, Row] = {}
+        # Ids of rows that are left out.
+        self.lost: re.Pattern[str] | None = None
 
     def rows(self, table: str) -> list[Row]:
         """Return the rows of a table, by its lower-case name; raise KeyError for one that is not known."""
-        return {"resources": self._resources, "recoveryservicesresources": self._backup}[table]()
+        found = {"resources": self._resources, "recoveryservicesresources": self._backup}[table]()
+        return [each for each in found if self.lost is None or not self.lost.fullmatch(each["id"])]
 
     def _resources(self) -> list[Row]:
         cloud = self._azure.cloud
@@ -45,8 +49,7 @@ class Tables:
             found += [self._policy(each, vault) for each in vault.policies.values()]
             since = self._azure.cloud.now - JOBS_KEPT
             found += [self._job(each, vault) for each in self._azure.backups.jobs(vault) if each.start > since]
-        lost = self._azure.instances.lost
-        return [each for each in found if each["id"].lower() != lost]
+        return found
 
     def _policy(self, policy: Any, vault: Vault) -> Row:
         return _row(wire.policy(policy, vault), vault.subscription, self._azure.cloud.tenant)

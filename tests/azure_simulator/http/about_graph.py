@@ -34,14 +34,15 @@ def query(call: Call) -> Response:
     try:
         asked = parse(str(given.get("query") or ""), call.azure.cloud.now)
         rows = call.index.rows(asked.table)
+        seen = [each for each in rows if each["subscriptionId"].lower() in wanted and _visible(call, each)]
+        found = asked.run(seen)
     except (QueryError, KeyError) as error:
         return _refused(400, "InvalidQuery", f"Query is invalid: {error}.", headers)
-    seen = [each for each in rows if each["subscriptionId"].lower() in wanted and _visible(call, each)]
-    found = asked.run(seen)
     options = given.get("options") or {}
     most = min(int(options.get("$top", MOST_ROWS)), MOST_ROWS)
     skip = _skipped(options.get("$skipToken"), str(given["query"])) + int(options.get("$skip", 0))
-    page = found[skip : skip + most]
+    overlap = int(call.azure.cloud.knobs.graph_overlap) if skip else 0
+    page = found[skip - overlap : skip - overlap + most]
     body: dict[str, Any] = {
         "totalRecords": len(found),
         "count": len(page),
@@ -49,8 +50,8 @@ def query(call: Call) -> Response:
         "facets": [],
         "resultTruncated": "false",
     }
-    if len(found) > skip + most:
-        body["$skipToken"] = _token(skip + most, str(given["query"]))
+    if len(found) > skip - overlap + most:
+        body["$skipToken"] = _token(skip - overlap + most, str(given["query"]))
     return Response(200, body, headers)
 
 

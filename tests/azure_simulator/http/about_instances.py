@@ -30,8 +30,7 @@ def get_instance(call: Call) -> Response:
 
 def list_instances(call: Call) -> Response:
     vault = call.vault
-    rows = [wire.instance(each, vault) for each in vault.instances.values()]
-    return paged(call, [each for each in rows if each["id"].lower() != call.azure.instances.lost])
+    return paged(call, [wire.instance(each, vault) for each in vault.instances.values()])
 
 
 def delete_instance(call: Call) -> Response:

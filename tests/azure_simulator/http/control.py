@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -34,7 +35,7 @@ def _fail_backups(service: Service, request: Request) -> None:
 
 
 def _lose(service: Service, request: Request) -> None:
-    service.azure.instances.lost = str(request.json["instance"]).lower()
+    service.tables.lost = re.compile(request.json["pattern"], re.IGNORECASE) if request.json["pattern"] else None
 
 
 def _requests(service: Service, request: Request) -> dict[str, Any]:

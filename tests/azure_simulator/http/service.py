@@ -90,7 +90,8 @@ class Service:
         self.faults: list[PlantedFault] = []
         self.log: list[LogEntry] = []
         cloud = azure.cloud
-        self._index = Index(Tables(azure), lambda: cloud.now, lambda: cloud.knobs.span("graph_lag"))
+        self.tables = Tables(azure)
+        self._index = Index(self.tables, lambda: cloud.now, lambda: cloud.knobs.span("graph_lag"))
         self._quota = Quota()
 
     def handle(self, request: Request) -> Response:

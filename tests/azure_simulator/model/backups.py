@@ -164,9 +164,9 @@ class Backups:
         return vault.jobs[job_id.lower()]
 
     def jobs(self, vault: Vault) -> list[Job]:
-        """Return the jobs that the list shows by now, newest first."""
+        """Return the jobs that the list shows by now, oldest first."""
         shown = [job for job in vault.jobs.values() if job.listed_from <= self._cloud.now]
-        return sorted(shown, key=lambda job: job.start, reverse=True)
+        return sorted(shown, key=lambda job: job.start)
 
     def points(self, instance: Instance, start: datetime | None, end: datetime | None) -> list[RecoveryPoint]:
         """Return recovery points in a window, newest first; a reversed window has none."""

@@ -77,8 +77,6 @@ class Instances:
     def __init__(self, cloud: Cloud, vaults: Vaults) -> None:
         self._cloud = cloud
         self._vaults = vaults
-        # Lower-case id of an instance that lists leave out, as an index does that lags.
-        self.lost = ""
         self.on_protected: list[Any] = []
 
     # --- validation -------------------------------------------------------------------------------

@@ -192,6 +192,13 @@ class ProtectedDiskStatus(Status):
     policy_id: Annotated[
         ArmID | None, Field(description="ARM id of the policy in Azure by which the disk is backed up.")
     ] = None
+    active_since: Annotated[
+        datetime | None,
+        Field(
+            description="Since when backups are taken by the schedule of that policy: no backup is missed before. Set "
+            "anew when the disk is resumed or moved to another policy; absent while it is suspended or stopped."
+        ),
+    ] = None
     protection_state: Annotated[Text | None, Field(description="Azure's own state of the protection, as it is.")] = None
     last_backup: Annotated[LastBackupStatus | None, Field(description="The newest backup.")] = None
     last_successful_backup_time: Annotated[

@@ -22,6 +22,7 @@ class Observed:
         grants: of the grants that were looked at, whether they exist.
         instances: number of backup instances in the vault; looked at only before its deletion.
         deleted: soft-deleted backup instances in the vault; looked at only before its deletion.
+        trouble: why its disks cannot be read from Resource Graph; None while they can.
     """
 
     policies: tuple[str, ...]
@@ -31,3 +32,4 @@ class Observed:
     grants: Mapping[Grant, bool | Unreadable] = field(default_factory=dict)
     instances: int | Unknown | Unreadable = UNKNOWN
     deleted: tuple[AzureInstance, ...] | Unknown | Unreadable = UNKNOWN
+    trouble: str | None = None

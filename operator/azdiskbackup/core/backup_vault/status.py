@@ -11,13 +11,18 @@ from azdiskbackup.core.backup_vault.desired import Desired
 from azdiskbackup.core.backup_vault.observed import Observed
 from azdiskbackup.core.backup_vault.steps import Step
 from azdiskbackup.core.resource import Resource, parse_status
-from azdiskbackup.core.verdicts import Plan
+from azdiskbackup.core.verdicts import Finding, Plan
 
 
 def status(resource: Resource, want: Desired, seen: Observed, plan: Plan[Step], now: datetime) -> BackupVaultStatus:
     """Return the status after a pass."""
     before = parse_status(BackupVaultStatus, resource)
     findings = conditions.summary(plan, reasons.ALL_GOOD, f"The vault {want.id.name} is ready to protect disks.")
+    if seen.trouble is not None:
+        instead = " Until then the vault's own lists are read, which takes more calls."
+        findings.append(
+            Finding(reasons.RESOURCE_GRAPH_UNAVAILABLE, "True", reasons.VAULT_IS_LISTED, seen.trouble + instead)
+        )
     update: dict[str, object] = {
         "observed_generation": resource.generation,
         "conditions": conditions.build(findings, before.conditions, resource.generation, now),

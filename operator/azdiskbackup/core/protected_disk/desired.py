@@ -8,6 +8,8 @@ from datetime import datetime
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskSpec
 from azdiskbackup.core import reasons
+from azdiskbackup.core.arm_ids import ArmId
+from azdiskbackup.core.azure_model import AzureDisk
 from azdiskbackup.core.resource import Invalid, Resource, parse_spec, parse_time
 
 # What a backup instance is in Kubernetes, written on it: cluster, namespace and name of its ProtectedDisk.
@@ -27,6 +29,7 @@ class Desired:
         known_policy: ARM id of the policy in Azure by which the disk was backed up when we last looked.
         validating_since: when Azure began not to accept the disk; None while it does.
         sent_elsewhere: whether a person named another policy since we last looked.
+        disk_before: the disk as status has it.
         settled: whether everything was as this spec wants it: a difference since then is somebody else's doing.
     """
 
@@ -43,6 +46,7 @@ class Desired:
     validating_since: datetime | None = None
     settled: bool = False
     sent_elsewhere: bool = False
+    disk_before: AzureDisk | None = None
 
 
 def desired(resource: Resource, cluster: str) -> Desired | Invalid:
@@ -73,4 +77,12 @@ def desired(resource: Resource, cluster: str) -> Desired | Invalid:
         validating_since=parse_time(validated["lastTransitionTime"]) if validated.get("status") == "False" else None,
         settled=resource.settled,
         sent_elsewhere=resource.status.get("policy") not in (None, spec.policy_ref.name),
+        disk_before=_disk_before(resource),
     )
+
+
+def _disk_before(resource: Resource) -> AzureDisk | None:
+    known = resource.status.get("disk")
+    if not known:
+        return None
+    return AzureDisk(ArmId.parse(known["id"]), known["location"], known.get("sizeGiB"), known.get("sku"))

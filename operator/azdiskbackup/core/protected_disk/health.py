@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
 from azdiskbackup.core import reasons
-from azdiskbackup.core.azure_model import AzureJob
+from azdiskbackup.core.azure_model import JobHistory
 from azdiskbackup.core.schedule import START_WINDOW, next_backup
 from azdiskbackup.core.verdicts import Finding
 from azdiskbackup.core.words import clock_time
@@ -18,8 +17,8 @@ USUAL_JOB_TIME = timedelta(minutes=30)
 
 def backup_health(
     schedule: Schedule,
-    jobs: Sequence[AzureJob],
-    protected_since: datetime,
+    jobs: JobHistory,
+    since: datetime,
     last_success: datetime | None,
     now: datetime,
 ) -> Finding:
@@ -27,15 +26,13 @@ def backup_health(
 
     Args:
         schedule: when backups should start.
-        jobs: known jobs, newest first.
-        protected_since: when protection began; no backup is due before.
+        jobs: the jobs of the disk's instance.
+        since: since when backups are taken by this schedule; none was due before.
         last_success: start of the newest good backup, also one that Azure no longer lists.
-        now: the time.
+        now: the time at which the jobs were looked at.
     """
-    backups = [job for job in jobs if job.is_backup]
-    ended = next((job for job in backups if not job.running), None)
-    due = next_backup(schedule, last_success or protected_since)
-    limit = due + START_WINDOW + max([USUAL_JOB_TIME, *(job.duration or USUAL_JOB_TIME for job in backups)])
+    due, limit = next_due(schedule, jobs, since, last_success)
+    ended = jobs.ended_backup
     if now > limit:
         return Finding(
             reasons.BACKUP_HEALTHY,
@@ -67,6 +64,9 @@ def backup_health(
     )
 
 
-def overdue_after(schedule: Schedule, protected_since: datetime, last_success: datetime | None) -> datetime:
-    """Return when a disk has to be looked at at the latest, so that a missed backup is noticed."""
-    return next_backup(schedule, last_success or protected_since) + START_WINDOW + USUAL_JOB_TIME
+def next_due(
+    schedule: Schedule, jobs: JobHistory, since: datetime, last_success: datetime | None
+) -> tuple[datetime, datetime]:
+    """Return when the first backup after the newest good one is due, and by when it must have succeeded."""
+    due = next_backup(schedule, max(since, last_success or since))
+    return due, due + START_WINDOW + max([USUAL_JOB_TIME, *(job.duration or USUAL_JOB_TIME for job in jobs.backups)])

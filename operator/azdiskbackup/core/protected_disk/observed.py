@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from azdiskbackup.core.azure_model import AzureDisk, AzureInstance, AzureJob, AzureRestorePoint
+from azdiskbackup.core.azure_model import AzureDisk, AzureInstance, AzureRestorePoint, JobHistory
 from azdiskbackup.core.claims import ClaimedDisk, NotAzureDisk, NotBound
 from azdiskbackup.core.policy_view import PolicyView
 from azdiskbackup.core.presence import UNKNOWN, Absent, Unknown, Unreadable
@@ -28,7 +28,9 @@ class Observed:
         turn: when the disk may move to the policy that its own was replaced by; disks move one after the other.
         needed_by: ``namespace/name`` of other ProtectedDisks that need the same right.
         leaving_first: those that are deleted as well, and let go of the right before this one takes it back.
-        jobs: jobs of the disk's instance, newest first.
+        jobs: jobs of the disk's instance.
+        jobs_at: when they were looked at; nothing is late before somebody looked.
+        newest_point: when the newest restore point was taken, as far as the sweep knows.
     """
 
     policy: PolicyView | Absent
@@ -36,7 +38,7 @@ class Observed:
     namespace_labels: Mapping[str, str]
     claim: ClaimedDisk | NotBound | NotAzureDisk | Absent
     rival: str | None = None
-    live_disks: frozenset[str] = frozenset()
+    live_disks: Container[str] = frozenset()
     disk: AzureDisk | Absent | Unknown | Unreadable = UNKNOWN
     instance: AzureInstance | Absent | Unknown | Unreadable = UNKNOWN
     granted: bool | Unknown | Unreadable = UNKNOWN
@@ -46,5 +48,7 @@ class Observed:
     needed_by: tuple[str, ...] = ()
     leaving_first: tuple[str, ...] = ()
     validation: Validation = field(default_factory=Never)
-    jobs: tuple[AzureJob, ...] | Unknown | Unreadable = UNKNOWN
+    jobs: JobHistory | Unknown | Unreadable = UNKNOWN
+    jobs_at: datetime | None = None
+    newest_point: datetime | None = None
     restore_points: tuple[AzureRestorePoint, ...] | Unknown | Unreadable = UNKNOWN

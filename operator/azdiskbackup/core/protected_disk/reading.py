@@ -38,6 +38,11 @@ STATES_OF_MODE = {
 IN_WORK = {"configuringprotection", "updatingprotection", "softdeleting"}
 
 
+def in_work(instance: object) -> bool:
+    """Return whether Azure is changing an instance right now."""
+    return isinstance(instance, AzureInstance) and instance.state.lower() in IN_WORK
+
+
 def reader_grant(seen: Observed) -> Grant:
     """Return the right that the vault's identity needs on the disk, or on the disk's group."""
     assert isinstance(seen.disk, AzureDisk)

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from azdiskbackup.api.v1alpha1.base import AzureErrorStatus
 from azdiskbackup.api.v1alpha1.protected_disk import (
-    RECENT_JOBS,
     RECENT_RESTORE_POINTS,
     DiskStatus,
     JobsStatus,
@@ -20,23 +19,30 @@ from azdiskbackup.api.v1alpha1.protected_disk import (
 from azdiskbackup.core import conditions, reasons
 from azdiskbackup.core.arm_ids import same_id
 from azdiskbackup.core.azure_model import (
+    NO_JOBS,
     AzureDisk,
     AzureFailure,
     AzureInstance,
     AzureJob,
     AzureRestorePoint,
+    JobHistory,
 )
 from azdiskbackup.core.claims import ClaimedDisk
 from azdiskbackup.core.policy_view import PolicyView
 from azdiskbackup.core.protected_disk.desired import Desired
-from azdiskbackup.core.protected_disk.health import backup_health
+from azdiskbackup.core.protected_disk.health import backup_health, next_due
 from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.reading import STATES_OF_MODE
 from azdiskbackup.core.protected_disk.steps import Step
 from azdiskbackup.core.resource import Resource, parse_status
 from azdiskbackup.core.schedule import next_backup
 from azdiskbackup.core.verdicts import Finding, Plan
 
-JOB_HISTORY = timedelta(days=7)
+# Resource Graph rounds the time of a restore point.
+SAME_POINT = timedelta(seconds=1)
+# A restore point is taken so soon after the start of its job.
+ONE_BACKUP = timedelta(minutes=30)
+RESTING = STATES_OF_MODE["Suspended"] | STATES_OF_MODE["Stopped"]
 _READY = {
     "Active": (reasons.ACTIVE, "Azure Backup protects the disk."),
     "Suspended": (reasons.SUSPENDED, "Backups are suspended; old ones expire by the policy."),
@@ -54,13 +60,13 @@ def status(resource: Resource, want: Desired, seen: Observed, plan: Plan[Step], 
         update["disk"] = _disk(seen.disk, seen)
     if isinstance(seen.instance, AzureInstance):
         update |= {
-            "backup_instance_id": str(seen.instance.id),
+            "backup_instance_id": _id(before.backup_instance_id, seen.instance.id),
             "protection_state": seen.instance.state,
-            "policy_id": seen.instance.policy_id,
+            "policy_id": _id(before.policy_id, seen.instance.policy_id),
         }
-    if isinstance(seen.jobs, tuple) and (seen.jobs or before.jobs):
+    if isinstance(seen.jobs, JobHistory) and (seen.jobs.recent or before.jobs):
         # No job at all is no news, and a write for every new disk.
-        update |= _jobs(seen.jobs, before, now)
+        update |= _jobs(seen.jobs, before)
     if isinstance(seen.restore_points, tuple):
         update["restore_points"] = _restore_points(seen.restore_points, now)
     after = before.model_copy(update=update)
@@ -68,6 +74,7 @@ def status(resource: Resource, want: Desired, seen: Observed, plan: Plan[Step], 
     due = None
     if active and isinstance(seen.policy, PolicyView) and seen.policy.in_force:
         due = next_backup(seen.policy.schedule, now)
+    after = after.model_copy(update={"active_since": _active_since(before, want, seen, now, active=active)})
     findings = conditions.summary(plan, *_READY[want.spec.protection])
     if not want.deleting:
         findings.insert(len(plan.findings), _health(want, seen, after, now, active=active))
@@ -77,6 +84,11 @@ def status(resource: Resource, want: Desired, seen: Observed, plan: Plan[Step], 
             "conditions": conditions.build(findings, before.conditions, resource.generation, now),
         }
     )
+
+
+def _id(known: str | None, seen: object) -> str:
+    """Return an id as it is known: Azure writes it in other letter case here and there, which is no news."""
+    return known if known is not None and same_id(known, seen) else str(seen)
 
 
 def _health(want: Desired, seen: Observed, after: ProtectedDiskStatus, now: datetime, *, active: bool) -> Finding:
@@ -96,11 +108,39 @@ def _health(want: Desired, seen: Observed, after: ProtectedDiskStatus, now: date
         )
     return backup_health(
         seen.policy.schedule,
-        seen.jobs if isinstance(seen.jobs, tuple) else (),
-        want.protected_since or now,
-        after.last_successful_backup_time,
-        now,
+        seen.jobs if isinstance(seen.jobs, JobHistory) else NO_JOBS,
+        after.active_since or now,
+        _last_success(after),
+        seen.jobs_at or now,
     )
+
+
+def backup_expected(known: ProtectedDiskStatus, seen: Observed) -> tuple[datetime, datetime] | None:
+    """Return when the next good backup is due, and by when it must be there; None while none is expected."""
+    if known.active_since is None or not isinstance(seen.policy, PolicyView) or not seen.policy.in_force:
+        return None
+    jobs = seen.jobs if isinstance(seen.jobs, JobHistory) else NO_JOBS
+    return next_due(seen.policy.schedule, jobs, known.active_since, _last_success(known))
+
+
+def _last_success(known: ProtectedDiskStatus) -> datetime | None:
+    """Return when the newest good backup was taken: as its job says, or its restore point if the job was not seen."""
+    job = known.last_successful_backup_time
+    point = known.restore_points.newest if known.restore_points is not None else None
+    return point if point is not None and (job is None or point > job + ONE_BACKUP) else job
+
+
+def _active_since(
+    before: ProtectedDiskStatus, want: Desired, seen: Observed, now: datetime, *, active: bool
+) -> datetime | None:
+    """Return since when backups are taken by the schedule of the policy that Azure has; a failure does not end that."""
+    rests = isinstance(seen.instance, AzureInstance) and seen.instance.state.lower() in RESTING
+    if want.spec.protection != "Active" or want.deleting or rests:
+        return None
+    moved = isinstance(seen.instance, AzureInstance) and not same_id(before.policy_id, seen.instance.policy_id)
+    if active and (before.active_since is None or moved):
+        return now.replace(microsecond=0)
+    return before.active_since
 
 
 def _disk(disk: AzureDisk, seen: Observed) -> DiskStatus:
@@ -115,19 +155,17 @@ def _disk(disk: AzureDisk, seen: Observed) -> DiskStatus:
     )
 
 
-def _jobs(jobs: Sequence[AzureJob], before: ProtectedDiskStatus, now: datetime) -> dict[str, object]:
-    recent = [job for job in jobs if job.start > now - JOB_HISTORY]
-    backups = [job for job in jobs if job.is_backup]
-    good = [job.start for job in backups if job.succeeded]
+def _jobs(jobs: JobHistory, before: ProtectedDiskStatus) -> dict[str, object]:
+    good = [job.start for job in jobs.backups if job.succeeded]
     known = [when for when in (before.last_successful_backup_time, *good) if when is not None]
     return {
         "jobs": JobsStatus(
-            completed=sum(job.succeeded for job in recent),
-            failed=sum(not job.running and not job.succeeded for job in recent),
-            in_progress=sum(job.running for job in recent),
-            recent=[_job(job) for job in recent[:RECENT_JOBS]],
+            completed=jobs.completed,
+            failed=jobs.failed,
+            in_progress=jobs.running,
+            recent=[_job(job) for job in jobs.recent],
         ),
-        "last_backup": _last_backup(backups[0]) if backups else before.last_backup,
+        "last_backup": _last_backup(jobs.backups[0]) if jobs.backups else before.last_backup,
         "last_successful_backup_time": max(known, default=None),
     }
 
@@ -191,8 +229,18 @@ def _restore_points(points: Sequence[AzureRestorePoint], now: datetime) -> Resto
     )
 
 
-def newest_restore_point_expected(before: ProtectedDiskStatus, jobs: Sequence[AzureJob]) -> bool:
-    """Return whether a restore point is known to exist that the list in status does not have."""
-    ends = [job.end for job in jobs if job.is_backup and job.succeeded and job.end is not None]
-    observed = before.restore_points.observed_time if before.restore_points else None
-    return bool(ends) and (observed is None or max(ends) > observed)
+def newest_restore_point_expected(before: ProtectedDiskStatus, jobs: JobHistory, newest: datetime | None) -> bool:
+    """Return whether a restore point is known to exist that the list in status does not have.
+
+    Args:
+        before: the status so far.
+        jobs: the jobs of the disk's instance.
+        newest: when the newest restore point was taken, as far as the sweep knows.
+    """
+    ends = [job.end for job in jobs.backups if job.succeeded and job.end is not None]
+    listed = before.restore_points
+    if listed is None:
+        return bool(ends) or newest is not None
+    return (bool(ends) and max(ends) > listed.observed_time) or (
+        newest is not None and (listed.newest is None or newest > listed.newest + SAME_POINT)
+    )

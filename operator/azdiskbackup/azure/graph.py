@@ -1,0 +1,135 @@
+"""Azure Resource Graph: a few queries tell what is known of all disks of a subscription.
+
+Its answers lag by minutes, rows can be missing, and who lacks a right gets no rows instead of an error: what it says
+is believed where it fits what is known, and else looked at in the resource itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias, TypeVar
+
+from azdiskbackup.api.v1alpha1.protected_disk import RECENT_JOBS
+from azdiskbackup.azure import decode
+from azdiskbackup.azure.connection import AzureConnection
+from azdiskbackup.core.azure_model import JOB_HISTORY, AzureDisk, AzureInstance, JobHistory
+from azdiskbackup.errors import Unavailable
+
+Json = Mapping[str, Any]
+RowT = TypeVar("RowT")
+
+GRAPH_API = "2021-03-01"
+PATH = "/providers/Microsoft.ResourceGraph/resources"
+PAGE = 1000
+# More pages than any subscription needs; a chain that does not end is an error of the service.
+MOST_PAGES = 500
+
+# Pages are cut by the order, which must be one of a unique text column.
+_INSTANCES = """\
+RecoveryServicesResources
+| where type =~ 'microsoft.dataprotection/backupvaults/backupinstances'
+| where properties.dataSourceInfo.datasourceType =~ 'Microsoft.Compute/disks'
+| project id, tags, properties
+| order by id asc"""
+
+# One row an instance, however many jobs it had; what is still running has no end.
+_JOBS = f"""\
+RecoveryServicesResources
+| where type =~ 'microsoft.dataprotection/backupvaults/backupjobs'
+| where properties.dataSourceType =~ 'Microsoft.Compute/disks'
+| extend start = todatetime(properties.startTime), state = tolower(tostring(properties.status))
+| where start > ago({JOB_HISTORY.days}d)
+| extend running = isempty(tostring(properties.endTime)), good = state in ('completed', 'completedwithwarnings')
+| extend manual = properties.isUserTriggered == 'true' and start > ago(1d)
+| order by start desc
+| summarize completed = countif(good), running = countif(running), total = count(),
+    recent = make_list(pack('name', name, 'properties', pack(
+      'operationCategory', properties.operationCategory,
+      'status', properties.status, 'isUserTriggered', properties.isUserTriggered,
+      'activityID', properties.activityID, 'startTime', properties.startTime, 'endTime', properties.endTime,
+      'duration', properties.duration, 'errorDetails', properties.errorDetails,
+      'extendedInfo', pack('targetRecoverPoint', properties.extendedInfo.targetRecoverPoint))), {RECENT_JOBS}),
+    manual = make_set(iff(manual, strcat(name, ' ', tostring(properties.startTime)), ''), 20)
+    by id = tolower(tostring(properties.backupInstanceId))
+| order by id asc"""
+
+_DISKS = """\
+Resources
+| where type =~ 'microsoft.compute/disks'
+| project id, location, sku, properties = pack('diskSizeGB', properties.diskSizeGB)
+| order by id asc"""
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRow:
+    """An instance as the index shows it, and when its newest restore point was taken."""
+
+    instance: AzureInstance
+    newest_point: datetime | None
+
+
+# Whether the backup instance or the disk of an id, in lower case, is of interest: all others are dropped unread.
+Keep: TypeAlias = Callable[[str], bool]
+
+
+class Graph:
+    """Azure Resource Graph."""
+
+    def __init__(self, connection: AzureConnection) -> None:
+        self._connection = connection
+
+    async def instances(self, subscription: str, keep: Keep) -> dict[str, InstanceRow]:
+        """Return the backup instances of disks in a subscription, by lower-case ARM id."""
+        return {key: row async for key, row in self._rows(subscription, _INSTANCES, keep, _instance)}
+
+    async def jobs(self, subscription: str, keep: Keep) -> dict[str, JobHistory]:
+        """Return the jobs of each backup instance in a subscription, by lower-case ARM id."""
+        return {key: row async for key, row in self._rows(subscription, _JOBS, keep, _history)}
+
+    async def disks(self, subscription: str, keep: Keep) -> dict[str, AzureDisk]:
+        """Return the managed disks of a subscription, by lower-case ARM id."""
+        return {key: row async for key, row in self._rows(subscription, _DISKS, keep, decode.disk)}
+
+    async def _rows(
+        self, subscription: str, text: str, keep: Keep, read: Callable[[Json], RowT]
+    ) -> AsyncIterator[tuple[str, RowT]]:
+        """Yield the rows of a query that are of interest, a page at a time; what two pages repeat comes twice."""
+        async for page in self._pages(subscription, text):
+            wanted = [row for row in page if keep(str(row.get("id")).lower())]
+            for row in decode.each(wanted, lambda row: (str(row["id"]).lower(), read(row))):
+                yield row
+
+    async def _pages(self, subscription: str, text: str) -> AsyncIterator[list[Json]]:
+        token: str | None = None
+        for _ in range(MOST_PAGES):
+            options = {"resultFormat": "objectArray", "$top": PAGE} | ({"$skipToken": token} if token else {})
+            body = {"subscriptions": [subscription], "query": text, "options": options}
+            answer = (await self._connection.send("POST", PATH, GRAPH_API, body)).json()
+            if not isinstance(answer, Mapping) or not isinstance(answer.get("data"), list):
+                raise Unavailable("NotUnderstood", "Resource Graph answered without rows")
+            yield answer["data"]
+            token = answer.get("$skipToken")
+            if not token:
+                return
+        raise Unavailable("NotUnderstood", f"Resource Graph answers with more than {MOST_PAGES} pages")
+
+
+def _instance(row: Json) -> InstanceRow:
+    extended = row["properties"].get("backupInstanceExtendedProperties") or {}
+    points = extended.get("recoveryPointInfo") or {}
+    return InstanceRow(decode.instance(row), decode.time(points.get("latestRecoveryPointInPrimaryRegion")))
+
+
+def _history(row: Json) -> JobHistory:
+    instance = str(row["id"])
+    completed, running = int(row["completed"]), int(row["running"])
+    manual = (str(each).split(" ") for each in row["manual"] or () if each)
+    return JobHistory(
+        completed=completed,
+        failed=int(row["total"]) - completed - running,
+        running=running,
+        recent=tuple(decode.each(row["recent"] or (), lambda job: decode.job(job, of=instance))),
+        on_demand={job: when for job, start in manual if (when := decode.time(start)) is not None},
+    )

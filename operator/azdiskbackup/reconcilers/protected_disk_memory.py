@@ -1,0 +1,49 @@
+"""What a pass of a ProtectedDisk leaves for the next one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from azdiskbackup.core.arm_ids import ArmId
+from azdiskbackup.core.azure_model import AzureDisk, AzureInstance, InstanceRequest
+from azdiskbackup.core.presence import Absent
+from azdiskbackup.core.protected_disk.validation import Never, Validation
+from azdiskbackup.errors import OperatorError
+from azdiskbackup.reconcilers.steps import Attempts
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a pass leaves for the next one; losing it costs calls, nothing else.
+
+    Attributes:
+        validation: how far Azure's validation got.
+        validated: what the validation was about; its answer says nothing about another request.
+        disk: the disk as it was read, good until ``disk_until``.
+        changing: whether the instance changes, or was asked to and does not show it yet: only a look at itself counts.
+        holder: the instance in another vault that Azure refused ours for; ``searched`` is the refusal.
+        failed_job: the failed backup after which the disk was looked at again.
+        missed: the due backup for which the restore points were looked through, since no job told of it.
+        adopted: an instance in our vault under another name than we would give it.
+        turn: when the disk may move to another policy; reserved once, so that it comes.
+        doubted: why the right to read the disk was looked at again; once for each cause.
+        instance: the instance as a look at itself showed it at ``instance_at``; a picture of the vault that is older
+            says less.
+    """
+
+    attempts: Attempts = field(default_factory=Attempts)
+    validation: Validation = field(default_factory=Never)
+    validated: InstanceRequest | None = None
+    disk: AzureDisk | None = None
+    disk_until: datetime | None = None
+    changing: bool = False
+    instance: AzureInstance | Absent | None = None
+    instance_at: datetime | None = None
+    holder: AzureInstance | None = None
+    searched: OperatorError | None = None
+    turn: datetime | None = None
+    doubted: str | None = None
+    adopted: ArmId | None = None
+    failed_job: str | None = None
+    missed: datetime | None = None

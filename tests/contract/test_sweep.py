@@ -1,0 +1,223 @@
+"""The sweep against the simulator: what it costs, and whom it believes when Resource Graph is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from azdiskbackup.azure import graph
+from azdiskbackup.azure.gateways import Azure
+from azdiskbackup.azure.sweep import Picture, Sweep
+from azdiskbackup.core.arm_ids import ArmId
+from azdiskbackup.core.azure_model import AzureInstance, AzureVault, InstanceRequest
+from azdiskbackup.core.naming import instance_name
+from azdiskbackup.errors import AccessDenied, OperatorError, Throttled
+from azure_simulator.client import Simulator
+from contract.azure_world import CONTENT, SNAPSHOTS, grants, made_vault, protected
+from harness.objects import DISK_GROUP, LOCATION, SUBSCRIPTION
+from harness.stack import CLIENT_ID
+
+ONCE = {"resourceGraph.query": 2}
+
+
+@pytest.fixture(autouse=True)
+def an_index_as_it_should_be(simulator: Simulator) -> Iterator[None]:
+    # The quota of earlier tests is over by then.
+    simulator.advance(seconds=6)
+    yield
+    simulator.clear_faults()
+    simulator.lose_rows()
+    simulator.knobs(graph_lag=0, graph_overlap=0)
+    simulator.deny(CLIENT_ID)
+
+
+async def test_two_queries_tell_of_all_disks_to_all_readers(azure: Azure, simulator: Simulator) -> None:
+    one, other = await protected(azure, simulator), await protected(azure, simulator)
+    assert one.id.parent != other.id.parent
+    sweep = Sweep(azure, lambda: simulator.now)
+    now, since = simulator.now, len(simulator.requests())
+    pictures = await asyncio.gather(*(sweep.read(each.id.parent, now) for each in (one, other) for _ in range(20)))
+    assert all(picture.of(one.id).instance and picture.of(other.id).instance for picture in pictures)
+    assert simulator.counts(since) == ONCE
+    simulator.advance(hours=5)
+    picture = await sweep.read(one.id.parent, simulator.now)
+    assert sweep.trouble(one.id.parent) is None
+    seen = picture.of(one.id)
+    listed = await azure.backups.list_jobs(one.id.parent)
+    assert [(job.id, job.status, job.start) for job in seen.jobs.recent] == [
+        (job.id, job.status, job.start) for job in listed
+    ]
+    assert seen.jobs.completed == len(listed) > 0
+    points = await azure.backups.list_restore_points(one.id)
+    assert seen.newest_point is not None
+    assert abs(seen.newest_point - max(point.time for point in points)) < timedelta(seconds=1)
+
+
+async def test_only_who_looks_otherwise_is_told(azure: Azure, simulator: Simulator) -> None:
+    begun: list[str] = []
+    mine, other = await protected(azure, simulator), await protected(azure, simulator)
+    ours = {str(mine.id).lower(), str(mine.disk.id).lower()}
+    sweep = Sweep(azure, lambda: simulator.now, ours=ours.__contains__, begun=begun.append)
+    for each in (mine, other):
+        await sweep.read(each.id.parent, simulator.now)
+    assert begun == [SUBSCRIPTION] and (await sweep.disk(mine.disk.id)) == mine.disk
+    assert await sweep.disk(other.disk.id) is None, "nobody asked for it"
+    assert not (await sweep.changes(SUBSCRIPTION)).ids
+    await azure.instances.submit_suspend(mine.id)
+    await azure.instances.submit_suspend(other.id)
+    simulator.advance(seconds=30)
+    since = len(simulator.requests())
+    assert (await sweep.changes(SUBSCRIPTION)).ids == {str(mine.id).lower()}
+    assert simulator.counts(since) == ONCE, "the same for both vaults"
+    simulator.arm("PATCH", f"{mine.disk.id}?api-version=2023-10-02", {"properties": {"diskSizeGB": 64}})
+    simulator.advance(hours=1, minutes=1)
+    assert (await sweep.changes(SUBSCRIPTION)).ids == {str(mine.disk.id).lower()}
+
+
+async def test_what_was_refused_is_not_asked_again_by_everybody(azure: Azure, simulator: Simulator) -> None:
+    request = await protected(azure, simulator)
+    sweep = Sweep(azure, lambda: simulator.now)
+    simulator.plant("resourceGraph", status=429, headers={"Retry-After": "90"})
+    simulator.plant("backupInstances.list", status=429, headers={"Retry-After": "90"})
+    since = len(simulator.requests())
+    for _ in range(5):
+        with pytest.raises(Throttled):
+            await sweep.read(request.id.parent, simulator.now)
+    assert simulator.counts(since) == {"resourceGraph.query": 1, "backupInstances.list": 1}
+    simulator.advance(seconds=91)
+    await sweep.read(request.id.parent, simulator.now)
+
+
+async def test_a_vault_is_listed_while_resource_graph_is_refused(azure: Azure, simulator: Simulator) -> None:
+    request = await protected(azure, simulator)
+    vault = request.id.parent
+    sweep = Sweep(azure, lambda: simulator.now)
+    await sweep.read(vault, simulator.now)
+    simulator.deny(CLIENT_ID, ("Microsoft.ResourceGraph/.*", ".*"))
+    simulator.advance(minutes=10)
+    changes = await sweep.changes(SUBSCRIPTION)
+    assert changes.vaults == [vault] and "Resource Graph" in (sweep.trouble(vault) or "")
+    picture = await sweep.read(vault, simulator.now)
+    assert picture.listed and picture.of(request.id).instance is not None
+    simulator.deny(CLIENT_ID)
+    simulator.advance(minutes=10)
+    assert (await sweep.changes(SUBSCRIPTION)).vaults == [vault] and sweep.trouble(vault) is None
+    assert (await sweep.changes(SUBSCRIPTION)).vaults == []
+
+
+async def test_nothing_to_be_read_is_an_error_and_heals(azure: Azure, simulator: Simulator) -> None:
+    request = await protected(azure, simulator)
+    vault = request.id.parent
+    sweep = Sweep(azure, lambda: simulator.now)
+    simulator.deny(CLIENT_ID, (".*", ".*"))
+    with pytest.raises(AccessDenied):
+        await sweep.read(vault, simulator.now)
+    simulator.advance(minutes=2)
+    for _ in range(2):
+        assert (await sweep.changes(SUBSCRIPTION)).vaults == [vault], "as long as nothing can be read"
+        simulator.advance(minutes=2)
+    simulator.deny(CLIENT_ID)
+    assert (await sweep.changes(SUBSCRIPTION)).vaults == [vault]
+    assert (await sweep.changes(SUBSCRIPTION)).vaults == []
+
+
+async def four(azure: Azure, simulator: Simulator) -> list[InstanceRequest]:
+    """Return what protects four disks of one vault."""
+    vault = await made_vault(azure, simulator)
+    names = [f"{vault.id.name}-{number}" for number in range(4)]
+    simulator.seed(
+        disks=[{"subscription": SUBSCRIPTION, "group": DISK_GROUP, "name": n, "location": LOCATION} for n in names]
+    )
+    policy = vault.id.child("backupPolicies", CONTENT.name("gold"))
+    await azure.policies.create(policy, CONTENT)
+    found = [await _request(azure, vault, policy, name) for name in names]
+    for request in found:
+        for grant in grants(vault, request.disk.id):
+            await azure.roles.create(grant)
+    simulator.advance(minutes=11)
+    for request in found:
+        await azure.instances.submit_create_or_update(request)
+    simulator.advance(minutes=2)
+    return found
+
+
+async def _request(azure: Azure, vault: AzureVault, policy: ArmId, name: str) -> InstanceRequest:
+    disk = await azure.resources.get_disk(ArmId(SUBSCRIPTION, DISK_GROUP, "Microsoft.Compute", ("disks", name)))
+    instance = vault.id.child("backupInstances", instance_name(disk.id))  # type: ignore[union-attr]
+    return InstanceRequest(instance, disk, str(policy), str(SNAPSHOTS), {})  # type: ignore[arg-type]
+
+
+async def test_rows_that_are_missing_make_the_vault_be_listed(azure: Azure, simulator: Simulator) -> None:
+    requests = await four(azure, simulator)
+    vault, keys = requests[0].id.parent, [str(each.id).lower() for each in requests]
+    sweep = Sweep(azure, lambda: simulator.now, expected=lambda vault: keys)
+    assert not (await sweep.read(vault, simulator.now)).listed
+    simulator.lose_rows(re.escape(str(requests[0].id)))
+    assert not (await sweep.read(vault, simulator.now)).listed, "one row may be gone for good"
+    simulator.lose_rows(f"{vault}/backupInstances/.*")
+    simulator.advance(minutes=10)
+    since = len(simulator.requests())
+    picture = await sweep.read(vault, simulator.now)
+    assert picture.listed and all(picture.of(key).instance for key in keys) and sweep.trouble(vault)
+    assert simulator.counts(since) == {**ONCE, "backupInstances.list": 1, "backupJobs.list": 1}
+    simulator.lose_rows()
+    simulator.advance(minutes=10)
+    assert not (await sweep.read(vault, simulator.now)).listed and sweep.trouble(vault) is None
+
+
+async def test_an_index_that_is_behind_is_found_out(azure: Azure, simulator: Simulator) -> None:
+    requests = await four(azure, simulator)
+    vault = requests[0].id.parent
+    sweep = Sweep(azure, lambda: simulator.now)
+    simulator.knobs(graph_lag=1200)
+    simulator.advance(minutes=1)
+    await azure.instances.get(requests[0].id)
+    for each in requests:
+        await azure.instances.submit_suspend(each.id)
+    simulator.advance(minutes=2)
+
+    async def state(picture: Picture) -> set[str]:
+        shown = [picture.of(each.id).instance for each in requests]
+        return {each.state for each in shown if isinstance(each, AzureInstance)}
+
+    assert await state(await sweep.read(vault, simulator.now)) == {"ProtectionConfigured"}
+    for _ in range(3):
+        # Three disks looked at themselves, and saw something else.
+        sweep.contradict(vault)
+    assert await state(await sweep.read(vault, simulator.now)) == {"BackupsSuspended"}
+    assert "behind" in (sweep.trouble(vault) or "")
+    simulator.advance(minutes=30)
+    picture = await sweep.read(vault, simulator.now)
+    assert await state(picture) == {"BackupsSuspended"} and not picture.listed and sweep.trouble(vault) is None
+
+
+async def test_pages_that_repeat_rows(azure: Azure, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    await four(azure, simulator)
+    whole = await azure.graph.instances(SUBSCRIPTION, lambda key: True)
+    monkeypatch.setattr(graph, "PAGE", len(whole) // 4)
+    simulator.knobs(graph_overlap=1)
+    since = len(simulator.requests())
+    assert await azure.graph.instances(SUBSCRIPTION, lambda key: True) == whole
+    assert simulator.counts(since)["resourceGraph.query"] > 4
+
+
+async def test_a_token_that_ends_in_the_middle_of_a_chain_of_pages(
+    azure: Azure, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = await four(azure, simulator)
+    whole = await azure.graph.instances(SUBSCRIPTION, lambda key: True)
+    monkeypatch.setattr(graph, "PAGE", len(whole) // 4)
+    simulator.plant("resourceGraph", status=401, code="ExpiredAuthenticationToken", skip=1)
+    sweep = Sweep(azure, lambda: simulator.now)
+    try:
+        picture = await sweep.read(requests[0].id.parent, simulator.now)
+    except OperatorError:
+        pytest.fail("the vault's own list stands in")
+    assert all(picture.of(each.id).instance for each in requests)
+    simulator.advance(minutes=2)
+    picture = await sweep.read(requests[0].id.parent, simulator.now)
+    assert not picture.listed and all(picture.of(each.id).instance for each in requests)
