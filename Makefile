@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 # How many stacks (API server, Azure simulator, operator) the integration tests run on at the same time.
 STACKS ?= 2
 READY := $(VENV)/.ready
+comma := ,
 export PYTHONPATH := operator:tests
 # Everything here talks to this machine only; a proxy of the environment must not stand between.
 export NO_PROXY := localhost,127.0.0.1,$(NO_PROXY)
@@ -53,6 +54,21 @@ test-contract: $(READY) ## Run the gateways against the simulator, and the simul
 .PHONY: test-integration
 test-integration: $(READY) controlplane ## Run the operator on a real API server against the simulator
 	@$(BIN)/pytest tests/integration -n $(STACKS) --dist loadfile $(TEST_ARGS)
+
+.PHONY: bench
+bench: $(READY) controlplane ## Measure what protection costs with 100, 500 and 2,000 disks (BENCH_N=… for others); minutes
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --group bench
+	@$(BIN)/python -m bench $(if $(BENCH_N),--sizes $(BENCH_N)) $(BENCH_ARGS)
+
+# The benchmark of the other revision runs in a worktree of its own, with its own code and tests.
+.PHONY: bench-compare
+bench-compare: $(READY) controlplane ## Measure another revision as well and compare: BASE=rev, BENCH_N=100,500
+	@test -n "$(BASE)" || { echo "say with what to compare: make bench-compare BASE=rev"; exit 1; }
+	@rm -rf .bench && git worktree prune && git worktree add --quiet --detach .bench/base $(BASE)
+	@$(MAKE) -s -C .bench/base bench BENCH_N=$(or $(BENCH_N),100$(comma)500) BENCH_ARGS="--out $(CURDIR)/.bench/before" || true
+	@$(MAKE) -s bench BENCH_N=$(or $(BENCH_N),100$(comma)500) BENCH_ARGS="--out $(CURDIR)/.bench/after" || true
+	@git worktree remove --force .bench/base
+	@$(BIN)/python -m bench --compare .bench/before/results.json .bench/after/results.json
 
 .PHONY: check
 check: $(READY) ## Lint, types, import rules, format, CRD drift: seconds

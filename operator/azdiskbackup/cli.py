@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import cast
 
 import structlog
 from pydantic import ValidationError
 from pydantic_settings import CliApp
 
+from azdiskbackup.azure.budget import Asker, Budget, asking
 from azdiskbackup.azure.connection import AzureConnection
 from azdiskbackup.azure.gateways import Azure
 from azdiskbackup.azure.sweep import Sweep
@@ -19,7 +21,7 @@ from azdiskbackup.engine.cache import Cache, Key, Raw
 from azdiskbackup.engine.clock import Clock, SystemClock
 from azdiskbackup.engine.queue import WorkQueue
 from azdiskbackup.engine.simulated_clock import SimulatedClock
-from azdiskbackup.engine.workers import Workers
+from azdiskbackup.engine.workers import Reconcile, Workers
 from azdiskbackup.errors import OperatorError
 from azdiskbackup.handlers import shell
 from azdiskbackup.kube.client import KubeClient
@@ -30,12 +32,12 @@ from azdiskbackup.reconcilers.backup_vault import BackupVaultReconciler
 from azdiskbackup.reconcilers.deadlines import Deadlines
 from azdiskbackup.reconcilers.dependents import OURS, affected
 from azdiskbackup.reconcilers.disk_backup_policy import DiskBackupPolicyReconciler
-from azdiskbackup.reconcilers.indices import DISKS_BY_AZURE_ID, INDICES
+from azdiskbackup.reconcilers.indices import INDICES
 from azdiskbackup.reconcilers.on_demand_backup import OnDemandBackupReconciler
 from azdiskbackup.reconcilers.protected_disk import ProtectedDiskReconciler
 from azdiskbackup.reconcilers.reporting import Reporter
 from azdiskbackup.reconcilers.resync import RESYNC, Resync
-from azdiskbackup.reconcilers.sweeping import Sweeping, expected, sweep_of
+from azdiskbackup.reconcilers.sweeping import Sweeping, expected, is_ours, sweep_of
 from azdiskbackup.reconcilers.tools import Tools
 from azdiskbackup.settings import Settings
 
@@ -45,6 +47,7 @@ _DRAIN_SECONDS = 10.0
 _KOPF_ENDS_WITHIN_SECONDS = 0.5
 # What Resource Graph lacks for longer it has lost, or does not show to us.
 SHOWN_WITHIN = timedelta(minutes=30)
+BUDGET = Key("Budget", "", "all")
 
 _log = structlog.get_logger("azdiskbackup")
 
@@ -66,6 +69,25 @@ def main() -> None:
         sys.exit(EXIT_FAILED)
 
 
+def by_name(reconcile: Reconcile) -> Reconcile:
+    """Have what a reconciler asks of Azure counted in the name of its object; those of a namespace share turns."""
+
+    async def reconcile_by_name(key: Key) -> datetime | None:
+        with asking(Asker(key, (key.kind, key.namespace))):
+            return await reconcile(key)
+
+    return reconcile_by_name
+
+
+def turns(budget: Budget) -> Reconcile:
+    """Have the budget wake those whose turn has come."""
+
+    async def wake(key: Key) -> datetime | None:
+        return budget.tick()
+
+    return wake
+
+
 def _clock(settings: Settings) -> Clock:
     if settings.clock == "system":
         return SystemClock()
@@ -76,16 +98,23 @@ async def run(settings: Settings) -> None:
     """Wire everything and run until SIGTERM or SIGINT."""
     kube_connection = connection(settings.kubeconfig)
     clock = _clock(settings)
-    async with KubeClient(kube_connection) as kube, AzureConnection(settings, clock.now) as azure_connection:
+    queue: WorkQueue[Key] = WorkQueue(clock)
+    budget = Budget(
+        clock.now,
+        settings.azure_share_percent / 100,
+        wake=lambda key: queue.add(cast(Key, key)),
+        later=lambda when: queue.add_at(BUDGET, when),
+    )
+    async with KubeClient(kube_connection) as kube, AzureConnection(settings, clock.now, budget) as azure_connection:
         azure = Azure(azure_connection)
         cache = Cache(INDICES)
-        queue: WorkQueue[Key] = WorkQueue(clock)
         sweep = Sweep(
             azure,
             clock.now,
-            ours=lambda key: cache.knows(DISKS_BY_AZURE_ID, key),
+            ours=lambda key: is_ours(cache, key),
             expected=lambda vault: expected(cache, vault, clock.now() - SHOWN_WITHIN),
             begun=lambda subscription: queue.add_at(sweep_of(subscription), clock.now() + settings.observe_every),
+            sweeper=lambda subscription: Asker(sweep_of(subscription), sweeping.KIND, background=True),
         )
         tools = Tools(
             cache=cache,
@@ -103,11 +132,12 @@ async def run(settings: Settings) -> None:
             queue,
             clock,
             {
-                "BackupVault": BackupVaultReconciler(tools).reconcile,
-                "DiskBackupPolicy": DiskBackupPolicyReconciler(tools).reconcile,
-                "ProtectedDisk": ProtectedDiskReconciler(tools).reconcile,
-                "OnDemandBackup": OnDemandBackupReconciler(tools).reconcile,
-                sweeping.KIND: Sweeping(tools, queue.add).reconcile,
+                "BackupVault": by_name(BackupVaultReconciler(tools).reconcile),
+                "DiskBackupPolicy": by_name(DiskBackupPolicyReconciler(tools).reconcile),
+                "ProtectedDisk": by_name(ProtectedDiskReconciler(tools).reconcile),
+                "OnDemandBackup": by_name(OnDemandBackupReconciler(tools).reconcile),
+                sweeping.KIND: by_name(Sweeping(tools, queue.add).reconcile),
+                BUDGET.kind: turns(budget),
                 RESYNC.kind: resync.reconcile,
             },
             pause=lambda error, failures: pause(error, failures, random.random()),  # noqa: S311

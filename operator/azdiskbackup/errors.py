@@ -26,6 +26,13 @@ from datetime import timedelta
 CORRELATION = "Correlation id "
 
 
+class Postponed(Exception):
+    """It is not our turn to ask Azure; whoever asked is woken when it is.
+
+    No error: nothing is said about it, and it counts as no try.
+    """
+
+
 class OperatorError(Exception):
     """Something foreign went wrong.
 

@@ -60,6 +60,14 @@ class Settings(BaseSettings):
             "an unchanging vault or policy in Azure.",
         ),
     ] = 10
+    azure_share_percent: Annotated[
+        int,
+        Field(
+            ge=5,
+            le=100,
+            description="Percent of what Azure allows in a subscription that may be used; others work there too.",
+        ),
+    ] = 40
     moves_per_minute: Annotated[
         int,
         Field(ge=1, le=600, description="Disks that are moved in a minute when a policy is edited."),

@@ -157,5 +157,13 @@ class Simulator:
         """Return what was sent after a number of requests, by everybody."""
         return [Sent(**entry) for entry in self._call("GET", f"requests?since={since}")["value"]]
 
+    def points_kept(self) -> int:
+        """Return how many restore points there are."""
+        return int(self._call("GET", "points/count")["count"])
+
+    def request_count(self) -> int:
+        """Return how many requests were sent so far, by everybody."""
+        return int(self._call("GET", "requests/count")["count"])
+
     def counts(self, since: int = 0) -> Counter[str]:
         return Counter(entry.route for entry in self.requests(since))

@@ -135,6 +135,9 @@ class ControlPlane:
             f"--service-account-private-key-file={self._service_accounts.key}",
             f"--controllers={','.join(CONTROLLERS)}",
             "--leader-elect=false",
+            # As many as there are: what is tested is not how fast volumes are bound.
+            "--kube-api-qps=500",
+            "--kube-api-burst=500",
             "--authorization-always-allow-paths=/healthz,/readyz,/livez,/metrics",
         )
 

@@ -179,7 +179,6 @@ def test_one_right_for_a_group_of_disks(stack: Stack, shop: Tenant) -> None:
     ("action", "scope", "condition"),
     [
         ("disks/read$", "disks/", "DiskResolved"),
-        ("roleAssignments/read$", "disks/", "RolesGranted"),
         ("roleAssignments/write$", "disks/", "RolesGranted"),
         ("validateForBackup/action$", "", "Validated"),
         ("backupInstances/write$", "", "Protected"),

@@ -77,6 +77,7 @@ def test_an_index_follows_every_change() -> None:
     cache.put("Thing", raw("b", 2) | {"colours": ["red"]})
     cache.put("Other", raw("c", 3) | {"colours": ["red"]})
     b = Key("Thing", "ns", "b")
+    assert cache.has(b) and not cache.has(Key("Thing", "ns", "c"))
     assert cache.find(BY_COLOUR, "red") == [A, b] and cache.find(BY_COLOUR, "blue") == [A]
     cache.put("Thing", raw("a", 4) | {"colours": ["green"]})
     assert cache.find(BY_COLOUR, "red") == [b] and not cache.knows(BY_COLOUR, "blue")

@@ -12,7 +12,7 @@ from azdiskbackup.engine.cache import Key
 from azdiskbackup.engine.clock import SystemClock
 from azdiskbackup.engine.queue import WorkQueue
 from azdiskbackup.engine.workers import Reconcile, Workers
-from azdiskbackup.errors import Unavailable
+from azdiskbackup.errors import Postponed, Unavailable
 from harness.clock import ManualClock, settle
 
 A, B, C = (Key("Thing", "ns", name) for name in "abc")
@@ -105,6 +105,25 @@ async def test_failure_pauses_longer_each_time_and_nobody_else_is_stopped(bench:
     assert [(b - a).total_seconds() for a, b in pairwise(passes)] == [1, 2, 4]
     assert others == 20
     assert bench.queue.fail(A) == 1, "a success starts the count anew"
+
+
+async def test_a_postponed_reconciler_failed_at_nothing(bench: Bench) -> None:
+    passes: list[datetime] = []
+
+    async def reconcile(key: Key) -> datetime | None:
+        passes.append(bench.clock.now())
+        if len(passes) < 3:
+            raise Postponed
+        return None
+
+    bench.queue.add(A)
+    bench.start(reconcile)
+    await settle()
+    bench.queue.add(A)
+    await settle()
+    assert len(passes) == 2, "at the next event"
+    await bench.clock.advance(minutes=61)
+    assert len(passes) == 3, "or after an hour"
 
 
 async def test_nothing_is_taken_before_start(bench: Bench) -> None:

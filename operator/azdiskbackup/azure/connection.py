@@ -22,6 +22,7 @@ from azure.mgmt.core import AsyncARMPipelineClient
 from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 from azure.mgmt.dataprotection.aio import DataProtectionMgmtClient
 
+from azdiskbackup.azure.budget import Budget
 from azdiskbackup.azure.credential import Credential
 from azdiskbackup.azure.gate import Gate, GatePolicy
 from azdiskbackup.azure.translation import of_response, translated
@@ -31,13 +32,23 @@ from azdiskbackup.settings import Settings
 # From 2025-09-01 on the service refuses a vault whose soft delete is On instead of AlwaysOn, which can never be undone.
 DATA_PROTECTION_API = "2025-07-01"
 
+# Each has a buffer of a quarter of a megabyte.
+_CONNECTIONS = 16
+
 
 class AzureConnection:
-    """Clients that share a session; use it as an async context."""
+    """Clients that share a session; use it as an async context.
 
-    def __init__(self, settings: Settings, now: Callable[[], datetime]) -> None:
+    Args:
+        settings: where Azure is.
+        now: the time.
+        budget: what may be spent; without one, whatever Azure allows.
+    """
+
+    def __init__(self, settings: Settings, now: Callable[[], datetime], budget: Budget | None = None) -> None:
         self._settings = settings
         self._gate = Gate(now)
+        self._budget = budget or Budget(now, share=1)
         self._data_protection: dict[str, DataProtectionMgmtClient] = {}
         self._authorization: dict[str, AuthorizationManagementClient] = {}
 
@@ -47,7 +58,7 @@ class AzureConnection:
             cafile=str(self._settings.azure_ca_file) if self._settings.azure_ca_file else None
         )
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=context),
+            connector=aiohttp.TCPConnector(ssl=context, limit=_CONNECTIONS),
             trust_env=True,
             cookie_jar=aiohttp.DummyCookieJar(),
             # The SDK's transport decompresses by itself.
@@ -91,7 +102,7 @@ class AzureConnection:
             policies.HeadersPolicy(),
             policies.UserAgentPolicy(base_user_agent="azdiskbackup"),
             policies.ProxyPolicy(),
-            GatePolicy(self._gate),
+            GatePolicy(self._gate, self._budget),
             policies.ContentDecodePolicy(),
             AsyncARMChallengeAuthenticationPolicy(self._credential, self._settings.arm_scope),
             policies.CustomHookPolicy(),

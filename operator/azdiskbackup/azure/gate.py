@@ -9,31 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any
 
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy
 
+from azdiskbackup.azure.budget import Budget
+from azdiskbackup.azure.limits import RequestClass, key_of
 from azdiskbackup.azure.translation import retry_after
 from azdiskbackup.errors import Throttled
 
 # When Azure does not say how long.
 UNSAID = timedelta(seconds=10)
-_PATH = re.compile(r"^(?:/subscriptions/(?P<subscription>[^/]+))?(?P<rest>.*)$", re.IGNORECASE)
-
-# Subscription, class (empty for all), and how: read, write or delete.
-Key: TypeAlias = tuple[str, str, str]
-
-
-def key_of(method: str, path: str) -> Key:
-    """Return what a request is counted as: subscription, type of resource, and read, write or delete."""
-    match = _PATH.match(path)
-    assert match is not None, "the pattern matches everything"
-    how = {"GET": "read", "DELETE": "delete"}.get(method, "write")
-    _, found, provided = match["rest"].lower().rpartition("/providers/")
-    parts = provided.split("/") if found else ["resourcegroups"]
-    kind = "/".join([parts[0], *parts[1::2]])
-    return (match["subscription"] or "").lower(), kind, how
 
 
 class Gate:
@@ -41,7 +28,7 @@ class Gate:
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
-        self._closed: dict[Key, datetime] = {}
+        self._closed: dict[RequestClass, datetime] = {}
 
     def check(self, method: str, path: str) -> None:
         """Raise when a request would come before its time."""
@@ -68,22 +55,31 @@ class Gate:
 
 
 class GatePolicy(AsyncHTTPPolicy[Any, Any]):
-    """The gate in the pipeline, before anything is sent, a request for a token included."""
+    """The gate and the budget in the pipeline, before anything is sent, a request for a token included."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, budget: Budget) -> None:
         super().__init__()
         self._gate = gate
+        self._budget = budget
 
     async def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
         """Send a request whose time has come."""
         method, url = str(request.http_request.method), str(request.http_request.url)
         path = re.sub(r"^https?://[^/]+", "", url).partition("?")[0]
         self._gate.check(method, path)
+        self._budget.take(method, path, continues=_continues(request.http_request))
         response: PipelineResponse[Any, Any] = await self.next.send(request)
+        self._budget.note(method, path, response.http_response.headers)
         if response.http_response.status_code == 429:
             whole = b"SubscriptionRequestsThrottled" in await _body(response.http_response)
             self._gate.close(method, path, retry_after(response.http_response.headers), whole_subscription=whole)
         return response
+
+
+def _continues(request: Any) -> bool:
+    """Return whether a request asks for the next page of an answer."""
+    body = request.data if isinstance(request.data, str | bytes) else ""
+    return "skiptoken=" in str(request.url).lower() or "$skipToken" in str(body)
 
 
 async def _body(response: Any) -> bytes:

@@ -70,7 +70,7 @@ class InstanceRow:
     newest_point: datetime | None
 
 
-# Whether the backup instance or the disk of an id, in lower case, is of interest: all others are dropped unread.
+# Whether the backup instance or the disk of an id, in lower case, is of interest.
 Keep: TypeAlias = Callable[[str], bool]
 
 
@@ -80,25 +80,29 @@ class Graph:
     def __init__(self, connection: AzureConnection) -> None:
         self._connection = connection
 
-    async def instances(self, subscription: str, keep: Keep) -> dict[str, InstanceRow]:
-        """Return the backup instances of disks in a subscription, by lower-case ARM id."""
-        return {key: row async for key, row in self._rows(subscription, _INSTANCES, keep, _instance)}
+    async def instances(self, subscription: str) -> AsyncIterator[InstanceRow]:
+        """Yield the backup instances of disks in a subscription; some may come twice."""
+        async for row in self._rows(subscription, _INSTANCES, _instance):
+            yield row
 
     async def jobs(self, subscription: str, keep: Keep) -> dict[str, JobHistory]:
         """Return the jobs of each backup instance in a subscription, by lower-case ARM id."""
-        return {key: row async for key, row in self._rows(subscription, _JOBS, keep, _history)}
 
-    async def disks(self, subscription: str, keep: Keep) -> dict[str, AzureDisk]:
-        """Return the managed disks of a subscription, by lower-case ARM id."""
-        return {key: row async for key, row in self._rows(subscription, _DISKS, keep, decode.disk)}
+        def read(row: Json) -> tuple[str, JobHistory] | None:
+            key = str(row["id"]).lower()
+            return (key, _history(row)) if keep(key) else None
 
-    async def _rows(
-        self, subscription: str, text: str, keep: Keep, read: Callable[[Json], RowT]
-    ) -> AsyncIterator[tuple[str, RowT]]:
-        """Yield the rows of a query that are of interest, a page at a time; what two pages repeat comes twice."""
+        return dict([found async for found in self._rows(subscription, _JOBS, read) if found is not None])
+
+    async def disks(self, subscription: str) -> AsyncIterator[AzureDisk]:
+        """Yield the managed disks of a subscription; some may come twice."""
+        async for row in self._rows(subscription, _DISKS, decode.disk):
+            yield row
+
+    async def _rows(self, subscription: str, text: str, read: Callable[[Json], RowT]) -> AsyncIterator[RowT]:
+        """Yield the rows of a query, a page at a time: all of them at once would be what needs most memory here."""
         async for page in self._pages(subscription, text):
-            wanted = [row for row in page if keep(str(row.get("id")).lower())]
-            for row in decode.each(wanted, lambda row: (str(row["id"]).lower(), read(row))):
+            for row in decode.each(page, read):
                 yield row
 
     async def _pages(self, subscription: str, text: str) -> AsyncIterator[list[Json]]:

@@ -11,68 +11,24 @@ others are as they were.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from azdiskbackup.azure.all_disks import AllDisks
+from azdiskbackup.azure.budget import Asker, asking, in_one_go
 from azdiskbackup.azure.gateways import Azure
 from azdiskbackup.azure.graph import InstanceRow, Keep
+from azdiskbackup.azure.picture import Picture, alike
 from azdiskbackup.core.arm_ids import ArmId
-from azdiskbackup.core.azure_model import NO_JOBS, AzureDisk, AzureInstance, AzureJob, JobHistory, job_history
-from azdiskbackup.errors import OperatorError, Throttled
+from azdiskbackup.core.azure_model import AzureDisk, AzureJob, JobHistory, job_history
+from azdiskbackup.errors import OperatorError, Postponed, Throttled
 
 AFTER_AN_ERROR = timedelta(minutes=1)
-# A disk changes rarely, and its backups say so when it is gone.
-DISKS_STAY = timedelta(hours=1)
 # So many rows of a vault that are missing, or wrong, are no accident.
 A_FEW = 3
 # Pages of jobs that are read of a vault at each sweep while Resource Graph does not tell them.
 FEW_PAGES = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a sweep shows of one backup instance; None where it shows none."""
-
-    instance: AzureInstance | None = None
-    jobs: JobHistory = NO_JOBS
-    newest_point: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """What was known at a time, by lower-case ARM id of the instances.
-
-    Attributes:
-        ended: jobs that were seen to end by themselves, the newest of each instance; an index shows them later.
-        listed: whether it comes from the vault itself, and not from an index that lags.
-    """
-
-    at: datetime
-    instances: Mapping[str, InstanceRow]
-    jobs: Mapping[str, JobHistory]
-    ended: Mapping[str, AzureJob] = field(default_factory=dict)
-    listed: bool = False
-
-    def of(self, instance: ArmId | str) -> Seen:
-        """Return what the picture shows of an instance."""
-        key = str(instance).lower()
-        row, jobs, ended = self.instances.get(key), self.jobs.get(key, NO_JOBS), self.ended.get(key)
-        if ended is not None:
-            jobs = jobs.with_job(ended)
-        return Seen(row.instance, jobs, row.newest_point) if row is not None else Seen(jobs=jobs)
-
-    def differs(self, other: Picture, vault: ArmId) -> set[str]:
-        """Return the instances of a vault that another picture shows otherwise."""
-        inside = f"{vault}/".lower()
-        keys = self.instances.keys() | other.instances.keys() | self.jobs.keys() | other.jobs.keys()
-        return {
-            key
-            for key in keys
-            if key.startswith(inside)
-            and (self.instances.get(key), self.jobs.get(key)) != (other.instances.get(key), other.jobs.get(key))
-        }
 
 
 @dataclass(slots=True)
@@ -80,10 +36,12 @@ class Changes:
     """Who has to look again after a sweep.
 
     Attributes:
+        begun: when the sweep began.
         ids: the lower-case ids of instances and disks that look otherwise than before.
         vaults: vaults that could be read and no longer can, or the other way round, or that are read in another way.
     """
 
+    begun: datetime
     ids: set[str] = field(default_factory=set)
     vaults: list[ArmId] = field(default_factory=list)
 
@@ -99,15 +57,6 @@ class _Slot:
 
 
 @dataclass(slots=True)
-class _Disks:
-    """The disks of a subscription as they were at a time."""
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    at: datetime | None = None
-    disks: Mapping[str, AzureDisk] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
 class _Vault:
     """What is known of how a vault can be read.
 
@@ -118,6 +67,7 @@ class _Vault:
         contradicted: how many of its rows turned out to be wrong.
         trouble: why the vault is listed instead.
         told: whether there was trouble at the last sweep.
+        awaited: whether somebody could not be told anything, since it was not our turn to ask.
     """
 
     id: ArmId
@@ -127,6 +77,7 @@ class _Vault:
     contradicted: int = 0
     trouble: str | None = None
     told: bool = False
+    awaited: bool = False
 
 
 class Sweep:
@@ -138,6 +89,7 @@ class Sweep:
         ours: whether a lower-case id of an instance or a disk is of interest.
         expected: returns the lower-case ids of the instances of a vault that have been there for a while.
         begun: is told of a subscription when it is read for the first time: from now on somebody has to sweep it.
+        sweeper: returns who sweeps a subscription, in whose name it is read whoever asks.
     """
 
     def __init__(
@@ -147,16 +99,20 @@ class Sweep:
         ours: Keep = lambda key: True,
         expected: Callable[[ArmId], Iterable[str]] = lambda vault: (),
         begun: Callable[[str], None] = lambda subscription: None,
+        sweeper: Callable[[str], Asker | None] = lambda subscription: None,
     ) -> None:
         self._azure = azure
         self._now = now
         self._ours = ours
         self._expected = expected
         self._begun = begun
+        self._sweeper = sweeper
         self._graphs: dict[str, _Slot] = {}
         self._lists: dict[str, _Slot] = {}
         self._vaults: dict[str, _Vault] = {}
-        self._disks: dict[str, _Disks] = {}
+        self._disks: dict[str, AllDisks] = {}
+        self._swept: set[str] = set()
+        self._under_way: dict[str, Changes] = {}
         self._ended: dict[str, AzureJob] = {}
 
     # --- for readers ------------------------------------------------------------------------------
@@ -166,6 +122,9 @@ class Sweep:
         known = self._vaults.setdefault(str(vault).lower(), _Vault(vault))
         try:
             picture = await self._picture(known, not_older_than)
+        except Postponed:
+            known.awaited = True
+            raise
         except OperatorError as error:
             known.swept = known.swept or error
             raise
@@ -187,21 +146,27 @@ class Sweep:
         """Take note of a job that was seen to end."""
         self._ended[job.instance_id.lower()] = job
 
-    async def disk(self, disk: ArmId) -> AzureDisk | None:
+    async def disk(self, disk: ArmId, not_older_than: datetime | None = None) -> AzureDisk | None:
         """Return a managed disk as it was some time ago; None where Resource Graph shows none."""
-        slot = self._disks.setdefault(disk.subscription.lower(), _Disks())
-        return (await self._all_disks(disk.subscription, slot, self._now() - 2 * DISKS_STAY)).get(str(disk).lower())
+        subscription = disk.subscription.lower()
+        if subscription not in self._disks:
+            self._disks[subscription] = AllDisks(self._azure, self._now, subscription)
+            self._begin(subscription)
+        with asking(self._sweeper(subscription)):
+            return await self._disks[subscription].get(disk, not_older_than)
 
     # --- for the sweep ----------------------------------------------------------------------------
 
     async def changes(self, subscription: str) -> Changes:
-        """Read all of a subscription anew; return what looks otherwise than at the last sweep."""
-        found = Changes()
-        now = self._now()
+        """Read all of a subscription anew; return what looks otherwise than at the last sweep.
+
+        One that is postponed goes on, the next time, with what it has not read yet.
+        """
+        found = self._under_way.setdefault(subscription.lower(), Changes(self._now()))
         for known in [each for each in self._vaults.values() if each.id.subscription.lower() == subscription.lower()]:
             before = known.swept
             try:
-                known.swept = await self._picture(known, now)
+                known.swept = await self._picture(known, found.begun)
             except OperatorError as error:
                 known.swept = error
             if isinstance(before, Picture) and isinstance(known.swept, Picture):
@@ -209,16 +174,14 @@ class Sweep:
             if not isinstance(before, Picture) or not isinstance(known.swept, Picture):
                 # Also while it stays unreadable: what was known is still believed for a while.
                 found.vaults.append(known.id)
-            elif known.told != (known.trouble is not None):
+            elif known.awaited or known.told != (known.trouble is not None):
                 found.vaults.append(known.id)
-            known.told = known.trouble is not None
-        slot = self._disks.get(subscription.lower())
-        if slot is not None:
-            disks = slot.disks
-            with contextlib.suppress(OperatorError):
-                # As they were: whoever doubts a disk reads it itself.
-                shown = await self._all_disks(subscription, slot, now - DISKS_STAY)
-                found.ids |= {key for key in disks.keys() | shown.keys() if disks.get(key) != shown.get(key)}
+            known.told, known.awaited = known.trouble is not None, False
+        disks = self._disks.get(subscription.lower())
+        if disks is not None:
+            with asking(self._sweeper(subscription)):
+                found.ids |= await disks.changes(found.begun, self._ours)
+        del self._under_way[subscription.lower()]
         return found
 
     # --- asking -----------------------------------------------------------------------------------
@@ -226,12 +189,13 @@ class Sweep:
     async def _picture(self, known: _Vault, not_older_than: datetime) -> Picture:
         """Return the picture of Resource Graph if it is to be believed about a vault, else that of its own list."""
         vault = known.id
-        slot = self._graphs.get(vault.subscription.lower())
-        if slot is None:
-            slot = self._graphs[vault.subscription.lower()] = _Slot()
-            self._begun(vault.subscription)
+        subscription = vault.subscription.lower()
+        if subscription not in self._graphs:
+            self._graphs[subscription] = _Slot()
+            self._begin(subscription)
+        slot = self._graphs[subscription]
         try:
-            graph = await self._fresh(slot, not_older_than, lambda: self._ask_graph(vault.subscription))
+            graph = await self._fresh(slot, subscription, not_older_than, lambda: self._ask_graph(subscription))
         except OperatorError as error:
             listed = await self._list(vault, not_older_than)
             known.trouble = f"Resource Graph cannot be read: {error.sentence}"
@@ -243,7 +207,7 @@ class Sweep:
             known.trouble = None
             return graph
         listed = await self._list(vault, not_older_than)
-        if all(_alike(graph.of(key).instance, row.instance) for key, row in listed.instances.items()):
+        if all(alike(graph.of(key).instance, row.instance) for key, row in listed.instances.items()):
             known.trouble, known.missing, known.contradicted = None, 0, 0
             return graph
         known.trouble = (
@@ -252,7 +216,14 @@ class Sweep:
         )
         return listed
 
-    async def _fresh(self, slot: _Slot, not_older_than: datetime, take: Callable[[], Awaitable[Picture]]) -> Picture:
+    def _begin(self, subscription: str) -> None:
+        if subscription not in self._swept:
+            self._swept.add(subscription)
+            self._begun(subscription)
+
+    async def _fresh(
+        self, slot: _Slot, subscription: str, not_older_than: datetime, take: Callable[[], Awaitable[Picture]]
+    ) -> Picture:
         async with slot.lock:
             if slot.picture is not None and slot.picture.at >= not_older_than:
                 return slot.picture
@@ -260,7 +231,8 @@ class Sweep:
                 # Everybody who waits would ask the same again, of a service that just said no.
                 raise slot.error
             try:
-                slot.picture, slot.error = await take(), None
+                with asking(self._sweeper(subscription)), in_one_go():
+                    slot.picture, slot.error = await take(), None
             except OperatorError as error:
                 pause = error.retry_after if isinstance(error, Throttled) else None
                 slot.error, slot.not_before = error, self._now() + (pause or AFTER_AN_ERROR)
@@ -269,23 +241,32 @@ class Sweep:
 
     async def _ask_graph(self, subscription: str) -> Picture:
         at = self._now()
-        instances = await self._azure.graph.instances(subscription, self._ours)
-        return Picture(at, instances, await self._azure.graph.jobs(subscription, self._ours), self._ended)
+        rows: dict[str, InstanceRow] = {}
+        others: set[int] = set()
+        async for row in self._azure.graph.instances(subscription):
+            self._sort(row, rows, others)
+        jobs = await self._azure.graph.jobs(subscription, self._ours)
+        return Picture(at, rows, jobs, others, self._ended)
+
+    def _sort(self, row: InstanceRow, rows: dict[str, InstanceRow], others: set[int]) -> None:
+        """Keep what is ours, or protects a disk that is ours; of all others, that they are there."""
+        key = str(row.instance.id).lower()
+        if self._ours(key) or self._ours(row.instance.disk_id.lower()):
+            rows[key] = row
+        else:
+            others.add(hash(key))
 
     async def _list(self, vault: ArmId, not_older_than: datetime) -> Picture:
         slot = self._lists.setdefault(str(vault).lower(), _Slot())
-        return await self._fresh(slot, not_older_than, lambda: self._ask_vault(vault))
+        return await self._fresh(slot, vault.subscription, not_older_than, lambda: self._ask_vault(vault))
 
     async def _ask_vault(self, vault: ArmId) -> Picture:
         at = self._now()
-        instances = await self._azure.instances.list(vault)
-        return Picture(
-            at,
-            {key: InstanceRow(each, None) for each in instances if self._ours(key := str(each.id).lower())},
-            await self._listed_jobs(vault, at),
-            self._ended,
-            listed=True,
-        )
+        rows: dict[str, InstanceRow] = {}
+        others: set[int] = set()
+        for each in await self._azure.instances.list(vault):
+            self._sort(InstanceRow(each, None), rows, others)
+        return Picture(at, rows, await self._listed_jobs(vault, at), others, self._ended, listed=True)
 
     async def _listed_jobs(self, vault: ArmId, at: datetime) -> Mapping[str, JobHistory]:
         listed = await self._azure.backups.list_few_jobs(vault, FEW_PAGES)
@@ -298,15 +279,3 @@ class Sweep:
         for job in listed:
             jobs.setdefault(job.instance_id.lower(), []).append(job)
         return {key: job_history(found, at) for key, found in jobs.items() if self._ours(key)}
-
-    async def _all_disks(self, subscription: str, slot: _Disks, not_older_than: datetime) -> Mapping[str, AzureDisk]:
-        async with slot.lock:
-            if slot.at is None or slot.at < not_older_than:
-                at = self._now()
-                slot.disks = await self._azure.graph.disks(subscription, self._ours)
-                slot.at = at
-            return slot.disks
-
-
-def _alike(shown: AzureInstance | None, listed: AzureInstance) -> bool:
-    return shown is not None and shown.looks_like(listed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +40,26 @@ class Index:
     values: Callable[[Raw], Iterable[str]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """An object as it is kept: many thousand trees of small Python objects would be most of our memory."""
+
+    version: int
+    uid: str
+    content: bytes
+
+    @classmethod
+    def of(cls, raw: Raw) -> _Packed:
+        text = json.dumps(raw, separators=(",", ":"), ensure_ascii=False).encode()
+        # Opaque by contract, but comparable since Kubernetes 1.35 says so (KEP-5504) and in practice always.
+        version = int(raw["metadata"]["resourceVersion"])
+        return cls(version, str(raw["metadata"].get("uid")), zlib.compress(text, level=1))
+
+    def unpack(self) -> Raw:
+        raw: Raw = json.loads(zlib.decompress(self.content))
+        return raw
+
+
 class Cache:
     """Objects by key. Listeners hear of each change with the object before and after it, None where there is none.
 
@@ -46,7 +68,7 @@ class Cache:
     """
 
     def __init__(self, indices: Iterable[Index] = ()) -> None:
-        self._kinds: dict[str, dict[Key, Raw]] = {}
+        self._kinds: dict[str, dict[Key, _Packed]] = {}
         self._listeners: list[Listener] = []
         # Sets that keep the order in which objects came.
         self._found: dict[Index, dict[str, dict[Key, None]]] = {index: {} for index in indices}
@@ -57,7 +79,12 @@ class Cache:
 
     def get(self, key: Key) -> Raw | None:
         """Return an object, None if it does not exist."""
-        return self._kinds.get(key.kind, {}).get(key)
+        packed = self._kinds.get(key.kind, {}).get(key)
+        return packed.unpack() if packed is not None else None
+
+    def has(self, key: Key) -> bool:
+        """Return whether an object exists."""
+        return key in self._kinds.get(key.kind, {})
 
     def find(self, index: Index, value: str) -> list[Key]:
         """Return the keys of the objects that have a value in an index."""
@@ -66,7 +93,7 @@ class Cache:
     def read(self, index: Index, value: str) -> list[Raw]:
         """Return the objects that have a value in an index."""
         objects = self._kinds.get(index.kind, {})
-        return [objects[key] for key in self._found[index].get(value, ())]
+        return [objects[key].unpack() for key in self._found[index].get(value, ())]
 
     def knows(self, index: Index, value: str) -> bool:
         """Return whether any object has a value in an index."""
@@ -76,21 +103,21 @@ class Cache:
         """Take an object that was seen; one that is known already changes nothing, an older one neither."""
         key = key_of(kind, raw)
         objects = self._kinds.setdefault(kind, {})
-        before = objects.get(key)
-        if before is not None and not _is_newer(raw, before):
+        known = objects.get(key)
+        # Also between an object and its successor of the same name: a late event of the old one must not replace it.
+        if known is not None and int(raw["metadata"]["resourceVersion"]) <= known.version:
             return
-        objects[key] = raw
-        self._sort(key, before, raw)
-        self._tell(key, before, raw)
+        before = known.unpack() if known is not None else None
+        objects[key] = _Packed.of(raw)
+        self._changed(key, before, raw)
 
     def remove(self, key: Key, uid: str | None = None) -> None:
         """Forget an object that is gone; with a uid only that very one, not its successor of the same name."""
-        before = self._kinds.get(key.kind, {}).get(key)
-        if before is None or (uid is not None and before["metadata"].get("uid") != uid):
+        known = self._kinds.get(key.kind, {}).get(key)
+        if known is None or (uid is not None and known.uid != uid):
             return
         del self._kinds[key.kind][key]
-        self._sort(key, before, None)
-        self._tell(key, before, None)
+        self._changed(key, known.unpack(), None)
 
     def replace(self, kind: str, listed: Iterable[Raw], known_before: frozenset[Key]) -> None:
         """Take a whole list; what was known before it began and is not in it has vanished."""
@@ -105,26 +132,22 @@ class Cache:
         """Return the keys of a kind."""
         return frozenset(self._kinds.get(kind, {}))
 
-    def _sort(self, key: Key, before: Raw | None, after: Raw | None) -> None:
+    def _changed(self, key: Key, before: Raw | None, after: Raw | None) -> None:
         for index, found in self._found.items():
-            if index.kind != key.kind:
-                continue
-            old = set(index.values(before)) if before is not None else set()
-            new = set(index.values(after)) if after is not None else set()
-            for value in old - new:
-                del found[value][key]
-                if not found[value]:
-                    del found[value]
-            for value in new - old:
-                found.setdefault(value, {})[key] = None
-
-    def _tell(self, key: Key, before: Raw | None, after: Raw | None) -> None:
+            if index.kind == key.kind:
+                _sort(found, key, _values(index, before), _values(index, after))
         for listener in self._listeners:
             listener(key, before, after)
 
 
-def _is_newer(raw: Raw, known: Raw) -> bool:
-    new, old = raw["metadata"], known["metadata"]
-    # Also between an object and its successor of the same name: a late event of the old one must not replace the new.
-    # Opaque by contract, but comparable since Kubernetes 1.35 says so (KEP-5504) and in practice always.
-    return int(new["resourceVersion"]) > int(old["resourceVersion"])
+def _values(index: Index, raw: Raw | None) -> set[str]:
+    return set(index.values(raw)) if raw is not None else set()
+
+
+def _sort(found: dict[str, dict[Key, None]], key: Key, old: set[str], new: set[str]) -> None:
+    for value in old - new:
+        del found[value][key]
+        if not found[value]:
+            del found[value]
+    for value in new - old:
+        found.setdefault(value, {})[key] = None

@@ -6,6 +6,7 @@ The contract, tested line by line:
 - A reconciler that returns a time is called again then; one that returns None, at the next event.
 - A reconciler that raises is called again after a pause that grows with each failure in a row and shrinks to nothing
   after a success; the failure is logged and stops nobody else.
+- A reconciler that is postponed failed at nothing; it is called again at the next event, or after an hour.
 - Nothing is taken before ``start`` was called; ``stop`` lets what is in work come to its end, for a while.
 """
 
@@ -21,10 +22,12 @@ import structlog
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.engine.clock import Clock
 from azdiskbackup.engine.queue import WorkQueue
-from azdiskbackup.errors import OperatorError
+from azdiskbackup.errors import OperatorError, Postponed
 
 Reconcile = Callable[[Key], Awaitable[datetime | None]]
 Pause = Callable[[BaseException, int], timedelta]
+
+POSTPONED_AT_MOST = timedelta(hours=1)
 
 _log = structlog.get_logger("azdiskbackup.engine")
 
@@ -84,6 +87,9 @@ class Workers:
     async def _work(self, key: Key) -> None:
         try:
             again = await self._reconcilers[key.kind](key)
+        except Postponed:
+            # Woken when its turn comes; this is for a turn that got lost.
+            self._queue.add_at(key, self._clock.now() + POSTPONED_AT_MOST)
         except Exception as error:
             pause = self._pause(error, self._queue.fail(key))
             _log.warning(

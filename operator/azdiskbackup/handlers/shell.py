@@ -99,6 +99,9 @@ def _configure(settings: kopf.OperatorSettings) -> None:
     settings.scanning.disabled = True
     # Never written, since only on.event is registered; ours all the same, not the one all Kopf operators share.
     settings.persistence.finalizer = "azdiskbackup.io/kopf"
+    # A task and a queue for each object that was seen in the last seconds would be most of our memory at the start.
+    settings.queueing.worker_limit = 100
+    settings.queueing.idle_timeout = 0.1
     # Half-dead connections behind cloud load balancers: belt and braces beside Kopf's inactivity time-out.
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330

@@ -31,6 +31,7 @@ Raw = Mapping[str, Any]
 _PLURALS = {kind.name: kind.plural for kind in KINDS}
 _PAGE = 500
 _TIMEOUT = 30.0
+_CONNECTIONS = 8
 _MERGE = "application/merge-patch+json"
 
 
@@ -53,6 +54,8 @@ class KubeClient:
             cert_file=str(connection.client_certificate) if connection.client_certificate else None,
             key_file=str(connection.client_key) if connection.client_key else None,
         )
+        # Each has a buffer of a quarter of a megabyte.
+        configuration.connection_pool_maxsize = _CONNECTIONS
         self._api = ApiClient(configuration)
         return self
 

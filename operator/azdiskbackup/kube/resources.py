@@ -61,7 +61,8 @@ def _volume(raw: Raw) -> Raw:
     csi = spec.get("csi") or {}
     migrated = "pv.kubernetes.io/migrated-to"
     annotations = raw["metadata"].get("annotations") or {}
-    kept: dict[str, Any] = {"claimRef": {"uid": (spec.get("claimRef") or {}).get("uid")}}
+    claim = spec.get("claimRef") or {}
+    kept: dict[str, Any] = {"claimRef": {key: claim.get(key) for key in ("uid", "namespace", "name")}}
     if csi:
         kept["csi"] = {"driver": csi.get("driver"), "volumeHandle": csi.get("volumeHandle")}
     if spec.get("azureDisk"):

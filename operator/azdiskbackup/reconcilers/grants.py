@@ -39,6 +39,11 @@ class Grants:
                 )
             return known.exists
 
+    def known(self, grant: Grant) -> bool:
+        """Return whether a grant is known to exist, without asking anybody."""
+        known = self._known.get(grant)
+        return known is not None and known.exists is True
+
     async def create(self, grant: Grant) -> None:
         """Create a grant, unless another disk has just done so."""
         known = self._known.setdefault(grant, _Known())

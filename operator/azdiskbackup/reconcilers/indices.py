@@ -72,7 +72,15 @@ def _disk(raw: Raw) -> ArmId | None:
 
 
 def _azure_ids(raw: Raw) -> Iterator[str]:
-    yield from (str(each).lower() for each in (_instance(raw), _disk(raw)) if each is not None)
+    named = _id(raw["spec"]["source"].get("diskID"))
+    yield from (str(each).lower() for each in (_instance(raw), _disk(raw), named) if each is not None)
+
+
+def _handle(raw: Raw) -> Iterator[str]:
+    spec = raw["spec"]
+    handle = _id((spec.get("csi") or {}).get("volumeHandle") or (spec.get("azureDisk") or {}).get("diskURI"))
+    if handle is not None:
+        yield str(handle).lower()
 
 
 def _vault_id(raw: Raw) -> Iterator[str]:
@@ -107,6 +115,8 @@ DISKS_BY_VAULT_ID = Index("ProtectedDisk", _vault_id)
 # By the lower-case ids of the scopes at which the right to read the disk may be granted.
 DISKS_BY_SCOPE = Index("ProtectedDisk", _scopes)
 BACKUPS_BY_DISK = Index("OnDemandBackup", _disk_ref)
+# By the lower-case id of the disk.
+VOLUMES_BY_DISK = Index("PersistentVolume", _handle)
 CLAIMS_BY_VOLUME = Index("PersistentVolumeClaim", _volume)
 
 INDICES = (
@@ -121,4 +131,5 @@ INDICES = (
     DISKS_BY_SCOPE,
     BACKUPS_BY_DISK,
     CLAIMS_BY_VOLUME,
+    VOLUMES_BY_DISK,
 )

@@ -2,56 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
 from azdiskbackup.api.v1alpha1.on_demand_backup import OnDemandBackupStatus
-from azdiskbackup.azure.submission import Failed, Pending, Succeeded
 from azdiskbackup.core import reasons
 from azdiskbackup.core.arm_ids import ArmId
-from azdiskbackup.core.azure_model import AzureJob, AzureRestorePoint
 from azdiskbackup.core.on_demand_backup.attempt import (
-    Attempt,
-    Following,
-    NotStarted,
     Recorded,
     Refused,
-    Sent,
-    Unfollowable,
 )
 from azdiskbackup.core.on_demand_backup.desired import Desired, desired, is_over
 from azdiskbackup.core.on_demand_backup.observed import DiskView, Observed
 from azdiskbackup.core.on_demand_backup.plan import plan
-from azdiskbackup.core.on_demand_backup.rules import A_DAY, time_to_live
+from azdiskbackup.core.on_demand_backup.rules import A_DAY, JOB_POLL, time_to_live
 from azdiskbackup.core.on_demand_backup.status import status
 from azdiskbackup.core.on_demand_backup.steps import DeleteObject, RecordIntent, Step, Submit
 from azdiskbackup.core.policy_view import PolicyView, policy_view
-from azdiskbackup.core.presence import ABSENT, UNKNOWN, Absent, Unreadable
+from azdiskbackup.core.presence import ABSENT, UNKNOWN, Absent
 from azdiskbackup.core.resource import Invalid, Resource
 from azdiskbackup.engine.cache import Key
-from azdiskbackup.errors import InvalidRequest, OperatorError, Terminal, Unavailable
+from azdiskbackup.errors import OperatorError, Postponed, Terminal, Unavailable
 from azdiskbackup.reconcilers.indices import BACKUPS_BY_DISK, place
-from azdiskbackup.reconcilers.steps import Attempts
+from azdiskbackup.reconcilers.on_demand_follower import Follower, Memory, NothingNew
 from azdiskbackup.reconcilers.tools import Memories, Tools, read
-
-
-@dataclass(slots=True)
-class Memory:
-    """What this process knows about its own attempt, which no crash can make wrong.
-
-    Attributes:
-        recorded: when this process recorded the intent, while it surely sent nothing.
-        sent: when this process sent the request, or may have.
-        operation: where Azure tells the job of an accepted request.
-        refused: how Azure refused it for good.
-    """
-
-    attempts: Attempts = field(default_factory=Attempts)
-    recorded: datetime | None = None
-    sent: datetime | None = None
-    operation: str | None = None
-    refused: Refused | None = None
 
 
 class OnDemandBackupReconciler:
@@ -59,6 +34,7 @@ class OnDemandBackupReconciler:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
+        self._follower = Follower(tools)
         self._memories = Memories(Memory)
 
     async def reconcile(self, key: Key) -> datetime | None:
@@ -76,7 +52,10 @@ class OnDemandBackupReconciler:
         if want.over is not None or resource.deleting:
             return await self._rest(resource, want, now)
         memory = self._memories.of(key, resource.uid)
-        seen = await self._gather(want, memory, now)
+        try:
+            seen = await self._gather(want, memory, now)
+        except NothingNew:
+            return now + JOB_POLL
         todo = plan(want, seen, now)
         if isinstance(todo.step, RecordIntent):
             # In status before the request may go out: whoever comes after a crash has to look for the job.
@@ -125,7 +104,7 @@ class OnDemandBackupReconciler:
             policy=policy,
             ahead=self._ahead(want),
             taken_today=UNKNOWN,
-            attempt=await self._attempt(want, disk, memory, now),
+            attempt=await self._follower.look(want, disk, memory),
         )
         if plan(want, seen, now).verdict.reason == reasons.NOT_YET_KNOWN:
             seen = replace(seen, taken_today=await read(self._taken_today(want, disk, now)))
@@ -157,73 +136,13 @@ class OnDemandBackupReconciler:
         """Return the starts of the disk's on-demand backups of the last 24 hours, ours and others'."""
         starts: dict[str, datetime] = {}
         if isinstance(disk, DiskView) and disk.instance is not None:
-            picture = await self._tools.sweep.read(disk.instance.parent, now - self._tools.settings.observe_every)
+            picture = await self._tools.sweep.read(disk.instance.parent, now - self._tools.settings.picture_stays)
             starts |= picture.of(disk.instance).jobs.on_demand
         for resource in self._of_disk(want):
             job_id, started = resource.status.get("jobID"), resource.status.get("startTime")
             if job_id and started:
                 starts[job_id] = datetime.fromisoformat(started)
         return tuple(sorted(start for start in starts.values() if start > now - A_DAY))
-
-    # --- the attempt ------------------------------------------------------------------------------
-
-    async def _attempt(self, want: Desired, disk: DiskView | Absent, memory: Memory, now: datetime) -> Attempt:
-        if memory.refused is not None:
-            return memory.refused
-        if want.intent is None:
-            return NotStarted()
-        if isinstance(disk, Absent) or disk.instance is None:
-            error = InvalidRequest("ProtectedDiskGone", "The ProtectedDisk is gone, so its job cannot be followed")
-            return Refused(error, now)
-        if want.job is not None:
-            return await self._follow(want.job, disk.instance)
-        if memory.operation is not None:
-            return await self._accepted(want, memory, disk.instance)
-        if memory.recorded is not None and memory.sent is None:
-            return Recorded(memory.recorded)
-        return await self._search(want, memory.sent or want.intent, disk.instance)
-
-    async def _accepted(self, want: Desired, memory: Memory, instance: ArmId) -> Attempt:
-        assert memory.operation is not None and memory.sent is not None
-        match await read(self._tools.azure.operations.check(memory.operation)):
-            case Succeeded(job=str(job)):
-                return await self._follow(job, instance)
-            case Failed(error=error):
-                return Refused(error, self._tools.clock.now())
-            case Pending():
-                return Sent(memory.sent, answered=True, jobs_seen=False)
-            case _:
-                # The operation cannot be read, or tells no job: the jobs themselves do.
-                return await self._search(want, memory.sent, instance, answered=True)
-
-    async def _search(self, want: Desired, since: datetime, instance: ArmId, *, answered: bool = False) -> Attempt:
-        """Look for the job of a request whose answer was lost: it carries the request's id."""
-        jobs = await read(self._tools.azure.backups.list_jobs(instance.parent))
-        if isinstance(jobs, Unreadable):
-            return Unfollowable(jobs.error)
-        found = next((job for job in jobs if job.activity_id.lower() == want.uid.lower()), None)
-        if found is not None:
-            return await self._follow(found.id, instance)
-        return Sent(since, answered=answered, jobs_seen=True)
-
-    async def _follow(self, job_id: str, instance: ArmId) -> Attempt:
-        job = await read(self._tools.azure.backups.get_job(instance.parent, job_id))
-        if isinstance(job, Unreadable):
-            return Unfollowable(job.error)
-        if isinstance(job, Absent):
-            error = InvalidRequest("JobNotFound", f"Azure no longer knows the job {job_id}")
-            return Refused(error, self._tools.clock.now())
-        return Following(job, await self._restore_point(job, instance))
-
-    async def _restore_point(self, job: AzureJob, instance: ArmId) -> AzureRestorePoint | None:
-        if job.running:
-            return None
-        # The disk shows this job and its point next, and the sweep may learn of it minutes later.
-        self._tools.sweep.tell(replace(job, instance_id=str(instance)))
-        if job.restore_point_id is None:
-            return None
-        found = await read(self._tools.azure.backups.get_restore_point(instance, job.restore_point_id))
-        return found if isinstance(found, AzureRestorePoint) else None
 
     # --- act --------------------------------------------------------------------------------------
 
@@ -233,6 +152,9 @@ class OnDemandBackupReconciler:
                 memory.sent = now
                 try:
                     memory.operation = await self._tools.azure.backups.submit(instance, rule, retention, request)
+                except Postponed:
+                    memory.sent = None
+                    raise
                 except Unavailable:
                     # It may have arrived: from now on the jobs tell, not we.
                     raise

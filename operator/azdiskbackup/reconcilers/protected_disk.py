@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import assert_never
 
@@ -30,6 +31,7 @@ from azdiskbackup.core.protected_disk.validation import Refused, Running
 from azdiskbackup.core.resource import Invalid, Resource
 from azdiskbackup.core.verdicts import Plan
 from azdiskbackup.engine.cache import Key
+from azdiskbackup.errors import Postponed
 from azdiskbackup.reconcilers.grants import Grants
 from azdiskbackup.reconcilers.protected_disk_facts import Facts
 from azdiskbackup.reconcilers.protected_disk_memory import Memory
@@ -129,14 +131,11 @@ class ProtectedDiskReconciler:
                 memory.validation = Running(operation, now, before)
                 memory.validated = request
             case PutInstance(request=request):
-                # Before the answer: one that is lost may have changed the instance all the same.
-                memory.changing = True
-                return await azure.instances.submit_create_or_update(request)
+                return await _sent(azure.instances.submit_create_or_update(request), memory)
             case Sync() | Undelete() | Resume() | Suspend() | Stop() | DeleteInstance():
-                memory.changing = True
                 if isinstance(step, Sync):
                     self._grants.doubt(step.grant)
-                return await self._change(step)
+                return await _sent(self._change(step), memory)
             case _:
                 assert_never(step)
         return None
@@ -152,3 +151,14 @@ class ProtectedDiskReconciler:
             DeleteInstance: instances.submit_delete,
         }[type(step)]
         return await call(step.id)
+
+
+async def _sent(change: Awaitable[str | None], memory: Memory) -> str | None:
+    """Send a change of the instance; an answer that is lost may have changed it all the same."""
+    before, memory.changing = memory.changing, True
+    try:
+        return await change
+    except Postponed:
+        # Surely not sent.
+        memory.changing = before
+        raise

@@ -6,20 +6,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from azdiskbackup.azure.submission import Failed, Succeeded
-from azdiskbackup.azure.sweep import Picture
 from azdiskbackup.core import reasons
-from azdiskbackup.core.arm_ids import ArmId, same_id
+from azdiskbackup.core.arm_ids import same_id
 from azdiskbackup.core.azure_model import AzureDisk, AzureInstance
-from azdiskbackup.core.claims import ClaimedDisk
-from azdiskbackup.core.naming import instance_name
 from azdiskbackup.core.policy_view import PolicyView
-from azdiskbackup.core.presence import ABSENT, UNKNOWN, Absent, Unknown, Unreadable
+from azdiskbackup.core.presence import UNKNOWN, Absent, Unknown, Unreadable
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.plan import plan
 from azdiskbackup.core.protected_disk.reading import (
     VALIDATION_TAKES,
-    in_work,
     instance_request,
     reader_grant,
     usable_vault,
@@ -27,16 +23,16 @@ from azdiskbackup.core.protected_disk.reading import (
 from azdiskbackup.core.protected_disk.validation import (
     Never,
     Passed,
-    Refused,
     Running,
     Validation,
     refused,
 )
 from azdiskbackup.core.resource import Resource
 from azdiskbackup.core.vault_view import VaultView
-from azdiskbackup.errors import AlreadyProtected, OperatorError
+from azdiskbackup.errors import AlreadyProtected
 from azdiskbackup.reconcilers.grants import Grants
 from azdiskbackup.reconcilers.protected_disk_history import History
+from azdiskbackup.reconcilers.protected_disk_look import Look
 from azdiskbackup.reconcilers.protected_disk_memory import Memory
 from azdiskbackup.reconcilers.protected_disk_surroundings import from_cache
 from azdiskbackup.reconcilers.steps import GONE
@@ -55,10 +51,13 @@ class Facts:
         self._tools = tools
         self._grants = grants
         self._history = History(tools, grants)
+        self._look = Look(tools)
         self._turns = Turns(tools.settings.move_every)
 
     async def gather(self, resource: Resource, want: Desired, memory: Memory, now: datetime) -> Observed:
         """Ask for one thing after the other, as long as the rules say that they do not know enough."""
+        if memory.new is None:
+            memory.new = not want.began
         if isinstance(memory.validation, Running):
             # A validation is followed on its own; to ask for it once more, after its answer, is no repetition.
             memory.attempts.done = None
@@ -90,13 +89,17 @@ class Facts:
 
     async def _ask_next(self, want: Desired, seen: Observed, memory: Memory, now: datetime) -> Observed:
         if isinstance(seen.disk, Unknown) and not want.deleting:
-            return replace(seen, disk=await self._disk(want, seen, memory, now))
+            return replace(seen, disk=await self._look.disk(want, seen, memory, now))
         if isinstance(seen.instance, Unknown):
-            return replace(seen, instance=await self._instance(want, seen, memory, now))
+            return replace(seen, instance=await self._look.instance(want, seen, memory, now))
         if isinstance(seen.disk, Unknown):
-            return replace(seen, disk=await self._disk(want, seen, memory, now))
+            return replace(seen, disk=await self._look.disk(want, seen, memory, now))
         if isinstance(seen.granted, Unknown) and isinstance(seen.disk, AzureDisk):
             vault = usable_vault(seen)
+            alone = vault.assigns_roles and vault.role_scope == "Disk"
+            if alone and memory.new and isinstance(seen.instance, Absent):
+                # Nothing was ever written for this object: to grant it costs no more than to ask whether it is granted.
+                return replace(seen, granted=self._grants.known(reader_grant(seen)))
             exists = self._grants.exists(reader_grant(seen), ours=vault.assigns_roles)
             return replace(seen, granted=await read(exists))
         return seen
@@ -118,109 +121,9 @@ class Facts:
             case _:
                 return known
 
-    async def _disk(
-        self, want: Desired, seen: Observed, memory: Memory, now: datetime
-    ) -> AzureDisk | Absent | Unreadable:
-        disk = ArmId.parse(want.known_disk) if want.known_disk else None
-        if isinstance(seen.claim, ClaimedDisk) and not want.deleting:
-            disk = seen.claim.id
-        if disk is None:
-            return ABSENT
-        known = memory.disk
-        same = known is not None and same_id(known.id, disk)
-        if known is not None and same and memory.disk_until is not None and now < memory.disk_until:
-            return known
-        if want.known_instance is not None and memory.failed_job is None and not want.deleting:
-            # It was read before; what changes of it is told by a query for all disks.
-            shown = await read(self._tools.sweep.disk(disk))
-            if isinstance(shown, Unreadable):
-                shown = known if same else want.disk_before
-            if shown is not None and same_id(shown.id, disk):
-                return shown
-        found = await read(self._tools.azure.resources.get_disk(disk))
-        if isinstance(found, AzureDisk):
-            memory.disk, memory.disk_until = found, now + DISK_STAYS
-        return found
-
-    async def _instance(
-        self, want: Desired, seen: Observed, memory: Memory, now: datetime
-    ) -> AzureInstance | Absent | Unknown | Unreadable:
-        """Look at the instance itself while it changes, else at the picture of the whole vault."""
-        target = self._target(want, seen, memory)
-        if target is None:
-            return ABSENT if want.deleting else UNKNOWN
-        if want.known_instance is not None and not memory.changing and not want.deleting:
-            picture = await read(self._tools.sweep.read(target.parent, now - self._tools.settings.picture_stays))
-            if isinstance(picture, Unreadable):
-                return picture
-            return await self._believed(target, want, seen, picture, memory, now)
-        if not want.deleting and self._surely_absent(memory, now):
-            return ABSENT
-        if memory.attempts.busy(now) and memory.instance is not None:
-            return memory.instance
-        return await self._look_at(target, want, memory, now)
-
-    async def _believed(
-        self, target: ArmId, want: Desired, seen: Observed, picture: Picture, memory: Memory, now: datetime
-    ) -> AzureInstance | Absent | Unreadable:
-        """Believe a picture that fits what is known; else look at the instance itself.
-
-        A row that is missing proves nothing, and one that says otherwise may be older than what we know.
-        """
-        shown, known = picture.of(target).instance, memory.instance
-        if known is not None and memory.instance_at is not None and picture.at < memory.instance_at:
-            return known
-        if shown is not None and picture.listed and not in_work(shown):
-            return shown
-        if shown is not None and isinstance(known, AzureInstance) and shown.looks_like(known):
-            return known
-        if shown is not None and known is None and _fits(want, replace(seen, instance=shown), now):
-            return shown
-        looked = await self._look_at(target, want, memory, now)
-        if isinstance(looked, AzureInstance) and (shown is None or not looked.looks_like(shown)):
-            # The row was wrong, or behind.
-            self._tools.sweep.contradict(target.parent)
-        return looked
-
-    def _surely_absent(self, memory: Memory, now: datetime) -> bool:
-        """Nobody but us makes an instance of this name, and we did not since we looked."""
-        looked = memory.instance_at is not None and now < memory.instance_at + self._tools.settings.observe_every
-        return looked and isinstance(memory.instance, Absent) and not memory.changing
-
-    async def _look_at(
-        self, target: ArmId, want: Desired, memory: Memory, now: datetime
-    ) -> AzureInstance | Absent | Unreadable:
-        looked = await read(self._tools.azure.instances.get(target))
-        if isinstance(looked, Absent) and self._may_be_deleted(want, memory):
-            looked = await read(self._tools.azure.instances.get_deleted(target))
-        if isinstance(looked, Unreadable):
-            return looked
-        memory.instance, memory.instance_at = looked, now
-        memory.changing = memory.changing or in_work(looked)
-        return looked
-
-    def _may_be_deleted(self, want: Desired, memory: Memory) -> bool:
-        return want.known_instance is not None or isinstance(_refusal(memory), AlreadyProtected)
-
-    def _target(self, want: Desired, seen: Observed, memory: Memory) -> ArmId | None:
-        """Return the instance in question: the one that is known, else the one that would be made."""
-        if want.known_instance is not None:
-            return ArmId.parse(want.known_instance)
-        if memory.adopted is not None:
-            return memory.adopted
-        disk = seen.disk.id if isinstance(seen.disk, AzureDisk) else None
-        if disk is None and want.deleting and want.known_disk is not None:
-            # The claim may have gone first, and the instance may be so new that status does not name it.
-            disk = ArmId.parse(want.known_disk)
-        if disk is None and want.deleting and isinstance(seen.claim, ClaimedDisk):
-            disk = seen.claim.id
-        if disk is None or not isinstance(seen.vault, VaultView) or seen.vault.id is None:
-            return None
-        return seen.vault.id.child("backupInstances", instance_name(disk))
-
     async def _search(self, want: Desired, seen: Observed, memory: Memory, now: datetime) -> Observed:
         """Find the instance because of which Azure refuses ours: in our vault it is adopted, elsewhere it is named."""
-        refusal = _refusal(memory)
+        refusal = memory.refusal
         vault = seen.vault.id if isinstance(seen.vault, VaultView) else None
         known = not isinstance(refusal, AlreadyProtected) or refusal is memory.searched
         if known or vault is None or not isinstance(seen.instance, Absent) or not isinstance(seen.disk, AzureDisk):
@@ -268,13 +171,3 @@ class Facts:
         if memory.turn is None:
             memory.turn = now if want.sent_elsewhere else self._turns.reserve(now)
         return replace(seen, turn=memory.turn)
-
-
-def _fits(want: Desired, seen: Observed, now: datetime) -> bool:
-    """Return whether nothing has to be done or said if this is how the instance looks."""
-    todo = plan(want, seen, now)
-    return todo.ready and todo.step is None
-
-
-def _refusal(memory: Memory) -> OperatorError | None:
-    return memory.validation.error if isinstance(memory.validation, Refused) else memory.attempts.error

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
+from azdiskbackup.azure.budget import in_background
 from azdiskbackup.core.azure_model import AzureDisk, AzureInstance, JobHistory
 from azdiskbackup.core.presence import Unreadable
 from azdiskbackup.core.protected_disk.desired import Desired
@@ -13,6 +14,7 @@ from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.reading import reader_grant
 from azdiskbackup.core.protected_disk.status import backup_expected, newest_restore_point_expected
 from azdiskbackup.core.resource import Resource, parse_status
+from azdiskbackup.errors import Postponed
 from azdiskbackup.reconcilers.grants import Grants
 from azdiskbackup.reconcilers.protected_disk_memory import Memory
 from azdiskbackup.reconcilers.tools import Tools, read
@@ -39,10 +41,18 @@ class History:
         seen = replace(seen, jobs=shown.jobs, jobs_at=picture.at, newest_point=shown.newest_point)
         self._doubt(shown.jobs, seen, memory)
         before = parse_status(ProtectedDiskStatus, resource)
-        if newest_restore_point_expected(before, shown.jobs, shown.newest_point) or _missed(before, seen, memory):
-            points = await read(self._tools.azure.backups.list_restore_points(instance.id))
-            seen = replace(seen, restore_points=points if isinstance(points, Unreadable) else tuple(points))
-        return seen
+        late = _late(before, seen)
+        missed = late is not None and late != memory.missed
+        if not missed and not newest_restore_point_expected(before, shown.jobs, shown.newest_point):
+            return seen
+        try:
+            # Scarce, and nobody waits for it: what is known already is said meanwhile.
+            with in_background():
+                points = await read(self._tools.azure.backups.list_restore_points(instance.id))
+        except Postponed:
+            return seen
+        memory.missed = late
+        return replace(seen, restore_points=points if isinstance(points, Unreadable) else tuple(points))
 
     def _doubt(self, jobs: JobHistory, seen: Observed, memory: Memory) -> None:
         """After a failed backup, have the next pass look again at what may be why, once for each failure."""
@@ -62,11 +72,9 @@ class History:
             memory.doubted = None
 
 
-def _missed(before: ProtectedDiskStatus, seen: Observed, memory: Memory) -> bool:
-    """Return whether a backup is late, for the first time: its job may only not be shown, so its point has to tell."""
+def _late(before: ProtectedDiskStatus, seen: Observed) -> datetime | None:
+    """Return which backup is late: its job may only not be shown, so the restore points have to tell."""
     expected = backup_expected(before, seen)
-    late = expected is not None and seen.jobs_at is not None and seen.jobs_at > expected[1]
-    if expected is None or not late or memory.missed == expected[0]:
-        return False
-    memory.missed = expected[0]
-    return True
+    if expected is None or seen.jobs_at is None or seen.jobs_at <= expected[1]:
+        return None
+    return expected[0]

@@ -8,7 +8,7 @@ from datetime import datetime
 from azdiskbackup.core.arm_ids import ArmId
 from azdiskbackup.core.azure_model import AzureDisk, AzureInstance, InstanceRequest
 from azdiskbackup.core.presence import Absent
-from azdiskbackup.core.protected_disk.validation import Never, Validation
+from azdiskbackup.core.protected_disk.validation import Never, Refused, Validation
 from azdiskbackup.errors import OperatorError
 from azdiskbackup.reconcilers.steps import Attempts
 
@@ -18,6 +18,7 @@ class Memory:
     """What a pass leaves for the next one; losing it costs calls, nothing else.
 
     Attributes:
+        new: whether nothing was ever written for the object when this process saw it first.
         validation: how far Azure's validation got.
         validated: what the validation was about; its answer says nothing about another request.
         disk: the disk as it was read, good until ``disk_until``.
@@ -33,6 +34,7 @@ class Memory:
     """
 
     attempts: Attempts = field(default_factory=Attempts)
+    new: bool | None = None
     validation: Validation = field(default_factory=Never)
     validated: InstanceRequest | None = None
     disk: AzureDisk | None = None
@@ -47,3 +49,8 @@ class Memory:
     adopted: ArmId | None = None
     failed_job: str | None = None
     missed: datetime | None = None
+
+    @property
+    def refusal(self) -> OperatorError | None:
+        """Return how Azure refused the disk, or the last step."""
+        return self.validation.error if isinstance(self.validation, Refused) else self.attempts.error

@@ -23,7 +23,7 @@ class LiveDisks:
     def __contains__(self, place: object) -> bool:
         """Return whether there is a ProtectedDisk of this namespace and name."""
         namespace, _, name = str(place).partition("/")
-        return self._cache.get(Key("ProtectedDisk", namespace, name)) is not None
+        return self._cache.has(Key("ProtectedDisk", namespace, name))
 
 
 def from_cache(cache: Cache, want: Desired) -> Observed:

@@ -22,6 +22,7 @@ _log = structlog.get_logger("azdiskbackup.transitions")
 
 # Work that needs nobody's attention makes no event.
 _QUIET = {
+    reasons.CONFIGURING,
     reasons.CREATING,
     reasons.GRANTING,
     reasons.NOT_YET_KNOWN,

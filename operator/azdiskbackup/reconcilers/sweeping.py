@@ -11,7 +11,14 @@ from azdiskbackup.core import reasons
 from azdiskbackup.core.arm_ids import ArmId
 from azdiskbackup.core.resource import Resource, parse_time
 from azdiskbackup.engine.cache import Cache, Key
-from azdiskbackup.reconcilers.indices import DISKS_BY_AZURE_ID, DISKS_BY_VAULT_ID, VAULTS_BY_ID
+from azdiskbackup.reconcilers.indices import (
+    DISKS_BY_AZURE_ID,
+    DISKS_BY_CLAIM,
+    DISKS_BY_VAULT_ID,
+    VAULTS_BY_ID,
+    VOLUMES_BY_DISK,
+    place,
+)
 from azdiskbackup.reconcilers.tools import Tools
 
 KIND = "Sweep"
@@ -57,3 +64,11 @@ def expected(cache: Cache, vault: ArmId, before: datetime) -> list[str]:
         if protected.get("status") == "True" and parse_time(str(protected["lastTransitionTime"])) < before:
             found.append(str(disk.status["backupInstanceID"]).lower())
     return found
+
+
+def is_ours(cache: Cache, azure_id: str) -> bool:
+    """Return whether a lower-case id is of a backup instance or a disk that some ProtectedDisk is about."""
+    if cache.knows(DISKS_BY_AZURE_ID, azure_id):
+        return True
+    claims = [volume["spec"]["claimRef"] for volume in cache.read(VOLUMES_BY_DISK, azure_id)]
+    return any(cache.knows(DISKS_BY_CLAIM, place(str(each["namespace"]), str(each["name"]))) for each in claims)

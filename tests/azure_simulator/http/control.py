@@ -42,6 +42,11 @@ def _requests(service: Service, request: Request) -> dict[str, Any]:
     return {"value": service.entries(int(request.query.get("since", "0")))}
 
 
+def _points(service: Service, request: Request) -> dict[str, Any]:
+    instances = [each for vault in service.azure.vaults.all.values() for each in vault.instances.values()]
+    return {"count": sum(len(each.points) for each in instances)}
+
+
 def _seed(service: Service, seed: dict[str, Any]) -> dict[str, Any]:
     """Make what a person would have made before: subscriptions, groups, disks, identities."""
     cloud = service.azure.cloud
@@ -77,4 +82,6 @@ _COMMANDS: dict[tuple[str, str], Callable[[Service, Request], dict[str, Any] | N
     ("POST", "lost"): _lose,
     ("DELETE", "things"): lambda service, request: service.azure.cloud.remove(request.query["id"]),
     ("GET", "requests"): _requests,
+    ("GET", "points/count"): _points,
+    ("GET", "requests/count"): lambda service, request: {"count": len(service.log)},
 }

@@ -15,6 +15,7 @@ from azure_simulator.graph.quota import Quota
 from azure_simulator.graph.tables import Tables
 from azure_simulator.http import tokens, versions, wire
 from azure_simulator.http.call import Call
+from azure_simulator.http.limits import Limits
 from azure_simulator.http.messages import Request, Response
 from azure_simulator.http.rights import Caller, Callers
 from azure_simulator.http.routes import Route, find
@@ -93,6 +94,7 @@ class Service:
         self.tables = Tables(azure)
         self._index = Index(self.tables, lambda: cloud.now, lambda: cloud.knobs.span("graph_lag"))
         self._quota = Quota()
+        self.limits = Limits(lambda: cloud.now, lambda: cloud.knobs.span("limit_window"))
 
     def handle(self, request: Request) -> Response:
         """Answer a request. A status of 0 means that the connection breaks without an answer."""
@@ -111,10 +113,14 @@ class Service:
             fault = self._strikes(request, route.name)
             if fault is not None and not fault.after:
                 return _planted(fault)
+            refusal, left = self.limits.take(caller.client, request, route)
+            if refusal is not None:
+                return refusal
             activity = _request_id(request)
             call = Call(self.azure, request, parts, self.base, activity, caller, self._index, self._quota)
             response = self._carried_out(route, call)
             self._index.note()
+            response.headers |= {name: value for name, value in left.items() if name not in response.headers}
             return _planted(fault, response) if fault is not None else response
         except AzureFault as fault:
             return error(_STATUS.get(fault.code, 400), fault.code, fault.message)
@@ -156,12 +162,6 @@ class Service:
         return None
 
     def _finish(self, request: Request, response: Response, route: Route | None) -> None:
-        remaining = "x-ms-ratelimit-remaining-subscription-"
-        if route is not None and route.budget:
-            response.headers.setdefault(f"{remaining}resource-requests", str(route.budget - 1))
-        elif request.method == "POST" and request.mutates:
-            response.headers[f"{remaining}writes"] = "799"
-            response.headers[f"{remaining}global-writes"] = "11999"
         correlation = self.azure.cloud.timeline.new_id() if request.mutates else "read"
         response.headers |= {
             "x-ms-request-id": correlation,

@@ -27,6 +27,8 @@ class Knobs:
     job_list_lag: float = 0
     # How old what Resource Graph knows is.
     graph_lag: float = 0
+    # How long the windows are in which Azure Backup counts requests; nobody knows.
+    limit_window: float = 300
     # How many rows of the page before each page of Resource Graph repeats; no time at all.
     graph_overlap: float = 0
     # How long the directory does not know an identity that was just made.

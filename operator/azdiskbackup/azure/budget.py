@@ -1,0 +1,252 @@
+"""What we may ask of Azure, and in whose turn.
+
+Of what Azure allows in a time we take a share and no more: others work in the same subscription. Whoever would exceed
+it is postponed, and woken when its turn has come: what people changed before what we only look at, and nobody's flood
+before somebody else's single request. Nobody sleeps meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from azdiskbackup.azure.limits import Limit, key_of, limits_of, remaining
+from azdiskbackup.errors import Postponed
+
+# A turn that nobody takes is lost.
+TURN_STAYS = timedelta(minutes=5)
+STARVED = timedelta(minutes=10)
+
+_log = structlog.get_logger("azdiskbackup.budget")
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """In whose name a request is sent.
+
+    Attributes:
+        key: who is woken.
+        flow: requests of one flow wait for each other; flows take turns.
+        background: whether nobody waits for it.
+        waits: whether it wants a turn; else it does without what it asked for.
+    """
+
+    key: Hashable
+    flow: Hashable
+    background: bool = False
+    waits: bool = True
+
+
+@dataclass(slots=True)
+class _Go:
+    """Requests that are of use only together."""
+
+    begun: bool = False
+
+
+_asker: ContextVar[Asker | None] = ContextVar("asker", default=None)
+_go: ContextVar[_Go | None] = ContextVar("go", default=None)
+
+
+@contextmanager
+def asking(asker: Asker | None) -> Iterator[None]:
+    """Send requests in somebody's name; in nobody's they are never postponed."""
+    outer = _asker.get()
+    if asker is not None and outer is not None and not outer.waits:
+        asker = replace(asker, waits=False)
+    token = _asker.set(asker)
+    try:
+        yield
+    finally:
+        _asker.reset(token)
+
+
+@contextmanager
+def _asking_so(**how: bool) -> Iterator[None]:
+    asker = _asker.get()
+    if asker is None:
+        yield
+        return
+    with asking(replace(asker, **how)):
+        yield
+
+
+def in_background() -> AbstractContextManager[None]:
+    """Send requests that may wait for those of people."""
+    return _asking_so(background=True)
+
+
+def if_it_can_be_had() -> AbstractContextManager[None]:
+    """Send requests without which one can do: they get no turn in a line, and are postponed for good."""
+    return _asking_so(waits=False)
+
+
+@contextmanager
+def in_one_go() -> Iterator[None]:
+    """Send requests that are of use only together: once the first may be sent, all may, and are paid for later."""
+    token = _go.set(_Go())
+    try:
+        yield
+    finally:
+        _go.reset(token)
+
+
+@dataclass(slots=True)
+class _Line:
+    """Those who wait for one limit.
+
+    Attributes:
+        tokens: how many requests may be sent now; below zero after what is never broken off, a chain of pages say.
+        waiting: by flow, who waits since when; those in the background apart.
+        turns: whose turn has come, and when.
+    """
+
+    limit: Limit
+    tokens: float
+    at: datetime
+    waiting: tuple[dict[Hashable, dict[Hashable, datetime]], dict[Hashable, dict[Hashable, datetime]]] = field(
+        default_factory=lambda: ({}, {})
+    )
+    turns: dict[Hashable, datetime] = field(default_factory=dict)
+    told: datetime | None = None
+
+    def refill(self, now: datetime) -> None:
+        gained = (now - self.at).total_seconds() * self.limit.per_second
+        self.tokens, self.at = min(self.limit.burst, self.tokens + gained), now
+
+    def ready_at(self) -> datetime:
+        missing = max(0.0, 1 - self.tokens)
+        # Up to the next millisecond: a rounded clock must not come back too soon for ever.
+        return self.at + timedelta(seconds=missing / self.limit.per_second, milliseconds=1)
+
+    def may_send(self, asker: Asker) -> bool:
+        if asker.key in self.turns:
+            return True
+        before = self.waiting if asker.background else self.waiting[:1]
+        return self.tokens >= 1 and not any(before)
+
+    def queue(self, asker: Asker, now: datetime) -> None:
+        flow = self.waiting[asker.background].setdefault(asker.flow, {})
+        flow.setdefault(asker.key, now)
+
+    def spend(self, asker: Asker | None) -> None:
+        if asker is None or self.turns.pop(asker.key, None) is None:
+            self.tokens -= 1
+
+    def next(self, now: datetime) -> Hashable | None:
+        """Return whose turn has come, flow by flow; None if nobody waits or nothing may be sent."""
+        for flows in self.waiting:
+            if self.tokens < 1 or not flows:
+                continue
+            name = next(iter(flows))
+            flow = flows.pop(name)
+            key = next(iter(flow))
+            del flow[key]
+            if flow:
+                # To the end of the row.
+                flows[name] = flow
+            self.tokens -= 1
+            self.turns[key] = now
+            return key
+        return None
+
+    @property
+    def oldest(self) -> datetime | None:
+        return min(
+            (since for flows in self.waiting for flow in flows.values() for since in flow.values()), default=None
+        )
+
+
+class Budget:
+    """The share of what Azure allows.
+
+    Args:
+        now: the time.
+        share: from 0 to 1.
+        wake: called with the key of somebody whose turn has come.
+        later: called with the time at which ``tick`` has to be called.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], datetime],
+        share: float,
+        wake: Callable[[Hashable], None] = lambda key: None,
+        later: Callable[[datetime], None] = lambda when: None,
+    ) -> None:
+        self._now = now
+        self._share = share
+        self._wake = wake
+        self._later = later
+        self._lines: dict[tuple[str, str], _Line] = {}
+
+    def take(self, method: str, path: str, *, continues: bool = False) -> None:
+        """Spend what a request costs.
+
+        Args:
+            method: its method.
+            path: its path.
+            continues: whether it is the next page of an answer: a chain that is broken off was for nothing.
+
+        Raises:
+            Postponed: it is not its turn; whoever asks is woken then.
+        """
+        asker, go = _asker.get(), _go.get()
+        lines = self._of(method, path)
+        if asker is not None and not continues and not (go is not None and go.begun):
+            for line in lines:
+                if not line.may_send(asker):
+                    if asker.waits:
+                        line.queue(asker, self._now())
+                        self._later(line.ready_at())
+                    raise Postponed(f"{line.limit.name}: it is not our turn")
+        for line in lines:
+            line.spend(asker)
+        if go is not None:
+            go.begun = True
+
+    def note(self, method: str, path: str, headers: Mapping[str, str]) -> None:
+        """Learn from an answer how much is left; others spend as well."""
+        for line in self._of(method, path):
+            left = remaining(headers, line.limit)
+            if left is not None:
+                # The last tenth is left to others, whatever our share is.
+                line.tokens = min(line.tokens, left - line.limit.most / 10)
+
+    def tick(self) -> datetime | None:
+        """Wake those whose turn has come; return when to come back, None if nobody waits."""
+        now = self._now()
+        again: list[datetime] = []
+        for line in self._lines.values():
+            line.refill(now)
+            for key in [key for key, since in line.turns.items() if now - since > TURN_STAYS]:
+                del line.turns[key]
+            while (key := line.next(now)) is not None:
+                self._wake(key)
+            oldest = line.oldest
+            if oldest is not None:
+                again.append(line.ready_at())
+                self._say_starved(line, oldest, now)
+        return min(again, default=None)
+
+    def _say_starved(self, line: _Line, oldest: datetime, now: datetime) -> None:
+        if now - oldest < STARVED or (line.told is not None and now - line.told < STARVED):
+            return
+        line.told = now
+        waiting = sum(len(flow) for flows in line.waiting for flow in flows.values())
+        minutes = round((now - oldest).total_seconds() / 60)
+        _log.warning("requests wait for our share of a limit", limit=line.limit.name, waiting=waiting, minutes=minutes)
+
+    def _of(self, method: str, path: str) -> list[_Line]:
+        subscription, kind, how = key_of(method, path)
+        found = []
+        for limit in limits_of(kind, how, self._share):
+            line = self._lines.setdefault((subscription, limit.name), _Line(limit, limit.burst, self._now()))
+            line.refill(self._now())
+            found.append(line)
+        return found

@@ -1,0 +1,67 @@
+"""What was known of many disks at one time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from azdiskbackup.azure.graph import InstanceRow
+from azdiskbackup.core.arm_ids import ArmId
+from azdiskbackup.core.azure_model import NO_JOBS, AzureInstance, AzureJob, JobHistory
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a sweep shows of one backup instance; None where it shows none."""
+
+    instance: AzureInstance | None = None
+    jobs: JobHistory = NO_JOBS
+    newest_point: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What was known at a time, by lower-case ARM id of the instances.
+
+    Attributes:
+        others: hashes of the ids of instances that nobody here is about; all that is kept of them.
+        ended: jobs that were seen to end by themselves, the newest of each instance; an index shows them later.
+        listed: whether it comes from the vault itself, and not from an index that lags.
+    """
+
+    at: datetime
+    instances: Mapping[str, InstanceRow]
+    jobs: Mapping[str, JobHistory]
+    others: Set[int] = frozenset()
+    ended: Mapping[str, AzureJob] = field(default_factory=dict)
+    listed: bool = False
+
+    def of(self, instance: ArmId | str) -> Seen:
+        """Return what the picture shows of an instance."""
+        key = str(instance).lower()
+        row, jobs, ended = self.instances.get(key), self.jobs.get(key, NO_JOBS), self.ended.get(key)
+        if ended is not None:
+            jobs = jobs.with_job(ended)
+        return Seen(row.instance, jobs, row.newest_point) if row is not None else Seen(jobs=jobs)
+
+    def lacks(self, instance: ArmId) -> bool:
+        """Return whether there is no such instance, of whomever."""
+        key = str(instance).lower()
+        return key not in self.instances and hash(key) not in self.others
+
+    def differs(self, other: Picture, vault: ArmId) -> set[str]:
+        """Return the instances of a vault that another picture shows otherwise."""
+        inside = f"{vault}/".lower()
+        keys = self.instances.keys() | other.instances.keys() | self.jobs.keys() | other.jobs.keys()
+        return {
+            key
+            for key in keys
+            if key.startswith(inside)
+            and (self.instances.get(key), self.jobs.get(key)) != (other.instances.get(key), other.jobs.get(key))
+        }
+
+
+def alike(shown: AzureInstance | None, listed: AzureInstance) -> bool:
+    """Return whether a picture shows an instance, and as the vault lists it."""
+    return shown is not None and shown.looks_like(listed)

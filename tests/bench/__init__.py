@@ -1,0 +1,1 @@
+"""What protection costs as the number of disks grows: ``make bench``."""

@@ -1,0 +1,97 @@
+"""What the operator costs between two moments: calls to Azure, writes to Kubernetes, CPU time, memory."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from harness.stack import CLIENT_ID, OPERATOR_USER, Stack
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_WRITES = {"create", "update", "patch", "delete"}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What was spent.
+
+    Attributes:
+        azure: calls by route.
+        azure_writes: how many of them change something.
+        kubernetes: writes by resource and subresource.
+        seconds: of virtual time.
+        cpu: seconds of CPU time of the operator.
+    """
+
+    azure: Counter[str]
+    azure_writes: int
+    kubernetes: Counter[str]
+    seconds: float
+    cpu: float
+
+    @property
+    def calls(self) -> int:
+        return sum(self.azure.values())
+
+    @property
+    def kubernetes_writes(self) -> int:
+        return sum(self.kubernetes.values())
+
+
+class Meter:
+    """Counts from the moment it is made, or from its last reading."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._mark()
+
+    def _mark(self) -> None:
+        self._requests = self._stack.azure.request_count()
+        self._audit = self._stack.plane.audit_log.stat().st_size
+        self._time: datetime = self._stack.azure.now
+        self._cpu = cpu_seconds(self._stack.operator.pid)
+
+    def read(self) -> Cost:
+        """Return what was spent since the last reading, and count anew."""
+        sent = [each for each in self._stack.azure.requests(self._requests) if each.caller == CLIENT_ID]
+        cost = Cost(
+            azure=Counter(each.route for each in sent),
+            azure_writes=sum(each.writes for each in sent),
+            kubernetes=_kubernetes_writes(self._stack.plane.audit_log, self._audit),
+            seconds=(self._stack.azure.now - self._time).total_seconds(),
+            cpu=cpu_seconds(self._stack.operator.pid) - self._cpu,
+        )
+        self._mark()
+        return cost
+
+
+def _kubernetes_writes(log: Path, start: int) -> Counter[str]:
+    found: Counter[str] = Counter()
+    with log.open("rb") as lines:
+        lines.seek(start)
+        for line in lines:
+            entry = json.loads(line)
+            ours = entry["user"].get("username") == OPERATOR_USER and entry["stage"] == "ResponseComplete"
+            if ours and entry["verb"] in _WRITES:
+                reference = entry.get("objectRef", {})
+                place = (reference.get("resource", ""), reference.get("subresource", ""))
+                found["/".join(part for part in place if part)] += 1
+    return found
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def resident_kib(pid: int) -> int:
+    """Return the resident memory of a process."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    raise ValueError(f"the process {pid} has no VmRSS")

@@ -1,0 +1,184 @@
+"""One run: a fleet of one size is protected, backed up, left alone, changed, and the operator restarted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from azdiskbackup.azure.limits import limits_of
+from bench.fleet import Fleet
+from bench.meter import Cost, Meter, resident_kib
+from harness.stack import CLIENT_ID, Stack
+
+SWEEP = timedelta(minutes=10)
+CHANGES = 200
+_PUT = ("microsoft.dataprotection/backupvaults/backupinstances", "write")
+_POINTS = ("microsoft.dataprotection/backupvaults/backupinstances/recoverypoints", "read")
+_OURS = "/apis/azdiskbackup.io/v1alpha1"
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was measured with a number of disks.
+
+    Attributes:
+        protect_calls: Azure calls a disk, from apply to protected.
+        protect_writes: how many of them are writes.
+        protect_kubernetes_writes: writes to Kubernetes a disk, from apply to Ready.
+        protect_seconds: virtual time from the first apply until all are Ready.
+        protect_ratio: that, as a ratio to what the budget's rate of the scarcest write alone would need.
+        steady_calls: Azure calls an hour and 1,000 disks over a cycle of backups, those for restore points apart.
+        steady_points: reads of restore points for each new restore point.
+        steady_writes: Azure writes in that cycle.
+        idle_calls: Azure calls an hour and 1,000 disks while no backup runs.
+        idle_kubernetes_writes: writes to Kubernetes meanwhile.
+        sweep_cpu: seconds of CPU time a sweep that brings nothing new.
+        memory_kib: resident memory after a day's work.
+        change_p50, change_p99: seconds of real time from the change of an object to the first call to Azure.
+        restart_writes: Azure writes after a restart.
+        restart_seconds: virtual time until every status is checked again; ``restart_cpu`` the CPU time for it.
+        wall_seconds: real time of the whole run.
+    """
+
+    disks: int
+    protect_calls: float
+    protect_writes: float
+    protect_kubernetes_writes: float
+    protect_seconds: float
+    protect_ratio: float
+    steady_calls: float
+    steady_points: float
+    steady_writes: int
+    idle_calls: float
+    idle_kubernetes_writes: int
+    sweep_cpu: float
+    memory_kib: int
+    change_p50: float
+    change_p99: float
+    restart_writes: int
+    restart_seconds: float
+    restart_cpu: float
+    wall_seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: round(value, 4) for name, value in asdict(self).items()}
+
+
+def run(stack: Stack, fleet: Fleet, share: float, tell: Tell) -> Result:
+    """Measure a fleet on a stack whose control plane and simulator run."""
+    began = time.monotonic()
+    azure, size = stack.azure, fleet.size
+    azure.knobs(role_propagation=0)
+    tell("making disks, volumes and claims")
+    fleet.make()
+    stack.start_operator()
+    fleet.make_policy()
+    _to_after_a_backup(stack, timedelta(minutes=1))
+    # A new disk is not hurried by the first of the backups of those before it.
+    azure.knobs(schedule_delay=0)
+
+    tell("protecting them")
+    meter = Meter(stack)
+    fleet.protect()
+    fleet.until_ready(timedelta(hours=12), lambda count: tell(f"{count} of {size} protected"))
+    protected = meter.read()
+    tell(f"calls: {dict(protected.azure)}; writes to Kubernetes: {dict(protected.kubernetes)}")
+
+    tell("a cycle of backups")
+    _to_after_a_backup(stack, timedelta(hours=3, minutes=50))
+    meter.read()
+    points = azure.points_kept()
+    azure.advance(hours=4)
+    steady, new_points = meter.read(), azure.points_kept() - points
+    tell(f"calls: {dict(steady.azure)}; {new_points} new restore points")
+
+    tell("left alone")
+    # Azure may start a scheduled backup two hours late: until then all new restore points can be read in peace.
+    azure.knobs(schedule_delay=7000)
+    scarce = next(each for each in limits_of(*_POINTS, share) if each.name.startswith("reads of"))
+    _to_after_a_backup(stack, timedelta(seconds=size / scarce.per_second, minutes=10))
+    meter.read()
+    azure.advance(seconds=3 * SWEEP.total_seconds())
+    idle = meter.read()
+    memory = resident_kib(stack.operator.pid)
+
+    tell("single changes")
+    latencies = sorted(_latencies(fleet, min(CHANGES, size)))
+
+    tell("a restart")
+    azure.advance(minutes=5)
+    stack.kill_operator()
+    stack.start_operator()
+    meter = Meter(stack)
+    begun = azure.now
+    azure.settle()
+    restart = meter.read()
+    restart_seconds = (azure.now - begun).total_seconds()
+
+    return Result(
+        disks=size,
+        protect_calls=protected.calls / size,
+        protect_writes=protected.azure_writes / size,
+        protect_kubernetes_writes=protected.kubernetes_writes / size,
+        protect_seconds=protected.seconds,
+        protect_ratio=protected.seconds / _least_seconds(size, share),
+        steady_calls=_a_thousand_an_hour(steady, size, without=("recoveryPoints.list",)),
+        steady_points=steady.azure["recoveryPoints.list"] / max(1, new_points),
+        steady_writes=steady.azure_writes,
+        idle_calls=_a_thousand_an_hour(idle, size),
+        idle_kubernetes_writes=idle.kubernetes_writes,
+        sweep_cpu=idle.cpu / 3,
+        memory_kib=memory,
+        change_p50=latencies[len(latencies) // 2],
+        change_p99=latencies[len(latencies) * 99 // 100],
+        restart_writes=restart.azure_writes,
+        restart_seconds=restart_seconds,
+        restart_cpu=restart.cpu,
+        wall_seconds=time.monotonic() - began,
+    )
+
+
+def _a_thousand_an_hour(cost: Cost, size: int, without: tuple[str, ...] = ()) -> float:
+    calls = sum(count for route, count in cost.azure.items() if route not in without)
+    return calls / (cost.seconds / 3600) / (size / 1000)
+
+
+def _least_seconds(size: int, share: float) -> float:
+    """Return what the scarcest of the writes of a new disk needs by itself, and Azure's own two minutes."""
+    limit = next(each for each in limits_of(*_PUT, share) if each.name.startswith("writes of"))
+    return max(0.0, size - limit.burst) / limit.per_second + 130
+
+
+def _to_after_a_backup(stack: Stack, span: timedelta) -> None:
+    """Go to some time after the next scheduled backups."""
+    status = stack.plane.read(f"{_OURS}/diskbackuppolicies/gold")["status"]
+    due = datetime.fromisoformat(status["nextBackupTime"])
+    stack.azure.advance(seconds=max(0.0, (due + span - stack.azure.now).total_seconds()))
+
+
+def _latencies(fleet: Fleet, count: int) -> list[float]:
+    """Suspend disks one by one; return how long each change took to become a call to Azure."""
+    stack, found = fleet.stack, []
+    for namespace, name in fleet.places[:count]:
+        since = stack.azure.request_count()
+        path = f"{_OURS}/namespaces/{namespace}/protecteddisks/{name}"
+        raw = stack.plane.read(path)
+        raw["spec"]["protection"] = "Suspended"
+        start = time.monotonic()
+        status, answer = stack.plane.request("PUT", path, raw)
+        assert status == 200, answer
+        while not _was_sent(stack, since):
+            if time.monotonic() > start + 30:
+                raise AssertionError(f"no call for {path}")
+        found.append(time.monotonic() - start)
+        stack.azure.advance(seconds=1)
+    return found
+
+
+def _was_sent(stack: Stack, since: int) -> bool:
+    return any(each.caller == CLIENT_ID for each in stack.azure.requests(since))

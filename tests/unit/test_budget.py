@@ -1,0 +1,187 @@
+"""The budget: never more than the share, in fair turns, people first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from azdiskbackup.azure.budget import TURN_STAYS, Asker, Budget, asking, if_it_can_be_had, in_background, in_one_go
+from azdiskbackup.azure.limits import WINDOW
+from azdiskbackup.errors import Postponed
+
+START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+VAULT = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DataProtection/backupVaults/v"
+POINTS = f"{VAULT}/backupInstances/i/recoveryPoints"
+INSTANCE = f"{VAULT}/backupInstances/i"
+BACKUP = f"{INSTANCE}/backup"
+
+
+class World:
+    """A budget of 40 % with a clock, and who was woken."""
+
+    def __init__(self, share: float = 0.4) -> None:
+        self.now = START
+        self.woken: list[Hashable] = []
+        self.budget = Budget(lambda: self.now, share, self.woken.append, lambda when: None)
+
+    def ask(self, key: str, path: str = POINTS, method: str = "GET", flow: str = "f", **how: bool) -> bool:
+        """Return whether a request may be sent."""
+        try:
+            with asking(Asker(key, flow, **how)):
+                self.budget.take(method, path)
+        except Postponed:
+            return False
+        return True
+
+    def drain(self, path: str = POINTS, method: str = "GET") -> int:
+        """Take what can be had at once, waiting for nothing."""
+        sent = 0
+        while self.ask("drain", path, method, waits=False):
+            sent += 1
+        return sent
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, with a tick whenever one is due."""
+        end = self.now + timedelta(seconds=seconds)
+        while (due := self.budget.tick()) is not None and due <= end:
+            self.now = due
+        self.now = end
+        self.budget.tick()
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.floats(min_value=0, max_value=60), min_size=50, max_size=300))
+def test_no_window_ever_sees_more_than_the_share(pauses: list[float]) -> None:
+    world, sent = World(), []
+    for pause in pauses:
+        world.now += timedelta(seconds=pause)
+        sent += [world.now] * world.drain()
+    for moment in sent:
+        assert sum(moment <= each < moment + WINDOW for each in sent) <= 40
+
+
+def test_a_bucket_refills() -> None:
+    world = World()
+    assert world.drain(BACKUP, "POST") == 80, "40 % of 200 at once"
+    world.wait(10)
+    assert world.drain(BACKUP, "POST") == 40, "40 % of 10 a second"
+
+
+def test_other_subscriptions_and_classes_are_not_held_up() -> None:
+    world = World()
+    assert world.drain() == 10 and not world.ask("one")
+    assert world.ask("one", INSTANCE) and world.ask("one", POINTS.replace("/s/", "/other/"))
+
+
+def test_who_waits_is_woken_in_order_and_may_send_then() -> None:
+    world = World()
+    world.drain()
+    keys = [f"disk-{number}" for number in range(5)]
+    assert not any(world.ask(key) for key in keys)
+    assert not world.ask("disk-0"), "asking again keeps the place, and takes no second one"
+    world.wait(10.1)
+    assert world.woken == ["disk-0"]
+    assert not world.ask("newcomer"), "who has waited goes first"
+    assert world.ask("disk-0") and not world.ask("disk-0")
+    world.wait(60)
+    assert world.woken == [*keys, "newcomer", "disk-0"]
+
+
+def test_flows_take_turns() -> None:
+    world = World()
+    world.drain(BACKUP, "POST")
+    for number in range(400):
+        world.ask(f"flood-{number}", BACKUP, "POST", flow="flood")
+    world.ask("single", BACKUP, "POST", flow="single")
+    world.wait(1)
+    assert "single" in world.woken, "one of another flow does not wait for a flood"
+    world.wait(120)
+    assert [key for key in world.woken if key != "single"] == [f"flood-{number}" for number in range(400)]
+
+
+def test_people_go_before_what_is_only_looked_at() -> None:
+    world = World()
+    world.drain()
+    for number in range(3):
+        with asking(Asker(f"sweep-{number}", "sweep")), in_background(), pytest.raises(Postponed):
+            world.budget.take("GET", POINTS)
+    world.ask("person")
+    world.wait(60)
+    assert world.woken == ["person", "sweep-0", "sweep-1", "sweep-2"]
+
+
+def test_what_one_can_do_without_takes_no_turn() -> None:
+    world = World()
+    world.drain()
+    with asking(Asker("backup", "f")), if_it_can_be_had(), pytest.raises(Postponed):
+        world.budget.take("GET", POINTS)
+    with in_background():
+        world.budget.take("GET", POINTS)  # in nobody's name
+    world.wait(60)
+    assert world.woken == []
+
+
+def test_a_turn_that_is_not_taken_is_lost() -> None:
+    world = World()
+    world.drain()
+    world.ask("gone")
+    world.wait(30)
+    assert world.woken == ["gone"]
+    world.wait(TURN_STAYS.total_seconds() + 1)
+    world.drain()
+    assert not world.ask("gone")
+
+
+def test_a_chain_of_pages_is_never_broken_off_and_paid_for_later() -> None:
+    world = World()
+    with asking(Asker("list", "f")):
+        for page in range(20):
+            world.budget.take("GET", POINTS, continues=page > 0)
+    assert not world.ask("next")
+    world.wait(100)
+    assert world.woken == [], "ten too many were sent"
+    world.wait(20)
+    assert world.woken == ["next"]
+
+
+def test_what_is_of_use_only_together_is_begun_when_it_is_its_turn_and_finished() -> None:
+    world = World()
+    world.drain()
+    with asking(Asker("sweep", "f")), in_one_go(), pytest.raises(Postponed):
+        world.budget.take("GET", POINTS)
+    world.wait(11)
+    assert world.woken == ["sweep"]
+    with asking(Asker("sweep", "f")), in_one_go():
+        for _ in range(3):
+            world.budget.take("GET", POINTS)
+    assert not world.ask("next")
+    world.wait(25)
+    assert world.woken == ["sweep"], "two too many"
+    world.wait(10)
+    assert world.woken == ["sweep", "next"]
+
+
+def test_what_others_used_is_not_there() -> None:
+    world = World()
+    left = "x-ms-ratelimit-remaining-subscription-resource-requests"
+    world.ask("one")
+    world.budget.note("GET", POINTS, {left: "13"})
+    assert world.drain() == 3, "the last tenth is theirs"
+    world.budget.note("GET", POINTS, {left: "nonsense"})
+    world.budget.note("GET", POINTS, {})
+    assert Counter(world.woken) == {}
+
+
+def test_a_starved_class_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    world = World()
+    world.drain()
+    for number in range(200):
+        world.ask(f"disk-{number}")
+    world.wait(1500)
+    said = [line for line in capsys.readouterr().out.splitlines() if "wait for our share" in line]
+    assert 1 < len(said) < 4 and "recoverypoints" in said[0]
