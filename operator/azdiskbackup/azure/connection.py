@@ -68,7 +68,7 @@ class AzureConnection:
         self._session._retry_connection = False
         self._credential = Credential(self._transport())
         self._arm: AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse] = AsyncARMPipelineClient(
-            base_url=self._settings.arm_endpoint, policies=self._policies(), transport=self._transport()
+            base_url=self._settings.arm_endpoint, policies=self._policies(parse=False), transport=self._transport()
         )
         return self
 
@@ -96,14 +96,15 @@ class AzureConnection:
             read_timeout=timeout,
         )
 
-    def _policies(self) -> list[Any]:
+    def _policies(self, *, parse: bool = True) -> list[Any]:
+        """Return the steps of a request; whoever parses the answer itself does not want it parsed before."""
         return [
             policies.RequestIdPolicy(),
             policies.HeadersPolicy(),
             policies.UserAgentPolicy(base_user_agent="azdiskbackup"),
             policies.ProxyPolicy(),
             GatePolicy(self._gate, self._budget),
-            policies.ContentDecodePolicy(),
+            *([policies.ContentDecodePolicy()] if parse else []),
             AsyncARMChallengeAuthenticationPolicy(self._credential, self._settings.arm_scope),
             policies.CustomHookPolicy(),
         ]

@@ -6,10 +6,12 @@ is believed where it fits what is known, and else looked at in the resource itse
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
+
+import msgspec
 
 from azdiskbackup.api.v1alpha1.protected_disk import RECENT_JOBS
 from azdiskbackup.azure import decode
@@ -62,6 +64,13 @@ Resources
 | order by id asc"""
 
 
+class _Page(msgspec.Struct):
+    """A page of an answer, with rows that are not parsed yet."""
+
+    data: list[msgspec.Raw]
+    token: str | None = msgspec.field(name="$skipToken", default=None)
+
+
 @dataclass(frozen=True, slots=True)
 class InstanceRow:
     """An instance as the index shows it, and when its newest restore point was taken."""
@@ -105,16 +114,18 @@ class Graph:
             for row in decode.each(page, read):
                 yield row
 
-    async def _pages(self, subscription: str, text: str) -> AsyncIterator[list[Json]]:
+    async def _pages(self, subscription: str, text: str) -> AsyncIterator[Iterator[Json]]:
         token: str | None = None
         for _ in range(MOST_PAGES):
             options = {"resultFormat": "objectArray", "$top": PAGE} | ({"$skipToken": token} if token else {})
             body = {"subscriptions": [subscription], "query": text, "options": options}
-            answer = (await self._connection.send("POST", PATH, GRAPH_API, body)).json()
-            if not isinstance(answer, Mapping) or not isinstance(answer.get("data"), list):
-                raise Unavailable("NotUnderstood", "Resource Graph answered without rows")
-            yield answer["data"]
-            token = answer.get("$skipToken")
+            response = await self._connection.send("POST", PATH, GRAPH_API, body)
+            try:
+                page = msgspec.json.decode(response.content, type=_Page)
+            except msgspec.MsgspecError as error:
+                raise Unavailable("NotUnderstood", f"Resource Graph answered without rows: {error}") from error
+            token = page.token
+            yield (msgspec.json.decode(row) for row in page.data)
             if not token:
                 return
         raise Unavailable("NotUnderstood", f"Resource Graph answers with more than {MOST_PAGES} pages")
