@@ -223,3 +223,19 @@ async def test_a_token_that_ends_in_the_middle_of_a_chain_of_pages(
     simulator.advance(minutes=2)
     picture = await sweep.read(requests[0].id.parent, simulator.now)
     assert not picture.listed and all(picture.of(each.id).instance for each in requests)
+
+
+async def test_a_vault_full_of_what_is_not_ours_costs_pages_and_no_memory(azure: Azure, simulator: Simulator) -> None:
+    request = await protected(azure, simulator)
+    simulator.seed(clones=[{"of": str(request.id), "count": 5000}])
+    mine = {str(request.id).lower(), str(request.disk.id).lower()}
+    sweep = Sweep(azure, lambda: simulator.now, ours=mine.__contains__)
+    since = len(simulator.requests())
+    picture = await sweep.read(request.id.parent, simulator.now)
+    assert simulator.counts(since) == {"resourceGraph.query": 7}, "six pages of instances, one of jobs"
+    assert list(picture.instances) == [str(request.id).lower()] and len(picture.others) >= 5000
+    assert picture.of(request.id).instance is not None
+    foreign = request.id.parent.child("backupInstances", f"{request.id.name[:100]}-7")
+    assert not picture.lacks(foreign) and picture.lacks(request.id.parent.child("backupInstances", "nobody"))
+    # One sweep goes beyond our share of the quota, and never beyond Azure's.
+    assert all(each.status == 200 for each in simulator.requests(since))

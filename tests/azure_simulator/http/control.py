@@ -69,6 +69,8 @@ def _seed(service: Service, seed: dict[str, Any]) -> dict[str, Any]:
         service.callers.seed(caller)
     for identity in seed.get("identities", []):
         cloud.put_identity(identity["subscription"], identity["group"], identity["name"])
+    for clones in seed.get("clones", []):
+        service.azure.instances.clone(clones["of"], int(clones["count"]))
     return {"tenant": cloud.tenant, "disks": disks}
 
 

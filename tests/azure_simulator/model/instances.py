@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -225,6 +225,20 @@ class Instances:
         if name.lower() not in vault.instances:
             raise not_found("backup instance", name)
         return vault.instances[name.lower()]
+
+    def clone(self, identifier: str, count: int) -> None:
+        """Make more instances like one, of other disks, as if another cluster used the vault."""
+        original = self.find(identifier)
+        vault = next(each for each in self._vaults.all.values() if original in each.instances.values())
+        for number in range(count):
+            disk = f"{original.disk_id}-{number}"
+            properties = deepcopy(original.properties)
+            properties["dataSourceInfo"]["resourceID"] = disk
+            name = f"{original.name[:100]}-{number}"
+            tags = {"azdiskbackup.io.cluster": "another"}
+            vault.instances[name.lower()] = replace(
+                original, name=name, disk_id=disk, properties=properties, tags=tags, points={}
+            )
 
     def find(self, identifier: str) -> Instance:
         """Return an instance by its ARM id."""
