@@ -26,7 +26,7 @@ from azdiskbackup.errors import OperatorError
 from azdiskbackup.handlers import shell
 from azdiskbackup.kube.client import KubeClient
 from azdiskbackup.kube.connection import connection
-from azdiskbackup.observability import logs
+from azdiskbackup.observability import logs, metrics
 from azdiskbackup.reconcilers import sweeping
 from azdiskbackup.reconcilers.backup_vault import BackupVaultReconciler
 from azdiskbackup.reconcilers.deadlines import Deadlines
@@ -105,7 +105,12 @@ async def run(settings: Settings) -> None:
         wake=lambda key: queue.add(cast(Key, key)),
         later=lambda when: queue.add_at(BUDGET, when),
     )
-    async with KubeClient(kube_connection) as kube, AzureConnection(settings, clock.now, budget) as azure_connection:
+
+    async with (
+        KubeClient(kube_connection) as kube,
+        AzureConnection(settings, clock.now, budget) as azure_connection,
+        metrics.serving(settings.metrics_port or None, budget.waiting),
+    ):
         azure = Azure(azure_connection)
         cache = Cache(INDICES)
         sweep = Sweep(

@@ -81,6 +81,7 @@ class Settings(BaseSettings):
         int, Field(ge=1, le=300, description="Seconds to wait for an answer of Azure.")
     ] = 30
     probe_port: Annotated[int, Field(ge=0, le=65535, description="Port of /healthz; 0 serves none.")] = 8080
+    metrics_port: Annotated[int, Field(ge=0, le=65535, description="Port of /metrics; 0 serves none.")] = 8081
     log_format: Annotated[Literal["json", "console"], Field(description="Form of the log on stdout.")] = "json"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],

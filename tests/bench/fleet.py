@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 from harness import objects
@@ -49,7 +50,16 @@ class Fleet:
             self._create("/api/v1/persistentvolumes", objects.volume(name, handle, name, namespace))
             claims = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
             self._create(claims, objects.claim(name, name, namespace))
-        plane.kubectl("wait", "--for=jsonpath={.status.phase}=Bound", "pvc", "--all", "-A", "--timeout=600s")
+        deadline = time.monotonic() + 600
+        while not all(each["status"].get("phase") == "Bound" for each in self._claims()):
+            if time.monotonic() > deadline:
+                raise FleetError("the claims are not bound after ten minutes")
+            # Real time, on purpose: Kubernetes binds them. `kubectl wait` looks at one after the other.
+            time.sleep(1)
+
+    def _claims(self) -> list[Json]:
+        found: list[Json] = self.stack.plane.read("/api/v1/persistentvolumeclaims")["items"]
+        return found
 
     def make_policy(self) -> None:
         """Make the vault and the policy, and wait until they can be used."""

@@ -108,6 +108,7 @@ class Stack:
             "AZDISKBACKUP_KUBECONFIG": str(self.plane.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)),
             "AZDISKBACKUP_CLOCK": f"simulated:{self.azure.url}",
             "AZDISKBACKUP_PROBE_PORT": "0",
+            "AZDISKBACKUP_METRICS_PORT": "0",
             # So rarely that no test can lean on it: the watches alone have to tell what happens.
             "AZDISKBACKUP_RESYNC_MINUTES": "1440",
             "AZURE_CLIENT_ID": CLIENT_ID,

@@ -6,13 +6,16 @@ from collections import Counter
 from collections.abc import Hashable
 from datetime import UTC, datetime, timedelta
 
+import aiohttp
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
 from azdiskbackup.azure.budget import TURN_STAYS, Asker, Budget, asking, if_it_can_be_had, in_background, in_one_go
 from azdiskbackup.azure.limits import WINDOW
 from azdiskbackup.errors import Postponed
+from azdiskbackup.observability.metrics import WaitingCollector, serving
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 VAULT = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DataProtection/backupVaults/v"
@@ -183,5 +186,22 @@ def test_a_starved_class_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(200):
         world.ask(f"disk-{number}")
     world.wait(1500)
+    registry = CollectorRegistry()
+    registry.register(WaitingCollector(world.budget.waiting))
+    limit = "reads of microsoft.dataprotection/backupvaults/backupinstances/recoverypoints"
+    labels = {"subscription": "s", "limit": limit}
+    assert registry.get_sample_value("azdiskbackup_azure_requests_waiting", labels) == 50
+    assert registry.get_sample_value("azdiskbackup_azure_requests_waiting_seconds", labels) == 1500
     said = [line for line in capsys.readouterr().out.splitlines() if "wait for our share" in line]
     assert 1 < len(said) < 4 and "recoverypoints" in said[0]
+
+
+async def test_metrics_are_served() -> None:
+    async with serving(0, lambda: [("s", "writes", 3, 12.5)]) as runner, aiohttp.ClientSession() as session:
+        assert runner is not None
+        port = runner.addresses[0][1]
+        async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
+            text = await answer.text()
+    assert 'azdiskbackup_azure_requests_waiting{limit="writes",subscription="s"} 3.0' in text
+    async with serving(None, list) as nowhere:
+        assert nowhere is None

@@ -156,6 +156,10 @@ class _Line:
         return None
 
     @property
+    def count(self) -> int:
+        return sum(len(flow) for flows in self.waiting for flow in flows.values())
+
+    @property
     def oldest(self) -> datetime | None:
         return min(
             (since for flows in self.waiting for flow in flows.values() for since in flow.values()), default=None
@@ -234,13 +238,21 @@ class Budget:
                 self._say_starved(line, oldest, now)
         return min(again, default=None)
 
+    def waiting(self) -> Iterator[tuple[str, str, int, float]]:
+        """Yield, of each limit that somebody waits for: subscription, name, how many, the longest wait in seconds."""
+        now = self._now()
+        for (subscription, name), line in list(self._lines.items()):
+            oldest = line.oldest
+            if oldest is not None:
+                yield subscription, name, line.count, (now - oldest).total_seconds()
+
     def _say_starved(self, line: _Line, oldest: datetime, now: datetime) -> None:
         if now - oldest < STARVED or (line.told is not None and now - line.told < STARVED):
             return
         line.told = now
-        waiting = sum(len(flow) for flows in line.waiting for flow in flows.values())
         minutes = round((now - oldest).total_seconds() / 60)
-        _log.warning("requests wait for our share of a limit", limit=line.limit.name, waiting=waiting, minutes=minutes)
+        name, count = line.limit.name, line.count
+        _log.warning("requests wait for our share of a limit", limit=name, waiting=count, minutes=minutes)
 
     def _of(self, method: str, path: str) -> list[_Line]:
         subscription, kind, how = key_of(method, path)

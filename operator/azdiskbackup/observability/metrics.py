@@ -1,0 +1,57 @@
+"""Metrics in the form that Prometheus reads, on a port of their own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+# Who waits for our share of one of Azure's limits: subscription, limit, how many, and seconds since the first of them.
+Waiting: TypeAlias = tuple[str, str, int, float]
+
+
+class WaitingCollector(Collector):
+    """Tells who waits for Azure's limits; a class that starves shows here before anybody misses a status."""
+
+    def __init__(self, waiting: Callable[[], Iterable[Waiting]]) -> None:
+        self._waiting = waiting
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics as they are at this moment."""
+        labels = ("subscription", "limit")
+        name = "azdiskbackup_azure_requests_waiting"
+        count = GaugeMetricFamily(name, "Objects that wait for our share of a limit of Azure.", labels=labels)
+        age = GaugeMetricFamily(f"{name}_seconds", "How long the first of them has waited.", labels=labels)
+        for subscription, limit, number, seconds in self._waiting():
+            count.add_metric((subscription, limit), number)
+            age.add_metric((subscription, limit), seconds)
+        yield count
+        yield age
+
+
+@asynccontextmanager
+async def serving(port: int | None, waiting: Callable[[], Iterable[Waiting]]) -> AsyncIterator[web.AppRunner | None]:
+    """Serve /metrics from this event loop, so that nothing changes while it is read; without a port, nowhere."""
+    if port is None:
+        yield None
+        return
+    registry = CollectorRegistry()
+    registry.register(WaitingCollector(waiting))
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    app = web.Application()
+    app.router.add_get("/metrics", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, port=port).start()
+        yield runner
+    finally:
+        await runner.cleanup()
