@@ -93,7 +93,7 @@ def run(stack: Stack, fleet: Fleet, share: float, tell: Tell) -> Result:
     _to_after_a_backup(stack, timedelta(hours=3, minutes=50))
     meter.read()
     points = azure.points_kept()
-    azure.advance(hours=4)
+    _pass(stack, timedelta(hours=4))
     steady, new_points = meter.read(), azure.points_kept() - points
     tell(f"calls: {dict(steady.azure)}; {new_points} new restore points")
 
@@ -103,7 +103,7 @@ def run(stack: Stack, fleet: Fleet, share: float, tell: Tell) -> Result:
     scarce = next(each for each in limits_of(*_POINTS, share) if each.name.startswith("reads of"))
     _to_after_a_backup(stack, timedelta(seconds=size / scarce.per_second, minutes=10))
     meter.read()
-    azure.advance(seconds=3 * SWEEP.total_seconds())
+    _pass(stack, 3 * SWEEP)
     idle = meter.read()
     memory = resident_kib(stack.operator.pid)
 
@@ -158,7 +158,14 @@ def _to_after_a_backup(stack: Stack, span: timedelta) -> None:
     """Go to some time after the next scheduled backups."""
     status = stack.plane.read(f"{_OURS}/diskbackuppolicies/gold")["status"]
     due = datetime.fromisoformat(status["nextBackupTime"])
-    stack.azure.advance(seconds=max(0.0, (due + span - stack.azure.now).total_seconds()))
+    _pass(stack, due + span - stack.azure.now)
+
+
+def _pass(stack: Stack, span: timedelta) -> None:
+    """Let time pass, in steps that are short enough to be waited for."""
+    end = stack.azure.now + span
+    while (left := end - stack.azure.now) > timedelta():
+        stack.azure.advance(seconds=min(left, timedelta(minutes=5)).total_seconds())
 
 
 def _latencies(fleet: Fleet, count: int) -> list[float]:

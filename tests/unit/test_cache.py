@@ -1,3 +1,4 @@
+from collections.abc import AsyncIterator
 from typing import Any
 
 from azdiskbackup.engine.cache import Cache, Index, Key, Raw
@@ -49,14 +50,17 @@ def test_the_late_deletion_of_a_predecessor_does_not_remove_the_successor() -> N
     assert cache.get(A) is not None
 
 
-def test_a_list_makes_what_is_not_in_it_vanish() -> None:
+async def test_a_list_makes_what_is_not_in_it_vanish() -> None:
     cache = Cache()
+
+    async def listed() -> AsyncIterator[dict[str, Any]]:
+        yield raw("b", 2)
+        # Comes through the watch while the list is under way, so it is not in the list.
+        cache.put("Thing", raw("c", 9))
+
     cache.put("Thing", raw("a", 1))
     cache.put("Thing", raw("b", 2))
-    known = cache.keys("Thing")
-    # Comes through the watch while the list is under way, so it is not in the list.
-    cache.put("Thing", raw("c", 9))
-    cache.replace("Thing", [raw("b", 2)], known)
+    await cache.replace("Thing", listed())
     assert {key.name for key in cache.keys("Thing")} == {"b", "c"}
 
 
@@ -83,4 +87,4 @@ def test_an_index_follows_every_change() -> None:
     assert cache.find(BY_COLOUR, "red") == [b] and not cache.knows(BY_COLOUR, "blue")
     assert [each["metadata"]["name"] for each in cache.read(BY_COLOUR, "green")] == ["a"]
     cache.remove(A)
-    assert not cache.knows(BY_COLOUR, "green") and cache.read(BY_COLOUR, "green") == []
+    assert not cache.knows(BY_COLOUR, "green") and list(cache.read(BY_COLOUR, "green")) == []

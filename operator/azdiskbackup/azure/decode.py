@@ -63,6 +63,10 @@ def _dig(body: Json, *path: str) -> Any:
     return value
 
 
+def _shared(text: object) -> str | None:
+    return intern(text) if isinstance(text, str) else None
+
+
 def each(rows: Iterable[Json], read: Callable[[Json], RowT]) -> list[RowT]:
     """Read the rows of a list; one that cannot be read is logged and left out, it must not hide all others."""
     found = []
@@ -131,10 +135,11 @@ def instance(body: Json) -> AzureInstance:
     return AzureInstance(
         id=ArmId.parse(body["id"]),
         disk_id=str(source.get("resourceID") or source.get("resourceId")),
-        policy_id=str(_dig(properties, "policyInfo", "policyId")),
-        snapshot_group_id=stores[0].get("resourceGroupId"),
-        state=str(state),
-        tags=body.get("tags") or {},
+        # The same few, in each of many thousand instances.
+        policy_id=intern(str(_dig(properties, "policyInfo", "policyId"))),
+        snapshot_group_id=_shared(stores[0].get("resourceGroupId")),
+        state=intern(str(state)),
+        tags={intern(str(key)): intern(str(value)) for key, value in (body.get("tags") or {}).items()},
         failure=failure(
             properties.get("protectionErrorDetails") or _dig(properties, "protectionStatus", "errorDetails")
         ),

@@ -94,14 +94,16 @@ class Graph:
         async for row in self._rows(subscription, _INSTANCES, _instance):
             yield row
 
-    async def jobs(self, subscription: str, keep: Keep) -> dict[str, JobHistory]:
-        """Return the jobs of each backup instance in a subscription, by lower-case ARM id."""
+    async def jobs(self, subscription: str, keep: Keep) -> AsyncIterator[tuple[str, JobHistory]]:
+        """Yield lower-case ARM id and jobs of each backup instance in a subscription; some may come twice."""
 
         def read(row: Json) -> tuple[str, JobHistory] | None:
             key = str(row["id"]).lower()
             return (key, _history(row)) if keep(key) else None
 
-        return dict([found async for found in self._rows(subscription, _JOBS, read) if found is not None])
+        async for found in self._rows(subscription, _JOBS, read):
+            if found is not None:
+                yield found
 
     async def disks(self, subscription: str) -> AsyncIterator[AzureDisk]:
         """Yield the managed disks of a subscription; some may come twice."""
@@ -111,8 +113,9 @@ class Graph:
     async def _rows(self, subscription: str, text: str, read: Callable[[Json], RowT]) -> AsyncIterator[RowT]:
         """Yield the rows of a query, a page at a time: all of them at once would be what needs most memory here."""
         async for page in self._pages(subscription, text):
-            for row in decode.each(page, read):
-                yield row
+            for row in page:
+                for found in decode.each((row,), read):
+                    yield found
 
     async def _pages(self, subscription: str, text: str) -> AsyncIterator[Iterator[Json]]:
         token: str | None = None

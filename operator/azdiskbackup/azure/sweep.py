@@ -243,16 +243,27 @@ class Sweep:
         at = self._now()
         rows: dict[str, InstanceRow] = {}
         others: set[int] = set()
+        slot = self._graphs.get(subscription)
+        before = slot.picture if slot is not None else None
         async for row in self._azure.graph.instances(subscription):
-            self._sort(row, rows, others)
-        jobs = await self._azure.graph.jobs(subscription, self._ours)
+            self._sort(row, rows, others, before)
+        jobs: dict[str, JobHistory] = {}
+        async for key, history in self._azure.graph.jobs(subscription, self._ours):
+            known = before.jobs.get(key) if before is not None else None
+            jobs[key] = known if known is not None and known == history else history
         return Picture(at, rows, jobs, others, self._ended)
 
-    def _sort(self, row: InstanceRow, rows: dict[str, InstanceRow], others: set[int]) -> None:
-        """Keep what is ours, or protects a disk that is ours; of all others, that they are there."""
+    def _sort(
+        self, row: InstanceRow, rows: dict[str, InstanceRow], others: set[int], before: Picture | None = None
+    ) -> None:
+        """Keep what is ours, or protects a disk that is ours; of all others, that they are there.
+
+        What is as it was before is kept as it is: two pictures of many disks would need twice the memory.
+        """
         key = str(row.instance.id).lower()
         if self._ours(key) or self._ours(row.instance.disk_id.lower()):
-            rows[key] = row
+            known = before.instances.get(key) if before is not None else None
+            rows[key] = known if known is not None and known == row else row
         else:
             others.add(hash(key))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from sys import intern
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,9 @@ class ArmId:
         )
         if not fits:
             raise ValueError(f"not the ARM id of a resource: {text[:200]!r}")
-        return cls(parts[1], parts[3], parts[5], tuple(parts[6:]))
+        # All but the names are the same in many thousand ids.
+        path = (part if position % 2 else intern(part) for position, part in enumerate(parts[6:]))
+        return cls(intern(parts[1]), intern(parts[3]), intern(parts[5]), tuple(path))
 
     @property
     def name(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,10 +90,11 @@ class Cache:
         """Return the keys of the objects that have a value in an index."""
         return list(self._found[index].get(value, ()))
 
-    def read(self, index: Index, value: str) -> list[Raw]:
-        """Return the objects that have a value in an index."""
+    def read(self, index: Index, value: str) -> Iterator[Raw]:
+        """Yield the objects that have a value in an index; nothing may be awaited meanwhile."""
         objects = self._kinds.get(index.kind, {})
-        return [objects[key].unpack() for key in self._found[index].get(value, ())]
+        for key in self._found[index].get(value, ()):
+            yield objects[key].unpack()
 
     def knows(self, index: Index, value: str) -> bool:
         """Return whether any object has a value in an index."""
@@ -119,10 +120,10 @@ class Cache:
         del self._kinds[key.kind][key]
         self._changed(key, known.unpack(), None)
 
-    def replace(self, kind: str, listed: Iterable[Raw], known_before: frozenset[Key]) -> None:
-        """Take a whole list; what was known before it began and is not in it has vanished."""
-        seen = set()
-        for raw in listed:
+    async def replace(self, kind: str, listed: AsyncIterable[Raw]) -> None:
+        """Take a whole list as it comes; what was known before it began and is not in it has vanished."""
+        known_before, seen = self.keys(kind), set()
+        async for raw in listed:
             seen.add(key_of(kind, raw))
             self.put(kind, raw)
         for key in known_before - seen:

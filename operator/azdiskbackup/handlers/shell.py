@@ -101,12 +101,12 @@ def _configure(settings: kopf.OperatorSettings) -> None:
     settings.persistence.finalizer = "azdiskbackup.io/kopf"
     # A task and a queue for each object that was seen in the last seconds would be most of our memory at the start.
     settings.queueing.worker_limit = 100
-    settings.queueing.idle_timeout = 0.1
+    settings.queueing.idle_timeout = 0.01
     # Half-dead connections behind cloud load balancers: belt and braces beside Kopf's inactivity time-out.
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
     settings.watching.connect_timeout = 10
-    settings.watching.chunk_size = 500
+    settings.watching.chunk_size = 100
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 10
     # About ten minutes of an absent API server, then let the kubelet start us anew.

@@ -29,7 +29,8 @@ from azdiskbackup.kube.resources import WatchedResource
 Raw = Mapping[str, Any]
 
 _PLURALS = {kind.name: kind.plural for kind in KINDS}
-_PAGE = 500
+# A page of objects is in memory as a whole, which is more than all that is kept.
+_PAGE = 100
 _TIMEOUT = 30.0
 _CONNECTIONS = 8
 _MERGE = "application/merge-patch+json"

@@ -163,12 +163,16 @@ class DiskBackupPolicyReconciler:
     def _from_cache(self, want: Desired) -> Observed:
         raw = self._tools.cache.get(Key("BackupVault", "", want.spec.vault_ref.name))
         vault = vault_view(Resource(raw)) if raw is not None else None
-        mine = [Resource(each) for each in self._tools.cache.read(DISKS_BY_POLICY, want.name)]
+        cache = self._tools.cache
+        disks = sorted(f"{key.namespace}/{key.name}" for key in cache.find(DISKS_BY_POLICY, want.name))
+        seen = Observed(vault=vault or ABSENT, disks=tuple(disks))
+        if vault is None or vault.id is None or predecessor(want, seen) is None:
+            return seen
+        mine = (Resource(each) for each in cache.read(DISKS_BY_POLICY, want.name))
         # One that is stopped does not move before it is resumed; what holds the predecessor then is its instance.
-        moving = [each for each in mine if each.spec.get("protection") != "Stopped"]
-        in_use = [str(each.status["policyID"]) for each in moving if each.status.get("policyID")]
-        disks = tuple(sorted(f"{each.namespace}/{each.name}" for each in mine))
-        return Observed(vault=vault or ABSENT, disks=disks, policies_in_use=tuple(in_use))
+        moving = (each for each in mine if each.spec.get("protection") != "Stopped")
+        in_use = (str(each.status["policyID"]) for each in moving if each.status.get("policyID"))
+        return replace(seen, policies_in_use=tuple(in_use))
 
     async def _act(self, step: Step) -> str | None:
         match step:

@@ -24,9 +24,7 @@ class Resync:
     async def load(self) -> None:
         """Take a full list of everything into the cache."""
         for resource in WATCHED:
-            known = self._cache.keys(resource.kind)
-            listed = [each async for each in self._kube.list_all(resource)]
-            self._cache.replace(resource.kind, listed, known)
+            await self._cache.replace(resource.kind, self._kube.list_all(resource))
 
     async def reconcile(self, key: Key) -> datetime | None:
         """List again, and come back after a while.
