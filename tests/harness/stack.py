@@ -92,6 +92,11 @@ class Stack:
     def operator_log(self) -> Path:
         return self.folder / "operator.log"
 
+    def complaints(self) -> list[str]:
+        """Return the lines of the operator's log that are no mere information."""
+        lines = self.operator_log.read_text(errors="replace").splitlines() if self.operator_log.exists() else []
+        return [line for line in lines if '"level": "info"' not in line]
+
     def start_operator(self, **settings: str) -> None:
         """Start the operator with the chart's service account, its token and no other right."""
         tenant = self.azure.seed(callers=[{"clientID": CLIENT_ID}])["tenant"]

@@ -98,12 +98,19 @@ def shop(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Tenant]:
 
 
 _PASSED = pytest.StashKey[bool]()
+_SHOWN = 10
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
-    """Remember whether the test itself passed: only then is it asked whether its end is a steady state."""
+    """Remember whether the test itself passed: only then is it asked whether its end is a steady state.
+
+    Whoever reads that it failed, and has only that, sees also what the operator had to complain about.
+    """
     report = yield
     if call.when == "call":
         item.stash[_PASSED] = report.passed
+    stack = getattr(item, "funcargs", {}).get("stack")
+    if report.failed and isinstance(stack, Stack):
+        report.sections.append(("The operator's last complaints", "\n".join(stack.complaints()[-_SHOWN:])))
     return report

@@ -199,7 +199,8 @@ def test_a_starved_class_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
 async def test_metrics_are_served() -> None:
     async with serving(0, lambda: [("s", "writes", 3, 12.5)]) as runner, aiohttp.ClientSession() as session:
         assert runner is not None
-        port = runner.addresses[0][1]
+        # Of port 0 each family gets another one.
+        port = next(each[1] for each in runner.addresses if ":" not in each[0])
         async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
             text = await answer.text()
     assert 'azdiskbackup_azure_requests_waiting{limit="writes",subscription="s"} 3.0' in text

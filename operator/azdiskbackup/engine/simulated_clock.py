@@ -86,7 +86,9 @@ class SimulatedClock:
             return
         seconds = (when - self.now()).total_seconds() / self._rate
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._next_change(), timeout=max(0.0, seconds))
+            # Not `wait_for`: it waits in a task that begins later, and forgets what was told until then.
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self._next_change()
 
     def report(self, *, idle: bool, due: datetime | None) -> None:
         """Tell the simulator whether this process has nothing to do until ``due``."""

@@ -166,7 +166,7 @@ class DiskBackupPolicyReconciler:
         cache = self._tools.cache
         disks = sorted(f"{key.namespace}/{key.name}" for key in cache.find(DISKS_BY_POLICY, want.name))
         seen = Observed(vault=vault or ABSENT, disks=tuple(disks))
-        if vault is None or vault.id is None or predecessor(want, seen) is None:
+        if want.deleting or self._id(want, seen) is None or predecessor(want, seen) is None:
             return seen
         mine = (Resource(each) for each in cache.read(DISKS_BY_POLICY, want.name))
         # One that is stopped does not move before it is resumed; what holds the predecessor then is its instance.
