@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import random
 import sys
 from datetime import datetime, timedelta
@@ -24,6 +23,7 @@ from azdiskbackup.engine.queue import WorkQueue
 from azdiskbackup.engine.simulated_clock import SimulatedClock
 from azdiskbackup.engine.workers import Reconcile, Workers
 from azdiskbackup.errors import OperatorError
+from azdiskbackup.footprint import settle
 from azdiskbackup.handlers import shell
 from azdiskbackup.kube.client import KubeClient
 from azdiskbackup.kube.connection import connection
@@ -97,6 +97,7 @@ def _clock(settings: Settings) -> Clock:
 
 async def run(settings: Settings) -> None:
     """Wire everything and run until SIGTERM or SIGINT."""
+    settle()
     kube_connection = connection(settings.kubeconfig)
     clock = _clock(settings)
     queue: WorkQueue[Key] = WorkQueue(clock)
@@ -156,9 +157,6 @@ async def run(settings: Settings) -> None:
 
         async def start() -> None:
             await clock.start()
-            # What was imported stays for good: not counted, it delays no collection of what was used once.
-            gc.collect()
-            gc.freeze()
             # Nothing is decided before everything that exists is known once.
             await resync.load()
             cache.listen(changed)

@@ -86,5 +86,12 @@ def test_an_index_follows_every_change() -> None:
     cache.put("Thing", raw("a", 4) | {"colours": ["green"]})
     assert cache.find(BY_COLOUR, "red") == [b] and not cache.knows(BY_COLOUR, "blue")
     assert [each["metadata"]["name"] for each in cache.read(BY_COLOUR, "green")] == ["a"]
+    cache.put("Thing", raw("d", 5) | {"colours": ["red"]})
+    cache.put("Thing", raw("e", 6) | {"colours": ["red"]})
+    cache.remove(b)
+    assert [key.name for key in cache.find(BY_COLOUR, "red")] == ["d", "e"], "in the order in which they came"
+    cache.remove(Key("Thing", "ns", "d"))
+    cache.remove(Key("Thing", "ns", "e"))
+    assert not cache.knows(BY_COLOUR, "red")
     cache.remove(A)
     assert not cache.knows(BY_COLOUR, "green") and list(cache.read(BY_COLOUR, "green")) == []

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from sys import intern
 from typing import Any, TypeVar
 
+import msgspec
 import structlog
 
 from azdiskbackup.azure.translation import failure
@@ -25,6 +26,7 @@ from azdiskbackup.errors import Unavailable
 
 Json = Mapping[str, Any]
 RowT = TypeVar("RowT")
+WireT = TypeVar("WireT")
 
 _log = structlog.get_logger("azdiskbackup.azure")
 
@@ -67,14 +69,16 @@ def _shared(text: object) -> str | None:
     return intern(text) if isinstance(text, str) else None
 
 
-def each(rows: Iterable[Json], read: Callable[[Json], RowT]) -> list[RowT]:
+def each(rows: Iterable[WireT], read: Callable[[WireT], RowT]) -> list[RowT]:
     """Read the rows of a list; one that cannot be read is logged and left out, it must not hide all others."""
     found = []
     for row in rows:
         try:
             found.append(read(row))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            _log.warning("row not understood", id=str(row.get("id"))[:300], error=repr(error))
+            whole = msgspec.json.decode(row) if isinstance(row, msgspec.Raw) else row
+            id_ = whole.get("id") if isinstance(whole, Mapping) else None
+            _log.warning("row not understood", id=str(id_)[:300], error=repr(error))
     return found
 
 

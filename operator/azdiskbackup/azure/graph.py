@@ -6,20 +6,21 @@ is believed where it fits what is known, and else looked at in the resource itse
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias, TypeVar
+from sys import intern
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
 from azdiskbackup.api.v1alpha1.protected_disk import RECENT_JOBS
 from azdiskbackup.azure import decode
 from azdiskbackup.azure.connection import AzureConnection
+from azdiskbackup.azure.rows import Json, Packed, Row
 from azdiskbackup.core.azure_model import JOB_HISTORY, AzureDisk, AzureInstance, JobHistory
 from azdiskbackup.errors import Unavailable
 
-Json = Mapping[str, Any]
 RowT = TypeVar("RowT")
 
 GRAPH_API = "2021-03-01"
@@ -71,6 +72,31 @@ class _Page(msgspec.Struct):
     token: str | None = msgspec.field(name="$skipToken", default=None)
 
 
+class _Id(msgspec.Struct):
+    """Whose jobs a row tells of."""
+
+    id: str
+
+
+class _Source(msgspec.Struct):
+    """The disk of an instance."""
+
+    id: str = msgspec.field(name="resourceID")
+
+
+class _Properties(msgspec.Struct):
+    """What of an instance tells whether it is of interest."""
+
+    source: _Source = msgspec.field(name="dataSourceInfo")
+
+
+class _Ids(msgspec.Struct):
+    """Which instance a row tells of, and of which disk."""
+
+    id: str
+    properties: _Properties
+
+
 @dataclass(frozen=True, slots=True)
 class InstanceRow:
     """An instance as the index shows it, and when its newest restore point was taken."""
@@ -89,17 +115,35 @@ class Graph:
     def __init__(self, connection: AzureConnection) -> None:
         self._connection = connection
 
-    async def instances(self, subscription: str) -> AsyncIterator[InstanceRow]:
-        """Yield the backup instances of disks in a subscription; some may come twice."""
-        async for row in self._rows(subscription, _INSTANCES, _instance):
-            yield row
+    async def instances(
+        self, subscription: str, keep: Keep, known: Mapping[str, Row[InstanceRow]]
+    ) -> AsyncIterator[tuple[str, Row[InstanceRow] | None]]:
+        """Yield lower-case ARM id and row of each backup instance of a disk; some may come twice.
 
-    async def jobs(self, subscription: str, keep: Keep) -> AsyncIterator[tuple[str, JobHistory]]:
-        """Yield lower-case ARM id and jobs of each backup instance in a subscription; some may come twice."""
+        Args:
+            subscription: its id.
+            keep: tells of which instances or disks the rows are wanted; of others there is only the id.
+            known: rows that are yielded again where nothing has changed.
+        """
 
-        def read(row: Json) -> tuple[str, JobHistory] | None:
-            key = str(row["id"]).lower()
-            return (key, _history(row)) if keep(key) else None
+        def read(row: msgspec.Raw) -> tuple[str, Row[InstanceRow] | None]:
+            ids = msgspec.json.decode(row, type=_Ids)
+            # The same for both queries, and for each sweep.
+            key = intern(ids.id.lower())
+            wanted = keep(key) or keep(ids.properties.source.id.lower())
+            return key, _again(row, known.get(key), _instance) if wanted else None
+
+        async for found in self._rows(subscription, _INSTANCES, read):
+            yield found
+
+    async def jobs(
+        self, subscription: str, keep: Keep, known: Mapping[str, Row[JobHistory]]
+    ) -> AsyncIterator[tuple[str, Row[JobHistory]]]:
+        """Yield lower-case ARM id and jobs of each backup instance that is of interest; some may come twice."""
+
+        def read(row: msgspec.Raw) -> tuple[str, Row[JobHistory]] | None:
+            key = intern(msgspec.json.decode(row, type=_Id).id.lower())
+            return (key, _again(row, known.get(key), _history)) if keep(key) else None
 
         async for found in self._rows(subscription, _JOBS, read):
             if found is not None:
@@ -107,17 +151,17 @@ class Graph:
 
     async def disks(self, subscription: str) -> AsyncIterator[AzureDisk]:
         """Yield the managed disks of a subscription; some may come twice."""
-        async for row in self._rows(subscription, _DISKS, decode.disk):
+        async for row in self._rows(subscription, _DISKS, lambda row: decode.disk(msgspec.json.decode(row))):
             yield row
 
-    async def _rows(self, subscription: str, text: str, read: Callable[[Json], RowT]) -> AsyncIterator[RowT]:
+    async def _rows(self, subscription: str, text: str, read: Callable[[msgspec.Raw], RowT]) -> AsyncIterator[RowT]:
         """Yield the rows of a query, a page at a time: all of them at once would be what needs most memory here."""
         async for page in self._pages(subscription, text):
             for row in page:
                 for found in decode.each((row,), read):
                     yield found
 
-    async def _pages(self, subscription: str, text: str) -> AsyncIterator[Iterator[Json]]:
+    async def _pages(self, subscription: str, text: str) -> AsyncIterator[list[msgspec.Raw]]:
         token: str | None = None
         for _ in range(MOST_PAGES):
             options = {"resultFormat": "objectArray", "$top": PAGE} | ({"$skipToken": token} if token else {})
@@ -128,10 +172,20 @@ class Graph:
             except msgspec.MsgspecError as error:
                 raise Unavailable("NotUnderstood", f"Resource Graph answered without rows: {error}") from error
             token = page.token
-            yield (msgspec.json.decode(row) for row in page.data)
+            yield page.data
             if not token:
                 return
         raise Unavailable("NotUnderstood", f"Resource Graph answers with more than {MOST_PAGES} pages")
+
+
+def _again(text: msgspec.Raw, known: Row[RowT] | None, reader: Callable[[Json], RowT]) -> Row[RowT]:
+    """Return a row as it is known, if it is the same."""
+    found = Packed.of(memoryview(text), reader)
+    if found == known and known is not None:
+        return known
+    # What cannot be understood is to be found here, where it is left out.
+    found.read()
+    return found
 
 
 def _instance(row: Json) -> InstanceRow:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from azdiskbackup.azure.graph import InstanceRow
+from azdiskbackup.azure.rows import Row, differ
 from azdiskbackup.core.arm_ids import ArmId
 from azdiskbackup.core.azure_model import NO_JOBS, AzureInstance, AzureJob, JobHistory
 
@@ -31,8 +32,8 @@ class Picture:
     """
 
     at: datetime
-    instances: Mapping[str, InstanceRow]
-    jobs: Mapping[str, JobHistory]
+    instances: Mapping[str, Row[InstanceRow]]
+    jobs: Mapping[str, Row[JobHistory]]
     others: Set[int] = frozenset()
     ended: Mapping[str, AzureJob] = field(default_factory=dict)
     listed: bool = False
@@ -40,10 +41,14 @@ class Picture:
     def of(self, instance: ArmId | str) -> Seen:
         """Return what the picture shows of an instance."""
         key = str(instance).lower()
-        row, jobs, ended = self.instances.get(key), self.jobs.get(key, NO_JOBS), self.ended.get(key)
+        row, history, ended = self.instances.get(key), self.jobs.get(key), self.ended.get(key)
+        jobs = history.read() if history is not None else NO_JOBS
         if ended is not None:
             jobs = jobs.with_job(ended)
-        return Seen(row.instance, jobs, row.newest_point) if row is not None else Seen(jobs=jobs)
+        if row is None:
+            return Seen(jobs=jobs)
+        shown = row.read()
+        return Seen(shown.instance, jobs, shown.newest_point)
 
     def lacks(self, instance: ArmId) -> bool:
         """Return whether there is no such instance, of whomever."""
@@ -58,7 +63,10 @@ class Picture:
             key
             for key in keys
             if key.startswith(inside)
-            and (self.instances.get(key), self.jobs.get(key)) != (other.instances.get(key), other.jobs.get(key))
+            and (
+                differ(self.instances.get(key), other.instances.get(key))
+                or differ(self.jobs.get(key), other.jobs.get(key))
+            )
         }
 
 

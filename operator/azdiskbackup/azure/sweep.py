@@ -20,6 +20,7 @@ from azdiskbackup.azure.budget import Asker, asking, in_one_go
 from azdiskbackup.azure.gateways import Azure
 from azdiskbackup.azure.graph import InstanceRow, Keep
 from azdiskbackup.azure.picture import Picture, alike
+from azdiskbackup.azure.rows import Known, Row
 from azdiskbackup.core.arm_ids import ArmId
 from azdiskbackup.core.azure_model import AzureDisk, AzureJob, JobHistory, job_history
 from azdiskbackup.errors import OperatorError, Postponed, Throttled
@@ -207,7 +208,7 @@ class Sweep:
             known.trouble = None
             return graph
         listed = await self._list(vault, not_older_than)
-        if all(alike(graph.of(key).instance, row.instance) for key, row in listed.instances.items()):
+        if all(alike(graph.of(key).instance, row.read().instance) for key, row in listed.instances.items()):
             known.trouble, known.missing, known.contradicted = None, 0, 0
             return graph
         known.trouble = (
@@ -241,31 +242,21 @@ class Sweep:
 
     async def _ask_graph(self, subscription: str) -> Picture:
         at = self._now()
-        rows: dict[str, InstanceRow] = {}
+        rows: dict[str, Row[InstanceRow]] = {}
         others: set[int] = set()
         slot = self._graphs.get(subscription)
         before = slot.picture if slot is not None else None
-        async for row in self._azure.graph.instances(subscription):
-            self._sort(row, rows, others, before)
-        jobs: dict[str, JobHistory] = {}
-        async for key, history in self._azure.graph.jobs(subscription, self._ours):
-            known = before.jobs.get(key) if before is not None else None
-            jobs[key] = known if known is not None and known == history else history
+        graph = self._azure.graph
+        # What is as it was before is kept as it is: two pictures of many disks would need twice the memory.
+        known = before.instances if before is not None else {}
+        async for key, row in graph.instances(subscription, self._ours, known):
+            if row is not None:
+                rows[key] = row
+            else:
+                others.add(hash(key))
+        known_jobs = before.jobs if before is not None else {}
+        jobs = {key: row async for key, row in graph.jobs(subscription, self._ours, known_jobs)}
         return Picture(at, rows, jobs, others, self._ended)
-
-    def _sort(
-        self, row: InstanceRow, rows: dict[str, InstanceRow], others: set[int], before: Picture | None = None
-    ) -> None:
-        """Keep what is ours, or protects a disk that is ours; of all others, that they are there.
-
-        What is as it was before is kept as it is: two pictures of many disks would need twice the memory.
-        """
-        key = str(row.instance.id).lower()
-        if self._ours(key) or self._ours(row.instance.disk_id.lower()):
-            known = before.instances.get(key) if before is not None else None
-            rows[key] = known if known is not None and known == row else row
-        else:
-            others.add(hash(key))
 
     async def _list(self, vault: ArmId, not_older_than: datetime) -> Picture:
         slot = self._lists.setdefault(str(vault).lower(), _Slot())
@@ -273,13 +264,18 @@ class Sweep:
 
     async def _ask_vault(self, vault: ArmId) -> Picture:
         at = self._now()
-        rows: dict[str, InstanceRow] = {}
+        rows: dict[str, Row[InstanceRow]] = {}
         others: set[int] = set()
         for each in await self._azure.instances.list(vault):
-            self._sort(InstanceRow(each, None), rows, others)
+            key = str(each.id).lower()
+            if self._ours(key) or self._ours(each.disk_id.lower()):
+                rows[key] = Known(InstanceRow(each, None))
+            else:
+                # Of all others, that they are there.
+                others.add(hash(key))
         return Picture(at, rows, await self._listed_jobs(vault, at), others, self._ended, listed=True)
 
-    async def _listed_jobs(self, vault: ArmId, at: datetime) -> Mapping[str, JobHistory]:
+    async def _listed_jobs(self, vault: ArmId, at: datetime) -> Mapping[str, Row[JobHistory]]:
         listed = await self._azure.backups.list_few_jobs(vault, FEW_PAGES)
         if listed is None:
             # Too many to be read at each sweep: they stay as they were known.
@@ -289,4 +285,4 @@ class Sweep:
         jobs: dict[str, list[AzureJob]] = {}
         for job in listed:
             jobs.setdefault(job.instance_id.lower(), []).append(job)
-        return {key: job_history(found, at) for key, found in jobs.items() if self._ours(key)}
+        return {key: Known(job_history(found, at)) for key, found in jobs.items() if self._ours(key)}

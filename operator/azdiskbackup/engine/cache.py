@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from sys import intern
+from typing import Any, TypeAlias
+
+from azdiskbackup.footprint import pack, unpack
 
 Raw = Mapping[str, Any]
 
@@ -26,7 +28,7 @@ class Key:
 def key_of(kind: str, raw: Raw) -> Key:
     """Return the key of a raw object."""
     metadata = raw["metadata"]
-    return Key(kind, str(metadata.get("namespace") or ""), str(metadata["name"]))
+    return Key(kind, intern(str(metadata.get("namespace") or "")), str(metadata["name"]))
 
 
 Listener = Callable[[Key, Raw | None, Raw | None], None]
@@ -42,22 +44,31 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class _Packed:
-    """An object as it is kept: many thousand trees of small Python objects would be most of our memory."""
+    """An object as it is kept: many thousand trees of small Python objects would be most of our memory.
 
+    Attributes:
+        key: the one that all who keep a key of this object are given.
+    """
+
+    key: Key
     version: int
-    uid: str
     content: bytes
 
     @classmethod
-    def of(cls, raw: Raw) -> _Packed:
+    def of(cls, key: Key, raw: Raw) -> _Packed:
         text = json.dumps(raw, separators=(",", ":"), ensure_ascii=False).encode()
         # Opaque by contract, but comparable since Kubernetes 1.35 says so (KEP-5504) and in practice always.
         version = int(raw["metadata"]["resourceVersion"])
-        return cls(version, str(raw["metadata"].get("uid")), zlib.compress(text, level=1))
+        return cls(key, version, pack(text))
 
     def unpack(self) -> Raw:
-        raw: Raw = json.loads(zlib.decompress(self.content))
+        raw: Raw = json.loads(unpack(self.content))
         return raw
+
+
+# By the hash of a value, since the values are long: two that share one would only be found together. Most have one
+# object; more are in a dict, for a set forgets the order in which they came.
+_Found: TypeAlias = dict[int, Key | dict[Key, None]]
 
 
 class Cache:
@@ -70,8 +81,7 @@ class Cache:
     def __init__(self, indices: Iterable[Index] = ()) -> None:
         self._kinds: dict[str, dict[Key, _Packed]] = {}
         self._listeners: list[Listener] = []
-        # Sets that keep the order in which objects came.
-        self._found: dict[Index, dict[str, dict[Key, None]]] = {index: {} for index in indices}
+        self._found: dict[Index, _Found] = {index: {} for index in indices}
 
     def listen(self, listener: Listener) -> None:
         """Call a function at each change from now on."""
@@ -88,17 +98,18 @@ class Cache:
 
     def find(self, index: Index, value: str) -> list[Key]:
         """Return the keys of the objects that have a value in an index."""
-        return list(self._found[index].get(value, ()))
+        found = self._found[index].get(hash(value), ())
+        return [found] if isinstance(found, Key) else list(found)
 
     def read(self, index: Index, value: str) -> Iterator[Raw]:
         """Yield the objects that have a value in an index; nothing may be awaited meanwhile."""
         objects = self._kinds.get(index.kind, {})
-        for key in self._found[index].get(value, ()):
+        for key in self.find(index, value):
             yield objects[key].unpack()
 
     def knows(self, index: Index, value: str) -> bool:
         """Return whether any object has a value in an index."""
-        return value in self._found[index]
+        return hash(value) in self._found[index]
 
     def put(self, kind: str, raw: Raw) -> None:
         """Take an object that was seen; one that is known already changes nothing, an older one neither."""
@@ -108,17 +119,20 @@ class Cache:
         # Also between an object and its successor of the same name: a late event of the old one must not replace it.
         if known is not None and int(raw["metadata"]["resourceVersion"]) <= known.version:
             return
-        before = known.unpack() if known is not None else None
-        objects[key] = _Packed.of(raw)
+        before = None
+        if known is not None:
+            key, before = known.key, known.unpack()
+        objects[key] = _Packed.of(key, raw)
         self._changed(key, before, raw)
 
     def remove(self, key: Key, uid: str | None = None) -> None:
         """Forget an object that is gone; with a uid only that very one, not its successor of the same name."""
         known = self._kinds.get(key.kind, {}).get(key)
-        if known is None or (uid is not None and known.uid != uid):
+        before = known.unpack() if known is not None else None
+        if before is None or uid not in (None, before["metadata"].get("uid")):
             return
         del self._kinds[key.kind][key]
-        self._changed(key, known.unpack(), None)
+        self._changed(key, before, None)
 
     async def replace(self, kind: str, listed: AsyncIterable[Raw]) -> None:
         """Take a whole list as it comes; what was known before it began and is not in it has vanished."""
@@ -141,14 +155,20 @@ class Cache:
             listener(key, before, after)
 
 
-def _values(index: Index, raw: Raw | None) -> set[str]:
-    return set(index.values(raw)) if raw is not None else set()
+def _values(index: Index, raw: Raw | None) -> set[int]:
+    return {hash(value) for value in index.values(raw)} if raw is not None else set()
 
 
-def _sort(found: dict[str, dict[Key, None]], key: Key, old: set[str], new: set[str]) -> None:
+def _sort(found: _Found, key: Key, old: set[int], new: set[int]) -> None:
     for value in old - new:
-        del found[value][key]
-        if not found[value]:
+        known = found[value]
+        if isinstance(known, Key) or len(known) == 1:
             del found[value]
+        else:
+            del known[key]
     for value in new - old:
-        found.setdefault(value, {})[key] = None
+        known = found.setdefault(value, key)
+        if isinstance(known, dict):
+            known[key] = None
+        elif known != key:
+            found[value] = {known: None, key: None}

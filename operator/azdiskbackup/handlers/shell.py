@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import kopf
+from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 
 from azdiskbackup.engine.cache import Cache, key_of
 from azdiskbackup.kube.connection import KubeConnection
@@ -78,6 +79,14 @@ def _watch(handlers: kopf.OperatorRegistry, cache: Cache, resource: WatchedResou
             cache.put(resource.kind, resource.trim(raw))
 
 
+class _Nothing(ResourceMemories):
+    """Remembers no object: Kopf's memory of one is for handlers that we do not have, and larger than our own."""
+
+    async def recall(self, raw_body: kopf.RawBody, **how: Any) -> ResourceMemory:
+        """Return an empty memory."""
+        return await super().recall(raw_body, **how | {"ephemeral": True})
+
+
 def _login(connection: KubeConnection) -> kopf.ConnectionInfo:
     return kopf.ConnectionInfo(
         server=connection.server,
@@ -129,6 +138,7 @@ async def run(handlers: kopf.OperatorRegistry, probe_port: int) -> None:
     """Run until stopped."""
     await kopf.operator(
         registry=handlers,
+        memories=_Nothing(),
         clusterwide=True,
         standalone=True,
         liveness_endpoint=f"http://0.0.0.0:{probe_port}/healthz" if probe_port else None,

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from azdiskbackup.azure.resources import RoleAssignments
 from azdiskbackup.core.roles import Grant
-
-
-@dataclass(slots=True)
-class _Known:
-    exists: bool | None = None
-    by_others: bool = False
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Grants:
@@ -21,7 +14,14 @@ class Grants:
 
     def __init__(self, roles: RoleAssignments) -> None:
         self._roles = roles
-        self._known: dict[Grant, _Known] = {}
+        # By their hashes: there is one for each disk, and nothing else to know about it. Only what exists is
+        # remembered: what does not may be granted by somebody else at any time.
+        self._existing: set[int] = set()
+        self._by_others: set[int] = set()
+        self._locks: WeakValueDictionary[Grant, asyncio.Lock] = WeakValueDictionary()
+
+    def _lock(self, grant: Grant) -> asyncio.Lock:
+        return self._locks.setdefault(grant, asyncio.Lock())
 
     async def exists(self, grant: Grant, *, ours: bool) -> bool:
         """Return whether a grant exists, asking Azure once.
@@ -30,39 +30,38 @@ class Grants:
             grant: the grant.
             ours: whether only we make it, under our own name, which is a cheaper question.
         """
-        known = self._known.setdefault(grant, _Known())
-        async with known.lock:
-            # Only what exists is remembered: what does not may be granted by somebody else at any time.
-            if not known.exists:
-                known.exists = await (
-                    self._roles.exists(grant) if ours and not known.by_others else self._roles.held(grant)
-                )
-            return known.exists
+        async with self._lock(grant):
+            if self.known(grant):
+                return True
+            named = ours and hash(grant) not in self._by_others
+            exists = await (self._roles.exists(grant) if named else self._roles.held(grant))
+            if exists:
+                self._existing.add(hash(grant))
+            return exists
 
     def known(self, grant: Grant) -> bool:
         """Return whether a grant is known to exist, without asking anybody."""
-        known = self._known.get(grant)
-        return known is not None and known.exists is True
+        return hash(grant) in self._existing
 
     async def create(self, grant: Grant) -> None:
         """Create a grant, unless another disk has just done so."""
-        known = self._known.setdefault(grant, _Known())
-        async with known.lock:
-            if not known.exists:
-                known.by_others = not await self._roles.create(grant)
-                known.exists = True
+        async with self._lock(grant):
+            if self.known(grant):
+                return
+            if await self._roles.create(grant):
+                self._by_others.discard(hash(grant))
+            else:
+                self._by_others.add(hash(grant))
+            self._existing.add(hash(grant))
 
     async def delete(self, grant: Grant) -> None:
         """Delete a grant of ours."""
-        known = self._known.setdefault(grant, _Known())
-        async with known.lock:
+        async with self._lock(grant):
             # Before the answer: one that is lost may have deleted it all the same.
-            known.exists = None
+            self._existing.discard(hash(grant))
             await self._roles.delete(grant)
-        self._known.pop(grant, None)
+            self._by_others.discard(hash(grant))
 
     def doubt(self, grant: Grant) -> None:
         """Look again next time: Azure says that the right is missing, or somebody may have taken it."""
-        known = self._known.get(grant)
-        if known is not None:
-            known.exists = None
+        self._existing.discard(hash(grant))

@@ -64,6 +64,7 @@ class Look:
             return memory.disk
         shown = None if want.deleting else await self._shown_disk(disk, want, memory, now)
         if shown is not None:
+            memory.disk = None
             return shown
         found = await read(self._tools.azure.resources.get_disk(disk))
         if isinstance(found, AzureDisk):
@@ -138,7 +139,10 @@ class Look:
         if shown is not None and picture.listed and not in_work(shown):
             return shown
         if shown is not None and isinstance(known, AzureInstance) and shown.looks_like(known):
-            return known
+            if not _fits(want, replace(seen, instance=shown), now):
+                return known
+            # From now on the picture tells it.
+            known = memory.instance = memory.instance_at = None
         if shown is not None and known is None and _fits(want, replace(seen, instance=shown), now):
             return shown
         looked = await self._look_at(target, want, memory, now)

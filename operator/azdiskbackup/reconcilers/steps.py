@@ -150,6 +150,7 @@ class Attempts:
         self.not_before = now + pause(error, self.failures, jitter)
 
     def _forget(self) -> None:
+        self.step, self.generation = None, 0
         self.failures, self.error, self.not_before, self.operation, self.done = 0, None, None, None, None
 
     @property
