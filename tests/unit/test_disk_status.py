@@ -14,7 +14,8 @@ from azdiskbackup.core.protected_disk.health import backup_health, next_due
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.plan import plan
 from azdiskbackup.core.protected_disk.reading import in_work
-from azdiskbackup.core.protected_disk.status import backup_expected, newest_restore_point_expected, status
+from azdiskbackup.core.protected_disk.restore_points import newest_restore_point_expected, next_expiry, unexpired
+from azdiskbackup.core.protected_disk.status import backup_expected, status
 from azdiskbackup.core.resource import Resource
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.reconcilers.deadlines import Deadlines
@@ -106,6 +107,32 @@ def test_restore_points_are_read_only_when_a_new_one_is_known_to_exist() -> None
     assert expected(newest=NOW + timedelta(hours=1))
     before = before.model_copy(update={"restore_points": None})
     assert expected(job(NOW)) and expected(newest=NOW) and not expected()
+
+
+def test_restore_points_that_have_expired_are_left_out_without_asking() -> None:
+    days = [timedelta(days=number) for number in range(3)]
+    points = tuple(
+        AzureRestorePoint(f"p{day.days}", NOW - day, NOW + timedelta(days=7) - day, None, None) for day in days
+    )
+    seen = replace(PROTECTED, restore_points=points)
+    found = status(resource(), want(), seen, plan(want(), seen, NOW), NOW)
+    known = found.restore_points
+    assert known is not None and (known.count, known.oldest) == (3, NOW - days[2])
+    later = NOW + timedelta(days=5)
+    assert next_expiry(known, "BackupsSuspended", NOW) == later
+    assert next_expiry(known, "ProtectionConfigured", NOW) is None, "the next backup has it looked at"
+    assert next_expiry(None, "BackupsSuspended", NOW) is None
+    assert unexpired(known, "BackupsSuspended", later - timedelta(seconds=1)) is known
+    left = unexpired(known, "BackupsSuspended", later)
+    assert (left.count, left.oldest, left.observed_time) == (2, NOW - days[1], known.observed_time)
+    assert unexpired(known, "ProtectionStopped", later) is known, "nothing expires"
+    kept = unexpired(known, "BackupsSuspended", NOW + timedelta(days=99))
+    assert [point.id for point in kept.recent] == ["p0"], "Azure keeps the newest one"
+    assert next_expiry(kept, "BackupsSuspended", NOW) is None
+    more = unexpired(known.model_copy(update={"count": 30}), "ProtectionConfigured", later)
+    assert (more.count, more.oldest) == (29, NOW - days[2]), "of those that are not shown nobody knows"
+    after = Resource({**resource().raw, "status": found.to_wire()})
+    assert status(after, want(), PROTECTED, plan(want(), PROTECTED, later), later).restore_points == left
 
 
 def test_health_is_not_judged_by_a_policy_that_the_disk_does_not_have_yet() -> None:

@@ -12,6 +12,7 @@ from azdiskbackup.core.protected_disk.desired import desired
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.plan import plan
 from azdiskbackup.core.protected_disk.reading import in_work
+from azdiskbackup.core.protected_disk.restore_points import next_expiry
 from azdiskbackup.core.protected_disk.status import backup_expected, status
 from azdiskbackup.core.protected_disk.steps import (
     AssignRole,
@@ -111,6 +112,8 @@ class ProtectedDiskReconciler:
         if said.next_backup_time is not None:
             # The time of the next backup is in status. Its job is seen by then, as a rule: one write for both.
             moments.append(said.next_backup_time + observe_every)
+        if isinstance(seen.instance, AzureInstance):
+            moments.append(next_expiry(said.restore_points, seen.instance.state, now))
         if memory.failed_job is not None or memory.doubted is not None or not isinstance(seen.jobs, JobHistory):
             moments.append(now + observe_every)
         return min((each for each in moments if each is not None and each > now), default=None)

@@ -12,7 +12,8 @@ from azdiskbackup.core.presence import Unreadable
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.reading import reader_grant
-from azdiskbackup.core.protected_disk.status import backup_expected, newest_restore_point_expected
+from azdiskbackup.core.protected_disk.restore_points import newest_restore_point_expected
+from azdiskbackup.core.protected_disk.status import backup_expected
 from azdiskbackup.core.resource import Resource, parse_status
 from azdiskbackup.errors import Postponed
 from azdiskbackup.reconcilers.grants import Grants

@@ -160,7 +160,7 @@ class RestorePointStatus(StatusPart):
 class RestorePointsStatus(StatusPart):
     """The restore points of the disk."""
 
-    count: Annotated[Count, Field(description="Number of restore points when they were read.")]
+    count: Annotated[Count, Field(description="Number of restore points.")]
     oldest: Annotated[datetime | None, Field(description="Time of the oldest one.")] = None
     newest: Annotated[datetime | None, Field(description="Time of the newest one.")] = None
     recent: Annotated[
@@ -174,8 +174,8 @@ class RestorePointsStatus(StatusPart):
     observed_time: Annotated[
         datetime,
         Field(
-            description="When this list was read. It is read when a new point is known to exist, "
-            "since the call is scarce."
+            description="When they were read: when a new one is known to exist, since the call is scarce. Those "
+            "of the newest that have expired since are left out all the same."
         ),
     ]
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from azdiskbackup.api.v1alpha1.base import AzureErrorStatus
 from azdiskbackup.api.v1alpha1.protected_disk import (
-    RECENT_RESTORE_POINTS,
     DiskStatus,
     JobsStatus,
     JobStatus,
     LastBackupStatus,
     ProtectedDiskStatus,
-    RestorePointsStatus,
-    RestorePointStatus,
 )
 from azdiskbackup.core import conditions, reasons
 from azdiskbackup.core.arm_ids import same_id
@@ -24,7 +20,6 @@ from azdiskbackup.core.azure_model import (
     AzureFailure,
     AzureInstance,
     AzureJob,
-    AzureRestorePoint,
     JobHistory,
 )
 from azdiskbackup.core.claims import ClaimedDisk
@@ -33,13 +28,12 @@ from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.health import backup_health, next_due
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.reading import STATES_OF_MODE
+from azdiskbackup.core.protected_disk.restore_points import known_restore_points
 from azdiskbackup.core.protected_disk.steps import Step
 from azdiskbackup.core.resource import Resource, parse_status
 from azdiskbackup.core.schedule import next_backup
 from azdiskbackup.core.verdicts import Finding, Plan
 
-# Resource Graph rounds the time of a restore point.
-SAME_POINT = timedelta(seconds=1)
 # A restore point is taken so soon after the start of its job.
 ONE_BACKUP = timedelta(minutes=30)
 RESTING = STATES_OF_MODE["Suspended"] | STATES_OF_MODE["Stopped"]
@@ -67,8 +61,7 @@ def status(resource: Resource, want: Desired, seen: Observed, plan: Plan[Step], 
     if isinstance(seen.jobs, JobHistory) and (seen.jobs.recent or before.jobs):
         # No job at all is no news, and a write for every new disk.
         update |= _jobs(seen.jobs, before)
-    if isinstance(seen.restore_points, tuple):
-        update["restore_points"] = _restore_points(seen.restore_points, now)
+    update["restore_points"] = known_restore_points(before.restore_points, seen, now)
     after = before.model_copy(update=update)
     active = plan.ready and want.spec.protection == "Active" and not want.deleting
     due = None
@@ -206,41 +199,4 @@ def error_status(failure: AzureFailure | None) -> AzureErrorStatus | None:
         code=failure.code[:1024],
         message=failure.message[:8192],
         recommended_action=failure.action[:8192] if failure.action else None,
-    )
-
-
-def _restore_points(points: Sequence[AzureRestorePoint], now: datetime) -> RestorePointsStatus:
-    newest_first = sorted(points, key=lambda point: point.time, reverse=True)
-    return RestorePointsStatus(
-        count=len(newest_first),
-        oldest=newest_first[-1].time if newest_first else None,
-        newest=newest_first[0].time if newest_first else None,
-        recent=[
-            RestorePointStatus(
-                id=point.id,
-                time=point.time,
-                expiry_time=point.expiry,
-                retention_rule=point.retention_rule,
-                type=point.type,
-            )
-            for point in newest_first[:RECENT_RESTORE_POINTS]
-        ],
-        observed_time=now.replace(microsecond=0),
-    )
-
-
-def newest_restore_point_expected(before: ProtectedDiskStatus, jobs: JobHistory, newest: datetime | None) -> bool:
-    """Return whether a restore point is known to exist that the list in status does not have.
-
-    Args:
-        before: the status so far.
-        jobs: the jobs of the disk's instance.
-        newest: when the newest restore point was taken, as far as the sweep knows.
-    """
-    ends = [job.end for job in jobs.backups if job.succeeded and job.end is not None]
-    listed = before.restore_points
-    if listed is None:
-        return bool(ends) or newest is not None
-    return (bool(ends) and max(ends) > listed.observed_time) or (
-        newest is not None and (listed.newest is None or newest > listed.newest + SAME_POINT)
     )

@@ -1,0 +1,100 @@
+"""What status shows of restore points: read only when there is a new one, since the call is scarce."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from azdiskbackup.api.v1alpha1.protected_disk import (
+    RECENT_RESTORE_POINTS,
+    ProtectedDiskStatus,
+    RestorePointsStatus,
+    RestorePointStatus,
+)
+from azdiskbackup.core.azure_model import AzureInstance, AzureRestorePoint, JobHistory
+from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.reading import STATES_OF_MODE
+
+# Resource Graph rounds the time of a restore point.
+SAME_POINT = timedelta(seconds=1)
+
+
+def known_restore_points(
+    before: RestorePointsStatus | None, seen: Observed, now: datetime
+) -> RestorePointsStatus | None:
+    """Return what is known after a pass: what was listed in it, or else what is left of what was."""
+    if isinstance(seen.restore_points, tuple):
+        return listed(seen.restore_points, now)
+    if before is None or not isinstance(seen.instance, AzureInstance):
+        return before
+    return unexpired(before, seen.instance.state, now)
+
+
+def listed(points: Sequence[AzureRestorePoint], now: datetime) -> RestorePointsStatus:
+    """Return the restore points as status shows them, from all that Azure lists."""
+    newest_first = sorted(points, key=lambda point: point.time, reverse=True)
+    return RestorePointsStatus(
+        count=len(newest_first),
+        oldest=newest_first[-1].time if newest_first else None,
+        newest=newest_first[0].time if newest_first else None,
+        recent=[
+            RestorePointStatus(
+                id=point.id,
+                time=point.time,
+                expiry_time=point.expiry,
+                retention_rule=point.retention_rule,
+                type=point.type,
+            )
+            for point in newest_first[:RECENT_RESTORE_POINTS]
+        ],
+        observed_time=now.replace(microsecond=0),
+    )
+
+
+def unexpired(known: RestorePointsStatus, state: str, now: datetime) -> RestorePointsStatus:
+    """Return what is left of the restore points that were listed: when each expires was said then.
+
+    Args:
+        known: the points as they were listed.
+        state: Azure's state of the protection.
+        now: the time.
+    """
+    left = [point for point in known.recent if point not in _expiring(known, state, before=now)]
+    gone = len(known.recent) - len(left)
+    if not gone:
+        return known
+    oldest = left[-1].time if known.count == len(known.recent) else known.oldest
+    return known.model_copy(update={"count": known.count - gone, "oldest": oldest, "recent": left})
+
+
+def next_expiry(known: RestorePointsStatus | None, state: str, now: datetime) -> datetime | None:
+    """Return when the next restore point expires of a disk that gets no new ones, with which it would be noticed."""
+    if known is None or state.lower() not in STATES_OF_MODE["Suspended"]:
+        return None
+    ends = (point.expiry_time for point in _expiring(known, state))
+    return min((end for end in ends if end is not None and end > now), default=None)
+
+
+def _expiring(known: RestorePointsStatus, state: str, before: datetime | None = None) -> list[RestorePointStatus]:
+    """Return those that expire: never the newest one, which Azure keeps, nor any while protection is stopped."""
+    if state.lower() in STATES_OF_MODE["Stopped"]:
+        return []
+    ends = ((point, point.expiry_time) for point in known.recent[1:])
+    return [point for point, end in ends if end is not None and (before is None or end <= before)]
+
+
+def newest_restore_point_expected(before: ProtectedDiskStatus, jobs: JobHistory, newest: datetime | None) -> bool:
+    """Return whether a restore point is known to exist that the list in status does not have.
+
+    Args:
+        before: the status so far.
+        jobs: the jobs of the disk's instance.
+        newest: when the newest restore point was taken, as far as the sweep knows.
+    """
+    ends = [job.end for job in jobs.backups if job.succeeded and job.end is not None]
+    known = before.restore_points
+    if known is None:
+        return bool(ends) or newest is not None
+    return (bool(ends) and max(ends) > known.observed_time) or (
+        newest is not None and (known.newest is None or newest > known.newest + SAME_POINT)
+    )
