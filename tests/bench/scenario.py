@@ -15,6 +15,10 @@ from harness.stack import CLIENT_ID, Stack
 
 SWEEP = timedelta(minutes=10)
 CHANGES = 200
+EVERY = timedelta(hours=4)
+LATE = timedelta(hours=1, minutes=59)
+# All that fit in before the next backups of many disks.
+IDLE_SWEEPS = 2
 _PUT = ("microsoft.dataprotection/backupvaults/backupinstances", "write")
 _POINTS = ("microsoft.dataprotection/backupvaults/backupinstances/recoverypoints", "read")
 _OURS = "/apis/azdiskbackup.io/v1alpha1"
@@ -93,17 +97,18 @@ def run(stack: Stack, fleet: Fleet, share: float, tell: Tell) -> Result:
     _to_after_a_backup(stack, timedelta(hours=3, minutes=50))
     meter.read()
     points = azure.points_kept()
-    _pass(stack, timedelta(hours=4))
+    _pass(stack, EVERY)
     steady, new_points = meter.read(), azure.points_kept() - points
     tell(f"calls: {dict(steady.azure)}; {new_points} new restore points")
 
     tell("left alone")
-    # Azure may start a scheduled backup two hours late: until then all new restore points can be read in peace.
-    azure.knobs(schedule_delay=7000)
+    # The next backups are as late as Azure may have them: until then most restore points can be read, and then there
+    # is nothing left to do.
+    azure.knobs(schedule_delay=LATE.total_seconds())
     scarce = next(each for each in limits_of(*_POINTS, share) if each.name.startswith("reads of"))
-    _to_after_a_backup(stack, timedelta(seconds=size / scarce.per_second, minutes=10))
+    _pass(stack, _last_backup(stack) + _read_within(size, scarce.per_second) - azure.now)
     meter.read()
-    _pass(stack, 3 * SWEEP)
+    _pass(stack, IDLE_SWEEPS * SWEEP)
     idle = meter.read()
     memory = resident_kib(stack.operator.pid)
 
@@ -132,7 +137,7 @@ def run(stack: Stack, fleet: Fleet, share: float, tell: Tell) -> Result:
         steady_writes=steady.azure_writes,
         idle_calls=_a_thousand_an_hour(idle, size),
         idle_kubernetes_writes=idle.kubernetes_writes,
-        sweep_cpu=idle.cpu / 3,
+        sweep_cpu=idle.cpu / IDLE_SWEEPS,
         memory_kib=memory,
         change_p50=latencies[len(latencies) // 2],
         change_p99=latencies[len(latencies) * 99 // 100],
@@ -159,6 +164,19 @@ def _to_after_a_backup(stack: Stack, span: timedelta) -> None:
     status = stack.plane.read(f"{_OURS}/diskbackuppolicies/gold")["status"]
     due = datetime.fromisoformat(status["nextBackupTime"])
     _pass(stack, due + span - stack.azure.now)
+
+
+def _last_backup(stack: Stack) -> datetime:
+    """Return when the last scheduled backups were due."""
+    status = stack.plane.read(f"{_OURS}/diskbackuppolicies/gold")["status"]
+    return datetime.fromisoformat(status["nextBackupTime"]) - EVERY
+
+
+def _read_within(size: int, points_a_second: float) -> timedelta:
+    """Return how long after a backup all is read, and the time of the next one is in status."""
+    read = timedelta(seconds=size / points_a_second, minutes=5)
+    # More than that cannot be read between two backups: then the last window before the next one has to do.
+    return min(max(read, EVERY + SWEEP), EVERY + LATE - IDLE_SWEEPS * SWEEP)
 
 
 def _pass(stack: Stack, span: timedelta) -> None:

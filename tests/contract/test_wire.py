@@ -41,14 +41,14 @@ async def test_nobody_asks_before_the_time_that_azure_named(azure: Azure, simula
     since = len(simulator.requests())
     for _ in range(5):
         with pytest.raises(Throttled) as error:
-            await azure.backups.list_jobs(vault)
+            await azure.backups.list_few_jobs(vault, 9)
         assert error.value.retry_after is not None and error.value.retry_after <= timedelta(seconds=90)
     assert simulator.counts(since) == {"backupJobs.list": 1}, "one asked, all learnt"
     await azure.instances.get(request.id)
     await azure.resources.get_disk(request.disk.id)
     assert simulator.counts(since)["backupInstances.get"] == 1, "another class goes on"
     simulator.advance(seconds=90)
-    await azure.backups.list_jobs(vault)
+    await azure.backups.list_few_jobs(vault, 9)
     assert simulator.counts(since)["backupJobs.list"] == 2
 
 

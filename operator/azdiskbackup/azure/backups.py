@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from azdiskbackup.azure import decode, encode
 from azdiskbackup.azure.connection import AzureConnection
 from azdiskbackup.azure.submission import operation_of, submit_only
@@ -45,13 +47,15 @@ class Backups:
             return absent_or_raise(error)
         return decode.one(found.as_dict(), decode.job)
 
-    async def list_jobs(self, vault: ArmId) -> list[AzureJob]:
-        """Return all jobs of a vault, newest first: two weeks of them, without a filter or an order."""
-        found = await self.list_few_jobs(vault, most_pages=None)
-        assert found is not None, "there is no limit"
-        return found
+    async def jobs(self, vault: ArmId) -> AsyncIterator[AzureJob]:
+        """Yield all jobs of a vault: two weeks of them, without a filter or an order."""
+        client = self._connection.data_protection(vault.subscription)
+        with translated():
+            async for each in client.jobs.list(vault.group, vault.name):
+                for job in decode.each((each.as_dict(),), decode.job):
+                    yield job
 
-    async def list_few_jobs(self, vault: ArmId, most_pages: int | None) -> list[AzureJob] | None:
+    async def list_few_jobs(self, vault: ArmId, most_pages: int) -> list[AzureJob] | None:
         """Return all jobs of a vault, newest first; None when they fill more pages than should be read."""
         client = self._connection.data_protection(vault.subscription)
         jobs: list[AzureJob] = []

@@ -100,10 +100,9 @@ class Follower:
 
     async def _search(self, want: Desired, since: datetime, instance: ArmId, *, answered: bool = False) -> Attempt:
         """Look for the job of a request whose answer was lost: it carries the request's id."""
-        jobs = await read(self._tools.azure.backups.list_jobs(instance.parent))
-        if isinstance(jobs, Unreadable):
-            return Unfollowable(jobs.error)
-        found = next((job for job in jobs if job.activity_id.lower() == want.uid.lower()), None)
+        found = await read(self._tools.azure.lost_jobs.find(instance.parent, want.uid))
+        if isinstance(found, Unreadable):
+            return Unfollowable(found.error)
         if found is not None:
             return await self._follow(found.id, instance)
         return Sent(since, answered=answered, jobs_seen=True)
