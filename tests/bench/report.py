@@ -24,6 +24,10 @@ mpl.use("svg")
 mpl.rcParams["svg.hashsalt"] = "azdiskbackup"
 
 
+# Objects that are worked on at the same time overtake each other.
+WORKERS = 16
+
+
 @dataclass(frozen=True)
 class Measure:
     """One row of the table: what it says, how it is computed from the results (smallest fleet first), its limit."""
@@ -74,6 +78,10 @@ MEASURES = (
     Measure("CPU seconds for that", _at("restart_cpu"), 60),
     Measure("resident memory, MiB", lambda results: results[-1].memory_kib / 1024, 200),
     Measure("memory for each further disk, KiB", _memory_a_disk, 15),
+    Measure("a backup of each disk on demand, at once: asked for twice", _at("burst_repeated"), 0),
+    Measure("places by which one was sent too early or too late", _at("burst_disorder"), WORKERS),
+    Measure("another disk meanwhile: apply → first Azure call, virtual seconds", _at("burst_other_served"), 10),
+    Measure("apply → protected", _at("burst_other_protected"), 300),
     Measure("change of an object → first Azure call, p99, seconds", _at("change_p99"), 1),
     Measure("Kubernetes writes a disk, apply → Ready", _at("protect_kubernetes_writes"), 6),
     Measure("Kubernetes writes while no backup runs", _at("idle_kubernetes_writes"), 0),
@@ -152,10 +160,12 @@ def _plot(results: Sequence[Result], path: Path) -> None:
         ("Kubernetes writes, apply → Ready", lambda each: each.protect_kubernetes_writes * each.disks),
         ("Azure calls an hour, steady", lambda each: each.steady_calls * each.disks / 1000),
         ("hours until all are protected", lambda each: each.protect_seconds / 3600),
+        ("hours until all are backed up on demand", lambda each: each.burst_hours),
         ("CPU seconds a sweep", lambda each: each.sweep_cpu),
+        ("CPU seconds a restart", lambda each: each.restart_cpu),
         ("resident memory, MiB", lambda each: each.memory_kib / 1024),
     ]
-    figure, axes = pyplot.subplots(2, 3, figsize=(11, 6), layout="constrained")
+    figure, axes = pyplot.subplots(2, 4, figsize=(14, 6), layout="constrained")
     sizes = [each.disks for each in results]
     for (title, cost), axis in zip(curves, axes.flat, strict=True):
         axis.plot(sizes, [cost(each) for each in results], marker="o", color="#0b5cad")

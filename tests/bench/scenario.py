@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from azdiskbackup.azure.limits import limits_of
+from bench.burst import burst
 from bench.fleet import Fleet
 from bench.meter import Cost, Meter, resident_kib
 from harness.stack import CLIENT_ID, Stack
@@ -44,6 +45,11 @@ class Result:
         sweep_cpu: seconds of CPU time a sweep that brings nothing new.
         memory_kib: resident memory after a day's work.
         change_p50, change_p99: seconds of real time from the change of an object to the first call to Azure.
+        burst_hours: virtual time until a backup of every disk on demand, all at once, has ended.
+        burst_calls: Azure calls for each of them; ``burst_repeated``: how many were asked for twice.
+        burst_disorder: by how many places one was sent sooner or later than it was created.
+        burst_other_served: virtual seconds from the apply of another disk meanwhile to the first call about it;
+            ``burst_other_protected``: until it was protected.
         restart_writes: Azure writes after a restart.
         restart_seconds: virtual time until every status is checked again; ``restart_cpu`` the CPU time for it.
         wall_seconds: real time of the whole run.
@@ -64,6 +70,12 @@ class Result:
     memory_kib: int
     change_p50: float
     change_p99: float
+    burst_hours: float
+    burst_calls: float
+    burst_repeated: int
+    burst_disorder: int
+    burst_other_served: float
+    burst_other_protected: float
     restart_writes: int
     restart_seconds: float
     restart_cpu: float
@@ -112,6 +124,10 @@ def run(stack: Stack, fleet: Fleet, share: float, tell: Tell) -> Result:
     idle = meter.read()
     memory = resident_kib(stack.operator.pid)
 
+    tell("a burst of on-demand backups")
+    together = burst(fleet, tell)
+    tell(f"{together}")
+
     tell("single changes")
     latencies = sorted(_latencies(fleet, min(CHANGES, size)))
 
@@ -141,6 +157,12 @@ def run(stack: Stack, fleet: Fleet, share: float, tell: Tell) -> Result:
         memory_kib=memory,
         change_p50=latencies[len(latencies) // 2],
         change_p99=latencies[len(latencies) * 99 // 100],
+        burst_hours=together.seconds / 3600,
+        burst_calls=together.calls,
+        burst_repeated=together.repeated,
+        burst_disorder=together.disorder,
+        burst_other_served=together.other_served,
+        burst_other_protected=together.other_protected,
         restart_writes=restart.azure_writes,
         restart_seconds=restart_seconds,
         restart_cpu=restart.cpu,
@@ -176,7 +198,7 @@ def _read_within(size: int, points_a_second: float) -> timedelta:
     """Return how long after a backup all is read, and the time of the next one is in status."""
     read = timedelta(seconds=size / points_a_second, minutes=5)
     # More than that cannot be read between two backups: then the last window before the next one has to do.
-    return min(max(read, EVERY + SWEEP), EVERY + LATE - IDLE_SWEEPS * SWEEP)
+    return min(max(read, EVERY + 2 * SWEEP), EVERY + LATE - IDLE_SWEEPS * SWEEP)
 
 
 def _pass(stack: Stack, span: timedelta) -> None:

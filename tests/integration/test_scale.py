@@ -61,6 +61,8 @@ def test_a_burst_of_backups_runs_in_order_and_holds_up_nobody(own_stack: Stack) 
     own_stack.start_operator(azure_share_percent="5")
     fleet.make_policy()
     fleet.protect()
+    azure.settle()
+    assert "WaitingForAzureLimits" in {_condition(each, "Ready").get("reason") for each in fleet.disks()}
     fleet.until_ready(timedelta(hours=12))
     since, start = azure.request_count(), azure.now
     fleet.back_up()

@@ -16,6 +16,9 @@ from azdiskbackup.core.protected_disk.plan import plan
 from azdiskbackup.core.protected_disk.reading import in_work
 from azdiskbackup.core.protected_disk.restore_points import newest_restore_point_expected, next_expiry, unexpired
 from azdiskbackup.core.protected_disk.status import backup_expected, status
+from azdiskbackup.core.protected_disk.steps import Validate
+from azdiskbackup.core.protected_disk.validation import Never
+from azdiskbackup.core.protected_disk.waiting import covers, waiting
 from azdiskbackup.core.resource import Resource
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.reconcilers.deadlines import Deadlines
@@ -26,6 +29,7 @@ from unit.disk_world import (
     POLICY_ID,
     PROTECTED,
     SCHEDULE,
+    UNPROTECTED,
     VAULT_ID,
     in_state,
     resource,
@@ -107,6 +111,19 @@ def test_restore_points_are_read_only_when_a_new_one_is_known_to_exist() -> None
     assert expected(newest=NOW + timedelta(hours=1))
     before = before.model_copy(update={"restore_points": None})
     assert expected(job(NOW)) and expected(newest=NOW) and not expected()
+
+
+def test_a_new_disk_says_that_it_waits_for_azures_limits_and_one_with_a_status_what_it_said() -> None:
+    said = waiting(resource(), NOW)
+    assert said is not None and said.observed_generation is None
+    assert [(each.type, each.status) for each in said.conditions] == [("Ready", "False"), ("Reconciling", "True")]
+    assert {each.reason for each in said.conditions} == {reasons.WAITING_FOR_LIMITS}
+    after = Resource({**resource().raw, "status": said.to_wire()})
+    assert waiting(after, NOW) is None and waiting(resource(deleting=True), NOW) is None
+    validates = plan(want(), replace(UNPROTECTED, validation=Never()), NOW)
+    assert isinstance(validates.step, Validate)
+    assert covers(after, validates) and not covers(resource(), validates), "an empty status is worse than a write"
+    assert not covers(after, plan(want(), PROTECTED, NOW))
 
 
 def test_restore_points_that_have_expired_are_left_out_without_asking() -> None:

@@ -29,6 +29,7 @@ from azdiskbackup.core.protected_disk.steps import (
     Validate,
 )
 from azdiskbackup.core.protected_disk.validation import Refused, Running
+from azdiskbackup.core.protected_disk.waiting import covers, waiting
 from azdiskbackup.core.resource import Invalid, Resource
 from azdiskbackup.core.verdicts import Plan
 from azdiskbackup.engine.cache import Key
@@ -57,8 +58,17 @@ class ProtectedDiskReconciler:
         if raw is None:
             self._memories.forget(key)
             return None
-        resource = Resource(raw)
-        now = self._tools.clock.now()
+        try:
+            return await self._pass(key, Resource(raw), self._tools.clock.now())
+        except Postponed:
+            # The pass may have put the finalizer on.
+            resource = Resource(self._tools.cache.get(key) or raw)
+            said = waiting(resource, self._tools.clock.now())
+            if said is not None:
+                await self._tools.reporter.status(resource, said)
+            raise
+
+    async def _pass(self, key: Key, resource: Resource, now: datetime) -> datetime | None:
         want = desired(resource, self._tools.cluster)
         if isinstance(want, Invalid):
             await self._tools.reporter.invalid(resource, want, ProtectedDiskStatus)
@@ -95,7 +105,8 @@ class ProtectedDiskReconciler:
             await self._tools.reporter.corrected(resource, todo.verdict)
             return now
         said = status(resource, want, seen, todo, now)
-        await self._tools.reporter.status(resource, said)
+        if not covers(resource, todo):
+            await self._tools.reporter.status(resource, said)
         expected = backup_expected(said, seen)
         late = expected is not None and now > expected[1]
         self._tools.deadlines.set(key, expected[1] if expected is not None and not late else None)

@@ -29,6 +29,7 @@ _QUIET = {
     reasons.PROVISIONING,
     reasons.STARTING,
     reasons.VALIDATING,
+    reasons.WAITING_FOR_LIMITS,
     reasons.DELETING,
 }
 
