@@ -18,8 +18,6 @@ SWEEP = timedelta(minutes=10)
 CHANGES = 200
 EVERY = timedelta(hours=4)
 LATE = timedelta(hours=1, minutes=59)
-# All that fit in before the next backups of many disks.
-IDLE_SWEEPS = 2
 _PUT = ("microsoft.dataprotection/backupvaults/backupinstances", "write")
 _POINTS = ("microsoft.dataprotection/backupvaults/backupinstances/recoverypoints", "read")
 _OURS = "/apis/azdiskbackup.io/v1alpha1"
@@ -118,9 +116,12 @@ def run(stack: Stack, fleet: Fleet, share: float, tell: Tell) -> Result:
     # is nothing left to do.
     azure.knobs(schedule_delay=LATE.total_seconds())
     scarce = next(each for each in limits_of(*_POINTS, share) if each.name.startswith("reads of"))
-    _pass(stack, _last_backup(stack) + _read_within(size, scarce.per_second) - azure.now)
+    wait = _read_within(size, scarce.per_second)
+    # Of very many disks the next backups begin soon after that.
+    sweeps = min(3, (EVERY + LATE - wait) // SWEEP)
+    _pass(stack, _last_backup(stack) + wait - azure.now)
     meter.read()
-    _pass(stack, IDLE_SWEEPS * SWEEP)
+    _pass(stack, sweeps * SWEEP)
     idle = meter.read()
     memory = resident_kib(stack.operator.pid)
 
@@ -153,7 +154,7 @@ def run(stack: Stack, fleet: Fleet, share: float, tell: Tell) -> Result:
         steady_writes=steady.azure_writes,
         idle_calls=_a_thousand_an_hour(idle, size),
         idle_kubernetes_writes=idle.kubernetes_writes,
-        sweep_cpu=idle.cpu / IDLE_SWEEPS,
+        sweep_cpu=idle.cpu / sweeps,
         memory_kib=memory,
         change_p50=latencies[len(latencies) // 2],
         change_p99=latencies[len(latencies) * 99 // 100],
@@ -196,9 +197,10 @@ def _last_backup(stack: Stack) -> datetime:
 
 def _read_within(size: int, points_a_second: float) -> timedelta:
     """Return how long after a backup all is read, and the time of the next one is in status."""
-    read = timedelta(seconds=size / points_a_second, minutes=5)
-    # More than that cannot be read between two backups: then the last window before the next one has to do.
-    return min(max(read, EVERY + 2 * SWEEP), EVERY + LATE - IDLE_SWEEPS * SWEEP)
+    # The backups take four minutes, and a sweep shows them.
+    read = timedelta(seconds=size / points_a_second, minutes=5) + SWEEP
+    # More than that cannot be read between two backups: then the last sweep before the next one has to do.
+    return min(max(read, EVERY + 2 * SWEEP), EVERY + LATE - SWEEP)
 
 
 def _pass(stack: Stack, span: timedelta) -> None:

@@ -17,7 +17,7 @@ from azdiskbackup.core.protected_disk.reading import in_work
 from azdiskbackup.core.protected_disk.restore_points import newest_restore_point_expected, next_expiry, unexpired
 from azdiskbackup.core.protected_disk.status import backup_expected, status
 from azdiskbackup.core.protected_disk.steps import Validate
-from azdiskbackup.core.protected_disk.validation import Never
+from azdiskbackup.core.protected_disk.validation import Never, Running
 from azdiskbackup.core.protected_disk.waiting import covers, waiting
 from azdiskbackup.core.resource import Resource
 from azdiskbackup.engine.cache import Key
@@ -113,7 +113,7 @@ def test_restore_points_are_read_only_when_a_new_one_is_known_to_exist() -> None
     assert expected(job(NOW)) and expected(newest=NOW) and not expected()
 
 
-def test_a_new_disk_says_that_it_waits_for_azures_limits_and_one_with_a_status_what_it_said() -> None:
+def test_a_disk_on_its_way_says_that_it_waits_for_azures_limits() -> None:
     said = waiting(resource(), NOW)
     assert said is not None and said.observed_generation is None
     assert [(each.type, each.status) for each in said.conditions] == [("Ready", "False"), ("Reconciling", "True")]
@@ -124,6 +124,18 @@ def test_a_new_disk_says_that_it_waits_for_azures_limits_and_one_with_a_status_w
     assert isinstance(validates.step, Validate)
     assert covers(after, validates) and not covers(resource(), validates), "an empty status is worse than a write"
     assert not covers(after, plan(want(), PROTECTED, NOW))
+    validating = replace(UNPROTECTED, validation=Running("url", NOW, None))
+    begun = status(resource(), want(), validating, plan(want(), validating, NOW), NOW)
+    queued = waiting(Resource({**resource().raw, "status": begun.to_wire()}), NOW + timedelta(hours=1))
+    assert queued is not None and queued.observed_generation == 2
+    assert {each.type for each in queued.conditions if each.reason == reasons.WAITING_FOR_LIMITS} == {
+        "Validated",
+        "Ready",
+        "Reconciling",
+    }
+    assert len(queued.conditions) == len(begun.conditions)
+    protected = status(resource(), want(), PROTECTED, plan(want(), PROTECTED, NOW), NOW)
+    assert waiting(Resource({**resource().raw, "status": protected.to_wire()}), NOW) is None
 
 
 def test_restore_points_that_have_expired_are_left_out_without_asking() -> None:

@@ -1,4 +1,4 @@
-"""What a new disk says while it waits for our share of Azure's limits: of thousands, the last may wait for hours."""
+"""What a disk says while it waits for our share of Azure's limits: of thousands, the last may wait for hours."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from azdiskbackup.core.protected_disk.steps import Step, Validate
 from azdiskbackup.core.resource import Resource, parse_status
 from azdiskbackup.core.verdicts import Finding, Plan
 
+# What a disk says that is about to take its next step; it has said nothing when it is new.
+_ON_ITS_WAY = {None, reasons.GRANTING, reasons.VALIDATING}
 _MESSAGE = (
     "Azure limits what may be asked of a subscription in a time, and other disks came before. This goes on by itself, "
     "step by step, as their turns are over."
@@ -17,15 +19,19 @@ _MESSAGE = (
 
 
 def waiting(resource: Resource, now: datetime) -> ProtectedDiskStatus | None:
-    """Return the status of a disk that has to wait; None if it says something already, which stays true."""
+    """Return the status of a disk that has to wait for its next step; None if what it says stays true meanwhile."""
     before = parse_status(ProtectedDiskStatus, resource)
-    if before.conditions or resource.deleting:
+    decided = resource.condition(reasons.READY).get("reason")
+    if decided not in _ON_ITS_WAY or resource.deleting:
         return None
+    new = [Finding(reasons.READY, "False", "", ""), Finding(reasons.RECONCILING, "True", "", "")]
+    known = [Finding(each.type, each.status, each.reason, each.message) for each in before.conditions]
     findings = [
-        Finding(reasons.READY, "False", reasons.WAITING_FOR_LIMITS, _MESSAGE),
-        Finding(reasons.RECONCILING, "True", reasons.WAITING_FOR_LIMITS, _MESSAGE),
+        Finding(each.type, each.status, reasons.WAITING_FOR_LIMITS, _MESSAGE) if each.reason in ("", decided) else each
+        for each in known or new
     ]
-    return before.model_copy(update={"conditions": conditions.build(findings, (), resource.generation, now)})
+    built = conditions.build(findings, before.conditions, resource.generation, now)
+    return before.model_copy(update={"conditions": built})
 
 
 def covers(resource: Resource, todo: Plan[Step]) -> bool:
