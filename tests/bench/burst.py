@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from azure_simulator.client import Sent
-from bench.fleet import Fleet, FleetError
+from bench.fleet import Fleet, FleetError, condition
 from bench.meter import Meter
 from harness import objects
 from harness.objects import Json
@@ -80,15 +80,11 @@ def _disorder(fleet: Fleet, asked: list[str]) -> int:
 
 
 def _succeeded(raw: Json) -> bool:
-    return _condition(raw, "Succeeded").get("status") == "True"
-
-
-def _condition(raw: Json, type_: str) -> Json:
-    return next((each for each in raw.get("status", {}).get("conditions", []) if each["type"] == type_), {})
+    return condition(raw, "Succeeded").get("status") == "True"
 
 
 def _since(raw: Json, type_: str) -> datetime:
-    found = _condition(raw, type_)
+    found = condition(raw, type_)
     if found.get("status") != "True":
         raise FleetError(f"the disk that was applied meanwhile is not {type_}: {found}")
     return datetime.fromisoformat(found["lastTransitionTime"])

@@ -123,6 +123,10 @@ class Fleet:
             pause = min(pause * 1.2, timedelta(minutes=5))
 
 
+def condition(raw: Json, type_: str) -> Json:
+    """Return a condition of an object, empty if there is none."""
+    return next((each for each in raw.get("status", {}).get("conditions", []) if each["type"] == type_), {})
+
+
 def _ready(raw: Json) -> bool:
-    conditions = raw.get("status", {}).get("conditions", [])
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    return condition(raw, "Ready").get("status") == "True"

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from azure_simulator.client import Sent
-from bench.fleet import Fleet
+from bench.fleet import Fleet, condition
 from bench.scenario import Result, run
 from harness import objects
-from harness.objects import Json
 from harness.stack import CLIENT_ID, Stack
 
 DISKS = 50
@@ -62,7 +61,7 @@ def test_a_burst_of_backups_runs_in_order_and_holds_up_nobody(own_stack: Stack) 
     fleet.make_policy()
     fleet.protect()
     azure.settle()
-    assert "WaitingForAzureLimits" in {_condition(each, "Ready").get("reason") for each in fleet.disks()}
+    assert "WaitingForAzureLimits" in {condition(each, "Ready").get("reason") for each in fleet.disks()}
     fleet.until_ready(timedelta(hours=12))
     since, start = azure.request_count(), azure.now
     fleet.back_up()
@@ -73,11 +72,11 @@ def test_a_burst_of_backups_runs_in_order_and_holds_up_nobody(own_stack: Stack) 
     azure.advance(minutes=5)
     assert _ready_since(own_stack, "another", "single") < start + timedelta(minutes=4), "a flood holds up nobody"
     for _ in range(24):
-        if all(_condition(each, "Succeeded").get("status") == "True" for each in fleet.backups()):
+        if all(condition(each, "Succeeded").get("status") == "True" for each in fleet.backups()):
             break
         azure.advance(minutes=30)
     done = fleet.backups()
-    assert [_condition(each, "Succeeded").get("status") for each in done] == ["True"] * DISKS
+    assert [condition(each, "Succeeded").get("status") for each in done] == ["True"] * DISKS
     assert len({each["status"]["jobID"] for each in done}) == DISKS
     sent = [each for each in azure.requests(since) if each.caller == CLIENT_ID]
     assert not [each for each in sent if each.status == 429], "the budget stays within what Azure allows"
@@ -89,13 +88,9 @@ def test_a_burst_of_backups_runs_in_order_and_holds_up_nobody(own_stack: Stack) 
     assert max(moved) <= WORKERS, "in the order of their creation, as far as several are worked on at a time"
 
 
-def _condition(raw: Json, type_: str) -> Json:
-    return next((each for each in raw.get("status", {}).get("conditions", []) if each["type"] == type_), {})
-
-
 def _ready_since(stack: Stack, namespace: str, name: str) -> datetime:
     raw = stack.plane.read(f"{_OURS}/namespaces/{namespace}/protecteddisks/{name}")
-    ready = _condition(raw, "Ready")
+    ready = condition(raw, "Ready")
     assert ready.get("status") == "True", ready
     return datetime.fromisoformat(ready["lastTransitionTime"])
 
@@ -130,10 +125,10 @@ def test_a_subscription_that_answers_nothing_holds_up_no_other(own_stack: Stack)
     ready = {
         each["metadata"]["name"]
         for each in plane.read(f"{_OURS}/protecteddisks")["items"]
-        if _condition(each, "Ready").get("status") == "True"
+        if condition(each, "Ready").get("status") == "True"
     }
     assert ready == {f"d{number}" for number in range(20)} - {"d7"}
     vault = plane.read(f"{_OURS}/backupvaults/v7")
-    assert "Throttled" in _condition(vault, "Ready")["reason"], "and says what is wrong"
+    assert "Throttled" in condition(vault, "Ready")["reason"], "and says what is wrong"
     refused = [each for each in azure.requests() if each.status == 429]
     assert {each.path.split("/")[2] for each in refused} == {dead} and len(refused) < 10, "not before its time"

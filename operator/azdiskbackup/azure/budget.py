@@ -97,21 +97,57 @@ def in_one_go() -> Iterator[None]:
 
 
 @dataclass(slots=True)
+class _Flows:
+    """Those who wait for one limit, by flow, and since when.
+
+    Flows take turns. One that has just come goes first, every other time: who asks once does not wait behind each of
+    those who flood, and those who flood are not held up by many who ask once.
+    """
+
+    fresh: dict[Hashable, dict[Hashable, datetime]] = field(default_factory=dict)
+    others: dict[Hashable, dict[Hashable, datetime]] = field(default_factory=dict)
+    fresh_next: bool = True
+
+    def add(self, asker: Asker, now: datetime) -> None:
+        flows = self.others if asker.flow in self.others else self.fresh
+        flows.setdefault(asker.flow, {}).setdefault(asker.key, now)
+
+    def take(self) -> Hashable:
+        """Return whose turn it is; there is somebody."""
+        flows = self.fresh if self.fresh and (self.fresh_next or not self.others) else self.others
+        self.fresh_next = flows is self.others
+        name = next(iter(flows))
+        flow = flows.pop(name)
+        key = next(iter(flow))
+        del flow[key]
+        if flow:
+            # To the end of the row.
+            self.others[name] = flow
+        return key
+
+    def __bool__(self) -> bool:
+        return bool(self.fresh or self.others)
+
+    def since(self) -> Iterator[datetime]:
+        """Yield since when each of them waits."""
+        for flow in (*self.fresh.values(), *self.others.values()):
+            yield from flow.values()
+
+
+@dataclass(slots=True)
 class _Line:
     """Those who wait for one limit.
 
     Attributes:
         tokens: how many requests may be sent now; below zero after what is never broken off, a chain of pages say.
-        waiting: by flow, who waits since when; those in the background apart.
+        waiting: those who wait; those in the background apart.
         turns: whose turn has come, and when.
     """
 
     limit: Limit
     tokens: float
     at: datetime
-    waiting: tuple[dict[Hashable, dict[Hashable, datetime]], dict[Hashable, dict[Hashable, datetime]]] = field(
-        default_factory=lambda: ({}, {})
-    )
+    waiting: tuple[_Flows, _Flows] = field(default_factory=lambda: (_Flows(), _Flows()))
     turns: dict[Hashable, datetime] = field(default_factory=dict)
     told: datetime | None = None
 
@@ -131,8 +167,7 @@ class _Line:
         return self.tokens >= 1 and not any(before)
 
     def queue(self, asker: Asker, now: datetime) -> None:
-        flow = self.waiting[asker.background].setdefault(asker.flow, {})
-        flow.setdefault(asker.key, now)
+        self.waiting[asker.background].add(asker, now)
 
     def spend(self, asker: Asker | None) -> None:
         if asker is None or self.turns.pop(asker.key, None) is None:
@@ -140,30 +175,21 @@ class _Line:
 
     def next(self, now: datetime) -> Hashable | None:
         """Return whose turn has come, flow by flow; None if nobody waits or nothing may be sent."""
-        for flows in self.waiting:
-            if self.tokens < 1 or not flows:
-                continue
-            name = next(iter(flows))
-            flow = flows.pop(name)
-            key = next(iter(flow))
-            del flow[key]
-            if flow:
-                # To the end of the row.
-                flows[name] = flow
-            self.tokens -= 1
-            self.turns[key] = now
-            return key
-        return None
+        flows = next((each for each in self.waiting if each), None)
+        if self.tokens < 1 or flows is None:
+            return None
+        key = flows.take()
+        self.tokens -= 1
+        self.turns[key] = now
+        return key
 
     @property
     def count(self) -> int:
-        return sum(len(flow) for flows in self.waiting for flow in flows.values())
+        return sum(1 for flows in self.waiting for _ in flows.since())
 
     @property
     def oldest(self) -> datetime | None:
-        return min(
-            (since for flows in self.waiting for flow in flows.values() for since in flow.values()), default=None
-        )
+        return min((since for flows in self.waiting for since in flows.since()), default=None)
 
 
 class Budget:
