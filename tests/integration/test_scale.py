@@ -42,6 +42,10 @@ def test_what_many_disks_cost(own_stack: Stack) -> None:
     # Two queries a sweep, one an hour for the disks, and a look at vault, group, right and policy.
     assert found.steady_calls * DISKS / 1000 <= 6 * 2 + 1 + 6 * 4, found
     assert found.idle_kubernetes_writes == 0, found
+    # Of a burst: each once, in order, and one that is not part of it at once.
+    assert found.burst_repeated == 0 and found.burst_disorder <= WORKERS and found.burst_other_served <= 10, found
+    # Its request, its operation, its job, its restore point, and the disk's list of them; what all share, and a disk.
+    assert found.burst_calls <= 5, found
 
 
 def _backups(sent: list[Sent]) -> list[str]:

@@ -16,7 +16,7 @@ from azdiskbackup.core.protected_disk.plan import plan
 from azdiskbackup.core.protected_disk.reading import in_work
 from azdiskbackup.core.protected_disk.restore_points import newest_restore_point_expected, next_expiry, unexpired
 from azdiskbackup.core.protected_disk.status import backup_expected, status
-from azdiskbackup.core.protected_disk.steps import Validate
+from azdiskbackup.core.protected_disk.steps import PutInstance, Validate
 from azdiskbackup.core.protected_disk.validation import Never, Running
 from azdiskbackup.core.protected_disk.waiting import covers, waiting
 from azdiskbackup.core.resource import Resource
@@ -123,6 +123,8 @@ def test_a_disk_on_its_way_says_that_it_waits_for_azures_limits() -> None:
     validates = plan(want(), replace(UNPROTECTED, validation=Never()), NOW)
     assert isinstance(validates.step, Validate)
     assert covers(after, validates) and not covers(resource(), validates), "an empty status is worse than a write"
+    puts = plan(want(), UNPROTECTED, NOW)
+    assert isinstance(puts.step, PutInstance) and covers(after, puts)
     assert not covers(after, plan(want(), PROTECTED, NOW))
     validating = replace(UNPROTECTED, validation=Running("url", NOW, None))
     begun = status(resource(), want(), validating, plan(want(), validating, NOW), NOW)

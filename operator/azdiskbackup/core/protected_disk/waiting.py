@@ -6,7 +6,7 @@ from datetime import datetime
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.core import conditions, reasons
-from azdiskbackup.core.protected_disk.steps import Step, Validate
+from azdiskbackup.core.protected_disk.steps import PutInstance, Step, Validate
 from azdiskbackup.core.resource import Resource, parse_status
 from azdiskbackup.core.verdicts import Finding, Plan
 
@@ -35,7 +35,6 @@ def waiting(resource: Resource, now: datetime) -> ProtectedDiskStatus | None:
 
 
 def covers(resource: Resource, todo: Plan[Step]) -> bool:
-    """Return whether what a waiting disk says will do for a step that is over in a minute: a write less."""
-    return resource.condition(reasons.READY).get("reason") == reasons.WAITING_FOR_LIMITS and isinstance(
-        todo.step, Validate
-    )
+    """Return whether what a waiting disk says will do until the next look, a minute after a step: a write less."""
+    waits = resource.condition(reasons.READY).get("reason") == reasons.WAITING_FOR_LIMITS
+    return waits and isinstance(todo.step, Validate | PutInstance)
