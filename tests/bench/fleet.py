@@ -80,9 +80,9 @@ class Fleet:
             path = f"{_OURS}/namespaces/{namespace}/protecteddisks"
             self._create(path, objects.disk(name, namespace, name, "gold"))
 
-    def back_up(self) -> None:
+    def back_up(self, first: int = 0, last: int | None = None) -> None:
         """Create an OnDemandBackup for each disk."""
-        for namespace, name in self.places:
+        for namespace, name in self.places[first:last]:
             path = f"{_OURS}/namespaces/{namespace}/ondemandbackups"
             self._create(path, objects.backup(f"now-{name}", namespace, name))
 

@@ -105,6 +105,9 @@ def run(stack: Stack, fleet: Fleet, share: float, tell: Tell) -> Result:
 
     tell("a cycle of backups")
     _to_after_a_backup(stack, timedelta(hours=3, minutes=50))
+    # Those after the next are as late as Azure may have them: until then all restore points can be read, and nothing
+    # is left to do.
+    azure.knobs(schedule_delay=LATE.total_seconds())
     meter.read()
     points = azure.points_kept()
     _pass(stack, EVERY)
@@ -112,9 +115,6 @@ def run(stack: Stack, fleet: Fleet, share: float, tell: Tell) -> Result:
     tell(f"calls: {dict(steady.azure)}; {new_points} new restore points")
 
     tell("left alone")
-    # The next backups are as late as Azure may have them: until then most restore points can be read, and then there
-    # is nothing left to do.
-    azure.knobs(schedule_delay=LATE.total_seconds())
     scarce = next(each for each in limits_of(*_POINTS, share) if each.name.startswith("reads of"))
     wait = _read_within(size, scarce.per_second)
     # Of very many disks the next backups begin soon after that.
@@ -124,6 +124,7 @@ def run(stack: Stack, fleet: Fleet, share: float, tell: Tell) -> Result:
     _pass(stack, sweeps * SWEEP)
     idle = meter.read()
     memory = resident_kib(stack.operator.pid)
+    tell(f"calls: {dict(idle.azure)}; writes to Kubernetes: {dict(idle.kubernetes)}")
 
     tell("a burst of on-demand backups")
     together = burst(fleet, tell)

@@ -100,13 +100,13 @@ def in_one_go() -> Iterator[None]:
 class _Flows:
     """Those who wait for one limit, by flow, and since when.
 
-    Flows take turns. One that has just come goes first, every other time: who asks once does not wait behind each of
-    those who flood, and those who flood are not held up by many who ask once.
+    Flows take turns, and one that has just come goes first: who asks once does not wait behind each of those who flood.
+    It then has its place among the others, also while it wants nothing, until its next turn would have come: to come
+    again and again gains nothing.
     """
 
     fresh: dict[Hashable, dict[Hashable, datetime]] = field(default_factory=dict)
     others: dict[Hashable, dict[Hashable, datetime]] = field(default_factory=dict)
-    fresh_next: bool = True
 
     def add(self, asker: Asker, now: datetime) -> None:
         flows = self.others if asker.flow in self.others else self.fresh
@@ -114,19 +114,22 @@ class _Flows:
 
     def take(self) -> Hashable:
         """Return whose turn it is; there is somebody."""
-        flows = self.fresh if self.fresh and (self.fresh_next or not self.others) else self.others
-        self.fresh_next = flows is self.others
-        name = next(iter(flows))
-        flow = flows.pop(name)
-        key = next(iter(flow))
-        del flow[key]
-        if flow:
+        while True:
+            flows = self.fresh or self.others
+            name = next(iter(flows))
+            flow = flows.pop(name)
+            if not flow:
+                continue
+            key = next(iter(flow))
+            del flow[key]
             # To the end of the row.
             self.others[name] = flow
-        return key
+            if not self:
+                self.others.clear()
+            return key
 
     def __bool__(self) -> bool:
-        return bool(self.fresh or self.others)
+        return next(self.since(), None) is not None
 
     def since(self) -> Iterator[datetime]:
         """Yield since when each of them waits."""
