@@ -78,6 +78,20 @@ async def test_only_who_looks_otherwise_is_told(azure: Azure, simulator: Simulat
     assert (await sweep.changes(SUBSCRIPTION)).ids == {str(mine.disk.id).lower()}
 
 
+async def test_a_disk_that_changed_is_told_also_if_somebody_read_the_list_meanwhile(
+    azure: Azure, simulator: Simulator
+) -> None:
+    mine, other = await protected(azure, simulator), await protected(azure, simulator)
+    sweep = Sweep(azure, lambda: simulator.now)
+    await sweep.disk(mine.disk.id)
+    assert not (await sweep.changes(SUBSCRIPTION)).ids
+    simulator.arm("PATCH", f"{mine.disk.id}?api-version=2023-10-02", {"properties": {"diskSizeGB": 64}})
+    simulator.advance(minutes=20)
+    await sweep.disk(other.disk.id, simulator.now)
+    assert (await sweep.changes(SUBSCRIPTION)).ids == {str(mine.disk.id).lower()}
+    assert not (await sweep.changes(SUBSCRIPTION)).ids, "once"
+
+
 async def test_what_was_refused_is_not_asked_again_by_everybody(azure: Azure, simulator: Simulator) -> None:
     request = await protected(azure, simulator)
     sweep = Sweep(azure, lambda: simulator.now)

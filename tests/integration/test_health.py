@@ -70,6 +70,29 @@ def test_an_index_that_lags_makes_no_backup_overdue(stack: Stack, shop: Tenant, 
     shop.until("protecteddisk", "data", "BackupHealthy", within=timedelta(hours=4))
 
 
+def test_an_index_that_lags_makes_none_of_many_backups_overdue(stack: Stack, shop: Tenant, gold: str) -> None:
+    # More than can be looked at by themselves at once: those who wait for their turn say nothing meanwhile.
+    names = ["data", *(f"data-{number}" for number in range(1, 13))]
+    for name in names:
+        shop.make_claim(f"claim-{name}")
+        shop.protect(name, f"claim-{name}")
+    for name in names:
+        shop.until("protecteddisk", name, "Ready")
+    shop.after_the_next_backup()
+    stack.azure.advance(minutes=15)
+    due = next_due(shop)
+    stack.azure.knobs(graph_lag=4 * 3600)
+    go_to(stack, due + LIMIT)
+    since = stack.azure.request_count()
+    while stack.azure.now < due + LIMIT + 2 * SWEEP:
+        stack.azure.advance(seconds=20)
+        told = {shop.condition("protecteddisk", name, "BackupHealthy").get("reason") for name in names}
+        assert told == {"BackupSucceeded"}
+    assert stack.azure.counts(since)["recoveryPoints.list"] == len(names)
+    stack.azure.knobs(graph_lag=0)
+    stack.azure.advance(minutes=15)
+
+
 def test_what_rested_is_not_overdue_when_it_goes_on(stack: Stack, shop: Tenant, gold: str) -> None:
     protected(stack, shop)
     shop.protect(protection="Suspended")

@@ -63,10 +63,14 @@ def test_a_burst_of_backups_runs_in_order_and_holds_up_nobody(own_stack: Stack) 
     # So little of Azure's limits that the burst needs an hour of them.
     own_stack.start_operator(azure_share_percent="5")
     fleet.make_policy()
+    azure.plant("backupInstances.put", path="data-49", status=403, code="AuthorizationFailed", message="Not you.")
     fleet.protect()
     azure.settle()
     assert "WaitingForAzureLimits" in {condition(each, "Ready").get("reason") for each in fleet.disks()}
     fleet.until_ready(timedelta(hours=12))
+    told = own_stack.plane.read("/apis/events.k8s.io/v1/namespaces/team-0/events")["items"]
+    said = [each["reason"] for each in told if each["regarding"]["name"] == "data-49"]
+    assert said == ["AccessDenied", "Protected"], "whoever waited says how its step ended"
     since, start = azure.request_count(), azure.now
     fleet.back_up()
     own_stack.plane.apply(

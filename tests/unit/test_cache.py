@@ -64,6 +64,18 @@ async def test_a_list_makes_what_is_not_in_it_vanish() -> None:
     assert {key.name for key in cache.keys("Thing")} == {"b", "c"}
 
 
+async def test_what_was_made_again_while_a_list_is_read_stays() -> None:
+    cache = Cache()
+
+    async def listed() -> AsyncIterator[dict[str, Any]]:
+        yield raw("b", 2)
+        cache.put("Thing", raw("a", 9, uid="new"))
+
+    cache.put("Thing", raw("a", 1))
+    await cache.replace("Thing", listed())
+    assert cache.get(A) == raw("a", 9, uid="new")
+
+
 def test_keys_read_as_a_person_writes_them() -> None:
     assert str(A) == "Thing/ns/a" and str(Key("Vault", "", "v")) == "Vault/v"
 

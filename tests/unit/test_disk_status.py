@@ -14,8 +14,13 @@ from azdiskbackup.core.protected_disk.health import backup_health, next_due
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.plan import plan
 from azdiskbackup.core.protected_disk.reading import in_work
-from azdiskbackup.core.protected_disk.restore_points import newest_restore_point_expected, next_expiry, unexpired
-from azdiskbackup.core.protected_disk.status import backup_expected, status
+from azdiskbackup.core.protected_disk.restore_points import (
+    hides_expired,
+    newest_restore_point_expected,
+    next_expiry,
+    unexpired,
+)
+from azdiskbackup.core.protected_disk.status import backup_expected, deadline, status
 from azdiskbackup.core.protected_disk.steps import PutInstance, Validate
 from azdiskbackup.core.protected_disk.validation import Never, Running
 from azdiskbackup.core.protected_disk.waiting import covers, waiting
@@ -164,6 +169,9 @@ def test_restore_points_that_have_expired_are_left_out_without_asking() -> None:
     assert (more.count, more.oldest) == (29, NOW - days[2]), "of those that are not shown nobody knows"
     after = Resource({**resource().raw, "status": found.to_wire()})
     assert status(after, want(), PROTECTED, plan(want(), PROTECTED, later), later).restore_points == left
+    hiding = found.model_copy(update={"restore_points": known.model_copy(update={"count": 30})})
+    assert hides_expired(hiding, later) and not hides_expired(hiding, NOW) and not hides_expired(found, later)
+    assert not hides_expired(ProtectedDiskStatus(), later)
 
 
 def test_health_is_not_judged_by_a_policy_that_the_disk_does_not_have_yet() -> None:
@@ -192,6 +200,15 @@ def test_backups_are_expected_from_when_the_disk_began_to_have_this_schedule() -
     assert by_portal.active_since is None
     moved = after(PROTECTED, {**first.to_wire(), "policyID": "another"}, later)
     assert moved.active_since == later
+
+
+def test_a_deadline_is_kept_until_what_was_seen_is_newer() -> None:
+    known = ProtectedDiskStatus(active_since=NOW)
+    expected = backup_expected(known, PROTECTED)
+    assert expected is not None and deadline(known, PROTECTED) == expected[1]
+    assert deadline(known, replace(PROTECTED, jobs_at=expected[1])) == expected[1], "the next sweep tells"
+    assert deadline(known, replace(PROTECTED, jobs_at=expected[1] + timedelta(seconds=1))) is None
+    assert deadline(ProtectedDiskStatus(), PROTECTED) is None
 
 
 def test_a_restore_point_proves_a_backup_whose_job_nobody_shows() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -26,3 +27,13 @@ def test_every_behaviour_has_its_test() -> None:
         assert named, f"no test in the row: {row}"
         assert not set(named) - known, f"no such test: {set(named) - known}"
     assert len(rows) > 50
+
+
+def test_the_figures_in_the_readme_are_those_that_were_measured() -> None:
+    found = json.loads((ROOT / "docs" / "benchmarks" / "results.json").read_text())
+    measured = {each["measure"]: each["value"] for each in found["measures"]}
+    readme = (ROOT / "README.md").read_text().partition("`make bench` measures it")[2].partition("docs/benchmarks")[0]
+    shown = dict(re.findall(r"^\| (.+?) \| ([\d.]+) \|$", readme, re.MULTILINE))
+    assert len(shown) > 5
+    for text, value in shown.items():
+        assert value == f"{measured[text]:.3g}", text

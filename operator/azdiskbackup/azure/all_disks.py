@@ -32,26 +32,26 @@ class AllDisks:
         self._lock = asyncio.Lock()
         self._at: datetime | None = None
         self._rows: Mapping[int, _Row] = {}
-        # Lower-case ids of those that were asked for.
-        self._known: set[str] = set()
+        # By lower-case ids those that were asked for, as they were told: the list is read anew also between two sweeps.
+        self._told: dict[str, _Row | None] = {}
 
     async def get(self, disk: ArmId, not_older_than: datetime | None = None) -> AzureDisk | None:
         """Return a disk as it was some time ago; None where Resource Graph shows none."""
         key = str(disk).lower()
-        self._known.add(key)
         # Twice as long as the sweep lets them be: it reads them again, not whoever comes by.
         await self._read(not_older_than or self._now() - 2 * DISKS_STAY)
         row = self._rows.get(hash(key))
+        self._told.setdefault(key, row)
         return AzureDisk(disk, *row) if row is not None else None
 
     async def changes(self, now: datetime, ours: Keep) -> set[str]:
         """Read all disks anew if they are old; return which of those that were asked for look otherwise."""
-        before = self._rows
         with contextlib.suppress(OperatorError):
             # As they were: whoever doubts a disk reads it itself.
             await self._read(now - DISKS_STAY)
-        self._known = {key for key in self._known if ours(key)}
-        return {key for key in self._known if before.get(hash(key)) != self._rows.get(hash(key))}
+        before = self._told
+        self._told = {key: self._rows.get(hash(key)) for key in before if ours(key)}
+        return {key for key, row in self._told.items() if row != before[key]}
 
     async def _read(self, not_older_than: datetime) -> None:
         async with self._lock:

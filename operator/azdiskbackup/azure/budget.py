@@ -86,6 +86,12 @@ def if_it_can_be_had() -> AbstractContextManager[None]:
     return _asking_so(waits=False)
 
 
+def waits_for_turn() -> bool:
+    """Return whether who asks now comes back when it is its turn."""
+    asker = _asker.get()
+    return asker is None or asker.waits
+
+
 @contextmanager
 def in_one_go() -> Iterator[None]:
     """Send requests that are of use only together: once the first may be sent, all may, and are paid for later."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from azdiskbackup.azure.graph import InstanceRow
 from azdiskbackup.azure.rows import Row, differ
 from azdiskbackup.core.arm_ids import ArmId
 from azdiskbackup.core.azure_model import NO_JOBS, AzureInstance, AzureJob, JobHistory
+
+# A job that ended so long ago is shown, or is no longer among those that are.
+SHOWN_SURELY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Picture:
         key = str(instance).lower()
         row, history, ended = self.instances.get(key), self.jobs.get(key), self.ended.get(key)
         jobs = history.read() if history is not None else NO_JOBS
-        if ended is not None:
+        if ended is not None and is_news(ended, self.at):
             jobs = jobs.with_job(ended)
         if row is None:
             return Seen(jobs=jobs)
@@ -68,6 +71,11 @@ class Picture:
                 or differ(self.jobs.get(key), other.jobs.get(key))
             )
         }
+
+
+def is_news(job: AzureJob, at: datetime) -> bool:
+    """Return whether an index may not show yet that a job has ended."""
+    return job.end is not None and job.end > at - SHOWN_SURELY
 
 
 def alike(shown: AzureInstance | None, listed: AzureInstance) -> bool:

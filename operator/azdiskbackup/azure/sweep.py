@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from azdiskbackup.azure.all_disks import AllDisks
-from azdiskbackup.azure.budget import Asker, asking, in_one_go
+from azdiskbackup.azure.budget import Asker, asking, in_one_go, waits_for_turn
 from azdiskbackup.azure.gateways import Azure
 from azdiskbackup.azure.graph import InstanceRow, Keep
-from azdiskbackup.azure.picture import Picture, alike
+from azdiskbackup.azure.picture import Picture, alike, is_news
 from azdiskbackup.azure.rows import Known, Row
 from azdiskbackup.core.arm_ids import ArmId
 from azdiskbackup.core.azure_model import AzureDisk, AzureJob, JobHistory, job_history
@@ -124,7 +124,7 @@ class Sweep:
         try:
             picture = await self._picture(known, not_older_than)
         except Postponed:
-            known.awaited = True
+            known.awaited = known.awaited or waits_for_turn()
             raise
         except OperatorError as error:
             known.swept = known.swept or error
@@ -247,6 +247,8 @@ class Sweep:
         slot = self._graphs.get(subscription)
         before = slot.picture if slot is not None else None
         graph = self._azure.graph
+        for key in [key for key, job in self._ended.items() if not is_news(job, at)]:
+            del self._ended[key]
         # What is as it was before is kept as it is: two pictures of many disks would need twice the memory.
         known = before.instances if before is not None else {}
         async for key, row in graph.instances(subscription, self._ours, known):

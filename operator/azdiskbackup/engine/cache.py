@@ -136,12 +136,14 @@ class Cache:
 
     async def replace(self, kind: str, listed: AsyncIterable[Raw]) -> None:
         """Take a whole list as it comes; what was known before it began and is not in it has vanished."""
-        known_before, seen = self.keys(kind), set()
+        before, seen = dict(self._kinds.get(kind, {})), set()
         async for raw in listed:
             seen.add(key_of(kind, raw))
             self.put(kind, raw)
-        for key in known_before - seen:
-            self.remove(key)
+        for key in before.keys() - seen:
+            # One that was made again meanwhile is another one.
+            if self._kinds[kind].get(key) is before[key]:
+                self.remove(key)
 
     def keys(self, kind: str) -> frozenset[Key]:
         """Return the keys of a kind."""

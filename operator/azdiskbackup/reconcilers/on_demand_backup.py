@@ -25,7 +25,7 @@ from azdiskbackup.core.resource import Invalid, Resource
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import OperatorError, Postponed, Terminal, Unavailable
 from azdiskbackup.reconcilers.indices import BACKUPS_BY_DISK, place
-from azdiskbackup.reconcilers.on_demand_follower import Follower, Memory, NothingNew
+from azdiskbackup.reconcilers.on_demand_follower import Follower, Memory, NothingNew, shown
 from azdiskbackup.reconcilers.tools import Memories, Tools, read
 
 
@@ -136,7 +136,7 @@ class OnDemandBackupReconciler:
         """Return the starts of the disk's on-demand backups of the last 24 hours, ours and others'."""
         starts: dict[str, datetime] = {}
         if isinstance(disk, DiskView) and disk.instance is not None:
-            picture = await self._tools.sweep.read(disk.instance.parent, now - self._tools.settings.picture_stays)
+            picture = await shown(self._tools, disk.instance.parent, now - self._tools.settings.picture_stays)
             starts |= picture.of(disk.instance).jobs.on_demand
         for resource in self._of_disk(want):
             job_id, started = resource.status.get("jobID"), resource.status.get("startTime")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from azdiskbackup.azure.budget import if_it_can_be_had
+from azdiskbackup.azure.picture import Picture
 from azdiskbackup.azure.submission import Failed, Pending, Succeeded
 from azdiskbackup.core.arm_ids import ArmId
 from azdiskbackup.core.azure_model import AzureJob, AzureRestorePoint
@@ -32,6 +33,18 @@ SHOWN_JOB_STAYS = timedelta(minutes=2)
 
 class NothingNew(Exception):
     """A job runs, and nobody can say more about it now."""
+
+
+async def shown(tools: Tools, vault: ArmId, not_older_than: datetime) -> Picture:
+    """Return what the sweep shows.
+
+    Raises:
+        NothingNew: it is not its turn to ask. It is woken then, and not we: we have to come back by ourselves.
+    """
+    try:
+        return await tools.sweep.read(vault, not_older_than)
+    except Postponed:
+        raise NothingNew from None
 
 
 @dataclass(slots=True)
@@ -122,8 +135,7 @@ class Follower:
 
     async def _shown(self, instance: ArmId, fits: Callable[[AzureJob], bool]) -> AzureJob:
         """Return a job as the sweep shows it: of many that run, not each can be asked for by itself."""
-        now = self._tools.clock.now()
-        picture = await self._tools.sweep.read(instance.parent, now - SHOWN_JOB_STAYS)
+        picture = await shown(self._tools, instance.parent, self._tools.clock.now() - SHOWN_JOB_STAYS)
         found = next((job for job in picture.of(instance).jobs.recent if fits(job)), None)
         if found is None:
             raise NothingNew

@@ -13,7 +13,7 @@ from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.plan import plan
 from azdiskbackup.core.protected_disk.reading import in_work
 from azdiskbackup.core.protected_disk.restore_points import next_expiry
-from azdiskbackup.core.protected_disk.status import backup_expected, status
+from azdiskbackup.core.protected_disk.status import deadline, status
 from azdiskbackup.core.protected_disk.steps import (
     AssignRole,
     Change,
@@ -105,11 +105,9 @@ class ProtectedDiskReconciler:
             await self._tools.reporter.corrected(resource, todo.verdict)
             return now
         said = status(resource, want, seen, todo, now)
-        if not covers(resource, todo):
+        if memory.attempts.failed or not covers(resource, todo):
             await self._tools.reporter.status(resource, said)
-        expected = backup_expected(said, seen)
-        late = expected is not None and now > expected[1]
-        self._tools.deadlines.set(key, expected[1] if expected is not None and not late else None)
+        self._tools.deadlines.set(key, deadline(said, seen))
         return self._look_again(seen, todo, said, memory, now)
 
     def _look_again(

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import contextlib
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.azure.budget import in_background
-from azdiskbackup.core.azure_model import AzureDisk, AzureInstance, JobHistory
+from azdiskbackup.core.azure_model import AzureDisk, AzureInstance, AzureRestorePoint, JobHistory
 from azdiskbackup.core.presence import Unreadable
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.reading import reader_grant
-from azdiskbackup.core.protected_disk.restore_points import newest_restore_point_expected
+from azdiskbackup.core.protected_disk.restore_points import hides_expired, newest_restore_point_expected
 from azdiskbackup.core.protected_disk.status import backup_expected
 from azdiskbackup.core.resource import Resource, parse_status
 from azdiskbackup.errors import Postponed
 from azdiskbackup.reconcilers.grants import Grants
 from azdiskbackup.reconcilers.protected_disk_memory import Memory
 from azdiskbackup.reconcilers.tools import Tools, read
+
+
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """A backup that was due, and the time by which it should have succeeded."""
+
+    due: datetime
+    limit: datetime
 
 
 class History:
@@ -43,17 +52,27 @@ class History:
         self._doubt(shown.jobs, seen, memory)
         before = parse_status(ProtectedDiskStatus, resource)
         late = _late(before, seen)
-        missed = late is not None and late != memory.missed
-        if not missed and not newest_restore_point_expected(before, shown.jobs, shown.newest_point):
-            return seen
-        try:
+        if late is not None and late.due != memory.missed:
+            return await self._look_for_missed(late, instance, seen, memory)
+        if newest_restore_point_expected(before, shown.jobs, shown.newest_point) or hides_expired(before, now):
             # Scarce, and nobody waits for it: what is known already is said meanwhile.
-            with in_background():
-                points = await read(self._tools.azure.backups.list_restore_points(instance.id))
+            with contextlib.suppress(Postponed), in_background():
+                return replace(seen, restore_points=await self._points(instance))
+        return seen
+
+    async def _look_for_missed(self, late: _Late, instance: AzureInstance, seen: Observed, memory: Memory) -> Observed:
+        """See whether a backup that is late only does not show its job; until that is known, it is not late yet."""
+        try:
+            points = await self._points(instance)
         except Postponed:
-            return seen
-        memory.missed = late
-        return replace(seen, restore_points=points if isinstance(points, Unreadable) else tuple(points))
+            return replace(seen, jobs_at=late.limit)
+        if not isinstance(points, Unreadable):
+            memory.missed = late.due
+        return replace(seen, restore_points=points)
+
+    async def _points(self, instance: AzureInstance) -> tuple[AzureRestorePoint, ...] | Unreadable:
+        points = await read(self._tools.azure.backups.list_restore_points(instance.id))
+        return points if isinstance(points, Unreadable) else tuple(points)
 
     def _doubt(self, jobs: JobHistory, seen: Observed, memory: Memory) -> None:
         """After a failed backup, have the next pass look again at what may be why, once for each failure."""
@@ -73,9 +92,9 @@ class History:
             memory.doubted = None
 
 
-def _late(before: ProtectedDiskStatus, seen: Observed) -> datetime | None:
+def _late(before: ProtectedDiskStatus, seen: Observed) -> _Late | None:
     """Return which backup is late: its job may only not be shown, so the restore points have to tell."""
     expected = backup_expected(before, seen)
     if expected is None or seen.jobs_at is None or seen.jobs_at <= expected[1]:
         return None
-    return expected[0]
+    return _Late(*expected)

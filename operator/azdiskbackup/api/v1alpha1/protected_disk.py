@@ -160,7 +160,10 @@ class RestorePointStatus(StatusPart):
 class RestorePointsStatus(StatusPart):
     """The restore points of the disk."""
 
-    count: Annotated[Count, Field(description="Number of restore points.")]
+    count: Annotated[
+        Count,
+        Field(description="Number of restore points when they were read, less those listed below that expired since."),
+    ]
     oldest: Annotated[datetime | None, Field(description="Time of the oldest one.")] = None
     newest: Annotated[datetime | None, Field(description="Time of the newest one.")] = None
     recent: Annotated[

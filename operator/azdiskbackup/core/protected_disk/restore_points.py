@@ -67,6 +67,14 @@ def unexpired(known: RestorePointsStatus, state: str, now: datetime) -> RestoreP
     return known.model_copy(update={"count": known.count - gone, "oldest": oldest, "recent": left})
 
 
+def hides_expired(before: ProtectedDiskStatus, now: datetime) -> bool:
+    """Return whether some of the points that status does not list have surely expired: newer ones have."""
+    known = before.restore_points
+    if known is None or known.count <= len(known.recent):
+        return False
+    return bool(_expiring(known, before.protection_state or "", before=now))
+
+
 def next_expiry(known: RestorePointsStatus | None, state: str, now: datetime) -> datetime | None:
     """Return when the next restore point expires of a disk that gets no new ones, with which it would be noticed."""
     if known is None or state.lower() not in STATES_OF_MODE["Suspended"]:

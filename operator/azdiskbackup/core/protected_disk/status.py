@@ -116,6 +116,13 @@ def backup_expected(known: ProtectedDiskStatus, seen: Observed) -> tuple[datetim
     return next_due(seen.policy.schedule, jobs, known.active_since, _last_success(known))
 
 
+def deadline(known: ProtectedDiskStatus, seen: Observed) -> datetime | None:
+    """Return when the disk has to be looked at although nothing changes; None once what was seen is newer than that."""
+    expected = backup_expected(known, seen)
+    judged = expected is not None and seen.jobs_at is not None and seen.jobs_at > expected[1]
+    return expected[1] if expected is not None and not judged else None
+
+
 def _last_success(known: ProtectedDiskStatus) -> datetime | None:
     """Return when the newest good backup was taken: as its job says, or its restore point if the job was not seen."""
     job = known.last_successful_backup_time
