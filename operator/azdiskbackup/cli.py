@@ -15,6 +15,7 @@ from pydantic_settings import CliApp
 from azdiskbackup.azure.budget import Asker, Budget, asking
 from azdiskbackup.azure.connection import AzureConnection
 from azdiskbackup.azure.gateways import Azure
+from azdiskbackup.azure.lost_jobs import LostJobs
 from azdiskbackup.azure.sweep import Sweep
 from azdiskbackup.core.backoff import pause
 from azdiskbackup.engine.cache import Cache, Key, Raw
@@ -28,12 +29,13 @@ from azdiskbackup.handlers import shell
 from azdiskbackup.kube.client import KubeClient
 from azdiskbackup.kube.connection import connection
 from azdiskbackup.observability import logs, metrics
-from azdiskbackup.reconcilers import sweeping
+from azdiskbackup.reconcilers import lost_job_search, sweeping
 from azdiskbackup.reconcilers.backup_vault import BackupVaultReconciler
 from azdiskbackup.reconcilers.deadlines import Deadlines
 from azdiskbackup.reconcilers.dependents import OURS, affected
 from azdiskbackup.reconcilers.disk_backup_policy import DiskBackupPolicyReconciler
 from azdiskbackup.reconcilers.indices import INDICES
+from azdiskbackup.reconcilers.lost_job_search import LostJobSearch, search_of
 from azdiskbackup.reconcilers.on_demand_backup import OnDemandBackupReconciler
 from azdiskbackup.reconcilers.protected_disk import ProtectedDiskReconciler
 from azdiskbackup.reconcilers.reporting import Reporter
@@ -123,11 +125,13 @@ async def run(settings: Settings) -> None:
             begun=lambda subscription: queue.add_at(sweep_of(subscription), clock.now() + settings.observe_every),
             sweeper=lambda subscription: Asker(sweep_of(subscription), sweeping.KIND, background=True),
         )
+        lost_jobs = LostJobs(azure.backups, clock.now, wake=lambda vault: queue.add(search_of(vault)))
         tools = Tools(
             cache=cache,
             reporter=Reporter(kube, cache, clock),
             azure=azure,
             sweep=sweep,
+            lost_jobs=lost_jobs,
             clock=clock,
             settings=settings,
             cluster=str((await kube.get("/api/v1/namespaces/kube-system"))["metadata"]["uid"]),
@@ -144,6 +148,7 @@ async def run(settings: Settings) -> None:
                 "ProtectedDisk": by_name(ProtectedDiskReconciler(tools).reconcile),
                 "OnDemandBackup": by_name(OnDemandBackupReconciler(tools).reconcile),
                 sweeping.KIND: by_name(Sweeping(tools, queue.add).reconcile),
+                lost_job_search.KIND: by_name(LostJobSearch(tools, queue.add).reconcile),
                 BUDGET.kind: turns(budget),
                 RESYNC.kind: resync.reconcile,
             },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import urllib.request
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
@@ -87,6 +88,14 @@ def cpu_seconds(pid: int) -> float:
     """Return the CPU time that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def waiting(port: int) -> int:
+    """Return how many objects wait for Azure's limits, those apart that only lack the newest restore points."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    mine = (line for line in lines if line.startswith("azdiskbackup_azure_requests_waiting{"))
+    return sum(round(float(line.rpartition(" ")[2])) for line in mine if "recoverypoints" not in line)
 
 
 def resident_kib(pid: int) -> int:

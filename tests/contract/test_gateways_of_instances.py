@@ -142,7 +142,8 @@ async def test_an_on_demand_backup_is_a_job_with_the_requests_id(azure: Azure, s
     assert point.expiry == point.time + timedelta(days=30)  # type: ignore[union-attr, operator]
     assert [each.id for each in await azure.backups.list_restore_points(request.id)] == [job.restore_point_id]
     assert await azure.backups.get_restore_point(request.id, "nonsense") is ABSENT
-    listed = [each async for each in azure.backups.jobs(vault)]
+    listed, following = await azure.backups.jobs_page(vault)
+    assert following is None
     assert [each.id for each in listed] == [job.id] and listed[0].duration == job.duration
     with pytest.raises(InvalidRequest, match="no retention rule"):
         await azure.backups.submit(request.id, "BackupHourly", "Weekly", str(uuid.uuid4()))
@@ -172,7 +173,10 @@ async def test_long_lists_come_in_pages(azure: Azure, simulator: Simulator) -> N
     vault = ArmId(request.id.subscription, request.id.group, request.id.provider, request.id.path[:2])
     simulator.advance(days=34)
     since = len(simulator.requests())
-    assert len([each async for each in azure.backups.jobs(vault)]) > 200
+    jobs, following = await azure.backups.jobs_page(vault)
+    assert len(jobs) == 200 and following is not None
+    more, end = await azure.backups.jobs_page(vault, following)
+    assert more and end is None and not {each.id for each in jobs} & {each.id for each in more}
     assert simulator.counts(since)["backupJobs.list"] == 2
 
 

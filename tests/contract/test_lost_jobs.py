@@ -1,46 +1,114 @@
-"""The search for jobs of requests whose answers were lost: who waits does not list again what another one lists."""
+"""The search for jobs of requests whose answers were lost: one for all who wait, page by page as turns come."""
 
 from __future__ import annotations
 
-import asyncio
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from azdiskbackup.azure import budget
+from azdiskbackup.azure.backups import Backups
+from azdiskbackup.azure.budget import Asker, asking
 from azdiskbackup.azure.gateways import Azure
-from azdiskbackup.errors import OperatorError
+from azdiskbackup.azure.lost_jobs import LostJobs
+from azdiskbackup.core.arm_ids import ArmId
+from azdiskbackup.core.azure_model import AzureJob
+from azdiskbackup.core.presence import ABSENT, Unreadable
+from azdiskbackup.errors import Postponed, Throttled
 from azure_simulator.client import Simulator
 from contract.azure_world import protected, quiet_hours
 
 LIST = "backupJobs.list"
+START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
-async def test_many_searches_are_two_listings(azure: Azure, simulator: Simulator) -> None:
+def searches(azure: Azure, simulator: Simulator, woken: list[ArmId] | None = None) -> LostJobs:
+    return LostJobs(azure.backups, lambda: simulator.now, (woken if woken is not None else []).append)
+
+
+async def test_many_who_wait_are_one_search(azure: Azure, simulator: Simulator) -> None:
     request = await protected(azure, simulator)
     quiet_hours(simulator)
     vault, ids = request.id.parent, [str(uuid.uuid4()) for _ in range(3)]
     for each in ids:
         await azure.backups.submit(request.id, "BackupHourly", "Default", each)
         simulator.advance(minutes=4)
+    woken: list[ArmId] = []
+    lost = searches(azure, simulator, woken)
+    everyone, now = [*ids, *(str(uuid.uuid4()) for _ in range(300))], simulator.now
+    assert [lost.ask(vault, each.upper(), each, now) for each in everyone] == [None] * 303
+    assert woken == [vault] * 303
     since = len(simulator.requests())
-    lost = [*ids, *(str(uuid.uuid4()) for _ in range(20))]
-    found = await asyncio.gather(*(azure.lost_jobs.find(vault, each.upper()) for each in lost))
-    assert [job.activity_id if job else None for job in found] == [*ids, *[None] * 20]
-    assert simulator.counts(since)[LIST] == 2, "one that had begun says nothing to those who came later"
+    assert set(await lost.search(vault)) == set(everyone)
+    assert simulator.counts(since) == {LIST: 1}
+    answers = [lost.ask(vault, each, each, now) for each in everyone]
+    assert [each.activity_id for each in answers if isinstance(each, AzureJob)] == ids
+    assert answers[3:] == [ABSENT] * 300
+    assert await lost.search(vault) == [], "nobody waits any more"
 
 
-async def test_a_search_that_fails_has_found_nothing_for_anybody(azure: Azure, simulator: Simulator) -> None:
+async def test_a_search_goes_on_with_the_next_page_when_its_turn_comes(
+    azure: Azure, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     request = await protected(azure, simulator)
-    quiet_hours(simulator)
-    id_ = str(uuid.uuid4())
-    await azure.backups.submit(request.id, "BackupHourly", "Default", id_)
-    simulator.advance(minutes=4)
-    simulator.plant(LIST, status=400, code="BMSUserErrorInvalidInput", times=1)
-    first, second = await asyncio.gather(
-        *(azure.lost_jobs.find(request.id.parent, each) for each in (str(uuid.uuid4()), id_)), return_exceptions=True
-    )
-    assert isinstance(first, OperatorError)
-    assert not isinstance(second, BaseException | None) and second.activity_id == id_
-    with pytest.raises(OperatorError):
-        simulator.plant(LIST, status=400, code="BMSUserErrorInvalidInput", times=1)
-        await azure.lost_jobs.find(request.id.parent, id_)
+    simulator.advance(days=34)
+    vault = request.id.parent
+    monkeypatch.setattr(Backups, "jobs_page", _with_a_turn_for_each(Backups.jobs_page))
+    lost = searches(azure, simulator)
+    lost.ask(vault, str(uuid.uuid4()), "who", simulator.now)
+    since = len(simulator.requests())
+    with pytest.raises(Postponed):
+        await lost.search(vault)
+    assert await lost.search(vault) == ["who"]
+    assert simulator.counts(since) == {LIST: 2}, "no page twice"
+
+
+def _with_a_turn_for_each(jobs_page):  # type: ignore[no-untyped-def]
+    turns = [True, False, True]
+
+    async def in_turns(self, vault, page=None):  # type: ignore[no-untyped-def]
+        if not turns.pop(0):
+            raise Postponed("not our turn")
+        return await jobs_page(self, vault, page)
+
+    return in_turns
+
+
+def test_each_page_of_a_search_needs_its_turn() -> None:
+    at = budget.Budget(lambda: START, 0.4)
+    path = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DataProtection/backupVaults/v/backupJobs"
+    with asking(Asker("search", "f")), budget.page_by_page():
+        for _ in range(8):
+            at.take("GET", path, continues=True)
+        with pytest.raises(Postponed):
+            at.take("GET", path, continues=True)
+    with asking(Asker("list", "f")):
+        at.take("GET", path, continues=True)
+
+
+async def test_a_search_that_fails_says_so_and_one_that_is_throttled_goes_on(
+    azure: Azure, simulator: Simulator
+) -> None:
+    request = await protected(azure, simulator)
+    vault, lost, id_ = request.id.parent, searches(azure, simulator), str(uuid.uuid4())
+    lost.ask(vault, id_, "who", simulator.now)
+    simulator.plant(LIST, status=429, headers={"Retry-After": "30"})
+    with pytest.raises(Throttled):
+        await lost.search(vault)
+    simulator.advance(seconds=31)
+    simulator.plant(LIST, status=403, code="AuthorizationFailed", message="No.")
+    assert await lost.search(vault) == ["who"]
+    found = lost.ask(vault, id_, "who", simulator.now)
+    assert isinstance(found, Unreadable) and "No." in found.error.sentence
+
+
+async def test_an_answer_about_an_earlier_request_proves_nothing(azure: Azure, simulator: Simulator) -> None:
+    request = await protected(azure, simulator)
+    vault, lost, id_ = request.id.parent, searches(azure, simulator), str(uuid.uuid4())
+    lost.ask(vault, id_, "who", simulator.now)
+    assert await lost.search(vault) == ["who"]
+    simulator.advance(minutes=10)
+    assert lost.ask(vault, id_, "who", simulator.now - timedelta(minutes=5)) is None, "the search was before that"
+    assert await lost.search(vault) == ["who"]
+    assert lost.ask(vault, id_, "who", simulator.now - timedelta(minutes=5)) is ABSENT

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 from azdiskbackup.azure import decode, encode
 from azdiskbackup.azure.connection import AzureConnection
 from azdiskbackup.azure.submission import operation_of, submit_only
@@ -47,13 +45,15 @@ class Backups:
             return absent_or_raise(error)
         return decode.one(found.as_dict(), decode.job)
 
-    async def jobs(self, vault: ArmId) -> AsyncIterator[AzureJob]:
-        """Yield all jobs of a vault: two weeks of them, without a filter or an order."""
+    async def jobs_page(self, vault: ArmId, page: str | None = None) -> tuple[list[AzureJob], str | None]:
+        """Return a page of the jobs of a vault, two weeks of them without a filter or an order, and the next page."""
         client = self._connection.data_protection(vault.subscription)
         with translated():
-            async for each in client.jobs.list(vault.group, vault.name):
-                for job in decode.each((each.as_dict(),), decode.job):
-                    yield job
+            pages = client.jobs.list(vault.group, vault.name).by_page(continuation_token=page)
+            rows = [each.as_dict() async for each in await anext(pages)]
+        # It is azure-core's AsyncPageIterator, of which the hint shows less than is documented.
+        following: str | None = getattr(pages, "continuation_token", None)
+        return decode.each(rows, decode.job), following
 
     async def list_few_jobs(self, vault: ArmId, most_pages: int) -> list[AzureJob] | None:
         """Return all jobs of a vault, newest first; None when they fill more pages than should be read."""

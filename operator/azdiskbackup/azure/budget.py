@@ -34,12 +34,14 @@ class Asker:
         flow: requests of one flow wait for each other; flows take turns.
         background: whether nobody waits for it.
         waits: whether it wants a turn; else it does without what it asked for.
+        page_by_page: whether it goes on with the next page of an answer when its turn comes.
     """
 
     key: Hashable
     flow: Hashable
     background: bool = False
     waits: bool = True
+    page_by_page: bool = False
 
 
 @dataclass(slots=True)
@@ -84,6 +86,11 @@ def in_background() -> AbstractContextManager[None]:
 def if_it_can_be_had() -> AbstractContextManager[None]:
     """Send requests without which one can do: they get no turn in a line, and are postponed for good."""
     return _asking_so(waits=False)
+
+
+def page_by_page() -> AbstractContextManager[None]:
+    """Read a list of so many pages that each needs its turn; who does has to keep how far it got."""
+    return _asking_so(page_by_page=True)
 
 
 def waits_for_turn() -> bool:
@@ -237,7 +244,8 @@ class Budget:
         """
         asker, go = _asker.get(), _go.get()
         lines = self._of(method, path)
-        if asker is not None and not continues and not (go is not None and go.begun):
+        chained = continues and not (asker is not None and asker.page_by_page)
+        if asker is not None and not chained and not (go is not None and go.begun):
             for line in lines:
                 if not line.may_send(asker):
                     if asker.waits:

@@ -10,7 +10,6 @@ from azdiskbackup.azure.backups import Backups
 from azdiskbackup.azure.connection import AzureConnection
 from azdiskbackup.azure.graph import Graph
 from azdiskbackup.azure.instances import Instances
-from azdiskbackup.azure.lost_jobs import LostJobs
 from azdiskbackup.azure.resources import Resources, RoleAssignments
 from azdiskbackup.azure.submission import Operations
 from azdiskbackup.azure.vaults import Policies, Vaults
@@ -24,7 +23,6 @@ class Azure:
         self.policies = Policies(connection)
         self.instances = Instances(connection)
         self.backups = Backups(connection)
-        self.lost_jobs = LostJobs(self.backups)
         self.roles = RoleAssignments(connection)
         self.resources = Resources(connection)
         self.operations = Operations(connection)

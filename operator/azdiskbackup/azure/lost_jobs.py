@@ -1,61 +1,118 @@
 """Jobs of requests whose answers were lost, found by the ids of the requests among all jobs of a vault.
 
-A vault lists its jobs of two weeks without a filter, hundreds of pages for thousands of disks, and a process that dies
-in the middle of a burst loses many answers at once: whoever searches does so for all who wait.
+A vault lists its jobs of two weeks without a filter: hundreds of pages for thousands of disks, more than may be read at
+once. So a search goes page by page, as its turns come, and is made for all who wait when it begins.
 """
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias
 
 from azdiskbackup.azure.backups import Backups
+from azdiskbackup.azure.budget import in_background, page_by_page
 from azdiskbackup.core.arm_ids import ArmId
 from azdiskbackup.core.azure_model import AzureJob
+from azdiskbackup.core.presence import ABSENT, Absent, Unreadable
+from azdiskbackup.errors import OperatorError, Throttled
+
+Answer: TypeAlias = AzureJob | Absent | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Who waits for the job of a request, and the time from which on its absence proves that there is none."""
+
+    who: Hashable
+    proves_from: datetime
 
 
 @dataclass(slots=True)
-class _Search:
-    """The searches in one vault, numbered as they begin.
+class _Run:
+    """A search: for which requests, and how far it got."""
 
-    Attributes:
-        wanted: ids of the requests of all who wait.
-        succeeded: the last search that came to its end, and what it found.
-    """
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    wanted: set[str] = field(default_factory=set)
-    begun: int = 0
-    succeeded: int = 0
+    began: datetime
+    ids: frozenset[str]
     found: dict[str, AzureJob] = field(default_factory=dict)
+    next_page: str | None = None
+
+
+@dataclass(slots=True)
+class _Vault:
+    wanted: dict[str, _Wanted] = field(default_factory=dict)
+    run: _Run | None = None
+    answers: dict[str, tuple[datetime, Answer]] = field(default_factory=dict)
 
 
 class LostJobs:
-    """Searches for jobs."""
+    """The searches of all vaults.
 
-    def __init__(self, backups: Backups) -> None:
+    Args:
+        backups: lists the jobs.
+        now: the time.
+        wake: is told of a vault in which somebody has to ``search``.
+    """
+
+    def __init__(self, backups: Backups, now: Callable[[], datetime], wake: Callable[[ArmId], None]) -> None:
         self._backups = backups
-        self._searches: dict[str, _Search] = {}
+        self._now = now
+        self._wake = wake
+        self._vaults: dict[str, _Vault] = {}
 
-    async def find(self, vault: ArmId, request_id: str) -> AzureJob | None:
-        """Return the job of a request; None if the vault has none that could be seen after this was called."""
-        search = self._searches.setdefault(str(vault).lower(), _Search())
-        wanted = request_id.lower()
-        search.wanted.add(wanted)
-        came = search.begun
-        try:
-            async with search.lock:
-                # One that had begun before may have passed the page already.
-                if search.succeeded <= came:
-                    await self._search(search, vault)
-                return search.found.get(wanted)
-        finally:
-            search.wanted.discard(wanted)
+    def ask(self, vault: ArmId, request_id: str, who: Hashable, proves_from: datetime) -> Answer | None:
+        """Return the job of a request, or that there is none; None while it is searched for, and ``who`` is told.
 
-    async def _search(self, search: _Search, vault: ArmId) -> None:
-        search.begun += 1
-        number, ids = search.begun, frozenset(search.wanted)
-        search.found = {
-            job.activity_id.lower(): job async for job in self._backups.jobs(vault) if job.activity_id.lower() in ids
-        }
-        search.succeeded = number
+        Args:
+            vault: where.
+            request_id: the id of the request.
+            who: is returned by ``search`` when there is an answer.
+            proves_from: only a search that begins then or later proves that there is no job; it is not in the future.
+        """
+        known = self._vaults.setdefault(str(vault).lower(), _Vault())
+        key = request_id.lower()
+        began, answer = known.answers.pop(key, (proves_from, None))
+        # An answer that nobody took may be about an earlier request.
+        if answer is None or (answer == ABSENT and began < proves_from):
+            known.wanted.setdefault(key, _Wanted(who, proves_from))
+            self._wake(vault)
+            return None
+        return answer
+
+    async def search(self, vault: ArmId) -> list[Hashable]:
+        """Search on; return those for whom there is an answer now.
+
+        Raises:
+            Postponed: it is not our turn; the next call goes on with the next page.
+            Throttled: as well.
+        """
+        known = self._vaults.setdefault(str(vault).lower(), _Vault())
+        told: list[Hashable] = []
+        while known.wanted:
+            run = known.run = known.run or _Run(self._now(), frozenset(known.wanted))
+            try:
+                await self._read(vault, run)
+            except Throttled:
+                raise
+            except OperatorError as error:
+                known.run = None
+                answers: dict[str, Answer] = dict.fromkeys(run.ids, Unreadable(error))
+            else:
+                known.run = None
+                answers = {each: run.found.get(each, ABSENT) for each in run.ids}
+            for each, answer in answers.items():
+                wanted = known.wanted[each]
+                if answer != ABSENT or run.began >= wanted.proves_from:
+                    del known.wanted[each]
+                    known.answers[each] = run.began, answer
+                    told.append(wanted.who)
+        return told
+
+    async def _read(self, vault: ArmId, run: _Run) -> None:
+        with in_background(), page_by_page():
+            while len(run.found) < len(run.ids):
+                jobs, run.next_page = await self._backups.jobs_page(vault, run.next_page)
+                run.found |= {job.activity_id.lower(): job for job in jobs if job.activity_id.lower() in run.ids}
+                if run.next_page is None:
+                    return

@@ -22,7 +22,9 @@ from azdiskbackup.core.on_demand_backup.attempt import (
 )
 from azdiskbackup.core.on_demand_backup.desired import Desired
 from azdiskbackup.core.on_demand_backup.observed import DiskView
+from azdiskbackup.core.on_demand_backup.rules import JOB_APPEARS_WITHIN
 from azdiskbackup.core.presence import Absent, Unreadable
+from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import InvalidRequest, Postponed
 from azdiskbackup.reconcilers.steps import Attempts
 from azdiskbackup.reconcilers.tools import Tools, read
@@ -76,6 +78,7 @@ class Follower:
 
         Raises:
             NothingNew: its job runs, and it is not our turn to ask more.
+            Postponed: its job is searched for, and it is woken when that is over.
         """
         if memory.refused is not None:
             return memory.refused
@@ -112,13 +115,30 @@ class Follower:
                 return await self._search(want, memory.sent, instance, answered=True)
 
     async def _search(self, want: Desired, since: datetime, instance: ArmId, *, answered: bool = False) -> Attempt:
-        """Look for the job of a request whose answer was lost: it carries the request's id."""
-        found = await read(self._tools.azure.lost_jobs.find(instance.parent, want.uid))
-        if isinstance(found, Unreadable):
-            return Unfollowable(found.error)
-        if found is not None:
-            return await self._follow(found.id, instance)
-        return Sent(since, answered=answered, jobs_seen=True)
+        """Look for the job of a request whose answer was lost: it carries the request's id.
+
+        What the sweep shows proves that there is a job; that there is none, only all jobs of the vault can, a while
+        after the request.
+        """
+        now, vault = self._tools.clock.now(), instance.parent
+        picture = await read(shown(self._tools, vault, now - SHOWN_JOB_STAYS))
+        if isinstance(picture, Picture):
+            jobs = picture.of(instance).jobs.recent
+            found = next((job for job in jobs if job.activity_id.lower() == want.uid.lower()), None)
+            if found is not None:
+                return await self._follow(found.id, instance)
+        if now < since + JOB_APPEARS_WITHIN:
+            return Sent(since, answered=answered, jobs_seen=False)
+        me = Key("OnDemandBackup", want.namespace, want.name)
+        match self._tools.lost_jobs.ask(vault, want.uid, me, since + JOB_APPEARS_WITHIN):
+            case None:
+                raise Postponed("its job is searched for")
+            case Unreadable(error):
+                return Unfollowable(error)
+            case Absent():
+                return Sent(since, answered=answered, jobs_seen=True)
+            case job:
+                return await self._follow(job.id, instance)
 
     async def _follow(self, job_id: str, instance: ArmId) -> Attempt:
         try:

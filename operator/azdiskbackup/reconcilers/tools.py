@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from azdiskbackup.azure.gateways import Azure
+from azdiskbackup.azure.lost_jobs import LostJobs
 from azdiskbackup.azure.sweep import Sweep
 from azdiskbackup.core.presence import Unreadable
 from azdiskbackup.engine.cache import Cache, Key
@@ -34,6 +35,7 @@ class Tools:
     reporter: Reporter
     azure: Azure
     sweep: Sweep
+    lost_jobs: LostJobs
     clock: Clock
     settings: Settings
     cluster: str
