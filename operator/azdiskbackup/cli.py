@@ -12,7 +12,8 @@ import structlog
 from pydantic import ValidationError
 from pydantic_settings import CliApp
 
-from azdiskbackup.azure.budget import Asker, Budget, asking
+from azdiskbackup.azure.asking import Asker, asking
+from azdiskbackup.azure.budget import Budget
 from azdiskbackup.azure.connection import AzureConnection
 from azdiskbackup.azure.gateways import Azure
 from azdiskbackup.azure.lost_jobs import LostJobs

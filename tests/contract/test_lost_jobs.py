@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from azdiskbackup.azure import budget
+from azdiskbackup.azure.asking import Asker, asking, page_by_page
 from azdiskbackup.azure.backups import Backups
-from azdiskbackup.azure.budget import Asker, asking
+from azdiskbackup.azure.budget import Budget
 from azdiskbackup.azure.gateways import Azure
 from azdiskbackup.azure.lost_jobs import LostJobs
 from azdiskbackup.core.arm_ids import ArmId
@@ -76,9 +76,9 @@ def _with_a_turn_for_each(jobs_page):  # type: ignore[no-untyped-def]
 
 
 def test_each_page_of_a_search_needs_its_turn() -> None:
-    at = budget.Budget(lambda: START, 0.4)
+    at = Budget(lambda: START, 0.4)
     path = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DataProtection/backupVaults/v/backupJobs"
-    with asking(Asker("search", "f")), budget.page_by_page():
+    with asking(Asker("search", "f")), page_by_page():
         for _ in range(8):
             at.take("GET", path, continues=True)
         with pytest.raises(Postponed):

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from azdiskbackup.azure.budget import TURN_STAYS, Asker, Budget, asking, if_it_can_be_had, in_background, in_one_go
+from azdiskbackup.azure.asking import Asker, asking, if_it_can_be_had, in_background, in_one_go
+from azdiskbackup.azure.budget import TURN_STAYS, Budget
 from azdiskbackup.azure.limits import WINDOW
 from azdiskbackup.errors import Postponed
 from azdiskbackup.observability.metrics import WaitingCollector, serving

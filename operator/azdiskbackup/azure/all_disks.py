@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sys import intern
 from typing import TypeAlias
 
-from azdiskbackup.azure.budget import in_one_go
+from azdiskbackup.azure.asking import in_one_go
 from azdiskbackup.azure.gateways import Azure
 from azdiskbackup.azure.graph import Keep
 from azdiskbackup.core.arm_ids import ArmId

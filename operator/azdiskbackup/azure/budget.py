@@ -8,13 +8,12 @@ before somebody else's single request. Nobody sleeps meanwhile.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
 
+from azdiskbackup.azure.asking import Asker, asker, together
 from azdiskbackup.azure.limits import Limit, key_of, limits_of, remaining
 from azdiskbackup.errors import Postponed
 
@@ -23,90 +22,6 @@ TURN_STAYS = timedelta(minutes=5)
 STARVED = timedelta(minutes=10)
 
 _log = structlog.get_logger("azdiskbackup.budget")
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """In whose name a request is sent.
-
-    Attributes:
-        key: who is woken.
-        flow: requests of one flow wait for each other; flows take turns.
-        background: whether nobody waits for it.
-        waits: whether it wants a turn; else it does without what it asked for.
-        page_by_page: whether it goes on with the next page of an answer when its turn comes.
-    """
-
-    key: Hashable
-    flow: Hashable
-    background: bool = False
-    waits: bool = True
-    page_by_page: bool = False
-
-
-@dataclass(slots=True)
-class _Go:
-    """Requests that are of use only together."""
-
-    begun: bool = False
-
-
-_asker: ContextVar[Asker | None] = ContextVar("asker", default=None)
-_go: ContextVar[_Go | None] = ContextVar("go", default=None)
-
-
-@contextmanager
-def asking(asker: Asker | None) -> Iterator[None]:
-    """Send requests in somebody's name; in nobody's they are never postponed."""
-    outer = _asker.get()
-    if asker is not None and outer is not None and not outer.waits:
-        asker = replace(asker, waits=False)
-    token = _asker.set(asker)
-    try:
-        yield
-    finally:
-        _asker.reset(token)
-
-
-@contextmanager
-def _asking_so(**how: bool) -> Iterator[None]:
-    asker = _asker.get()
-    if asker is None:
-        yield
-        return
-    with asking(replace(asker, **how)):
-        yield
-
-
-def in_background() -> AbstractContextManager[None]:
-    """Send requests that may wait for those of people."""
-    return _asking_so(background=True)
-
-
-def if_it_can_be_had() -> AbstractContextManager[None]:
-    """Send requests without which one can do: they get no turn in a line, and are postponed for good."""
-    return _asking_so(waits=False)
-
-
-def page_by_page() -> AbstractContextManager[None]:
-    """Read a list of so many pages that each needs its turn; who does has to keep how far it got."""
-    return _asking_so(page_by_page=True)
-
-
-def waits_for_turn() -> bool:
-    """Return whether who asks now comes back when it is its turn."""
-    asker = _asker.get()
-    return asker is None or asker.waits
-
-
-@contextmanager
-def in_one_go() -> Iterator[None]:
-    """Send requests that are of use only together: once the first may be sent, all may, and are paid for later."""
-    token = _go.set(_Go())
-    try:
-        yield
-    finally:
-        _go.reset(token)
 
 
 @dataclass(slots=True)
@@ -242,18 +157,18 @@ class Budget:
         Raises:
             Postponed: it is not its turn; whoever asks is woken then.
         """
-        asker, go = _asker.get(), _go.get()
+        who, go = asker(), together()
         lines = self._of(method, path)
-        chained = continues and not (asker is not None and asker.page_by_page)
-        if asker is not None and not chained and not (go is not None and go.begun):
+        chained = continues and not (who is not None and who.page_by_page)
+        if who is not None and not chained and not (go is not None and go.begun):
             for line in lines:
-                if not line.may_send(asker):
-                    if asker.waits:
-                        line.queue(asker, self._now())
+                if not line.may_send(who):
+                    if who.waits:
+                        line.queue(who, self._now())
                         self._later(line.ready_at())
                     raise Postponed(f"{line.limit.name}: it is not our turn")
         for line in lines:
-            line.spend(asker)
+            line.spend(who)
         if go is not None:
             go.begun = True
 

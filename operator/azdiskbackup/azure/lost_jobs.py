@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
+from azdiskbackup.azure.asking import in_background, page_by_page
 from azdiskbackup.azure.backups import Backups
-from azdiskbackup.azure.budget import in_background, page_by_page
 from azdiskbackup.core.arm_ids import ArmId
 from azdiskbackup.core.azure_model import AzureJob
 from azdiskbackup.core.presence import ABSENT, Absent, Unreadable

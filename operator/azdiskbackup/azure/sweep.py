@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from azdiskbackup.azure.all_disks import AllDisks
-from azdiskbackup.azure.budget import Asker, asking, in_one_go, waits_for_turn
+from azdiskbackup.azure.asking import Asker, asking, in_one_go, waits_for_turn
 from azdiskbackup.azure.gateways import Azure
 from azdiskbackup.azure.graph import InstanceRow, Keep
 from azdiskbackup.azure.picture import Picture, alike, is_news

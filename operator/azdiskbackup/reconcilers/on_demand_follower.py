@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from azdiskbackup.azure.budget import if_it_can_be_had
+from azdiskbackup.azure.asking import if_it_can_be_had
 from azdiskbackup.azure.picture import Picture
 from azdiskbackup.azure.submission import Failed, Pending, Succeeded
 from azdiskbackup.core.arm_ids import ArmId

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
-from azdiskbackup.azure.budget import in_background
+from azdiskbackup.azure.asking import in_background
 from azdiskbackup.core.azure_model import AzureDisk, AzureInstance, AzureRestorePoint, JobHistory
 from azdiskbackup.core.presence import Unreadable
 from azdiskbackup.core.protected_disk.desired import Desired

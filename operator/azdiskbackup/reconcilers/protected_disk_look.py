@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from azdiskbackup.azure.budget import if_it_can_be_had
+from azdiskbackup.azure.asking import if_it_can_be_had
 from azdiskbackup.azure.picture import Picture
 from azdiskbackup.core.arm_ids import ArmId, same_id
 from azdiskbackup.core.azure_model import AzureDisk, AzureInstance
