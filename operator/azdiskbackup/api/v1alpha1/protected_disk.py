@@ -162,7 +162,7 @@ class RestorePointsStatus(StatusPart):
 
     count: Annotated[
         Count,
-        Field(description="Number of restore points when they were read, less those listed below that expired since."),
+        Field(description="Number of restore points when they were read, less those that have expired since."),
     ]
     oldest: Annotated[datetime | None, Field(description="Time of the oldest one.")] = None
     newest: Annotated[datetime | None, Field(description="Time of the newest one.")] = None
@@ -177,8 +177,8 @@ class RestorePointsStatus(StatusPart):
     observed_time: Annotated[
         datetime,
         Field(
-            description="When they were read: when a new one is known to exist, since the call is scarce. Those "
-            "of the newest that have expired since are left out all the same."
+            description="When they were read from Azure: when a new one is known to exist, or one of many has expired, "
+            "since the call is scarce. That one of few has expired is known without it."
         ),
     ]
 

@@ -54,21 +54,22 @@ def listed(points: Sequence[AzureRestorePoint], now: datetime) -> RestorePointsS
 def unexpired(known: RestorePointsStatus, state: str, now: datetime) -> RestorePointsStatus:
     """Return what is left of the restore points that were listed: when each expires was said then.
 
+    Where status does not show all of them they stay, until they are listed again; see ``hides_expired``.
+
     Args:
         known: the points as they were listed.
         state: Azure's state of the protection.
         now: the time.
     """
-    left = [point for point in known.recent if point not in _expiring(known, state, before=now)]
-    gone = len(known.recent) - len(left)
-    if not gone:
+    gone = _expiring(known, state, before=now)
+    if not gone or known.count > len(known.recent):
         return known
-    oldest = left[-1].time if known.count == len(known.recent) else known.oldest
-    return known.model_copy(update={"count": known.count - gone, "oldest": oldest, "recent": left})
+    left = [point for point in known.recent if point not in gone]
+    return known.model_copy(update={"count": len(left), "oldest": left[-1].time, "recent": left})
 
 
 def hides_expired(before: ProtectedDiskStatus, now: datetime) -> bool:
-    """Return whether some of the points that status does not list have surely expired: newer ones have."""
+    """Return whether points have expired, and older ones with them that status does not show: they are listed anew."""
     known = before.restore_points
     if known is None or known.count <= len(known.recent):
         return False
