@@ -69,7 +69,8 @@ def test_a_burst_of_backups_runs_in_order_and_holds_up_nobody(own_stack: Stack) 
     assert "WaitingForAzureLimits" in {condition(each, "Ready").get("reason") for each in fleet.disks()}
     fleet.until_ready(timedelta(hours=12))
     told = own_stack.plane.read("/apis/events.k8s.io/v1/namespaces/team-0/events")["items"]
-    said = [each["reason"] for each in told if each["regarding"]["name"] == "data-49"]
+    in_order = sorted(told, key=lambda each: each["eventTime"])
+    said = [each["reason"] for each in in_order if each["regarding"]["name"] == "data-49"]
     assert said == ["AccessDenied", "Protected"], "whoever waited says how its step ended"
     since, start = azure.request_count(), azure.now
     fleet.back_up()
