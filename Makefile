@@ -35,12 +35,25 @@ setup: $(READY) ## Install what the other targets need into .venv
 controlplane: $(READY) ## Build the Kubernetes control plane for tests and demo, once
 	@$(BIN)/python -m controlplane.build >/dev/null
 
+.PHONY: tools
+tools: $(READY) ## Build Helm and what checks the chart, once
+	@$(BIN)/python -m controlplane.tools >/dev/null
+
+# Holds the chart's pods to their security contexts. Without it they run as plain processes, and say so.
+.PHONY: sandbox
+sandbox:
+	@command -v bwrap >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing Debian's package bubblewrap, in which the tests run pods"; \
+	  { apt-get install -y -qq bubblewrap || { apt-get update -qq && apt-get install -y -qq bubblewrap; }; } \
+	    >/dev/null 2>&1 || echo "bubblewrap could not be installed"; \
+	fi
+
 .PHONY: demo
-demo: $(READY) controlplane ## Watch a disk being protected and backed up (DEMO_ARGS=--once ends after the story)
+demo: $(READY) controlplane tools ## Watch a disk being protected and backed up (DEMO_ARGS=--once ends after the story)
 	@$(BIN)/python -m demo $(DEMO_ARGS)
 
 .PHONY: test
-test: check test-unit test-contract test-integration ## Run everything that proves it works
+test: check test-unit test-contract test-chart test-integration ## Run everything that proves it works
 
 .PHONY: test-unit
 test-unit: $(READY) ## Run the fast tests: rules, models, engine
@@ -51,12 +64,16 @@ test-unit: $(READY) ## Run the fast tests: rules, models, engine
 test-contract: $(READY) ## Run the gateways against the simulator, and the simulator against recorded traffic
 	@$(BIN)/pytest tests/contract $(TEST_ARGS)
 
+.PHONY: test-chart
+test-chart: $(READY) tools ## Run what needs no cluster of the chart and of deploy/: rendering, linting, drift
+	@$(BIN)/pytest tests/chart $(TEST_ARGS)
+
 .PHONY: test-integration
-test-integration: $(READY) controlplane ## Run the operator on a real API server against the simulator
+test-integration: $(READY) controlplane tools sandbox ## Run the operator on a real API server against the simulator
 	@$(BIN)/pytest tests/integration -n $(STACKS) --dist loadfile $(TEST_ARGS)
 
 .PHONY: bench
-bench: $(READY) controlplane ## Measure what protection costs with 100, 500 and 2,000 disks (BENCH_N=… for others); minutes
+bench: $(READY) controlplane tools sandbox ## Measure what protection costs with 100, 500 and 2,000 disks (BENCH_N=… for others); minutes
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --group bench
 	@$(BIN)/python -m bench $(if $(BENCH_N),--sizes $(BENCH_N)) $(BENCH_ARGS)
 
@@ -88,6 +105,10 @@ format: $(READY) ## Format the code and sort its imports
 .PHONY: crds
 crds: $(READY) ## Generate crds/ from the models
 	@$(BIN)/python -m azdiskbackup.api.crd crds
+
+.PHONY: chart
+chart: $(READY) tools crds ## Generate what follows from the chart's values and the CRDs: its README, its CRDs, the kustomize base
+	@$(BIN)/python -m generated
 
 .PHONY: clean
 clean: ## Remove what the other targets made in this folder

@@ -22,6 +22,7 @@ the status functions read them.
 from __future__ import annotations
 
 from datetime import timedelta
+from enum import IntEnum
 
 CORRELATION = "Correlation id "
 
@@ -31,6 +32,35 @@ class Postponed(Exception):
 
     No error: nothing is said about it, and it counts as no try.
     """
+
+
+class HandingOver(Postponed):
+    """Another replica led a moment ago, and what it sent last may still arrive."""
+
+
+class Exit(IntEnum):
+    """How the process ends, as `docs/install.md` says."""
+
+    DONE = 0
+    FAILED = 1
+    BAD_SETTINGS = 2
+    KUBERNETES = 3
+    AZURE = 4
+    LEASE_LOST = 5
+
+
+class CannotStart(Exception):
+    """Something outside keeps the process from its work; a person has to mend it.
+
+    Attributes:
+        code: how the process ends.
+        sentence: what it is, and what to do.
+    """
+
+    def __init__(self, code: Exit, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
 
 
 class OperatorError(Exception):

@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
+import os
 import re
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, HttpUrl, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+@dataclass(frozen=True, slots=True)
+class _Cloud:
+    endpoint: str
+    audience: str
+    authority: str
+
+
+# From azure-mgmt-core's get_arm_endpoints; the government's audience is no mistake.
+_CLOUDS = {
+    "AzureCloud": _Cloud(
+        "https://management.azure.com", "https://management.azure.com", "https://login.microsoftonline.com"
+    ),
+    "AzureChinaCloud": _Cloud(
+        "https://management.chinacloudapi.cn",
+        "https://management.chinacloudapi.cn",
+        "https://login.chinacloudapi.cn",
+    ),
+    "AzureUSGovernment": _Cloud(
+        "https://management.usgovcloudapi.net",
+        "https://management.core.usgovcloudapi.net",
+        "https://login.microsoftonline.us",
+    ),
+}
 
 
 class Settings(BaseSettings):
@@ -24,20 +51,46 @@ class Settings(BaseSettings):
     )
 
     subscription_id: Annotated[str, Field(description="Subscription of vaults that name none. Required.")]
+    cloud: Annotated[
+        Literal["AzureCloud", "AzureChinaCloud", "AzureUSGovernment"],
+        Field(description="The cloud, by the name that `az cloud list` has for it; its endpoints follow from it."),
+    ] = "AzureCloud"
     resource_manager_endpoint: Annotated[
-        HttpUrl, Field(description="Azure Resource Manager; another one for a sovereign cloud.")
-    ] = HttpUrl("https://management.azure.com")
+        HttpUrl | None, Field(description="Azure Resource Manager; default: the cloud's.")
+    ] = None
     resource_manager_audience: Annotated[
         str | None,
-        Field(description="Audience of the tokens; default: the resource manager endpoint."),
+        Field(description="Audience of the tokens; default: the cloud's, or the resource manager endpoint if given."),
     ] = None
-    azure_ca_file: Annotated[
+    authority_host: Annotated[
+        HttpUrl | None,
+        Field(description="Where tokens are had; default: AZURE_AUTHORITY_HOST, then the cloud's."),
+    ] = None
+    identity: Annotated[
+        Literal["Any", "WorkloadIdentity", "ManagedIdentity"],
+        Field(
+            description="What proves to Azure who the operator is: the federated token of its service account, the "
+            "identity of the node, or whatever the environment has."
+        ),
+    ] = "Any"
+    ca_file: Annotated[
         Path | None,
-        Field(description="PEM file of the authority to trust for Azure, instead of the system's."),
+        Field(description="PEM file of authorities to trust for Azure besides the system's."),
     ] = None
     kubeconfig: Annotated[
         Path | None,
         Field(description="Kubeconfig to use; default: the pod's service account."),
+    ] = None
+    leader_election: Annotated[
+        bool,
+        Field(description="Whether a Lease decides which of several replicas works. Without it, run one replica."),
+    ] = True
+    lease_namespace: Annotated[
+        str | None, Field(description="Namespace of the Lease; default: the pod's, or the kubeconfig's.")
+    ] = None
+    lease_name: Annotated[str, Field(min_length=1, description="Name of the Lease.")] = "azdiskbackup"
+    pod_name: Annotated[
+        str | None, Field(description="Name by which this replica holds the Lease; default: the host's name.")
     ] = None
     clock: Annotated[
         str,
@@ -80,13 +133,19 @@ class Settings(BaseSettings):
     request_timeout_seconds: Annotated[
         int, Field(ge=1, le=300, description="Seconds to wait for an answer of Azure.")
     ] = 30
-    probe_port: Annotated[int, Field(ge=0, le=65535, description="Port of /healthz; 0 serves none.")] = 8080
+    bind_address: Annotated[
+        str | None, Field(description="Address on which probes and metrics are served; default: all.")
+    ] = None
+    probe_port: Annotated[int, Field(ge=0, le=65535, description="Port of /healthz and /readyz; 0 serves none.")] = 8080
     metrics_port: Annotated[int, Field(ge=0, le=65535, description="Port of /metrics; 0 serves none.")] = 8081
     log_format: Annotated[Literal["json", "console"], Field(description="Form of the log on stdout.")] = "json"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Field(description="Least level that is logged."),
     ] = "info"
+    termination_log: Annotated[
+        Path, Field(description="File for the sentence that says why this process ended, which the pod's status shows.")
+    ] = Path("/dev/termination-log")
 
     @field_validator("subscription_id")
     @classmethod
@@ -102,15 +161,35 @@ class Settings(BaseSettings):
             raise ValueError("must be `system` or `simulated:https://…`")
         return value
 
+    @field_validator("ca_file")
+    @classmethod
+    def _is_there(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError(f"there is no file {value}")
+        return value
+
     @property
     def arm_endpoint(self) -> str:
         """Return the endpoint of Resource Manager without a slash at its end."""
-        return str(self.resource_manager_endpoint).rstrip("/")
+        return str(self.resource_manager_endpoint or _CLOUDS[self.cloud].endpoint).rstrip("/")
 
     @property
     def arm_scope(self) -> str:
         """Return the scope that tokens are asked for."""
-        return f"{(self.resource_manager_audience or self.arm_endpoint).rstrip('/')}/.default"
+        own = str(self.resource_manager_endpoint) if self.resource_manager_endpoint else None
+        audience = self.resource_manager_audience or own or _CLOUDS[self.cloud].audience
+        return f"{audience.rstrip('/')}/.default"
+
+    @property
+    def authority(self) -> str:
+        """Return where tokens are had."""
+        given = str(self.authority_host) if self.authority_host else os.environ.get("AZURE_AUTHORITY_HOST")
+        return given or _CLOUDS[self.cloud].authority
+
+    @property
+    def has_public_authority(self) -> bool:
+        """Return whether tokens are had where everybody's are."""
+        return self.authority.rstrip("/") in {cloud.authority for cloud in _CLOUDS.values()}
 
     @property
     def move_every(self) -> timedelta:

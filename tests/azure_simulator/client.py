@@ -92,6 +92,11 @@ class Simulator:
     def now(self) -> datetime:
         return datetime.fromisoformat(self._call("GET", "clock")["now"])
 
+    @property
+    def followers(self) -> int:
+        """Return how many processes follow the clock, and are waited for whenever it moves."""
+        return int(self._call("GET", "clock")["followers"])
+
     def settle(self) -> None:
         """Wait until everybody who follows the clock is idle."""
         self._call("POST", "clock/settle", {})

@@ -13,7 +13,6 @@ from azdiskbackup.azure.limits import limits_of
 from bench.burst import burst
 from bench.fleet import Fleet
 from bench.meter import Cost, Meter, cpu_seconds, resident_kib, waiting
-from harness.processes import free_ports
 from harness.stack import CLIENT_ID, Stack
 
 SWEEP = timedelta(minutes=10)
@@ -128,7 +127,7 @@ def run(stack: Stack, fleet: Fleet, share: float, tell: Tell) -> Result:
     meter.read()
     _pass(stack, sweeps * SWEEP)
     idle = meter.read()
-    memory = resident_kib(stack.operator.pid)
+    memory = resident_kib(stack.operator_pid)
     tell(f"calls: {dict(idle.azure)}; writes to Kubernetes: {dict(idle.kubernetes)}")
 
     tell("a burst of on-demand backups")
@@ -142,14 +141,14 @@ def run(stack: Stack, fleet: Fleet, share: float, tell: Tell) -> Result:
     azure.advance(minutes=5)
     stack.kill_operator()
     since, begun = azure.request_count(), azure.now
-    port = free_ports(1)[0]
-    stack.start_operator(metrics_port=str(port))
+    stack.start_operator()
+    metrics_url = stack.metrics_url
     azure.settle()
-    while waiting(port) and azure.now < begun + timedelta(hours=1):
+    while waiting(metrics_url) and azure.now < begun + timedelta(hours=1):
         azure.advance(seconds=1)
     restart = [each for each in azure.requests(since) if each.caller == CLIENT_ID]
     restart_seconds = (azure.now - begun).total_seconds()
-    restart_cpu = cpu_seconds(stack.operator.pid)
+    restart_cpu = cpu_seconds(stack.operator_pid)
     tell(f"calls: {dict(Counter(each.route for each in restart))}")
 
     return Result(

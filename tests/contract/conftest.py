@@ -60,7 +60,7 @@ def settings_for(simulator: Simulator) -> Settings:
     return Settings(
         subscription_id=SUBSCRIPTION,
         resource_manager_endpoint=HttpUrl(simulator.url),
-        azure_ca_file=simulator.certificate_authority,
+        ca_file=simulator.certificate_authority,
         request_timeout_seconds=5,
     )
 

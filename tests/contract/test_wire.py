@@ -103,7 +103,7 @@ async def test_a_certificate_of_another_authority_is_not_trusted(
     connection: AzureConnection, simulator: Simulator, tmp_path: Path
 ) -> None:
     stranger = Authority(tmp_path, "somebody-else")
-    trusting = settings_for(simulator).model_copy(update={"azure_ca_file": stranger.certificate})
+    trusting = settings_for(simulator).model_copy(update={"ca_file": stranger.certificate})
     since = len(simulator.requests())
     async with AzureConnection(trusting, lambda: simulator.now) as misled:
         with pytest.raises(OperatorError, match="CERTIFICATE_VERIFY_FAILED"):

@@ -97,7 +97,7 @@ def _fingerprint() -> str:
 def _build(name: str, package: str, folder: Path, position: str) -> None:
     partial = folder / f".{name}.{os.getpid()}"
     command = ["go", "build", "-trimpath", f"-ldflags={_ldflags()}", "-o", str(partial), package]
-    with _ticking(f"[{position}] {name}"):
+    with ticking(f"[{position}] {name}"):
         done = subprocess.run(
             command,
             cwd=MODULE,
@@ -118,7 +118,7 @@ def _build(name: str, package: str, folder: Path, position: str) -> None:
 
 
 @contextmanager
-def _ticking(what: str) -> Iterator[None]:
+def ticking(what: str) -> Iterator[None]:
     """Print a line at the start, one every few seconds and one at the end, so that nobody takes it for hung."""
     started = time.monotonic()
     finished = threading.Event()

@@ -1,7 +1,7 @@
 """Start and stop a control plane, and talk to it with kubectl.
 
 Authorization is RBAC, every request is in the audit log, and the controllers that bind volumes, protect them, collect
-garbage and end namespaces are the real ones. There is no node: nothing here runs a pod.
+garbage, end namespaces and make pods are the real ones. There is no node: what runs pods is `nodeless`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,12 @@ CONTROLLERS = (
     "persistentvolume-binder-controller",
     "persistentvolumeclaim-protection-controller",
     "persistentvolume-protection-controller",
+    "clusterrole-aggregation-controller",
+    "deployment-controller",
+    "replicaset-controller",
+    "disruption-controller",
+    "job-controller",
+    "endpointslice-controller",
 )
 AUDIT_POLICY = {
     "apiVersion": "audit.k8s.io/v1",
@@ -50,6 +56,7 @@ class AuditEntry:
 
     user: str
     verb: str
+    group: str
     resource: str
     subresource: str
     namespace: str
@@ -77,8 +84,8 @@ class ControlPlane:
         self.authority = Authority(folder / "pki", "kubernetes-ca")
         self._serving = self.authority.server("apiserver")
         self._service_accounts = service_account_key(folder / "pki")
-        self._admin = self.authority.client("admin", "system:masters")
-        self.kubeconfig = self._write_kubeconfig("admin", pair=self._admin)
+        self.admin = self.authority.client("admin", "system:masters")
+        self.kubeconfig = self._write_kubeconfig("admin", pair=self.admin)
         self._connection: http.client.HTTPSConnection | None = None
 
     def start(self) -> None:
@@ -115,6 +122,7 @@ class ControlPlane:
             f"--service-account-signing-key-file={self._service_accounts.key}",
             "--service-cluster-ip-range=10.0.0.0/24",
             "--endpoint-reconciler-type=none",
+            "--kubelet-preferred-address-types=InternalIP",
             "--allow-privileged=true",
             f"--audit-policy-file={policy}",
             f"--audit-log-path={self.audit_log}",
@@ -192,7 +200,7 @@ class ControlPlane:
         for last in (False, True):
             if self._connection is None:
                 context = ssl.create_default_context(cafile=str(self.authority.certificate))
-                context.load_cert_chain(self._admin.certificate, self._admin.key)
+                context.load_cert_chain(self.admin.certificate, self.admin.key)
                 self._connection = http.client.HTTPSConnection("127.0.0.1", self._ports[2], context=context, timeout=30)
             try:
                 self._connection.request(method, path, text, {"Content-Type": "application/json"})
@@ -273,6 +281,7 @@ class ControlPlane:
                     yield AuditEntry(
                         user=who,
                         verb=entry["verb"],
+                        group=reference.get("apiGroup", ""),
                         resource=reference.get("resource", ""),
                         subresource=reference.get("subresource", ""),
                         namespace=reference.get("namespace", ""),

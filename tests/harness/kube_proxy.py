@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import yaml
 from aiohttp import web
 
 from harness.certificates import Authority
@@ -42,33 +41,27 @@ class KubeProxy:
     """
 
     folder: Path
-    kubeconfig: Path
+    server: str
+    authority: Authority
     away: bool = False
     refused: int = 0
     struck: int = 0
     faults: list[Fault] = field(default_factory=list)
     _open: dict[int, web.Request] = field(default_factory=dict)
 
-    def start(self) -> Path:
-        """Start; return a kubeconfig that leads through the proxy."""
+    def start(self) -> int:
+        """Start; return the port, which serves with a certificate of the cluster's own authority."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        authority = Authority(self.folder, "proxy-ca")
-        serving = authority.server("proxy")
-        config: dict[str, Any] = yaml.safe_load(self.kubeconfig.read_text())
-        cluster = config["clusters"][0]["cluster"]
-        self._server, upstream_authority = cluster["server"], cluster["certificate-authority"]
-        self._upstream = ssl.create_default_context(cafile=upstream_authority)
+        serving = self.authority.server("proxy")
+        self._upstream = ssl.create_default_context(cafile=str(self.authority.certificate))
         port = free_ports(1)[0]
-        cluster |= {"server": f"https://127.0.0.1:{port}", "certificate-authority": str(authority.certificate)}
-        through = self.folder / "kubeconfig"
-        through.write_text(yaml.safe_dump(config))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(serving.certificate, serving.key)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._serve(port, context), self._loop).result(10)
-        return through
+        return port
 
     def stop(self) -> None:
         asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
@@ -131,7 +124,7 @@ class KubeProxy:
                 return web.json_response({"type": "ERROR", "object": told})
             return web.json_response(told, status=fault.status)
         headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
-        url = f"{self._server}{request.path_qs}"
+        url = f"{self.server}{request.path_qs}"
         async with self._session.request(request.method, url, data=body or None, headers=headers) as answer:
             response = web.StreamResponse(status=answer.status)
             response.content_type = answer.content_type

@@ -20,7 +20,8 @@ class ProcessDiedError(RuntimeError):
     """A child ended before it was asked to; the message has the end of its log."""
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Have the process that is about to begin end with its parent; for ``preexec_fn``."""
     # Even when the parent is killed with SIGKILL nothing may stay behind; Linux only.
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -45,7 +46,7 @@ class Child:
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             env={**os.environ, **(environment or {})},
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
             # Ctrl-C in the terminal reaches the parent only, which then stops its children in order.
             process_group=0,
         )
@@ -90,6 +91,20 @@ class Child:
     def tail(self, characters: int = 3000) -> str:
         """Return the end of the log."""
         return self.log.read_text(errors="replace")[-characters:]
+
+
+def wait_for(holds: Callable[[], object], what: str, seconds: float = 60) -> float:
+    """Wait in real time for something that no virtual clock drives; return how many seconds it took.
+
+    Raises:
+        AssertionError: it did not come.
+    """
+    begun = time.monotonic()
+    while not holds():
+        if time.monotonic() > begun + seconds:
+            raise AssertionError(f"{what}: not within {seconds:.0f} s")
+        time.sleep(_READY_POLL_SECONDS)
+    return time.monotonic() - begun
 
 
 def free_ports(count: int) -> list[int]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from azure_simulator.client import Simulator
 from controlplane.plane import ControlPlane
+from harness import azure_rights
 from harness.certificates import Authority, KeyPair
-from harness.processes import Child, free_ports
+from harness.installation import NAMESPACE, OPERATOR_USER, ROOT, Installation, kubelet_of
+from harness.processes import Child, free_ports, wait_for
 
-ROOT = Path(__file__).resolve().parents[2]
-NAMESPACE = "azdiskbackup"
-SERVICE_ACCOUNT = "azdiskbackup"
-OPERATOR_USER = f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}"
+_BACK_OFF_SECONDS = 0.1
 CLIENT_ID = "c0ffee00-0000-4000-8000-000000000001"
 SUBSCRIPTION = "11111111-1111-4111-8111-111111111111"
 SECOND_SUBSCRIPTION = "22222222-2222-4222-8222-222222222222"
@@ -34,6 +35,9 @@ def simulator_command(port: int, serving: KeyPair, rate: float, start: datetime)
     ]
 
 
+__all__ = ["NAMESPACE", "OPERATOR_USER", "ROOT", "Stack"]
+
+
 class Stack:
     """Everything that runs; each part can be stopped and started on its own."""
 
@@ -48,19 +52,23 @@ class Stack:
         self._port = free_ports(1)[0]
         self.azure = Simulator(f"https://localhost:{self._port}", authority.certificate)
         self._simulator: Child | None = None
-        self._operator: Child | None = None
-        self._lives = 0
+        # Those that the operator may work in.
+        self.subscriptions = [SUBSCRIPTION, SECOND_SUBSCRIPTION]
+        self._kubelet_runs = False
+        self._installation: Installation | None = None
+        # What the operator was started with last, None before; and whether it is kept down.
+        self._over: dict[str, Any] | None = None
+        self._held = False
 
     # --- control plane ----------------------------------------------------------------------------
 
     def start_control_plane(self) -> None:
-        """Start the control plane with our kinds and the operator's rights in it."""
+        """Start the control plane, and a kubelet that runs its pods here."""
         self.plane.start()
-        self.plane.kubectl("apply", "-f", str(ROOT / "crds"))
-        names = [f"crd/{path.stem.split('_', 1)[1]}.azdiskbackup.io" for path in sorted((ROOT / "crds").glob("*.yaml"))]
-        self.plane.kubectl("wait", "--for=condition=Established", *names, "--timeout=30s")
+        self.kubelet = kubelet_of(self.plane, self.folder / "pods", lambda restarts: _BACK_OFF_SECONDS)
+        self.kubelet.start()
+        self._kubelet_runs = True
         self.plane.kubectl("create", "namespace", NAMESPACE)
-        self.plane.kubectl("apply", "-f", str(ROOT / "charts/azdiskbackup/templates/rbac.yaml"))
 
     # --- Azure ------------------------------------------------------------------------------------
 
@@ -89,69 +97,123 @@ class Stack:
     # --- the operator -----------------------------------------------------------------------------
 
     @property
-    def operator_log(self) -> Path:
-        return self.folder / "operator.log"
+    def installation(self) -> Installation:
+        """The release of the chart; Azure is seeded with its identity, and its authority can be mounted."""
+        if self._installation is None:
+            roles = azure_rights.assigned(self.subscriptions)
+            tenant = self.azure.seed(
+                subscriptions=list(self.subscriptions), callers=[{"clientID": CLIENT_ID, "roles": roles}]
+            )["tenant"]
+            authority = self.azure.certificate_authority.read_text()
+            self.plane.apply(
+                {
+                    "apiVersion": "v1",
+                    "kind": "ConfigMap",
+                    "metadata": {"name": "azure-ca", "namespace": NAMESPACE},
+                    "data": {"ca.crt": authority},
+                }
+            )
+            self._installation = Installation(self.plane, self.kubelet, self._values(tenant))
+        return self._installation
+
+    def _values(self, tenant: str) -> dict[str, Any]:
+        return {
+            "replicaCount": 1,
+            "image": {"registry": "localhost", "repository": "azdiskbackup", "tag": "test"},
+            "azure": {
+                "subscriptionID": SUBSCRIPTION,
+                "clientID": CLIENT_ID,
+                "tenantID": tenant,
+                "resourceManagerEndpoint": self.azure.url,
+                "authorityHost": self.azure.url,
+            },
+            # So rarely that no test can lean on it: the watches alone have to tell what happens.
+            "operator": {"resyncMinutes": 1440},
+            "extraCA": {"configMapName": "azure-ca"},
+            "extraEnv": [{"name": "AZDISKBACKUP_CLOCK", "value": f"simulated:{self.azure.url}"}],
+        }
+
+    def operator_said(self) -> str:
+        """Return the operator's log, of all its lives."""
+        return self.installation.said() if self._installation is not None else ""
 
     def complaints(self) -> list[str]:
         """Return the lines of the operator's log that are no mere information."""
-        lines = self.operator_log.read_text(errors="replace").splitlines() if self.operator_log.exists() else []
-        return [line for line in lines if '"level": "info"' not in line]
+        return [line for line in self.operator_said().splitlines() if '"level": "info"' not in line]
 
-    def start_operator(self, **settings: str) -> None:
-        """Start the operator with the chart's service account, its token and no other right."""
-        tenant = self.azure.seed(callers=[{"clientID": CLIENT_ID}])["tenant"]
-        federated = self.folder / "azure.token"
-        federated.write_text(
-            self.plane.kubectl(
-                "create", "token", SERVICE_ACCOUNT, "-n", NAMESPACE, "--audience=api://AzureADTokenExchange"
-            ).strip()
-        )
-        environment = {
-            "AZDISKBACKUP_SUBSCRIPTION_ID": SUBSCRIPTION,
-            "AZDISKBACKUP_RESOURCE_MANAGER_ENDPOINT": self.azure.url,
-            "AZDISKBACKUP_AZURE_CA_FILE": str(self.azure.certificate_authority),
-            "AZDISKBACKUP_KUBECONFIG": str(self.plane.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)),
-            "AZDISKBACKUP_CLOCK": f"simulated:{self.azure.url}",
-            "AZDISKBACKUP_PROBE_PORT": "0",
-            "AZDISKBACKUP_METRICS_PORT": "0",
-            # So rarely that no test can lean on it: the watches alone have to tell what happens.
-            "AZDISKBACKUP_RESYNC_MINUTES": "1440",
-            "AZURE_CLIENT_ID": CLIENT_ID,
-            "AZURE_TENANT_ID": tenant,
-            "AZURE_AUTHORITY_HOST": self.azure.url,
-            "AZURE_FEDERATED_TOKEN_FILE": str(federated),
-        } | {f"AZDISKBACKUP_{name.upper()}": value for name, value in settings.items()}
-        self._lives += 1
-        wanted = self._lives
-        self._operator = Child("the operator", [sys.executable, "-m", "azdiskbackup"], self.operator_log, environment)
-        self._operator.wait_until(lambda: self.operator_log.read_text().count('"event": "started"') >= wanted)
+    def start_operator(self, values: Mapping[str, Any] | None = None, **environment: str) -> None:
+        """Install the operator, or start it again, with values of the chart and environment of its own."""
+        installation = self.installation
+        over = dict(values or {})
+        if environment:
+            further = [{"name": name.upper(), "value": value} for name, value in environment.items()]
+            over["extraEnv"] = [*installation.values["extraEnv"], *further]
+        if over == self._over:
+            self.start_again()
+            return
+        lives = self._lives()
+        self._over, self._held = over, False
+        self.kubelet.go_on()
+        # Scaled by hand before, as a person would: Helm is told that it decides.
+        installation.apply("--force-conflicts", values=over)
+        wait_for(lambda: self._lives() > lives, f"the operator works: {self.complaints()[-5:]}")
+
+    def start_again(self) -> None:
+        """Start the operator as it was started before."""
+        assert self._over is not None, "it was started before"
+        lives = self._lives()
+        if self._held:
+            self.kubelet.go_on()
+        else:
+            self.installation.scale(1)
+        self._held = False
+        wait_for(lambda: self._lives() > lives, f"the operator works: {self.complaints()[-5:]}")
+
+    def works(self) -> None:
+        """Wait until the operator works again that ended by itself, so that time waits for it."""
+        wait_for(lambda: self.azure.followers, f"the operator follows the clock: {self.complaints()[-5:]}")
+        self.azure.settle()
+
+    def _lives(self) -> int:
+        return self.operator_said().count('"event": "started"')
 
     @property
     def operator_runs(self) -> bool:
-        return self._operator is not None and self._operator.running
+        return self._installation is not None and any(pod.run and pod.run.running for pod in self.installation.pods())
 
     @property
-    def operator(self) -> Child:
-        assert self._operator is not None, "the operator was started"
-        return self._operator
+    def metrics_url(self) -> str:
+        return f"http://{self.installation.leading().ip}:8081/metrics"
+
+    @property
+    def operator_pid(self) -> int:
+        run = self.installation.leading().run
+        assert run is not None
+        return run.pid
 
     def stop_operator(self) -> int:
         """Stop the operator as the kubelet does; return its exit code."""
-        stopped, self._operator = self.operator, None
-        return stopped.stop(seconds=30)
+        pod = self.installation.leading()
+        self.installation.scale(0)
+        wait_for(lambda: not self.installation.pods() and pod.ended is not None, "the operator has ended")
+        assert pod.ended is not None
+        return pod.ended.code
 
     def kill_operator(self) -> None:
-        """End the operator as a crash would."""
-        killed, self._operator = self.operator, None
-        killed.kill()
+        """End the operator as a crash would, and let it stay down until it is started."""
+        pod = self.installation.leading()
+        self.kubelet.hold()
+        self._held = True
+        self.kubelet.kill(pod)
+        wait_for(lambda: not self.operator_runs, "the operator is dead")
 
     # --- all of it --------------------------------------------------------------------------------
 
     def stop(self) -> None:
         """Stop everything, the operator first."""
-        if self._operator is not None:
-            self._operator.stop(seconds=30)
-            self._operator = None
+        if self._kubelet_runs:
+            self.kubelet.stop()
+            self._kubelet_runs = False
         self.stop_simulator()
         self.plane.stop()
 

@@ -12,6 +12,7 @@ from azure_simulator.client import Simulator
 from controlplane.plane import KubectlError
 from harness import objects
 from harness.objects import Json
+from harness.processes import wait_for
 from harness.stack import Stack
 
 _STEP = timedelta(minutes=15)
@@ -39,6 +40,8 @@ class Tenant:
         """Delete what the tenant applied and wait, in virtual time, until it is gone; Azure keeps the backups."""
         self.kubectl("delete", "ondemandbackups,protecteddisks", "--all", "--wait=false")
         for kind in _KINDS:
+            for each in self.every(kind):
+                self._end_is_seen(kind, each["metadata"]["name"])
             self.passes(lambda kind=kind: not self.every(kind), f"every {kind} is gone")  # type: ignore[misc]
         # The vault last: nobody lets it go while a policy refers to it.
         for kind, name in sorted(self._cluster_objects, reverse=True):
@@ -224,7 +227,20 @@ class Tenant:
         def holds() -> bool:
             return name not in {each["metadata"]["name"] for each in self.every(kind)}
 
+        self._end_is_seen(kind, name)
         self.passes(holds, f"{kind}/{name} is gone", within)
+
+    def _end_is_seen(self, kind: str, name: str) -> None:
+        """Wait in real time until the operator has seen that an object is to go; virtual time would not wait for it."""
+
+        def holds() -> bool:
+            found = next((each for each in self.every(kind) if each["metadata"]["name"] == name), None)
+            if found is None or not found["metadata"].get("deletionTimestamp"):
+                return True
+            # A deletion is a new generation.
+            return bool(found.get("status", {}).get("observedGeneration") == found["metadata"]["generation"])
+
+        wait_for(holds, f"the operator sees that {kind}/{name} is to go")
 
     def events(self, kind: str, name: str) -> list[tuple[str, str]]:
         """Return type and reason of the events of an object, in their order."""

@@ -61,7 +61,7 @@ def test_a_burst_of_backups_runs_in_order_and_holds_up_nobody(own_stack: Stack) 
     azure.seed(disks=[{"subscription": objects.SUBSCRIPTION, "group": objects.DISK_GROUP, "name": "new",
                        "location": objects.LOCATION}])  # fmt: skip
     # So little of Azure's limits that the burst needs an hour of them.
-    own_stack.start_operator(azure_share_percent="5")
+    own_stack.start_operator({"azure": {"sharePercent": 5}})
     fleet.make_policy()
     azure.plant("backupInstances.put", path="data-49", status=403, code="AuthorizationFailed", message="Not you.")
     fleet.protect()
@@ -122,6 +122,7 @@ def test_a_subscription_that_answers_nothing_holds_up_no_other(own_stack: Stack)
     )
     dead = subscriptions[7]
     azure.plant(".*", path=f"/subscriptions/{dead}/", times=10**9, status=429, headers={"Retry-After": "600"})
+    own_stack.subscriptions += subscriptions
     own_stack.start_operator()
     for number, subscription in enumerate(subscriptions):
         plane.apply(

@@ -15,8 +15,10 @@ from prometheus_client import CollectorRegistry
 from azdiskbackup.azure.asking import Asker, asking, if_it_can_be_had, in_background, in_one_go
 from azdiskbackup.azure.budget import TURN_STAYS, Budget
 from azdiskbackup.azure.limits import WINDOW
-from azdiskbackup.errors import Postponed
-from azdiskbackup.observability.metrics import WaitingCollector, serving
+from azdiskbackup.errors import CannotStart, Postponed
+from azdiskbackup.observability.metrics import WaitingCollector, answering
+from azdiskbackup.observability.serving import serving
+from harness.processes import accepts_connections, free_ports
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 VAULT = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DataProtection/backupVaults/v"
@@ -217,12 +219,14 @@ def test_a_starved_class_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 async def test_metrics_are_served() -> None:
-    async with serving(0, lambda: [("s", "writes", 3, 12.5)]) as runner, aiohttp.ClientSession() as session:
-        assert runner is not None
-        # Of port 0 each family gets another one.
-        port = next(each[1] for each in runner.addresses if ":" not in each[0])
+    port = free_ports(1)[0]
+    scraped = {"/metrics": answering(lambda: [("s", "writes", 3, 12.5)])}
+    async with serving("127.0.0.1", port, scraped), aiohttp.ClientSession() as session:
         async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
             text = await answer.text()
+        with pytest.raises(CannotStart, match="Nothing can be served there"):
+            async with serving("127.0.0.1", port, scraped):
+                raise AssertionError("the port is taken")
     assert 'azdiskbackup_azure_requests_waiting{limit="writes",subscription="s"} 3.0' in text
-    async with serving(None, list) as nowhere:
-        assert nowhere is None
+    async with serving(None, 0, scraped):
+        assert not accepts_connections(port)

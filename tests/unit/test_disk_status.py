@@ -26,6 +26,7 @@ from azdiskbackup.core.protected_disk.validation import Never, Running
 from azdiskbackup.core.protected_disk.waiting import covers, waiting
 from azdiskbackup.core.resource import Resource
 from azdiskbackup.engine.cache import Key
+from azdiskbackup.errors import HandingOver, Postponed
 from azdiskbackup.reconcilers.deadlines import Deadlines
 from unit.disk_world import (
     DISK,
@@ -119,12 +120,12 @@ def test_restore_points_are_read_only_when_a_new_one_is_known_to_exist() -> None
 
 
 def test_a_disk_on_its_way_says_that_it_waits_for_azures_limits() -> None:
-    said = waiting(resource(), NOW)
+    said = waiting(resource(), Postponed(), NOW)
     assert said is not None and said.observed_generation is None
     assert [(each.type, each.status) for each in said.conditions] == [("Ready", "False"), ("Reconciling", "True")]
     assert {each.reason for each in said.conditions} == {reasons.WAITING_FOR_LIMITS}
     after = Resource({**resource().raw, "status": said.to_wire()})
-    assert waiting(after, NOW) is None and waiting(resource(deleting=True), NOW) is None
+    assert waiting(after, Postponed(), NOW) is None and waiting(resource(deleting=True), Postponed(), NOW) is None
     validates = plan(want(), replace(UNPROTECTED, validation=Never()), NOW)
     assert isinstance(validates.step, Validate)
     assert covers(after, validates) and not covers(resource(), validates), "an empty status is worse than a write"
@@ -133,7 +134,7 @@ def test_a_disk_on_its_way_says_that_it_waits_for_azures_limits() -> None:
     assert not covers(after, plan(want(), PROTECTED, NOW))
     validating = replace(UNPROTECTED, validation=Running("url", NOW, None))
     begun = status(resource(), want(), validating, plan(want(), validating, NOW), NOW)
-    queued = waiting(Resource({**resource().raw, "status": begun.to_wire()}), NOW + timedelta(hours=1))
+    queued = waiting(Resource({**resource().raw, "status": begun.to_wire()}), Postponed(), NOW + timedelta(hours=1))
     assert queued is not None and queued.observed_generation == 2
     assert {each.type for each in queued.conditions if each.reason == reasons.WAITING_FOR_LIMITS} == {
         "Validated",
@@ -142,7 +143,16 @@ def test_a_disk_on_its_way_says_that_it_waits_for_azures_limits() -> None:
     }
     assert len(queued.conditions) == len(begun.conditions)
     protected = status(resource(), want(), PROTECTED, plan(want(), PROTECTED, NOW), NOW)
-    assert waiting(Resource({**resource().raw, "status": protected.to_wire()}), NOW) is None
+    assert waiting(Resource({**resource().raw, "status": protected.to_wire()}), Postponed(), NOW) is None
+
+
+def test_a_disk_says_that_another_replica_led_until_a_moment_ago() -> None:
+    said = waiting(resource(), HandingOver(), NOW)
+    assert said is not None and {each.reason for each in said.conditions} == {reasons.HANDING_OVER}
+    after = Resource({**resource().raw, "status": said.to_wire()})
+    limits = waiting(after, Postponed(), NOW)
+    assert limits is not None and {each.reason for each in limits.conditions} == {reasons.WAITING_FOR_LIMITS}
+    assert covers(after, plan(want(), UNPROTECTED, NOW)), "a write less"
 
 
 def test_restore_points_that_have_expired_are_left_out_without_asking() -> None:

@@ -75,3 +75,20 @@ async def test_a_status_that_we_wrote_ourselves_stirs_up_only_those_who_can_see_
     assert status(disk(), 10, nextBackupTime="2026-01-05T10:00:00Z") == set()
     protected = [{"type": "Protected", "status": "True", "observedGeneration": 1}]
     assert status(disk(), 11, conditions=protected) == {"OnDemandBackup/shop/now"}
+
+
+async def test_a_watch_that_is_open_and_tells_nothing_is_found_out() -> None:
+    server, cache = Server(), Cache(INDICES)
+    resync = Resync(cast(KubeClient, server), cache, ManualClock(), timedelta(minutes=10))
+    server.put(disk())
+    await resync.load()
+    resync.heard("ProtectedDisk")
+    for round_ in range(2):
+        server.put(disk())
+        await resync.reconcile(RESYNC)
+        assert resync.blind is None, f"round {round_}: what was heard is not blind, and one change may be on its way"
+    del server.objects["ProtectedDisk", "data"]
+    await resync.reconcile(RESYNC)
+    assert resync.blind == "ProtectedDisk"
+    await resync.reconcile(RESYNC)
+    assert resync.blind is None, "nothing happened that it could have told"

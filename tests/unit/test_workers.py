@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from azdiskbackup.core.backoff import pause
+from azdiskbackup.engine import workers
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.engine.clock import SystemClock
 from azdiskbackup.engine.queue import WorkQueue
@@ -175,6 +176,22 @@ async def test_stop_ends_what_does_not_end_by_itself(bench: Bench) -> None:
     await bench.workers.stop(0)
 
     assert bench.queue.is_idle
+
+
+async def test_a_pass_that_does_not_end_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def reconcile(key: Key) -> datetime | None:
+        await asyncio.Event().wait()
+        return None
+
+    bench.start(reconcile)
+    assert bench.workers is not None
+    bench.queue.add(A)
+    await settle()
+    assert bench.workers.stuck is None
+    monkeypatch.setattr(workers, "STUCK_AFTER", timedelta(0))
+    assert bench.workers.stuck == A
+    await bench.workers.stop(0)
+    assert bench.workers.stuck is None
 
 
 async def test_stop_before_start_is_nothing(bench: Bench) -> None:

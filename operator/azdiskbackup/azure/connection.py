@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ from azure.mgmt.dataprotection.aio import DataProtectionMgmtClient
 
 from azdiskbackup.azure.budget import Budget
 from azdiskbackup.azure.credential import Credential
+from azdiskbackup.azure.fence import Fence, FencePolicy
 from azdiskbackup.azure.gate import Gate, GatePolicy
 from azdiskbackup.azure.translation import of_response, translated
 from azdiskbackup.errors import InvalidRequest
@@ -43,20 +44,28 @@ class AzureConnection:
         settings: where Azure is.
         now: the time.
         budget: what may be spent; without one, whatever Azure allows.
+        fence: whether writes may be sent; without one, always.
     """
 
-    def __init__(self, settings: Settings, now: Callable[[], datetime], budget: Budget | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        now: Callable[[], datetime],
+        budget: Budget | None = None,
+        fence: Fence | None = None,
+    ) -> None:
         self._settings = settings
         self._gate = Gate(now)
         self._budget = budget or Budget(now, share=1)
+        self._fence = fence or Fence()
         self._data_protection: dict[str, DataProtectionMgmtClient] = {}
         self._authorization: dict[str, AuthorizationManagementClient] = {}
 
     async def __aenter__(self) -> Self:
         """Open the session."""
-        context = ssl.create_default_context(
-            cafile=str(self._settings.azure_ca_file) if self._settings.azure_ca_file else None
-        )
+        context = ssl.create_default_context()
+        if self._settings.ca_file:
+            context.load_verify_locations(cafile=str(self._settings.ca_file))
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=context, limit=_CONNECTIONS),
             trust_env=True,
@@ -66,7 +75,7 @@ class AzureConnection:
         )
         # aiohttp sends a PUT or DELETE again when a kept connection breaks; whether the first one arrived nobody knows.
         self._session._retry_connection = False
-        self._credential = Credential(self._transport())
+        self._credential = Credential(self._settings, self._transport())
         self._arm: AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse] = AsyncARMPipelineClient(
             base_url=self._settings.arm_endpoint, policies=self._policies(parse=False), transport=self._transport()
         )
@@ -103,6 +112,8 @@ class AzureConnection:
             policies.HeadersPolicy(),
             policies.UserAgentPolicy(base_user_agent="azdiskbackup"),
             policies.ProxyPolicy(),
+            # Before the budget: what may not be written costs nothing.
+            FencePolicy(self._fence, timedelta(seconds=self._settings.request_timeout_seconds)),
             GatePolicy(self._gate, self._budget),
             *([policies.ContentDecodePolicy()] if parse else []),
             AsyncARMChallengeAuthenticationPolicy(self._credential, self._settings.arm_scope),

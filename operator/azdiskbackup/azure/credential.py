@@ -11,9 +11,10 @@ from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOpt
 from azure.core.credentials_async import AsyncSupportsTokenInfo, AsyncTokenCredential
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.core.pipeline.transport import AioHttpTransport
-from azure.identity.aio import DefaultAzureCredential, WorkloadIdentityCredential
+from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential, WorkloadIdentityCredential
 
 from azdiskbackup.errors import AccessDenied, Unavailable
+from azdiskbackup.settings import Settings
 
 _FEDERATED_FILE = "AZURE_FEDERATED_TOKEN_FILE"
 
@@ -21,9 +22,9 @@ _FEDERATED_FILE = "AZURE_FEDERATED_TOKEN_FILE"
 class Credential(AsyncTokenCredential, AsyncSupportsTokenInfo):
     """The credential of the environment, with errors of ours."""
 
-    def __init__(self, transport: AioHttpTransport) -> None:
+    def __init__(self, settings: Settings, transport: AioHttpTransport) -> None:
         # The one of the SDK that does the work.
-        self.source: Any = _of_environment(transport)
+        self.source: Any = _of(settings, transport)
 
     async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         """Return a token."""
@@ -46,15 +47,25 @@ class Credential(AsyncTokenCredential, AsyncSupportsTokenInfo):
         await self.close()
 
 
-def _of_environment(transport: AioHttpTransport) -> Any:
-    if os.environ.get(_FEDERATED_FILE):
-        # With an authority of its own (a sovereign cloud, the simulator) there is nothing to discover.
-        return WorkloadIdentityCredential(
-            transport=transport,
-            disable_instance_discovery="AZURE_AUTHORITY_HOST" in os.environ,
-            retry_total=0,
+def _of(settings: Settings, transport: AioHttpTransport) -> Any:
+    if settings.identity == "ManagedIdentity":
+        return ManagedIdentityCredential(client_id=os.environ.get("AZURE_CLIENT_ID"), transport=transport)
+    if settings.identity == "Any" and not os.environ.get(_FEDERATED_FILE):
+        return DefaultAzureCredential(authority=settings.authority, transport=transport)
+    missing = [name for name in (_FEDERATED_FILE, "AZURE_CLIENT_ID", "AZURE_TENANT_ID") if not os.environ.get(name)]
+    if missing:
+        raise AccessDenied(
+            "NoToken",
+            f"{' and '.join(missing)} not set: give the chart azure.clientID and azure.tenantID, or, without "
+            "the latter, enable workload identity in the cluster, whose webhook sets them",
         )
-    return DefaultAzureCredential(transport=transport)
+    return WorkloadIdentityCredential(
+        authority=settings.authority,
+        transport=transport,
+        # With an authority of its own (Azure Stack, the simulator) there is nothing to discover.
+        disable_instance_discovery=not settings.has_public_authority,
+        retry_total=0,
+    )
 
 
 @contextmanager

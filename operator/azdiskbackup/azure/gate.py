@@ -6,7 +6,6 @@ about another subscription or another class goes on.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +14,7 @@ from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy
 
 from azdiskbackup.azure.budget import Budget
-from azdiskbackup.azure.limits import RequestClass, key_of
+from azdiskbackup.azure.limits import RequestClass, key_of, path_of
 from azdiskbackup.azure.translation import retry_after
 from azdiskbackup.errors import Throttled
 
@@ -65,7 +64,7 @@ class GatePolicy(AsyncHTTPPolicy[Any, Any]):
     async def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
         """Send a request whose time has come."""
         method, url = str(request.http_request.method), str(request.http_request.url)
-        path = re.sub(r"^https?://[^/]+", "", url).partition("?")[0]
+        path = path_of(url)
         self._gate.check(method, path)
         self._budget.take(method, path, continues=_continues(request.http_request))
         response: PipelineResponse[Any, Any] = await self.next.send(request)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
+from urllib.parse import urlsplit
 
 WINDOW = timedelta(minutes=5)
 GRAPH_WINDOW = timedelta(seconds=5)
@@ -65,6 +66,11 @@ class Limit:
     most: int
     burst: float
     per_second: float
+
+
+def path_of(url: str) -> str:
+    """Return the path of a URL."""
+    return urlsplit(url).path
 
 
 def key_of(method: str, path: str) -> RequestClass:

@@ -111,19 +111,20 @@ class Cache:
         """Return whether any object has a value in an index."""
         return hash(value) in self._found[index]
 
-    def put(self, kind: str, raw: Raw) -> None:
-        """Take an object that was seen; one that is known already changes nothing, an older one neither."""
+    def put(self, kind: str, raw: Raw) -> bool:
+        """Take an object that was seen; return whether it was news: one that is known is none, an older one neither."""
         key = key_of(kind, raw)
         objects = self._kinds.setdefault(kind, {})
         known = objects.get(key)
         # Also between an object and its successor of the same name: a late event of the old one must not replace it.
         if known is not None and int(raw["metadata"]["resourceVersion"]) <= known.version:
-            return
+            return False
         before = None
         if known is not None:
             key, before = known.key, known.unpack()
         objects[key] = _Packed.of(key, raw)
         self._changed(key, before, raw)
+        return True
 
     def remove(self, key: Key, uid: str | None = None) -> None:
         """Forget an object that is gone; with a uid only that very one, not its successor of the same name."""
@@ -134,16 +135,22 @@ class Cache:
         del self._kinds[key.kind][key]
         self._changed(key, before, None)
 
-    async def replace(self, kind: str, listed: AsyncIterable[Raw]) -> None:
-        """Take a whole list as it comes; what was known before it began and is not in it has vanished."""
-        before, seen = dict(self._kinds.get(kind, {})), set()
+    async def replace(self, kind: str, listed: AsyncIterable[Raw]) -> int:
+        """Take a whole list as it comes; what was known before it began and is not in it has vanished.
+
+        Returns:
+            How much in it was news.
+        """
+        before, seen, news = dict(self._kinds.get(kind, {})), set(), 0
         async for raw in listed:
             seen.add(key_of(kind, raw))
-            self.put(kind, raw)
+            news += self.put(kind, raw)
         for key in before.keys() - seen:
             # One that was made again meanwhile is another one.
             if self._kinds[kind].get(key) is before[key]:
                 self.remove(key)
+                news += 1
+        return news
 
     def keys(self, kind: str) -> frozenset[Key]:
         """Return the keys of a kind."""

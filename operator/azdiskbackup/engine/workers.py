@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
@@ -28,6 +29,8 @@ Reconcile = Callable[[Key], Awaitable[datetime | None]]
 Pause = Callable[[BaseException, int], timedelta]
 
 POSTPONED_AT_MOST = timedelta(hours=1)
+# Each request ends by its time-out, and a pass has few.
+STUCK_AFTER = timedelta(minutes=20)
 
 _log = structlog.get_logger("azdiskbackup.engine")
 
@@ -48,7 +51,8 @@ class Workers:
         self._reconcilers = reconcilers
         self._pause = pause
         self._slots = asyncio.Semaphore(count)
-        self._running: set[asyncio.Task[None]] = set()
+        # Since when, in real time: it tells whether this process still works.
+        self._running: dict[asyncio.Task[None], tuple[Key, float]] = {}
         self._dispatcher: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -59,6 +63,12 @@ class Workers:
     def alive(self) -> bool:
         """Return whether keys are still taken."""
         return self._dispatcher is not None and not self._dispatcher.done()
+
+    @property
+    def stuck(self) -> Key | None:
+        """Return whose pass takes far longer than all of its requests may; None when none does."""
+        late = time.monotonic() - STUCK_AFTER.total_seconds()
+        return next((key for key, since in self._running.values() if since < late), None)
 
     async def stop(self, seconds: float) -> None:
         """Take no more keys, and wait a while for what is in work."""
@@ -81,8 +91,8 @@ class Workers:
                 self._slots.release()
                 raise
             task = asyncio.create_task(self._work(key), name=f"reconcile {key}")
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._running[task] = (key, time.monotonic())
+            task.add_done_callback(self._running.pop)
 
     async def _work(self, key: Key) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Kopf as the shell around the engine: it keeps the watches alive, serves probes and handles signals.
+"""Kopf as the shell around the engine: it keeps the watches alive.
 
 Its change handlers, timers and daemons are not used: they write to the objects, hold workers and die of one failed
 patch. What is registered here writes nothing and only enqueues.
@@ -6,12 +6,14 @@ patch. What is registered here writes nothing and only enqueues.
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import kopf
+from kopf._core.engines.peering import Identity
 from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 
 from azdiskbackup.engine.cache import Cache, key_of
@@ -27,8 +29,7 @@ def registry(
     cache: Cache,
     *,
     start: Callable[[], Awaitable[None]],
-    stop: Callable[[], Awaitable[None]],
-    health: Callable[[], str | None],
+    heard: Callable[[str], None],
 ) -> kopf.OperatorRegistry:
     """Return the handlers.
 
@@ -36,8 +37,7 @@ def registry(
         connection: how the API server is reached.
         cache: takes what the watches see.
         start: starts the engine; the watches run by then.
-        stop: stops it.
-        health: says what is broken, None when nothing is.
+        heard: is told the kind of each event.
     """
     handlers = kopf.OperatorRegistry()
 
@@ -46,33 +46,24 @@ def registry(
         _configure(settings)
         await start()
 
-    @kopf.on.cleanup(registry=handlers)
-    async def clean_up(**_: Any) -> None:
-        await stop()
-
     @kopf.on.login(registry=handlers)
     def login(**_: Any) -> kopf.ConnectionInfo:
         return _login(connection)
 
-    @kopf.on.probe(registry=handlers, id="engine")
-    def probe(**_: Any) -> str:
-        broken = health()
-        if broken is not None:
-            # Any other exception would make the probe hang for a minute.
-            raise kopf.PermanentError(broken)
-        return "ok"
-
     for resource in WATCHED:
-        _watch(handlers, cache, resource)
+        _watch(handlers, cache, resource, heard)
     return handlers
 
 
-def _watch(handlers: kopf.OperatorRegistry, cache: Cache, resource: WatchedResource) -> None:
+def _watch(
+    handlers: kopf.OperatorRegistry, cache: Cache, resource: WatchedResource, heard: Callable[[str], None]
+) -> None:
     @kopf.on.event(resource.group, resource.version, resource.plural, registry=handlers, id=f"watch-{resource.plural}")
     async def seen(event: kopf.RawEvent, **_: Any) -> None:
         # Async, so that it runs on the loop: Kopf puts other functions into threads, for which neither cache nor queue
         # are made.
         raw = event["object"]
+        heard(resource.kind)
         if event["type"] == "DELETED":
             cache.remove(key_of(resource.kind, raw), raw["metadata"].get("uid"))
         else:
@@ -134,12 +125,23 @@ def _backoffs() -> list[float]:
     return pauses
 
 
-async def run(handlers: kopf.OperatorRegistry, probe_port: int) -> None:
-    """Run until stopped."""
-    await kopf.operator(
+async def run(handlers: kopf.OperatorRegistry, stop: asyncio.Event, begun: Callable[[], None]) -> None:
+    """Run until it is to stop, or until a watch cannot be had any more.
+
+    Args:
+        handlers: what to run.
+        stop: set when it is to stop.
+        begun: called once Kopf has put its own signal handlers in the place of everybody else's.
+    """
+    ours = asyncio.all_tasks()
+    tasks = await kopf.spawn_tasks(
         registry=handlers,
         memories=_Nothing(),
         clusterwide=True,
         standalone=True,
-        liveness_endpoint=f"http://0.0.0.0:{probe_port}/healthz" if probe_port else None,
+        # Kopf would ask for the name of our user, which a numeric user of an image does not have.
+        identity=Identity("azdiskbackup"),
+        stop_flag=stop,
     )
+    begun()
+    await kopf.run_tasks(tasks, ignored=ours)

@@ -81,9 +81,25 @@ class KubeClient:
             if not token:
                 return
 
-    async def get(self, path: str) -> Raw:
+    async def get(self, path: str, seconds: float = _TIMEOUT) -> Raw:
         """Return one object by its path."""
-        return await self._call("GET", path)
+        return await self._call("GET", path, seconds=seconds)
+
+    async def create(self, path: str, body: object, seconds: float = _TIMEOUT) -> Raw:
+        """Create an object in a collection; return it."""
+        return await self._call("POST", path, body, seconds=seconds)
+
+    async def replace(self, path: str, body: object, seconds: float = _TIMEOUT) -> Raw:
+        """Replace an object, the very version that the body names; return it."""
+        return await self._call("PUT", path, body, seconds=seconds)
+
+    async def read(self, resource: Resource) -> Raw:
+        """Return an object of ours as it is now."""
+        return await self._call("GET", _path(resource))
+
+    async def remove(self, path: str) -> None:
+        """Delete what is at a path."""
+        await self._call("DELETE", path)
 
     async def patch_status(self, resource: Resource, patch: Mapping[str, Any]) -> Raw:
         """Merge into the status of exactly this version of an object; return the object after it."""
@@ -140,7 +156,14 @@ class KubeClient:
         }
         await self._call("POST", f"/apis/events.k8s.io/v1/namespaces/{quote(namespace)}/events", body)
 
-    async def _call(self, method: str, path: str, body: object = None, content_type: str = "application/json") -> Raw:
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        content_type: str = "application/json",
+        seconds: float = _TIMEOUT,
+    ) -> Raw:
         headers = {"Accept": "application/json", "Content-Type": content_type}
         token = self._connection.token()
         if token:
@@ -151,7 +174,7 @@ class KubeClient:
                 f"{self._connection.server}{path}",
                 headers,
                 body,
-                _request_timeout=_TIMEOUT,
+                _request_timeout=seconds,
             )
             content: bytes = await response.read()  # type: ignore[no-untyped-call] # the client has no hints here
         except ApiException as error:

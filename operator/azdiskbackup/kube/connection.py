@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ class KubeConnection:
     """Where the API server is and how to prove who we are.
 
     Attributes:
+        namespace: where we are.
         token_file: file with the token; it is read anew, since the kubelet rotates it.
     """
 
     server: str
+    namespace: str
     ca_file: Path | None
     token_file: Path | None
     client_certificate: Path | None = None
@@ -45,7 +48,12 @@ def connection(kubeconfig: Path | None) -> KubeConnection:
                 "There is no service account token at /var/run/secrets; outside of a pod name a "
                 "kubeconfig with AZDISKBACKUP_KUBECONFIG",
             )
-        return KubeConnection("https://kubernetes.default.svc", _POD / "ca.crt", _POD / "token")
+        # As every client in a cluster does: by address, so that no name server stands between.
+        host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
+        if host is None:
+            raise InvalidRequest("NotInCluster", "KUBERNETES_SERVICE_HOST is not set, as it is in every pod")
+        server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+        return KubeConnection(server, (_POD / "namespace").read_text().strip(), _POD / "ca.crt", _POD / "token")
     try:
         return _from_file(yaml.safe_load(kubeconfig.read_text()))
     except (OSError, yaml.YAMLError, KeyError, StopIteration, TypeError) as error:
@@ -59,6 +67,7 @@ def _from_file(config: dict[str, Any]) -> KubeConnection:
     user = _named(config, "users", context["user"])["user"]
     return KubeConnection(
         server=cluster["server"],
+        namespace=context.get("namespace") or "default",
         ca_file=_path(cluster.get("certificate-authority")),
         token_file=_path(user.get("tokenFile")),
         client_certificate=_path(user.get("client-certificate")),

@@ -1,15 +1,16 @@
-"""Metrics in the form that Prometheus reads, on a port of their own."""
+"""Metrics in the form that Prometheus reads."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from azdiskbackup.observability.serving import Answer
 
 # Who waits for our share of one of Azure's limits: subscription, limit, how many, and seconds since the first of them.
 Waiting: TypeAlias = tuple[str, str, int, float]
@@ -34,24 +35,12 @@ class WaitingCollector(Collector):
         yield age
 
 
-@asynccontextmanager
-async def serving(port: int | None, waiting: Callable[[], Iterable[Waiting]]) -> AsyncIterator[web.AppRunner | None]:
-    """Serve /metrics from this event loop, so that nothing changes while it is read; without a port, nowhere."""
-    if port is None:
-        yield None
-        return
+def answering(waiting: Callable[[], Iterable[Waiting]]) -> Answer:
+    """Return what answers a scrape, on this event loop, so that nothing changes while it is read."""
     registry = CollectorRegistry()
     registry.register(WaitingCollector(waiting))
 
     async def answer(request: web.Request) -> web.Response:
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    app = web.Application()
-    app.router.add_get("/metrics", answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, port=port).start()
-        yield runner
-    finally:
-        await runner.cleanup()
+    return answer

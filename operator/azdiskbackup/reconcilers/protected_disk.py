@@ -60,10 +60,10 @@ class ProtectedDiskReconciler:
             return None
         try:
             return await self._pass(key, Resource(raw), self._tools.clock.now())
-        except Postponed:
+        except Postponed as why:
             # The pass may have put the finalizer on.
             resource = Resource(self._tools.cache.get(key) or raw)
-            said = waiting(resource, self._tools.clock.now())
+            said = waiting(resource, why, self._tools.clock.now())
             if said is not None:
                 await self._tools.reporter.status(resource, said)
             raise

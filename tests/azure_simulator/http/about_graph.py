@@ -57,7 +57,7 @@ def query(call: Call) -> Response:
 
 def _visible(call: Call, row: dict[str, Any]) -> bool:
     """Who lacks the right to read something gets no row of it, and no error."""
-    return call.caller.may_take(_READ[row["type"]], row["id"])
+    return call.caller.sees(_READ[row["type"]], row["id"])
 
 
 def _token(skip: int, text: str) -> str:

@@ -2,15 +2,51 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from azure_simulator.http.messages import Request
 from azure_simulator.model.faults import AzureFault
+from azure_simulator.model.role_condition import Attempt, Term, parse
 
 if TYPE_CHECKING:
     from azure_simulator.http.routes import Route
+
+_ASSIGNMENT = re.compile(
+    r"(?P<scope>/.*)/providers/microsoft\.authorization/role(assignments|definitions)", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role definition that was assigned: what it allows, where, and under which condition."""
+
+    name: str
+    actions: tuple[str, ...]
+    not_actions: tuple[str, ...]
+    scope: str
+    condition: Term | None = None
+
+    @classmethod
+    def of(cls, described: dict[str, Any]) -> Role:
+        """Read a definition as the az CLI takes it, with the scope and the condition of its assignment."""
+        definition = described["definition"]
+        condition = described.get("condition")
+        return cls(
+            str(definition["Name"]),
+            tuple(definition["Actions"]),
+            tuple(definition.get("NotActions", ())),
+            str(described["scope"]).rstrip("/").lower(),
+            parse(condition) if condition else None,
+        )
+
+    def allows(self, attempt: Attempt, scope: str) -> bool:
+        """Return whether it allows an attempt at a scope."""
+        within = f"{scope.lower()}/".startswith(f"{self.scope}/")
+        named = _named(attempt.action, self.actions) and not _named(attempt.action, self.not_actions)
+        return within and named and (self.condition is None or self.condition(attempt))
 
 
 @dataclass
@@ -19,18 +55,27 @@ class Caller:
 
     Attributes:
         may: regular expression over the actions that it may take.
+        roles: what it may do and where; None for everything that ``may`` allows.
         denied: pairs of regular expressions, over actions and over scopes, that are taken from it.
         secret: what it may prove itself with, besides a token of a federated service account.
     """
 
     client: str
     may: str = ""
+    roles: list[Role] | None = None
     denied: list[tuple[str, str]] = field(default_factory=list)
     secret: str | None = None
 
-    def check(self, request: Request, route: Route) -> None:
-        """Raise what Azure answers when the caller lacks the right."""
-        if not self.may_take(route.action, request.path):
+    def check(self, request: Request, route: Route, existing: dict[str, str]) -> None:
+        """Raise what Azure answers when the caller lacks the right.
+
+        Args:
+            request: what it asks.
+            route: what that is.
+            existing: the attributes of the role assignment that is there, if it is about one.
+        """
+        attempt = Attempt(route.action, _attributes(request, route.name), existing)
+        if not (self.may_take(route.action, request.path) and self._has_role(attempt, request.path)):
             raise AzureFault(
                 "AuthorizationFailed",
                 f"The client '{self.client}' with object id '{self.client}' does not have authorization to perform "
@@ -39,12 +84,57 @@ class Caller:
             )
 
     def may_take(self, action: str, scope: str) -> bool:
-        """Return whether the caller may take an action at a scope."""
+        """Return whether the caller may take an action at a scope, whatever its roles say."""
         taken = any(
             re.search(denied, action, re.IGNORECASE) and re.search(where, scope, re.IGNORECASE)
             for denied, where in self.denied
         )
         return bool(re.search(self.may, action)) and not taken
+
+    def sees(self, action: str, scope: str) -> bool:
+        """Return whether it may take an action at a scope; what it may not read no query shows."""
+        return self.may_take(action, scope) and self._has_role(Attempt(action, {}, {}), scope)
+
+    def _has_role(self, attempt: Attempt, path: str) -> bool:
+        if self.roles is None:
+            return True
+        if attempt.action == "Microsoft.ResourceGraph/resources/read":
+            # Needs no role of its own: what may not be read is not shown.
+            return any(_named(attempt.action, role.actions) for role in self.roles)
+        return any(role.allows(attempt, scope_of(path)) for role in self.roles)
+
+
+def scope_of(path: str) -> str:
+    """Return at which scope an action is checked: that of a role assignment is what it is for."""
+    match = _ASSIGNMENT.match(path)
+    return match["scope"] if match else path
+
+
+def _attributes(request: Request, route: str) -> dict[str, str]:
+    """Return the attributes of a role assignment that is written."""
+    if route != "roleAssignments.put":
+        return {}
+    properties = request.json.get("properties", {})
+    return assignment_attributes(
+        str(properties.get("roleDefinitionId", "")),
+        str(properties.get("principalId", "")),
+        # What is not said is a user, as for whoever forgets it in the real service.
+        str(properties.get("principalType") or "User"),
+    )
+
+
+def assignment_attributes(role: str, principal: str, principal_type: str) -> dict[str, str]:
+    """Return the attributes of a role assignment, by the names that conditions have for them."""
+    return {
+        "RoleDefinitionId": role.rsplit("/", 1)[-1],
+        "PrincipalId": principal,
+        "PrincipalType": principal_type,
+    }
+
+
+@functools.cache
+def _named(action: str, patterns: tuple[str, ...]) -> bool:
+    return any(re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), action, re.IGNORECASE) for pattern in patterns)
 
 
 class Callers:
@@ -59,6 +149,9 @@ class Callers:
         caller = self._all.setdefault(client, Caller(client))
         caller.may = described.get("may", caller.may)
         caller.secret = described.get("secret", caller.secret)
+        if "roles" in described:
+            given = described["roles"]
+            caller.roles = None if given is None else [Role.of(each) for each in given]
         if "denied" in described:
             caller.denied = [(str(each["action"]), str(each.get("scope", ""))) for each in described["denied"]]
 

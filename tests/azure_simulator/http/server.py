@@ -119,6 +119,7 @@ class Server:
             "rate": self._clock.rate,
             "version": self._clock.version,
             "held": sorted(self._clock.held),
+            "followers": len(self._clock.followers),
         }
 
     async def _read_clock(self, incoming: web.Request) -> web.Response:

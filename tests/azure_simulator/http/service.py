@@ -17,7 +17,7 @@ from azure_simulator.http import tokens, versions, wire
 from azure_simulator.http.call import Call
 from azure_simulator.http.limits import Limits
 from azure_simulator.http.messages import Request, Response
-from azure_simulator.http.rights import Caller, Callers
+from azure_simulator.http.rights import Caller, Callers, assignment_attributes
 from azure_simulator.http.routes import Route, find
 from azure_simulator.model.azure import Azure
 from azure_simulator.model.faults import AzureFault
@@ -109,7 +109,7 @@ class Service:
             if route is None:
                 raise AzureFault("InvalidResourceType", f"No route for {request.path}.")
             versions.check(request.query.get("api-version"), route.provider)
-            caller.check(request, route)
+            caller.check(request, route, self._assigned(route, parts))
             fault = self._strikes(request, route.name)
             if fault is not None and not fault.after:
                 return _planted(fault)
@@ -126,6 +126,15 @@ class Service:
             return error(_STATUS.get(fault.code, 400), fault.code, fault.message)
         except (AttributeError, KeyError, TypeError, ValueError) as problem:
             return error(400, "UserErrorInvalidRequestParameter", f"The request is invalid: {problem!r}")
+
+    def _assigned(self, route: Route, parts: dict[str, str]) -> dict[str, str]:
+        """Return the attributes of the role assignment that a request is about, none if it is about none."""
+        if route.name not in ("roleAssignments.put", "roleAssignments.delete"):
+            return {}
+        found = self.azure.cloud.access.assignments.get(f"{parts['scope']}/{parts['n']}".lower())
+        if found is None:
+            return {}
+        return assignment_attributes(found.role_definition_id, found.principal, found.principal_type)
 
     def _carried_out(self, route: Route, call: Call) -> Response:
         try:

@@ -1,0 +1,192 @@
+{{- define "azdiskbackup.name" -}}
+{{- .Values.nameOverride | default .Chart.Name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "azdiskbackup.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := include "azdiskbackup.name" . -}}
+{{- if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "azdiskbackup.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "azdiskbackup.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "azdiskbackup.labels" -}}
+{{ include "azdiskbackup.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/part-of: azdiskbackup
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "azdiskbackup.serviceAccountName" -}}
+{{- .Values.serviceAccount.name | default (include "azdiskbackup.fullname" .) -}}
+{{- end -}}
+
+{{- define "azdiskbackup.image" -}}
+{{- $tag := .Values.image.tag | default .Chart.AppVersion -}}
+{{- printf "%s/%s:%s" .Values.image.registry .Values.image.repository $tag -}}
+{{- with .Values.image.digest }}@{{ . }}{{ end -}}
+{{- end -}}
+
+{{/* The label by which the workload identity webhook finds the pods. */}}
+{{- define "azdiskbackup.identityLabels" -}}
+{{- if eq .Values.azure.identity "WorkloadIdentity" -}}
+azure.workload.identity/use: "true"
+{{- end -}}
+{{- end -}}
+
+{{- define "azdiskbackup.serviceAccountAnnotations" -}}
+{{- if eq .Values.azure.identity "WorkloadIdentity" }}
+azure.workload.identity/client-id: {{ .Values.azure.clientID | quote }}
+azure.workload.identity/service-account-token-expiration: {{ .Values.azure.tokenExpirationSeconds | quote }}
+{{- with .Values.azure.tenantID }}
+azure.workload.identity/tenant-id: {{ . | quote }}
+{{- end }}
+{{- end }}
+{{- with .Values.serviceAccount.annotations }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Whether the chart projects the federated token itself. Names and paths are the webhook's, which finds it done. */}}
+{{- define "azdiskbackup.projectsToken" -}}
+{{- if and (eq .Values.azure.identity "WorkloadIdentity") .Values.azure.tenantID -}}true{{- end -}}
+{{- end -}}
+
+{{/* What every process of ours needs to reach Azure. */}}
+{{- define "azdiskbackup.azureEnv" -}}
+- name: AZDISKBACKUP_SUBSCRIPTION_ID
+  value: {{ .Values.azure.subscriptionID | quote }}
+- name: AZDISKBACKUP_CLOUD
+  value: {{ .Values.azure.cloud | quote }}
+- name: AZDISKBACKUP_IDENTITY
+  value: {{ .Values.azure.identity | quote }}
+- name: AZURE_CLIENT_ID
+  value: {{ .Values.azure.clientID | quote }}
+{{- with .Values.azure.resourceManagerEndpoint }}
+- name: AZDISKBACKUP_RESOURCE_MANAGER_ENDPOINT
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.azure.resourceManagerAudience }}
+- name: AZDISKBACKUP_RESOURCE_MANAGER_AUDIENCE
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.azure.authorityHost }}
+- name: AZDISKBACKUP_AUTHORITY_HOST
+  value: {{ . | quote }}
+{{- end }}
+{{- if include "azdiskbackup.projectsToken" . }}
+- name: AZURE_TENANT_ID
+  value: {{ .Values.azure.tenantID | quote }}
+- name: AZURE_FEDERATED_TOKEN_FILE
+  value: /var/run/secrets/azure/tokens/azure-identity-token
+{{- end }}
+{{- if or .Values.extraCA.configMapName .Values.extraCA.secretName }}
+- name: AZDISKBACKUP_CA_FILE
+  value: /etc/azdiskbackup/ca/{{ .Values.extraCA.key }}
+{{- end }}
+{{- with .Values.proxy.httpProxy }}
+- name: HTTP_PROXY
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.proxy.httpsProxy }}
+- name: HTTPS_PROXY
+  value: {{ . | quote }}
+{{- end }}
+{{- if or .Values.proxy.httpProxy .Values.proxy.httpsProxy }}
+- name: NO_PROXY
+  value: {{ printf "$(KUBERNETES_SERVICE_HOST),.svc,.cluster.local,localhost,127.0.0.1,169.254.169.254%s" (.Values.proxy.noProxy | ternary (printf ",%s" .Values.proxy.noProxy) "") | quote }}
+{{- end }}
+- name: AZDISKBACKUP_REQUEST_TIMEOUT_SECONDS
+  value: {{ .Values.operator.requestTimeoutSeconds | quote }}
+- name: AZDISKBACKUP_LOG_FORMAT
+  value: {{ .Values.operator.logFormat | quote }}
+- name: AZDISKBACKUP_LOG_LEVEL
+  value: {{ .Values.operator.logLevel | quote }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "azdiskbackup.volumeMounts" -}}
+- name: tmp
+  mountPath: /tmp
+{{- if include "azdiskbackup.projectsToken" . }}
+- name: azure-identity-token
+  mountPath: /var/run/secrets/azure/tokens
+  readOnly: true
+{{- end }}
+{{- if or .Values.extraCA.configMapName .Values.extraCA.secretName }}
+- name: extra-ca
+  mountPath: /etc/azdiskbackup/ca
+  readOnly: true
+{{- end }}
+{{- with .Values.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "azdiskbackup.volumes" -}}
+- name: tmp
+  emptyDir:
+    sizeLimit: 16Mi
+{{- if include "azdiskbackup.projectsToken" . }}
+- name: azure-identity-token
+  projected:
+    sources:
+      - serviceAccountToken:
+          audience: api://AzureADTokenExchange
+          expirationSeconds: {{ .Values.azure.tokenExpirationSeconds }}
+          path: azure-identity-token
+{{- end }}
+{{- if .Values.extraCA.configMapName }}
+- name: extra-ca
+  configMap:
+    name: {{ .Values.extraCA.configMapName }}
+{{- else if .Values.extraCA.secretName }}
+- name: extra-ca
+  secret:
+    secretName: {{ .Values.extraCA.secretName }}
+{{- end }}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Where pods of ours may run. */}}
+{{- define "azdiskbackup.placement" -}}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  {{- toYaml .Values.podSecurityContext | nindent 2 }}
+{{- end -}}

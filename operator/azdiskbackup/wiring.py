@@ -1,0 +1,185 @@
+"""How the parts are put together: one engine, with everything it works with."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import cast
+
+import structlog
+
+from azdiskbackup.azure.asking import Asker, asking
+from azdiskbackup.azure.budget import Budget
+from azdiskbackup.azure.connection import AzureConnection
+from azdiskbackup.azure.fence import Fence
+from azdiskbackup.azure.gateways import Azure
+from azdiskbackup.azure.lost_jobs import LostJobs
+from azdiskbackup.azure.sweep import Sweep
+from azdiskbackup.core.backoff import pause
+from azdiskbackup.engine.cache import Cache, Key, Raw
+from azdiskbackup.engine.clock import Clock, SystemClock
+from azdiskbackup.engine.queue import WorkQueue
+from azdiskbackup.engine.simulated_clock import SimulatedClock
+from azdiskbackup.engine.workers import Reconcile, Workers
+from azdiskbackup.kube.client import KubeClient
+from azdiskbackup.observability.metrics import Waiting
+from azdiskbackup.reconcilers import lost_job_search, sweeping
+from azdiskbackup.reconcilers.backup_vault import BackupVaultReconciler
+from azdiskbackup.reconcilers.deadlines import Deadlines
+from azdiskbackup.reconcilers.dependents import OURS, affected
+from azdiskbackup.reconcilers.disk_backup_policy import DiskBackupPolicyReconciler
+from azdiskbackup.reconcilers.indices import INDICES
+from azdiskbackup.reconcilers.lost_job_search import LostJobSearch, search_of
+from azdiskbackup.reconcilers.on_demand_backup import OnDemandBackupReconciler
+from azdiskbackup.reconcilers.protected_disk import ProtectedDiskReconciler
+from azdiskbackup.reconcilers.reporting import Reporter
+from azdiskbackup.reconcilers.resync import RESYNC, Resync
+from azdiskbackup.reconcilers.sweeping import Sweeping, expected, is_ours, sweep_of
+from azdiskbackup.reconcilers.tools import Tools
+from azdiskbackup.settings import Settings
+
+# What Resource Graph lacks for longer it has lost, or does not show to us.
+SHOWN_WITHIN = timedelta(minutes=30)
+BUDGET = Key("Budget", "", "all")
+
+_log = structlog.get_logger("azdiskbackup")
+
+
+def by_name(reconcile: Reconcile) -> Reconcile:
+    """Have what a reconciler asks of Azure counted in the name of its object; those of a namespace share turns."""
+
+    async def reconcile_by_name(key: Key) -> datetime | None:
+        with asking(Asker(key, (key.kind, key.namespace))):
+            return await reconcile(key)
+
+    return reconcile_by_name
+
+
+def turns(budget: Budget) -> Reconcile:
+    """Have the budget wake those whose turn has come."""
+
+    async def wake(key: Key) -> datetime | None:
+        return budget.tick()
+
+    return wake
+
+
+def clock_of(settings: Settings) -> Clock:
+    """Return the clock that the settings name."""
+    if settings.clock == "system":
+        return SystemClock()
+    return SimulatedClock(settings.clock.removeprefix("simulated:"), settings.ca_file)
+
+
+class Engine:
+    """The engine of the process that leads.
+
+    Attributes:
+        cache: what the watches see goes here.
+        connection: the way to Azure; it has to be open while the engine runs.
+
+    Args:
+        settings: all of them.
+        kube: the API server.
+        fence: whether Azure may be written to.
+        cluster: the id of this cluster.
+    """
+
+    def __init__(self, settings: Settings, kube: KubeClient, fence: Fence, cluster: str) -> None:
+        self._clock = clock = clock_of(settings)
+        self._settings = settings
+        self._cluster = cluster
+        self._queue = queue = WorkQueue[Key](clock)
+        self._budget = Budget(
+            clock.now,
+            settings.azure_share_percent / 100,
+            wake=self.wake,
+            later=lambda when: queue.add_at(BUDGET, when),
+        )
+        self.connection = AzureConnection(settings, clock.now, self._budget, fence)
+        self.cache = cache = Cache(INDICES)
+        azure = Azure(self.connection)
+        tools = Tools(
+            cache=cache,
+            reporter=Reporter(kube, cache, clock),
+            azure=azure,
+            sweep=Sweep(
+                azure,
+                clock.now,
+                ours=lambda key: is_ours(cache, key),
+                expected=lambda vault: expected(cache, vault, clock.now() - SHOWN_WITHIN),
+                begun=lambda subscription: queue.add_at(sweep_of(subscription), clock.now() + settings.observe_every),
+                sweeper=lambda subscription: Asker(sweep_of(subscription), sweeping.KIND, background=True),
+            ),
+            lost_jobs=LostJobs(azure.backups, clock.now, wake=lambda vault: queue.add(search_of(vault))),
+            clock=clock,
+            settings=settings,
+            cluster=cluster,
+            jitter=random.random,
+            deadlines=Deadlines(),
+        )
+        self._resync = Resync(kube, cache, clock, timedelta(minutes=settings.resync_minutes))
+        self._workers = Workers(
+            queue,
+            clock,
+            {
+                "BackupVault": by_name(BackupVaultReconciler(tools).reconcile),
+                "DiskBackupPolicy": by_name(DiskBackupPolicyReconciler(tools).reconcile),
+                "ProtectedDisk": by_name(ProtectedDiskReconciler(tools).reconcile),
+                "OnDemandBackup": by_name(OnDemandBackupReconciler(tools).reconcile),
+                sweeping.KIND: by_name(Sweeping(tools, queue.add).reconcile),
+                lost_job_search.KIND: by_name(LostJobSearch(tools, queue.add).reconcile),
+                BUDGET.kind: turns(self._budget),
+                RESYNC.kind: self._resync.reconcile,
+            },
+            pause=lambda error, failures: pause(error, failures, random.random()),  # noqa: S311
+            count=settings.workers,
+        )
+
+    def wake(self, key: object) -> None:
+        """Have an object looked at now."""
+        self._queue.add(cast(Key, key))
+
+    def heard(self, kind: str) -> None:
+        """Take note that the watch of a kind told something."""
+        self._resync.heard(kind)
+
+    @property
+    def waiting(self) -> Callable[[], Iterable[Waiting]]:
+        """Return what tells who waits for Azure's limits."""
+        return self._budget.waiting
+
+    def why_not(self) -> str | None:
+        """Return what is broken so that only a restart helps, None when nothing is."""
+        if not self._workers.alive:
+            return "the workers have died"
+        stuck = self._workers.stuck
+        if stuck is not None:
+            return f"the pass for {stuck} does not come to its end"
+        if self._resync.blind is not None:
+            return f"the watch of {self._resync.blind} tells nothing of what happens"
+        return None
+
+    async def start(self) -> None:
+        """Learn what there is, and begin to work; the watches run by then."""
+        await self._clock.start()
+        # Nothing is decided before everything that exists is known once.
+        await self._resync.load()
+        self.cache.listen(self._changed)
+        for kind in OURS:
+            for key in self.cache.keys(kind):
+                self._queue.add(key)
+        self._queue.add_at(RESYNC, self._clock.now() + timedelta(minutes=self._settings.resync_minutes))
+        self._workers.start()
+        _log.info("started", cluster=self._cluster, workers=self._settings.workers)
+
+    def _changed(self, key: Key, before: Raw | None, after: Raw | None) -> None:
+        for each in affected(self.cache, key, before, after):
+            self._queue.add(each)
+
+    async def stop(self, seconds: float) -> None:
+        """Take no more work, and let what is in work come to its end, for a while."""
+        await self._workers.stop(seconds)
+        await self._clock.stop()
+        _log.info("stopped")

@@ -1,0 +1,115 @@
+"""The generated files of the chart and of deploy/, each with what makes it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from controlplane.tools import tool
+
+Json = dict[str, Any]
+ROOT = Path(__file__).resolve().parents[2]
+CHART = ROOT / "charts" / "azdiskbackup"
+BASE = ROOT / "deploy" / "kustomize" / "base"
+NAMESPACE = "azdiskbackup"
+# What nobody could take for an id of their own; the overlays replace it.
+PLACEHOLDER = "00000000-0000-0000-0000-000000000000"
+_HEADER = "# Made from charts/azdiskbackup by `make chart`; do not edit. Overlays set what differs.\n"
+_REQUIRED = {"azure.subscriptionID": PLACEHOLDER, "azure.clientID": PLACEHOLDER, "azure.tenantID": PLACEHOLDER}
+
+
+def wanted() -> Iterator[tuple[Path, str]]:
+    """Yield each generated file and what must be in it."""
+    for crd in sorted((ROOT / "crds").glob("*.yaml")):
+        yield CHART / "files" / "crds" / crd.name, crd.read_text()
+    yield CHART / "README.md", readme()
+    yield from kustomize_base()
+
+
+def readme() -> str:
+    """Return the chart's README."""
+    done = subprocess.run(
+        [
+            tool("helm-docs"),
+            "--dry-run",
+            "--log-level=error",
+            "--sort-values-order=file",
+            f"--chart-search-root={CHART}",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip() + "\n"
+
+
+def kustomize_base() -> Iterator[tuple[Path, str]]:
+    """Yield the files of the kustomize base: what the chart renders with nothing set but what is required."""
+    names = []
+    for document in rendered():
+        metadata = document["metadata"]
+        annotations = metadata.get("annotations") or {}
+        # Hooks are Helm's; docs/install.md says what to do instead.
+        if "helm.sh/hook" in annotations:
+            continue
+        annotations.pop("helm.sh/resource-policy", None)
+        if not annotations:
+            metadata.pop("annotations", None)
+        for labels in _labels(document):
+            for helms in ("helm.sh/chart", "app.kubernetes.io/managed-by"):
+                labels.pop(helms, None)
+        name = f"{document['kind'].lower()}-{metadata['name']}.yaml"
+        names.append(name)
+        yield BASE / name, _HEADER + yaml.safe_dump(document, sort_keys=False, width=110, allow_unicode=True)
+    kustomization = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": sorted(names),
+    }
+    yield BASE / "kustomization.yaml", _HEADER + yaml.safe_dump(kustomization, sort_keys=False)
+
+
+def _labels(document: Json) -> Iterator[dict[str, str]]:
+    """Yield the labels of an object and of the pods that it makes."""
+    metadata = document.get("metadata")
+    if isinstance(metadata, dict) and isinstance(metadata.get("labels"), dict):
+        yield metadata["labels"]
+    for part in document.values():
+        if isinstance(part, dict) and part is not metadata:
+            yield from _labels(part)
+
+
+def rendered() -> Iterator[Json]:
+    """Yield what the chart renders with nothing set but what is required."""
+    words = [f"--set={name}={value}" for name, value in _REQUIRED.items()]
+    done = subprocess.run(
+        [tool("helm"), "template", "azdiskbackup", CHART, f"--namespace={NAMESPACE}", *words],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    yield from (each for each in yaml.safe_load_all(done.stdout) if each)
+
+
+def drifted() -> list[str]:
+    """Return the paths of files that are not as generated, or that nothing generates."""
+    found = dict(wanted())
+    there = {path for folder in (BASE, CHART / "files" / "crds") for path in folder.glob("*")}
+    wrong = {path for path, text in found.items() if not path.exists() or path.read_text() != text}
+    return sorted(str(path.relative_to(ROOT)) for path in wrong | (there - found.keys()))
+
+
+def write() -> None:
+    """Write all of them."""
+    found = dict(wanted())
+    for folder in (BASE, CHART / "files" / "crds"):
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.glob("*"):
+            if path not in found:
+                path.unlink()
+    for path, text in found.items():
+        path.write_text(text)

@@ -1,0 +1,227 @@
+"""The Lease: who gets it, who keeps it, who loses it, and what the next one learns of the last."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from azdiskbackup.errors import AccessDenied, Conflict, OperatorError, Unavailable
+from azdiskbackup.kube import lease as module
+from azdiskbackup.kube.client import KubeClient, NotFoundError
+from azdiskbackup.kube.lease import Lease, Taken
+
+LONGEST = timedelta(seconds=30)
+
+
+class Server:
+    """The part of the API server that a Lease needs: versions, conflicts, absence."""
+
+    def __init__(self) -> None:
+        self.lease: dict[str, Any] | None = None
+        self.fails: OperatorError | None = None
+        self.writes = 0
+        self._version = 0
+
+    async def get(self, path: str, seconds: float) -> dict[str, Any]:
+        self._check()
+        if self.lease is None:
+            raise NotFoundError("NotFound", path)
+        return copy.deepcopy(self.lease)
+
+    async def create(self, path: str, body: dict[str, Any], seconds: float) -> dict[str, Any]:
+        self._check()
+        if self.lease is not None:
+            raise Conflict("AlreadyExists", path)
+        return self._store(body)
+
+    async def replace(self, path: str, body: dict[str, Any], seconds: float) -> dict[str, Any]:
+        self._check()
+        if self.lease is None:
+            raise NotFoundError("NotFound", path)
+        if body["metadata"].get("resourceVersion") != self.lease["metadata"]["resourceVersion"]:
+            raise Conflict("Conflict", path)
+        return self._store(body)
+
+    async def remove(self, path: str) -> None:
+        self.lease = None
+
+    def touch(self, **spec: Any) -> None:
+        assert self.lease is not None
+        self._store({**self.lease, "spec": {**self.lease["spec"], **spec}})
+
+    def _check(self) -> None:
+        if self.fails is not None:
+            raise self.fails
+
+    def _store(self, body: dict[str, Any]) -> dict[str, Any]:
+        self._version += 1
+        self.writes += 1
+        self.lease = {**body, "metadata": {**body["metadata"], "resourceVersion": str(self._version)}}
+        return copy.deepcopy(self.lease)
+
+
+@pytest.fixture(autouse=True)
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second of the Lease in a fiftieth."""
+    for name, seconds in (("RENEW_EVERY", 5), ("GIVE_UP_AFTER", 10), ("RETRY_EVERY", 1), ("_WATCHED_EVERY", 0.25)):
+        monkeypatch.setattr(module, name, seconds / 50)
+
+
+class Replica:
+    def __init__(self, server: Server, name: str) -> None:
+        self.lost: list[str] = []
+        self.lease = Lease(cast(KubeClient, server), "ns", "azdiskbackup", name, LONGEST, self.lost.append)
+
+
+@pytest.fixture
+async def server() -> Server:
+    return Server()
+
+
+@contextlib.contextmanager
+def expiring(server: Server) -> Iterator[None]:
+    """Have the holder say that it expires after what is fifteen seconds here."""
+    server.touch(leaseDurationSeconds=0.3)
+    yield
+
+
+def holder(server: Server) -> str:
+    assert server.lease is not None
+    return str(server.lease["spec"]["holderIdentity"])
+
+
+async def test_the_first_gets_it_and_keeps_it(server: Server) -> None:
+    first = Replica(server, "a")
+    assert await first.lease.acquire() == Taken(None)
+    before = server.writes
+    await asyncio.sleep(0.35)
+    assert first.lease.held and holder(server) == "a" and not first.lost
+    assert 2 <= server.writes - before <= 4, "renewed every five seconds, not more often"
+    await first.lease.release(timedelta())
+    assert not first.lease.held and holder(server) == ""
+
+
+async def test_who_stands_by_gets_it_at_once_when_it_is_released(server: Server) -> None:
+    first, second = Replica(server, "a"), Replica(server, "b")
+    await first.lease.acquire()
+    waiting = asyncio.create_task(second.lease.acquire())
+    await asyncio.sleep(0.1)
+    assert not waiting.done()
+    await first.lease.release(timedelta())
+    assert await asyncio.wait_for(waiting, 0.2) == Taken(None), "nothing of the first is on its way"
+    assert server.lease is not None and server.lease["spec"]["leaseTransitions"] == 1
+    await second.lease.release(timedelta())
+    assert not first.lost and not second.lost
+
+
+async def test_what_is_on_its_way_is_told_to_the_next_and_forgotten_then(server: Server) -> None:
+    first, second, third = (Replica(server, name) for name in "abc")
+    await first.lease.acquire()
+    await first.lease.release(timedelta(seconds=20))
+    until = (await second.lease.acquire()).requests_until
+    assert until is not None and abs(until - datetime.now(UTC) - timedelta(seconds=20)) < timedelta(seconds=1)
+    await second.lease.release(timedelta())
+    assert await third.lease.acquire() == Taken(None)
+    await third.lease.release(timedelta())
+
+
+async def test_who_says_nothing_any_more_loses_it_and_its_longest_request_is_waited_for(server: Server) -> None:
+    first, second = Replica(server, "a"), Replica(server, "b")
+    await first.lease.acquire()
+    first.lease._keeper.cancel()  # type: ignore[union-attr] # as SIGKILL would
+    first.lease._until = 0.0
+    server.touch(leaseDurationSeconds=0.3)
+    begun = time.monotonic()
+    taken = await second.lease.acquire()
+    assert time.monotonic() - begun > 0.3, "by its own clock, from when it first saw it"
+    assert taken.requests_until is not None and taken.requests_until > datetime.now(UTC) + LONGEST - timedelta(
+        seconds=2
+    )
+    assert holder(server) == "b"
+    await second.lease.release(timedelta())
+
+
+async def test_a_container_that_was_restarted_finds_its_own_lease(server: Server) -> None:
+    first, again = Replica(server, "a"), Replica(server, "a")
+    await first.lease.acquire()
+    first.lease._keeper.cancel()  # type: ignore[union-attr] # as SIGKILL would
+    first.lease._until = 0.0
+    assert await asyncio.wait_for(again.lease.acquire(), 0.1) == Taken(None)
+    await again.lease.release(timedelta())
+
+
+@pytest.mark.parametrize("how", ["taken", "deleted"])
+async def test_who_finds_it_lost_is_told_at_once(server: Server, how: str) -> None:
+    first = Replica(server, "a")
+    await first.lease.acquire()
+    if how == "taken":
+        server.touch(holderIdentity="b")
+    else:
+        server.lease = None
+    await asyncio.sleep(0.15)
+    assert first.lost[0] == ("b holds it" if how == "taken" else "somebody deleted it")
+    await first.lease.release(timedelta())
+    assert how == "deleted" or holder(server) == "b", "what is not ours is not released"
+
+
+async def test_who_cannot_renew_it_gives_up_before_it_expires(server: Server) -> None:
+    first = Replica(server, "a")
+    await first.lease.acquire()
+    server.fails = Unavailable("Away", "the API server is away")
+    await asyncio.sleep(0.15)
+    assert first.lease.held and not first.lost, "for a while it may come back"
+    await asyncio.sleep(0.15)
+    assert not first.lease.held and set(first.lost) == {"it could not be renewed in time"}
+    await first.lease.release(timedelta())
+    first.lease._until = 0.0
+
+
+async def test_a_loop_that_is_stuck_loses_it_all_the_same(server: Server) -> None:
+    first = Replica(server, "a")
+    await first.lease.acquire()
+    time.sleep(0.3)  # noqa: ASYNC251 - this is what is tested
+    assert first.lost, "a thread of its own has told"
+    await first.lease.release(timedelta())
+    first.lease._until = 0.0
+
+
+async def test_somebody_touched_it(server: Server) -> None:
+    first = Replica(server, "a")
+    await first.lease.acquire()
+    server.touch(leaseTransitions=7)
+    await asyncio.sleep(0.3)
+    assert first.lease.held and not first.lost
+    server.touch(leaseTransitions=8)
+    await first.lease.release(timedelta())
+    assert holder(server) == "", "also when the last renewal came in between"
+
+
+async def test_an_api_server_that_is_away_is_waited_for_and_a_missing_right_is_not(server: Server) -> None:
+    first = Replica(server, "a")
+    server.fails = Unavailable("Away", "the API server is away")
+    waiting = asyncio.create_task(first.lease.acquire())
+    await asyncio.sleep(0.1)
+    server.fails = None
+    await asyncio.wait_for(waiting, 0.2)
+    await first.lease.remove()
+    assert server.lease is None and not first.lease.held
+    server.fails = AccessDenied("Forbidden", "leases is forbidden")
+    with pytest.raises(AccessDenied):
+        await Replica(server, "b").lease.acquire()
+
+
+async def test_two_who_want_it_at_the_same_moment(server: Server) -> None:
+    replicas = [Replica(server, name) for name in "abcd"]
+    tasks = [asyncio.create_task(each.lease.acquire()) for each in replicas]
+    await asyncio.sleep(0.2)
+    assert sum(task.done() for task in tasks) == 1
+    for task in tasks:
+        task.cancel()
+    await next(each.lease for each in replicas if each.lease.held).release(timedelta())
