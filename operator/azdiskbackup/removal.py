@@ -6,8 +6,9 @@ operator that is gone.
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import socket
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import structlog
@@ -17,8 +18,10 @@ from azdiskbackup.errors import CannotStart, Conflict, Exit
 from azdiskbackup.kube.client import KubeClient, NotFoundError
 from azdiskbackup.kube.connection import connection
 from azdiskbackup.kube.lease import Lease
-from azdiskbackup.kube.resources import OURS
+from azdiskbackup.kube.resources import OURS, WatchedResource
 from azdiskbackup.settings import Settings
+
+_WITHOUT_FINALIZER = {"OnDemandBackup"}
 
 _log = structlog.get_logger("azdiskbackup")
 
@@ -26,7 +29,7 @@ _log = structlog.get_logger("azdiskbackup")
 async def let_go(settings: Settings) -> None:
     """Take our finalizer off every object of ours, and ask nothing of Azure.
 
-    The Lease is taken first: an operator that still runs would put the finalizers on again.
+    The Lease is taken from whoever has it: an operator that works would put the finalizers on again.
 
     Raises:
         OperatorError: the API server refuses something.
@@ -45,37 +48,32 @@ async def let_go(settings: Settings) -> None:
             timedelta(0),
             lost,
         )
-        _log.info("waiting until no operator works any more")
-        await lease.acquire()
+        if await lease.seize():
+            _log.info("no operator works any more")
         count = 0
         for resource in OURS:
-            try:
-                held = [Resource(raw) async for raw in kube.list_all(resource) if _is_held(raw)]
-            except NotFoundError:
-                # Its definition is gone, and so are they.
+            if resource.kind in _WITHOUT_FINALIZER:
                 continue
-            for each in held:
-                await _let_go_of(kube, each)
-            count += len(held)
-        await lease.remove()
+            # Again, should somebody have changed one meanwhile.
+            while held := [each async for each in _held(kube, resource)]:
+                for each in held:
+                    count += await _let_go_of(kube, each)
+        # The Lease stays ours until it expires: an operator that put the finalizers on again would be worse than none.
         _log.info("let go", objects=count, azure="left as it is: backups that run by schedule go on, and cost")
 
 
-def _is_held(raw: object) -> bool:
-    return isinstance(raw, dict) and FINALIZER in raw["metadata"].get("finalizers", ())
+async def _held(kube: KubeClient, resource: WatchedResource) -> AsyncIterator[Resource]:
+    """Yield the objects of a kind that have our finalizer; none when their definition is gone, and they with it."""
+    with contextlib.suppress(NotFoundError):
+        async for raw in kube.list_all(resource):
+            if FINALIZER in raw["metadata"].get("finalizers", ()):
+                yield Resource(raw)
 
 
-async def _let_go_of(kube: KubeClient, resource: Resource) -> None:
-    while True:
-        try:
-            await kube.remove_finalizer(resource)
-            return
-        except NotFoundError:
-            return
-        except Conflict:
-            # Somebody changed it meanwhile.
-            try:
-                resource = Resource(await kube.read(resource))
-            except NotFoundError:
-                return
-            await asyncio.sleep(0)
+async def _let_go_of(kube: KubeClient, resource: Resource) -> bool:
+    """Take the finalizer off; return whether it is off by us."""
+    try:
+        await kube.remove_finalizer(resource)
+    except (Conflict, NotFoundError):
+        return False
+    return True

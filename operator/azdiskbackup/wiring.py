@@ -30,6 +30,7 @@ from azdiskbackup.reconcilers.deadlines import Deadlines
 from azdiskbackup.reconcilers.dependents import OURS, affected
 from azdiskbackup.reconcilers.disk_backup_policy import DiskBackupPolicyReconciler
 from azdiskbackup.reconcilers.indices import INDICES
+from azdiskbackup.reconcilers.kinds_that_go import KindsThatGo
 from azdiskbackup.reconcilers.lost_job_search import LostJobSearch, search_of
 from azdiskbackup.reconcilers.on_demand_backup import OnDemandBackupReconciler
 from azdiskbackup.reconcilers.protected_disk import ProtectedDiskReconciler
@@ -119,14 +120,15 @@ class Engine:
             jitter=random.random,
             deadlines=Deadlines(),
         )
+        going = KindsThatGo(kube, cache, tools.reporter)
         self._resync = Resync(kube, cache, clock, timedelta(minutes=settings.resync_minutes))
         self._workers = Workers(
             queue,
             clock,
             {
-                "BackupVault": by_name(BackupVaultReconciler(tools).reconcile),
-                "DiskBackupPolicy": by_name(DiskBackupPolicyReconciler(tools).reconcile),
-                "ProtectedDisk": by_name(ProtectedDiskReconciler(tools).reconcile),
+                "BackupVault": by_name(going.over(BackupVaultReconciler(tools).reconcile)),
+                "DiskBackupPolicy": by_name(going.over(DiskBackupPolicyReconciler(tools).reconcile)),
+                "ProtectedDisk": by_name(going.over(ProtectedDiskReconciler(tools).reconcile)),
                 "OnDemandBackup": by_name(OnDemandBackupReconciler(tools).reconcile),
                 sweeping.KIND: by_name(Sweeping(tools, queue.add).reconcile),
                 lost_job_search.KIND: by_name(LostJobSearch(tools, queue.add).reconcile),

@@ -146,6 +146,11 @@ class Simulator:
         taken = [{"action": action, "scope": scope} for action, scope in denied]
         self.seed(callers=[{"clientID": client, "denied": taken}])
 
+    def lacking(self, client: str) -> dict[str, int]:
+        """Return the actions that a caller wanted to take and that no role of its allowed, and how often."""
+        found: dict[str, int] = self._call("GET", f"lacking?client={client}")
+        return {action: count for action, count in found.items() if count}
+
     @property
     def held(self) -> list[str]:
         """Return the paths of requests that get no answer."""

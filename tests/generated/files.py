@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,24 +28,25 @@ def wanted() -> Iterator[tuple[Path, str]]:
     for crd in sorted((ROOT / "crds").glob("*.yaml")):
         yield CHART / "files" / "crds" / crd.name, crd.read_text()
     yield CHART / "README.md", readme()
+    yield ROOT / "deploy" / "requirements.txt", requirements()
     yield from kustomize_base()
+
+
+def requirements() -> str:
+    """Return what the image installs: what uv.lock says, with hashes."""
+    return _output(
+        Path(sys.prefix) / "bin" / "uv", "export", "--frozen", "--no-dev", "--no-emit-project", "--no-header", "--quiet"
+    )
+
+
+def _output(*command: str | Path) -> str:
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
 def readme() -> str:
     """Return the chart's README."""
-    done = subprocess.run(
-        [
-            tool("helm-docs"),
-            "--dry-run",
-            "--log-level=error",
-            "--sort-values-order=file",
-            f"--chart-search-root={CHART}",
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.strip() + "\n"
+    options = ("--dry-run", "--log-level=error", "--sort-values-order=file", f"--chart-search-root={CHART}")
+    return _output(tool("helm-docs"), *options).strip() + "\n"
 
 
 def kustomize_base() -> Iterator[tuple[Path, str]]:
@@ -86,13 +88,8 @@ def _labels(document: Json) -> Iterator[dict[str, str]]:
 def rendered() -> Iterator[Json]:
     """Yield what the chart renders with nothing set but what is required."""
     words = [f"--set={name}={value}" for name, value in _REQUIRED.items()]
-    done = subprocess.run(
-        [tool("helm"), "template", "azdiskbackup", CHART, f"--namespace={NAMESPACE}", *words],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    yield from (each for each in yaml.safe_load_all(done.stdout) if each)
+    text = _output(tool("helm"), "template", "azdiskbackup", CHART, f"--namespace={NAMESPACE}", *words)
+    yield from (each for each in yaml.safe_load_all(text) if each)
 
 
 def drifted() -> list[str]:

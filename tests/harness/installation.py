@@ -76,7 +76,7 @@ class Installation:
         self.values = values
         self.chart = chart
         self.namespace = namespace
-        self._line = line
+        self.line = line
 
     def helm(self, *arguments: str, seconds: float = 120) -> str:
         """Run Helm and return all that it printed.
@@ -86,7 +86,7 @@ class Installation:
         """
         with tempfile.TemporaryDirectory() as home:
             done = subprocess.run(
-                [tool(self._line), f"--kubeconfig={self.plane.kubeconfig}", *arguments],
+                [tool(self.line), f"--kubeconfig={self.plane.kubeconfig}", *arguments],
                 env={**os.environ, "HELM_CACHE_HOME": home, "HELM_CONFIG_HOME": home, "HELM_DATA_HOME": home},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -98,14 +98,16 @@ class Installation:
             raise HelmError(done.stdout)
         return done.stdout
 
-    def apply(self, *arguments: str, values: Json | None = None, wait: bool = True) -> str:
+    def apply(self, *arguments: str, values: Json | None = None, wait: bool = True, seconds: int = 60) -> str:
         """Install the chart, or upgrade to it, with values that replace some of the installation's."""
         wanted = merged(self.values, values or {})
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
             yaml.safe_dump(wanted, file)
             file.flush()
-            words = ["upgrade", "--install", RELEASE, str(self.chart), "-n", self.namespace, "-f", file.name]
-            return self.helm(*words, *(["--wait", "--timeout=60s"] if wait else []), *arguments)
+            # What somebody scaled or patched by hand is the chart's again; the other line does so by itself.
+            forced = ["--force-conflicts"] if self.line == "helm" else []
+            words = ["upgrade", "--install", *forced, RELEASE, str(self.chart), "-n", self.namespace, "-f", file.name]
+            return self.helm(*words, *(["--wait", f"--timeout={seconds}s"] if wait else []), *arguments)
 
     def uninstall(self, *arguments: str) -> str:
         return self.helm("uninstall", RELEASE, "-n", self.namespace, "--wait", "--timeout=60s", *arguments)

@@ -52,6 +52,8 @@ class Stack:
         self._port = free_ports(1)[0]
         self.azure = Simulator(f"https://localhost:{self._port}", authority.certificate)
         self._simulator: Child | None = None
+        # Which line of Helm installs.
+        self.line = "helm"
         # Those that the operator may work in.
         self.subscriptions = [SUBSCRIPTION, SECOND_SUBSCRIPTION]
         self._kubelet_runs = False
@@ -113,7 +115,7 @@ class Stack:
                     "data": {"ca.crt": authority},
                 }
             )
-            self._installation = Installation(self.plane, self.kubelet, self._values(tenant))
+            self._installation = Installation(self.plane, self.kubelet, self._values(tenant), line=self.line)
         return self._installation
 
     def _values(self, tenant: str) -> dict[str, Any]:
@@ -151,12 +153,12 @@ class Stack:
         if over == self._over:
             self.start_again()
             return
-        lives = self._lives()
         self._over, self._held = over, False
         self.kubelet.go_on()
-        # Scaled by hand before, as a person would: Helm is told that it decides.
-        installation.apply("--force-conflicts", values=over)
-        wait_for(lambda: self._lives() > lives, f"the operator works: {self.complaints()[-5:]}")
+        installation.apply(values=over)
+        replicas = over.get("replicaCount", installation.values["replicaCount"])
+        wait_for(lambda: len(installation.pods()) == replicas, "the pods of before are gone")
+        wait_for(self._one_works, f"the operator works: {self.complaints()[-5:]}")
 
     def start_again(self) -> None:
         """Start the operator as it was started before."""
@@ -168,6 +170,13 @@ class Stack:
             self.installation.scale(1)
         self._held = False
         wait_for(lambda: self._lives() > lives, f"the operator works: {self.complaints()[-5:]}")
+
+    def _one_works(self) -> bool:
+        """Return whether a replica that is to stay has begun to work."""
+        elects = "AZDISKBACKUP_LEADER_ELECTION" not in str(self._over)
+        holder = self.installation.leader()
+        pods = [pod for pod in self.installation.pods() if not elects or pod.name == holder]
+        return any('"event": "started"' in pod.log.read_text() for pod in pods if pod.log.exists())
 
     def works(self) -> None:
         """Wait until the operator works again that ended by itself, so that time waits for it."""

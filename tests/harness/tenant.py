@@ -240,7 +240,11 @@ class Tenant:
             # A deletion is a new generation.
             return bool(found.get("status", {}).get("observedGeneration") == found["metadata"]["generation"])
 
-        wait_for(holds, f"the operator sees that {kind}/{name} is to go")
+        self.really(holds, f"the operator sees that {kind}/{name} is to go")
+
+    def really(self, holds: Callable[[], object], what: str) -> None:
+        """Wait in real time for something that no virtual clock drives."""
+        wait_for(holds, what)
 
     def events(self, kind: str, name: str) -> list[tuple[str, str]]:
         """Return type and reason of the events of an object, in their order."""

@@ -29,11 +29,10 @@ class Endangered(Tenant):
         super().passes(lambda: self._kill() or holds(), what, within)
 
     def seen(self, kind: str, name: str) -> None:
-        deadline = time.monotonic() + 60
-        while not self._up_to_date(kind, name):
-            self._kill()
-            assert time.monotonic() < deadline, f"{kind}/{name} was not looked at within 60 s"
-            time.sleep(0.02)
+        self.really(lambda: self._up_to_date(kind, name), f"{kind}/{name} is looked at")
+
+    def really(self, holds: Callable[[], object], what: str) -> None:
+        super().really(lambda: self._kill() or holds(), what)
 
     def _up_to_date(self, kind: str, name: str) -> bool:
         found = self.get(kind, name)

@@ -127,7 +127,9 @@ def test_the_server_and_the_model_accept_the_same(stack: Stack, kind: Kind) -> N
 def test_definitions_are_applied_without_a_warning(stack: Stack) -> None:
     stack.plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
     assert stack.plane.last_warnings == []
-    stack.plane.kubectl("apply", "-f", str(ROOT / "crds"), "--dry-run=server", "--validate=strict")
+    stack.plane.kubectl(
+        "apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"), "--dry-run=server", "--validate=strict"
+    )
     assert stack.plane.last_warnings == []
 
 

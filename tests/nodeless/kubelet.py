@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import re
 import signal
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Coroutine
@@ -30,6 +31,7 @@ from nodeless.pod import Pod
 Json = dict[str, Any]
 _PODS = "/api/v1/pods"
 _TRANSPORTS_CLOSE_SECONDS = 0.25
+_NETWORK_PORT = 10250
 _READY = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
 
 
@@ -55,6 +57,27 @@ def kubelets_back_off(restarts: int) -> float:
     return min(300.0, 10.0 * 2 ** (restarts - 1)) if restarts else 0.0
 
 
+class Network:
+    """Addresses of loopback for the pods of one kubelet, which no other kubelet of this machine gives to its own."""
+
+    def __init__(self) -> None:
+        self._held = socket.socket()
+        for third, second in itertools.product(range(255), range(1, 255)):
+            # Who has this port has the network.
+            with contextlib.suppress(OSError):
+                self._held.bind((f"127.{second}.{third}.1", _NETWORK_PORT))
+                self._prefix = f"127.{second}.{third}"
+                break
+        self._next = itertools.count()
+
+    def address(self) -> str:
+        # Long after a pod has gone, its address is another one's.
+        return f"{self._prefix}.{next(self._next) % 250 + 2}"
+
+    def close(self) -> None:
+        self._held.close()
+
+
 class Kubelet:
     """See the module's docstring."""
 
@@ -75,7 +98,6 @@ class Kubelet:
         self._pods: dict[str, Pod] = {}
         # Also those that are gone: their logs stay.
         self._logs: list[tuple[str, str, Path]] = []
-        self._addresses = itertools.count(2)
         self._ending: set[asyncio.Task[None]] = set()
 
     # --- from any thread ----------------------------------------------------------------------------
@@ -135,6 +157,7 @@ class Kubelet:
     async def _begin(self) -> None:
         context = ssl.create_default_context(cafile=str(self._cluster.authority))
         context.load_cert_chain(self._cluster.client.certificate, self._cluster.client.key)
+        self._network = Network()
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context, limit=0))
         self._probing = aiohttp.ClientSession()
         self._api = Api(self._cluster.server, self._session)
@@ -150,6 +173,7 @@ class Kubelet:
             await self._watcher
         await asyncio.gather(*(pod.end(grace=5) for pod in self._pods.values()), *self._ending)
         await self._logs_served.cleanup()
+        self._network.close()
         await self._session.close()
         await self._probing.close()
         # The transports under TLS close some turns of the loop later.
@@ -192,13 +216,12 @@ class Kubelet:
 
     def _take(self, pod: Json) -> None:
         meta = pod["metadata"]
-        address = next(self._addresses)
         found = Pod(
             self._api,
             self._probing,
             self.images,
             pod,
-            f"127.1.{address // 250}.{address % 250 + 1}",
+            self._network.address(),
             self._folder / f"{meta['namespace']}_{meta['name']}",
             self._service(),
             self._back_off,

@@ -24,7 +24,8 @@ class Server:
     """The part of the API server that a Lease needs: versions, conflicts, absence."""
 
     def __init__(self) -> None:
-        self.lease: dict[str, Any] | None = None
+        # As the chart makes it.
+        self.lease: dict[str, Any] | None = {"metadata": {"name": "azdiskbackup", "resourceVersion": "0"}}
         self.fails: OperatorError | None = None
         self.writes = 0
         self._version = 0
@@ -35,12 +36,6 @@ class Server:
             raise NotFoundError("NotFound", path)
         return copy.deepcopy(self.lease)
 
-    async def create(self, path: str, body: dict[str, Any], seconds: float) -> dict[str, Any]:
-        self._check()
-        if self.lease is not None:
-            raise Conflict("AlreadyExists", path)
-        return self._store(body)
-
     async def replace(self, path: str, body: dict[str, Any], seconds: float) -> dict[str, Any]:
         self._check()
         if self.lease is None:
@@ -48,9 +43,6 @@ class Server:
         if body["metadata"].get("resourceVersion") != self.lease["metadata"]["resourceVersion"]:
             raise Conflict("Conflict", path)
         return self._store(body)
-
-    async def remove(self, path: str) -> None:
-        self.lease = None
 
     def touch(self, **spec: Any) -> None:
         assert self.lease is not None
@@ -116,7 +108,7 @@ async def test_who_stands_by_gets_it_at_once_when_it_is_released(server: Server)
     assert not waiting.done()
     await first.lease.release(timedelta())
     assert await asyncio.wait_for(waiting, 0.2) == Taken(None), "nothing of the first is on its way"
-    assert server.lease is not None and server.lease["spec"]["leaseTransitions"] == 1
+    assert server.lease is not None and server.lease["spec"]["leaseTransitions"] == 2
     await second.lease.release(timedelta())
     assert not first.lost and not second.lost
 
@@ -210,11 +202,24 @@ async def test_an_api_server_that_is_away_is_waited_for_and_a_missing_right_is_n
     await asyncio.sleep(0.1)
     server.fails = None
     await asyncio.wait_for(waiting, 0.2)
-    await first.lease.remove()
-    assert server.lease is None and not first.lease.held
+    await first.lease.release(timedelta())
     server.fails = AccessDenied("Forbidden", "leases is forbidden")
     with pytest.raises(AccessDenied):
         await Replica(server, "b").lease.acquire()
+
+
+async def test_it_is_seized_by_who_uninstalls(server: Server) -> None:
+    first, remover = Replica(server, "a"), Replica(server, "uninstall")
+    await first.lease.acquire()
+    begun = time.monotonic()
+    assert await remover.lease.seize()
+    assert time.monotonic() - begun >= 0.2, "nobody can lead any more"
+    assert first.lost[0] == "uninstall holds it" and not first.lease.held and remover.lease.held
+    await remover.lease.release(timedelta())
+    assert await remover.lease.seize(), "free, it is had at once"
+    await remover.lease.release(timedelta())
+    server.lease = None
+    assert not await remover.lease.seize(), "without it nobody leads"
 
 
 async def test_two_who_want_it_at_the_same_moment(server: Server) -> None:

@@ -108,7 +108,7 @@ azure.workload.identity/tenant-id: {{ . | quote }}
 {{- end }}
 {{- if or .Values.proxy.httpProxy .Values.proxy.httpsProxy }}
 - name: NO_PROXY
-  value: {{ printf "$(KUBERNETES_SERVICE_HOST),.svc,.cluster.local,localhost,127.0.0.1,169.254.169.254%s" (.Values.proxy.noProxy | ternary (printf ",%s" .Values.proxy.noProxy) "") | quote }}
+  value: {{ list "$(KUBERNETES_SERVICE_HOST)" ".svc" ".cluster.local" "localhost" "127.0.0.1" "169.254.169.254" .Values.proxy.noProxy | compact | join "," | quote }}
 {{- end }}
 - name: AZDISKBACKUP_REQUEST_TIMEOUT_SECONDS
   value: {{ .Values.operator.requestTimeoutSeconds | quote }}

@@ -16,6 +16,8 @@ from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
 from azdiskbackup.errors import AccessDenied, Unavailable
 from azdiskbackup.settings import Settings
 
+# The authority gave no answer at all: a wrong address, a name nobody knows, a network without a way out.
+UNREACHABLE = "AuthorityUnreachable"
 _FEDERATED_FILE = "AZURE_FEDERATED_TOKEN_FILE"
 
 
@@ -78,7 +80,7 @@ def _translated() -> Iterator[None]:
         kind = Unavailable if status >= 500 else AccessDenied
         raise kind("NoToken", f"No token could be had: {_words(error)}") from error
     except AzureError as error:
-        raise Unavailable("NoToken", f"No token could be had: {_words(error)}") from error
+        raise Unavailable(UNREACHABLE, f"No token could be had: {_words(error)}") from error
     except (OSError, ValueError) as error:
         # The file of the federated token is missing or empty.
         raise AccessDenied("NoToken", f"No token could be had: {error}") from error

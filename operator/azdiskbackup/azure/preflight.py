@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from azdiskbackup.azure.connection import AzureConnection
+from azdiskbackup.azure.credential import UNREACHABLE
 from azdiskbackup.errors import CannotStart, Exit, OperatorError, Retryable, Unavailable
 from azdiskbackup.settings import Settings
 
@@ -33,10 +34,13 @@ async def _token(connection: AzureConnection, settings: Settings) -> None:
         try:
             await connection.credential.get_token(settings.arm_scope)
             return
-        except Unavailable:
-            # Real time, on purpose: nothing else runs yet.
+        except Unavailable as error:
+            if error.code != UNREACHABLE:
+                # The authority is there, and ill for a while.
+                return
             if not left:
                 raise
+            # Real time, on purpose: nothing else runs yet.
             await asyncio.sleep(_PAUSE_SECONDS)
 
 
@@ -46,7 +50,7 @@ async def _subscription(connection: AzureConnection, settings: Settings) -> str:
         response = await connection.send("GET", path, _SUBSCRIPTIONS)
     except Retryable as error:
         # Azure is away for a while. What is there is shown by the objects, and goes on when it is back.
-        return f"A token was had, and Azure gave no answer about the subscription: {error.sentence}"
+        return f"Azure gives no answer for now, and is asked again: {error.sentence}"
     except OperatorError as error:
         raise CannotStart(
             Exit.AZURE, f"The identity cannot see the subscription {settings.subscription_id}: {error.sentence}"

@@ -85,21 +85,9 @@ class KubeClient:
         """Return one object by its path."""
         return await self._call("GET", path, seconds=seconds)
 
-    async def create(self, path: str, body: object, seconds: float = _TIMEOUT) -> Raw:
-        """Create an object in a collection; return it."""
-        return await self._call("POST", path, body, seconds=seconds)
-
     async def replace(self, path: str, body: object, seconds: float = _TIMEOUT) -> Raw:
         """Replace an object, the very version that the body names; return it."""
         return await self._call("PUT", path, body, seconds=seconds)
-
-    async def read(self, resource: Resource) -> Raw:
-        """Return an object of ours as it is now."""
-        return await self._call("GET", _path(resource))
-
-    async def remove(self, path: str) -> None:
-        """Delete what is at a path."""
-        await self._call("DELETE", path)
 
     async def patch_status(self, resource: Resource, patch: Mapping[str, Any]) -> Raw:
         """Merge into the status of exactly this version of an object; return the object after it."""

@@ -70,8 +70,7 @@ class Lease:
         lost: Callable[[str], None],
     ) -> None:
         self._kube = kube
-        self._collection = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
-        self._name = name
+        self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}"
         self._holder = holder
         self._longest = longest
         self._lost = lost
@@ -105,7 +104,7 @@ class Lease:
             except OperatorError as error:
                 if error.code != told:
                     told = error.code
-                    _log.warning("the lease cannot be read", error=error.sentence)
+                    _log.warning("the lease cannot be read; the chart makes it", error=error.sentence)
             else:
                 told = ""
                 if taken is not None:
@@ -114,24 +113,14 @@ class Lease:
             await asyncio.sleep(RETRY_EVERY)
 
     async def _try(self) -> Taken | None:
-        try:
-            found = await self._kube.get(f"{self._collection}/{self._name}", _TIMEOUT)
-        except NotFoundError:
-            body = self._body({"metadata": {"name": self._name}}, transitions=0)
-            try:
-                self._ours = await self._kube.create(self._collection, body, _TIMEOUT)
-            except Conflict:
-                return None
-            return Taken(None)
+        found = await self._kube.get(self._path, _TIMEOUT)
         spec = found.get("spec", {})
         holder = spec.get("holderIdentity") or ""
         if holder not in ("", self._holder) and not self._has_expired(found):
             return None
         transitions = int(spec.get("leaseTransitions") or 0) + (holder != self._holder)
         try:
-            self._ours = await self._kube.replace(
-                f"{self._collection}/{self._name}", self._body(found, transitions=transitions), _TIMEOUT
-            )
+            self._ours = await self._kube.replace(self._path, self._body(found, transitions=transitions), _TIMEOUT)
         except Conflict:
             return None
         return Taken(self._requests_until(found))
@@ -145,7 +134,7 @@ class Lease:
         return time.monotonic() - seen > float(found["spec"].get("leaseDurationSeconds") or DURATION)
 
     def _requests_until(self, found: Raw) -> datetime | None:
-        spec = found["spec"]
+        spec = found.get("spec", {})
         told = (found["metadata"].get("annotations") or {}).get(REQUESTS_UNTIL)
         if spec.get("holderIdentity") == self._holder:
             return None
@@ -179,6 +168,26 @@ class Lease:
             },
         }
 
+    async def seize(self) -> bool:
+        """Take it from whoever has it, and keep it; return once nobody else can lead. False if there is no such Lease.
+
+        Whoever had it finds that at its next renewal, and ends.
+        """
+        while True:
+            begun = time.monotonic()
+            try:
+                found = await self._kube.get(self._path, _TIMEOUT)
+                transitions = int(found.get("spec", {}).get("leaseTransitions") or 0) + 1
+                self._ours = await self._kube.replace(self._path, self._body(found, transitions=transitions), _TIMEOUT)
+            except NotFoundError:
+                return False
+            except Conflict:
+                continue
+            self._keep_until(begun + GIVE_UP_AFTER)
+            if found.get("spec", {}).get("holderIdentity"):
+                await asyncio.sleep(GIVE_UP_AFTER)
+            return True
+
     # --- to keep it ---------------------------------------------------------------------------------
 
     def _keep_until(self, until: float) -> None:
@@ -202,7 +211,7 @@ class Lease:
         begun = time.monotonic()
         body = self._body(self._ours, transitions=self._ours["spec"]["leaseTransitions"])
         try:
-            self._ours = await self._kube.replace(f"{self._collection}/{self._name}", body, _TIMEOUT)
+            self._ours = await self._kube.replace(self._path, body, _TIMEOUT)
         except (Conflict, NotFoundError):
             await self._look()
             return False
@@ -215,7 +224,7 @@ class Lease:
     async def _look(self) -> None:
         """See what became of it: somebody touched it, or took it."""
         try:
-            found = await self._kube.get(f"{self._collection}/{self._name}", _TIMEOUT)
+            found = await self._kube.get(self._path, _TIMEOUT)
         except NotFoundError:
             self._until = 0.0
             self._lost("somebody deleted it")
@@ -248,17 +257,10 @@ class Lease:
                 await self._write_release(until)
             except Conflict:
                 # The last renewal, which was under way, came first.
-                self._ours = await self._kube.get(f"{self._collection}/{self._name}", _RELEASE_WITHIN)
+                self._ours = await self._kube.get(self._path, _RELEASE_WITHIN)
                 await self._write_release(until)
         except OperatorError as error:
             _log.warning("the lease could not be released; another replica waits for it", error=error.sentence)
-
-    async def remove(self) -> None:
-        """Delete it: nobody will lead any more."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-        self._until = 0.0
-        await self._kube.remove(f"{self._collection}/{self._name}")
 
     async def _write_release(self, requests_until: datetime | None) -> None:
         if self._ours.get("spec", {}).get("holderIdentity") != self._holder:
@@ -266,7 +268,7 @@ class Lease:
         transitions = self._ours["spec"]["leaseTransitions"]
         body = self._body(self._ours, transitions=transitions, requests_until=requests_until)
         body["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
-        await self._kube.replace(f"{self._collection}/{self._name}", body, _RELEASE_WITHIN)
+        await self._kube.replace(self._path, body, _RELEASE_WITHIN)
 
 
 def _text(when: datetime) -> str:

@@ -42,6 +42,11 @@ def _requests(service: Service, request: Request) -> dict[str, Any]:
     return {"value": service.entries(int(request.query.get("since", "0")))}
 
 
+def _lacking(service: Service, request: Request) -> dict[str, Any]:
+    caller = service.callers.get(request.query["client"])
+    return dict(caller.lacking) if caller is not None else {}
+
+
 def _points(service: Service, request: Request) -> dict[str, Any]:
     instances = [each for vault in service.azure.vaults.all.values() for each in vault.instances.values()]
     return {"count": sum(len(each.points) for each in instances)}
@@ -85,5 +90,6 @@ _COMMANDS: dict[tuple[str, str], Callable[[Service, Request], dict[str, Any] | N
     ("DELETE", "things"): lambda service, request: service.azure.cloud.remove(request.query["id"]),
     ("GET", "requests"): _requests,
     ("GET", "points/count"): _points,
+    ("GET", "lacking"): _lacking,
     ("GET", "requests/count"): lambda service, request: {"count": len(service.log)},
 }

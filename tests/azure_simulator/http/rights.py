@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,8 @@ class Caller:
     roles: list[Role] | None = None
     denied: list[tuple[str, str]] = field(default_factory=list)
     secret: str | None = None
+    # Actions that no role of its allowed.
+    lacking: Counter[str] = field(default_factory=Counter)
 
     def check(self, request: Request, route: Route, existing: dict[str, str]) -> None:
         """Raise what Azure answers when the caller lacks the right.
@@ -75,7 +78,9 @@ class Caller:
             existing: the attributes of the role assignment that is there, if it is about one.
         """
         attempt = Attempt(route.action, _attributes(request, route.name), existing)
-        if not (self.may_take(route.action, request.path) and self._has_role(attempt, request.path)):
+        allowed = self._has_role(attempt, request.path)
+        self.lacking[route.action] += not allowed
+        if not allowed or not self.may_take(route.action, request.path):
             raise AzureFault(
                 "AuthorizationFailed",
                 f"The client '{self.client}' with object id '{self.client}' does not have authorization to perform "

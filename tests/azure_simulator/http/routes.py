@@ -69,7 +69,8 @@ _OWNERS = {
 }
 
 
-def _action(name: str) -> str:
+def action_of(name: str) -> str:
+    """Return what a caller must be allowed to do for a kind of request, in the names of role definitions."""
     if name in _ACTIONS:
         return _ACTIONS[name]
     thing, verb = name.split(".")
@@ -97,7 +98,7 @@ class Route:
 
     @property
     def action(self) -> str:
-        return _action(self.name)
+        return action_of(self.name)
 
 
 _DATA_PROTECTION = "Microsoft.DataProtection"

@@ -1,0 +1,319 @@
+"""What the chart renders, what it refuses, and that its documents say the same."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from chart.conftest import CHART, GIVEN, GUID, LINES, of_kind, render, run_helm
+from controlplane.tools import tool
+from generated import files
+from harness.installation import merged
+
+# Every switch of the chart, each way.
+PERMUTATIONS: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "one replica": {"replicaCount": 1},
+    "webhook": {"azure": {"tenantID": ""}},
+    "managed identity": {"azure": {"identity": "ManagedIdentity", "tenantID": ""}},
+    "china": {"azure": {"cloud": "AzureChinaCloud"}},
+    "own endpoints": {
+        "azure": {
+            "resourceManagerEndpoint": "https://management.local.azurestack.external",
+            "resourceManagerAudience": "https://management.azurestack.onmicrosoft.com/1",
+            "authorityHost": "https://login.local.azurestack.external",
+        }
+    },
+    "digest": {"image": {"digest": "sha256:" + "a" * 64}},
+    "proxy": {"proxy": {"httpsProxy": "http://proxy:3128", "noProxy": "10.0.0.0/8"}},
+    "extra CA": {"extraCA": {"secretName": "corporate-ca"}},
+    "extra CA map": {"extraCA": {"configMapName": "corporate-ca", "key": "bundle.pem"}},
+    "no CRDs": {"crds": {"enabled": False}},
+    "CRDs that go": {"crds": {"keep": False}},
+    "own service account": {"serviceAccount": {"create": False, "name": "mine"}},
+    "no roles": {"rbac": {"create": False}},
+    "no aggregation": {"rbac": {"aggregate": False}},
+    "no hooks": {"preflight": {"enabled": False}, "uninstall": {"releaseObjects": False}},
+    "no network policy": {"networkPolicy": {"enabled": False}},
+    "other network": {
+        "networkPolicy": {
+            "apiServerPort": 6443,
+            "metricsFrom": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}],
+            "extraEgress": [{"ports": [{"port": 3128, "protocol": "TCP"}]}],
+        }
+    },
+    "service monitor": {"metrics": {"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}}}},
+    "pod monitor": {"metrics": {"podMonitor": {"enabled": True}, "service": {"enabled": False}}},
+    "names": {"fullnameOverride": "backup", "commonLabels": {"team": "platform"}},
+    "everything of pods": {
+        "imagePullSecrets": [{"name": "registry"}],
+        "priorityClassName": "system-cluster-critical",
+        "tolerations": [{"key": "system", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+        "podAnnotations": {"a": "b"},
+        "podLabels": {"c": "d"},
+        "topologySpreadConstraints": [
+            {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {}}
+        ],
+        "extraEnv": [{"name": "AZDISKBACKUP_LOG_LEVEL_", "value": "x"}],
+        "extraVolumes": [{"name": "more", "emptyDir": {}}],
+        "extraVolumeMounts": [{"name": "more", "mountPath": "/more"}],
+    },
+    "extra objects": {
+        "extraObjects": [
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "{{ .Release.Name }}-more"}, "data": {}}
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_helm_finds_nothing_to_complain_of(line: str) -> None:
+    done = run_helm(line, "lint", "--strict", str(CHART))
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", PERMUTATIONS)
+def test_both_lines_of_helm_render_the_same(name: str) -> None:
+    values = merged(GIVEN, PERMUTATIONS[name])
+    objects = render(values)
+    assert objects == render(values, "helm3")
+    for each in objects:
+        meta = each["metadata"]
+        if each["kind"] == "ConfigMap":
+            continue
+        assert meta["labels"]["app.kubernetes.io/instance"] == "azdiskbackup", meta["name"]
+        for label, value in values.get("commonLabels", {}).items():
+            assert meta["labels"][label] == value
+
+
+CONTRADICTIONS = [
+    ({"azure": {"subscriptionID": ""}}, "azure.subscriptionID is missing"),
+    ({"azure": {"clientID": ""}}, "azure.clientID is missing"),
+    ({"azure": {"identity": "ManagedIdentity"}}, "only a federated token needs a tenant"),
+    ({"azure": {"resourceManagerAudience": "https://x"}}, "without azure.resourceManagerEndpoint"),
+    ({"serviceAccount": {"create": False}}, "name the service account to use"),
+    (
+        {"metrics": {"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}},
+        "everything would be scraped twice",
+    ),
+    (
+        {"metrics": {"serviceMonitor": {"enabled": True}, "service": {"enabled": False}}},
+        "needs metrics.service.enabled",
+    ),
+    ({"extraCA": {"configMapName": "a", "secretName": "b"}}, "choose one"),
+    ({"metrics": {"port": 8080}}, "two servers cannot share a port"),
+    ({"podDisruptionBudget": {"maxUnavailable": 2}}, "it would keep no replica"),
+    ({"operator": {"restorePointLimit": 450, "snapshotLimit": 200}}, "more snapshots than Azure keeps"),
+]
+WRONG_FORMS = [
+    ({"azure": {"cloud": "AzureGermanCloud"}}, "cloud"),
+    ({"azure": {"subscriptionID": "mine"}}, "subscriptionID"),
+    ({"azure": {"subscribtionID": GUID}}, "subscribtionID"),
+    ({"replicas": 2}, "replicas"),
+    ({"replicaCount": 0}, "replicaCount"),
+    ({"image": {"digest": "sha256:abc"}}, "digest"),
+    ({"operator": {"logLevel": "loud"}}, "logLevel"),
+    ({"azure": {"authorityHost": "http://login"}}, "authorityHost"),
+    ({"azure": {"tokenExpirationSeconds": 600}}, "tokenExpirationSeconds"),
+]
+
+
+@pytest.mark.parametrize(("values", "says"), CONTRADICTIONS, ids=[says for _, says in CONTRADICTIONS])
+@pytest.mark.parametrize("line", LINES)
+def test_values_that_contradict_each_other_get_a_sentence(line: str, values: dict[str, Any], says: str) -> None:
+    done = run_helm(line, "template", "x", str(CHART), values=merged(GIVEN, values))
+    assert done.returncode != 0 and says in done.stderr, done.stderr
+    assert sum(1 for each in done.stderr.splitlines() if each.startswith("  ")) == 1, "one sentence, the one mistake"
+
+
+@pytest.mark.parametrize(("values", "names"), WRONG_FORMS, ids=[str(values) for values, _ in WRONG_FORMS])
+def test_values_of_a_wrong_form_are_named(values: dict[str, Any], names: str) -> None:
+    done = run_helm("helm", "template", "x", str(CHART), values=merged(GIVEN, values))
+    assert done.returncode != 0 and names in done.stderr, done.stderr
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    done = run_helm("helm", "template", "x", str(CHART), values={})
+    assert "azure.subscriptionID is missing" in done.stderr and "azure.clientID is missing" in done.stderr
+
+
+def _keys(values: Any, path: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        here = f"{path}.{key}".lstrip(".")
+        yield here
+        if isinstance(value, dict):
+            yield from _keys(value, here)
+
+
+def _schema_keys(schema: dict[str, Any], path: str = "") -> Iterator[str]:
+    for key, value in schema.get("properties", {}).items():
+        here = f"{path}.{key}".lstrip(".")
+        yield here
+        yield from _schema_keys(value, here)
+
+
+def test_values_schema_and_comments_are_about_the_same() -> None:
+    text = (CHART / "values.yaml").read_text()
+    values = yaml.safe_load(text)
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    described = set(_schema_keys(schema)) - {"global"}
+    assert described <= set(_keys(values))
+    # What the schema leaves open belongs to Kubernetes.
+    inner = {each for each in _keys(values) if each.rpartition(".")[0] in described | {""}}
+    assert inner - described == {
+        each for each in inner if any(each.startswith(f"{free}.") for free in _left_open(schema))
+    }
+    leaves = [each for each in described if not any(other.startswith(f"{each}.") for other in described)]
+    for leaf in leaves:
+        key = leaf.rpartition(".")[2]
+        assert re.search(rf"# -- [^\n]+\n(\s*#[^\n]*\n)*\s*{re.escape(key)}:", text), f"{leaf} has no comment"
+
+
+def _left_open(schema: dict[str, Any], path: str = "") -> Iterator[str]:
+    for key, value in schema.get("properties", {}).items():
+        here = f"{path}.{key}".lstrip(".")
+        if value["type"] == "object" and "properties" not in value:
+            yield here
+        yield from _left_open(value, here)
+
+
+def test_nothing_that_is_generated_has_drifted() -> None:
+    assert files.drifted() == [], "run `make chart`"
+
+
+# --- what matters in what is rendered ---------------------------------------------------------------
+
+
+def _pods(objects: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for each in objects:
+        if each["kind"] in ("Deployment", "Job"):
+            yield each["metadata"]["name"], each["spec"]["template"]["spec"]
+
+
+def test_every_pod_is_held_to_the_restricted_standard() -> None:
+    pods = list(_pods(render()))
+    assert {name for name, _ in pods} == {"azdiskbackup", "azdiskbackup-release", "azdiskbackup-preflight"}
+    for name, pod in pods:
+        context, (container,) = pod["securityContext"], pod["containers"]
+        own = container["securityContext"]
+        assert context["runAsNonRoot"] and context["runAsUser"] == 65532, name
+        assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert own["readOnlyRootFilesystem"] and not own["allowPrivilegeEscalation"] and not own["privileged"]
+        assert own["capabilities"] == {"drop": ["ALL"]}
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
+        assert {"cpu", "memory"} <= container["resources"]["requests"].keys()
+        assert {"projected", "emptyDir", "configMap", "secret", "name"} >= {
+            key for volume in pod["volumes"] for key in volume
+        }
+
+
+def test_a_failed_upgrade_keeps_what_runs() -> None:
+    spec = of_kind(render(), "Deployment")["spec"]
+    assert spec["replicas"] == 2 and spec["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    keys = [each["topologyKey"] for each in spec["template"]["spec"]["topologySpreadConstraints"]]
+    assert keys == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+    budget = of_kind(render(), "PodDisruptionBudget")["spec"]
+    assert budget["maxUnavailable"] == 1 and budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+    assert not [each for each in render(merged(GIVEN, {"replicaCount": 1})) if each["kind"] == "PodDisruptionBudget"]
+
+
+def _env(objects: list[dict[str, Any]]) -> dict[str, Any]:
+    (container,) = of_kind(objects, "Deployment")["spec"]["template"]["spec"]["containers"]
+    names = [each["name"] for each in container["env"]]
+    assert len(names) == len(set(names)), "server-side apply takes no name twice"
+    return {each["name"]: each.get("value", each.get("valueFrom")) for each in container["env"]}
+
+
+def test_with_a_tenant_no_webhook_is_needed_and_without_one_it_is_left_to_it() -> None:
+    for tenant in (GUID, ""):
+        objects = render(merged(GIVEN, {"azure": {"tenantID": tenant}}))
+        pod = of_kind(objects, "Deployment")["spec"]["template"]
+        assert pod["metadata"]["labels"]["azure.workload.identity/use"] == "true"
+        accounts = [each["metadata"] for each in objects if each["kind"] == "ServiceAccount"]
+        ours = [each["annotations"] for each in accounts if each["name"] == "azdiskbackup"]
+        # That of the check before the installation is the same, for the same federated credential.
+        assert [each.get("azure.workload.identity/tenant-id") for each in ours] == [tenant or None] * 2
+        projected = {each["name"] for each in pod["spec"]["volumes"]} & {"azure-identity-token"}
+        assert bool(projected) == bool(tenant) == ("AZURE_FEDERATED_TOKEN_FILE" in _env(objects))
+
+
+def test_a_managed_identity_needs_no_token_of_the_service_account() -> None:
+    objects = render(merged(GIVEN, PERMUTATIONS["managed identity"]))
+    pod = of_kind(objects, "Deployment")["spec"]["template"]
+    assert "azure.workload.identity/use" not in pod["metadata"]["labels"]
+    assert _env(objects)["AZDISKBACKUP_IDENTITY"] == "ManagedIdentity"
+    egress = of_kind(objects, "NetworkPolicy")["spec"]["egress"]
+    assert {"to": [{"ipBlock": {"cidr": "169.254.169.254/32"}}], "ports": [{"protocol": "TCP", "port": 80}]} in egress
+
+
+def test_a_digest_decides_and_a_proxy_never_stands_before_the_api_server() -> None:
+    (container,) = of_kind(render(merged(GIVEN, PERMUTATIONS["digest"])), "Deployment")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    assert container["image"] == "ghcr.io/azdiskbackup/azdiskbackup:0.1.0@sha256:" + "a" * 64
+    env = _env(render(merged(GIVEN, PERMUTATIONS["proxy"])))
+    assert env["HTTPS_PROXY"] == "http://proxy:3128"
+    assert env["NO_PROXY"].startswith("$(KUBERNETES_SERVICE_HOST),") and env["NO_PROXY"].endswith(",10.0.0.0/8")
+
+
+def test_namespace_users_get_their_two_kinds_and_no_status() -> None:
+    objects = render()
+    for suffix, aggregated in (("view", True), ("edit", True), ("platform", False)):
+        role = of_kind(objects, "ClusterRole", f"azdiskbackup-{suffix}")
+        labels = role["metadata"]["labels"]
+        assert ("rbac.authorization.k8s.io/aggregate-to-admin" in labels) == aggregated
+        named = {each for rule in role["rules"] for each in rule["resources"]}
+        expected = {"protecteddisks", "ondemandbackups"} if aggregated else {"backupvaults", "diskbackuppolicies"}
+        assert named == expected
+
+
+def test_crds_are_those_of_the_repository_and_stay() -> None:
+    def crds(**values: Any) -> list[dict[str, Any]]:
+        return [each for each in render(merged(GIVEN, {"crds": values})) if each["kind"] == "CustomResourceDefinition"]
+
+    ours = {each.name: yaml.safe_load(each.read_text())["spec"] for each in (CHART.parents[1] / "crds").glob("*.yaml")}
+    assert [each["spec"] for each in crds()] == [ours[name] for name in sorted(ours)]
+    assert all(each["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"} for each in crds())
+    assert all("annotations" not in each["metadata"] for each in crds(keep=False))
+    assert crds(enabled=False) == []
+
+
+# What kube-score asks for and we do not do, each with its reason.
+_NOT_DONE = {
+    "container-image-pull-policy": "the image has a version or a digest, which never changes",
+    "deployment-has-host-podantiaffinity": "topology spread constraints do it",
+}
+
+
+def test_kube_score_finds_nothing_that_has_no_reason() -> None:
+    text = yaml.safe_dump_all(render(merged(GIVEN, PERMUTATIONS["names"])))
+    done = subprocess.run(
+        [
+            *(tool("kube-score"), "score", "-", "--output-format=ci", "--ignore-container-cpu-limit"),
+            *(f"--ignore-test={name}" for name in _NOT_DONE),
+        ],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert [line for line in done.stdout.splitlines() if not line.startswith(("[OK]", "[SKIPPED]"))] == []
+
+
+def test_what_there_is_to_know_afterwards_fits_the_values() -> None:
+    def notes(values: dict[str, Any]) -> str:
+        done = run_helm("helm", "install", "x", str(CHART), "--dry-run=client", values=merged(GIVEN, values))
+        assert done.returncode == 0, done.stderr
+        return done.stdout.partition("NOTES:")[2]
+
+    assert "No backup is deleted" in notes({}) and "finalizers are taken off" in notes({})
+    assert "hang in their deletion" in notes({"uninstall": {"releaseObjects": False}})
+    assert "crds.keep is false" in notes({"crds": {"keep": False}})
+    assert "With one replica" in notes({"replicaCount": 1})

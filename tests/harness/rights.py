@@ -1,0 +1,133 @@
+"""What the operator may do against what it did, both ways, in Kubernetes and in Azure.
+
+Counted over a whole run of the integration tests: a right that nothing needed is one too many, and one that was refused
+is one too few.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from azure_simulator.http.routes import action_of
+from controlplane.plane import AuditEntry
+from generated.files import rendered
+from harness import azure_rights
+from harness.installation import NAMESPACE, RELEASE
+from harness.stack import CLIENT_ID, Stack
+
+# Who, and in words what; as strings, for they travel between processes.
+Right: TypeAlias = str
+
+# Rights that no test uses, each with its reason.
+UNUSED_WITH_REASON: dict[Right, str] = {}
+
+_USERS = {
+    f"system:serviceaccount:{NAMESPACE}:{RELEASE}": RELEASE,
+    f"system:serviceaccount:{NAMESPACE}:{RELEASE}-release": f"{RELEASE}-release",
+}
+
+
+@dataclass
+class Usage:
+    """What was done and what was refused; it can be sent as JSON."""
+
+    kubernetes: Counter[Right] = field(default_factory=Counter)
+    kubernetes_refused: Counter[Right] = field(default_factory=Counter)
+    azure: Counter[Right] = field(default_factory=Counter)
+    azure_refused: Counter[Right] = field(default_factory=Counter)
+
+    def add(self, other: dict[str, dict[Right, int]]) -> None:
+        for name, counts in other.items():
+            getattr(self, name).update(counts)
+
+    def as_json(self) -> dict[str, dict[Right, int]]:
+        return {name: dict(counts) for name, counts in vars(self).items()}
+
+    def note(self, stack: Stack) -> None:
+        """Add what happened on a stack."""
+        limited = {(right.role, right.verb, right.resource) for right in granted() if right.name}
+        for user, role in _USERS.items():
+            for entry in stack.plane.audit(user):
+                if not entry.resource:
+                    # What every identity may ask: the version of the server, say.
+                    continue
+                right = _asked(entry, role)
+                named = (right.role, right.verb, right.resource) in limited
+                text = str(right if named else KubernetesRight(right.role, right.verb, right.resource, ""))
+                (self.kubernetes_refused if entry.forbidden else self.kubernetes)[text] += 1
+        for sent in stack.azure.requests():
+            if sent.caller == CLIENT_ID and sent.status != 403:
+                self.azure[action_of(sent.route)] += 1
+        self.azure_refused.update(stack.azure.lacking(CLIENT_ID))
+
+
+@dataclass(frozen=True)
+class KubernetesRight:
+    """One verb on one resource, perhaps of one name."""
+
+    role: str
+    verb: str
+    resource: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.role}: {self.verb} {self.resource}" + (f" {self.name}" if self.name else "")
+
+
+def _asked(entry: AuditEntry, role: str) -> KubernetesRight:
+    resource = "/".join(part for part in (entry.resource, entry.subresource) if part)
+    return KubernetesRight(role, entry.verb, f"{resource}.{entry.group}".rstrip("."), entry.name)
+
+
+def granted() -> Iterator[KubernetesRight]:
+    """Yield all rights that the chart gives to service accounts of its own, its hooks included."""
+    for document in rendered():
+        if document["kind"] not in ("ClusterRole", "Role") or document["metadata"]["name"] not in _USERS.values():
+            continue
+        for rule in document["rules"]:
+            yield from _of_rule(document["metadata"]["name"], rule)
+
+
+def _of_rule(role: str, rule: dict[str, Any]) -> Iterator[KubernetesRight]:
+    for group in rule["apiGroups"]:
+        for resource in rule["resources"]:
+            for verb in rule["verbs"]:
+                for name in rule.get("resourceNames", [""]):
+                    yield KubernetesRight(role, verb, f"{resource}.{group}".rstrip("."), name)
+
+
+def table(usage: Usage) -> Iterator[str]:
+    """Yield the lines of the comparison."""
+    rights = {str(right) for right in granted()}
+    yield f"Kubernetes: {len(rights)} rights granted, {_count(rights, usage.kubernetes)} used"
+    for right in sorted(rights | usage.kubernetes_refused.keys()):
+        yield _line(right, usage.kubernetes[right], usage.kubernetes_refused[right])
+    actions = {action: role for role, action in azure_rights.actions()}
+    yield f"Azure: {len(actions)} actions granted, {_count(actions, usage.azure)} used"
+    for action in sorted(actions.keys() | usage.azure_refused.keys()):
+        yield _line(f"{actions.get(action, '-')}: {action}", usage.azure[action], usage.azure_refused[action])
+
+
+def _count(rights: Iterable[Right], used: Counter[Right]) -> int:
+    return sum(1 for right in rights if used[right])
+
+
+def _line(right: str, used: int, refused: int) -> str:
+    return f"  {right:<100} {used:>7}" + (f"  REFUSED {refused}" if refused else "")
+
+
+def faults(usage: Usage) -> Iterator[str]:
+    """Yield what is wrong: refused, or granted and never used, without a reason."""
+    for right in usage.kubernetes_refused:
+        yield f"refused by the API server: {right}"
+    for right in usage.azure_refused:
+        yield f"refused by Azure: {right}"
+    unused = {str(right) for right in granted()} - {right for right, count in usage.kubernetes.items() if count}
+    unused |= {action for _, action in azure_rights.actions() if not usage.azure[action]}
+    for right in sorted(unused - UNUSED_WITH_REASON.keys()):
+        yield f"granted and never used: {right}"
+    for right in sorted(UNUSED_WITH_REASON.keys() - unused):
+        yield f"said to be unused, and used: {right}"

@@ -1,0 +1,299 @@
+"""Installed, upgraded, rolled back, removed: by both lines of Helm, with live objects."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness import objects
+from harness.installation import CHART, IMAGE, NAMESPACE, RELEASE, HelmError, Installation
+from harness.processes import wait_for
+from harness.stack import Stack
+from harness.tenant import Tenant
+
+Json = dict[str, Any]
+
+
+@pytest.fixture
+def clean(tmp_path: Path) -> Iterator[Stack]:
+    """A stack of the test's own without the operator: nothing of ours is in the cluster."""
+    stack = Stack(tmp_path)
+    try:
+        stack.start_control_plane()
+        stack.start_simulator()
+        groups = (objects.VAULT_GROUP, objects.SNAPSHOT_GROUP, objects.DISK_GROUP)
+        stack.azure.seed(
+            subscriptions=[objects.SUBSCRIPTION],
+            groups=[
+                {"subscription": objects.SUBSCRIPTION, "name": each, "location": objects.LOCATION} for each in groups
+            ],
+        )
+        yield stack
+    finally:
+        stack.stop()
+
+
+def protected(stack: Stack, namespace: str = "shop", **spec: Any) -> Tenant:
+    """Return a team with a protected disk."""
+    shop = Tenant(stack, namespace)
+    shop.create()
+    vault = objects.vault(access={"deletionNamespaces": {}, "namespaces": {}})
+    shop.apply(vault, objects.policy())
+    shop.make_claim()
+    shop.protect(**spec)
+    shop.until("protecteddisk", "data", "Ready")
+    return shop
+
+
+def kinds(stack: Stack) -> list[str]:
+    found = stack.plane.read("/apis/apiextensions.k8s.io/v1/customresourcedefinitions")["items"]
+    return [each["metadata"]["name"] for each in found if each["spec"]["group"] == "azdiskbackup.io"]
+
+
+@pytest.mark.parametrize("line", ["helm", "helm3"])
+@pytest.mark.parametrize("keep", [True, False], ids=["CRDs stay", "CRDs go"])
+def test_uninstalled_with_objects_left(clean: Stack, line: str, keep: bool) -> None:
+    clean.line = line
+    clean.start_operator({"crds": {"keep": keep}})
+    # Who deletes the definitions deletes no backup either, whatever the objects say.
+    shop = protected(clean, deletionPolicy="Delete")
+    instance = shop.instance()
+    since = clean.azure.request_count()
+    told = clean.installation.uninstall()
+    assert not clean.writes(since), "Azure is left as it is"
+    assert shop.portal("GET", instance)["properties"]["currentProtectionState"] == "ProtectionConfigured"
+    assert ("were kept due to the resource policy" in told) == keep == bool(kinds(clean))
+    left = clean.plane.kubectl("get", "all,sa,roles,rolebindings,leases,networkpolicies,pdb", "-n", NAMESPACE,
+                               "-o", "name").split()  # fmt: skip
+    assert [each for each in left if "default" not in each] == []
+    assert RELEASE not in clean.plane.kubectl("get", "clusterroles,clusterrolebindings", "-o", "name")
+    # Nothing hangs.
+    clean.plane.kubectl("delete", "namespace", "shop", "--timeout=30s")
+    clean.plane.kubectl("delete", "namespace", NAMESPACE, "--timeout=30s")
+    if keep:
+        clean.plane.kubectl("delete", "crd", *kinds(clean), "--timeout=30s")
+
+
+def test_uninstalled_and_installed_again_goes_on(clean: Stack) -> None:
+    clean.start_operator()
+    shop = protected(clean)
+    before = shop.instance()
+    clean.installation.uninstall()
+    since = clean.azure.request_count()
+    clean.installation.apply()
+    clean.works()
+    shop.passes(lambda: shop.get("protecteddisk", "data")["metadata"].get("finalizers"), "the finalizer is back")
+    assert shop.instance() == before and not clean.writes(since)
+    assert shop.condition("protecteddisk", "data", "Ready")["status"] == "True"
+
+
+def test_a_namespace_that_ends_with_the_operator_in_it_is_let_go(clean: Stack) -> None:
+    """Without Helm: what docs/install.md says for that case."""
+    clean.start_operator({"uninstall": {"releaseObjects": False}})
+    shop = protected(clean)
+    clean.installation.uninstall()
+    clean.plane.kubectl("delete", "namespace", "shop", "--wait=false")
+    assert shop.get("protecteddisk", "data")["metadata"]["finalizers"], "it hangs, as the notes said"
+    patch = '{"metadata":{"finalizers":null}}'
+    clean.plane.kubectl("patch", "protecteddisk", "data", "-n", "shop", "--type=merge", "-p", patch)
+    clean.plane.kubectl("wait", "--for=delete", "namespace/shop", "--timeout=30s")
+
+
+# --- versions ---------------------------------------------------------------------------------------
+
+
+def older(folder: Path, change: Callable[[Json], None]) -> Path:
+    """Return the chart as an earlier version would be: its version, and its definitions without something."""
+    chart = folder / "older"
+    shutil.copytree(CHART, chart)
+    meta = yaml.safe_load((chart / "Chart.yaml").read_text())
+    (chart / "Chart.yaml").write_text(yaml.safe_dump(meta | {"version": "0.0.9", "appVersion": "0.0.9"}))
+    for path in (chart / "files" / "crds").glob("*.yaml"):
+        crd = yaml.safe_load(path.read_text())
+        change(crd)
+        path.write_text(yaml.safe_dump(crd))
+    return chart
+
+
+def without_active_since(crd: Json) -> None:
+    status = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
+    status.pop("activeSince", None)
+
+
+def with_chart(stack: Stack, chart: Path) -> Installation:
+    """Return an installation of another version of the chart, with the operator of this one."""
+    found = stack.installation
+    return Installation(found.plane, found.kubelet, found.values, chart=chart)
+
+
+def test_a_definition_that_changed_comes_with_the_upgrade(clean: Stack, tmp_path: Path) -> None:
+    clean.start_operator()
+    shop = protected(clean)
+    previous = with_chart(clean, older(tmp_path, without_active_since))
+    pods = {pod.name for pod in clean.installation.pods()}
+    with pytest.raises(HelmError):
+        # The operator of this version refuses to work on what it cannot write down; the old one goes on.
+        previous.apply(values={"podAnnotations": {"is": "older"}}, wait=True, seconds=8)
+    new = [pod for pod in clean.installation.pods() if pod.name not in pods]
+    assert len(new) == 1 and {pod.name for pod in clean.installation.pods()} > pods
+    status = clean.plane.read(new[0].path)["status"]["containerStatuses"][0]
+    said = (status["lastState"].get("terminated") or status["state"].get("terminated"))["message"]
+    assert "is older than this operator: it has no status.activeSince" in said and "kubectl apply" in said
+    assert clean.installation.leading().name in pods
+    clean.installation.apply()
+    wait_for(lambda: len(clean.installation.pods()) == 1, "the upgrade is through")
+    clean.works()
+    shop.until("protecteddisk", "data", "Ready")
+
+
+def test_an_operator_works_with_definitions_that_are_newer(clean: Stack, tmp_path: Path) -> None:
+    def newer(crd: Json) -> None:
+        schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+        schema["status"]["properties"]["fromTheFuture"] = {"type": "string"}
+
+    future = older(tmp_path, newer)
+    installation = with_chart(clean, future)
+    installation.apply()
+    clean.works()
+    protected(clean)
+
+
+def test_rolled_back_with_live_objects(clean: Stack) -> None:
+    clean.start_operator()
+    shop = protected(clean)
+    shop.after_the_next_backup()
+    since = clean.azure.request_count()
+    clean.installation.apply(values={"operator": {"workers": 4}})
+    clean.installation.helm("rollback", RELEASE, "1", "-n", NAMESPACE, "--wait", "--timeout=60s")
+    wait_for(lambda: len(clean.installation.pods()) == 1, "one replica is left")
+    clean.works()
+    clean.azure.advance(minutes=30)
+    assert not clean.writes(since)
+    assert shop.condition("protecteddisk", "data", "Ready")["status"] == "True"
+
+
+def test_without_definitions_nothing_is_installed(clean: Stack) -> None:
+    with pytest.raises(HelmError, match=r"backupvaults\.azdiskbackup\.io is missing: apply crds/ first"):
+        clean.installation.apply(values={"crds": {"enabled": False}})
+    assert not clean.installation.pods()
+
+
+def test_definitions_that_are_deleted_under_a_running_operator_delete_no_backup(clean: Stack) -> None:
+    clean.start_operator()
+    shop = protected(clean, deletionPolicy="Delete")
+    instance = shop.instance()
+    since = clean.azure.request_count()
+    clean.plane.kubectl("delete", "crd", *kinds(clean), "--wait=false")
+    wait_for(lambda: not kinds(clean), "they are gone, and all objects with them")
+    assert not clean.writes(since)
+    assert shop.portal("GET", instance)["properties"]["currentProtectionState"] == "ProtectionConfigured"
+
+
+# --- what keeps it from starting --------------------------------------------------------------------
+
+WRONG: list[tuple[str, Json, int, str]] = [
+    (
+        "unreachable authority",
+        {"azure": {"authorityHost": "https://127.0.0.1:9"}},
+        4,
+        "No token could be had",
+    ),
+    (
+        "unknown client",
+        {"azure": {"clientID": "99999999-9999-4999-8999-999999999999"}},
+        4,
+        "AADSTS700016",
+    ),
+    (
+        "a subscription that cannot be seen",
+        {"azure": {"subscriptionID": "99999999-9999-4999-8999-999999999999"}},
+        4,
+        "cannot see the subscription 99999999",
+    ),
+    (
+        "no token, since no webhook put it there",
+        {"azure": {"tenantID": ""}},
+        4,
+        "AZURE_FEDERATED_TOKEN_FILE and AZURE_TENANT_ID not set",
+    ),
+    (
+        "a token file that is not there",
+        {"azure": {"tenantID": ""}, "extraEnv": [
+            {"name": "AZURE_TENANT_ID", "value": objects.SUBSCRIPTION},
+            {"name": "AZURE_FEDERATED_TOKEN_FILE", "value": "/nowhere/token"},
+        ]},
+        4,
+        "/nowhere/token",
+    ),
+    (
+        "a CA file without its key",
+        {"extraCA": {"key": "other.pem"}},
+        2,
+        "there is no file /etc/azdiskbackup/ca/other.pem",
+    ),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def broken(stack: Stack) -> Iterator[Installation]:
+    """An installation beside the others, in a namespace of its own, that never gets to work."""
+    found = stack.installation
+    name = "broken"
+    stack.plane.kubectl("create", "namespace", name)
+    authority = stack.plane.read(f"/api/v1/namespaces/{NAMESPACE}/configmaps/azure-ca")["data"]
+    stack.plane.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "azure-ca", "namespace": name},
+            "data": authority,
+        }
+    )
+    values = {**found.values, "fullnameOverride": "broken", "crds": {"enabled": False}, "rbac": {"aggregate": False}}
+    yield Installation(found.plane, found.kubelet, values, namespace=name)
+    stack.plane.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.mark.parametrize(("what", "values", "code", "says"), WRONG, ids=[each[0] for each in WRONG])
+def test_what_keeps_it_from_starting_is_one_sentence_everywhere(
+    broken: Installation, what: str, values: Json, code: int, says: str
+) -> None:
+    # In what Helm prints, from the Job that asks before anything is made:
+    with pytest.raises(HelmError) as caught:
+        broken.apply(values=values)
+    assert says in str(caught.value), str(caught.value)
+    broken.uninstall("--no-hooks")
+    # And, without that Job, in the log of the operator and in its pod's termination message:
+    broken.apply("--no-hooks", values=values, wait=False)
+    try:
+        wait_for(lambda: any(pod.restarts for pod in broken.pods()), "it ended and was started again")
+        (pod,) = broken.pods()
+        status = broken.plane.read(pod.path)["status"]["containerStatuses"][0]
+        ended = status["lastState"]["terminated"]
+        assert ended["exitCode"] == code and says in ended["message"], ended
+        assert says in pod.log.read_text() and "Traceback" not in pod.log.read_text()
+        assert len(ended["message"].splitlines()) == 1
+    finally:
+        broken.uninstall("--no-hooks")
+
+
+def test_the_image_is_named_by_digest(stack: Stack) -> None:
+    digest = "sha256:" + "0" * 64
+    assert stack.kubelet.images.find(f"{IMAGE}:test@{digest}") is not None
+    assert stack.kubelet.images.find("elsewhere/azdiskbackup:test") is None
+
+
+def test_a_right_that_is_missing_on_the_lease_is_told(stack: Stack, broken: Installation) -> None:
+    broken.apply("--no-hooks", values={"rbac": {"create": False}}, wait=False)
+    try:
+        wait_for(lambda: any(pod.restarts for pod in broken.pods()), "it ended and was started again")
+        (pod,) = broken.pods()
+        ended = broken.plane.read(pod.path)["status"]["containerStatuses"][0]["lastState"]["terminated"]
+        assert ended["exitCode"] == 3 and "refuses the service account" in ended["message"], ended
+    finally:
+        broken.uninstall("--no-hooks")
