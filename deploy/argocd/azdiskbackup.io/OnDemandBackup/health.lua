@@ -1,12 +1,10 @@
--- Health of an OnDemandBackup by its conditions, which follow kstatus: Stalled, then Reconciling, then Succeeded.
-local health = {status = "Progressing", message = "Waiting for azdiskbackup to look at it"}
+-- Health of an OnDemandBackup by its conditions, which follow kstatus: Stalled first, then Succeeded.
 local status = obj.status
 if status == nil or status.conditions == nil then
-  return health
+  return {status = "Progressing", message = "Waiting for azdiskbackup to look at it"}
 end
 if status.observedGeneration ~= nil and status.observedGeneration ~= obj.metadata.generation then
-  health.message = "Waiting for azdiskbackup to look at the newest spec"
-  return health
+  return {status = "Progressing", message = "Waiting for azdiskbackup to look at the newest spec"}
 end
 local found = {}
 for _, condition in ipairs(status.conditions) do
@@ -15,11 +13,11 @@ end
 if found.Stalled ~= nil and found.Stalled.status == "True" then
   return {status = "Degraded", message = found.Stalled.message}
 end
-local summary = found.OnDemandBackup
+local summary = found.Succeeded
 if summary == nil then
-  return health
+  return {status = "Progressing", message = "Waiting for azdiskbackup to look at it"}
 end
 if summary.status == "True" then
-  return {status = "OnDemandBackup", message = summary.message}
+  return {status = "Healthy", message = summary.message}
 end
 return {status = "Progressing", message = summary.message}

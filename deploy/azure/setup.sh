@@ -1,0 +1,143 @@
+#!/usr/bin/env bash
+# Makes what azdiskbackup needs in Azure: an identity, its federation with a service account of the cluster, and the
+# custom roles that it acts with. Can be run again at any time: what is there is kept or brought up to date.
+#
+#   deploy/azure/setup.sh --cluster my-aks --cluster-group my-aks-rg --vault-group backup-rg --disk-group MC_… \
+#       --snapshot-group snapshots-rg
+#
+# Ends by printing the values for the chart. Needs the az CLI, logged in as somebody who may create identities, role
+# definitions and role assignments (Owner, or User Access Administrator beside Contributor).
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+usage() {
+  cat <<'USAGE'
+usage: setup.sh --cluster NAME --cluster-group GROUP --vault-group GROUP --disk-group GROUP --snapshot-group GROUP
+                [--mode managed|preassigned|observe] [--create-snapshot-groups] [--identity NAME] [--location REGION]
+                [--namespace NAME] [--service-account NAME]
+
+  --cluster, --cluster-group   the AKS cluster
+  --vault-group                resource group of the vaults; repeatable
+  --disk-group                 resource group of the disks, usually the node resource group; repeatable
+  --snapshot-group             resource group of the snapshots; repeatable
+  --mode                       managed: the operator makes vaults and gives them their rights (default)
+                               preassigned: it makes vaults; somebody else gives them their rights
+                               observe: vaults are run elsewhere, and it only uses them
+  --create-snapshot-groups     the operator may make resource groups (a vault says create: true)
+  --identity                   name of the managed identity, made in the cluster's group (default: azdiskbackup)
+  --location                   region of the identity (default: the cluster's)
+  --namespace, --service-account   where the chart is installed (default: azdiskbackup, azdiskbackup)
+USAGE
+}
+
+cluster='' cluster_group='' mode=managed identity=azdiskbackup location='' create_groups=false
+namespace=azdiskbackup service_account=azdiskbackup
+vault_groups=() disk_groups=() snapshot_groups=()
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --help | -h) usage; exit 0 ;;
+    --create-snapshot-groups) create_groups=true; shift; continue ;;
+    --*) [ $# -gt 1 ] || { echo "setup.sh: $1 needs a value" >&2; exit 2; } ;;
+  esac
+  case "$1" in
+    --cluster) cluster=$2 ;;
+    --cluster-group) cluster_group=$2 ;;
+    --vault-group) vault_groups+=("$2") ;;
+    --disk-group) disk_groups+=("$2") ;;
+    --snapshot-group) snapshot_groups+=("$2") ;;
+    --mode) mode=$2 ;;
+    --identity) identity=$2 ;;
+    --location) location=$2 ;;
+    --namespace) namespace=$2 ;;
+    --service-account) service_account=$2 ;;
+    *) echo "setup.sh: unknown argument $1" >&2; usage >&2; exit 2 ;;
+  esac
+  shift 2
+done
+
+fail() { echo "setup.sh: $1" >&2; exit 2; }
+[ -n "$cluster" ] && [ -n "$cluster_group" ] || fail "name the cluster with --cluster and --cluster-group"
+[ ${#vault_groups[@]} -gt 0 ] || fail "name the resource group of the vaults with --vault-group"
+case "$mode" in managed | preassigned | observe) ;; *) fail "--mode is managed, preassigned or observe, not $mode" ;; esac
+if [ "$mode" != preassigned ] && { [ ${#disk_groups[@]} -eq 0 ] || [ ${#snapshot_groups[@]} -eq 0 ]; }; then
+  fail "name the resource groups of disks and snapshots with --disk-group and --snapshot-group"
+fi
+
+say() { echo "== $1"; }
+
+subscription=$(az account show --query id --output tsv)
+tenant=$(az account show --query tenantId --output tsv)
+
+say "The cluster's issuer of tokens"
+issuer=$(az aks show --resource-group "$cluster_group" --name "$cluster" --query oidcIssuerProfile.issuerUrl --output tsv)
+if [ -z "$issuer" ] || [ "$issuer" = None ]; then
+  fail "the cluster issues no tokens for workload identity yet: az aks update --resource-group $cluster_group \
+--name $cluster --enable-oidc-issuer --enable-workload-identity"
+fi
+[ -n "$location" ] || location=$(az aks show --resource-group "$cluster_group" --name "$cluster" --query location --output tsv)
+
+say "The identity $identity, and its federation with $namespace/$service_account"
+az identity create --resource-group "$cluster_group" --name "$identity" --location "$location" --output none
+client=$(az identity show --resource-group "$cluster_group" --name "$identity" --query clientId --output tsv)
+principal=$(az identity show --resource-group "$cluster_group" --name "$identity" --query principalId --output tsv)
+az identity federated-credential create --resource-group "$cluster_group" --identity-name "$identity" \
+  --name "$cluster" --issuer "$issuer" --subject "system:serviceaccount:$namespace:$service_account" \
+  --audiences api://AzureADTokenExchange --output none
+
+# role NAME: make the custom role of roles/NAME.json, or bring it up to date.
+role() {
+  local definition name
+  definition=$(sed "s/SUBSCRIPTION_ID/$subscription/" "$here/roles/$1.json")
+  name=$(role_name "$1")
+  if [ -n "$(az role definition list --custom-role-only true --name "$name" --query '[].name' --output tsv)" ]; then
+    az role definition update --role-definition "$definition" --output none
+  else
+    az role definition create --role-definition "$definition" --output none
+  fi
+}
+
+role_name() { sed -n 's/^ *"Name": "\(.*\)",$/\1/p' "$here/roles/$1.json"; }
+
+# assign NAME SCOPE: give the identity a role at a scope, with the condition that belongs to the role.
+assign() {
+  local condition=()
+  if [ -f "$here/roles/$1.condition" ]; then
+    condition=(--condition "$(cat "$here/roles/$1.condition")" --condition-version 2.0)
+  fi
+  az role assignment create --assignee-object-id "$principal" --assignee-principal-type ServicePrincipal \
+    --role "$(role_name "$1")" --scope "$2" "${condition[@]}" --output none
+}
+
+group_id() { echo "/subscriptions/$subscription/resourceGroups/$1"; }
+
+say "What it may do ($mode)"
+role reader
+assign reader "/subscriptions/$subscription"
+role protector
+[ "$mode" = observe ] || role vault-manager
+for group in "${vault_groups[@]}"; do
+  assign protector "$(group_id "$group")"
+  [ "$mode" = observe ] || assign vault-manager "$(group_id "$group")"
+done
+if [ "$mode" != preassigned ]; then
+  role granter
+  for group in "${disk_groups[@]}" "${snapshot_groups[@]}"; do
+    assign granter "$(group_id "$group")"
+  done
+fi
+if [ "$create_groups" = true ]; then
+  role snapshot-group-creator
+  assign snapshot-group-creator "/subscriptions/$subscription"
+  # In a group that is not there yet, nothing can be assigned.
+  [ "$mode" = preassigned ] || assign granter "/subscriptions/$subscription"
+fi
+
+cat <<VALUES
+
+Done. Install the chart:
+
+helm upgrade --install azdiskbackup charts/azdiskbackup --namespace $namespace --create-namespace --wait \\
+  --set azure.subscriptionID=$subscription \\
+  --set azure.clientID=$client \\
+  --set azure.tenantID=$tenant
+VALUES

@@ -1,0 +1,55 @@
+variable "cluster" {
+  description = "Name of the AKS cluster; it must have its OIDC issuer enabled."
+  type        = string
+}
+
+variable "cluster_group" {
+  description = "Resource group of the cluster, where the identity is made."
+  type        = string
+}
+
+variable "vault_groups" {
+  description = "Resource groups of the vaults."
+  type        = list(string)
+}
+
+variable "disk_and_snapshot_groups" {
+  description = "Resource groups of disks and of snapshots; not needed when others assign the rights."
+  type        = list(string)
+  default     = []
+}
+
+variable "mode" {
+  description = "managed: the operator makes vaults and gives them their rights. preassigned: others give them. observe: vaults are run elsewhere."
+  type        = string
+  default     = "managed"
+
+  validation {
+    condition     = contains(["managed", "preassigned", "observe"], var.mode)
+    error_message = "The mode is managed, preassigned or observe."
+  }
+}
+
+variable "create_snapshot_groups" {
+  description = "Whether the operator may make resource groups for snapshots."
+  type        = bool
+  default     = false
+}
+
+variable "identity" {
+  description = "Name of the identity."
+  type        = string
+  default     = "azdiskbackup"
+}
+
+variable "namespace" {
+  description = "Namespace of the chart."
+  type        = string
+  default     = "azdiskbackup"
+}
+
+variable "service_account" {
+  description = "Service account of the chart."
+  type        = string
+  default     = "azdiskbackup"
+}

@@ -1,0 +1,309 @@
+"""What stands in deploy/: that it is well-formed, that it does what it says, and what of it could not be tried here."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from dockerfile_parse import DockerfileParser
+from lupa import lua51
+from pycep import BicepParser
+
+from controlplane.build import binaries
+from generated import files
+from harness import azure_rights
+
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOY = ROOT / "deploy"
+AZURE = DEPLOY / "azure"
+
+
+def run(*command: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+# --- the image --------------------------------------------------------------------------------------
+
+# Rules of hadolint that do not fit, each with its reason.
+_NOT_FOLLOWED = {
+    "DL3006": "the base images are arguments, given by digest when the image is published",
+    "DL3008": "versions of Debian's packages follow the base image, which is given by digest",
+    "DL3059": "each step is a command that a test runs by itself, and its stage is thrown away",
+    "DL3009": "lists of packages stay in the first stage, which is thrown away",
+}
+
+
+def test_the_dockerfile_is_well_formed() -> None:
+    ignored = [f"--ignore={rule}" for rule in _NOT_FOLLOWED]
+    done = run(Path(sys.prefix) / "bin" / "hadolint", "--no-color", *ignored, DEPLOY / "Dockerfile")
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.timeout(600)
+def test_the_steps_of_the_image_make_what_starts(tmp_path: Path) -> None:
+    """Each step of the first stage runs as it is written, with the image's folders in the place of the host's."""
+    if shutil.which("bwrap") is None or not Path("/usr/bin/python3").exists():
+        pytest.skip("bubblewrap and Debian's python3 are needed to run the steps (apt-get install bubblewrap)")
+    image, build = tmp_path / "app", tmp_path / "build"
+    image.mkdir()
+    build.mkdir()
+    inside = [
+        *("bwrap", "--die-with-parent", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"),  # noqa: S108
+        *(word for path in ("/usr", "/bin", "/lib", "/lib64", "/etc") for word in ("--ro-bind-try", path, path)),
+        *("--bind", str(image), "/app", "--bind", str(build), "/build"),
+    ]
+    left_out = []
+    structure = DockerfileParser(path=str(DEPLOY / "Dockerfile")).structure
+    last = max(index for index, each in enumerate(structure) if each["instruction"] == "FROM")
+    for step in structure[:last]:
+        match step["instruction"]:
+            case "COPY":
+                source, target = step["value"].split()
+                place = {"/app": image, "/build": build}["/" + target.split("/")[1]] / "/".join(target.split("/")[2:])
+                place.parent.mkdir(parents=True, exist_ok=True)
+                (shutil.copytree if (ROOT / source).is_dir() else shutil.copyfile)(ROOT / source, place)
+            case "RUN" if "apt-get" in step["value"]:
+                left_out.append(step["value"])
+            case "RUN":
+                # Debian's own Python, as in the image.
+                path = {"PATH": "/usr/bin:/bin", **{key: os.environ[key] for key in os.environ if "INDEX" in key}}
+                done = run(*inside, "sh", "-c", step["value"], env={**path, "HOME": "/tmp"})  # noqa: S108
+                assert done.returncode == 0, f"{step['value']}\n{done.stdout}{done.stderr}"
+    assert len(left_out) == 1, "only the installation of Debian's packages"
+    final = {each["instruction"]: each["value"] for each in structure[last:]}
+    assert final["USER"] == "65532:65532" and not [each for each in structure[last:] if each["instruction"] == "RUN"]
+    environment = dict(part.split("=") for part in final["ENV"].split())
+    sandbox = [
+        *("bwrap", "--die-with-parent", "--ro-bind", str(image), "/app", "--dev", "/dev", "--proc", "/proc"),
+        *(word for path in ("/usr/bin/python3", "/usr/bin/python3.11", "/usr/lib", "/lib", "/lib64") for word in
+          ("--ro-bind-try", path, path)),
+    ]  # fmt: skip
+    entry = json.loads(final["ENTRYPOINT"])
+    told = run(*sandbox, *entry, "--help", env=environment)
+    assert told.returncode == 0 and "--subscription-id" in told.stdout, told.stderr
+    refused = run(*sandbox, *entry, *json.loads(final["CMD"]), env=environment)
+    assert refused.returncode == 2 and "AZDISKBACKUP_SUBSCRIPTION_ID: Field required" in refused.stdout
+    assert run(*sandbox, "/bin/sh", "-c", "true", env=environment).returncode != 0, "there is no shell"
+
+
+# --- kustomize, Flux, Argo CD -----------------------------------------------------------------------
+
+
+def test_the_overlay_sets_what_differs_and_nothing_else() -> None:
+    kubectl = binaries() / "kubectl"
+    built = run(kubectl, "kustomize", DEPLOY / "kustomize" / "overlays" / "workload-identity")
+    assert built.returncode == 0, built.stderr
+    assert files.PLACEHOLDER not in built.stdout, "every id is replaced"
+    objects = list(yaml.safe_load_all(built.stdout))
+    deployment = next(each for each in objects if each["kind"] == "Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    base = yaml.safe_load((files.BASE / "deployment-azdiskbackup.yaml").read_text())
+    (before,) = base["spec"]["template"]["spec"]["containers"]
+    assert {each["name"] for each in container["env"]} == {each["name"] for each in before["env"]}
+    (namespace,) = (each for each in objects if each["kind"] == "Namespace")
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert {each["metadata"].get("namespace", "azdiskbackup") for each in objects} == {"azdiskbackup"}
+
+
+def _health_tests() -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (path.parent.name, case)
+        for path in sorted((DEPLOY / "argocd").rglob("health_test.yaml"))
+        for case in yaml.safe_load(path.read_text())["tests"]
+    ]
+
+
+@pytest.mark.parametrize(("kind", "case"), _health_tests(), ids=lambda value: str(value)[:60])
+def test_argo_cd_reads_the_health_of_our_kinds(kind: str, case: dict[str, Any]) -> None:
+    folder = DEPLOY / "argocd" / "azdiskbackup.io" / kind
+    script = (folder / "health.lua").read_text()
+    # Argo CD runs what users give it without Lua's libraries for strings and mathematics.
+    assert not re.search(r"\b(string|math|io|debug)\.|:\w+\(", script)
+    lua = lua51.LuaRuntime()
+    lua.globals().obj = lua.table_from(yaml.safe_load((folder / case["inputPath"]).read_text()), recursive=True)
+    found = lua.execute(script)
+    assert {"status": found.status, "message": found.message} == case["healthStatus"]
+
+
+def test_every_kind_has_its_health_check() -> None:
+    assert len({kind for kind, _ in _health_tests()}) == 4
+    states = {(kind, case["healthStatus"]["status"]) for kind, case in _health_tests()}
+    assert len(states) == 4 * 3
+
+
+def test_the_flux_example_gives_values_that_the_chart_takes() -> None:
+    from chart.conftest import render
+
+    documents = list(yaml.safe_load_all((DEPLOY / "flux" / "helmrelease.yaml").read_text()))
+    release = next(each for each in documents if each["kind"] == "HelmRelease")
+    assert render(release["spec"]["values"])
+
+
+# --- Azure ------------------------------------------------------------------------------------------
+
+_AZ = """#!{python}
+import json, os, sys
+words = sys.argv[1:]
+with open(os.environ["AZ_CALLS"], "a") as calls:
+    calls.write(json.dumps(words) + "\\n")
+known = json.loads(os.environ["AZ_KNOWN"])
+query = words[words.index("--query") + 1] if "--query" in words else ""
+print(known.get(" ".join(words[:3]) + " " + query, known.get(query, "")))
+"""
+_ANSWERS = {
+    "id": "11111111-1111-4111-8111-111111111111",
+    "tenantId": "22222222-2222-4222-8222-222222222222",
+    "oidcIssuerProfile.issuerUrl": "https://issuer/",
+    "location": "westeurope",
+    "clientId": "c0ffee00-0000-4000-8000-000000000001",
+    "principalId": "c0ffee00-0000-4000-8000-000000000002",
+}
+_NAMED = ["--cluster", "aks", "--cluster-group", "aks-rg", "--vault-group", "backup-rg"]
+_GROUPS = ["--disk-group", "MC_aks", "--snapshot-group", "snapshots-rg"]
+
+
+class Az:
+    """Runs setup.sh with an az that records what it is asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        (folder / "az").write_text(_AZ.format(python=sys.executable))
+        (folder / "az").chmod(stat.S_IRWXU)
+
+    def setup(self, *words: str, **answers: str) -> tuple[subprocess.CompletedProcess[str], list[list[str]]]:
+        calls = self._folder / "calls"
+        calls.write_text("")
+        known = {key.replace("__", "."): value for key, value in answers.items()}
+        environment = {
+            **os.environ,
+            "PATH": f"{self._folder}:{os.environ['PATH']}",
+            "AZ_CALLS": str(calls),
+            "AZ_KNOWN": json.dumps(_ANSWERS | known),
+        }
+        done = run("bash", AZURE / "setup.sh", *words, env=environment)
+        return done, [json.loads(line) for line in calls.read_text().splitlines()]
+
+
+@pytest.fixture
+def az(tmp_path: Path) -> Az:
+    return Az(tmp_path)
+
+
+def _option(call: list[str], name: str) -> str:
+    return call[call.index(name) + 1] if name in call else ""
+
+
+def _assigned(calls: list[list[str]]) -> set[tuple[str, str]]:
+    found = [call for call in calls if call[:3] == ["role", "assignment", "create"]]
+    for call in found:
+        assert _option(call, "--assignee-principal-type") == "ServicePrincipal"
+        conditional = _option(call, "--role") == "azdiskbackup granter"
+        assert bool(_option(call, "--condition")) == conditional == bool(_option(call, "--condition-version"))
+    return {(_option(call, "--role"), _option(call, "--scope").partition("8111-111111111111")[2]) for call in found}
+
+
+_READS = {("azdiskbackup reader", "")}
+_VAULTS = {("azdiskbackup protector", "/resourceGroups/backup-rg")}
+_MANAGES = {("azdiskbackup vault manager", "/resourceGroups/backup-rg")}
+_GRANTS = {("azdiskbackup granter", f"/resourceGroups/{group}") for group in ("MC_aks", "snapshots-rg")}
+
+
+@pytest.mark.parametrize(
+    ("words", "assigned"),
+    [
+        (_GROUPS, _READS | _VAULTS | _MANAGES | _GRANTS),
+        (["--mode", "preassigned"], _READS | _VAULTS | _MANAGES),
+        ([*_GROUPS, "--mode", "observe"], _READS | _VAULTS | _GRANTS),
+        (
+            [*_GROUPS, "--create-snapshot-groups"],
+            _READS | _VAULTS | _MANAGES | _GRANTS
+            | {("azdiskbackup snapshot group creator", ""), ("azdiskbackup granter", "")},
+        ),
+    ],
+    ids=["managed", "preassigned", "observe", "creating groups"],
+)  # fmt: skip
+def test_setup_gives_each_mode_its_roles(az: Az, words: list[str], assigned: set[tuple[str, str]]) -> None:
+    done, calls = az.setup(*_NAMED, *words)
+    assert done.returncode == 0, done.stderr
+    assert _assigned(calls) == assigned
+    definitions = [json.loads(_option(call, "--role-definition")) for call in calls if "--role-definition" in call]
+    assert {each["Name"] for each in definitions} == {role for role, _ in assigned}
+    assert all(each["AssignableScopes"] == [f"/subscriptions/{_ANSWERS['id']}"] for each in definitions)
+    (federated,) = (call for call in calls if call[:3] == ["identity", "federated-credential", "create"])
+    assert _option(federated, "--subject") == "system:serviceaccount:azdiskbackup:azdiskbackup"
+    for value in (_ANSWERS["id"], _ANSWERS["clientId"], _ANSWERS["tenantId"]):
+        assert value in done.stdout.partition("helm upgrade")[2]
+
+
+def test_setup_brings_a_role_that_is_there_up_to_date(az: Az) -> None:
+    _, calls = az.setup(*_NAMED, *_GROUPS, **{"[]__name": "some-guid"})
+    verbs = {call[2] for call in calls if call[:2] == ["role", "definition"]}
+    assert verbs == {"list", "update"}
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "name the cluster"),
+        (_NAMED, "name the resource groups of disks and snapshots"),
+        ([*_NAMED, *_GROUPS, "--mode", "all"], "--mode is managed, preassigned or observe"),
+        ([*_NAMED, "--mode"], "--mode needs a value"),
+        ([*_NAMED, "--colour", "red"], "unknown argument --colour"),
+    ],
+)
+def test_setup_says_what_is_missing(az: Az, words: list[str], says: str) -> None:
+    done, calls = az.setup(*words)
+    assert done.returncode == 2 and says in done.stderr and not calls
+
+
+def test_setup_says_what_to_do_when_the_cluster_issues_no_tokens(az: Az) -> None:
+    done, _ = az.setup(*_NAMED, *_GROUPS, oidcIssuerProfile__issuerUrl="")
+    assert done.returncode == 2 and "az aks update" in done.stderr and "--enable-oidc-issuer" in done.stderr
+
+
+def test_setup_is_a_good_script() -> None:
+    done = run(Path(sys.prefix) / "bin" / "shellcheck", "-x", AZURE / "setup.sh")
+    assert done.returncode == 0, done.stdout
+
+
+def test_bicep_is_well_formed_and_reads_the_same_roles() -> None:
+    """Read, not compiled: the compiler is in no package registry. Symbols are checked here, types are not."""
+    for path in AZURE.glob("*.bicep"):
+        parsed = BicepParser().parse(text=path.read_text())
+        declared = {
+            name for part in ("parameters", "variables", "resources", "modules") for name in parsed.get(part, {})
+        }
+        text = re.sub(r"//.*", "", path.read_text())
+        for symbol in re.findall(r"\$\{(\w+)\}|dependsOn: \[\s*(\w+)", text):
+            assert {each for each in symbol if each} <= declared, f"{path.name}: {symbol}"
+        for module in re.findall(r"module \w+ '(.+?)'", text):
+            assert (AZURE / module).exists()
+    main = (AZURE / "main.bicep").read_text()
+    loaded = set(re.findall(r"loadJsonContent\('roles/(.+?)\.json'\)", main))
+    assert loaded == {path.stem for path in azure_rights.ROLES.glob("*.json")}
+
+
+def test_terraform_is_formatted_and_reads_the_same_roles() -> None:
+    folder = AZURE / "terraform"
+    named = re.search(r"for name in \[(.+?)\]", (folder / "main.tf").read_text())
+    assert named is not None
+    assert set(re.findall(r'"(.+?)"', named[1])) == {path.stem for path in azure_rights.ROLES.glob("*.json")}
+    if shutil.which("terraform") is None:
+        pytest.skip("terraform is not installed: its format is not checked (https://developer.hashicorp.com/terraform)")
+    environment = {**os.environ, "CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": os.devnull}
+    done = run("terraform", "fmt", "-check", "-diff", "-recursive", folder, env=environment)
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_sample_says_what_it_is_for() -> None:
+    for path in (DEPLOY / "samples").rglob("*.yaml"):
+        assert path.read_text().startswith("# "), path.name
