@@ -110,6 +110,19 @@ crds: $(READY) ## Generate crds/ from the models
 chart: $(READY) tools crds ## Generate what follows from the chart's values and the CRDs: its README, its CRDs, the kustomize base
 	@$(BIN)/python -m generated
 
+# Neither database of weaknesses is reachable everywhere; what could not be asked is a failure, never a "none found".
+.PHONY: audit
+audit: $(READY) ## Ask for known weaknesses of what the image installs (needs the internet)
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --group audit
+	@$(BIN)/pip-audit --strict --disable-pip --requirement deploy/requirements.txt
+
+.PHONY: sbom
+sbom: $(READY) ## Write sbom.json: what the image installs, with licences (CycloneDX)
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --group audit
+	@rm -rf .sbom && $(PYTHON) -m venv .sbom && VIRTUAL_ENV=.sbom $(BIN)/uv sync --active --quiet --frozen --no-dev --no-editable
+	@$(BIN)/cyclonedx-py environment .sbom/bin/python --pyproject pyproject.toml --output-reproducible --of JSON -o sbom.json
+	@rm -rf .sbom; echo "sbom.json"
+
 .PHONY: clean
 clean: ## Remove what the other targets made in this folder
-	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .lint-imports.log .run
+	@rm -rf $(VENV) .sbom sbom.json .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .lint-imports.log .run

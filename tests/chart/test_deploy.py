@@ -304,6 +304,48 @@ def test_terraform_is_formatted_and_reads_the_same_roles() -> None:
     assert done.returncode == 0, done.stdout
 
 
+def blocks() -> list[str]:
+    """Return the blocks of docs/install.md that are to be copied."""
+    return re.findall(r"```sh\n(.+?)```", (ROOT / "docs" / "install.md").read_text(), re.DOTALL)
+
+
+def test_what_is_to_be_copied_from_the_way_to_the_first_disk_runs(az: Az, tmp_path: Path) -> None:
+    """As far as there is no cluster: the first two steps, with an az that records what it is asked."""
+    (tmp_path / "script").write_text("set -eu\n" + "\n".join(blocks()[:2]))
+    known = {**_ANSWERS, "nodeResourceGroup": "MC_my-aks"}
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "AZ_CALLS": str(tmp_path / "calls")}
+    done = run("bash", tmp_path / "script", cwd=ROOT, env={**environment, "AZ_KNOWN": json.dumps(known)})
+    assert done.returncode == 0, done.stderr
+    calls = [json.loads(line) for line in (tmp_path / "calls").read_text().splitlines()]
+    groups = {scope.rpartition("/")[2] for role, scope in _assigned(calls) if role == "azdiskbackup granter"}
+    assert groups == {"MC_my-aks", "snapshots-rg"}
+    for block in blocks():
+        checked = run("bash", "-n", "-c", block)
+        assert checked.returncode == 0, f"{block}: {checked.stderr}"
+
+
+# --- dependencies -----------------------------------------------------------------------------------
+
+# What may be part of a program under Apache-2.0, by the names that packages have for it.
+_FREE = re.compile(
+    r"MIT|BSD|Apache|Python Software Foundation|PSF|ISC|MPL|Mozilla Public License 2\.0|Unlicense|0BSD", re.I
+)
+_NOT_FREE = re.compile(r"\b(A?GPL|LGPL|GNU|SSPL|BUSL|Commercial|Proprietary)\b", re.I)
+
+
+def test_every_dependency_has_a_licence_that_we_may_use() -> None:
+    wanted = {
+        re.sub(r"[-_.]+", "-", name).lower()
+        for name in re.findall(r"^([A-Za-z0-9_.-]+)==(?!.*sys_platform == 'win32')", files.requirements(), re.MULTILINE)
+    }
+    listed = run(Path(sys.prefix) / "bin" / "pip-licenses", "--format=json", "--from=mixed", "--with-system")
+    have = {re.sub(r"[-_.]+", "-", each["Name"]).lower(): each["License"] for each in json.loads(listed.stdout)}
+    assert wanted - have.keys() == set(), "all of them are installed here"
+    bad = {name: have[name] for name in wanted if not _FREE.search(have[name]) or _NOT_FREE.search(have[name])}
+    assert bad == {}, bad
+    assert len(wanted) > 30
+
+
 def test_every_sample_says_what_it_is_for() -> None:
     for path in (DEPLOY / "samples").rglob("*.yaml"):
         assert path.read_text().startswith("# "), path.name

@@ -65,8 +65,10 @@ class Story:
                 }
             ],
         )
-        teller.say("Starting the operator, with the chart's service account and its rights …")
+        teller.say("helm upgrade --install azdiskbackup charts/azdiskbackup --wait …")
         stack.start_operator()
+        pod = stack.installation.leading()
+        teller.say(f"The pod {pod.name} leads, with the chart's rights and no other.")
         handle = objects.disk_id("pvc-postgres-0")
         stack.plane.apply(
             objects.namespace("shop"),

@@ -7,6 +7,8 @@ import json
 import re
 from pathlib import Path
 
+from azdiskbackup.errors import Exit
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -27,6 +29,22 @@ def test_every_behaviour_has_its_test() -> None:
         assert named, f"no test in the row: {row}"
         assert not set(named) - known, f"no such test: {set(named) - known}"
     assert len(rows) > 50
+
+
+def test_every_threat_has_its_control_and_its_test() -> None:
+    text = (ROOT / "SECURITY.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    known = names_in_the_tree()
+    for row in rows:
+        threat, control, tests = (part.strip() for part in row.strip("|").split(" | "))
+        assert threat and control and tests, row
+        assert not set(re.findall(r"`(test_\w+)`", tests)) - known, row
+    assert len(rows) >= 15
+
+
+def test_the_exit_codes_are_those_of_the_process() -> None:
+    text = (ROOT / "docs" / "install.md").read_text().partition("| code | means |")[2].partition("\n\n")[0]
+    assert [int(each) for each in re.findall(r"^\| (\d) \|", text, re.MULTILINE)] == [each.value for each in Exit]
 
 
 def test_the_figures_in_the_readme_are_those_that_were_measured() -> None:
