@@ -22,7 +22,11 @@ from harness.stack import CLIENT_ID, Stack
 Right: TypeAlias = str
 
 # Rights that no test uses, each with its reason.
-UNUSED_WITH_REASON: dict[Right, str] = {}
+_ONLY_A_LOCATION = "where an answer names no other URL it is followed there; the simulator always names one"
+UNUSED_WITH_REASON: dict[Right, str] = {
+    "Microsoft.DataProtection/backupVaults/operationResults/read": _ONLY_A_LOCATION,
+    "Microsoft.DataProtection/locations/operationResults/read": _ONLY_A_LOCATION,
+}
 
 _USERS = {
     f"system:serviceaccount:{NAMESPACE}:{RELEASE}": RELEASE,
@@ -62,6 +66,10 @@ class Usage:
             if sent.caller == CLIENT_ID and sent.status != 403:
                 self.azure[action_of(sent.route)] += 1
         self.azure_refused.update(stack.azure.lacking(CLIENT_ID))
+
+
+# What this process saw; the one that distributes the tests gets that of all the others.
+USAGE = Usage()
 
 
 @dataclass(frozen=True)
@@ -116,7 +124,10 @@ def _count(rights: Iterable[Right], used: Counter[Right]) -> int:
 
 
 def _line(right: str, used: int, refused: int) -> str:
-    return f"  {right:<100} {used:>7}" + (f"  REFUSED {refused}" if refused else "")
+    reason = UNUSED_WITH_REASON.get(right.partition(": ")[2], "")
+    return (
+        f"  {right:<100} {used:>7}" + (f"  REFUSED {refused}" if refused else "") + (f"  ({reason})" if reason else "")
+    )
 
 
 def faults(usage: Usage) -> Iterator[str]:

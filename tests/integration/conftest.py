@@ -42,7 +42,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         )
         found.start_operator()
         yield found
-        _USAGE.note(found)
+        rights.USAGE.note(found)
         _every_request_is_documented(found)
     finally:
         found.stop()
@@ -67,24 +67,21 @@ def gold(stack: Stack) -> str:
 
 # --- least privilege --------------------------------------------------------------------------------
 
-# What this process saw; the one that distributes the tests gets that of all the others.
-_USAGE = rights.Usage()
-
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Send what was used to the process that distributes the tests; there, compare it with what was granted."""
     config = session.config
     output = getattr(config, "workeroutput", None)
     if output is not None:
-        output["rights"] = _USAGE.as_json()
-    elif not session.testsfailed and _is_whole(config) and list(rights.faults(_USAGE)):
+        output["rights"] = rights.USAGE.as_json()
+    elif not session.testsfailed and _is_whole(config) and list(rights.faults(rights.USAGE)):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
     """Take what another process saw."""
-    _USAGE.add(getattr(node, "workeroutput", {}).get("rights", {}))
+    rights.USAGE.add(getattr(node, "workeroutput", {}).get("rights", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -92,9 +89,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if not _is_whole(config):
         return
     terminalreporter.section("Rights: granted, and how often used")
-    for line in rights.table(_USAGE):
+    for line in rights.table(rights.USAGE):
         terminalreporter.write_line(line)
-    for fault in rights.faults(_USAGE):
+    for fault in rights.faults(rights.USAGE):
         terminalreporter.write_line(f"WRONG: {fault}", red=True)
 
 

@@ -53,4 +53,5 @@ def test_calls_from_apply_to_protected_and_silence_afterwards(stack: Stack, shop
 
 
 def _writes(stack: Stack) -> int:
-    return sum(entry.is_write for entry in stack.plane.audit(OPERATOR_USER))
+    # The Lease is renewed whatever there is to do.
+    return sum(entry.is_write and entry.resource != "leases" for entry in stack.plane.audit(OPERATOR_USER))

@@ -49,7 +49,6 @@ _ACTIONS = {
     "recoveryPoints.get": "Microsoft.DataProtection/backupVaults/backupInstances/recoveryPoints/read",
     "backupInstances.ofDisk": "Microsoft.DataProtection/backupVaults/backupInstances/read",
     "operations.status": "Microsoft.DataProtection/backupVaults/operationStatus/read",
-    "operations.result": "Microsoft.DataProtection/backupVaults/operationResults/read",
     "locations.operationStatus": "Microsoft.DataProtection/locations/operationStatus/read",
     "locations.operationResults": "Microsoft.DataProtection/locations/operationResults/read",
 }
@@ -281,7 +280,7 @@ _TABLE: list[tuple[str, str, str, str, int, Callable[[Call], Response]]] = [
             (
                 "GET",
                 _LOC + r"/operationresults/(?P<o>[^/]+)",
-                "operations.result",
+                "locations.operationResults",
                 200,
                 about_backups.operation_result,
             ),

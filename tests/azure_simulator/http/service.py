@@ -109,6 +109,9 @@ class Service:
             if route is None:
                 raise AzureFault("InvalidResourceType", f"No route for {request.path}.")
             versions.check(request.query.get("api-version"), route.provider)
+            if route.name == "subscriptions.get":
+                # What is in no tenant at all is not there, whoever asks.
+                self.azure.cloud.check_subscription(parts["s"])
             caller.check(request, route, self._assigned(route, parts))
             fault = self._strikes(request, route.name)
             if fault is not None and not fault.after:

@@ -1,0 +1,117 @@
+"""What keeps the operator from starting: one sentence, wherever a person looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from harness import objects
+from harness.installation import IMAGE, NAMESPACE, HelmError, Installation
+from harness.processes import wait_for
+from harness.stack import Stack
+
+Json = dict[str, Any]
+
+WRONG: list[tuple[str, Json, int, str]] = [
+    (
+        "unreachable authority",
+        {"azure": {"authorityHost": "https://127.0.0.1:9"}},
+        4,
+        "No token could be had",
+    ),
+    (
+        "unknown client",
+        {"azure": {"clientID": "99999999-9999-4999-8999-999999999999"}},
+        4,
+        "AADSTS700016",
+    ),
+    (
+        "a subscription that cannot be seen",
+        {"azure": {"subscriptionID": "99999999-9999-4999-8999-999999999999"}},
+        4,
+        "cannot see the subscription 99999999",
+    ),
+    (
+        "no token, since no webhook put it there",
+        {"azure": {"tenantID": ""}},
+        4,
+        "AZURE_FEDERATED_TOKEN_FILE and AZURE_TENANT_ID not set",
+    ),
+    (
+        "a token file that is not there",
+        {"azure": {"tenantID": ""}, "extraEnv": [
+            {"name": "AZURE_TENANT_ID", "value": objects.SUBSCRIPTION},
+            {"name": "AZURE_FEDERATED_TOKEN_FILE", "value": "/nowhere/token"},
+        ]},
+        4,
+        "/nowhere/token",
+    ),
+    (
+        "a CA file without its key",
+        {"extraCA": {"key": "other.pem"}},
+        2,
+        "there is no file /etc/azdiskbackup/ca/other.pem",
+    ),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def broken(stack: Stack) -> Iterator[Installation]:
+    """An installation beside the others, in a namespace of its own, that never gets to work."""
+    found = stack.installation
+    name = "broken"
+    stack.plane.kubectl("create", "namespace", name)
+    authority = stack.plane.read(f"/api/v1/namespaces/{NAMESPACE}/configmaps/azure-ca")["data"]
+    stack.plane.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "azure-ca", "namespace": name},
+            "data": authority,
+        }
+    )
+    values = {**found.values, "fullnameOverride": "broken", "crds": {"enabled": False}, "rbac": {"aggregate": False}}
+    yield Installation(found.plane, found.kubelet, values, namespace=name)
+    stack.plane.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.mark.parametrize(("what", "values", "code", "says"), WRONG, ids=[each[0] for each in WRONG])
+def test_what_keeps_it_from_starting_is_one_sentence_everywhere(
+    broken: Installation, what: str, values: Json, code: int, says: str
+) -> None:
+    # In what Helm prints, from the Job that asks before anything is made:
+    with pytest.raises(HelmError) as caught:
+        broken.apply(values=values)
+    assert says in str(caught.value), str(caught.value)
+    broken.uninstall("--no-hooks")
+    # And, without that Job, in the log of the operator and in its pod's termination message:
+    broken.apply("--no-hooks", values=values, wait=False)
+    try:
+        wait_for(lambda: any(pod.restarts for pod in broken.pods()), "it ended and was started again")
+        (pod,) = broken.pods()
+        status = broken.plane.read(pod.path)["status"]["containerStatuses"][0]
+        ended = status["lastState"]["terminated"]
+        assert ended["exitCode"] == code and says in ended["message"], ended
+        assert says in pod.log.read_text() and "Traceback" not in pod.log.read_text()
+        assert len(ended["message"].splitlines()) == 1
+    finally:
+        broken.uninstall("--no-hooks")
+
+
+def test_the_image_is_named_by_digest(stack: Stack) -> None:
+    digest = "sha256:" + "0" * 64
+    assert stack.kubelet.images.find(f"{IMAGE}:test@{digest}") is not None
+    assert stack.kubelet.images.find("elsewhere/azdiskbackup:test") is None
+
+
+def test_a_right_that_is_missing_on_the_lease_is_told(stack: Stack, broken: Installation) -> None:
+    broken.apply("--no-hooks", values={"rbac": {"create": False}}, wait=False)
+    try:
+        wait_for(lambda: any(pod.restarts for pod in broken.pods()), "it ended and was started again")
+        (pod,) = broken.pods()
+        ended = broken.plane.read(pod.path)["status"]["containerStatuses"][0]["lastState"]["terminated"]
+        assert ended["exitCode"] == 3 and "refuses the service account" in ended["message"], ended
+    finally:
+        broken.uninstall("--no-hooks")
