@@ -78,7 +78,7 @@ def test_the_operators_token_reads_no_secret_and_makes_no_pod(stack: Stack) -> N
 # --- the modes, each with no more than its roles ----------------------------------------------------
 
 
-def test_others_assign_and_the_operator_needs_no_right_to(stack: Stack, shop: Tenant) -> None:
+def test_others_assign_and_the_operator_needs_no_right_to(stack: Stack, shop: Tenant, gold: str) -> None:
     """``roleAssignments: Preassigned``, without the role that may assign."""
     with_only(stack, "granter", "snapshot-group-creator")
     try:
@@ -95,7 +95,7 @@ def test_others_assign_and_the_operator_needs_no_right_to(stack: Stack, shop: Te
         everything(stack)
 
 
-def test_a_vault_that_is_run_elsewhere_needs_no_right_to_write_it(stack: Stack, shop: Tenant) -> None:
+def test_a_vault_that_is_run_elsewhere_needs_no_right_to_write_it(stack: Stack, shop: Tenant, gold: str) -> None:
     """``managementPolicy: Observe``, without the role that may write vaults."""
     shop.apply(objects.vault("theirs"))
     shop.until("backupvault", "theirs", "Ready")
