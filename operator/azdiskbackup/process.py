@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -110,8 +110,9 @@ class Process:
             self._lost,
         )
         _log.info("standing by")
-        taken = await lease.acquire()
+        # Known before it is had: who is asked to end in that very moment has to release it.
         self._lease = lease
+        taken = await lease.acquire()
         if taken.requests_until is not None:
             # The clocks of two nodes may differ, but by no more than this.
             span = min(taken.requests_until - datetime.now(UTC), 2 * longest)
@@ -124,7 +125,9 @@ class Process:
         # At once, and from whatever thread: from now on another replica may work.
         sentence = f"The Lease was lost: {why}. Another replica leads, or this one after its restart."
         self._say_why(sentence)
-        print(f"azdiskbackup: {sentence}", file=sys.stderr, flush=True)
+        # Not through the logger: whoever is stuck may hold its lock.
+        line = {"event": sentence, "level": "error", "exit_code": int(Exit.LEASE_LOST), "logger": "azdiskbackup"}
+        print(json.dumps(line | {"timestamp": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"}), flush=True)
         os._exit(Exit.LEASE_LOST)
 
     async def _lead(self, kube_connection: KubeConnection, kube: KubeClient) -> None:
@@ -143,11 +146,15 @@ class Process:
         """End in the order in which another replica can go on soonest."""
         if self._engine is not None:
             await self._engine.stop(DRAIN_SECONDS)
+        else:
+            # Before it is released: it must not be taken right after.
+            life.cancel()
+            await asyncio.wait([life])
         if self._lease is not None:
             await self._lease.release(self._fence.unsettled)
         # Kopf would wait five seconds more for a watch of its own that was just opening.
         self._kopf_ends.set()
-        await asyncio.wait([life], timeout=_KOPF_ENDS_WITHIN_SECONDS if self._engine else 0)
+        await asyncio.wait([life], timeout=_KOPF_ENDS_WITHIN_SECONDS)
         life.cancel()
         await asyncio.wait([life])
 

@@ -7,6 +7,7 @@ operator that is gone.
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -14,7 +15,7 @@ from datetime import timedelta
 import structlog
 
 from azdiskbackup.core.resource import FINALIZER, Resource
-from azdiskbackup.errors import CannotStart, Conflict, Exit
+from azdiskbackup.errors import Conflict, Exit
 from azdiskbackup.kube.client import KubeClient, NotFoundError
 from azdiskbackup.kube.connection import connection
 from azdiskbackup.kube.lease import Lease
@@ -37,7 +38,9 @@ async def let_go(settings: Settings) -> None:
     kube_connection = connection(settings.kubeconfig)
 
     def lost(why: str) -> None:
-        raise CannotStart(Exit.LEASE_LOST, f"An operator works again ({why}): stop it first.")
+        # From a thread, and at once: an operator that works again puts finalizers on.
+        print(f'{{"event": "The Lease was lost: {why}. Uninstall again.", "level": "error"}}', flush=True)
+        os._exit(Exit.LEASE_LOST)
 
     async with KubeClient(kube_connection) as kube:
         lease = Lease(
