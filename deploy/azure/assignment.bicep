@@ -9,7 +9,7 @@ resource assignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     principalId: principalId
     principalType: 'ServicePrincipal'
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', guid(subscription().id, 'azdiskbackup', role))
-    condition: empty(condition) ? null : condition
+    condition: empty(condition) ? null : replace(condition, 'PRINCIPAL_ID', principalId)
     conditionVersion: empty(condition) ? null : '2.0'
   }
 }

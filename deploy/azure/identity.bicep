@@ -1,5 +1,7 @@
 // The identity that the operator acts as, federated with its service account.
 param name string
+@description('Name of the federated credential: of the cluster, so that clusters can share an identity.')
+param credential string
 param issuer string
 param subject string
 param location string = resourceGroup().location
@@ -11,7 +13,7 @@ resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' 
 
 resource federation 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials@2023-01-31' = {
   parent: identity
-  name: 'azdiskbackup'
+  name: credential
   properties: {
     issuer: issuer
     subject: subject

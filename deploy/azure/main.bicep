@@ -1,8 +1,12 @@
 // What azdiskbackup needs in Azure: an identity, its federation with a service account of the cluster, and its roles.
 //   az deployment sub create --location westeurope --template-file deploy/azure/main.bicep --parameters \
-//     clusterGroup=my-aks-rg issuer="$(az aks show -g my-aks-rg -n my-aks --query oidcIssuerProfile.issuerUrl -o tsv)" \
-//     vaultGroups="['backup-rg']" disksAndSnapshotsGroups="['MC_my-aks','snapshots-rg']"
+//     cluster=my-aks clusterGroup=my-aks-rg issuer="$(az aks show -g my-aks-rg -n my-aks --query oidcIssuerProfile.issuerUrl -o tsv)" \
+//     vaultGroups="['backup-rg']" diskGroups="['MC_my-aks']" snapshotGroups="['snapshots-rg']"
+// Names of roles are unique in a tenant: use one of setup.sh, Bicep and Terraform in a subscription.
 targetScope = 'subscription'
+
+@description('Name of the AKS cluster.')
+param cluster string
 
 @description('Resource group of the AKS cluster, where the identity is made.')
 param clusterGroup string
@@ -13,8 +17,14 @@ param issuer string
 @description('Resource groups of the vaults.')
 param vaultGroups array
 
-@description('Resource groups of disks and of snapshots; not needed when others assign the rights.')
-param disksAndSnapshotsGroups array = []
+@description('Resource groups of the disks; not needed when others assign the rights.')
+param diskGroups array = []
+
+@description('Resource groups of the snapshots; not needed when others assign the rights.')
+param snapshotGroups array = []
+
+@description('Resource groups of user-assigned identities that vaults are to act as.')
+param vaultIdentityGroups array = []
 
 @description('managed: the operator makes vaults and gives them their rights. preassigned: others give them. observe: vaults are run elsewhere.')
 @allowed(['managed', 'preassigned', 'observe'])
@@ -33,18 +43,21 @@ var definitions = {
   reader: loadJsonContent('roles/reader.json')
   protector: loadJsonContent('roles/protector.json')
   'vault-manager': loadJsonContent('roles/vault-manager.json')
-  granter: loadJsonContent('roles/granter.json')
+  'disk-granter': loadJsonContent('roles/disk-granter.json')
+  'snapshot-granter': loadJsonContent('roles/snapshot-granter.json')
   'snapshot-group-creator': loadJsonContent('roles/snapshot-group-creator.json')
+  'vault-identity-user': loadJsonContent('roles/vault-identity-user.json')
 }
-var condition = loadTextContent('roles/granter.condition')
+var diskCondition = loadTextContent('roles/disk-granter.condition')
+var snapshotCondition = loadTextContent('roles/snapshot-granter.condition')
 var grants = mode != 'preassigned'
 var managedGroups = mode == 'observe' ? [] : vaultGroups
-var grantedGroups = grants ? disksAndSnapshotsGroups : []
 
 resource roles 'Microsoft.Authorization/roleDefinitions@2022-04-01' = [for definition in items(definitions): {
   name: guid(subscription().id, 'azdiskbackup', definition.key)
   properties: {
-    roleName: definition.value.Name
+    // A name is unique in the whole tenant.
+    roleName: replace(definition.value.Name, 'SUBSCRIPTION_ID', subscription().subscriptionId)
     description: definition.value.Description
     type: 'CustomRole'
     permissions: [
@@ -64,43 +77,40 @@ module identity 'identity.bicep' = {
   scope: resourceGroup(clusterGroup)
   params: {
     name: identityName
+    credential: cluster
     issuer: issuer
     subject: 'system:serviceaccount:${serviceAccount}'
   }
 }
 
-resource reads 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(subscription().id, identityName, 'reader')
-  properties: {
+module reads 'subscription-assignment.bicep' = {
+  name: 'azdiskbackup-reader-${uniqueString(clusterGroup, identityName)}'
+  params: {
     principalId: identity.outputs.principalId
-    principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', guid(subscription().id, 'azdiskbackup', 'reader'))
+    role: 'reader'
   }
   dependsOn: [
     roles
   ]
 }
 
-resource creates 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (createSnapshotGroups) {
-  name: guid(subscription().id, identityName, 'snapshot-group-creator')
-  properties: {
+module creates 'subscription-assignment.bicep' = if (createSnapshotGroups) {
+  name: 'azdiskbackup-snapshot-group-creator-${uniqueString(clusterGroup, identityName)}'
+  params: {
     principalId: identity.outputs.principalId
-    principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', guid(subscription().id, 'azdiskbackup', 'snapshot-group-creator'))
+    role: 'snapshot-group-creator'
   }
   dependsOn: [
     roles
   ]
 }
 
-resource grantsInNewGroups 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (createSnapshotGroups && grants) {
-  name: guid(subscription().id, identityName, 'granter')
-  properties: {
+module grantsInNewGroups 'subscription-assignment.bicep' = if (createSnapshotGroups && grants) {
+  name: 'azdiskbackup-snapshot-granter-${uniqueString(clusterGroup, identityName)}'
+  params: {
     principalId: identity.outputs.principalId
-    principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', guid(subscription().id, 'azdiskbackup', 'granter'))
-    condition: condition
-    conditionVersion: '2.0'
+    role: 'snapshot-granter'
+    condition: snapshotCondition
   }
   dependsOn: [
     roles
@@ -131,13 +141,38 @@ module manage 'assignment.bicep' = [for group in managedGroups: {
   ]
 }]
 
-module grant 'assignment.bicep' = [for group in grantedGroups: {
-  name: 'azdiskbackup-granter-${uniqueString(group)}'
+module grantsOnDisks 'assignment.bicep' = [for group in grants ? diskGroups : []: {
+  name: 'azdiskbackup-disk-granter-${uniqueString(group)}'
   scope: resourceGroup(group)
   params: {
     principalId: identity.outputs.principalId
-    role: 'granter'
-    condition: condition
+    role: 'disk-granter'
+    condition: diskCondition
+  }
+  dependsOn: [
+    roles
+  ]
+}]
+
+module grantsOnSnapshots 'assignment.bicep' = [for group in grants ? snapshotGroups : []: {
+  name: 'azdiskbackup-snapshot-granter-${uniqueString(group)}'
+  scope: resourceGroup(group)
+  params: {
+    principalId: identity.outputs.principalId
+    role: 'snapshot-granter'
+    condition: snapshotCondition
+  }
+  dependsOn: [
+    roles
+  ]
+}]
+
+module usesIdentities 'assignment.bicep' = [for group in vaultIdentityGroups: {
+  name: 'azdiskbackup-vault-identity-user-${uniqueString(group)}'
+  scope: resourceGroup(group)
+  params: {
+    principalId: identity.outputs.principalId
+    role: 'vault-identity-user'
   }
   dependsOn: [
     roles

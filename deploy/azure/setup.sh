@@ -13,8 +13,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 usage() {
   cat <<'USAGE'
 usage: setup.sh --cluster NAME --cluster-group GROUP --vault-group GROUP --disk-group GROUP --snapshot-group GROUP
-                [--mode managed|preassigned|observe] [--create-snapshot-groups] [--identity NAME] [--location REGION]
-                [--namespace NAME] [--service-account NAME]
+                [--mode managed|preassigned|observe] [--create-snapshot-groups] [--vault-identity ID]
+                [--subscription ID] [--identity NAME] [--location REGION] [--namespace NAME] [--service-account NAME]
 
   --cluster, --cluster-group   the AKS cluster
   --vault-group                resource group of the vaults; repeatable
@@ -24,6 +24,9 @@ usage: setup.sh --cluster NAME --cluster-group GROUP --vault-group GROUP --disk-
                                preassigned: it makes vaults; somebody else gives them their rights
                                observe: vaults are run elsewhere, and it only uses them
   --create-snapshot-groups     the operator may make resource groups (a vault says create: true)
+  --vault-identity             resource id of a user-assigned identity that a vault is to act as; repeatable
+  --subscription               subscription of these groups (default: the one that az uses, where the cluster is);
+                               run it once for each that has vaults or disks
   --identity                   name of the managed identity, made in the cluster's group (default: azdiskbackup)
   --location                   region of the identity (default: the cluster's)
   --namespace, --service-account   where the chart is installed (default: azdiskbackup, azdiskbackup)
@@ -31,8 +34,8 @@ USAGE
 }
 
 cluster='' cluster_group='' mode=managed identity=azdiskbackup location='' create_groups=false
-namespace=azdiskbackup service_account=azdiskbackup
-vault_groups=() disk_groups=() snapshot_groups=()
+namespace=azdiskbackup service_account=azdiskbackup subscription=''
+vault_groups=() disk_groups=() snapshot_groups=() vault_identities=()
 while [ $# -gt 0 ]; do
   case "$1" in
     --help | -h) usage; exit 0 ;;
@@ -45,6 +48,8 @@ while [ $# -gt 0 ]; do
     --vault-group) vault_groups+=("$2") ;;
     --disk-group) disk_groups+=("$2") ;;
     --snapshot-group) snapshot_groups+=("$2") ;;
+    --vault-identity) vault_identities+=("$2") ;;
+    --subscription) subscription=$2 ;;
     --mode) mode=$2 ;;
     --identity) identity=$2 ;;
     --location) location=$2 ;;
@@ -57,7 +62,7 @@ done
 
 fail() { echo "setup.sh: $1" >&2; exit 2; }
 [ -n "$cluster" ] && [ -n "$cluster_group" ] || fail "name the cluster with --cluster and --cluster-group"
-[ ${#vault_groups[@]} -gt 0 ] || fail "name the resource group of the vaults with --vault-group"
+[ ${#vault_groups[@]} -gt 0 ] || [ -n "$subscription" ] || fail "name the resource group of the vaults with --vault-group"
 case "$mode" in managed | preassigned | observe) ;; *) fail "--mode is managed, preassigned or observe, not $mode" ;; esac
 if [ "$mode" != preassigned ] && { [ ${#disk_groups[@]} -eq 0 ] || [ ${#snapshot_groups[@]} -eq 0 ]; }; then
   fail "name the resource groups of disks and snapshots with --disk-group and --snapshot-group"
@@ -65,7 +70,8 @@ fi
 
 say() { echo "== $1"; }
 
-subscription=$(az account show --query id --output tsv)
+home=$(az account show --query id --output tsv)
+[ -n "$subscription" ] || subscription=$home
 tenant=$(az account show --query tenantId --output tsv)
 
 say "The cluster's issuer of tokens"
@@ -84,28 +90,40 @@ az identity federated-credential create --resource-group "$cluster_group" --iden
   --name "$cluster" --issuer "$issuer" --subject "system:serviceaccount:$namespace:$service_account" \
   --audiences api://AzureADTokenExchange --output none
 
-# role NAME: make the custom role of roles/NAME.json, or bring it up to date.
-role() {
-  local definition name
-  definition=$(sed "s/SUBSCRIPTION_ID/$subscription/" "$here/roles/$1.json")
-  name=$(role_name "$1")
-  if [ -n "$(az role definition list --custom-role-only true --name "$name" --query '[].name' --output tsv)" ]; then
-    az role definition update --role-definition "$definition" --output none
-  else
-    az role definition create --role-definition "$definition" --output none
-  fi
+# A name is unique in the whole tenant, so each has the subscription in it.
+role_name() { sed -n "s/SUBSCRIPTION_ID/$subscription/; s/^ *\"Name\": \"\(.*\)\",\$/\1/p" "$here/roles/$1.json"; }
+
+role_id() {
+  az role definition list --custom-role-only true --name "$(role_name "$1")" --scope "/subscriptions/$subscription" \
+    --query '[0].id' --output tsv
 }
 
-role_name() { sed -n 's/^ *"Name": "\(.*\)",$/\1/p' "$here/roles/$1.json"; }
+# role NAME: make the custom role of roles/NAME.json, or bring it up to date.
+role() {
+  local definition tries=0
+  definition=$(sed "s/SUBSCRIPTION_ID/$subscription/g" "$here/roles/$1.json")
+  if [ -n "$(role_id "$1")" ]; then
+    az role definition update --role-definition "$definition" --output none
+    return
+  fi
+  az role definition create --role-definition "$definition" --output none
+  # Azure lists a new one only after a while.
+  until [ -n "$(role_id "$1")" ]; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 24 ] || { echo "setup.sh: the role $1 was made and is not listed: run this again" >&2; exit 1; }
+    sleep 5
+  done
+}
 
 # assign NAME SCOPE: give the identity a role at a scope, with the condition that belongs to the role.
 assign() {
-  local condition=()
+  local more=()
   if [ -f "$here/roles/$1.condition" ]; then
-    condition=(--condition "$(cat "$here/roles/$1.condition")" --condition-version 2.0)
+    more=(--condition "$(sed "s/PRINCIPAL_ID/$principal/" "$here/roles/$1.condition")" --condition-version 2.0)
   fi
+  # An old bash takes an empty list for an unset variable.
   az role assignment create --assignee-object-id "$principal" --assignee-principal-type ServicePrincipal \
-    --role "$(role_name "$1")" --scope "$2" "${condition[@]}" --output none
+    --role "$(role_id "$1")" --scope "$2" ${more[@]+"${more[@]}"} --output none
 }
 
 group_id() { echo "/subscriptions/$subscription/resourceGroups/$1"; }
@@ -115,29 +133,34 @@ role reader
 assign reader "/subscriptions/$subscription"
 role protector
 [ "$mode" = observe ] || role vault-manager
-for group in "${vault_groups[@]}"; do
+for group in ${vault_groups[@]+"${vault_groups[@]}"}; do
   assign protector "$(group_id "$group")"
   [ "$mode" = observe ] || assign vault-manager "$(group_id "$group")"
 done
 if [ "$mode" != preassigned ]; then
-  role granter
-  for group in "${disk_groups[@]}" "${snapshot_groups[@]}"; do
-    assign granter "$(group_id "$group")"
-  done
+  role disk-granter
+  for group in "${disk_groups[@]}"; do assign disk-granter "$(group_id "$group")"; done
+  role snapshot-granter
+  for group in "${snapshot_groups[@]}"; do assign snapshot-granter "$(group_id "$group")"; done
 fi
 if [ "$create_groups" = true ]; then
   role snapshot-group-creator
   assign snapshot-group-creator "/subscriptions/$subscription"
   # In a group that is not there yet, nothing can be assigned.
-  [ "$mode" = preassigned ] || assign granter "/subscriptions/$subscription"
+  [ "$mode" = preassigned ] || assign snapshot-granter "/subscriptions/$subscription"
+fi
+if [ ${#vault_identities[@]} -gt 0 ]; then
+  role vault-identity-user
+  for id in "${vault_identities[@]}"; do assign vault-identity-user "$id"; done
 fi
 
 cat <<VALUES
 
-Done. Install the chart:
+Done. Install the chart; it waits for the new rights, which take minutes to work:
 
-helm upgrade --install azdiskbackup charts/azdiskbackup --namespace $namespace --create-namespace --wait \\
-  --set azure.subscriptionID=$subscription \\
+helm upgrade --install azdiskbackup charts/azdiskbackup --namespace $namespace --create-namespace \\
+  --set azure.subscriptionID=$home \\
   --set azure.clientID=$client \\
-  --set azure.tenantID=$tenant
+  --set azure.tenantID=$tenant \\
+  --set preflight.waitSeconds=900 --wait --timeout 20m
 VALUES

@@ -84,7 +84,7 @@ async def _run(settings: Settings) -> None:
 
 async def _check(settings: Settings) -> None:
     """Say whether Azure lets the operator in."""
-    _log.info(await preflight.check(settings))
+    _log.info(await preflight.check(settings, settings.check_wait_seconds))
 
 
 async def _release(settings: Settings) -> None:

@@ -133,6 +133,14 @@ class Settings(BaseSettings):
     request_timeout_seconds: Annotated[
         int, Field(ge=1, le=300, description="Seconds to wait for an answer of Azure.")
     ] = 30
+    check_wait_seconds: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=3600,
+            description="Seconds for which `azdiskbackup check` waits for rights that were just given in Azure.",
+        ),
+    ] = 0
     bind_address: Annotated[
         str | None, Field(description="Address on which probes and metrics are served; default: all.")
     ] = None

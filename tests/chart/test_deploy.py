@@ -18,6 +18,7 @@ from dockerfile_parse import DockerfileParser
 from lupa import lua51
 from pycep import BicepParser
 
+from chart.conftest import render
 from controlplane.build import binaries
 from generated import files
 from harness import azure_rights
@@ -140,9 +141,9 @@ def test_every_kind_has_its_health_check() -> None:
     assert len(states) == 4 * 3
 
 
-def test_the_flux_example_gives_values_that_the_chart_takes() -> None:
-    from chart.conftest import render
-
+def test_the_examples_for_gitops_give_values_that_the_chart_takes() -> None:
+    application = yaml.safe_load((DEPLOY / "argocd" / "application.yaml").read_text())
+    assert render(application["spec"]["source"]["helm"]["valuesObject"])
     documents = list(yaml.safe_load_all((DEPLOY / "flux" / "helmrelease.yaml").read_text()))
     release = next(each for each in documents if each["kind"] == "HelmRelease")
     assert render(release["spec"]["values"])
@@ -156,6 +157,13 @@ words = sys.argv[1:]
 with open(os.environ["AZ_CALLS"], "a") as calls:
     calls.write(json.dumps(words) + "\\n")
 known = json.loads(os.environ["AZ_KNOWN"])
+created = [line for line in open(os.environ["AZ_CALLS"]) if '"definition", "create"' in line]
+if words[:3] == ["role", "definition", "list"]:
+    # A role has its id once it was made; that of the tests has its name in it, so that assignments can be read.
+    name = words[words.index("--name") + 1]
+    there = known.get("roles") or any(name in line for line in created)
+    print("/roleDefinitions/" + name if there else "")
+    sys.exit()
 query = words[words.index("--query") + 1] if "--query" in words else ""
 print(known.get(" ".join(words[:3]) + " " + query, known.get(query, "")))
 """
@@ -203,18 +211,24 @@ def _option(call: list[str], name: str) -> str:
 
 
 def _assigned(calls: list[list[str]]) -> set[tuple[str, str]]:
-    found = [call for call in calls if call[:3] == ["role", "assignment", "create"]]
-    for call in found:
+    """Return role and place of each assignment: the role without the subscription in its name."""
+    found = set()
+    for call in (call for call in calls if call[:3] == ["role", "assignment", "create"]):
         assert _option(call, "--assignee-principal-type") == "ServicePrincipal"
-        conditional = _option(call, "--role") == "azdiskbackup granter"
-        assert bool(_option(call, "--condition")) == conditional == bool(_option(call, "--condition-version"))
-    return {(_option(call, "--role"), _option(call, "--scope").partition("8111-111111111111")[2]) for call in found}
+        role = re.fullmatch(r"/roleDefinitions/azdiskbackup (.+) (.{36})", _option(call, "--role"))
+        assert role is not None
+        condition = _option(call, "--condition")
+        assert bool(condition) == role[1].endswith(" granter") == bool(_option(call, "--condition-version"))
+        assert not condition or (_ANSWERS["principalId"] in condition and "PRINCIPAL_ID" not in condition)
+        found.add((role[1], _option(call, "--scope").partition(role[2])[2]))
+    return found
 
 
-_READS = {("azdiskbackup reader", "")}
-_VAULTS = {("azdiskbackup protector", "/resourceGroups/backup-rg")}
-_MANAGES = {("azdiskbackup vault manager", "/resourceGroups/backup-rg")}
-_GRANTS = {("azdiskbackup granter", f"/resourceGroups/{group}") for group in ("MC_aks", "snapshots-rg")}
+_READS = {("reader", "")}
+_VAULTS = {("protector", "/resourceGroups/backup-rg")}
+_MANAGES = {("vault manager", "/resourceGroups/backup-rg")}
+_GRANTS = {("disk granter", "/resourceGroups/MC_aks"), ("snapshot granter", "/resourceGroups/snapshots-rg")}
+_ELSEWHERE = "33333333-3333-4333-8333-333333333333"
 
 
 @pytest.mark.parametrize(
@@ -226,18 +240,24 @@ _GRANTS = {("azdiskbackup granter", f"/resourceGroups/{group}") for group in ("M
         (
             [*_GROUPS, "--create-snapshot-groups"],
             _READS | _VAULTS | _MANAGES | _GRANTS
-            | {("azdiskbackup snapshot group creator", ""), ("azdiskbackup granter", "")},
+            | {("snapshot group creator", ""), ("snapshot granter", "")},
         ),
+        (
+            [*_GROUPS, "--vault-identity", f"/subscriptions/{_ANSWERS['id']}/id"],
+            _READS | _VAULTS | _MANAGES | _GRANTS | {("vault identity user", "/id")},
+        ),
+        ([*_GROUPS, "--subscription", _ELSEWHERE], _READS | _VAULTS | _MANAGES | _GRANTS),
     ],
-    ids=["managed", "preassigned", "observe", "creating groups"],
+    ids=["managed", "preassigned", "observe", "creating groups", "identities of vaults", "another subscription"],
 )  # fmt: skip
 def test_setup_gives_each_mode_its_roles(az: Az, words: list[str], assigned: set[tuple[str, str]]) -> None:
     done, calls = az.setup(*_NAMED, *words)
     assert done.returncode == 0, done.stderr
     assert _assigned(calls) == assigned
     definitions = [json.loads(_option(call, "--role-definition")) for call in calls if "--role-definition" in call]
-    assert {each["Name"] for each in definitions} == {role for role, _ in assigned}
-    assert all(each["AssignableScopes"] == [f"/subscriptions/{_ANSWERS['id']}"] for each in definitions)
+    where = _ELSEWHERE if _ELSEWHERE in words else _ANSWERS["id"]
+    assert {each["Name"] for each in definitions} == {f"azdiskbackup {role} {where}" for role, _ in assigned}
+    assert all(each["AssignableScopes"] == [f"/subscriptions/{where}"] for each in definitions)
     (federated,) = (call for call in calls if call[:3] == ["identity", "federated-credential", "create"])
     assert _option(federated, "--subject") == "system:serviceaccount:azdiskbackup:azdiskbackup"
     for value in (_ANSWERS["id"], _ANSWERS["clientId"], _ANSWERS["tenantId"]):
@@ -245,7 +265,7 @@ def test_setup_gives_each_mode_its_roles(az: Az, words: list[str], assigned: set
 
 
 def test_setup_brings_a_role_that_is_there_up_to_date(az: Az) -> None:
-    _, calls = az.setup(*_NAMED, *_GROUPS, **{"[]__name": "some-guid"})
+    _, calls = az.setup(*_NAMED, *_GROUPS, roles="all")
     verbs = {call[2] for call in calls if call[:2] == ["role", "definition"]}
     assert verbs == {"list", "update"}
 
@@ -290,13 +310,15 @@ def test_bicep_is_well_formed_and_reads_the_same_roles() -> None:
     main = (AZURE / "main.bicep").read_text()
     loaded = set(re.findall(r"loadJsonContent\('roles/(.+?)\.json'\)", main))
     assert loaded == {path.stem for path in azure_rights.ROLES.glob("*.json")}
+    conditions = set(re.findall(r"loadTextContent\('roles/(.+?)\.condition'\)", main))
+    assert conditions == {path.stem for path in azure_rights.ROLES.glob("*.condition")}
 
 
 def test_terraform_is_formatted_and_reads_the_same_roles() -> None:
     folder = AZURE / "terraform"
-    named = re.search(r"for name in \[(.+?)\]", (folder / "main.tf").read_text())
-    assert named is not None
-    assert set(re.findall(r'"(.+?)"', named[1])) == {path.stem for path in azure_rights.ROLES.glob("*.json")}
+    named = re.findall(r"for name in \[(.+?)\]", (folder / "main.tf").read_text())
+    for kind, names in zip(("json", "condition"), named, strict=False):
+        assert set(re.findall(r'"(.+?)"', names)) == {path.stem for path in azure_rights.ROLES.glob(f"*.{kind}")}
     if shutil.which("terraform") is None:
         pytest.skip("terraform is not installed: its format is not checked (https://developer.hashicorp.com/terraform)")
     environment = {**os.environ, "CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": os.devnull}
@@ -310,14 +332,14 @@ def blocks() -> list[str]:
 
 
 def test_what_is_to_be_copied_from_the_way_to_the_first_disk_runs(az: Az, tmp_path: Path) -> None:
-    """As far as there is no cluster: the first two steps, with an az that records what it is asked."""
-    (tmp_path / "script").write_text("set -eu\n" + "\n".join(blocks()[:2]))
+    """As far as there is no cluster: the first steps, with an az that records what it is asked."""
+    (tmp_path / "script").write_text("set -eu\n" + "\n".join(blocks()[:3]))
     known = {**_ANSWERS, "nodeResourceGroup": "MC_my-aks"}
     environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "AZ_CALLS": str(tmp_path / "calls")}
     done = run("bash", tmp_path / "script", cwd=ROOT, env={**environment, "AZ_KNOWN": json.dumps(known)})
     assert done.returncode == 0, done.stderr
     calls = [json.loads(line) for line in (tmp_path / "calls").read_text().splitlines()]
-    groups = {scope.rpartition("/")[2] for role, scope in _assigned(calls) if role == "azdiskbackup granter"}
+    groups = {scope.rpartition("/")[2] for role, scope in _assigned(calls) if role.endswith(" granter")}
     assert groups == {"MC_my-aks", "snapshots-rg"}
     for block in blocks():
         checked = run("bash", "-n", "-c", block)

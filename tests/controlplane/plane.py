@@ -206,7 +206,7 @@ class ControlPlane:
                 self._connection.request(method, path, text, {"Content-Type": "application/json"})
                 response = self._connection.getresponse()
                 return response.status, json.loads(response.read())
-            except (http.client.HTTPException, ConnectionError):
+            except (http.client.HTTPException, ConnectionError, ssl.SSLError):
                 self._connection.close()
                 self._connection = None
                 if last:

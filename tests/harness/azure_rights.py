@@ -8,13 +8,22 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.objects import VAULT_GROUP
+from harness.objects import DISK_GROUP, SNAPSHOT_GROUP, VAULT_GROUP
 
 ROLES = Path(__file__).resolve().parents[2] / "deploy" / "azure" / "roles"
-# Where each is assigned: at subscriptions, or at the groups of the vaults alone. Those that a mode leaves out are for
-# the tests of that mode.
-_AT_SUBSCRIPTIONS = ("reader", "granter", "snapshot-group-creator")
-_AT_VAULTS = ("protector", "vault-manager")
+# Where `setup.sh --create-snapshot-groups` assigns each: at subscriptions (no group) and at groups. Those that a mode
+# leaves out are for the tests of that mode.
+_SCOPES: tuple[tuple[str, str], ...] = (
+    ("reader", ""),
+    ("protector", VAULT_GROUP),
+    ("vault-manager", VAULT_GROUP),
+    ("disk-granter", DISK_GROUP),
+    ("snapshot-granter", SNAPSHOT_GROUP),
+    ("snapshot-granter", ""),
+    ("snapshot-group-creator", ""),
+    # Of the identities that are in it.
+    ("vault-identity-user", VAULT_GROUP),
+)
 
 
 def definition(name: str) -> dict[str, Any]:
@@ -23,22 +32,22 @@ def definition(name: str) -> dict[str, Any]:
     return found
 
 
-def condition(name: str) -> str | None:
-    """Return the condition with which a role is to be assigned, if there is one."""
+def condition(name: str, principal: str) -> str | None:
+    """Return the condition with which a role is to be assigned to a principal, if there is one."""
     path = ROLES / f"{name}.condition"
-    return path.read_text() if path.exists() else None
+    return path.read_text().replace("PRINCIPAL_ID", principal) if path.exists() else None
 
 
-def assigned(subscriptions: Iterable[str], without: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+def assigned(subscriptions: Iterable[str], principal: str, without: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     """Return all assignments for some subscriptions."""
     return [
-        {"definition": definition(name), "scope": scope, "condition": condition(name)}
+        {
+            "definition": definition(name),
+            "scope": f"/subscriptions/{subscription}" + (f"/resourceGroups/{group}" if group else ""),
+            "condition": condition(name, principal),
+        }
         for subscription in subscriptions
-        for names, scope in (
-            (_AT_SUBSCRIPTIONS, f"/subscriptions/{subscription}"),
-            (_AT_VAULTS, f"/subscriptions/{subscription}/resourceGroups/{VAULT_GROUP}"),
-        )
-        for name in names
+        for name, group in _SCOPES
         if name not in without
     ]
 

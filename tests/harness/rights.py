@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from azure_simulator.http.rights import linked_actions
 from azure_simulator.http.routes import action_of
 from controlplane.plane import AuditEntry
 from generated.files import rendered
@@ -65,6 +66,7 @@ class Usage:
         for sent in stack.azure.requests():
             if sent.caller == CLIENT_ID and sent.status != 403:
                 self.azure[action_of(sent.route)] += 1
+                self.azure.update(action for action, _ in linked_actions(sent.body or {}))
         self.azure_refused.update(stack.azure.lacking(CLIENT_ID))
 
 

@@ -102,7 +102,7 @@ class Stack:
     def installation(self) -> Installation:
         """The release of the chart; Azure is seeded with its identity, and its authority can be mounted."""
         if self._installation is None:
-            roles = azure_rights.assigned(self.subscriptions)
+            roles = azure_rights.assigned(self.subscriptions, CLIENT_ID)
             tenant = self.azure.seed(
                 subscriptions=list(self.subscriptions), callers=[{"clientID": CLIENT_ID, "roles": roles}]
             )["tenant"]

@@ -112,25 +112,39 @@ def test_a_vault_that_is_run_elsewhere_needs_no_right_to_write_it(stack: Stack, 
         shop.kubectl("patch", "backupvault", "theirs", "--type=merge", "-p", '{"spec":{"managementPolicy":"Manage"}}')
 
 
-def test_the_condition_lets_it_grant_nothing_else(stack: Stack) -> None:
-    """Who steals the operator's token can give no other role, and nobody but a service principal one of these."""
-    owner = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
-    granter = [
-        each for each in azure_rights.assigned([objects.SUBSCRIPTION]) if "Granter" in str(each) or each["condition"]
-    ]
-    (condition,) = {each["condition"] for each in granter}
+def test_an_identity_of_a_vault_needs_the_leave_to_use_it(stack: Stack, shop: Tenant, gold: str) -> None:
+    name = "not-ours-to-use"
+    stack.azure.seed(identities=[{"subscription": objects.SUBSCRIPTION, "group": objects.VAULT_GROUP, "name": name}])
+    identity = (
+        f"/subscriptions/{objects.SUBSCRIPTION}/resourceGroups/{objects.VAULT_GROUP}"
+        f"/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
+    )
+    stack.azure.deny(CLIENT_ID, ("userAssignedIdentities/assign", ""))
+    shop.apply(objects.vault("acts", identity={"type": "UserAssigned", "userAssignedIdentityID": identity}))
+    says = shop.until("backupvault", "acts", "Ready", "False", "AccessDenied")["message"]
+    assert "userAssignedIdentities/assign/action" in says and identity in says
+    stack.azure.deny(CLIENT_ID)
+    shop.until("backupvault", "acts", "Ready")
 
-    allows = parse(condition)
+
+def test_the_conditions_let_it_grant_nothing_else() -> None:
+    """Who steals the operator's token gives these roles alone, each in its place, and to other service principals."""
+    owner = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
     write, delete = (f"Microsoft.Authorization/roleAssignments/{verb}" for verb in ("write", "delete"))
-    for role, type_, fine in (
-        (_READER, "ServicePrincipal", True),
-        (_READER, "User", False),
-        (owner, "ServicePrincipal", False),
-    ):
-        attributes = assignment_attributes(role, "p", type_)
-        assert allows(Attempt(write, attributes, {})) == fine
-        assert allows(Attempt(delete, {}, attributes)) == fine
-    assert allows(Attempt("Microsoft.Compute/disks/read", {}, {}))
+    for name, its, others in (("disk-granter", _READER, _CONTRIBUTOR), ("snapshot-granter", _CONTRIBUTOR, _READER)):
+        allows = parse(azure_rights.condition(name, CLIENT_ID) or "")
+        for role, principal, type_, fine in (
+            (its, "p", "ServicePrincipal", True),
+            (its, "p", "User", False),
+            (others, "p", "ServicePrincipal", False),
+            (owner, "p", "ServicePrincipal", False),
+            # Not itself, or the thief could read and delete what the vaults may.
+            (its, CLIENT_ID, "ServicePrincipal", False),
+        ):
+            attributes = assignment_attributes(role, principal, type_)
+            assert allows(Attempt(write, attributes, {})) == fine
+            assert allows(Attempt(delete, {}, attributes)) == (fine or principal == CLIENT_ID)
+        assert allows(Attempt("Microsoft.Compute/disks/read", {}, {}))
 
 
 _READER = "3e5e47e6-65f7-47ef-90b5-e5dd4d455f24"
@@ -152,9 +166,9 @@ def assign(shop: Tenant, scope: str, role: str, principal: str) -> None:
 
 def with_only(stack: Stack, *without: str) -> None:
     """Take roles from the operator's identity."""
-    roles = azure_rights.assigned(stack.subscriptions, without)
+    roles = azure_rights.assigned(stack.subscriptions, CLIENT_ID, without)
     stack.azure.seed(callers=[{"clientID": CLIENT_ID, "roles": roles}])
 
 
 def everything(stack: Stack) -> None:
-    stack.azure.seed(callers=[{"clientID": CLIENT_ID, "roles": azure_rights.assigned(stack.subscriptions)}])
+    stack.azure.seed(callers=[{"clientID": CLIENT_ID, "roles": azure_rights.assigned(stack.subscriptions, CLIENT_ID)}])

@@ -15,20 +15,28 @@
 {{- end -}}
 {{- end -}}
 
+{{/* What selects our pods; no label of somebody's replaces these (validation.yaml). */}}
 {{- define "azdiskbackup.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "azdiskbackup.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "azdiskbackup.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "azdiskbackup.labels" -}}
+{{ include "azdiskbackup.ownLabels" . | fromYaml | mergeOverwrite (deepCopy .Values.commonLabels) | toYaml }}
+{{- end -}}
+
+{{- define "azdiskbackup.ownLabels" -}}
 {{ include "azdiskbackup.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 app.kubernetes.io/part-of: azdiskbackup
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" | quote }}
+{{- end -}}
+
+{{/* Those of a pod: (dict "root" $ "component" name "more" labels). The selector's win, then the nearer ones. */}}
+{{- define "azdiskbackup.podLabels" -}}
+{{- $component := dict "app.kubernetes.io/component" .component -}}
+{{ mergeOverwrite (deepCopy .root.Values.commonLabels) (deepCopy .more) (include "azdiskbackup.ownLabels" .root | fromYaml) $component | toYaml }}
 {{- end -}}
 
 {{- define "azdiskbackup.serviceAccountName" -}}
@@ -36,8 +44,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- end -}}
 
 {{- define "azdiskbackup.image" -}}
-{{- $tag := .Values.image.tag | default .Chart.AppVersion -}}
-{{- printf "%s/%s:%s" .Values.image.registry .Values.image.repository $tag -}}
+{{- with .Values.image.registry }}{{ . }}/{{ end -}}
+{{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) -}}
 {{- with .Values.image.digest }}@{{ . }}{{ end -}}
 {{- end -}}
 
@@ -49,16 +57,14 @@ azure.workload.identity/use: "true"
 {{- end -}}
 
 {{- define "azdiskbackup.serviceAccountAnnotations" -}}
-{{- if eq .Values.azure.identity "WorkloadIdentity" }}
-azure.workload.identity/client-id: {{ .Values.azure.clientID | quote }}
-azure.workload.identity/service-account-token-expiration: {{ .Values.azure.tokenExpirationSeconds | quote }}
-{{- with .Values.azure.tenantID }}
-azure.workload.identity/tenant-id: {{ . | quote }}
-{{- end }}
-{{- end }}
-{{- with .Values.serviceAccount.annotations }}
-{{ toYaml . }}
-{{- end }}
+{{- $ours := dict -}}
+{{- if eq .Values.azure.identity "WorkloadIdentity" -}}
+{{- $ours = dict "client-id" .Values.azure.clientID "service-account-token-expiration" (toString .Values.azure.tokenExpirationSeconds) -}}
+{{- with .Values.azure.tenantID -}}{{- $ours = set $ours "tenant-id" . -}}{{- end -}}
+{{- end -}}
+{{- $all := deepCopy .Values.serviceAccount.annotations -}}
+{{- range $key, $value := $ours -}}{{- $all = set $all (printf "azure.workload.identity/%s" $key) $value -}}{{- end -}}
+{{- with $all -}}{{ toYaml . }}{{- end -}}
 {{- end -}}
 
 {{/* Whether the chart projects the federated token itself. Names and paths are the webhook's, which finds it done. */}}
@@ -96,7 +102,7 @@ azure.workload.identity/tenant-id: {{ . | quote }}
 {{- end }}
 {{- if or .Values.extraCA.configMapName .Values.extraCA.secretName }}
 - name: AZDISKBACKUP_CA_FILE
-  value: /etc/azdiskbackup/ca/{{ .Values.extraCA.key }}
+  value: {{ printf "/etc/azdiskbackup/ca/%s" .Values.extraCA.key | quote }}
 {{- end }}
 {{- with .Values.proxy.httpProxy }}
 - name: HTTP_PROXY
@@ -155,11 +161,11 @@ azure.workload.identity/tenant-id: {{ . | quote }}
 {{- if .Values.extraCA.configMapName }}
 - name: extra-ca
   configMap:
-    name: {{ .Values.extraCA.configMapName }}
+    name: {{ .Values.extraCA.configMapName | quote }}
 {{- else if .Values.extraCA.secretName }}
 - name: extra-ca
   secret:
-    secretName: {{ .Values.extraCA.secretName }}
+    secretName: {{ .Values.extraCA.secretName | quote }}
 {{- end }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . }}
@@ -173,7 +179,7 @@ imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with .Values.nodeSelector }}
 nodeSelector:

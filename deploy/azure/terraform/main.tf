@@ -1,10 +1,11 @@
 # What azdiskbackup needs in Azure: an identity, its federation with a service account of the cluster, and its roles.
+# A module; examples/ calls it.
 terraform {
   required_version = ">= 1.5"
   required_providers {
     azurerm = {
       source  = "hashicorp/azurerm"
-      version = ">= 4.0"
+      version = ">= 4.66" # where credentials name their identity by user_assigned_identity_id
     }
   }
 }
@@ -19,19 +20,32 @@ data "azurerm_kubernetes_cluster" "this" {
 locals {
   subscription = data.azurerm_subscription.current.id
   definitions = {
-    for name in ["reader", "protector", "vault-manager", "granter", "snapshot-group-creator"] :
+    for name in ["reader", "protector", "vault-manager", "disk-granter", "snapshot-granter", "snapshot-group-creator", "vault-identity-user"] :
     name => jsondecode(file("${path.module}/../roles/${name}.json"))
   }
-  condition = file("${path.module}/../roles/granter.condition")
-  grants    = var.mode != "preassigned"
+  conditions = {
+    for name in ["disk-granter", "snapshot-granter"] :
+    name => replace(file("${path.module}/../roles/${name}.condition"), "PRINCIPAL_ID", azurerm_user_assigned_identity.operator.principal_id)
+  }
+  grants = var.mode != "preassigned"
+  # A name is unique in the whole tenant.
+  names = { for name, each in local.definitions : name => replace(each.Name, "SUBSCRIPTION_ID", data.azurerm_subscription.current.subscription_id) }
+  # Another cluster of the subscription may have made them.
+  role_ids = {
+    for name in keys(local.definitions) : name => (
+      var.create_roles ? azurerm_role_definition.this[name].role_definition_resource_id : data.azurerm_role_definition.this[name].id
+    )
+  }
   # Scope and role of each assignment.
   assignments = concat(
     [{ role = "reader", scope = local.subscription }],
     [for group in var.vault_groups : { role = "protector", scope = "${local.subscription}/resourceGroups/${group}" }],
     [for group in var.vault_groups : { role = "vault-manager", scope = "${local.subscription}/resourceGroups/${group}" } if var.mode != "observe"],
-    [for group in var.disk_and_snapshot_groups : { role = "granter", scope = "${local.subscription}/resourceGroups/${group}" } if local.grants],
+    [for group in var.disk_groups : { role = "disk-granter", scope = "${local.subscription}/resourceGroups/${group}" } if local.grants],
+    [for group in var.snapshot_groups : { role = "snapshot-granter", scope = "${local.subscription}/resourceGroups/${group}" } if local.grants],
     [for name in ["snapshot-group-creator"] : { role = name, scope = local.subscription } if var.create_snapshot_groups],
-    [for name in ["granter"] : { role = name, scope = local.subscription } if var.create_snapshot_groups && local.grants],
+    [for name in ["snapshot-granter"] : { role = name, scope = local.subscription } if var.create_snapshot_groups && local.grants],
+    [for id in var.vault_identities : { role = "vault-identity-user", scope = id }],
   )
 }
 
@@ -50,8 +64,8 @@ resource "azurerm_federated_identity_credential" "operator" {
 }
 
 resource "azurerm_role_definition" "this" {
-  for_each          = local.definitions
-  name              = each.value.Name
+  for_each          = { for name, each in local.definitions : name => each if var.create_roles }
+  name              = local.names[each.key]
   description       = each.value.Description
   scope             = local.subscription
   assignable_scopes = [local.subscription]
@@ -61,12 +75,18 @@ resource "azurerm_role_definition" "this" {
   }
 }
 
+data "azurerm_role_definition" "this" {
+  for_each = { for name, each in local.definitions : name => each if !var.create_roles }
+  name     = local.names[each.key]
+  scope    = local.subscription
+}
+
 resource "azurerm_role_assignment" "this" {
   for_each           = { for each in local.assignments : "${each.role} ${each.scope}" => each }
   scope              = each.value.scope
-  role_definition_id = azurerm_role_definition.this[each.value.role].role_definition_resource_id
+  role_definition_id = local.role_ids[each.value.role]
   principal_id       = azurerm_user_assigned_identity.operator.principal_id
   principal_type     = "ServicePrincipal"
-  condition          = each.value.role == "granter" ? local.condition : null
-  condition_version  = each.value.role == "granter" ? "2.0" : null
+  condition          = lookup(local.conditions, each.value.role, null)
+  condition_version  = contains(keys(local.conditions), each.value.role) ? "2.0" : null
 }

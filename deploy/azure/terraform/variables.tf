@@ -13,10 +13,28 @@ variable "vault_groups" {
   type        = list(string)
 }
 
-variable "disk_and_snapshot_groups" {
-  description = "Resource groups of disks and of snapshots; not needed when others assign the rights."
+variable "disk_groups" {
+  description = "Resource groups of the disks; not needed when others assign the rights."
   type        = list(string)
   default     = []
+}
+
+variable "snapshot_groups" {
+  description = "Resource groups of the snapshots; not needed when others assign the rights."
+  type        = list(string)
+  default     = []
+}
+
+variable "vault_identities" {
+  description = "Ids of user-assigned identities that vaults are to act as."
+  type        = list(string)
+  default     = []
+}
+
+variable "create_roles" {
+  description = "Whether to make the custom roles; false where another cluster of the subscription has made them."
+  type        = bool
+  default     = true
 }
 
 variable "mode" {

@@ -3,30 +3,63 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import time
 from datetime import UTC, datetime
+
+import structlog
 
 from azdiskbackup.azure.connection import AzureConnection
 from azdiskbackup.azure.credential import UNREACHABLE
-from azdiskbackup.errors import CannotStart, Exit, OperatorError, Retryable, Unavailable
+from azdiskbackup.errors import AccessDenied, CannotStart, Exit, OperatorError, Retryable, Unavailable
 from azdiskbackup.settings import Settings
 
 _SUBSCRIPTIONS = "2022-12-01"
 # A name server that was just asked for the first time, a node whose network comes up.
 _TRIES, _PAUSE_SECONDS = 4, 2.0
+# "No matching federated identity record found": a new credential takes minutes until the authority knows it.
+_NOT_FEDERATED_YET = re.compile(r"AADSTS7002(1|11|12|13)\b")
+_LOOK_EVERY_SECONDS = 5.0
+
+_log = structlog.get_logger("azdiskbackup")
 
 
-async def check(settings: Settings) -> str:
+async def check(settings: Settings, wait_seconds: float = 0) -> str:
     """Ask Azure who we are and look at the subscription; return a sentence that says how it went.
+
+    Args:
+        settings: those of the process.
+        wait_seconds: for how long to look again while a right is missing that may have been given a moment ago.
 
     Raises:
         CannotStart: no token, or no subscription; the sentence says why.
     """
-    try:
-        async with AzureConnection(settings, lambda: datetime.now(UTC)) as connection:
-            await _token(connection, settings)
-            return await _subscription(connection, settings)
-    except OperatorError as error:
-        raise CannotStart(Exit.AZURE, error.sentence) from error
+    # Real time, here and below, on purpose: nothing else runs yet.
+    until = time.monotonic() + wait_seconds
+    while True:
+        try:
+            async with AzureConnection(settings, lambda: datetime.now(UTC)) as connection:
+                await _token(connection, settings)
+                return await _subscription(connection, settings)
+        except OperatorError as error:
+            left = until - time.monotonic()
+            if left <= 0 or not _may_be_on_its_way(error):
+                raise CannotStart(Exit.AZURE, _sentence(error, settings)) from error
+            _log.info("waiting for rights in Azure", seconds_left=round(left), why=_sentence(error, settings))
+        await asyncio.sleep(min(_LOOK_EVERY_SECONDS, left))
+
+
+def _may_be_on_its_way(error: OperatorError) -> bool:
+    """Return whether a right is missing that Azure may only not know of yet."""
+    if not isinstance(error, AccessDenied):
+        return False
+    return error.code != "NoToken" or bool(_NOT_FEDERATED_YET.search(error.message))
+
+
+def _sentence(error: OperatorError, settings: Settings) -> str:
+    if error.code in ("NoToken", UNREACHABLE):
+        return error.sentence
+    return f"The identity cannot see the subscription {settings.subscription_id}: {error.sentence}"
 
 
 async def _token(connection: AzureConnection, settings: Settings) -> None:
@@ -40,7 +73,6 @@ async def _token(connection: AzureConnection, settings: Settings) -> None:
                 return
             if not left:
                 raise
-            # Real time, on purpose: nothing else runs yet.
             await asyncio.sleep(_PAUSE_SECONDS)
 
 
@@ -51,8 +83,4 @@ async def _subscription(connection: AzureConnection, settings: Settings) -> str:
     except Retryable as error:
         # Azure is away for a while. What is there is shown by the objects, and goes on when it is back.
         return f"Azure gives no answer for now, and is asked again: {error.sentence}"
-    except OperatorError as error:
-        raise CannotStart(
-            Exit.AZURE, f"The identity cannot see the subscription {settings.subscription_id}: {error.sentence}"
-        ) from error
     return f"Subscription {response.json().get('displayName', '?')} ({settings.subscription_id}) is seen."

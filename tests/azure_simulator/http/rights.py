@@ -15,6 +15,7 @@ from azure_simulator.model.role_condition import Attempt, Term, parse
 if TYPE_CHECKING:
     from azure_simulator.http.routes import Route
 
+ASSIGN_IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action"
 _ASSIGNMENT = re.compile(
     r"(?P<scope>/.*)/providers/microsoft\.authorization/role(assignments|definitions)", re.IGNORECASE
 )
@@ -59,6 +60,7 @@ class Caller:
         roles: what it may do and where; None for everything that ``may`` allows.
         denied: pairs of regular expressions, over actions and over scopes, that are taken from it.
         secret: what it may prove itself with, besides a token of a federated service account.
+        on_node: whether it was assigned to the nodes of the cluster, whose metadata service then gives its tokens.
     """
 
     client: str
@@ -66,6 +68,7 @@ class Caller:
     roles: list[Role] | None = None
     denied: list[tuple[str, str]] = field(default_factory=list)
     secret: str | None = None
+    on_node: bool = False
     # Actions that no role of its allowed.
     lacking: Counter[str] = field(default_factory=Counter)
 
@@ -87,6 +90,19 @@ class Caller:
                 f"action '{route.action}' over scope '{request.path}' or the scope is invalid. If access was recently "
                 "granted, please refresh your credentials.",
             )
+
+    def check_linked(self, request: Request, action: str) -> None:
+        """Raise what Azure answers when the caller lacks a right on something that a request refers to."""
+        for linked, scope in linked_actions(request.json):
+            allowed = self._has_role(Attempt(linked, {}, {}), scope)
+            self.lacking[linked] += not allowed
+            if not allowed or not self.may_take(linked, scope):
+                raise AzureFault(
+                    "LinkedAuthorizationFailed",
+                    f"The client '{self.client}' with object id '{self.client}' has permission to perform action "
+                    f"'{action}' on scope '{request.path}'; however, it does not have permission to perform action(s) "
+                    f"'{linked}' on the linked scope(s) '{scope}' (respectively) or the linked scope(s) are invalid.",
+                )
 
     def may_take(self, action: str, scope: str) -> bool:
         """Return whether the caller may take an action at a scope, whatever its roles say."""
@@ -113,6 +129,13 @@ def scope_of(path: str) -> str:
     """Return at which scope an action is checked: that of a role assignment is what it is for."""
     match = _ASSIGNMENT.match(path)
     return match["scope"] if match else path
+
+
+def linked_actions(body: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what has to be allowed besides the action itself, and where: a resource that is to act as an identity."""
+    named = (body.get("identity") or {}).get("userAssignedIdentities") or {}
+    # One that is named without a value stays or comes; with null it goes.
+    return [(ASSIGN_IDENTITY, scope) for scope, value in named.items() if value is not None]
 
 
 def _attributes(request: Request, route: str) -> dict[str, str]:
@@ -154,6 +177,7 @@ class Callers:
         caller = self._all.setdefault(client, Caller(client))
         caller.may = described.get("may", caller.may)
         caller.secret = described.get("secret", caller.secret)
+        caller.on_node = described.get("onNode", caller.on_node)
         if "roles" in described:
             given = described["roles"]
             caller.roles = None if given is None else [Role.of(each) for each in given]

@@ -13,7 +13,7 @@ from typing import Any
 from azure_simulator.graph.index import Index
 from azure_simulator.graph.quota import Quota
 from azure_simulator.graph.tables import Tables
-from azure_simulator.http import tokens, versions, wire
+from azure_simulator.http import node_metadata, tokens, versions, wire
 from azure_simulator.http.call import Call
 from azure_simulator.http.limits import Limits
 from azure_simulator.http.messages import Request, Response
@@ -33,6 +33,7 @@ _STATUS = {
     "RoleAssignmentExists": 409,
     "InvalidResourceGroupLocation": 409,
     "AuthorizationFailed": 403,
+    "LinkedAuthorizationFailed": 403,
     "RoleDefinitionDoesNotExist": 404,
     "ResourceGroupDeletionBlocked": 409,
 }
@@ -113,6 +114,8 @@ class Service:
                 # What is in no tenant at all is not there, whoever asks.
                 self.azure.cloud.check_subscription(parts["s"])
             caller.check(request, route, self._assigned(route, parts))
+            if request.mutates:
+                caller.check_linked(request, route.action)
             fault = self._strikes(request, route.name)
             if fault is not None and not fault.after:
                 return _planted(fault)
@@ -155,11 +158,11 @@ class Service:
     def token(self, request: Request) -> Response:
         """Answer a request for a token."""
         fault = self._strikes(request, "tokens.post")
-        return (
-            _planted(fault)
-            if fault is not None
-            else tokens.exchange(request.body, self.callers, self.azure.cloud.tenant)
-        )
+        if fault is not None:
+            return _planted(fault)
+        if request.path == node_metadata.PATH:
+            return node_metadata.exchange(request, self.callers, self.azure.cloud.tenant)
+        return tokens.exchange(request.body, self.callers, self.azure.cloud.tenant)
 
     def _strikes(self, request: Request, route: str) -> PlantedFault | None:
         for fault in self.faults:

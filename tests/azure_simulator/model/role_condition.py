@@ -18,7 +18,9 @@ _TOKEN = re.compile(
     r"|ActionMatches\s*\{\s*'(?P<action>[^']+)'\s*\}"
     r"|@(?P<source>Request|Resource)\[(?P<attribute>[^\]]+)\]\s*(?P<operator>[A-Za-z:]+)\s*\{(?P<values>[^}]*)\})"
 )
-_OPERATORS = {"ForAnyOfAnyValues:GuidEquals", "ForAnyOfAnyValues:StringEqualsIgnoreCase"}
+_EQUALS = {"ForAnyOfAnyValues:GuidEquals", "ForAnyOfAnyValues:StringEqualsIgnoreCase"}
+# Different from each of the values.
+_DIFFERS = {"ForAnyOfAllValues:GuidNotEquals", "ForAnyOfAllValues:StringNotEqualsIgnoreCase"}
 
 
 @dataclass(frozen=True)
@@ -95,13 +97,14 @@ def _term(match: re.Match[str]) -> Term:
     if match["action"]:
         action = match["action"].lower()
         return lambda attempt: attempt.action.lower() == action
-    if match["operator"] not in _OPERATORS:
+    if match["operator"] not in _EQUALS | _DIFFERS:
         raise AzureFault("InvalidCondition", f"The operator {match['operator']} is not known.")
     values = {value.strip().strip("'").lower() for value in match["values"].split(",")}
-    source, attribute = match["source"], match["attribute"].rpartition(":")[2]
+    source, attribute, differs = match["source"], match["attribute"].rpartition(":")[2], match["operator"] in _DIFFERS
 
     def compares(attempt: Attempt) -> bool:
         have = attempt.request if source == "Request" else attempt.resource
-        return have.get(attribute, "").lower() in values
+        # What is not there equals nothing, and differs from nothing either.
+        return attribute in have and (have[attribute].lower() in values) != differs
 
     return compares
