@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -14,6 +13,7 @@ from pydantic import ValidationError
 from pydantic_settings import CliApp, SettingsError
 
 from azdiskbackup.azure import preflight
+from azdiskbackup.ending import say_why
 from azdiskbackup.errors import CannotStart, Exit, OperatorError
 from azdiskbackup.footprint import settle
 from azdiskbackup.observability import logs
@@ -60,16 +60,9 @@ def _ended(code: Exit, sentence: str, termination_log: Path) -> Exit:
     return code
 
 
-def say_why(termination_log: Path, sentence: str) -> None:
-    """Leave the sentence where the kubelet takes it from; outside of a pod there is no such file."""
-    with contextlib.suppress(OSError):
-        if termination_log.exists():
-            termination_log.write_text(sentence)
-
-
 def _of_settings(error: ValidationError | SettingsError) -> str:
     if isinstance(error, SettingsError):
-        return f"{error}."
+        return f"{error}. `azdiskbackup --help` describes what there is."
     faults = [
         f"AZDISKBACKUP_{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
         for fault in error.errors(include_url=False)
@@ -79,7 +72,7 @@ def _of_settings(error: ValidationError | SettingsError) -> str:
 
 async def _run(settings: Settings) -> None:
     settle()
-    await Process(settings, lambda sentence: say_why(settings.termination_log, sentence)).run()
+    await Process(settings).run()
 
 
 async def _check(settings: Settings) -> None:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
+from typing import TypeVar
 
 import structlog
 
 from azdiskbackup.azure import preflight
 from azdiskbackup.azure.fence import Fence
-from azdiskbackup.errors import CannotStart, Exit, OperatorError, Retryable
+from azdiskbackup.ending import end_at_once
+from azdiskbackup.errors import CannotStart, Exit, OperatorError
 from azdiskbackup.handlers import shell
 from azdiskbackup.kube import definitions
 from azdiskbackup.kube.client import KubeClient
 from azdiskbackup.kube.connection import KubeConnection, connection
 from azdiskbackup.kube.lease import Lease
+from azdiskbackup.kube.patience import patiently
 from azdiskbackup.observability import metrics, probes
 from azdiskbackup.observability.metrics import Waiting
 from azdiskbackup.observability.serving import serving
@@ -29,8 +30,9 @@ from azdiskbackup.wiring import Engine
 # What is in work may take so long at the end; the Lease is released after it, and another replica waits for that.
 DRAIN_SECONDS = 1.2
 _KOPF_ENDS_WITHIN_SECONDS = 0.5
-_API_SERVER_RETRY_SECONDS = 1.0
 _KUBE_SYSTEM = "/api/v1/namespaces/kube-system"
+
+T = TypeVar("T")
 
 _log = structlog.get_logger("azdiskbackup")
 
@@ -40,12 +42,10 @@ class Process:
 
     Args:
         settings: all of them.
-        say_why: takes the sentence that tells why the process ends.
     """
 
-    def __init__(self, settings: Settings, say_why: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._say_why = say_why
         self._ending = asyncio.Event()
         # Kopf cancels every task that began after it: it must not end before all that is ours has.
         self._kopf_ends = asyncio.Event()
@@ -66,15 +66,16 @@ class Process:
         kube_connection = connection(settings.kubeconfig)
         probed = {
             "/healthz": probes.answering(lambda: self._engine.why_not() if self._engine else None),
-            "/readyz": probes.answering(lambda: self._not_ready),
+            "/readyz": probes.answering(self._why_not_ready),
         }
         scraped = {"/metrics": metrics.answering(self._waiting)}
         async with (
             serving(settings.bind_address, settings.probe_port, probed),
             serving(settings.bind_address, settings.metrics_port, scraped),
             KubeClient(kube_connection) as kube,
+            KubeClient(kube_connection) as kube_for_lease,
         ):
-            life = asyncio.create_task(self._live(kube_connection, kube), name="life")
+            life = asyncio.create_task(self._live(kube_connection, kube, kube_for_lease), name="life")
             ending = asyncio.create_task(self._ending.wait(), name="ending")
             await asyncio.wait([life, ending], return_when=asyncio.FIRST_COMPLETED)
             await self._end(life)
@@ -86,60 +87,54 @@ class Process:
         for each in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(each, self._ending.set)
 
+    def _why_not_ready(self) -> str | None:
+        return self._not_ready or (self._lease.trouble if self._lease is not None else None)
+
     def _waiting(self) -> Iterator[Waiting]:
         if self._engine is not None:
             yield from self._engine.waiting()
 
-    async def _live(self, kube_connection: KubeConnection, kube: KubeClient) -> None:
-        await _until_the_api_server_answers(kube)
+    async def _live(self, kube_connection: KubeConnection, kube: KubeClient, kube_for_lease: KubeClient) -> None:
+        await _asked(lambda: definitions.check(kube))
+        cluster = await _asked(lambda: _cluster(kube))
         _log.info("checked", azure=await preflight.check(self._settings))
-        self._not_ready = None
         if self._settings.leader_election:
-            await self._stand_by(kube_connection, kube)
-        await self._lead(kube_connection, kube)
+            await self._stand_by(kube_connection, kube_for_lease)
+        self._not_ready = None
+        await self._lead(kube_connection, kube, cluster)
 
     async def _stand_by(self, kube_connection: KubeConnection, kube: KubeClient) -> None:
         settings = self._settings
-        longest = timedelta(seconds=settings.request_timeout_seconds)
         lease = Lease(
             kube,
             settings.lease_namespace or kube_connection.namespace,
             settings.lease_name,
             settings.pod_name or socket.gethostname(),
-            longest,
+            timedelta(seconds=settings.request_timeout_seconds),
             self._lost,
         )
         _log.info("standing by")
         # Known before it is had: who is asked to end in that very moment has to release it.
         self._lease = lease
-        taken = await lease.acquire()
-        if taken.requests_until is not None:
-            # The clocks of two nodes may differ, but by no more than this.
-            span = min(taken.requests_until - datetime.now(UTC), 2 * longest)
-            if span > timedelta(0):
-                _log.info("the last leader may still be heard", seconds=round(span.total_seconds()))
-                self._fence.close(span, lambda key: self._engine.wake(key) if self._engine else None)
+        self._not_ready = None
+        unsettled = (await lease.acquire()).unsettled
+        if unsettled:
+            _log.info("the last leader may still be heard", seconds=round(unsettled.total_seconds()))
+            self._fence.close(unsettled, lambda key: self._engine.wake(key) if self._engine else None)
         _log.info("leading", holder=settings.pod_name)
 
     def _lost(self, why: str) -> None:
         # At once, and from whatever thread: from now on another replica may work.
         sentence = f"The Lease was lost: {why}. Another replica leads, or this one after its restart."
-        self._say_why(sentence)
-        # Not through the logger: whoever is stuck may hold its lock.
-        line = {"event": sentence, "level": "error", "exit_code": int(Exit.LEASE_LOST), "logger": "azdiskbackup"}
-        print(json.dumps(line | {"timestamp": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"}), flush=True)
-        os._exit(Exit.LEASE_LOST)
+        end_at_once(Exit.LEASE_LOST, sentence, self._settings.termination_log)
 
-    async def _lead(self, kube_connection: KubeConnection, kube: KubeClient) -> None:
-        cluster = str((await kube.get(_KUBE_SYSTEM))["metadata"]["uid"])
+    async def _lead(self, kube_connection: KubeConnection, kube: KubeClient, cluster: str) -> None:
         engine = Engine(self._settings, kube, self._fence, cluster)
-
-        async def start() -> None:
+        async with engine.connection:
+            await _asked(engine.load)
             await engine.start()
             self._engine = engine
-
-        async with engine.connection:
-            handlers = shell.registry(kube_connection, engine.cache, start=start, heard=engine.heard)
+            handlers = shell.registry(kube_connection, engine.cache, heard=engine.heard)
             await shell.run(handlers, self._kopf_ends, begun=self._heed_signals)
 
     async def _end(self, life: asyncio.Task[None]) -> None:
@@ -159,19 +154,20 @@ class Process:
         await asyncio.wait([life])
 
 
-async def _until_the_api_server_answers(kube: KubeClient) -> None:
-    """Look at the definitions of our kinds; while the API server is away, wait: no restart brings it back."""
-    told = ""
-    while True:
-        try:
-            await definitions.check(kube)
-            return
-        except Retryable as error:
-            if error.code != told:
-                told = error.code
-                _log.warning("the API server does not answer", error=error.sentence)
-            await asyncio.sleep(_API_SERVER_RETRY_SECONDS)
-        except OperatorError as error:
-            raise CannotStart(
-                Exit.KUBERNETES, f"The API server refuses the service account what it needs: {error.sentence}"
-            ) from error
+async def _cluster(kube: KubeClient) -> str:
+    """Return by which id this cluster is known in Azure."""
+    return str((await kube.get(_KUBE_SYSTEM))["metadata"]["uid"])
+
+
+async def _asked(ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask the API server something that has to be known before work can begin.
+
+    Raises:
+        CannotStart: it refuses.
+    """
+    try:
+        return await patiently(ask)
+    except OperatorError as error:
+        raise CannotStart(
+            Exit.KUBERNETES, f"The API server refuses the service account what it needs: {error.sentence}"
+        ) from error

@@ -6,23 +6,25 @@ operator that is gone.
 
 from __future__ import annotations
 
-import contextlib
-import os
+import asyncio
 import socket
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import structlog
 
 from azdiskbackup.core.resource import FINALIZER, Resource
-from azdiskbackup.errors import Conflict, Exit
+from azdiskbackup.ending import end_at_once
+from azdiskbackup.errors import CannotStart, Conflict, Exit, OperatorError
 from azdiskbackup.kube.client import KubeClient, NotFoundError
 from azdiskbackup.kube.connection import connection
 from azdiskbackup.kube.lease import Lease
+from azdiskbackup.kube.patience import patiently
 from azdiskbackup.kube.resources import OURS, WatchedResource
 from azdiskbackup.settings import Settings
 
 _WITHOUT_FINALIZER = {"OnDemandBackup"}
+_AT_THE_SAME_TIME = 8
+_LEASE_LASTS_SECONDS = 300
 
 _log = structlog.get_logger("azdiskbackup")
 
@@ -33,50 +35,66 @@ async def let_go(settings: Settings) -> None:
     The Lease is taken from whoever has it: an operator that works would put the finalizers on again.
 
     Raises:
-        OperatorError: the API server refuses something.
+        CannotStart: some objects are left with it.
+        OperatorError: the API server refuses the Lease or a list.
     """
     kube_connection = connection(settings.kubeconfig)
 
     def lost(why: str) -> None:
-        # From a thread, and at once: an operator that works again puts finalizers on.
-        print(f'{{"event": "The Lease was lost: {why}. Uninstall again.", "level": "error"}}', flush=True)
-        os._exit(Exit.LEASE_LOST)
+        # An operator that works again puts finalizers on.
+        end_at_once(Exit.LEASE_LOST, f"The Lease was lost: {why}. Uninstall again.", settings.termination_log)
 
-    async with KubeClient(kube_connection) as kube:
+    async with KubeClient(kube_connection) as kube, KubeClient(kube_connection) as kube_for_lease:
         lease = Lease(
-            kube,
+            kube_for_lease,
             settings.lease_namespace or kube_connection.namespace,
             settings.lease_name,
             settings.pod_name or socket.gethostname(),
             timedelta(0),
             lost,
+            # It is never released: until Helm has deleted the operator none must begin to work.
+            lasts=_LEASE_LASTS_SECONDS,
         )
-        if await lease.seize():
+        if await patiently(lease.seize):
             _log.info("no operator works any more")
+        refused: list[str] = []
         count = 0
         for resource in OURS:
-            if resource.kind in _WITHOUT_FINALIZER:
-                continue
-            # Again, should somebody have changed one meanwhile.
-            while held := [each async for each in _held(kube, resource)]:
-                for each in held:
-                    count += await _let_go_of(kube, each)
-        # The Lease stays ours until it expires: an operator that put the finalizers on again would be worse than none.
+            if resource.kind not in _WITHOUT_FINALIZER:
+                count += await _let_go_of_all(kube, resource, refused)
         _log.info("let go", objects=count, azure="left as it is: backups that run by schedule go on, and cost")
+    if refused:
+        more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
+        raise CannotStart(Exit.KUBERNETES, f"The finalizer is still on {refused[0]}{more}. Take it off by hand.")
 
 
-async def _held(kube: KubeClient, resource: WatchedResource) -> AsyncIterator[Resource]:
-    """Yield the objects of a kind that have our finalizer; none when their definition is gone, and they with it."""
-    with contextlib.suppress(NotFoundError):
-        async for raw in kube.list_all(resource):
-            if FINALIZER in raw["metadata"].get("finalizers", ()):
-                yield Resource(raw)
+async def _let_go_of_all(kube: KubeClient, resource: WatchedResource, refused: list[str]) -> int:
+    """Take the finalizer off all objects of a kind; return off how many, and add those that could not be had."""
+    count, given_up = 0, set[str]()
+    slots = asyncio.Semaphore(_AT_THE_SAME_TIME)
+
+    async def let_go_of(each: Resource) -> None:
+        nonlocal count
+        try:
+            async with slots:
+                await patiently(lambda: kube.remove_finalizer(each))
+            count += 1
+        except (Conflict, NotFoundError):
+            # Somebody changed it meanwhile: the next list tells.
+            return
+        except OperatorError as error:
+            given_up.add(each.uid)
+            refused.append(f"{each.raw['kind']} {each.namespace}/{each.name}: {error.sentence}")
+
+    while held := [each for each in await patiently(lambda: _held(kube, resource)) if each.uid not in given_up]:
+        await asyncio.gather(*(let_go_of(each) for each in held))
+    return count
 
 
-async def _let_go_of(kube: KubeClient, resource: Resource) -> bool:
-    """Take the finalizer off; return whether it is off by us."""
+async def _held(kube: KubeClient, resource: WatchedResource) -> list[Resource]:
+    """Return the objects of a kind that have our finalizer; none when their definition is gone, and they with it."""
     try:
-        await kube.remove_finalizer(resource)
-    except (Conflict, NotFoundError):
-        return False
-    return True
+        found = [Resource(raw) async for raw in kube.list_all(resource)]
+    except NotFoundError:
+        return []
+    return [each for each in found if FINALIZER in each.meta.get("finalizers", ())]

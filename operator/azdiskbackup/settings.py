@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -48,6 +49,8 @@ class Settings(BaseSettings):
         cli_prog_name="azdiskbackup",
         cli_kebab_case=True,
         cli_implicit_flags=True,
+        # A wrong argument is told as every other mistake is.
+        cli_exit_on_error=False,
     )
 
     subscription_id: Annotated[str, Field(description="Subscription of vaults that name none. Required.")]
@@ -174,6 +177,18 @@ class Settings(BaseSettings):
     def _is_there(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():
             raise ValueError(f"there is no file {value}")
+        if value is not None:
+            try:
+                ssl.create_default_context().load_verify_locations(cafile=str(value))
+            except (OSError, ssl.SSLError) as error:
+                raise ValueError(f"{value} has no certificates in the form PEM: {error}") from error
+        return value
+
+    @field_validator("resource_manager_endpoint", "authority_host")
+    @classmethod
+    def _is_https(cls, value: HttpUrl | None) -> HttpUrl | None:
+        if value is not None and value.scheme != "https":
+            raise ValueError("must be an https:// URL: tokens are sent there")
         return value
 
     @property

@@ -43,6 +43,7 @@ from azdiskbackup.settings import Settings
 # What Resource Graph lacks for longer it has lost, or does not show to us.
 SHOWN_WITHIN = timedelta(minutes=30)
 BUDGET = Key("Budget", "", "all")
+_WATCHES_RUN_AFTER = timedelta(minutes=1)
 
 _log = structlog.get_logger("azdiskbackup")
 
@@ -163,16 +164,19 @@ class Engine:
             return f"the watch of {self._resync.blind} tells nothing of what happens"
         return None
 
-    async def start(self) -> None:
-        """Learn what there is, and begin to work; the watches run by then."""
-        await self._clock.start()
-        # Nothing is decided before everything that exists is known once.
+    async def load(self) -> None:
+        """Learn what there is: nothing is decided before everything that exists is known once."""
         await self._resync.load()
+
+    async def start(self) -> None:
+        """Begin to work."""
+        await self._clock.start()
         self.cache.listen(self._changed)
         for kind in OURS:
             for key in self.cache.keys(kind):
                 self._queue.add(key)
-        self._queue.add_at(RESYNC, self._clock.now() + timedelta(minutes=self._settings.resync_minutes))
+        # What was deleted before the watches ran, none of them tells.
+        self._queue.add_at(RESYNC, self._clock.now() + _WATCHES_RUN_AFTER)
         self._workers.start()
         _log.info("started", cluster=self._cluster, workers=self._settings.workers)
 

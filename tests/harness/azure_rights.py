@@ -40,6 +40,7 @@ def condition(name: str, principal: str) -> str | None:
 
 def assigned(subscriptions: Iterable[str], principal: str, without: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     """Return all assignments for some subscriptions."""
+    assert set(without) <= {name for name, _ in _SCOPES}
     return [
         {
             "definition": definition(name),

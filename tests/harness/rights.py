@@ -29,6 +29,7 @@ UNUSED_WITH_REASON: dict[Right, str] = {
     "Microsoft.DataProtection/locations/operationResults/read": _ONLY_A_LOCATION,
 }
 
+_RBAC = "rbac.authorization.k8s.io"
 _USERS = {
     f"system:serviceaccount:{NAMESPACE}:{RELEASE}": RELEASE,
     f"system:serviceaccount:{NAMESPACE}:{RELEASE}-release": f"{RELEASE}-release",
@@ -54,15 +55,24 @@ class Usage:
     def note(self, stack: Stack) -> None:
         """Add what happened on a stack."""
         limited = {(right.role, right.verb, right.resource) for right in granted() if right.name}
-        for user, role in _USERS.items():
-            for entry in stack.plane.audit(user):
-                if not entry.resource:
-                    # What every identity may ask: the version of the server, say.
-                    continue
-                right = _asked(entry, role)
-                named = (right.role, right.verb, right.resource) in limited
-                text = str(right if named else KubernetesRight(right.role, right.verb, right.resource, ""))
-                (self.kubernetes_refused if entry.forbidden else self.kubernetes)[text] += 1
+        # Roles and bindings that are gone: who ends after its installation went is refused, and is not meant.
+        gone: set[tuple[str, str]] = set()
+        for entry in stack.plane.audit():
+            if entry.group == _RBAC and entry.code < 300 and entry.verb == "delete":
+                gone.add((entry.resource, entry.name))
+            elif entry.group == _RBAC and entry.code < 300:
+                # The log of a POST has no name: whatever it was may be there again.
+                gone = {each for each in gone if each[0] != entry.resource or entry.name not in ("", each[1])}
+            role = _USERS.get(entry.user)
+            if role is None or not entry.resource:
+                # What every identity may ask: the version of the server, say.
+                continue
+            if entry.forbidden and role in {name for _, name in gone}:
+                continue
+            right = _asked(entry, role)
+            named = (right.role, right.verb, right.resource) in limited
+            text = str(right if named else KubernetesRight(right.role, right.verb, right.resource, ""))
+            (self.kubernetes_refused if entry.forbidden else self.kubernetes)[text] += 1
         for sent in stack.azure.requests():
             if sent.caller == CLIENT_ID and sent.status != 403:
                 self.azure[action_of(sent.route)] += 1

@@ -34,6 +34,8 @@ def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         ({"subscription_id": "mine"}, "must be the GUID of a subscription"),
         ({"subscription_id": SUBSCRIPTION, "clock": "sundial"}, "must be `system` or `simulated:https://…`"),
         ({"subscription_id": SUBSCRIPTION, "workers": "0"}, "AZDISKBACKUP_WORKERS"),
+        ({"subscription_id": SUBSCRIPTION, "ca_file": __file__}, "has no certificates in the form PEM"),
+        ({"subscription_id": SUBSCRIPTION, "authority_host": "http://login"}, "must be an https:// URL"),
     ],
 )
 def test_a_wrong_setting_gets_a_sentence(settings: dict[str, str], says: str) -> None:
@@ -42,6 +44,24 @@ def test_a_wrong_setting_gets_a_sentence(settings: dict[str, str], says: str) ->
     said = json.loads(line)
     assert (done.returncode, said["exit_code"]) == (2, 2)
     assert says in said["event"] and not done.stderr
+
+
+@pytest.mark.parametrize("argument", ["rnu", "--colour=red"])
+def test_a_wrong_argument_gets_a_sentence(argument: str) -> None:
+    done = run(argument, subscription_id=SUBSCRIPTION)
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert (done.returncode, said["exit_code"]) == (2, 2)
+    assert argument in said["event"] and "azdiskbackup --help" in said["event"]
+
+
+def test_a_kubeconfig_without_a_user_gets_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(
+        "current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n"
+        "clusters: [{name: k, cluster: {server: 'https://localhost:1'}}]\nusers: [{name: u, user: null}]\n"
+    )
+    done = run(subscription_id=SUBSCRIPTION, kubeconfig=str(tmp_path / "config"))
+    (line,) = done.stdout.splitlines()
+    assert done.returncode == 3 and "cannot be used" in json.loads(line)["event"]
 
 
 @pytest.mark.skipif(

@@ -80,11 +80,13 @@ def test_the_operators_token_reads_no_secret_and_makes_no_pod(stack: Stack) -> N
 
 def test_others_assign_and_the_operator_needs_no_right_to(stack: Stack, shop: Tenant, gold: str) -> None:
     """``roleAssignments: Preassigned``, without the role that may assign."""
-    with_only(stack, "granter", "snapshot-group-creator")
+    with_only(stack, "disk-granter", "snapshot-granter", "snapshot-group-creator")
     try:
-        shop.apply(objects.vault("pre", roleAssignments="Preassigned"), objects.policy("pre-policy", "pre"))
-        shop.until("backupvault", "pre", "IdentityReady")
-        principal = shop.get("backupvault", "pre")["status"]["principalID"]
+        shop.apply(
+            objects.vault("pre-rights", roleAssignments="Preassigned"), objects.policy("pre-policy", "pre-rights")
+        )
+        shop.until("backupvault", "pre-rights", "IdentityReady")
+        principal = shop.get("backupvault", "pre-rights")["status"]["principalID"]
         handle = shop.make_claim()
         for scope, role in ((snapshots(), _CONTRIBUTOR), (handle, _READER)):
             assign(shop, scope, role, principal)

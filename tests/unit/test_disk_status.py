@@ -152,7 +152,9 @@ def test_a_disk_says_that_another_replica_led_until_a_moment_ago() -> None:
     after = Resource({**resource().raw, "status": said.to_wire()})
     limits = waiting(after, Postponed(), NOW)
     assert limits is not None and {each.reason for each in limits.conditions} == {reasons.WAITING_FOR_LIMITS}
-    assert covers(after, plan(want(), UNPROTECTED, NOW)), "a write less"
+    waits = Resource({**resource().raw, "status": limits.to_wire()})
+    assert covers(waits, plan(want(), UNPROTECTED, NOW)), "a write less"
+    assert not covers(after, plan(want(), UNPROTECTED, NOW)), "it said that it goes on within a minute"
 
 
 def test_restore_points_that_have_expired_are_left_out_without_asking() -> None:

@@ -25,7 +25,13 @@ class Server:
 
     def __init__(self) -> None:
         # As the chart makes it.
-        self.lease: dict[str, Any] | None = {"metadata": {"name": "azdiskbackup", "resourceVersion": "0"}}
+        now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        self.lease: dict[str, Any] | None = {
+            "metadata": {"name": "azdiskbackup", "resourceVersion": "0", "creationTimestamp": now}
+        }
+        # Whether the next write is carried out, and its answer lost; and whether writes hang after they are.
+        self.loses_answer = False
+        self.hangs = False
         self.fails: OperatorError | None = None
         self.writes = 0
         self._version = 0
@@ -42,7 +48,13 @@ class Server:
             raise NotFoundError("NotFound", path)
         if body["metadata"].get("resourceVersion") != self.lease["metadata"]["resourceVersion"]:
             raise Conflict("Conflict", path)
-        return self._store(body)
+        stored = self._store(body)
+        if self.loses_answer:
+            self.loses_answer = False
+            raise Unavailable("TimeoutError", "no answer")
+        if self.hangs:
+            await asyncio.sleep(60)
+        return stored
 
     def touch(self, **spec: Any) -> None:
         assert self.lease is not None
@@ -62,14 +74,16 @@ class Server:
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second of the Lease in a fiftieth."""
-    for name, seconds in (("RENEW_EVERY", 5), ("GIVE_UP_AFTER", 10), ("RETRY_EVERY", 1), ("_WATCHED_EVERY", 0.25)):
+    for name, seconds in (("RENEW_EVERY", 5), ("GIVE_UP_AFTER", 10), ("RETRY_EVERY", 1), ("_AGAIN_AFTER", 0.5),
+                          ("_WATCHED_EVERY", 0.25)):  # fmt: skip
         monkeypatch.setattr(module, name, seconds / 50)
 
 
 class Replica:
-    def __init__(self, server: Server, name: str) -> None:
+    def __init__(self, server: Server, name: str, longest: float = 30) -> None:
         self.lost: list[str] = []
-        self.lease = Lease(cast(KubeClient, server), "ns", "azdiskbackup", name, LONGEST, self.lost.append)
+        span = timedelta(seconds=longest)
+        self.lease = Lease(cast(KubeClient, server), "ns", "azdiskbackup", name, span, self.lost.append)
 
 
 @pytest.fixture
@@ -91,7 +105,7 @@ def holder(server: Server) -> str:
 
 async def test_the_first_gets_it_and_keeps_it(server: Server) -> None:
     first = Replica(server, "a")
-    assert await first.lease.acquire() == Taken(None)
+    assert await first.lease.acquire() == Taken(timedelta())
     before = server.writes
     await asyncio.sleep(0.35)
     assert first.lease.held and holder(server) == "a" and not first.lost
@@ -107,45 +121,97 @@ async def test_who_stands_by_gets_it_at_once_when_it_is_released(server: Server)
     await asyncio.sleep(0.1)
     assert not waiting.done()
     await first.lease.release(timedelta())
-    assert await asyncio.wait_for(waiting, 0.2) == Taken(None), "nothing of the first is on its way"
+    assert await asyncio.wait_for(waiting, 0.2) == Taken(timedelta()), "nothing of the first is on its way"
     assert server.lease is not None and server.lease["spec"]["leaseTransitions"] == 2
     await second.lease.release(timedelta())
     assert not first.lost and not second.lost
 
 
-async def test_what_is_on_its_way_is_told_to_the_next_and_forgotten_then(server: Server) -> None:
-    first, second, third = (Replica(server, name) for name in "abc")
+def near(span: timedelta, seconds: float) -> bool:
+    return abs(span.total_seconds() - seconds) < 1
+
+
+async def test_what_is_on_its_way_is_told_to_all_who_come_while_it_is(server: Server) -> None:
+    first, second, third, fourth = (Replica(server, name) for name in "abcd")
     await first.lease.acquire()
-    await first.lease.release(timedelta(seconds=20))
-    until = (await second.lease.acquire()).requests_until
-    assert until is not None and abs(until - datetime.now(UTC) - timedelta(seconds=20)) < timedelta(seconds=1)
+    await first.lease.release(timedelta(seconds=1.5))
+    assert near((await second.lease.acquire()).unsettled, 1.5)
     await second.lease.release(timedelta())
-    assert await third.lease.acquire() == Taken(None)
+    assert near((await third.lease.acquire()).unsettled, 1.5), "the second had nothing on its way, the first still has"
+    await asyncio.sleep(1.6)
     await third.lease.release(timedelta())
+    assert await fourth.lease.acquire() == Taken(timedelta())
+    await fourth.lease.release(timedelta())
 
 
 async def test_who_says_nothing_any_more_loses_it_and_its_longest_request_is_waited_for(server: Server) -> None:
-    first, second = Replica(server, "a"), Replica(server, "b")
+    first, second = Replica(server, "a"), Replica(server, "b", longest=1)
     await first.lease.acquire()
-    first.lease._keeper.cancel()  # type: ignore[union-attr] # as SIGKILL would
-    first.lease._until = 0.0
-    server.touch(leaseDurationSeconds=0.3)
+    dies(first)
+    # The clock of the first was wrong by an hour: it is not asked.
+    server.touch(leaseDurationSeconds=0.3, renewTime="2020-01-01T00:00:00.000000Z")
     begun = time.monotonic()
     taken = await second.lease.acquire()
     assert time.monotonic() - begun > 0.3, "by its own clock, from when it first saw it"
-    assert taken.requests_until is not None and taken.requests_until > datetime.now(UTC) + LONGEST - timedelta(
-        seconds=2
-    )
+    assert near(taken.unsettled, LONGEST.total_seconds()), "how long that is says who sent it"
     assert holder(server) == "b"
+    dies(second)
+    server.touch(leaseDurationSeconds=0.3)
+    third = Replica(server, "c", longest=1)
+    assert near((await third.lease.acquire()).unsettled, LONGEST.total_seconds()), "what was waited for goes on"
+    await third.lease.release(timedelta())
+
+
+async def test_an_answer_that_is_lost_loses_nothing_of_what_has_to_be_waited_for(server: Server) -> None:
+    first, second = Replica(server, "a"), Replica(server, "b")
+    await first.lease.acquire()
+    dies(first)
+    server.touch(leaseDurationSeconds=0.1)
+    server.loses_answer = True
+    taken = await second.lease.acquire()
+    assert near(taken.unsettled, LONGEST.total_seconds()) and second.lease.held
+    assert second.lease.trouble is None
     await second.lease.release(timedelta())
+
+
+async def test_one_that_somebody_emptied_was_not_released(server: Server) -> None:
+    first, second = Replica(server, "a"), Replica(server, "b")
+    await first.lease.acquire()
+    dies(first)
+    assert server.lease is not None
+    server.lease["metadata"]["creationTimestamp"] = "2020-01-01T00:00:00Z"
+    server.lease["spec"] = {}
+    begun = time.monotonic()
+    taken = await second.lease.acquire()
+    assert time.monotonic() - begun > 0.2, "whoever had it may not have seen it yet"
+    assert near(taken.unsettled, LONGEST.total_seconds())
+    await second.lease.release(timedelta())
+
+
+async def test_who_is_ended_while_it_is_given_to_it_lets_go_of_it(server: Server) -> None:
+    first = Replica(server, "a")
+    server.hangs = True
+    waiting = asyncio.create_task(first.lease.acquire())
+    await asyncio.sleep(0.05)
+    waiting.cancel()
+    server.hangs = False
+    assert holder(server) == "a" and not first.lease.held
+    await first.lease.release(timedelta())
+    assert holder(server) == ""
+
+
+def dies(replica: Replica) -> None:
+    """End it as SIGKILL would."""
+    assert replica.lease._keeper is not None
+    replica.lease._keeper.cancel()
+    replica.lease._until = 0.0
 
 
 async def test_a_container_that_was_restarted_finds_its_own_lease(server: Server) -> None:
     first, again = Replica(server, "a"), Replica(server, "a")
     await first.lease.acquire()
-    first.lease._keeper.cancel()  # type: ignore[union-attr] # as SIGKILL would
-    first.lease._until = 0.0
-    assert await asyncio.wait_for(again.lease.acquire(), 0.1) == Taken(None)
+    dies(first)
+    assert await asyncio.wait_for(again.lease.acquire(), 0.1) == Taken(timedelta())
     await again.lease.release(timedelta())
 
 

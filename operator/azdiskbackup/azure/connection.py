@@ -75,7 +75,11 @@ class AzureConnection:
         )
         # aiohttp sends a PUT or DELETE again when a kept connection breaks; whether the first one arrived nobody knows.
         self._session._retry_connection = False
-        self._credential = Credential(self._settings, self._transport())
+        try:
+            self._credential = Credential(self._settings, self._transport())
+        except BaseException:
+            await self._session.close()
+            raise
         self._arm: AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse] = AsyncARMPipelineClient(
             base_url=self._settings.arm_endpoint, policies=self._policies(parse=False), transport=self._transport()
         )

@@ -77,7 +77,8 @@ def _translated() -> Iterator[None]:
     except HttpResponseError as error:
         answered = error.response.status_code if error.response is not None else None
         status = error.status_code or answered or 401
-        kind = Unavailable if status >= 500 else AccessDenied
+        # A time-out of the authority, or too many requests, heals by itself.
+        kind = Unavailable if status >= 500 or status in (408, 429) else AccessDenied
         raise kind("NoToken", f"No token could be had: {_words(error)}") from error
     except AzureError as error:
         raise Unavailable(UNREACHABLE, f"No token could be had: {_words(error)}") from error

@@ -2,6 +2,7 @@
 
 A Lease alone does not keep two writers apart: what the last leader sent in its last moment may be carried out after it
 lost the Lease. So the next one looks at once, and writes once the longest request of the last one has come to its end.
+A container that was restarted in its pod does not wait for its own earlier life, whose connections broke with it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Hashable
 from datetime import timedelta
 from typing import Any
 
+from azure.core.exceptions import ServiceResponseTimeoutError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy
 
@@ -90,13 +92,22 @@ class FencePolicy(AsyncHTTPPolicy[Any, Any]):
         http = request.http_request
         _, kind, how = key_of(str(http.method), path_of(str(http.url)))
         if how == "read" or kind == _QUERIES:
-            return await self.next.send(request)
+            return await self._sent(request)
         self._fence.check()
         try:
-            return await self.next.send(request)
+            return await self._sent(request)
         except (Postponed, OperatorError):
             # Ours, from before it was sent.
             raise
         except BaseException:
             self._fence.unanswered(self._longest)
             raise
+
+    async def _sent(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
+        # As a whole: the time-outs of the transport begin anew with each address of a host and each part of an answer.
+        try:
+            async with asyncio.timeout(self._longest.total_seconds()):
+                return await self.next.send(request)
+        except TimeoutError as error:
+            seconds = self._longest.total_seconds()
+            raise ServiceResponseTimeoutError(f"no answer within {seconds:.0f} s", error=error) from error

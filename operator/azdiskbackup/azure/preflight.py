@@ -11,12 +11,14 @@ import structlog
 
 from azdiskbackup.azure.connection import AzureConnection
 from azdiskbackup.azure.credential import UNREACHABLE
-from azdiskbackup.errors import AccessDenied, CannotStart, Exit, OperatorError, Retryable, Unavailable
+from azdiskbackup.errors import AccessDenied, CannotStart, Exit, InvalidRequest, OperatorError, Retryable, Unavailable
 from azdiskbackup.settings import Settings
 
 _SUBSCRIPTIONS = "2022-12-01"
 # A name server that was just asked for the first time, a node whose network comes up.
 _TRIES, _PAUSE_SECONDS = 4, 2.0
+# The Job that runs before an installation has two minutes to say what is wrong.
+_TOKEN_WITHIN_SECONDS = 75.0
 # "No matching federated identity record found": a new credential takes minutes until the authority knows it.
 _NOT_FEDERATED_YET = re.compile(r"AADSTS7002(1|11|12|13)\b")
 _LOOK_EVERY_SECONDS = 5.0
@@ -39,7 +41,7 @@ async def check(settings: Settings, wait_seconds: float = 0) -> str:
     while True:
         try:
             async with AzureConnection(settings, lambda: datetime.now(UTC)) as connection:
-                await _token(connection, settings)
+                await _token_in_time(connection, settings)
                 return await _subscription(connection, settings)
         except OperatorError as error:
             left = until - time.monotonic()
@@ -60,6 +62,16 @@ def _sentence(error: OperatorError, settings: Settings) -> str:
     if error.code in ("NoToken", UNREACHABLE):
         return error.sentence
     return f"The identity cannot see the subscription {settings.subscription_id}: {error.sentence}"
+
+
+async def _token_in_time(connection: AzureConnection, settings: Settings) -> None:
+    # As a whole: the SDK's own time-out begins anew with each address of a host, and with each of its tries.
+    try:
+        async with asyncio.timeout(_TOKEN_WITHIN_SECONDS):
+            await _token(connection, settings)
+    except TimeoutError as error:
+        told = f"No token could be had: no answer within {_TOKEN_WITHIN_SECONDS:.0f} s"
+        raise Unavailable(UNREACHABLE, told) from error
 
 
 async def _token(connection: AzureConnection, settings: Settings) -> None:
@@ -83,4 +95,8 @@ async def _subscription(connection: AzureConnection, settings: Settings) -> str:
     except Retryable as error:
         # Azure is away for a while. What is there is shown by the objects, and goes on when it is back.
         return f"Azure gives no answer for now, and is asked again: {error.sentence}"
-    return f"Subscription {response.json().get('displayName', '?')} ({settings.subscription_id}) is seen."
+    try:
+        name = response.json()["displayName"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidRequest("NotResourceManager", f"{settings.arm_endpoint} does not answer as Azure does") from error
+    return f"Subscription {name} ({settings.subscription_id}) is seen."

@@ -13,7 +13,6 @@ The contract, tested line by line:
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
@@ -74,8 +73,8 @@ class Workers:
         """Take no more keys, and wait a while for what is in work."""
         if self._dispatcher is not None:
             self._dispatcher.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._dispatcher
+            # Whatever it died of: the rest of the end must not be skipped for it.
+            await asyncio.wait([self._dispatcher])
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=seconds)
             for task in late:

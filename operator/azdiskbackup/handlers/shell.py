@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,7 +28,6 @@ def registry(
     connection: KubeConnection,
     cache: Cache,
     *,
-    start: Callable[[], Awaitable[None]],
     heard: Callable[[str], None],
 ) -> kopf.OperatorRegistry:
     """Return the handlers.
@@ -36,7 +35,6 @@ def registry(
     Args:
         connection: how the API server is reached.
         cache: takes what the watches see.
-        start: starts the engine; the watches run by then.
         heard: is told the kind of each event.
     """
     handlers = kopf.OperatorRegistry()
@@ -44,7 +42,6 @@ def registry(
     @kopf.on.startup(registry=handlers)
     async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
         _configure(settings)
-        await start()
 
     @kopf.on.login(registry=handlers)
     def login(**_: Any) -> kopf.ConnectionInfo:

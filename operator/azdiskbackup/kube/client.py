@@ -153,10 +153,10 @@ class KubeClient:
         seconds: float = _TIMEOUT,
     ) -> Raw:
         headers = {"Accept": "application/json", "Content-Type": content_type}
-        token = self._connection.token()
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
         try:
+            token = self._connection.token()
+            if token:
+                headers["Authorization"] = f"Bearer {token}"
             response = await self._api.call_api(
                 method,
                 f"{self._connection.server}{path}",

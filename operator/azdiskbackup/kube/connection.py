@@ -56,7 +56,7 @@ def connection(kubeconfig: Path | None) -> KubeConnection:
         return KubeConnection(server, (_POD / "namespace").read_text().strip(), _POD / "ca.crt", _POD / "token")
     try:
         return _from_file(yaml.safe_load(kubeconfig.read_text()))
-    except (OSError, yaml.YAMLError, KeyError, StopIteration, TypeError) as error:
+    except (OSError, ValueError, yaml.YAMLError, LookupError, StopIteration, TypeError, AttributeError) as error:
         raise InvalidRequest("BadKubeconfig", f"The kubeconfig {kubeconfig} cannot be used: {error!r}") from error
 
 

@@ -10,29 +10,26 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import structlog
 
 from azdiskbackup.errors import AccessDenied, Conflict, OperatorError
 from azdiskbackup.kube.client import KubeClient, NotFoundError
+from azdiskbackup.kube.lease_record import DURATION, Record
 
-DURATION = 15.0
 RENEW_EVERY = 5.0
 GIVE_UP_AFTER = 10.0
 RETRY_EVERY = 1.0
-# Below what is left for a second try.
-_TIMEOUT = 3.0
+# Two tries, with a pause, fit between a renewal that is due and giving up.
+_TIMEOUT = 2.0
+_AGAIN_AFTER = 0.5
 _RELEASE_WITHIN = 1.0
 _WATCHED_EVERY = 0.25
-# Written at a release by a leader whose last requests may still arrive, for whoever leads next.
-REQUESTS_UNTIL = "azdiskbackup.io/requests-until"
-
-Raw = Mapping[str, Any]
-
+# One that the chart has just made was held by nobody before.
+_NEW_FOR = timedelta(minutes=1)
 _log = structlog.get_logger("azdiskbackup.lease")
 
 
@@ -41,23 +38,24 @@ class Taken:
     """The Lease is ours.
 
     Attributes:
-        requests_until: until when requests of whoever led before may arrive; None when there are none.
+        unsettled: for how long from now requests of whoever led before may arrive.
     """
 
-    requests_until: datetime | None
+    unsettled: timedelta
 
 
 class Lease:
     """The Lease of one installation.
 
     Args:
-        kube: the API server.
+        kube: the API server; a client of its own, so that no other request stands before a renewal.
         namespace: where the Lease is.
         name: its name.
         holder: our name. Whoever finds its own name in the Lease is a container that was restarted in its pod: its
             earlier life is surely over.
-        longest: how long a request of whoever loses it without a word may be on its way.
+        longest: how long a request of ours may be on its way.
         lost: called, from a thread, when it is lost; it must end the process.
+        lasts: for how many seconds after the last renewal it stays ours.
     """
 
     def __init__(
@@ -68,18 +66,32 @@ class Lease:
         holder: str,
         longest: timedelta,
         lost: Callable[[str], None],
+        lasts: float = DURATION,
     ) -> None:
         self._kube = kube
         self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}"
         self._holder = holder
-        self._longest = longest
+        self._longest = longest.total_seconds()
         self._lost = lost
-        self._ours: Raw = {}
+        self._lasts = lasts
+        self._ours: Record | None = None
+        # Whether we ever saw it in somebody's hands.
+        self._was_held = False
         # Real time until which we lead without doubt; 0 while we do not.
         self._until = 0.0
-        # What another holder wrote last, and when we first saw that.
+        # Whether our name may be in it: a request to write it got no answer.
+        self._perhaps_ours = False
+        # Real time until which requests of whoever led before may arrive.
+        self._unsettled_until = 0.0
+        # The version that we saw last, and when we first saw it; 0 before we saw any.
         self._seen: tuple[str, float] = ("", 0.0)
         self._keeper: asyncio.Task[None] | None = None
+        self._trouble: str | None = "the Lease was not read yet"
+
+    @property
+    def trouble(self) -> str | None:
+        """Return why nobody can lead, None when the Lease could be read."""
+        return self._trouble
 
     @property
     def held(self) -> bool:
@@ -94,79 +106,82 @@ class Lease:
         Raises:
             AccessDenied: the service account lacks the rights on it.
         """
-        told = ""
         while True:
-            begun = time.monotonic()
             try:
                 taken = await self._try()
             except AccessDenied:
                 raise
             except OperatorError as error:
-                if error.code != told:
-                    told = error.code
-                    _log.warning("the lease cannot be read; the chart makes it", error=error.sentence)
+                if error.sentence != self._trouble:
+                    _log.warning("the lease cannot be had; the chart makes it", error=error.sentence)
+                self._trouble = error.sentence
             else:
-                told = ""
+                self._trouble = None
                 if taken is not None:
-                    self._keep_until(begun + GIVE_UP_AFTER)
                     return taken
             await asyncio.sleep(RETRY_EVERY)
 
     async def _try(self) -> Taken | None:
-        found = await self._kube.get(self._path, _TIMEOUT)
-        spec = found.get("spec", {})
-        holder = spec.get("holderIdentity") or ""
-        if holder not in ("", self._holder) and not self._has_expired(found):
+        found = await self._get()
+        if not self._may_take(found):
             return None
-        transitions = int(spec.get("leaseTransitions") or 0) + (holder != self._holder)
+        unsettled = self._unsettled(found)
+        self._unsettled_until = time.monotonic() + unsettled
+        transitions = found.transitions + (found.holder != self._holder)
+        if not await self._write_ours(found, transitions):
+            return None
+        return Taken(timedelta(seconds=unsettled))
+
+    async def _get(self) -> Record:
+        found = Record(await self._kube.get(self._path, _TIMEOUT))
+        self._trouble = None
+        self._was_held |= found.was_held
+        if found.version != self._seen[0]:
+            self._seen = (found.version, time.monotonic())
+        return found
+
+    async def _write_ours(self, found: Record, transitions: int) -> bool:
+        """Write our name into it and keep it; return False when somebody else was faster."""
+        self._perhaps_ours = True
+        begun = time.monotonic()
         try:
-            self._ours = await self._kube.replace(self._path, self._body(found, transitions=transitions), _TIMEOUT)
+            self._ours = await self._write(found, transitions)
         except Conflict:
-            return None
-        return Taken(self._requests_until(found))
-
-    def _has_expired(self, found: Raw) -> bool:
-        """Return whether its holder wrote nothing for as long as it said, by our own clock: theirs may be wrong."""
-        version, seen = self._seen
-        if found["metadata"]["resourceVersion"] != version:
-            self._seen = (found["metadata"]["resourceVersion"], time.monotonic())
+            self._perhaps_ours = False
             return False
-        return time.monotonic() - seen > float(found["spec"].get("leaseDurationSeconds") or DURATION)
+        self._keep_until(begun + GIVE_UP_AFTER)
+        return True
 
-    def _requests_until(self, found: Raw) -> datetime | None:
-        spec = found.get("spec", {})
-        told = (found["metadata"].get("annotations") or {}).get(REQUESTS_UNTIL)
-        if spec.get("holderIdentity") == self._holder:
-            return None
-        if not spec.get("holderIdentity"):
-            return _time(told)
-        renewed = _time(spec.get("renewTime"))
-        # It may have sent requests until it gave up.
-        return renewed + timedelta(seconds=GIVE_UP_AFTER) + self._longest if renewed else None
+    async def _write(self, found: Record, transitions: int) -> Record:
+        left = self._unsettled_until - time.monotonic()
+        body = found.held_by(
+            self._holder,
+            lasts=self._lasts,
+            longest=self._longest,
+            unsettled=left if left > 0 else None,
+            transitions=transitions,
+        )
+        return Record(await self._kube.replace(self._path, body, _TIMEOUT))
 
-    def _body(self, found: Raw, *, transitions: int, requests_until: datetime | None = None) -> dict[str, Any]:
-        now = _text(datetime.now(UTC))
-        annotations = {
-            name: value
-            for name, value in (found["metadata"].get("annotations") or {}).items()
-            if name != REQUESTS_UNTIL
-        }
-        if requests_until is not None:
-            annotations[REQUESTS_UNTIL] = _text(requests_until)
-        acquired = found.get("spec", {}).get("acquireTime")
-        mine = found.get("spec", {}).get("holderIdentity") == self._holder
-        return {
-            "apiVersion": "coordination.k8s.io/v1",
-            "kind": "Lease",
-            "metadata": {**found["metadata"], "annotations": annotations},
-            "spec": {
-                "holderIdentity": self._holder,
-                "leaseDurationSeconds": int(DURATION),
-                "acquireTime": acquired if mine and acquired else now,
-                "renewTime": now,
-                "leaseTransitions": transitions,
-            },
-        }
+    def _idle(self) -> float:
+        """Return for how many seconds nobody wrote it, by our own clock: theirs may be wrong."""
+        return time.monotonic() - self._seen[1]
+
+    def _let_go(self, found: Record) -> bool:
+        """Return whether nobody else can still work with it: it is ours, or was released, or nobody ever had it."""
+        new = not self._was_held and found.age < _NEW_FOR
+        return found.holder == self._holder or found.was_released or new
+
+    def _may_take(self, found: Record) -> bool:
+        # Where somebody emptied it, whoever had it finds that at its next renewal, and works until then.
+        lasts = found.lasts if found.holder else GIVE_UP_AFTER
+        return self._let_go(found) or self._idle() > lasts
+
+    def _unsettled(self, found: Record) -> float:
+        """Return for how many seconds requests of others may still arrive."""
+        # Whoever lost it without a word may have sent requests until it gave up.
+        silent = 0.0 if self._let_go(found) else GIVE_UP_AFTER + (found.longest or self._longest)
+        return max(0.0, max(found.unsettled or 0.0, silent) - self._idle())
 
     async def seize(self) -> bool:
         """Take it from whoever has it, and keep it; return once nobody else can lead. False if there is no such Lease.
@@ -174,19 +189,15 @@ class Lease:
         Whoever had it finds that at its next renewal, and ends.
         """
         while True:
-            begun = time.monotonic()
             try:
-                found = await self._kube.get(self._path, _TIMEOUT)
-                transitions = int(found.get("spec", {}).get("leaseTransitions") or 0) + 1
-                self._ours = await self._kube.replace(self._path, self._body(found, transitions=transitions), _TIMEOUT)
+                found = await self._get()
             except NotFoundError:
                 return False
-            except Conflict:
-                continue
-            self._keep_until(begun + GIVE_UP_AFTER)
-            if found.get("spec", {}).get("holderIdentity"):
-                await asyncio.sleep(GIVE_UP_AFTER)
-            return True
+            if await self._write_ours(found, found.transitions + 1):
+                break
+        if found.holder:
+            await asyncio.sleep(GIVE_UP_AFTER)
+        return True
 
     # --- to keep it ---------------------------------------------------------------------------------
 
@@ -196,8 +207,9 @@ class Lease:
         self._keeper = asyncio.create_task(self._keep(), name="lease keeper")
 
     def _watch(self) -> None:
-        while self._until:
-            if not self.held:
+        # Read once a round: a release makes it 0 at any moment.
+        while until := self._until:
+            if time.monotonic() >= until:
                 self._lost("it could not be renewed in time")
             time.sleep(_WATCHED_EVERY)
 
@@ -205,18 +217,25 @@ class Lease:
         pause = RENEW_EVERY
         while True:
             await asyncio.sleep(pause)
-            pause = RENEW_EVERY if await self._renewed() else RETRY_EVERY
+            begun = time.monotonic()
+            # Counted from when the last one began: it may have taken a while.
+            renewed = await self._renewed()
+            pause = max(begun + RENEW_EVERY - time.monotonic(), 0) if renewed else _AGAIN_AFTER
 
     async def _renewed(self) -> bool:
+        assert self._ours is not None, "it is renewed once it is ours"
         begun = time.monotonic()
-        body = self._body(self._ours, transitions=self._ours["spec"]["leaseTransitions"])
         try:
-            self._ours = await self._kube.replace(self._path, body, _TIMEOUT)
+            self._ours = await self._write(self._ours, self._ours.transitions)
         except (Conflict, NotFoundError):
             await self._look()
             return False
         except OperatorError as error:
             _log.warning("the lease could not be renewed", error=error.sentence)
+            return False
+        except Exception:
+            # Renewals go on whatever it was: without them all work ends.
+            _log.exception("the lease could not be renewed")
             return False
         self._until = begun + GIVE_UP_AFTER
         return True
@@ -224,17 +243,16 @@ class Lease:
     async def _look(self) -> None:
         """See what became of it: somebody touched it, or took it."""
         try:
-            found = await self._kube.get(self._path, _TIMEOUT)
+            found = await self._get()
         except NotFoundError:
             self._until = 0.0
             self._lost("somebody deleted it")
             return
         except OperatorError:
             return
-        holder = found.get("spec", {}).get("holderIdentity")
-        if holder != self._holder:
+        if found.holder != self._holder:
             self._until = 0.0
-            self._lost(f"{holder or 'nobody'} holds it")
+            self._lost(f"{found.holder or 'nobody'} holds it")
             return
         self._ours = found
 
@@ -248,35 +266,27 @@ class Lease:
         """
         if self._keeper is not None:
             self._keeper.cancel()
-        if not self.held:
+        if not self.held and not self._perhaps_ours:
             return
-        until = datetime.now(UTC) + unsettled if unsettled else None
         self._until = 0.0
+        self._unsettled_until = max(self._unsettled_until, time.monotonic() + unsettled.total_seconds())
         try:
             try:
-                await self._write_release(until)
+                await self._write_release()
             except Conflict:
                 # The last renewal, which was under way, came first.
-                self._ours = await self._kube.get(self._path, _RELEASE_WITHIN)
-                await self._write_release(until)
+                self._ours = None
+                await self._write_release()
         except OperatorError as error:
             _log.warning("the lease could not be released; another replica waits for it", error=error.sentence)
 
-    async def _write_release(self, requests_until: datetime | None) -> None:
-        if self._ours.get("spec", {}).get("holderIdentity") != self._holder:
+    async def _write_release(self) -> None:
+        if self._ours is None:
+            # What we wrote last got no answer.
+            self._ours = Record(await self._kube.get(self._path, _RELEASE_WITHIN))
+        ours = self._ours
+        if ours.holder != self._holder:
             return
-        transitions = self._ours["spec"]["leaseTransitions"]
-        body = self._body(self._ours, transitions=transitions, requests_until=requests_until)
-        body["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
+        left = max(0.0, self._unsettled_until - time.monotonic())
+        body = ours.held_by("", lasts=1, longest=self._longest, unsettled=left, transitions=ours.transitions)
         await self._kube.replace(self._path, body, _RELEASE_WITHIN)
-
-
-def _text(when: datetime) -> str:
-    return f"{when:%Y-%m-%dT%H:%M:%S.%f}Z"
-
-
-def _time(text: object) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(text)) if text else None
-    except ValueError:
-        return None

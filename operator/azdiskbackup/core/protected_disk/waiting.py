@@ -49,5 +49,5 @@ def waiting(resource: Resource, why: Postponed, now: datetime) -> ProtectedDiskS
 
 def covers(resource: Resource, todo: Plan[Step]) -> bool:
     """Return whether what a waiting disk says will do until the next look, a minute after a step: a write less."""
-    waits = resource.condition(reasons.READY).get("reason") in (reasons.WAITING_FOR_LIMITS, reasons.HANDING_OVER)
+    waits = resource.condition(reasons.READY).get("reason") == reasons.WAITING_FOR_LIMITS
     return waits and isinstance(todo.step, Validate | PutInstance)

@@ -1,0 +1,104 @@
+"""The check before the start: what it says, and how soon, of an authority and an Azure that are not well."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from pydantic import HttpUrl
+
+from azdiskbackup.azure import preflight
+from azdiskbackup.azure.connection import AzureConnection
+from azdiskbackup.errors import CannotStart, Exit
+from azdiskbackup.settings import Settings
+from azure_simulator.client import Simulator
+from contract.conftest import settings_for
+
+
+@pytest.fixture
+def settings(simulator: Simulator, connection: AzureConnection) -> Settings:
+    """Those of a pod; the environment is that of the connection."""
+    simulator.clear_faults()
+    return settings_for(simulator)
+
+
+@contextlib.asynccontextmanager
+async def silent() -> AsyncIterator[int]:
+    """Serve a port that takes connections and says nothing."""
+
+    async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(keep, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def test_it_says_what_it_sees(settings: Settings) -> None:
+    assert await preflight.check(settings) == f"Subscription Simulated 11111111 ({settings.subscription_id}) is seen."
+
+
+async def test_an_authority_that_says_nothing_is_told_in_time(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight, "_TOKEN_WITHIN_SECONDS", 0.5)
+    begun = time.monotonic()
+    async with silent() as port:
+        elsewhere = settings.model_copy(update={"authority_host": HttpUrl(f"https://127.0.0.1:{port}")})
+        with pytest.raises(CannotStart, match="no answer within") as caught:
+            await preflight.check(elsewhere)
+    assert caught.value.code == Exit.AZURE and time.monotonic() - begun < 3
+
+
+async def test_an_azure_that_says_nothing_is_no_reason_to_end(settings: Settings) -> None:
+    async with silent() as port:
+        elsewhere = settings.model_copy(
+            update={"resource_manager_endpoint": HttpUrl(f"https://127.0.0.1:{port}"), "request_timeout_seconds": 1}
+        )
+        assert "is asked again" in await preflight.check(elsewhere)
+
+
+@pytest.mark.parametrize("status", [408, 429, 503])
+async def test_an_authority_that_is_busy_is_no_reason_to_end(
+    settings: Settings, simulator: Simulator, status: int
+) -> None:
+    simulator.plant("tokens.post", status=status, times=9)
+    try:
+        assert "is asked again" in await preflight.check(settings)
+    finally:
+        simulator.clear_faults()
+
+
+async def test_rights_that_are_on_their_way_are_waited_for_and_others_are_not(
+    settings: Settings, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight, "_LOOK_EVERY_SECONDS", 0.2)
+    simulator.plant("subscriptions.get", status=403, code="AuthorizationFailed", message="Not yet.", times=2)
+    assert "is seen" in await preflight.check(settings, wait_seconds=30)
+    simulator.plant("subscriptions.get", status=403, code="AuthorizationFailed", message="Not you.", times=99)
+    begun = time.monotonic()
+    with pytest.raises(CannotStart, match=r"cannot see the subscription .*Not you"):
+        await preflight.check(settings, wait_seconds=1)
+    assert 1 <= time.monotonic() - begun < 5
+    simulator.clear_faults()
+    begun = time.monotonic()
+    monkeypatch.setenv("AZURE_CLIENT_ID", "99999999-9999-4999-8999-999999999999")
+    with pytest.raises(CannotStart, match="AADSTS700016"):
+        await preflight.check(settings, wait_seconds=30)
+    assert time.monotonic() - begun < 5, "a wrong client id gets no righter"
+
+
+async def test_a_federated_credential_that_is_new_is_waited_for(
+    settings: Settings, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight, "_LOOK_EVERY_SECONDS", 0.2)
+    text = "AADSTS700213: No matching federated identity record found for presented assertion subject."
+    simulator.plant("tokens.post", status=401, code="invalid_client", message=text, times=1)
+    with pytest.raises(CannotStart, match="AADSTS700213"):
+        await preflight.check(settings)
+    simulator.plant("tokens.post", status=401, code="invalid_client", message=text, times=2)
+    assert "is seen" in await preflight.check(settings, wait_seconds=30)
