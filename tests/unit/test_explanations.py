@@ -1,0 +1,68 @@
+"""Every reason that an object can have is explained, for the kinds that can have it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from azdiskbackup import errors
+from azdiskbackup.core import reasons
+from azdiskbackup.core.explanations import EXPLANATIONS
+from azdiskbackup.core.explanations.explanation import KINDS
+
+CORE = Path(reasons.__file__).parent
+FOLDERS = dict(zip(("backup_vault", "disk_backup_policy", "protected_disk", "on_demand_backup"), KINDS, strict=True))
+
+
+def constants() -> dict[str, str]:
+    """Return the constants that are reasons, those before the first heading of reasons being types of conditions."""
+    types_end = Path(reasons.__file__).read_text().split("# --- reasons: for all kinds")[0].count("\n")
+    tree = ast.parse(Path(reasons.__file__).read_text())
+    return {
+        each.target.id: each.value.value
+        for each in tree.body
+        if isinstance(each, ast.AnnAssign)
+        and isinstance(each.target, ast.Name)
+        and isinstance(each.value, ast.Constant)
+        and each.lineno > types_end
+    }
+
+
+def classes(root: type[errors.OperatorError] = errors.OperatorError) -> Iterator[type[errors.OperatorError]]:
+    for each in root.__subclasses__():
+        if each.__module__ == errors.__name__:
+            yield each
+            yield from classes(each)
+
+
+def used(folder: str) -> Iterator[str]:
+    """Yield the reasons that the modules of a kind name."""
+    for path in (CORE / folder).glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "reasons":
+                yield node.attr
+
+
+def test_every_reason_is_explained_and_nothing_else() -> None:
+    own = {name for each in classes() for name in [each.reason] if each is not errors.Terminal}
+    assert set(constants().values()) | own == set(EXPLANATIONS)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_it_is_explained_for_the_kinds_that_have_it(folder: str) -> None:
+    known = constants()
+    for name in set(used(folder)) & set(known):
+        assert FOLDERS[folder] in EXPLANATIONS[known[name]].kinds, f"{name} of {folder}"
+
+
+@pytest.mark.parametrize("reason", EXPLANATIONS)
+def test_it_is_said_in_whole_sentences(reason: str) -> None:
+    each = EXPLANATIONS[reason]
+    for text in (each.cause, each.cure):
+        assert text[0].isupper() or text[0] == "`"
+        assert text.rstrip("`").endswith(".")
+        assert 10 < len(text) < 500
+    assert each.kinds
