@@ -1,0 +1,5 @@
+"""``python -m azdiskbackup.plugin``."""
+
+from azdiskbackup.plugin.app import main
+
+main()

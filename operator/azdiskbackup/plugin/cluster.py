@@ -1,0 +1,222 @@
+"""The cluster as the caller may see it; what goes wrong is said in a sentence that tells what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
+from azdiskbackup.core.resource import Resource
+from azdiskbackup.errors import AccessDenied, InvalidRequest, OperatorError, Unavailable
+from azdiskbackup.kube.client import KubeClient, NotFoundError
+from azdiskbackup.kube.connection import KubeConnection, connection, contexts, from_kubeconfig
+from azdiskbackup.kube.resources import CLAIM, NAMESPACE, OURS, VOLUME, WatchedResource
+from azdiskbackup.plugin.ending import Trouble, nearest
+from azdiskbackup.plugin.options import Options
+
+ToldT = TypeVar("ToldT")
+
+VAULTS, POLICIES, DISKS, BACKUPS = OURS
+LEASES = WatchedResource("Lease", "coordination.k8s.io", "v1", "leases", lambda raw: raw)
+DEPLOYMENTS = WatchedResource("Deployment", "apps", "v1", "deployments", lambda raw: raw)
+EVENTS = WatchedResource("Event", "events.k8s.io", "v1", "events", lambda raw: raw)
+# The claims with what a person wants to know of them.
+WHOLE_CLAIMS = WatchedResource("PersistentVolumeClaim", "", "v1", CLAIM.plural, lambda raw: raw)
+
+__all__ = ["BACKUPS", "CLAIM", "DISKS", "NAMESPACE", "POLICIES", "VAULTS", "VOLUME", "Cluster"]
+
+
+class Cluster:
+    """The API server, asked as the caller; use it as an async context.
+
+    Attributes:
+        hidden: what could not be read for want of a right, in the API server's words.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._connection = _connect(options)
+        self.kube = KubeClient(self._connection)
+        self.hidden: list[str] = []
+
+    async def __aenter__(self) -> Self:
+        """Open the session."""
+        await self.kube.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the session."""
+        await self.kube.__aexit__(kind, error, trace)
+
+    @property
+    def server(self) -> str:
+        """Return the address of the API server."""
+        return self._connection.server
+
+    @property
+    def namespace(self) -> str:
+        """Return the namespace that is looked at; empty for all."""
+        return "" if self._options.all_namespaces else self.home
+
+    @property
+    def home(self) -> str:
+        """Return the namespace that was named, or that of the context."""
+        return self._options.namespace or self._connection.namespace
+
+    @property
+    def now(self) -> datetime:
+        """Return the time from which ages are told.
+
+        ``AZDISKBACKUP_NOW`` overrides it, for whoever looks at objects of another time.
+        """
+        given = os.environ.get("AZDISKBACKUP_NOW")
+        return datetime.fromisoformat(given) if given else datetime.now(UTC)
+
+    async def all(self, what: WatchedResource, namespace: str = "", **selected: str) -> list[Resource]:
+        """Return all objects of a resource.
+
+        Raises:
+            Trouble: they cannot be read.
+        """
+        return [each async for each in self.each(what, namespace, **selected)]
+
+    async def each(self, what: WatchedResource, namespace: str = "", **selected: str) -> AsyncIterator[Resource]:
+        """Yield all objects of a resource, one after the other: there may be more than should be in memory.
+
+        Raises:
+            Trouble: they cannot be read.
+        """
+        try:
+            async for raw in self.kube.list_all(what, namespace, **selected):
+                yield Resource(raw)
+        except OperatorError as error:
+            raise self._trouble(error, what) from error
+
+    async def all_if_allowed(
+        self, what: WatchedResource, namespace: str = "", **selected: str
+    ) -> list[Resource] | None:
+        """Return all objects of a resource; None, and a note, where the caller may not read them."""
+        try:
+            return await self.all(what, namespace, **selected)
+        except Trouble as trouble:
+            if not isinstance(trouble.__cause__, AccessDenied):
+                raise
+            self.hidden.append(trouble.__cause__.message)
+            return None
+
+    async def everywhere(self, what: WatchedResource, tell: Callable[[Resource], ToldT]) -> tuple[list[ToldT], str]:
+        """Return what is told of each object of the cluster, or of the one namespace that the caller may see; which."""
+        if self._options.namespace is None:
+            try:
+                return [tell(each) async for each in self.each(what)], ""
+            except Trouble as trouble:
+                if not isinstance(trouble.__cause__, AccessDenied):
+                    raise
+                self.hidden.append(trouble.__cause__.message)
+        return [tell(each) async for each in self.each(what, self.home)], self.home
+
+    async def disk(self, name: str) -> Resource:
+        """Return a ProtectedDisk of the namespace, by its name or by that of its PVC.
+
+        Raises:
+            Trouble: there is none; the sentence suggests others.
+        """
+        found = await self.get_or_none(DISKS, self.home, name)
+        if found is not None:
+            return found
+        disks = await self.all(DISKS, self.home)
+        of_claim = [each for each in disks if claim_of(each) == name]
+        if len(of_claim) == 1:
+            return of_claim[0]
+        known = [each.name for each in disks] + [claim_of(each) for each in disks]
+        elsewhere = "" if known else " Is it in another namespace (-n)?"
+        raise Trouble(
+            f"There is no ProtectedDisk {name!r} in the namespace {self.home!r}."
+            f"{nearest(name, [each for each in known if each])}{elsewhere}"
+        )
+
+    async def get_or_none(self, what: WatchedResource, namespace: str, name: str) -> Resource | None:
+        """Return an object; None if it does not exist."""
+        try:
+            return Resource(await self.kube.get(f"{what.path_in(namespace)}/{name}"))
+        except NotFoundError:
+            return None
+        except OperatorError as error:
+            raise self._trouble(error, what) from error
+
+    async def get_if_allowed(self, what: WatchedResource, namespace: str, name: str) -> Resource | None:
+        """Return an object; None if it does not exist, or, with a note, where the caller may not read it."""
+        try:
+            return Resource(await self.kube.get(f"{what.path_in(namespace)}/{name}"))
+        except NotFoundError:
+            return None
+        except AccessDenied as error:
+            self.hidden.append(error.message)
+            return None
+        except OperatorError as error:
+            raise self._trouble(error, what) from error
+
+    async def create(self, what: WatchedResource, body: Mapping[str, Any], namespace: str) -> Resource:
+        """Create an object; return it."""
+        try:
+            return Resource(await self.kube.create(what.path_in(namespace), body))
+        except OperatorError as error:
+            raise self._trouble(error, what) from error
+
+    def _trouble(self, error: OperatorError, what: WatchedResource) -> Trouble:
+        return Trouble(sentence_of(error, self.server, what))
+
+
+def sentence_of(error: OperatorError, server: str, what: WatchedResource | None = None) -> str:
+    """Return what went wrong with the API server, and what to do about it."""
+    ours = what is not None and what.group == GROUP
+    if isinstance(error, AccessDenied) and error.code == "Unauthorized":
+        return f"The API server {server} does not know you: log in again, or choose another --context."
+    if isinstance(error, AccessDenied):
+        cure = (
+            "Ask for the ClusterRole view in the namespace, or name another with -n"
+            if ours
+            else "Ask a cluster admin for it"
+        )
+        return f"A right is missing: {error.message}. {cure}."
+    if isinstance(error, NotFoundError) and ours and "the server could not find the requested resource" in str(error):
+        return (
+            f"The cluster {server} does not have azdiskbackup ({GROUP}/{VERSION}): install it, or choose another "
+            "--context."
+        )
+    if isinstance(error, Unavailable):
+        return f"The API server {server} gives no answer: {error.message.rstrip('.')}. Is this the right --context?"
+    return error.sentence
+
+
+def claim_of(disk: Resource) -> str:
+    """Return the name of the PVC that a ProtectedDisk protects; empty if it names a disk."""
+    source = disk.spec.get("source") or {}
+    return str((source.get("persistentVolumeClaim") or {}).get("name", ""))
+
+
+async def together(*asked: Any) -> Any:
+    """Return the answers to several questions that were asked at the same time."""
+    return await asyncio.gather(*asked)
+
+
+def _connect(options: Options) -> KubeConnection:
+    try:
+        return from_kubeconfig(options.kubeconfig, options.context)
+    except InvalidRequest as error:
+        if options.context is None and options.kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+            return connection(None)
+        raise Trouble(_of_kubeconfig(error, options)) from error
+
+
+def _of_kubeconfig(error: InvalidRequest, options: Options) -> str:
+    known = contexts(options.kubeconfig)
+    if options.context is not None and known and options.context not in known:
+        return f"There is no context {options.context!r} in the kubeconfig.{nearest(options.context, known)}"
+    return f"No cluster: {error.message.rstrip('.')}. Name a kubeconfig with --kubeconfig or KUBECONFIG."

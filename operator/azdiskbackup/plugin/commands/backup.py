@@ -1,0 +1,197 @@
+"""`backup`: one backup of a disk, now; with `--wait` until it has ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from statistics import median
+from typing import Any
+
+import yaml
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
+
+from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
+from azdiskbackup.api.v1alpha1.on_demand_backup import OnDemandBackupStatus
+from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
+from azdiskbackup.core import reasons
+from azdiskbackup.core.resource import Resource, parse_status
+from azdiskbackup.plugin.cluster import BACKUPS, Cluster
+from azdiskbackup.plugin.ending import Ending, Trouble
+from azdiskbackup.plugin.fleet import needs
+from azdiskbackup.plugin.options import Output
+from azdiskbackup.plugin.output import Printer, Shape
+from azdiskbackup.plugin.words import State, duration
+
+_LOOK_EVERY_SECONDS = 1.0
+_FRAMES_A_SECOND = 8
+
+
+class Backup(Shape, frozen=True, kw_only=True):
+    """An OnDemandBackup; ``succeeded`` is null until it has ended."""
+
+    namespace: str
+    name: str
+    disk: str
+    succeeded: bool | None
+    reason: str
+    message: str
+    job_id: str | None
+    restore_point: str | None
+    duration_seconds: int | None
+
+
+async def run(
+    cluster: Cluster,
+    printer: Printer,
+    *,
+    name: str,
+    rule: str,
+    object_name: str | None,
+    ttl: int | None,
+    wait: bool,
+    within: float,
+    dry_run: bool,
+) -> Ending:
+    """Ask for a backup."""
+    disk = await cluster.disk(name)
+    manifest = manifest_of(disk, rule, object_name, ttl)
+    if dry_run:
+        printer.write(
+            f"{json.dumps(manifest, indent=2)}\n"
+            if printer.form is Output.JSON
+            else yaml.safe_dump(manifest, sort_keys=False)
+        )
+        return Ending.DONE
+    made = await cluster.create(BACKUPS, manifest, disk.namespace)
+    if not wait:
+        _tell(printer, shape(made))
+        if not printer.structured:
+            printer.note(f"To see how it goes: kubectl get odbackup {made.name} -n {made.namespace} -w")
+        return Ending.DONE
+    if not printer.structured:
+        printer.note(f"OnDemandBackup {made.namespace}/{made.name} is made.")
+    try:
+        ended = await _ended(cluster, printer, made, _usually(disk), within)
+    except asyncio.CancelledError:
+        printer.note(
+            f"The backup goes on without you. To see how it ends: kubectl get odbackup {made.name} -n {made.namespace}"
+        )
+        raise
+    _tell(printer, shape(ended))
+    return Ending.DONE if shape(ended).succeeded else Ending.NOT_WELL
+
+
+def manifest_of(disk: Resource, rule: str, name: str | None, ttl: int | None) -> dict[str, Any]:
+    """Return the object that asks for a backup."""
+    called = {"name": name} if name else {"generateName": f"{disk.name[:200]}-"}
+    spec: dict[str, Any] = {"protectedDiskRef": {"name": disk.name}, "retentionRule": rule}
+    return {
+        "apiVersion": f"{GROUP}/{VERSION}",
+        "kind": "OnDemandBackup",
+        "metadata": {**called, "namespace": disk.namespace},
+        "spec": spec | ({"ttlSecondsAfterFinished": ttl} if ttl is not None else {}),
+    }
+
+
+def shape(backup: Resource) -> Backup:
+    """Return an OnDemandBackup as it is told."""
+    known = parse_status(OnDemandBackupStatus, backup)
+    succeeded = backup.condition(reasons.SUCCEEDED)
+    return Backup(
+        namespace=backup.namespace,
+        name=backup.name,
+        disk=str(backup.spec["protectedDiskRef"]["name"]),
+        succeeded={"True": True, "False": False}.get(str(succeeded.get("status"))),
+        reason=str(succeeded.get("reason", "")),
+        message=str(succeeded.get("message", "")),
+        job_id=known.job_id,
+        restore_point=known.restore_point.id if known.restore_point is not None else None,
+        duration_seconds=known.duration_seconds,
+    )
+
+
+def _usually(disk: Resource) -> float | None:
+    """Return how long backups of the disk took lately, in seconds."""
+    known = parse_status(ProtectedDiskStatus, disk)
+    took = [job.duration_seconds for job in (known.jobs.recent if known.jobs else []) if job.duration_seconds]
+    return median(took) if took else None
+
+
+async def _ended(cluster: Cluster, printer: Printer, made: Resource, usually: float | None, within: float) -> Resource:
+    """Wait for the end of a backup, and show how it goes.
+
+    Raises:
+        Trouble: it takes too long, or somebody deleted the object.
+    """
+    began = time.monotonic()
+    with _progress(printer) as told:
+        while True:
+            found = await cluster.get_or_none(BACKUPS, made.namespace, made.name)
+            if found is None or found.uid != made.uid:
+                raise Trouble(
+                    f"Somebody deleted the OnDemandBackup {made.namespace}/{made.name}. A backup that was begun goes "
+                    "on; `kubectl azdiskbackup jobs` shows it."
+                )
+            now = shape(found)
+            if now.succeeded is not None:
+                return found
+            waited = time.monotonic() - began
+            told(now, waited, usually)
+            if waited > within:
+                raise Trouble(
+                    f"After {duration(waited)} the backup has not ended ({now.reason}). It goes on; to see how it "
+                    f"ends: kubectl get odbackup {made.name} -n {made.namespace}",
+                    Ending.TIMED_OUT,
+                )
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+
+
+@contextlib.contextmanager
+def _progress(printer: Printer) -> Iterator[Any]:
+    """Yield what shows how it goes: a line that changes on a terminal, else a line a change; on stderr."""
+    if not printer.err.is_terminal:
+        last = [""]
+
+        def line(now: Backup, waited: float, usually: float | None) -> None:
+            if now.reason != last[0]:
+                last[0] = now.reason
+                printer.note(f"{now.reason or 'Waiting for the operator'}: {now.message}")
+
+        yield line
+        return
+    spinner = Spinner("dots" if "utf" in printer.err.encoding.lower() else "line")
+    with Live(spinner, console=printer.err, refresh_per_second=_FRAMES_A_SECOND, transient=True):
+
+        def turn(now: Backup, waited: float, usually: float | None) -> None:
+            spinner.update(text=_words(now, waited, usually))
+
+        yield turn
+
+
+def _words(now: Backup, waited: float, usually: float | None) -> Text:
+    state = needs(now.reason) if now.reason else State.GOES_ON
+    often = f" (usually {duration(usually)})" if usually is not None else ""
+    head = (now.reason or "Waiting for the operator", state.style)
+    return Text.assemble(head, f" for {duration(waited)}{often}. {now.message} Ctrl-C leaves it running.")
+
+
+def _tell(printer: Printer, each: Backup) -> None:
+    if printer.structured:
+        printer.data(each)
+        return
+    if each.succeeded is None:
+        printer.show(Text(f"ondemandbackup/{each.name}"))
+        return
+    state = State.GOOD if each.succeeded else State.YOURS
+    took = f" in {duration(each.duration_seconds)}" if each.duration_seconds is not None else ""
+    head = (each.reason, state.style)
+    printer.show(Text.assemble(state.sign(printer.out.encoding), f" {each.namespace}/{each.disk}: ", head, f"{took}."))
+    if each.restore_point:
+        printer.show(Text(f"Restore point {each.restore_point}"))
+    if not each.succeeded:
+        printer.show(Text(each.message))

@@ -1,0 +1,226 @@
+"""`check`: the installation, the caller's rights, the clocks and Azure; each finding with its cure."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from rich.padding import Padding
+from rich.text import Text
+
+from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
+from azdiskbackup.core import reasons
+from azdiskbackup.core.arm_ids import ArmId
+from azdiskbackup.core.explanations import EXPLANATIONS
+from azdiskbackup.core.resource import Resource
+from azdiskbackup.errors import AccessDenied, CannotStart, OperatorError
+from azdiskbackup.kube import definitions
+from azdiskbackup.kube.client import NotFoundError
+from azdiskbackup.plugin.cluster import POLICIES, VAULTS, Cluster, sentence_of
+from azdiskbackup.plugin.ending import Ending
+from azdiskbackup.plugin.installation import operator_of
+from azdiskbackup.plugin.output import Printer, Shape
+from azdiskbackup.plugin.words import State, short
+
+_REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+# What the commands need, and which of them do without.
+_RIGHTS = (
+    ("list", GROUP, "protecteddisks", True, "every command"),
+    ("create", GROUP, "ondemandbackups", True, "backup"),
+    ("list", "", "persistentvolumeclaims", True, "unprotected, orphans"),
+    ("list", "", "persistentvolumes", False, "unprotected, which goes by annotations without it"),
+    ("list", GROUP, "diskbackuppolicies", False, "timeline and describe, which do without schedules"),
+    ("list", GROUP, "backupvaults", False, "orphans"),
+    ("list", "", "namespaces", False, "orphans"),
+    ("list", "apps", "deployments", False, "status, which does without the operator's state"),
+    ("list", "coordination.k8s.io", "leases", False, "status, which does without the operator's state"),
+)
+VERSION_HERE = version("azdiskbackup")
+# More confuses whoever compares times, and breaks tokens.
+_SKEW_SECONDS = 60
+
+
+class Finding(Shape, frozen=True, kw_only=True):
+    """What was looked at, how it is, and what to do about it."""
+
+    what: str
+    state: str
+    detail: str
+    cure: str = ""
+
+
+async def run(cluster: Cluster, printer: Printer, *, azure: bool) -> Ending:
+    """Look at everything."""
+    found = [finding async for finding in _all(cluster, azure=azure)]
+    cluster.hidden.clear()
+    if printer.structured:
+        printer.data(found)
+    else:
+        show(found, printer)
+    return Ending.NOT_WELL if any(each.state == State.YOURS.name for each in found) else Ending.DONE
+
+
+async def _all(cluster: Cluster, *, azure: bool) -> Any:
+    yield await _api_server(cluster)
+    for finding in await asyncio.gather(_kinds(cluster), _operator(cluster), _clock(cluster)):
+        yield finding
+    for finding in await _rights(cluster):
+        yield finding
+    vaults = await cluster.all_if_allowed(VAULTS)
+    for finding in [
+        *_ready("BackupVault", vaults),
+        *_ready("DiskBackupPolicy", await cluster.all_if_allowed(POLICIES)),
+    ]:
+        yield finding
+    if azure:
+        for vault in _ids(vaults):
+            yield await _vault(vault)
+
+
+def _good(what: str, detail: str) -> Finding:
+    return Finding(what=what, state=State.GOOD.name, detail=detail)
+
+
+def _bad(what: str, detail: str, cure: str) -> Finding:
+    return Finding(what=what, state=State.YOURS.name, detail=detail, cure=cure)
+
+
+def _unknown(what: str, detail: str, cure: str) -> Finding:
+    return Finding(what=what, state=State.UNKNOWN.name, detail=detail, cure=cure)
+
+
+async def _api_server(cluster: Cluster) -> Finding:
+    what = "API server"
+    try:
+        version = await cluster.kube.get("/version")
+    except OperatorError as error:
+        return _bad(what, sentence_of(error, cluster.server), "Choose another --context, or look at the network.")
+    return _good(what, f"{cluster.server} answers, version {version.get('gitVersion', 'unknown')}.")
+
+
+async def _kinds(cluster: Cluster) -> Finding:
+    what = "Kinds"
+    try:
+        await definitions.check(cluster.kube)
+    except CannotStart as error:
+        return _bad(what, error.sentence, "Install or upgrade the chart with crds.enabled=true.")
+    except AccessDenied:
+        return await _served(cluster)
+    except OperatorError as error:
+        return _unknown(what, error.sentence, "Try again.")
+    return _good(what, f"All four CustomResourceDefinitions are as version {VERSION_HERE} needs them.")
+
+
+async def _served(cluster: Cluster) -> Finding:
+    """Whoever may not read the definitions sees at least whether they are served."""
+    try:
+        await cluster.kube.get(f"/apis/{GROUP}/{VERSION}")
+    except NotFoundError:
+        return _bad("Kinds", f"The cluster does not serve {GROUP}/{VERSION}.", "Install the chart.")
+    except OperatorError as error:
+        return _unknown("Kinds", error.sentence, "Try again.")
+    return _good("Kinds", f"{GROUP}/{VERSION} is served; you may not see of which version the definitions are.")
+
+
+async def _operator(cluster: Cluster) -> Finding:
+    what = "Operator"
+    found = await operator_of(cluster)
+    if found is None:
+        return _unknown(what, "You may not see it.", "Ask somebody who may list deployments and leases.")
+    detail = f"In the namespace {found.namespace}: {found.sentence}." if found.namespace else f"It {found.sentence}."
+    if not found.leads:
+        pods = f"kubectl get pods -n {found.namespace or 'NAMESPACE'}"
+        return _bad(what, detail, f"`{pods}` shows why: a pod that cannot start says it in its status.")
+    if found.version and found.version != VERSION_HERE:
+        return _unknown(what, f"{detail} This command is version {VERSION_HERE}.", "Use the same version of both.")
+    return _good(what, detail)
+
+
+async def _clock(cluster: Cluster) -> Finding:
+    what = "Clock"
+    try:
+        theirs = await cluster.kube.server_time()
+    except OperatorError as error:
+        return _unknown(what, error.sentence, "Try again.")
+    if theirs is None:
+        return _unknown(what, "The API server does not say what time it is.", "Nothing is to be done.")
+    skew = theirs - datetime.now(UTC)
+    if abs(skew.total_seconds()) > _SKEW_SECONDS:
+        return _bad(what, f"This machine and the API server differ by {short(abs(skew))}.", "Set the clock.")
+    return _good(what, "This machine and the API server agree on the time.")
+
+
+async def _rights(cluster: Cluster) -> list[Finding]:
+    return list(
+        await asyncio.gather(
+            *(_right(cluster, verb, group, plural, home, use) for verb, group, plural, home, use in _RIGHTS)
+        )
+    )
+
+
+async def _right(cluster: Cluster, verb: str, group: str, plural: str, home: bool, use: str) -> Finding:
+    attributes = {"verb": verb, "group": group, "resource": plural} | ({"namespace": cluster.namespace} if home else {})
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": attributes},
+    }
+    place = f" in {cluster.namespace or 'all namespaces'}" if home else ""
+    what = f"May {verb} {plural}{place}"
+    try:
+        allowed = (await cluster.kube.create(_REVIEW, review)).get("status", {}).get("allowed")
+    except OperatorError as error:
+        return _unknown(what, error.sentence, "Try again.")
+    if allowed:
+        return _good(what, f"For {use}.")
+    cure = f"Ask for the right, for: {use}."
+    # A team that sees its own namespace only has all that it needs.
+    return _bad(what, "No.", cure) if home else _unknown(what, "No.", cure)
+
+
+def _ready(kind: str, objects: list[Resource] | None) -> Iterable[Finding]:
+    for each in objects or []:
+        ready = each.condition(reasons.READY)
+        what = f"{kind} {each.name}"
+        if ready.get("status") == "True":
+            yield _good(what, str(ready.get("message")))
+        else:
+            reason = str(ready.get("reason", ""))
+            cure = EXPLANATIONS[reason].cure if reason in EXPLANATIONS else "Look whether the operator runs."
+            yield _bad(what, f"{reason or 'Not looked at yet'}: {ready.get('message', '')}", cure)
+
+
+def _ids(vaults: list[Resource] | None) -> list[ArmId]:
+    return [ArmId.parse(str(each.status["vaultID"])) for each in vaults or [] if each.status.get("vaultID")]
+
+
+async def _vault(vault: ArmId) -> Finding:
+    from azdiskbackup.core.presence import Absent
+    from azdiskbackup.plugin.azure_side import READER, azure_of, why_not
+
+    what = f"Vault {vault.name} in Azure"
+    async with azure_of(vault.subscription) as azure:
+        try:
+            found = await azure.vaults.get(vault)
+        except OperatorError as error:
+            cure = f"`az login`, or the role {READER}: for orphans and all restore points, nothing else needs it."
+            return _unknown(what, why_not(error, str(vault)), cure)
+    if isinstance(found, Absent):
+        return _bad(what, "It does not exist, or you may not see it.", f"Ask for the role {READER} on it.")
+    return _good(what, f"You may read it; it is {found.provisioning_state}.")
+
+
+def show(found: list[Finding], printer: Printer) -> None:
+    """Write the findings, and how many are not good."""
+    for each in found:
+        state = State[each.state]
+        printer.show(Text.assemble(state.sign(printer.out.encoding), " ", (f"{each.what}: ", "bold"), each.detail))
+        if state is not State.GOOD and each.cure:
+            printer.show(Padding(Text(each.cure, style="dim"), (0, 0, 0, 2)))
+    bad = sum(each.state == State.YOURS.name for each in found)
+    unknown = sum(each.state == State.UNKNOWN.name for each in found)
+    rest = f", {unknown} not known" if unknown else ""
+    printer.show(Text(f"\n{len(found) - bad - unknown} good, {bad} bad{rest}.", style="red" if bad else "green"))

@@ -1,0 +1,235 @@
+"""`describe`: one disk, the way to its protection step by step, its backups, and what to do."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from rich.padding import Padding
+from rich.text import Text
+
+from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec
+from azdiskbackup.api.v1alpha1.protected_disk import JobStatus, ProtectedDiskStatus
+from azdiskbackup.core import reasons
+from azdiskbackup.core.azure_model import succeeded
+from azdiskbackup.core.explanations import EXPLANATIONS, Expect
+from azdiskbackup.core.resource import Invalid, Resource, parse_spec, parse_status, parse_time
+from azdiskbackup.plugin.cluster import EVENTS, POLICIES, Cluster, together
+from azdiskbackup.plugin.ending import Ending
+from azdiskbackup.plugin.fleet import Disk, disk, needs
+from azdiskbackup.plugin.output import Printer, Shape
+from azdiskbackup.plugin.words import State, age, duration, moment, until
+
+_WAY = (
+    reasons.ACCEPTED,
+    reasons.DISK_RESOLVED,
+    reasons.ROLES_GRANTED,
+    reasons.VALIDATED,
+    reasons.PROTECTED,
+    reasons.BACKUP_HEALTHY,
+    reasons.READY,
+)
+_JOBS, _EVENTS = 5, 5
+
+
+class Step(Shape, frozen=True, kw_only=True):
+    """A step of the way to protection.
+
+    Attributes:
+        since: since when it is so.
+    """
+
+    condition: str
+    state: str
+    reason: str
+    message: str
+    since: datetime | None
+
+
+class Story(Shape, frozen=True, kw_only=True):
+    """A disk, described.
+
+    Attributes:
+        cure: what to do about what is not as it should be; empty if all is.
+    """
+
+    disk: Disk
+    schedule: str | None
+    steps: list[Step]
+    cure: str
+    status: dict[str, Any]
+    events: list[str]
+
+
+async def run(cluster: Cluster, printer: Printer, *, name: str) -> Ending:
+    """Describe a disk."""
+    resource = await cluster.disk(name)
+    policy_name = str((resource.spec.get("policyRef") or {}).get("name", ""))
+    policy, events = await together(
+        cluster.get_if_allowed(POLICIES, "", policy_name),
+        cluster.all_if_allowed(EVENTS, resource.namespace, fieldSelector=f"regarding.uid={resource.uid}"),
+    )
+    found = story(resource, policy, events or [], cluster.now)
+    if printer.structured:
+        printer.data(found)
+    else:
+        show(found, resource, printer, cluster.now)
+    return Ending.DONE
+
+
+def story(resource: Resource, policy: Resource | None, events: list[Resource], now: datetime) -> Story:
+    """Return what is to be told of a disk."""
+    steps = [_step(resource, each) for each in _WAY]
+    open_ = next((each for each in steps if each.state not in (State.GOOD.name, State.UNKNOWN.name)), None)
+    known = EXPLANATIONS.get(open_.reason) if open_ is not None else None
+    return Story(
+        disk=disk(resource, now),
+        schedule=_schedule(policy),
+        steps=steps,
+        cure=known.cure if known is not None and known.expect is not Expect.GOOD else "",
+        status=dict(resource.status),
+        events=[_event(each) for each in sorted(events, key=_time_of)[-_EVENTS:]],
+    )
+
+
+def _step(resource: Resource, condition: str) -> Step:
+    found = resource.condition(condition)
+    reason = str(found.get("reason", ""))
+    state = {"True": State.GOOD, "False": needs(reason)}.get(str(found.get("status")), State.UNKNOWN)
+    if reason == reasons.NO_BACKUP_YET:
+        state = State.GOES_ON
+    if state is State.GOES_ON and resource.is_true(reasons.STALLED):
+        state = State.YOURS
+    since = found.get("lastTransitionTime")
+    return Step(
+        condition=condition,
+        state=state.name,
+        reason=reason,
+        message=str(found.get("message", "The operator has not looked yet.")),
+        since=parse_time(str(since)) if since else None,
+    )
+
+
+def _schedule(policy: Resource | None) -> str | None:
+    spec = parse_spec(DiskBackupPolicySpec, policy) if policy is not None else None
+    if spec is None or isinstance(spec, Invalid):
+        return None
+    schedule = spec.schedule
+    every = f"every {schedule.interval_hours} h, from" if schedule.interval_hours else "daily at"
+    return f"{every} {schedule.start_time} {schedule.time_zone}"
+
+
+def _time_of(event: Resource) -> str:
+    series = event.raw.get("series") or {}
+    return str(series.get("lastObservedTime") or event.raw.get("eventTime") or event.meta.get("creationTimestamp"))
+
+
+def _event(event: Resource) -> str:
+    count = (event.raw.get("series") or {}).get("count")
+    times = f" ({count} times)" if count else ""
+    return f"{_time_of(event)[:16].replace('T', ' ')} {event.raw.get('reason')}{times}: {event.raw.get('note')}"
+
+
+# --- for a person -------------------------------------------------------------------------------------
+
+
+def show(found: Story, resource: Resource, printer: Printer, now: datetime) -> None:
+    """Write it to stdout."""
+    each, known = found.disk, parse_status(ProtectedDiskStatus, resource)
+    printer.show(
+        Text.assemble(
+            each.sign.sign(printer.out.encoding), " ", (f"{each.namespace}/{each.name}", "bold"), "  ",
+            (each.reason or "not looked at yet", each.sign.style),
+        )
+    )  # fmt: skip
+    by = f" ({found.schedule})" if found.schedule else ""
+    printer.fields([
+        ("Source", _source(resource, known)),
+        ("Policy", f"{each.policy}{by}, vault {each.vault or 'not known yet'}"),
+        ("Mode", f"{resource.spec.get('protection', 'Active')}; when deleted: {_on_deletion(resource)}"),
+    ])  # fmt: skip
+    _title(printer, "The way to protection")
+    width = max(len(step.condition) for step in found.steps)
+    for step in found.steps:
+        state = State[step.state]
+        since = f" for {age(step.since, now)}" if state in (State.YOURS, State.GOES_ON) and step.since else ""
+        head = Text.assemble(
+            "  ", state.sign(printer.out.encoding), f" {step.condition:{width}}  ", (step.reason, state.style), since
+        )
+        printer.show(head)
+        if state is not State.GOOD or printer.wide:
+            printer.show(Padding(Text(step.message), (0, 0, 0, width + 6)))
+    if found.cure:
+        _title(printer, "What to do")
+        printer.show(Padding(Text(found.cure), (0, 0, 0, 2)))
+    _backups(printer, each, known, now)
+    _in_azure(printer, known)
+    if found.events:
+        _title(printer, "Events")
+        for event in found.events:
+            printer.show(Padding(Text(event), (0, 0, 0, 2)))
+
+
+def _source(resource: Resource, known: ProtectedDiskStatus) -> str:
+    claim = (resource.spec.get("source") or {}).get("persistentVolumeClaim")
+    parts = [f"PVC {claim['name']}"] if claim else []
+    if known.disk is None:
+        return ", ".join([*parts, "the disk is not known yet"])
+    size = f", {known.disk.size_gib} GiB" if known.disk.size_gib is not None else ""
+    sku = f" {known.disk.sku}" if known.disk.sku else ""
+    if known.disk.persistent_volume:
+        parts.append(f"volume {known.disk.persistent_volume}")
+    return ", ".join([*parts, f"disk {known.disk.name}{size}{sku} in {known.disk.location}"])
+
+
+def _on_deletion(resource: Resource) -> str:
+    return {
+        "Suspend": "backups end, restore points expire",
+        "Delete": "restore points are deleted",
+    }.get(str(resource.spec.get("deletionPolicy")), "backups end, restore points are kept")
+
+
+def _backups(printer: Printer, each: Disk, known: ProtectedDiskStatus, now: datetime) -> None:
+    _title(printer, "Backups")
+    last, due = each.last_successful_backup_time, each.next_backup_time
+    fields: list[tuple[str, str]] = [
+        ("Last good", f"{moment(last)} ({age(last, now)} ago)" if last else "none yet"),
+        ("Next", f"{moment(due)} ({until(due, now)})" if due else "none is scheduled"),
+    ]
+    points, jobs = known.restore_points, known.jobs
+    if points is not None:
+        span = f", {moment(points.oldest)} to {moment(points.newest)}" if points.count else ""
+        fields.append(("Points", f"{points.count}{span} (read {age(points.observed_time, now)} ago)"))
+    if jobs is not None:
+        fields.append(("7 days", f"{jobs.completed} good, {jobs.failed} failed, {jobs.in_progress} running"))
+    printer.fields(fields, indent=2)
+    for job in jobs.recent[:_JOBS] if jobs is not None else []:
+        printer.show(Padding(job_line(job, printer.out.encoding), (0, 0, 0, 4)))
+
+
+def job_line(job: JobStatus, encoding: str) -> Text:
+    """Return a job in a line."""
+    running = job.end_time is None
+    state = State.GOES_ON if running else State.GOOD if succeeded(job.status) else State.YOURS
+    took = f" in {duration(job.duration_seconds)}" if job.duration_seconds is not None and not running else ""
+    error = f": {job.error.code}" if job.error is not None else ""
+    return Text.assemble(
+        state.sign(encoding), f" {moment(job.start_time)}  {job.operation}, {job.type}: ", (job.status, state.style),
+        took, error,
+    )  # fmt: skip
+
+
+def _in_azure(printer: Printer, known: ProtectedDiskStatus) -> None:
+    fields = [
+        ("Disk", known.disk.id if known.disk else None),
+        ("Instance", known.backup_instance_id),
+        ("State", known.protection_state),
+    ]
+    shown = [(title, value) for title, value in fields if value]
+    if shown:
+        _title(printer, "In Azure")
+        printer.fields(shown, indent=2)
+
+
+def _title(printer: Printer, text: str) -> None:
+    printer.show(Text(f"\n{text}", style="bold"))

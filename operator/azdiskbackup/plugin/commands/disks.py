@@ -1,0 +1,69 @@
+"""`disks`: every protected disk, one a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from rich.text import Text
+
+from azdiskbackup.plugin.cluster import DISKS, Cluster
+from azdiskbackup.plugin.ending import Ending
+from azdiskbackup.plugin.fleet import Disk, disk
+from azdiskbackup.plugin.output import Column, Printer
+from azdiskbackup.plugin.words import age, until
+
+_COLUMNS = (
+    Column("NAMESPACE"),
+    Column("NAME"),
+    Column(""),
+    Column("STATE"),
+    Column("POLICY", spare=True),
+    Column("LAST GOOD", right=True),
+    Column("NEXT", right=True, spare=True),
+    Column("POINTS", right=True, spare=True),
+    Column("PVC", wide=True),
+    Column("GIB", wide=True, right=True),
+    Column("VAULT", wide=True),
+    Column("FAILED 7D", wide=True, right=True),
+    Column("MESSAGE", wide=True),
+    Column("DISK ID", wide=True),
+)
+
+
+async def run(cluster: Cluster, printer: Printer, *, policy: str | None, reason: str | None, not_ready: bool) -> Ending:
+    """Show the disks of the namespace, or of all."""
+    now = cluster.now
+    selected = {"fieldSelector": f"spec.policyRef.name={policy}"} if policy else {}
+    found = [disk(each, now) async for each in cluster.each(DISKS, cluster.namespace, **selected)]
+    shown = [each for each in found if (not not_ready or not each.ready) and reason in (None, each.reason)]
+    if printer.structured:
+        printer.data(shown)
+    else:
+        where = f"in the namespace {cluster.namespace}" if cluster.namespace else "in any namespace"
+        kind = "such ProtectedDisk" if found else "ProtectedDisk"
+        hint = "" if found or not cluster.namespace else " -A shows all namespaces."
+        printer.table(_COLUMNS, rows(shown, now, printer.out.encoding), f"There is no {kind} {where}.{hint}")
+    return Ending.DONE
+
+
+def rows(disks: Iterable[Disk], now: datetime, encoding: str) -> Iterator[list[str | Text]]:
+    """Yield the cells of each disk."""
+    for each in disks:
+        last = age(each.last_successful_backup_time, now)
+        yield [
+            each.namespace,
+            each.name,
+            each.sign.sign(encoding),
+            Text(each.reason or "not looked at yet", style=each.sign.style),
+            each.policy,
+            Text(last, style="red" if each.backup_healthy is False else ""),
+            Text(until(each.next_backup_time, now), style="red" if each.stale else ""),
+            str(each.restore_points) if each.restore_points is not None else "-",
+            each.persistent_volume_claim or "-",
+            str(each.size_gib) if each.size_gib is not None else "-",
+            each.vault or "-",
+            Text(str(each.failed_jobs), style="red" if each.failed_jobs else ""),
+            each.message,
+            each.disk_id or "-",
+        ]

@@ -1,0 +1,106 @@
+"""`jobs`: what Azure Backup did in the last days, as status shows it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rich.text import Text
+
+from azdiskbackup.api.v1alpha1.protected_disk import JobStatus, ProtectedDiskStatus
+from azdiskbackup.core.azure_model import succeeded
+from azdiskbackup.core.resource import Resource, parse_status
+from azdiskbackup.plugin.cluster import DISKS, Cluster
+from azdiskbackup.plugin.ending import Ending
+from azdiskbackup.plugin.output import Column, Printer, Shape
+from azdiskbackup.plugin.words import State, age, duration
+
+_COLUMNS = (
+    Column("NAMESPACE"),
+    Column("DISK"),
+    Column(""),
+    Column("STATUS"),
+    Column("OPERATION", spare=True),
+    Column("TYPE", spare=True),
+    Column("STARTED", right=True),
+    Column("TOOK", right=True, spare=True),
+    Column("ERROR", spare=True),
+    Column("MESSAGE", wide=True),
+    Column("JOB ID", wide=True),
+)
+
+
+class Job(Shape, frozen=True, kw_only=True):
+    """A job of a disk."""
+
+    namespace: str
+    disk: str
+    id: str
+    operation: str
+    type: str
+    status: str
+    state: str
+    start_time: datetime
+    end_time: datetime | None
+    duration_seconds: int | None
+    error_code: str | None
+    error_message: str | None
+    recommended_action: str | None
+
+
+async def run(cluster: Cluster, printer: Printer, *, name: str | None, failed: bool) -> Ending:
+    """Show the newest jobs of one disk, or of all."""
+    if name:
+        found = jobs(await cluster.disk(name))
+    else:
+        found = [job async for each in cluster.each(DISKS, cluster.namespace) for job in jobs(each)]
+    found = [job for job in found if not failed or job.state == State.YOURS.name]
+    found.sort(key=lambda job: job.start_time, reverse=True)
+    if printer.structured:
+        printer.data(found)
+        return Ending.DONE
+    now, encoding = cluster.now, printer.out.encoding
+    rows: list[list[str | Text]] = [
+        [
+            job.namespace,
+            job.disk,
+            State[job.state].sign(encoding),
+            Text(job.status, style=State[job.state].style),
+            job.operation,
+            job.type,
+            f"{age(job.start_time, now)} ago",
+            duration(job.duration_seconds),
+            job.error_code or "",
+            " ".join(part for part in (job.error_message, job.recommended_action) if part),
+            job.id,
+        ]
+        for job in found
+    ]
+    printer.table(
+        _COLUMNS, rows, "No job failed in the last seven days." if failed else "There is no job in the last seven days."
+    )
+    return Ending.DONE
+
+
+def jobs(disk: Resource) -> list[Job]:
+    """Return the jobs that the status of a disk has."""
+    known = parse_status(ProtectedDiskStatus, disk)
+    return [_job(disk, each) for each in (known.jobs.recent if known.jobs is not None else [])]
+
+
+def _job(disk: Resource, job: JobStatus) -> Job:
+    state = State.GOES_ON if job.end_time is None else State.GOOD if succeeded(job.status) else State.YOURS
+    return Job(
+        namespace=disk.namespace,
+        disk=disk.name,
+        id=job.id,
+        operation=job.operation,
+        type=job.type,
+        status=job.status,
+        state=state.name,
+        start_time=job.start_time,
+        end_time=job.end_time,
+        duration_seconds=job.duration_seconds,
+        error_code=job.error.code if job.error else None,
+        error_message=job.error.message if job.error else None,
+        recommended_action=job.error.recommended_action if job.error else None,
+    )

@@ -1,0 +1,170 @@
+"""`orphans`: backup instances in Azure whose cluster, namespace, object or PVC is gone, with the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.padding import Padding
+from rich.text import Text
+
+from azdiskbackup.core.arm_ids import ArmId
+from azdiskbackup.core.azure_model import AzureInstance
+from azdiskbackup.core.protected_disk.desired import OWNER_TAGS
+from azdiskbackup.core.resource import Resource
+from azdiskbackup.errors import OperatorError
+from azdiskbackup.plugin.cluster import CLAIM, DISKS, NAMESPACE, VAULTS, Cluster, claim_of, together
+from azdiskbackup.plugin.ending import Ending, Trouble
+from azdiskbackup.plugin.output import Column, Printer, Shape
+from azdiskbackup.plugin.way_back import way_back
+
+_COLUMNS = (
+    Column("NAMESPACE"),
+    Column("NAME"),
+    Column("GONE"),
+    Column("STATE", spare=True),
+    Column("VAULT", spare=True),
+    Column("INSTANCE"),
+    Column("CLUSTER", wide=True),
+    Column("DISK ID", wide=True),
+    Column("INSTANCE ID", wide=True),
+)
+
+
+class Orphan(Shape, frozen=True, kw_only=True):
+    """A backup instance that nobody here looks after.
+
+    Attributes:
+        namespace: where its ProtectedDisk was; name likewise.
+        cluster: the uid of the kube-system namespace of its cluster.
+        gone: what is gone: Cluster (another one than this, which may well live), Namespace, ProtectedDisk or
+            PersistentVolumeClaim.
+        state: Azure's state of the protection.
+        way_back: what to type to get at its data.
+    """
+
+    namespace: str
+    name: str
+    cluster: str
+    gone: str
+    state: str
+    vault: str
+    instance: str
+    disk_id: str
+    instance_id: str
+    way_back: list[str]
+
+
+class Here(Shape, frozen=True, kw_only=True):
+    """What is in this cluster; disks by namespace and name, with the PVC that each names."""
+
+    cluster: str
+    namespaces: frozenset[str]
+    disks: dict[tuple[str, str], str]
+    claims: frozenset[tuple[str, str]]
+
+
+async def run(cluster: Cluster, printer: Printer, *, vaults: list[str], instance: str | None) -> Ending:
+    """Show the instances that nobody here looks after, or the way back of one."""
+    here = await _here(cluster)
+    found = [orphan for vault in await _vaults(cluster, vaults) for orphan in orphans(await _instances(vault), here)]
+    if instance is not None:
+        found = [each for each in found if each.instance == instance]
+        if not found:
+            raise Trouble(f"There is no orphan {instance!r}; `kubectl azdiskbackup orphans` lists them.")
+    if printer.structured:
+        printer.data(found)
+        return Ending.DONE
+    rows = [
+        [
+            each.namespace,
+            each.name,
+            each.gone,
+            each.state,
+            each.vault,
+            each.instance,
+            each.cluster,
+            each.disk_id,
+            each.instance_id,
+        ]
+        for each in found
+    ]
+    printer.table(_COLUMNS, rows, "Every backup instance belongs to a disk of this cluster.")
+    if instance is not None:
+        printer.show(Text("\nThe way back", style="bold"))
+        for line in found[0].way_back:
+            printer.show(Padding(Text(line), (0, 0, 0, 0)))
+    elif found:
+        printer.note("For the way back to one: kubectl azdiskbackup orphans INSTANCE")
+    return Ending.DONE
+
+
+async def _here(cluster: Cluster) -> Here:
+    namespaces, disks, claims = await together(cluster.all(NAMESPACE), cluster.all(DISKS), cluster.all(CLAIM))
+    system = next((each.uid for each in namespaces if each.name == "kube-system"), "")
+    return Here(
+        cluster=system,
+        namespaces=frozenset(each.name for each in namespaces),
+        disks={(each.namespace, each.name): claim_of(each) for each in disks},
+        claims=frozenset((each.namespace, each.name) for each in claims),
+    )
+
+
+async def _vaults(cluster: Cluster, named: list[str]) -> list[ArmId]:
+    if named:
+        try:
+            return [ArmId.parse(each) for each in named]
+        except ValueError as error:
+            raise Trouble(f"{error}. A vault is named by its ARM id.", Ending.USAGE) from error
+    known: list[Resource] = await cluster.all(VAULTS)
+    ids = [str(each.status["vaultID"]) for each in known if each.status.get("vaultID")]
+    if not ids:
+        raise Trouble("No BackupVault of this cluster is known to Azure yet. Name one with --vault-id.")
+    return [ArmId.parse(each) for each in sorted(set(ids))]
+
+
+async def _instances(vault: ArmId) -> list[AzureInstance]:
+    from azdiskbackup.plugin.azure_side import azure_of, why_not
+
+    async with azure_of(vault.subscription) as azure:
+        try:
+            return [*await azure.instances.list(vault), *await azure.instances.list_deleted(vault)]
+        except OperatorError as error:
+            raise Trouble(why_not(error, str(vault))) from error
+
+
+def orphans(instances: Iterable[AzureInstance], here: Here) -> list[Orphan]:
+    """Return the instances that carry our tags and that nobody here looks after."""
+    found = []
+    for each in instances:
+        cluster, namespace, name = (each.tags.get(key, "") for key in OWNER_TAGS)
+        gone = _gone(cluster, namespace, name, here) if cluster else ""
+        if gone:
+            found.append(_orphan(each, (cluster, namespace, name), gone))
+    return sorted(found, key=lambda orphan: (orphan.cluster != here.cluster, orphan.namespace, orphan.name))
+
+
+def _gone(cluster: str, namespace: str, name: str, here: Here) -> str:
+    if cluster != here.cluster:
+        return "Cluster"
+    if namespace not in here.namespaces:
+        return "Namespace"
+    if (namespace, name) not in here.disks:
+        return "ProtectedDisk"
+    claim = here.disks[namespace, name]
+    return "PersistentVolumeClaim" if claim and (namespace, claim) not in here.claims else ""
+
+
+def _orphan(instance: AzureInstance, owner: tuple[str, str, str], gone: str) -> Orphan:
+    cluster, namespace, name = owner
+    return Orphan(
+        namespace=namespace,
+        name=name,
+        cluster=cluster,
+        gone=gone,
+        state=instance.state,
+        vault=instance.id.path[1],
+        instance=instance.id.name,
+        disk_id=instance.disk_id,
+        instance_id=str(instance.id),
+        way_back=way_back(instance, namespace, name),
+    )

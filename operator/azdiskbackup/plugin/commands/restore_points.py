@@ -1,0 +1,140 @@
+"""`restore-points`: all of a disk's, from Azure where the caller may read them there, else the newest, from status."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
+from azdiskbackup.core.arm_ids import ArmId
+from azdiskbackup.core.resource import Resource, parse_status
+from azdiskbackup.errors import OperatorError
+from azdiskbackup.plugin.cluster import Cluster
+from azdiskbackup.plugin.ending import Ending, Trouble
+from azdiskbackup.plugin.options import From
+from azdiskbackup.plugin.output import Column, Printer, Shape
+from azdiskbackup.plugin.words import age, moment, until
+
+_COLUMNS = (
+    Column("TIME (UTC)"),
+    Column("AGE", right=True, spare=True),
+    Column("EXPIRES", right=True),
+    Column("RULE", spare=True),
+    Column("TYPE", spare=True),
+    Column("ID"),
+    Column("ARM ID", wide=True),
+)
+
+
+class RestorePoint(Shape, frozen=True, kw_only=True):
+    """A restore point.
+
+    Attributes:
+        arm_id: by which it is restored.
+    """
+
+    id: str
+    time: datetime
+    expiry_time: datetime | None
+    retention_rule: str | None
+    type: str | None
+    arm_id: str | None
+
+
+async def run(cluster: Cluster, printer: Printer, *, name: str, source: From) -> Ending:
+    """Show the restore points of a disk, newest first."""
+    resource = await cluster.disk(name)
+    found = await read(resource, source)
+    if printer.structured:
+        printer.data(found.points)
+    else:
+        now = cluster.now
+        rows = [
+            [
+                moment(each.time),
+                age(each.time, now),
+                until(each.expiry_time, now),
+                each.retention_rule or "-",
+                each.type or "-",
+                each.id,
+                each.arm_id or "-",
+            ]
+            for each in found.points
+        ]
+        printer.table(_COLUMNS, rows, f"{resource.namespace}/{resource.name} has no restore point yet.")
+    if found.note:
+        printer.note(found.note)
+    return Ending.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The restore points of a disk, newest first.
+
+    Attributes:
+        complete: whether they are all; if not, older ones are left out.
+        note: what a person should know about where they come from.
+    """
+
+    points: list[RestorePoint]
+    complete: bool = True
+    note: str = ""
+
+
+async def read(resource: Resource, source: From) -> Read:
+    """Return the restore points.
+
+    Raises:
+        Trouble: they were wanted from Azure, which does not tell.
+    """
+    known = parse_status(ProtectedDiskStatus, resource)
+    if source is From.STATUS or known.backup_instance_id is None:
+        return _of_status(known)
+    try:
+        return Read(await _of_azure(ArmId.parse(known.backup_instance_id)))
+    except OperatorError as error:
+        from azdiskbackup.plugin.azure_side import why_not
+
+        sentence = why_not(error, f"the vault of {known.backup_instance_id}")
+        if source is From.AZURE:
+            raise Trouble(sentence) from error
+        found = _of_status(known)
+        return replace(found, note=f"{found.note}{' ' if found.note else ''}Azure was not read: {sentence}")
+
+
+async def _of_azure(instance: ArmId) -> list[RestorePoint]:
+    from azdiskbackup.plugin.azure_side import azure_of
+
+    async with azure_of(instance.subscription) as azure:
+        points = await azure.backups.list_restore_points(instance)
+    return [
+        RestorePoint(
+            id=each.id,
+            time=each.time,
+            expiry_time=each.expiry,
+            retention_rule=each.retention_rule,
+            type=each.type,
+            arm_id=f"{instance}/recoveryPoints/{each.id}",
+        )
+        for each in sorted(points, key=lambda point: point.time, reverse=True)
+    ]
+
+
+def _of_status(known: ProtectedDiskStatus) -> Read:
+    points = known.restore_points
+    if points is None:
+        return Read([])
+    instance = known.backup_instance_id
+    found = [
+        RestorePoint(
+            id=each.id,
+            time=each.time,
+            expiry_time=each.expiry_time,
+            retention_rule=each.retention_rule,
+            type=each.type,
+            arm_id=f"{instance}/recoveryPoints/{each.id}" if instance else None,
+        )
+        for each in points.recent
+    ]
+    more = points.count - len(found)
+    return Read(found, more <= 0, f"There are {more} older ones, which status does not show." if more > 0 else "")

@@ -1,0 +1,222 @@
+"""`status`: the whole cluster at a glance, what needs a person first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rich.padding import Padding
+from rich.text import Text
+
+from azdiskbackup.core import reasons
+from azdiskbackup.core.explanations import EXPLANATIONS
+from azdiskbackup.core.resource import Resource
+from azdiskbackup.plugin.cluster import BACKUPS, DISKS, POLICIES, VAULTS, Cluster, together
+from azdiskbackup.plugin.ending import Ending
+from azdiskbackup.plugin.fleet import Disk, disk, needs
+from azdiskbackup.plugin.installation import Operator, operator_of
+from azdiskbackup.plugin.output import Printer, Shape
+from azdiskbackup.plugin.words import State, counted
+
+# Of one reason; `disks --reason` shows all.
+_NAMES = 5
+
+
+class Sum(Shape, frozen=True, kw_only=True):
+    """How many of a kind there are, and how they are."""
+
+    total: int = 0
+    good: int = 0
+    going_on: int = 0
+    needing_a_person: int = 0
+
+
+class Problem(Shape, frozen=True, kw_only=True):
+    """What several objects have in common that are not as they should be.
+
+    Attributes:
+        objects: names, with the namespace where there is one.
+        message: of the first of them.
+        cure: what to do.
+    """
+
+    kind: str
+    reason: str
+    state: str
+    objects: list[str]
+    message: str
+    cure: str
+
+
+class Status(Shape, frozen=True, kw_only=True):
+    """A cluster at a glance.
+
+    Attributes:
+        namespace: the only one that was looked at; empty for all.
+        stale: how many disks nobody has looked at since their next backup was due.
+    """
+
+    namespace: str
+    operator: Operator | None
+    disks: Sum
+    stale: int
+    backups_waiting: int
+    policies: Sum | None
+    vaults: Sum | None
+    problems: list[Problem]
+
+
+async def run(cluster: Cluster, printer: Printer, *, exit_code: bool) -> Ending:
+    """Show how all is."""
+    (disks, place), vaults, policies, operator = await together(
+        _disks(cluster),
+        cluster.all_if_allowed(VAULTS),
+        cluster.all_if_allowed(POLICIES),
+        operator_of(cluster),
+    )
+    waiting = [each for each in await cluster.all_if_allowed(BACKUPS, place) or [] if _unfinished(each)]
+    found = status(disks, vaults, policies, operator, place, waiting)
+    if printer.structured:
+        printer.data(found)
+    else:
+        show(found, printer)
+    bad = found.stale or any(each.state == State.YOURS.name for each in found.problems)
+    return Ending.NOT_WELL if exit_code and bad else Ending.DONE
+
+
+async def _disks(cluster: Cluster) -> tuple[list[Disk], str]:
+    now = cluster.now
+    return await cluster.everywhere(DISKS, lambda each: disk(each, now))
+
+
+def status(
+    disks: list[Disk],
+    vaults: list[Resource] | None,
+    policies: list[Resource] | None,
+    operator: Operator | None,
+    place: str,
+    waiting: list[Resource],
+) -> Status:
+    """Return a cluster at a glance."""
+    others = [("BackupVault", vaults or []), ("DiskBackupPolicy", policies or [])]
+    problems = [
+        *(problem for kind, objects in others for problem in _problems(kind, _unready(objects))),
+        *_problems("ProtectedDisk", _bad(disks)),
+    ]
+    return Status(
+        namespace=place,
+        operator=operator,
+        disks=Sum(
+            total=len(disks),
+            good=sum(each.sign is State.GOOD for each in disks),
+            going_on=sum(each.sign in (State.GOES_ON, State.UNKNOWN) for each in disks),
+            needing_a_person=sum(each.sign is State.YOURS for each in disks),
+        ),
+        stale=sum(each.stale for each in disks),
+        backups_waiting=len(waiting),
+        policies=_sum(policies),
+        vaults=_sum(vaults),
+        problems=sorted(problems, key=lambda each: (each.state != State.YOURS.name, -len(each.objects))),
+    )
+
+
+Bad = tuple[str, str, State, str]
+
+
+def _unready(objects: Iterable[Resource]) -> Iterator[Bad]:
+    for each in objects:
+        ready = each.condition(reasons.READY)
+        if ready.get("status") != "True":
+            state = State.YOURS if each.is_true(reasons.STALLED) else needs(str(ready.get("reason", "")))
+            yield each.name, str(ready.get("reason", "")), state, str(ready.get("message", ""))
+
+
+def _bad(disks: Iterable[Disk]) -> Iterator[Bad]:
+    for each in disks:
+        if each.sign is not State.GOOD:
+            yield f"{each.namespace}/{each.name}", each.reason, each.sign, each.message
+
+
+def _problems(kind: str, bad: Iterable[Bad]) -> list[Problem]:
+    groups: dict[tuple[str, State], list[tuple[str, str]]] = {}
+    for name, reason, state, message in bad:
+        groups.setdefault((reason, state), []).append((name, message))
+    return [
+        Problem(
+            kind=kind,
+            reason=reason,
+            state=state.name,
+            objects=[name for name, _ in members],
+            message=members[0][1],
+            cure=EXPLANATIONS[reason].cure if reason in EXPLANATIONS else "",
+        )
+        for (reason, state), members in groups.items()
+    ]
+
+
+def _sum(objects: list[Resource] | None) -> Sum | None:
+    if objects is None:
+        return None
+    bad = [state for _, _, state, _ in _unready(objects)]
+    yours = bad.count(State.YOURS)
+    return Sum(total=len(objects), good=len(objects) - len(bad), going_on=len(bad) - yours, needing_a_person=yours)
+
+
+def _unfinished(backup: Resource) -> bool:
+    return backup.condition(reasons.SUCCEEDED).get("status") not in ("True", "False")
+
+
+# --- for a person -------------------------------------------------------------------------------------
+
+
+def show(found: Status, printer: Printer) -> None:
+    """Write it to stdout."""
+    if found.namespace:
+        printer.show(Text(f"Only the namespace {found.namespace}.", style="dim"))
+    printer.fields(_lines(found))
+    for state, title in ((State.YOURS, "Needs a person"), (State.GOES_ON, "Goes on by itself")):
+        mine = [each for each in found.problems if (each.state == State.YOURS.name) == (state is State.YOURS)]
+        if mine:
+            printer.show(Text(f"\n{title}", style="bold"))
+        for each in mine:
+            _problem(printer, each, state)
+    if not found.disks.total:
+        printer.show(Text("\nNothing is protected yet: `kubectl azdiskbackup unprotected` shows what could be."))
+    elif not found.problems and not found.stale:
+        printer.show(Text("\nAll is well.", style="green"))
+
+
+def _lines(found: Status) -> Iterator[tuple[str, Text]]:
+    if found.operator is not None:
+        yield "Operator", Text(found.operator.sentence, style="" if found.operator.leads else "red")
+    yield "Disks", _of_disks(found)
+    for title, each in (("Policies", found.policies), ("Vaults", found.vaults)):
+        if each is not None:
+            style = "yellow" if each.good < each.total else ""
+            yield title, Text(f"{each.good} of {each.total} ready", style=style)
+    if found.backups_waiting:
+        yield "Backups", Text(f"{counted(found.backups_waiting, 'on-demand backup')} on the way")
+    if found.stale:
+        seen = counted(found.stale, "disk")
+        told = f"Nobody has looked at {seen} since the next backup was due: is the operator running? "
+        yield "Stale", Text(f"{told}`kubectl azdiskbackup check` tells.", style="red")
+
+
+def _of_disks(found: Status) -> Text:
+    sums = found.disks
+    parts = [Text(f"{sums.good} of {sums.total} as they should be", style="green" if sums.good == sums.total else "")]
+    if sums.going_on:
+        parts.append(Text(f"{sums.going_on} on the way", style="yellow"))
+    if sums.needing_a_person:
+        parts.append(Text(f"{sums.needing_a_person} need{'s' * (sums.needing_a_person == 1)} a person", style="red"))
+    return Text(", ").join(parts)
+
+
+def _problem(printer: Printer, each: Problem, state: State) -> None:
+    sign = state.sign(printer.out.encoding)
+    names = ", ".join(each.objects[:_NAMES])
+    more = f" and {len(each.objects) - _NAMES} more" if len(each.objects) > _NAMES else ""
+    head = Text.assemble(sign, " ", (each.reason or "not looked at yet", f"bold {state.style}"), f"  {each.kind} ")
+    printer.show(Text.assemble(head, names, more))
+    for text, style in ((each.message, ""), (each.cure, "dim")):
+        if text:
+            printer.show(Padding(Text(text, style=style), (0, 0, 0, 4)))

@@ -1,0 +1,110 @@
+"""`timeline`: a calendar of the days of a disk, good, missed and failed."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+from rich.text import Text
+
+from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec
+from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
+from azdiskbackup.core import reasons
+from azdiskbackup.core.azure_model import succeeded
+from azdiskbackup.core.resource import Invalid, Resource, parse_spec, parse_status
+from azdiskbackup.plugin.calendar import Day, Known, Verdict, days
+from azdiskbackup.plugin.cluster import POLICIES, Cluster
+from azdiskbackup.plugin.commands.restore_points import Read, read
+from azdiskbackup.plugin.ending import Ending
+from azdiskbackup.plugin.options import From
+from azdiskbackup.plugin.output import Printer, Shape
+from azdiskbackup.plugin.words import counted
+
+_WEEK = 7
+
+
+class DayShape(Shape, frozen=True, kw_only=True):
+    """A day; ``due`` is null where it is not known."""
+
+    date: date
+    verdict: str
+    good: int
+    failed: int
+    due: int | None
+
+
+async def run(cluster: Cluster, printer: Printer, *, name: str, count: int, source: From) -> Ending:
+    """Show the last days of a disk."""
+    resource = await cluster.disk(name)
+    policy_name = str((resource.spec.get("policyRef") or {}).get("name", ""))
+    policy = await cluster.get_if_allowed(POLICIES, "", policy_name)
+    points = await read(resource, source)
+    found = days(known_of(resource, policy, points), cluster.now, count)
+    if printer.structured:
+        printer.data([
+            DayShape(date=each.date, verdict=each.verdict.name, good=each.good, failed=each.failed, due=each.due)
+            for each in found
+        ])  # fmt: skip
+    else:
+        show(f"{resource.namespace}/{resource.name}", found, printer)
+    if points.note:
+        printer.note(points.note)
+    return Ending.DONE
+
+
+def known_of(resource: Resource, policy: Resource | None, read: Read) -> Known:
+    """Return what is known of the backups of a disk."""
+    status = parse_status(ProtectedDiskStatus, resource)
+    jobs = status.jobs.recent if status.jobs is not None else []
+    failures = [
+        job.end_time
+        for job in jobs
+        if job.operation.lower() == "backup" and job.end_time is not None and not succeeded(job.status)
+    ]
+    spec = parse_spec(DiskBackupPolicySpec, policy) if policy is not None else None
+    readable = spec if spec is not None and not isinstance(spec, Invalid) else None
+    return Known(
+        points=[each.time for each in read.points],
+        failures=failures,
+        schedule=readable.schedule if readable is not None else None,
+        since=_since(resource, status),
+        kept=timedelta(days=readable.retention.default.days) if readable is not None else None,
+        complete_since=None if read.complete else min((each.time for each in read.points), default=None),
+    )
+
+
+def _since(resource: Resource, status: ProtectedDiskStatus) -> datetime | None:
+    if status.active_since is not None or resource.spec.get("protection", "Active") != "Active":
+        return status.active_since
+    return resource.created if resource.is_true(reasons.PROTECTED) else None
+
+
+def show(name: str, found: list[Day], printer: Printer) -> None:
+    """Write a calendar: a week a line, Monday first."""
+    printer.show(Text.assemble((name, "bold"), f"  the last {counted(len(found), 'day')}, in UTC"))
+    printer.show(Text("             Mo Tu We Th Fr Sa Su", style="dim"))
+    weeks: dict[date, list[Day]] = {}
+    for each in found:
+        weeks.setdefault(each.date - timedelta(days=each.date.weekday()), []).append(each)
+    for monday, members in weeks.items():
+        line = Text(f"{monday:%Y-%m-%d}   ")
+        line.append("   " * members[0].date.weekday())
+        for each in members:
+            line.append_text(_sign(each.verdict, printer.out.encoding))
+            line.append("  ")
+        printer.show(line)
+    seen = [verdict for verdict in Verdict if any(each.verdict is verdict for each in found)]
+    printer.show("")
+    for verdict in seen:
+        number = sum(each.verdict is verdict for each in found)
+        meaning = f" {counted(number, 'day')}: {verdict.value[3]}"
+        printer.show(Text.assemble(_sign(verdict, printer.out.encoding), meaning))
+    for each in found:
+        if each.verdict in (Verdict.SOME, Verdict.MISSED, Verdict.FAILED):
+            due = f" of {each.due} due" if each.due else ""
+            failed = f", {each.failed} failed" if each.failed else ""
+            printer.show(Text.assemble(f"{each.date}  ", (f"{each.good}{due}{failed}", each.verdict.value[2])))
+
+
+def _sign(verdict: Verdict, encoding: str) -> Text:
+    nice, plain, style, _ = verdict.value
+    return Text(nice if "utf" in encoding.lower() else plain, style=style)

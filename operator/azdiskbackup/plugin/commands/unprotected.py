@@ -1,0 +1,160 @@
+"""`unprotected`: PVCs on disks of Azure that no object protects, and the manifests that would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import yaml
+
+from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
+from azdiskbackup.core.claims import DRIVER, ClaimedDisk, disk_of
+from azdiskbackup.core.resource import Resource
+from azdiskbackup.plugin.cluster import DISKS, POLICIES, VOLUME, WHOLE_CLAIMS, Cluster, claim_of, together
+from azdiskbackup.plugin.ending import Ending, Trouble, nearest
+from azdiskbackup.plugin.output import Column, Printer, Shape
+from azdiskbackup.plugin.words import age, counted
+
+_COLUMNS = (
+    Column("NAMESPACE"),
+    Column("PVC"),
+    Column("SIZE", right=True),
+    Column("STORAGE CLASS", spare=True),
+    Column("AGE", right=True, spare=True),
+    Column("VOLUME", wide=True),
+    Column("DISK ID", wide=True),
+)
+_PROVISIONERS = ("volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner")
+_LONGEST_NAME = 253
+
+
+class Claim(Shape, frozen=True, kw_only=True):
+    """A PVC that nothing protects; the disk is null where the caller may not read volumes."""
+
+    namespace: str
+    name: str
+    size: str
+    storage_class: str
+    created: datetime
+    volume: str
+    disk_id: str | None
+
+
+async def run(cluster: Cluster, printer: Printer, *, apply_policy: str | None) -> Ending:
+    """Show the PVCs that nothing protects, or write what protects them by a policy."""
+    place = cluster.namespace
+    claims, disks, volumes = await together(
+        cluster.all(WHOLE_CLAIMS, place), cluster.all(DISKS, place), cluster.all_if_allowed(VOLUME)
+    )
+    found = unprotected(claims, disks, volumes)
+    if apply_policy is not None:
+        await _policy_exists(cluster, apply_policy)
+        taken = {(each.namespace, each.name) for each in disks}
+        for manifest in manifests(found, apply_policy, taken):
+            printer.write(f"---\n{yaml.safe_dump(manifest, sort_keys=False)}")
+        printer.note(
+            f"{counted(len(found), 'ProtectedDisk')} written; `kubectl apply -f -` takes them from a pipe."
+            if found
+            else "Nothing is left to protect."
+        )
+    elif printer.structured:
+        printer.data(found)
+    else:
+        where = f"in the namespace {place}" if place else "in any namespace"
+        printer.table(_COLUMNS, _rows(found, cluster.now), f"No PVC on a disk of Azure is unprotected {where}.")
+        if found:
+            printer.note("To protect them: kubectl azdiskbackup unprotected --apply-policy POLICY | kubectl apply -f -")
+    return Ending.DONE
+
+
+async def _policy_exists(cluster: Cluster, policy: str) -> None:
+    known = await cluster.all_if_allowed(POLICIES)
+    if known is not None and policy not in {each.name for each in known}:
+        names = nearest(policy, [each.name for each in known])
+        raise Trouble(f"There is no DiskBackupPolicy {policy!r}.{names}")
+
+
+def unprotected(claims: Iterable[Resource], disks: Iterable[Resource], volumes: list[Resource] | None) -> list[Claim]:
+    """Return the claims that stand for disks of Azure and that no object names, by name or by disk.
+
+    Args:
+        claims: all PVCs; what is being deleted is left out.
+        disks: all ProtectedDisks.
+        volumes: all PersistentVolumes; None where they cannot be read.
+    """
+    disks = list(disks)
+    named = {(each.namespace, claim_of(each)) for each in disks}
+    ids = {str((each.spec.get("source") or {}).get("diskID", "")).lower() for each in disks}
+    by_name = {each.name: each for each in volumes} if volumes is not None else None
+    found = []
+    for claim in claims:
+        if claim.deleting or (claim.namespace, claim.name) in named:
+            continue
+        of_azure, disk_id = _disk(claim, by_name)
+        if of_azure and (disk_id is None or disk_id.lower() not in ids):
+            found.append(_claim(claim, disk_id))
+    return sorted(found, key=lambda each: (each.namespace, each.name))
+
+
+def _disk(claim: Resource, volumes: Mapping[str, Resource] | None) -> tuple[bool, str | None]:
+    """Return whether a claim stands for a disk of Azure, and which, if that can be seen."""
+    if volumes is None:
+        annotations = claim.meta.get("annotations") or {}
+        bound = claim.status.get("phase") == "Bound"
+        return bound and any(annotations.get(each) == DRIVER for each in _PROVISIONERS), None
+    volume = volumes.get(str(claim.spec.get("volumeName", "")))
+    disk = disk_of(claim.raw, volume.raw if volume is not None else None)
+    return isinstance(disk, ClaimedDisk), str(disk.id) if isinstance(disk, ClaimedDisk) else None
+
+
+def _claim(claim: Resource, disk_id: str | None) -> Claim:
+    capacity = claim.status.get("capacity") or (claim.spec.get("resources") or {}).get("requests") or {}
+    return Claim(
+        namespace=claim.namespace,
+        name=claim.name,
+        size=str(capacity.get("storage", "")),
+        storage_class=str(claim.spec.get("storageClassName") or ""),
+        created=claim.created,
+        volume=str(claim.spec.get("volumeName", "")),
+        disk_id=disk_id,
+    )
+
+
+def manifests(claims: Iterable[Claim], policy: str, taken: set[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+    """Yield a ProtectedDisk for each claim, named as it is unless an object has that name already."""
+    taken = set(taken)
+    for claim in claims:
+        name = _free(claim, taken)
+        taken.add((claim.namespace, name))
+        yield {
+            "apiVersion": f"{GROUP}/{VERSION}",
+            "kind": "ProtectedDisk",
+            "metadata": {"name": name, "namespace": claim.namespace},
+            "spec": {
+                "policyRef": {"name": policy},
+                "source": {"persistentVolumeClaim": {"name": claim.name}},
+            },
+        }
+
+
+def _free(claim: Claim, taken: set[tuple[str, str]]) -> str:
+    name, number = claim.name, 1
+    while (claim.namespace, name) in taken:
+        number += 1
+        end = f"-{number}"
+        name = claim.name[: _LONGEST_NAME - len(end)].rstrip("-.") + end
+    return name
+
+
+def _rows(claims: Iterable[Claim], now: datetime) -> Iterator[list[str]]:
+    for each in claims:
+        yield [
+            each.namespace,
+            each.name,
+            each.size,
+            each.storage_class or "-",
+            age(each.created, now),
+            each.volume,
+            each.disk_id or "-",
+        ]

@@ -1,0 +1,76 @@
+"""The operator as the API server shows it: who leads, and which version runs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from azdiskbackup.core.resource import Resource, parse_time
+from azdiskbackup.kube.lease_record import Record
+from azdiskbackup.plugin.cluster import DEPLOYMENTS, LEASES, Cluster, together
+from azdiskbackup.plugin.output import Shape
+from azdiskbackup.plugin.words import counted
+
+PART_OF = "app.kubernetes.io/part-of=azdiskbackup"
+_VERSION = "app.kubernetes.io/version"
+
+
+class Operator(Shape, frozen=True, kw_only=True):
+    """An installation of the operator.
+
+    Attributes:
+        leader: the pod that leads; empty for none.
+        renew_time: when it said so last, by the clock of the real world.
+        sentence: the same for a person.
+    """
+
+    namespace: str
+    version: str
+    replicas_ready: int
+    replicas: int
+    leader: str
+    renew_time: datetime | None
+    leads: bool
+    sentence: str
+
+
+async def operator_of(cluster: Cluster) -> Operator | None:
+    """Return the installation; None where the caller may not see it."""
+    deployments, leases = await together(
+        cluster.all_if_allowed(DEPLOYMENTS, labelSelector=PART_OF),
+        cluster.all_if_allowed(LEASES, labelSelector=PART_OF),
+    )
+    if deployments is None and leases is None:
+        return None
+    # The Lease is of the real world, whatever clock the rest is told by.
+    return operator(deployments or [], leases or [], datetime.now(UTC))
+
+
+def operator(deployments: list[Resource], leases: list[Resource], now: datetime) -> Operator:
+    """Return the installation that deployments and Leases of the chart tell of."""
+    deployment, lease = next(iter(deployments), None), next(iter(leases), None)
+    record = Record(lease.raw) if lease is not None else None
+    renewed = lease.raw["spec"].get("renewTime") if lease is not None and lease.raw.get("spec") else None
+    seconds = (now - parse_time(renewed)).total_seconds() if renewed else None
+    leader = record.holder if record is not None else ""
+    leads = bool(leader) and seconds is not None and record is not None and seconds < 2 * record.lasts
+    version = deployment.labels.get(_VERSION, "") if deployment is not None else ""
+    ready = int(deployment.status.get("readyReplicas") or 0) if deployment is not None else 0
+    wanted = int(deployment.spec.get("replicas") or 0) if deployment is not None else 0
+    told = f"version {version}, " if version else ""
+    if deployment is None and lease is None:
+        sentence = "is not installed by the chart, or not seen"
+    elif leads and seconds is not None:
+        sentence = f"{told}{ready} of {counted(wanted, 'replica')} ready, {leader} leads"
+    else:
+        since = f" since {renewed}" if renewed else ""
+        sentence = f"{told}{ready} of {counted(wanted, 'replica')} ready, and nobody leads{since}"
+    return Operator(
+        namespace=(deployment or lease).namespace if deployment or lease else "",  # type: ignore[union-attr] # one is
+        version=version,
+        replicas_ready=ready,
+        replicas=wanted,
+        leader=leader,
+        renew_time=parse_time(renewed) if renewed else None,
+        leads=leads,
+        sentence=sentence,
+    )

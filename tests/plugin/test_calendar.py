@@ -1,0 +1,79 @@
+"""How a day is judged."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import pytest
+
+from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
+from azdiskbackup.plugin.calendar import Day, Known, Verdict, days
+from plugin.world import NOW
+
+HOURLY = Schedule(frequency="Hourly", interval_hours=6, start_time="00:00")
+LONG = timedelta(days=30)
+
+
+def at(day: int, hour: int, minute: int = 5) -> datetime:
+    return NOW.replace(day=day, hour=hour, minute=minute)
+
+
+def judged(known: Known, count: int = 3) -> dict[date, Day]:
+    return {each.date: each for each in days(known, NOW, count)}
+
+
+def known(
+    points: list[datetime],
+    failures: list[datetime] | None = None,
+    schedule: Schedule | None = HOURLY,
+    since: datetime | None = NOW - LONG,
+    kept: timedelta | None = LONG,
+    complete_since: datetime | None = None,
+) -> Known:
+    return Known(points, failures or [], schedule, since, kept, complete_since)
+
+
+ALL = [at(21, hour) for hour in (0, 6, 12, 18)]
+
+
+@pytest.mark.parametrize(
+    ("what", "verdict", "good", "due"),
+    [
+        (known(ALL), Verdict.GOOD, 4, 4),
+        (known(ALL[:3]), Verdict.SOME, 3, 4),
+        (known([]), Verdict.MISSED, 0, 4),
+        (known([], [at(21, 6)]), Verdict.FAILED, 0, 4),
+        (known(ALL[:1], [at(21, 6)]), Verdict.SOME, 1, 4),
+        # The one of 18:00 came after midnight, within the time in which Azure may start it.
+        (known([*ALL[:3], at(22, 1)]), Verdict.GOOD, 4, 4),
+        # One that somebody asked for at noon stands for that of noon.
+        (known([ALL[0], ALL[1], at(21, 15), ALL[3]]), Verdict.GOOD, 4, 4),
+        (known([], since=None), Verdict.UNKNOWN, 0, 0),
+        (known([at(21, 15)], since=None), Verdict.GOOD, 0, 0),
+        (known(ALL[2:], since=at(21, 7)), Verdict.GOOD, 2, 2),
+        (known(ALL[:1], schedule=None), Verdict.GOOD, 1, None),
+        (known([], schedule=None), Verdict.UNKNOWN, 0, None),
+        (known([], [at(21, 6)], schedule=None), Verdict.FAILED, 0, None),
+        (known(ALL[:1], kept=timedelta(hours=12)), Verdict.KEPT, 1, None),
+        (known([], kept=timedelta(hours=12)), Verdict.UNKNOWN, 0, None),
+        (known([], [at(21, 6)], kept=timedelta(hours=12)), Verdict.FAILED, 0, None),
+        (known(ALL[2:], complete_since=ALL[2]), Verdict.KEPT, 2, None),
+    ],
+)
+def test_a_day_that_is_over(what: Known, verdict: Verdict, good: int, due: int | None) -> None:
+    day = judged(what)[date(2026, 11, 21)]
+    assert (day.verdict, day.good, day.due) == (verdict, good, due)
+
+
+def test_today_counts_what_is_there_and_what_should_be() -> None:
+    # It is noon: the backup of noon may come until half past two.
+    today = date(2026, 11, 22)
+    there = [at(22, 0), at(22, 6)]
+    assert judged(known([*ALL, *there]))[today] == Day(today, 2, 0, 2, Verdict.GOOD)
+    soon = [*ALL, *there, NOW]
+    assert judged(known(soon))[today] == Day(today, 3, 0, 3, Verdict.GOOD)
+    assert judged(known([*ALL, at(22, 0)]))[today] == Day(today, 1, 0, 2, Verdict.SOME)
+
+
+def test_the_days_end_with_today() -> None:
+    assert list(judged(known([]), 4)) == [date(2026, 11, day) for day in (19, 20, 21, 22)]
