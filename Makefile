@@ -39,37 +39,57 @@ controlplane: $(READY) ## Build the Kubernetes control plane for tests and demo,
 tools: $(READY) ## Build Helm and what checks the chart, once
 	@$(BIN)/python -m controlplane.tools >/dev/null
 
+# installed(program, package, what for): bring a program from Debian's packages where that is allowed; else say so.
+define installed
+	@command -v $(1) >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing Debian's package $(2), $(3)"; \
+	  { apt-get install -y -qq --no-install-recommends $(2) || \
+	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends $(2); }; } \
+	    >/dev/null 2>&1 || echo "$(2) could not be installed"; \
+	fi
+endef
+
 # Holds the chart's pods to their security contexts. Without it they run as plain processes, and say so.
 .PHONY: sandbox
 sandbox:
-	@command -v bwrap >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "installing Debian's package bubblewrap, in which the tests run pods"; \
-	  { apt-get install -y -qq bubblewrap || { apt-get update -qq && apt-get install -y -qq bubblewrap; }; } \
-	    >/dev/null 2>&1 || echo "bubblewrap could not be installed"; \
-	fi
+	$(call installed,bwrap,bubblewrap,in which the tests run pods)
+
+# Tries the alerts, and answers the queries of the dashboard. Without it both are skipped, and say so.
+.PHONY: prometheus
+prometheus:
+	$(call installed,promtool,prometheus,which tries the alerts and answers the queries of the dashboard)
+
+# In it the tests type what a person types, and see what a person sees. Without it that is skipped, and says so.
+.PHONY: terminal
+terminal:
+	$(call installed,tmux,tmux,in which the tests use the command as a person does)
 
 .PHONY: demo
 demo: $(READY) controlplane tools ## Watch a disk being protected and backed up (DEMO_ARGS=--once ends after the story)
 	@$(BIN)/python -m demo $(DEMO_ARGS)
 
 .PHONY: test
-test: check test-unit test-contract test-chart test-integration ## Run everything that proves it works
+test: check test-unit test-plugin test-contract test-chart test-integration ## Run everything that proves it works
 
 .PHONY: test-unit
 test-unit: $(READY) ## Run the fast tests: rules, models, engine
 	@$(BIN)/coverage run -m pytest tests/unit $(TEST_ARGS)
 	@test -n "$(TEST_ARGS)" || $(BIN)/coverage report
 
+.PHONY: test-plugin
+test-plugin: $(READY) ## Run what needs no cluster of `kubectl azdiskbackup`: its output, its mistakes, its speed
+	@$(BIN)/pytest tests/plugin $(TEST_ARGS)
+
 .PHONY: test-contract
 test-contract: $(READY) ## Run the gateways against the simulator, and the simulator against recorded traffic
 	@$(BIN)/pytest tests/contract $(TEST_ARGS)
 
 .PHONY: test-chart
-test-chart: $(READY) tools ## Run what needs no cluster of the chart and of deploy/: rendering, linting, drift
+test-chart: $(READY) tools prometheus ## Run what needs no cluster of the chart and of deploy/: rendering, linting, drift
 	@$(BIN)/pytest tests/chart $(TEST_ARGS)
 
 .PHONY: test-integration
-test-integration: $(READY) controlplane tools sandbox ## Run the operator on a real API server against the simulator
+test-integration: $(READY) controlplane tools sandbox prometheus terminal ## Run the operator on a real API server against the simulator
 	@$(BIN)/pytest tests/integration -n $(STACKS) --dist loadfile $(TEST_ARGS)
 
 .PHONY: bench

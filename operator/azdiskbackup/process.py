@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TypeVar
 
 import structlog
+from prometheus_client import CollectorRegistry
 
 from azdiskbackup.azure import preflight
 from azdiskbackup.azure.fence import Fence
@@ -22,7 +23,7 @@ from azdiskbackup.kube.connection import KubeConnection, connection
 from azdiskbackup.kube.lease import Lease
 from azdiskbackup.kube.patience import patiently
 from azdiskbackup.observability import metrics, probes
-from azdiskbackup.observability.metrics import Waiting
+from azdiskbackup.observability.meters import Meters, StateCollector
 from azdiskbackup.observability.serving import serving
 from azdiskbackup.settings import Settings
 from azdiskbackup.wiring import Engine
@@ -52,7 +53,15 @@ class Process:
         self._not_ready: str | None = "it has not looked yet whether it can work"
         self._engine: Engine | None = None
         self._lease: Lease | None = None
-        self._fence = Fence(leads=lambda: self._lease is None or self._lease.held)
+        self._registry = CollectorRegistry()
+        self._meters = Meters(self._registry)
+        self._registry.register(
+            StateCollector(
+                leads=lambda: self._engine is not None and self._leads(),
+                state=lambda: self._engine.state() if self._engine is not None else None,
+            )
+        )
+        self._fence = Fence(leads=self._leads)
 
     async def run(self) -> None:
         """Live until SIGTERM or SIGINT.
@@ -68,7 +77,7 @@ class Process:
             "/healthz": probes.answering(lambda: self._engine.why_not() if self._engine else None),
             "/readyz": probes.answering(self._why_not_ready),
         }
-        scraped = {"/metrics": metrics.answering(self._waiting)}
+        scraped = {"/metrics": metrics.answering(self._registry)}
         async with (
             serving(settings.bind_address, settings.probe_port, probed),
             serving(settings.bind_address, settings.metrics_port, scraped),
@@ -83,16 +92,15 @@ class Process:
             if not life.cancelled():
                 life.result()
 
+    def _leads(self) -> bool:
+        return self._lease is None or self._lease.held
+
     def _heed_signals(self) -> None:
         for each in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(each, self._ending.set)
 
     def _why_not_ready(self) -> str | None:
         return self._not_ready or (self._lease.trouble if self._lease is not None else None)
-
-    def _waiting(self) -> Iterator[Waiting]:
-        if self._engine is not None:
-            yield from self._engine.waiting()
 
     async def _live(self, kube_connection: KubeConnection, kube: KubeClient, kube_for_lease: KubeClient) -> None:
         await _asked(lambda: definitions.check(kube))
@@ -129,11 +137,12 @@ class Process:
         end_at_once(Exit.LEASE_LOST, sentence, self._settings.termination_log)
 
     async def _lead(self, kube_connection: KubeConnection, kube: KubeClient, cluster: str) -> None:
-        engine = Engine(self._settings, kube, self._fence, cluster)
+        engine = Engine(self._settings, kube, self._fence, cluster, self._meters)
         async with engine.connection:
             await _asked(engine.load)
             await engine.start()
             self._engine = engine
+            self._registry.register(engine.fleet)
             handlers = shell.registry(kube_connection, engine.cache, heard=engine.heard)
             await shell.run(handlers, self._kopf_ends, begun=self._heed_signals)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Callable, Iterable
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -23,12 +24,15 @@ from azdiskbackup.engine.queue import WorkQueue
 from azdiskbackup.engine.simulated_clock import SimulatedClock
 from azdiskbackup.engine.workers import Reconcile, Workers
 from azdiskbackup.kube.client import KubeClient
-from azdiskbackup.observability.metrics import Waiting
+from azdiskbackup.observability.fleet import Fleet
+from azdiskbackup.observability.lag import Lag
+from azdiskbackup.observability.meters import Meters, State
 from azdiskbackup.reconcilers import lost_job_search, sweeping
 from azdiskbackup.reconcilers.backup_vault import BackupVaultReconciler
 from azdiskbackup.reconcilers.deadlines import Deadlines
 from azdiskbackup.reconcilers.dependents import OURS, affected
 from azdiskbackup.reconcilers.disk_backup_policy import DiskBackupPolicyReconciler
+from azdiskbackup.reconcilers.fleet_watch import FleetWatch
 from azdiskbackup.reconcilers.indices import INDICES
 from azdiskbackup.reconcilers.kinds_that_go import KindsThatGo
 from azdiskbackup.reconcilers.lost_job_search import LostJobSearch, search_of
@@ -86,9 +90,10 @@ class Engine:
         kube: the API server.
         fence: whether Azure may be written to.
         cluster: the id of this cluster.
+        meters: count what is done.
     """
 
-    def __init__(self, settings: Settings, kube: KubeClient, fence: Fence, cluster: str) -> None:
+    def __init__(self, settings: Settings, kube: KubeClient, fence: Fence, cluster: str, meters: Meters) -> None:
         self._clock = clock = clock_of(settings)
         self._settings = settings
         self._cluster = cluster
@@ -99,21 +104,24 @@ class Engine:
             wake=self.wake,
             later=lambda when: queue.add_at(BUDGET, when),
         )
-        self.connection = AzureConnection(settings, clock.now, self._budget, fence)
+        self.connection = AzureConnection(
+            settings, clock.now, self._budget, fence, asked=meters.asked, throttled=meters.throttled
+        )
         self.cache = cache = Cache(INDICES)
         azure = Azure(self.connection)
+        self._sweep = Sweep(
+            azure,
+            clock.now,
+            ours=lambda key: is_ours(cache, key),
+            expected=lambda vault: expected(cache, vault, clock.now() - SHOWN_WITHIN),
+            begun=lambda subscription: queue.add_at(sweep_of(subscription), clock.now() + settings.observe_every),
+            sweeper=lambda subscription: Asker(sweep_of(subscription), sweeping.KIND, background=True),
+        )
         tools = Tools(
             cache=cache,
             reporter=Reporter(kube, cache, clock),
             azure=azure,
-            sweep=Sweep(
-                azure,
-                clock.now,
-                ours=lambda key: is_ours(cache, key),
-                expected=lambda vault: expected(cache, vault, clock.now() - SHOWN_WITHIN),
-                begun=lambda subscription: queue.add_at(sweep_of(subscription), clock.now() + settings.observe_every),
-                sweeper=lambda subscription: Asker(sweep_of(subscription), sweeping.KIND, background=True),
-            ),
+            sweep=self._sweep,
             lost_jobs=LostJobs(azure.backups, clock.now, wake=lambda vault: queue.add(search_of(vault))),
             clock=clock,
             settings=settings,
@@ -123,14 +131,20 @@ class Engine:
         )
         going = KindsThatGo(kube, cache, tools.reporter)
         self._resync = Resync(kube, cache, clock, timedelta(minutes=settings.resync_minutes))
+        vaults, policies = BackupVaultReconciler(tools), DiskBackupPolicyReconciler(tools)
+        disks, backups = ProtectedDiskReconciler(tools), OnDemandBackupReconciler(tools)
+        self._reconcilers: dict[
+            str,
+            BackupVaultReconciler | DiskBackupPolicyReconciler | ProtectedDiskReconciler | OnDemandBackupReconciler,
+        ] = {"BackupVault": vaults, "DiskBackupPolicy": policies, "ProtectedDisk": disks, "OnDemandBackup": backups}
         self._workers = Workers(
             queue,
             clock,
             {
-                "BackupVault": by_name(going.over(BackupVaultReconciler(tools).reconcile)),
-                "DiskBackupPolicy": by_name(going.over(DiskBackupPolicyReconciler(tools).reconcile)),
-                "ProtectedDisk": by_name(going.over(ProtectedDiskReconciler(tools).reconcile)),
-                "OnDemandBackup": by_name(OnDemandBackupReconciler(tools).reconcile),
+                "BackupVault": by_name(going.over(vaults.reconcile)),
+                "DiskBackupPolicy": by_name(going.over(policies.reconcile)),
+                "ProtectedDisk": by_name(going.over(disks.reconcile)),
+                "OnDemandBackup": by_name(backups.reconcile),
                 sweeping.KIND: by_name(Sweeping(tools, queue.add).reconcile),
                 lost_job_search.KIND: by_name(LostJobSearch(tools, queue.add).reconcile),
                 BUDGET.kind: turns(self._budget),
@@ -138,7 +152,12 @@ class Engine:
             },
             pause=lambda error, failures: pause(error, failures, random.random()),  # noqa: S311
             count=settings.workers,
+            passed=meters.passed,
         )
+        self.fleet = Fleet(lambda: clock.now().timestamp(), settings.snapshot_limit)
+        self._fleet_watch = FleetWatch(cache, self.fleet)
+        self._lag = Lag()
+        self._lag_task: asyncio.Task[None] | None = None
 
     def wake(self, key: object) -> None:
         """Have an object looked at now."""
@@ -148,10 +167,22 @@ class Engine:
         """Take note that the watch of a kind told something."""
         self._resync.heard(kind)
 
-    @property
-    def waiting(self) -> Callable[[], Iterable[Waiting]]:
-        """Return what tells who waits for Azure's limits."""
-        return self._budget.waiting
+    def state(self) -> State:
+        """Return how the engine is at this moment."""
+        operations = {
+            kind: sum(memory.attempts.operation is not None for memory in reconciler.memories.all())
+            for kind, reconciler in self._reconcilers.items()
+        }
+        nothing = dict.fromkeys(self._reconcilers, 0)
+        return State(
+            queued=nothing | Counter(key.kind for key in self._queue.ready),
+            running=nothing | Counter(key.kind for key in self._workers.running),
+            waiting=self._budget.waiting(),
+            left=self._budget.left(),
+            sweeps=self._sweep.last(),
+            operations=operations,
+            lag=self._lag.most,
+        )
 
     def why_not(self) -> str | None:
         """Return what is broken so that only a restart helps, None when nothing is."""
@@ -171,6 +202,8 @@ class Engine:
     async def start(self) -> None:
         """Begin to work."""
         await self._clock.start()
+        self._fleet_watch.load()
+        self._lag_task = asyncio.create_task(self._lag.measure(), name="lag")
         self.cache.listen(self._changed)
         for kind in OURS:
             for key in self.cache.keys(kind):
@@ -186,6 +219,8 @@ class Engine:
 
     async def stop(self, seconds: float) -> None:
         """Take no more work, and let what is in work come to its end, for a while."""
+        if self._lag_task is not None:
+            self._lag_task.cancel()
         await self._workers.stop(seconds)
         await self._clock.stop()
         _log.info("stopped")

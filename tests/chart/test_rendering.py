@@ -62,6 +62,8 @@ PERMUTATIONS: dict[str, dict[str, Any]] = {
         "metrics": {"serviceMonitor": {"enabled": True, "labels": {"team": "monitoring"}, "interval": "1m30s"}},
     },
     "pod monitor": {"metrics": {"podMonitor": {"enabled": True}, "service": {"enabled": False}}},
+    "alerts": {"metrics": {"prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}}}},
+    "dashboard": {"metrics": {"grafanaDashboard": {"enabled": True, "annotations": {"grafana_folder": "backup"}}}},
     "names": {"fullnameOverride": "backup", "commonLabels": {"team": "platform"}},
     "everything of pods": {
         "imagePullSecrets": [{"name": "registry"}],

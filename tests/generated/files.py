@@ -1,4 +1,4 @@
-"""The generated files of the chart and of deploy/, each with what makes it."""
+"""The generated files of the chart, of deploy/ and of docs/, each with what makes it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from controlplane.tools import tool
+from generated import dashboard, metrics_page
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +30,8 @@ def wanted() -> Iterator[tuple[Path, str]]:
         yield CHART / "files" / "crds" / crd.name, crd.read_text()
     yield CHART / "README.md", readme()
     yield ROOT / "deploy" / "requirements.txt", requirements()
+    yield ROOT / "docs" / "metrics.md", metrics_page.page()
+    yield CHART / "files" / "dashboard.json", dashboard.dashboard()
     yield from kustomize_base()
 
 

@@ -51,7 +51,7 @@ def schemas(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 # Of the Prometheus operator; its definitions are not here.
-_FOREIGN = {"ServiceMonitor", "PodMonitor"}
+_FOREIGN = {"ServiceMonitor", "PodMonitor", "PrometheusRule"}
 
 
 @pytest.mark.parametrize("name", PERMUTATIONS)

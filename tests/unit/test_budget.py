@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Hashable
 from datetime import UTC, datetime, timedelta
 
-import aiohttp
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,10 +14,8 @@ from prometheus_client import CollectorRegistry
 from azdiskbackup.azure.asking import Asker, asking, if_it_can_be_had, in_background, in_one_go
 from azdiskbackup.azure.budget import TURN_STAYS, Budget
 from azdiskbackup.azure.limits import WINDOW
-from azdiskbackup.errors import CannotStart, Postponed
-from azdiskbackup.observability.metrics import WaitingCollector, answering
-from azdiskbackup.observability.serving import serving
-from harness.processes import accepts_connections, free_ports
+from azdiskbackup.errors import Postponed
+from azdiskbackup.observability.meters import State, StateCollector
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 VAULT = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DataProtection/backupVaults/v"
@@ -209,24 +206,10 @@ def test_a_starved_class_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
         world.ask(f"disk-{number}")
     world.wait(1500)
     registry = CollectorRegistry()
-    registry.register(WaitingCollector(world.budget.waiting))
+    registry.register(StateCollector(lambda: True, lambda: State(waiting=world.budget.waiting())))
     limit = "reads of microsoft.dataprotection/backupvaults/backupinstances/recoverypoints"
     labels = {"subscription": "s", "limit": limit}
     assert registry.get_sample_value("azdiskbackup_azure_requests_waiting", labels) == 21
     assert registry.get_sample_value("azdiskbackup_azure_requests_waiting_seconds", labels) == 1500
     said = [line for line in capsys.readouterr().out.splitlines() if "wait for our share" in line]
     assert 1 < len(said) < 4 and "recoverypoints" in said[0]
-
-
-async def test_metrics_are_served() -> None:
-    port = free_ports(1)[0]
-    scraped = {"/metrics": answering(lambda: [("s", "writes", 3, 12.5)])}
-    async with serving("127.0.0.1", port, scraped), aiohttp.ClientSession() as session:
-        async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
-            text = await answer.text()
-        with pytest.raises(CannotStart, match="Nothing can be served there"):
-            async with serving("127.0.0.1", port, scraped):
-                raise AssertionError("the port is taken")
-    assert 'azdiskbackup_azure_requests_waiting{limit="writes",subscription="s"} 3.0' in text
-    async with serving(None, 0, scraped):
-        assert not accepts_connections(port)

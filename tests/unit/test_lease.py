@@ -233,9 +233,9 @@ async def test_who_cannot_renew_it_gives_up_before_it_expires(server: Server) ->
     first = Replica(server, "a")
     await first.lease.acquire()
     server.fails = Unavailable("Away", "the API server is away")
-    await asyncio.sleep(0.15)
+    await asyncio.sleep(0.06)
     assert first.lease.held and not first.lost, "for a while it may come back"
-    await asyncio.sleep(0.15)
+    await asyncio.sleep(0.3)
     assert not first.lease.held and set(first.lost) == {"it could not be renewed in time"}
     await first.lease.release(timedelta())
     first.lease._until = 0.0

@@ -204,6 +204,12 @@ class Budget:
             if oldest is not None:
                 yield subscription, name, line.count, (now - oldest).total_seconds()
 
+    def left(self) -> Iterator[tuple[str, str, float]]:
+        """Yield, of each limit that was drawn on: subscription, name, and how many requests of our share are left."""
+        for (subscription, name), line in list(self._lines.items()):
+            line.refill(self._now())
+            yield subscription, name, max(0.0, line.tokens)
+
     def _say_starved(self, line: _Line, oldest: datetime, now: datetime) -> None:
         if now - oldest < STARVED or (line.told is not None and now - line.told < STARVED):
             return

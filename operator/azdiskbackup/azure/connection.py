@@ -25,7 +25,8 @@ from azure.mgmt.dataprotection.aio import DataProtectionMgmtClient
 from azdiskbackup.azure.budget import Budget
 from azdiskbackup.azure.credential import Credential
 from azdiskbackup.azure.fence import Fence, FencePolicy
-from azdiskbackup.azure.gate import Gate, GatePolicy
+from azdiskbackup.azure.gate import AskedToWait, Gate, GatePolicy
+from azdiskbackup.azure.metering import Asked, MeterPolicy
 from azdiskbackup.azure.translation import of_response, translated
 from azdiskbackup.errors import InvalidRequest
 from azdiskbackup.settings import Settings
@@ -45,6 +46,8 @@ class AzureConnection:
         now: the time.
         budget: what may be spent; without one, whatever Azure allows.
         fence: whether writes may be sent; without one, always.
+        asked: is told of each request.
+        throttled: is told when Azure asks to wait.
     """
 
     def __init__(
@@ -53,9 +56,13 @@ class AzureConnection:
         now: Callable[[], datetime],
         budget: Budget | None = None,
         fence: Fence | None = None,
+        *,
+        asked: Asked = lambda operation, status, seconds: None,
+        throttled: AskedToWait = lambda subscription, operation, seconds: None,
     ) -> None:
         self._settings = settings
-        self._gate = Gate(now)
+        self._gate = Gate(now, throttled)
+        self._asked = asked
         self._budget = budget or Budget(now, share=1)
         self._fence = fence or Fence()
         self._data_protection: dict[str, DataProtectionMgmtClient] = {}
@@ -122,6 +129,7 @@ class AzureConnection:
             *([policies.ContentDecodePolicy()] if parse else []),
             AsyncARMChallengeAuthenticationPolicy(self._credential, self._settings.arm_scope),
             policies.CustomHookPolicy(),
+            MeterPolicy(self._asked),
         ]
 
     def data_protection(self, subscription: str) -> DataProtectionMgmtClient:

@@ -53,7 +53,11 @@ def _of(settings: Settings, transport: AioHttpTransport) -> Any:
     if settings.identity == "ManagedIdentity":
         return ManagedIdentityCredential(client_id=os.environ.get("AZURE_CLIENT_ID"), transport=transport)
     if settings.identity == "Any" and not os.environ.get(_FEDERATED_FILE):
-        return DefaultAzureCredential(authority=settings.authority, transport=transport)
+        return DefaultAzureCredential(
+            authority=settings.authority,
+            transport=transport,
+            disable_instance_discovery=not settings.has_public_authority,
+        )
     missing = [name for name in (_FEDERATED_FILE, "AZURE_CLIENT_ID", "AZURE_TENANT_ID") if not os.environ.get(name)]
     if missing:
         raise AccessDenied(

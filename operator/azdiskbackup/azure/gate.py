@@ -18,15 +18,27 @@ from azdiskbackup.azure.limits import RequestClass, key_of, path_of
 from azdiskbackup.azure.translation import retry_after
 from azdiskbackup.errors import Throttled
 
+# Takes the subscription, the class of requests, and seconds.
+AskedToWait = Callable[[str, str, float], None]
 # When Azure does not say how long.
 UNSAID = timedelta(seconds=10)
 
 
 class Gate:
-    """Which classes are closed, and until when."""
+    """Which classes are closed, and until when.
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    Args:
+        now: the time.
+        throttled: is told for which subscription and class Azure asked to wait, and for how many seconds more.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], datetime],
+        throttled: AskedToWait = lambda subscription, operation, seconds: None,
+    ) -> None:
         self._now = now
+        self._throttled = throttled
         self._closed: dict[RequestClass, datetime] = {}
 
     def check(self, method: str, path: str) -> None:
@@ -50,7 +62,9 @@ class Gate:
         """Take note that Azure asked to wait."""
         subscription, kind, how = key_of(method, path)
         key = (subscription, "" if whole_subscription else kind, how)
-        self._closed[key] = max(self._closed.get(key, self._now()), self._now() + (pause or UNSAID))
+        before = self._closed.get(key, self._now())
+        self._closed[key] = max(before, self._now() + (pause or UNSAID))
+        self._throttled(subscription, f"{how} {key[1] or 'everything'}", (self._closed[key] - before).total_seconds())
 
 
 class GatePolicy(AsyncHTTPPolicy[Any, Any]):

@@ -11,7 +11,7 @@ others are as they were.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -131,6 +131,12 @@ class Sweep:
             raise
         known.swept = known.swept or picture
         return picture
+
+    def last(self) -> Iterator[tuple[str, datetime, int]]:
+        """Yield each subscription, when it was read last, and how many of its instances are of interest."""
+        for subscription, slot in self._graphs.items():
+            if slot.picture is not None:
+                yield subscription, slot.picture.at, len(slot.picture.instances)
 
     def trouble(self, vault: ArmId) -> str | None:
         """Return why a vault is listed instead of being read from Resource Graph; None while it is not."""

@@ -135,7 +135,12 @@ class AzureJob:
     @property
     def succeeded(self) -> bool:
         """Return whether the job ended well."""
-        return self.status.lower() in _GOOD
+        return succeeded(self.status)
+
+
+def succeeded(status: str) -> bool:
+    """Return whether a state of a job is a good end."""
+    return status.lower() in _GOOD
 
 
 _RUNNING = {"inprogress", "started", "cancelling"}

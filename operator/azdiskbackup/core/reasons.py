@@ -24,7 +24,6 @@ SUCCEEDED: Final = "Succeeded"
 # --- reasons: for all kinds --------------------------------------------------------------------------------------
 VALID: Final = "Valid"
 INVALID_SPEC: Final = "InvalidSpec"
-NOT_YET_SUPPORTED: Final = "NotYetSupported"
 NOT_YET_KNOWN: Final = "NotYetKnown"
 DELETING: Final = "Deleting"
 IN_USE: Final = "InUse"

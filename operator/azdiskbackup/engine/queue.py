@@ -17,8 +17,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import heapq
+import time
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
@@ -35,7 +36,9 @@ class WorkQueue(Generic[KeyT]):
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._ready: deque[KeyT] = deque()
-        self._waiting: set[KeyT] = set()
+        # Since when, in real time.
+        self._waiting: dict[KeyT, float] = {}
+        self._waited = 0.0
         self._in_work: set[KeyT] = set()
         self._again: set[KeyT] = set()
         self._later: dict[KeyT, datetime] = {}
@@ -50,7 +53,7 @@ class WorkQueue(Generic[KeyT]):
         if key in self._in_work:
             self._again.add(key)
         elif key not in self._waiting:
-            self._waiting.add(key)
+            self._waiting[key] = time.monotonic()
             self._ready.append(key)
         self._tell()
 
@@ -74,7 +77,7 @@ class WorkQueue(Generic[KeyT]):
             self._promote()
             if self._ready:
                 key = self._ready.popleft()
-                self._waiting.discard(key)
+                self._waited = time.monotonic() - self._waiting.pop(key)
                 self._in_work.add(key)
                 return key
             self._changed.clear()
@@ -96,6 +99,16 @@ class WorkQueue(Generic[KeyT]):
     def forget(self, key: KeyT) -> None:
         """Start counting failures of a key anew."""
         self._failures.pop(key, None)
+
+    @property
+    def waited(self) -> float:
+        """Return for how many seconds the key that was taken last had been ready."""
+        return self._waited
+
+    @property
+    def ready(self) -> Iterable[KeyT]:
+        """Return the keys that are ready."""
+        return self._ready
 
     @property
     def is_idle(self) -> bool:

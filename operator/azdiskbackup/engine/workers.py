@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 import structlog
@@ -26,6 +26,8 @@ from azdiskbackup.errors import OperatorError, Postponed
 
 Reconcile = Callable[[Key], Awaitable[datetime | None]]
 Pause = Callable[[BaseException, int], timedelta]
+# Is told of each pass: kind, outcome (success, error or postponed), seconds in the queue, seconds of work.
+Passed = Callable[[str, str, float, float], None]
 
 POSTPONED_AT_MOST = timedelta(hours=1)
 # Each request ends by its time-out, and a pass has few.
@@ -44,11 +46,13 @@ class Workers:
         reconcilers: Mapping[str, Reconcile],
         pause: Pause,
         count: int,
+        passed: Passed = lambda kind, outcome, waited, took: None,
     ) -> None:
         self._queue = queue
         self._clock = clock
         self._reconcilers = reconcilers
         self._pause = pause
+        self._passed = passed
         self._slots = asyncio.Semaphore(count)
         # Since when, in real time: it tells whether this process still works.
         self._running: dict[asyncio.Task[None], tuple[Key, float]] = {}
@@ -62,6 +66,11 @@ class Workers:
     def alive(self) -> bool:
         """Return whether keys are still taken."""
         return self._dispatcher is not None and not self._dispatcher.done()
+
+    @property
+    def running(self) -> Iterator[Key]:
+        """Yield whose passes are in work."""
+        return (key for key, _ in self._running.values())
 
     @property
     def stuck(self) -> Key | None:
@@ -89,14 +98,16 @@ class Workers:
             except BaseException:
                 self._slots.release()
                 raise
-            task = asyncio.create_task(self._work(key), name=f"reconcile {key}")
+            task = asyncio.create_task(self._work(key, self._queue.waited), name=f"reconcile {key}")
             self._running[task] = (key, time.monotonic())
             task.add_done_callback(self._running.pop)
 
-    async def _work(self, key: Key) -> None:
+    async def _work(self, key: Key, waited: float) -> None:
+        begun, outcome = time.monotonic(), "error"
         try:
             again = await self._reconcilers[key.kind](key)
         except Postponed:
+            outcome = "postponed"
             # Woken when its turn comes; this is for a turn that got lost.
             self._queue.add_at(key, self._clock.now() + POSTPONED_AT_MOST)
         except Exception as error:
@@ -110,9 +121,11 @@ class Workers:
             )
             self._queue.add_at(key, self._clock.now() + pause)
         else:
+            outcome = "success"
             self._queue.forget(key)
             if again is not None:
                 self._queue.add_at(key, again)
         finally:
+            self._passed(key.kind, outcome, waited, time.monotonic() - begun)
             self._queue.done(key)
             self._slots.release()

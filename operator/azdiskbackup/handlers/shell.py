@@ -80,6 +80,8 @@ def _login(connection: KubeConnection) -> kopf.ConnectionInfo:
         server=connection.server,
         ca_path=str(connection.ca_file) if connection.ca_file else None,
         token=connection.token(),
+        insecure=not connection.verify,
+        proxy_url=connection.proxy,
         certificate_path=str(connection.client_certificate) if connection.client_certificate else None,
         private_key_path=str(connection.client_key) if connection.client_key else None,
         # The token is rotated: it must not take a 401 to read the new one.

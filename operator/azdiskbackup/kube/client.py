@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlencode
@@ -40,6 +42,12 @@ class NotFoundError(OperatorError):
     """The object does not exist any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Response:
+    content: bytes
+    headers: Mapping[str, str]
+
+
 class KubeClient:
     """The API server; use it as an async context."""
 
@@ -55,6 +63,9 @@ class KubeClient:
             cert_file=str(connection.client_certificate) if connection.client_certificate else None,
             key_file=str(connection.client_key) if connection.client_key else None,
         )
+        configuration.verify_ssl = connection.verify
+        configuration.tls_server_name = connection.server_name
+        configuration.proxy = connection.proxy
         # Each has a buffer of a quarter of a megabyte.
         configuration.connection_pool_maxsize = _CONNECTIONS
         self._api = ApiClient(configuration)
@@ -69,12 +80,18 @@ class KubeClient:
         """Close the session."""
         await self._api.close()  # type: ignore[no-untyped-call] # the client has no hints here
 
-    async def list_all(self, resource: WatchedResource) -> AsyncIterator[Raw]:
-        """Yield all objects of a resource, in pages, trimmed."""
+    async def list_all(self, resource: WatchedResource, namespace: str = "", **selected: str) -> AsyncIterator[Raw]:
+        """Yield all objects of a resource, in pages, trimmed.
+
+        Args:
+            resource: which.
+            namespace: of this namespace only; empty for all.
+            selected: selectors as the API server takes them, such as ``labelSelector``.
+        """
         token = ""
         while True:
-            query = {"limit": str(_PAGE)} | ({"continue": token} if token else {})
-            page = await self._call("GET", f"{resource.path}?{urlencode(query)}")
+            query = {**selected, "limit": str(_PAGE)} | ({"continue": token} if token else {})
+            page = await self._call("GET", f"{resource.path_in(namespace)}?{urlencode(query)}")
             for item in page["items"]:
                 yield resource.trim(item)
             token = page["metadata"].get("continue") or ""
@@ -84,6 +101,16 @@ class KubeClient:
     async def get(self, path: str, seconds: float = _TIMEOUT) -> Raw:
         """Return one object by its path."""
         return await self._call("GET", path, seconds=seconds)
+
+    async def create(self, path: str, body: object) -> Raw:
+        """Create an object in the list that a path names; return it."""
+        return await self._call("POST", path, body)
+
+    async def server_time(self) -> datetime | None:
+        """Return what time it is by the API server's clock; None if it does not say."""
+        response = await self._send("GET", "/version", None, "application/json", _TIMEOUT)
+        told = response.headers.get("Date")
+        return parsedate_to_datetime(told) if told else None
 
     async def replace(self, path: str, body: object, seconds: float = _TIMEOUT) -> Raw:
         """Replace an object, the very version that the body names; return it."""
@@ -152,6 +179,11 @@ class KubeClient:
         content_type: str = "application/json",
         seconds: float = _TIMEOUT,
     ) -> Raw:
+        response = await self._send(method, path, body, content_type, seconds)
+        answer: Raw = json.loads(response.content)
+        return answer
+
+    async def _send(self, method: str, path: str, body: object, content_type: str, seconds: float) -> _Response:
         headers = {"Accept": "application/json", "Content-Type": content_type}
         try:
             token = self._connection.token()
@@ -171,8 +203,7 @@ class KubeClient:
             raise Unavailable(type(error).__name__, str(error) or "no answer") from error
         if response.status >= 400:
             raise _translate(response.status, content.decode(errors="replace"), response.headers)
-        answer: Raw = json.loads(content)
-        return answer
+        return _Response(content, response.headers)
 
 
 def _path(resource: Resource) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from azdiskbackup.api.v1alpha1 import KINDS
 from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
@@ -30,8 +31,13 @@ class WatchedResource:
     @property
     def path(self) -> str:
         """Return the path under which all objects are listed."""
+        return self.path_in("")
+
+    def path_in(self, namespace: str) -> str:
+        """Return the path under which the objects of a namespace are listed; of all namespaces if it is empty."""
         root = f"/apis/{self.group}" if self.group else "/api"
-        return f"{root}/{self.version}/{self.plural}"
+        place = f"namespaces/{quote(namespace)}/" if namespace else ""
+        return f"{root}/{self.version}/{place}{self.plural}"
 
 
 def _without_noise(raw: Raw) -> Raw:

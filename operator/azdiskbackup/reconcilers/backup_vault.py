@@ -55,13 +55,13 @@ class BackupVaultReconciler:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._memories = Memories(Memory)
+        self.memories = Memories(Memory)
 
     async def reconcile(self, key: Key) -> datetime | None:
         """Make one pass; return when to look again."""
         raw = self._tools.cache.get(key)
         if raw is None:
-            self._memories.forget(key)
+            self.memories.forget(key)
             return None
         resource = Resource(raw)
         now = self._tools.clock.now()
@@ -69,7 +69,7 @@ class BackupVaultReconciler:
         if isinstance(want, Invalid):
             await self._tools.reporter.invalid(resource, want, BackupVaultStatus)
             return None
-        memory = self._memories.of(key, resource.uid)
+        memory = self.memories.of(key, resource.uid)
         seen = await self._gather(want, resource.generation, memory, now)
         todo = plan(want, seen, now)
         if want.deleting and todo.ready:

@@ -35,13 +35,13 @@ class OnDemandBackupReconciler:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._follower = Follower(tools)
-        self._memories = Memories(Memory)
+        self.memories = Memories(Memory)
 
     async def reconcile(self, key: Key) -> datetime | None:
         """Make one pass; return when to look again."""
         raw = self._tools.cache.get(key)
         if raw is None:
-            self._memories.forget(key)
+            self.memories.forget(key)
             return None
         resource = Resource(raw)
         now = self._tools.clock.now()
@@ -51,7 +51,7 @@ class OnDemandBackupReconciler:
             return None
         if want.over is not None or resource.deleting:
             return await self._rest(resource, want, now)
-        memory = self._memories.of(key, resource.uid)
+        memory = self.memories.of(key, resource.uid)
         try:
             seen = await self._gather(want, memory, now)
         except NothingNew:

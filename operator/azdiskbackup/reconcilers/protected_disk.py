@@ -50,13 +50,13 @@ class ProtectedDiskReconciler:
         self._tools = tools
         self._grants = Grants(tools.azure.roles)
         self._facts = Facts(tools, self._grants)
-        self._memories = Memories(Memory)
+        self.memories = Memories(Memory)
 
     async def reconcile(self, key: Key) -> datetime | None:
         """Make one pass; return when to look again."""
         raw = self._tools.cache.get(key)
         if raw is None:
-            self._memories.forget(key)
+            self.memories.forget(key)
             return None
         try:
             return await self._pass(key, Resource(raw), self._tools.clock.now())
@@ -73,7 +73,7 @@ class ProtectedDiskReconciler:
         if isinstance(want, Invalid):
             await self._tools.reporter.invalid(resource, want, ProtectedDiskStatus)
             return None
-        memory = self._memories.of(key, resource.uid)
+        memory = self.memories.of(key, resource.uid)
         seen = await self._facts.gather(resource, want, memory, now)
         todo = plan(want, seen, now)
         settled = isinstance(seen.instance, AzureInstance) and todo.step is None and not in_work(seen.instance)

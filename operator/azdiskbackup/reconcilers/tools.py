@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -57,6 +57,10 @@ class Memories(Generic[MemoryT]):
             known = (uid, self._make())
             self._by_key[key] = known
         return known[1]
+
+    def all(self) -> Iterator[MemoryT]:
+        """Yield the memory of each object."""
+        return (memory for _, memory in self._by_key.values())
 
     def forget(self, key: Key) -> None:
         """Drop what is known of an object that is gone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
@@ -68,5 +69,12 @@ def next_due(
     schedule: Schedule, jobs: JobHistory, since: datetime, last_success: datetime | None
 ) -> tuple[datetime, datetime]:
     """Return when the first backup after the newest good one is due, and by when it must have succeeded."""
+    return due_and_limit(schedule, [job.duration for job in jobs.backups if job.duration], since, last_success)
+
+
+def due_and_limit(
+    schedule: Schedule, took: Iterable[timedelta], since: datetime, last_success: datetime | None
+) -> tuple[datetime, datetime]:
+    """Return the same from how long backups took lately."""
     due = next_backup(schedule, max(since, last_success or since))
-    return due, due + START_WINDOW + max([USUAL_JOB_TIME, *(job.duration or USUAL_JOB_TIME for job in jobs.backups)])
+    return due, due + START_WINDOW + max([USUAL_JOB_TIME, *took])

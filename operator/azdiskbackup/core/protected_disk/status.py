@@ -103,7 +103,7 @@ def _health(want: Desired, seen: Observed, after: ProtectedDiskStatus, now: date
         seen.policy.schedule,
         seen.jobs if isinstance(seen.jobs, JobHistory) else NO_JOBS,
         after.active_since or now,
-        _last_success(after),
+        last_success(after),
         seen.jobs_at or now,
     )
 
@@ -113,7 +113,7 @@ def backup_expected(known: ProtectedDiskStatus, seen: Observed) -> tuple[datetim
     if known.active_since is None or not isinstance(seen.policy, PolicyView) or not seen.policy.in_force:
         return None
     jobs = seen.jobs if isinstance(seen.jobs, JobHistory) else NO_JOBS
-    return next_due(seen.policy.schedule, jobs, known.active_since, _last_success(known))
+    return next_due(seen.policy.schedule, jobs, known.active_since, last_success(known))
 
 
 def deadline(known: ProtectedDiskStatus, seen: Observed) -> datetime | None:
@@ -123,7 +123,7 @@ def deadline(known: ProtectedDiskStatus, seen: Observed) -> datetime | None:
     return expected[1] if expected is not None and not judged else None
 
 
-def _last_success(known: ProtectedDiskStatus) -> datetime | None:
+def last_success(known: ProtectedDiskStatus) -> datetime | None:
     """Return when the newest good backup was taken: as its job says, or its restore point if the job was not seen."""
     job = known.last_successful_backup_time
     point = known.restore_points.newest if known.restore_points is not None else None

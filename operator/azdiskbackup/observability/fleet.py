@@ -1,0 +1,156 @@
+"""What is told of each vault, policy and disk, read by a scrape from what is in memory.
+
+A disk has a handful of series with its namespace and name, and one with all that is words: few lines a disk, since
+there may be thousands. What belongs to an object goes with it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from azdiskbackup.core.protected_disk.summary import DiskSummary
+
+_DISK = ("namespace", "name")
+# Series of one value a disk: the name after `azdiskbackup_disk_`, what it is, and how it is had; None is left out.
+_OF_A_DISK: tuple[tuple[str, str, Callable[[DiskSummary], float | None]], ...] = (
+    ("protected", "Whether Azure says that the disk is protected.", lambda disk: disk.protected),
+    ("created_timestamp_seconds", "When the ProtectedDisk was made.", lambda disk: disk.created),
+    (
+        "last_success_timestamp_seconds",
+        "When the newest good backup was taken; absent before the first.",
+        lambda disk: disk.last_success,
+    ),
+    (
+        "last_failure_timestamp_seconds",
+        "When the newest backup of the last seven days failed; absent if none did.",
+        lambda disk: disk.last_failure,
+    ),
+    (
+        "next_backup_timestamp_seconds",
+        "When the next scheduled backup is due; absent while none is.",
+        lambda disk: disk.next_backup,
+    ),
+    (
+        "backup_expected_by_timestamp_seconds",
+        "When the next good backup must be there at the latest; in the past it is overdue. Absent while none is due.",
+        lambda disk: disk.expected_by,
+    ),
+    (
+        "restore_points",
+        "How many restore points there are; absent before they were read.",
+        lambda disk: disk.restore_points,
+    ),
+    ("size_bytes", "Size of the disk.", lambda disk: disk.size_bytes),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Usable:
+    """Whether a vault or a policy can be used, and why not."""
+
+    ready: bool
+    reason: str
+    vault: str = ""
+
+
+class Fleet(Collector):
+    """All vaults, policies and disks.
+
+    Args:
+        now: the time.
+        restore_point_limit: how many restore points of one disk Azure keeps.
+    """
+
+    def __init__(self, now: Callable[[], float], restore_point_limit: int) -> None:
+        self._now = now
+        self._limit = restore_point_limit
+        self.disks: dict[tuple[str, str], DiskSummary] = {}
+        self.vaults: dict[str, Usable] = {}
+        self.policies: dict[str, Usable] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics as they are at this moment."""
+        yield from self._of_disks()
+        yield from self._of_usables()
+        yield from self._sums()
+
+    def _of_disks(self) -> Iterator[Metric]:
+        info = GaugeMetricFamily(
+            "azdiskbackup_disk_info",
+            "1 for each ProtectedDisk, with what is words of it: its policy and vault, the mode that is wanted, the "
+            "reason of its condition Ready, and whether nothing goes on until somebody edits something.",
+            labels=(*_DISK, "policy", "vault", "mode", "reason", "stalled"),
+        )
+        for key, disk in self.disks.items():
+            info.add_metric((*key, disk.policy, disk.vault, disk.mode, disk.reason, _flag(disk.stalled)), 1)
+        yield info
+        for name, text, value in _OF_A_DISK:
+            family = GaugeMetricFamily(f"azdiskbackup_disk_{name}", text, labels=_DISK)
+            for key, disk in self.disks.items():
+                found = value(disk)
+                if found is not None:
+                    family.add_metric(key, found)
+            yield family
+        overdue = GaugeMetricFamily(
+            "azdiskbackup_disk_backup_overdue_seconds",
+            "For how long a good backup has been overdue; absent while none is.",
+            labels=_DISK,
+        )
+        now = self._now()
+        for key, disk in self.disks.items():
+            if disk.expected_by is not None and now > disk.expected_by:
+                overdue.add_metric(key, now - disk.expected_by)
+        yield overdue
+        limit = "azdiskbackup_disk_restore_points_limit"
+        yield GaugeMetricFamily(limit, "How many restore points of one disk Azure keeps.", value=self._limit)
+
+    def _of_usables(self) -> Iterator[Metric]:
+        vaults = GaugeMetricFamily(
+            "azdiskbackup_vault_ready", "Whether a BackupVault is ready, and its reason.", labels=("vault", "reason")
+        )
+        for name, each in self.vaults.items():
+            vaults.add_metric((name, each.reason), each.ready)
+        yield vaults
+        policies = GaugeMetricFamily(
+            "azdiskbackup_policy_ready",
+            "Whether a DiskBackupPolicy is ready, and its reason.",
+            labels=("policy", "vault", "reason"),
+        )
+        for name, each in self.policies.items():
+            policies.add_metric((name, each.vault, each.reason), each.ready)
+        yield policies
+
+    def _sums(self) -> Iterator[Metric]:
+        counts: Counter[tuple[str, str, str]] = Counter()
+        points: Counter[tuple[str, str]] = Counter()
+        sizes: Counter[tuple[str, str]] = Counter()
+        for disk in self.disks.values():
+            place = disk.vault, disk.policy
+            counts[*place, _flag(disk.protected)] += 1
+            points[place] += disk.restore_points or 0
+            sizes[place] += disk.size_bytes or 0 if disk.protected else 0
+        places = ("vault", "policy")
+        disks = GaugeMetricFamily(
+            "azdiskbackup_policy_disks", "ProtectedDisks of a policy, by whether they are protected.",
+            labels=(*places, "protected"),
+        )  # fmt: skip
+        for labels, count in counts.items():
+            disks.add_metric(labels, count)
+        yield disks
+        for name, text, sums in (
+            ("restore_points", "Restore points of all disks of a policy.", points),
+            ("protected_bytes", "Size of all disks of a policy that are protected.", sizes),
+        ):
+            family = GaugeMetricFamily(f"azdiskbackup_policy_{name}", text, labels=places)
+            for place, number in sums.items():
+                family.add_metric(place, number)
+            yield family
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"

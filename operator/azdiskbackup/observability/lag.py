@@ -1,0 +1,29 @@
+"""By how much the event loop is late: what blocks it, blocks everything."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+
+_EVERY_SECONDS = 1.0
+_KEPT = 60
+
+
+class Lag:
+    """Measures once a second."""
+
+    def __init__(self) -> None:
+        self._late: deque[float] = deque(maxlen=_KEPT)
+
+    @property
+    def most(self) -> float:
+        """Return the seconds by which it was late, at most, in the last minute."""
+        return max(self._late, default=0.0)
+
+    async def measure(self) -> None:
+        """Measure until cancelled."""
+        while True:
+            begun = time.monotonic()
+            await asyncio.sleep(_EVERY_SECONDS)
+            self._late.append(max(0.0, time.monotonic() - begun - _EVERY_SECONDS))

@@ -1,0 +1,174 @@
+"""What the operator counts of its own work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.metadata import version
+from typing import TypeAlias
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+# Who waits for our share of one of Azure's limits: subscription, limit, how many, and seconds since the first of them.
+Waiting: TypeAlias = tuple[str, str, int, float]
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+class Meters:
+    """Counters and histograms.
+
+    Args:
+        registry: where they are read.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        # When a counter began is of no use here, and as many series again.
+        disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no hints here
+        self._passes = Counter(
+            "azdiskbackup_reconcile_total",
+            "Passes, by kind and outcome: success, error, postponed.",
+            ("kind", "outcome"),
+            registry=registry,
+        )
+        self._took = Histogram(
+            "azdiskbackup_reconcile_duration_seconds",
+            "How long a pass took.",
+            ("kind",),
+            registry=registry,
+            buckets=_SECONDS,
+        )
+        self._waited = Histogram(
+            "azdiskbackup_reconcile_wait_seconds",
+            "How long an object waited in the queue for its pass.",
+            ("kind",),
+            registry=registry,
+            buckets=_SECONDS,
+        )
+        self._requests = Counter(
+            "azdiskbackup_azure_requests_total",
+            "Requests to Azure, by operation and status of the answer; 0 without an answer.",
+            ("operation", "status"),
+            registry=registry,
+        )
+        self._answers = Histogram(
+            "azdiskbackup_azure_request_duration_seconds",
+            "How long Azure took for an answer.",
+            ("operation",),
+            registry=registry,
+            buckets=_SECONDS,
+        )
+        self._throttled = Counter(
+            "azdiskbackup_azure_throttled_seconds_total",
+            "Seconds for which Azure asked us to send no more requests of a class.",
+            ("subscription", "operation"),
+            registry=registry,
+        )
+
+    def passed(self, kind: str, outcome: str, waited: float, took: float) -> None:
+        """Count a pass; waiting and work in seconds."""
+        self._passes.labels(kind, outcome).inc()
+        self._waited.labels(kind).observe(waited)
+        self._took.labels(kind).observe(took)
+
+    def asked(self, operation: str, status: int, took: float) -> None:
+        """Count a request to Azure; 0 is the status of one without an answer."""
+        self._requests.labels(operation, str(status)).inc()
+        self._answers.labels(operation).observe(took)
+
+    def throttled(self, subscription: str, operation: str, seconds: float) -> None:
+        """Count how long Azure asked us to wait."""
+        self._throttled.labels(subscription, operation).inc(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How the engine is at this moment.
+
+    Attributes:
+        queued: objects that wait for their pass, by kind; running likewise, in work.
+        waiting: who waits for Azure's limits.
+        left: how many requests of our share are left, by subscription and limit.
+        sweeps: when each subscription was read last, and how many of its backup instances are of interest.
+        operations: operations that Azure works on, by kind of object.
+        lag: seconds by which the event loop was late, at most, since a while.
+    """
+
+    queued: Mapping[str, int] = field(default_factory=dict)
+    running: Mapping[str, int] = field(default_factory=dict)
+    waiting: Iterable[Waiting] = ()
+    left: Iterable[tuple[str, str, float]] = ()
+    sweeps: Iterable[tuple[str, datetime, int]] = ()
+    operations: Mapping[str, int] = field(default_factory=dict)
+    lag: float = 0.0
+
+
+class StateCollector(Collector):
+    """Reads the state at a scrape.
+
+    Args:
+        leads: whether this replica leads.
+        state: the state of the engine, None while it does not work.
+    """
+
+    def __init__(self, leads: Callable[[], bool], state: Callable[[], State | None]) -> None:
+        self._leads = leads
+        self._state = state
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics as they are at this moment."""
+        yield InfoMetricFamily("azdiskbackup_build", "The version.", value={"version": version("azdiskbackup")})
+        yield GaugeMetricFamily("azdiskbackup_leader", "Whether this replica leads.", value=self._leads())
+        state = self._state() or State()
+        yield GaugeMetricFamily(
+            "azdiskbackup_event_loop_lag_seconds",
+            "By how much the event loop was late, at most, in the last minute.",
+            value=state.lag,
+        )
+        for name, text, counts in (
+            ("reconcile_queue_depth", "Objects that wait for their pass.", state.queued),
+            ("reconcile_running", "Objects whose pass is in work.", state.running),
+            ("azure_operations_in_flight", "Operations that Azure works on for our objects.", state.operations),
+        ):
+            family = GaugeMetricFamily(f"azdiskbackup_{name}", text, labels=("kind",))
+            for kind, count in counts.items():
+                family.add_metric((kind,), count)
+            yield family
+        yield from _limits(state)
+        yield from _sweeps(state)
+
+
+def _limits(state: State) -> Iterator[Metric]:
+    labels = ("subscription", "limit")
+    name = "azdiskbackup_azure_requests_waiting"
+    count = GaugeMetricFamily(name, "Objects that wait for our share of a limit of Azure.", labels=labels)
+    age = GaugeMetricFamily(f"{name}_seconds", "How long the first of them has waited.", labels=labels)
+    for subscription, limit, number, seconds in state.waiting:
+        count.add_metric((subscription, limit), number)
+        age.add_metric((subscription, limit), seconds)
+    left = GaugeMetricFamily(
+        "azdiskbackup_azure_requests_left", "Requests that are left of our share of a limit of Azure.", labels=labels
+    )
+    for subscription, limit, requests in state.left:
+        left.add_metric((subscription, limit), requests)
+    yield from (count, age, left)
+
+
+def _sweeps(state: State) -> Iterator[Metric]:
+    last = GaugeMetricFamily(
+        "azdiskbackup_sweep_last_success_timestamp_seconds",
+        "When all disks of a subscription were read from Azure last.",
+        labels=("subscription",),
+    )
+    size = GaugeMetricFamily(
+        "azdiskbackup_sweep_instances",
+        "Backup instances of ours that the last sweep of a subscription showed.",
+        labels=("subscription",),
+    )
+    for subscription, when, count in state.sweeps:
+        last.add_metric((subscription,), when.timestamp())
+        size.add_metric((subscription,), count)
+    yield from (last, size)

@@ -1,0 +1,228 @@
+"""What is told of disks and of the operator, and how it is served."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import aiohttp
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from azdiskbackup.azure.metering import operation_of
+from azdiskbackup.core.protected_disk.summary import DiskSummary, summary
+from azdiskbackup.core.resource import Resource
+from azdiskbackup.engine.cache import Cache
+from azdiskbackup.errors import CannotStart
+from azdiskbackup.observability.fleet import Fleet
+from azdiskbackup.observability.lag import Lag
+from azdiskbackup.observability.meters import Meters, State, StateCollector
+from azdiskbackup.observability.metrics import answering
+from azdiskbackup.observability.serving import serving
+from azdiskbackup.reconcilers.fleet_watch import FleetWatch
+from azdiskbackup.reconcilers.indices import INDICES
+from harness import objects
+from harness.processes import accepts_connections, free_ports
+from unit.disk_world import NOW, POLICY, resource
+
+# --- a disk ---------------------------------------------------------------------------------------
+
+
+def told(status: dict[str, Any], **spec: Any) -> DiskSummary:
+    return summary(Resource({**resource(**spec).raw, "status": status}), POLICY)
+
+
+def at(hours: float) -> str:
+    return f"{NOW + timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def seconds(hours: float) -> float:
+    return (NOW + timedelta(hours=hours)).timestamp()
+
+
+def job(hours: float, state: str, minutes: int = 4) -> dict[str, Any]:
+    return {
+        "id": f"j{hours}",
+        "operation": "Backup",
+        "status": state,
+        "type": "Scheduled",
+        "startTime": at(hours),
+        "endTime": at(hours + minutes / 60),
+        "durationSeconds": minutes * 60,
+    }
+
+
+def test_a_new_disk_says_that_nothing_is_known() -> None:
+    found = told({})
+    assert found == DiskSummary("gold", "demo", "Active", "", False, False, seconds(0), *[None] * 6)
+    assert summary(resource(), None).vault == ""
+
+
+def test_a_protected_disk_says_when_the_next_backup_must_be_there() -> None:
+    status = {
+        "activeSince": at(0),
+        "lastSuccessfulBackupTime": at(1),
+        "nextBackupTime": at(5),
+        "disk": {"id": objects.disk_id("d"), "name": "d", "sizeGiB": 32, "location": "westeurope"},
+        "restorePoints": {"count": 12, "newest": at(1), "observedTime": at(2)},
+        "jobs": {"completed": 1, "failed": 1, "recent": [job(1, "Completed", 90), job(-3, "Failed")]},
+        "conditions": [
+            {"type": each, "status": "True", "reason": "Protected", "message": "", "lastTransitionTime": at(0)}
+            for each in ("Ready", "Protected")
+        ],
+    }
+    found = told(status)
+    # Four hours after 10:00, two for Azure's start window, and as long as a backup took lately.
+    assert found.expected_by == seconds(5 + 2 + 1.5)
+    assert (found.last_success, found.last_failure) == (seconds(1), seconds(-3 + 4 / 60))
+    assert (found.next_backup, found.restore_points, found.size_bytes) == (seconds(5), 12, 32 * 1024**3)
+    assert found.protected and found.reason == "Protected"
+    assert summary(Resource({**resource().raw, "status": status}), replace(POLICY, in_force=False)).expected_by is None
+    assert told({key: value for key, value in status.items() if key != "activeSince"}).expected_by is None
+
+
+# --- the fleet ------------------------------------------------------------------------------------
+
+
+class World:
+    """A cache, and what is told of what is in it."""
+
+    def __init__(self) -> None:
+        self.now = seconds(0)
+        self.cache = Cache(INDICES)
+        self.fleet = Fleet(lambda: self.now, 500)
+        self.registry = CollectorRegistry()
+        self.registry.register(self.fleet)
+        self._version = 0
+
+    def put(self, raw: dict[str, Any], **status: Any) -> None:
+        self._version += 1
+        meta = {"uid": "u", "resourceVersion": str(self._version), "creationTimestamp": at(0), "generation": 1}
+        self.cache.put(raw["kind"], {**raw, "metadata": {**raw["metadata"], **meta}, "status": status})
+
+    def value(self, metric: str, **labels: str) -> float | None:
+        return self.registry.get_sample_value(f"azdiskbackup_{metric}", labels)
+
+
+def ready(reason: str = "Ready", status: str = "True") -> list[dict[str, Any]]:
+    return [{"type": "Ready", "status": status, "reason": reason, "message": "", "lastTransitionTime": at(0)}]
+
+
+def test_series_come_and_go_with_their_objects() -> None:
+    world = World()
+    world.put(objects.vault("demo"), conditions=ready())
+    FleetWatch(world.cache, world.fleet).load()
+    assert world.value("vault_ready", vault="demo", reason="Ready") == 1
+    world.put(objects.disk("data", "shop"), conditions=ready("WaitingForPermissions", "False"))
+    labels = {"namespace": "shop", "name": "data"}
+    info = {**labels, "policy": "gold", "mode": "Active", "reason": "WaitingForPermissions", "stalled": "false"}
+    assert world.value("disk_info", vault="", **info) == 1
+    assert world.value("disk_protected", **labels) == 0
+    world.put(objects.policy("gold", "demo"), conditions=ready("InUse", "False"))
+    assert world.value("disk_info", vault="demo", **info) == 1, "what the policy says reaches its disks"
+    assert world.value("policy_ready", policy="gold", vault="demo", reason="InUse") == 0
+    assert world.value("policy_disks", policy="gold", vault="demo", protected="false") == 1
+    for kind, name in (("ProtectedDisk", "data"), ("DiskBackupPolicy", "gold"), ("BackupVault", "demo")):
+        (key,) = (each for each in world.cache.keys(kind) if each.name == name)
+        world.cache.remove(key, "u")
+    left = [sample for family in world.registry.collect() for sample in family.samples]
+    assert [each.name for each in left] == ["azdiskbackup_disk_restore_points_limit"]
+
+
+def test_what_is_overdue_is_told_from_the_moment_on_and_no_sooner() -> None:
+    world = World()
+    world.fleet.disks["shop", "data"] = DiskSummary(
+        "p", "v", "Active", "r", False, True, 0, 1, None, None, seconds(2), 3, 5
+    )
+    labels = {"namespace": "shop", "name": "data"}
+    assert world.value("disk_backup_overdue_seconds", **labels) is None
+    world.now = seconds(3)
+    assert world.value("disk_backup_overdue_seconds", **labels) == 3600
+    assert world.value("disk_last_failure_timestamp_seconds", **labels) is None
+    assert world.value("policy_protected_bytes", vault="v", policy="p") == 5
+
+
+def test_two_thousand_disks_are_read_quickly_and_are_not_much() -> None:
+    world = World()
+    for number in range(2000):
+        world.fleet.disks[f"tenant-{number % 50}", f"data-{number}"] = DiskSummary(
+            "gold",
+            "demo",
+            "Active",
+            "Protected",
+            False,
+            True,
+            seconds(0),
+            seconds(1),
+            None,
+            seconds(5),
+            seconds(9),
+            42,
+            2**37,
+        )
+    begun = time.perf_counter()
+    text = generate_latest(world.registry)
+    assert time.perf_counter() - begun < 0.5
+    assert len(text) < 2_000_000
+    assert text.count(b'name="data-1999"') <= 10
+
+
+# --- the operator ---------------------------------------------------------------------------------
+
+
+def test_the_work_is_counted() -> None:
+    registry = CollectorRegistry()
+    meters = Meters(registry)
+    meters.passed("ProtectedDisk", "error", 0.2, 3)
+    meters.asked("GET microsoft.compute/disks", 404, 0.1)
+    meters.throttled("s", "read x", 30)
+    value = registry.get_sample_value
+    assert value("azdiskbackup_reconcile_total", {"kind": "ProtectedDisk", "outcome": "error"}) == 1
+    assert value("azdiskbackup_reconcile_duration_seconds_sum", {"kind": "ProtectedDisk"}) == 3
+    assert (
+        value("azdiskbackup_azure_requests_total", {"operation": "GET microsoft.compute/disks", "status": "404"}) == 1
+    )
+    assert value("azdiskbackup_azure_throttled_seconds_total", {"subscription": "s", "operation": "read x"}) == 30
+    assert not [sample.name for family in registry.collect() for sample in family.samples if "created" in sample.name]
+
+
+def test_what_names_a_request_names_no_thing() -> None:
+    vault = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DataProtection/backupVaults/v"
+    kind = "microsoft.dataprotection/backupvaults/backupinstances"
+    assert operation_of("GET", f"{vault}/backupInstances/i") == f"GET {kind}"
+    assert operation_of("GET", "/subscriptions/s") == "GET resourcegroups"
+
+
+async def test_a_loop_that_is_late_is_told() -> None:
+    lag = Lag()
+    assert lag.most == 0
+    task = asyncio.create_task(lag.measure())
+    await asyncio.sleep(0.9)
+    time.sleep(0.4)  # noqa: ASYNC251 - this is what is tested
+    await asyncio.sleep(0.05)
+    task.cancel()
+    assert 0.2 < lag.most < 1
+
+
+async def test_metrics_are_served_in_the_form_that_is_asked_for() -> None:
+    port = free_ports(1)[0]
+    registry = CollectorRegistry()
+    registry.register(StateCollector(lambda: False, lambda: State(waiting=[("s", "writes", 3, 12.5)])))
+    scraped = {"/metrics": answering(registry)}
+    url = f"http://127.0.0.1:{port}/metrics"
+    async with serving("127.0.0.1", port, scraped), aiohttp.ClientSession() as session:
+        async with session.get(url) as answer:
+            text = await answer.text()
+        async with session.get(url, headers={"Accept": "application/openmetrics-text; version=1.0.0"}) as answer:
+            families = {family.name for family in text_string_to_metric_families(await answer.text())}
+        with pytest.raises(CannotStart, match="Nothing can be served there"):
+            async with serving("127.0.0.1", port, scraped):
+                raise AssertionError("the port is taken")
+    assert 'azdiskbackup_azure_requests_waiting{limit="writes",subscription="s"} 3.0' in text
+    assert "azdiskbackup_leader 0.0" in text and "azdiskbackup_leader" in families
+    async with serving(None, 0, scraped):
+        assert not accepts_connections(port)
