@@ -32,6 +32,8 @@ class Sent:
     api_version: str
     status: int
     client_request_id: str
+    correlation_id: str
+    request_id: str
     caller: str
     body: Any
 

@@ -11,6 +11,7 @@ from azdiskbackup.plugin.calendar import Day, Known, Verdict, days
 from plugin.world import NOW
 
 HOURLY = Schedule(frequency="Hourly", interval_hours=6, start_time="00:00")
+LATE = Schedule(frequency="Hourly", interval_hours=6, start_time="05:00")
 LONG = timedelta(days=30)
 
 
@@ -44,8 +45,10 @@ ALL = [at(21, hour) for hour in (0, 6, 12, 18)]
         (known([]), Verdict.MISSED, 0, 4),
         (known([], [at(21, 6)]), Verdict.FAILED, 0, 4),
         (known(ALL[:1], [at(21, 6)]), Verdict.SOME, 1, 4),
-        # The one of 18:00 came after midnight, within the time in which Azure may start it.
-        (known([*ALL[:3], at(22, 1)]), Verdict.GOOD, 4, 4),
+        # What came after midnight is the one of midnight, not that of 18:00.
+        (known([*ALL[:3], at(22, 1)]), Verdict.SOME, 3, 4),
+        # The one of 23:00 came after midnight, within the time in which Azure may start it.
+        (known([at(21, 5), at(21, 11), at(21, 17), at(22, 1)], schedule=LATE), Verdict.GOOD, 4, 4),
         # One that somebody asked for at noon stands for that of noon.
         (known([ALL[0], ALL[1], at(21, 15), ALL[3]]), Verdict.GOOD, 4, 4),
         (known([], since=None), Verdict.UNKNOWN, 0, 0),

@@ -23,6 +23,7 @@ from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 from azure.mgmt.dataprotection.aio import DataProtectionMgmtClient
 
 from azdiskbackup.azure.budget import Budget
+from azdiskbackup.azure.correlating import CorrelationPolicy
 from azdiskbackup.azure.credential import Credential
 from azdiskbackup.azure.fence import Fence, FencePolicy
 from azdiskbackup.azure.gate import AskedToWait, Gate, GatePolicy
@@ -129,6 +130,7 @@ class AzureConnection:
             *([policies.ContentDecodePolicy()] if parse else []),
             AsyncARMChallengeAuthenticationPolicy(self._credential, self._settings.arm_scope),
             policies.CustomHookPolicy(),
+            CorrelationPolicy(),
             MeterPolicy(self._asked),
         ]
 

@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from azdiskbackup import correlation
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.engine.clock import Clock
 from azdiskbackup.engine.queue import WorkQueue
@@ -103,6 +104,7 @@ class Workers:
             task.add_done_callback(self._running.pop)
 
     async def _work(self, key: Key, waited: float) -> None:
+        correlation.begin(str(key))
         begun, outcome = time.monotonic(), "error"
         try:
             again = await self._reconcilers[key.kind](key)
@@ -114,7 +116,6 @@ class Workers:
             pause = self._pause(error, self._queue.fail(key))
             _log.warning(
                 "reconcile failed",
-                key=str(key),
                 error=str(error),
                 next_try_seconds=round(pause.total_seconds(), 1),
                 exc_info=not isinstance(error, OperatorError),

@@ -1,4 +1,4 @@
-"""The few calls to the API server: list, patch status, patch finalizers, delete, post an event."""
+"""The few calls to the API server: list, get, create, merge, patch status and finalizers, delete."""
 
 from __future__ import annotations
 
@@ -116,6 +116,10 @@ class KubeClient:
         """Replace an object, the very version that the body names; return it."""
         return await self._call("PUT", path, body, seconds=seconds)
 
+    async def merge(self, path: str, body: object) -> Raw:
+        """Merge into an object, whichever version it is of; return it."""
+        return await self._call("PATCH", path, body, _MERGE)
+
     async def patch_status(self, resource: Resource, patch: Mapping[str, Any]) -> Raw:
         """Merge into the status of exactly this version of an object; return the object after it."""
         body = {
@@ -143,33 +147,6 @@ class KubeClient:
         """Delete exactly this object, not its successor of the same name."""
         body = {"preconditions": {"uid": resource.uid}}
         await self._call("DELETE", _path(resource), body)
-
-    async def post_event(
-        self, resource: Resource, *, type_: str, reason: str, action: str, note: str, now: datetime
-    ) -> None:
-        """Post an event about an object."""
-        namespace = resource.namespace or "default"
-        body = {
-            "apiVersion": "events.k8s.io/v1",
-            "kind": "Event",
-            "metadata": {"generateName": f"{resource.name[:200]}-", "namespace": namespace},
-            "eventTime": f"{now:%Y-%m-%dT%H:%M:%S.%fZ}",
-            "reportingController": GROUP,
-            "reportingInstance": "azdiskbackup",
-            "type": type_,
-            "reason": reason[:128],
-            "action": action[:128],
-            "note": note[:1024],
-            "regarding": {
-                "apiVersion": f"{GROUP}/{VERSION}",
-                "kind": resource.raw["kind"],
-                "name": resource.name,
-                "namespace": resource.namespace or None,
-                "uid": resource.uid,
-                "resourceVersion": resource.meta["resourceVersion"],
-            },
-        }
-        await self._call("POST", f"/apis/events.k8s.io/v1/namespaces/{quote(namespace)}/events", body)
 
     async def _call(
         self,

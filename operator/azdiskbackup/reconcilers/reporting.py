@@ -15,6 +15,7 @@ from azdiskbackup.engine.cache import Cache, key_of
 from azdiskbackup.engine.clock import Clock
 from azdiskbackup.errors import OperatorError
 from azdiskbackup.kube.client import KubeClient, NotFoundError
+from azdiskbackup.kube.events import Events
 
 Json = dict[str, Any]
 
@@ -39,6 +40,7 @@ class Reporter:
 
     def __init__(self, kube: KubeClient, cache: Cache, clock: Clock) -> None:
         self._kube = kube
+        self._events = Events(kube)
         self._cache = cache
         self._clock = clock
 
@@ -95,14 +97,7 @@ class Reporter:
     async def event(self, resource: Resource, *, warning: bool, reason: str, note: str) -> None:
         """Post an event; one that is lost is lost, since the condition says the same and stays."""
         try:
-            await self._kube.post_event(
-                resource,
-                type_="Warning" if warning else "Normal",
-                reason=reason,
-                action="Reconcile",
-                note=note,
-                now=self._clock.now(),
-            )
+            await self._events.post(resource, warning=warning, reason=reason, note=note, now=self._clock.now())
         except OperatorError as error:
             _log.warning("event not posted", **_names(resource), reason=reason, error=error.sentence)
 
@@ -112,14 +107,24 @@ class Reporter:
             await self.event(resource, warning=True, reason=verdict.reason, note=verdict.message)
 
     async def _transition(self, before: Resource, after: Resource) -> None:
-        old, new = before.condition(reasons.READY), after.condition(reasons.READY)
-        if (old.get("status"), old.get("reason")) == (new.get("status"), new.get("reason")):
-            return
-        reason, message = str(new.get("reason")), str(new.get("message"))
-        _log.info("transition", **_names(after), ready=new.get("status"), reason=reason, message=message)
-        if reason not in _QUIET:
-            warning = bool(after.condition(reasons.STALLED)) or reason == reasons.DRIFT_CORRECTED
-            await self.event(after, warning=warning, reason=reason, note=message)
+        ready = after.condition(reasons.READY)
+        if _differs(before, after, reasons.READY):
+            reason, message = str(ready.get("reason")), str(ready.get("message"))
+            _log.info("transition", **_names(after), ready=ready.get("status"), reason=reason, message=message)
+            if reason not in _QUIET:
+                warning = bool(after.condition(reasons.STALLED)) or reason == reasons.DRIFT_CORRECTED
+                await self.event(after, warning=warning, reason=reason, note=message)
+        health = after.condition(reasons.BACKUP_HEALTHY)
+        if health.get("status") in ("True", "False") and _differs(before, after, reasons.BACKUP_HEALTHY):
+            healthy, reason, message = health["status"], str(health["reason"]), str(health["message"])
+            _log.info("backups", **_names(after), healthy=healthy, reason=reason, message=message)
+            await self.event(after, warning=healthy == "False", reason=reason, note=message)
+
+
+def _differs(before: Resource, after: Resource, type_: str) -> bool:
+    """Return whether a condition is another one: not whether its words changed."""
+    old, new = before.condition(type_), after.condition(type_)
+    return (old.get("status"), old.get("reason")) != (new.get("status"), new.get("reason"))
 
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> Json:
@@ -137,10 +142,5 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> Json:
 
 
 def _names(resource: Resource) -> Json:
-    return {
-        "kind": resource.raw["kind"],
-        "namespace": resource.namespace,
-        "name": resource.name,
-        "uid": resource.uid,
-        "generation": resource.generation,
-    }
+    """Return which object it is; the pass says already what it is called."""
+    return {"uid": resource.uid, "generation": resource.generation}

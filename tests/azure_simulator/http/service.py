@@ -23,6 +23,8 @@ from azure_simulator.http.routes import Route, find
 from azure_simulator.model.azure import Azure
 from azure_simulator.model.faults import AzureFault
 
+_GUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", re.IGNORECASE)
+
 _STATUS = {
     "ResourceNotFound": 404,
     "ResourceGroupNotFound": 404,
@@ -79,6 +81,8 @@ class LogEntry:
     api_version: str
     status: int
     client_request_id: str
+    correlation_id: str
+    request_id: str
     caller: str
     body: Any
 
@@ -178,10 +182,11 @@ class Service:
         return None
 
     def _finish(self, request: Request, response: Response, route: Route | None) -> None:
-        correlation = self.azure.cloud.timeline.new_id() if request.mutates else _read_id(len(self.log))
+        identity = self.azure.cloud.timeline.new_id() if request.mutates else _read_id(len(self.log))
+        named = request.headers.get("x-ms-correlation-request-id", "")
         response.headers |= {
-            "x-ms-request-id": correlation,
-            "x-ms-correlation-request-id": correlation,
+            "x-ms-request-id": identity,
+            "x-ms-correlation-request-id": named if _GUID.match(named) else identity,
             "Cache-Control": "no-cache",
             "Pragma": "no-cache",
             "Expires": "-1",
@@ -202,6 +207,8 @@ class Service:
                 api_version=request.query.get("api-version", ""),
                 status=response.status,
                 client_request_id=request.headers.get("x-ms-client-request-id", ""),
+                correlation_id=response.headers["x-ms-correlation-request-id"],
+                request_id=identity,
                 caller=tokens.client_of(token) or "",
                 body=request.json or None,
             )
