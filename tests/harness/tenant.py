@@ -248,6 +248,10 @@ class Tenant:
 
     def events(self, kind: str, name: str) -> list[tuple[str, str]]:
         """Return type and reason of the events of an object, in their order."""
+        return [(each["type"], each["reason"]) for each in self.full_events(kind, name)]
+
+    def full_events(self, kind: str, name: str) -> list[Json]:
+        """Return the events of an object, in their order."""
         found = self.stack.plane.read("/apis/events.k8s.io/v1/events")["items"]
         mine = [
             each
@@ -255,4 +259,4 @@ class Tenant:
             if (each["regarding"].get("kind", "").lower(), each["regarding"].get("name")) == (kind, name)
             and each["regarding"].get("namespace", self.namespace) == self.namespace
         ]
-        return [(each["type"], each["reason"]) for each in sorted(mine, key=lambda each: each["eventTime"])]
+        return sorted(mine, key=lambda each: str(each["eventTime"]))
