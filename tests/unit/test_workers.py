@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from azdiskbackup import correlation
 from azdiskbackup.core.backoff import pause
 from azdiskbackup.engine import workers
 from azdiskbackup.engine.cache import Key
@@ -62,6 +63,8 @@ async def test_no_more_keys_in_work_than_workers(bench: Bench) -> None:
     bench.start(reconcile, count=2)
     await settle()
     assert len(running) == 2
+    assert bench.workers is not None
+    assert set(bench.workers.running) == running and list(bench.queue.ready) == [C]
     gate.set()
     await settle()
     assert most == 2 and not running and bench.queue.is_idle
@@ -125,6 +128,24 @@ async def test_a_postponed_reconciler_failed_at_nothing(bench: Bench) -> None:
     assert len(passes) == 2, "at the next event"
     await bench.clock.advance(minutes=61)
     assert len(passes) == 3, "or after an hour"
+
+
+async def test_each_pass_has_an_id_of_its_own_that_ends_with_it(bench: Bench) -> None:
+    ids = []
+
+    async def reconcile(key: Key) -> datetime | None:
+        before = correlation.current()
+        await asyncio.sleep(0)
+        assert correlation.current() == before
+        ids.append(before)
+        return None
+
+    bench.start(reconcile)
+    for key in (A, B, A):
+        bench.queue.add(key)
+        await settle()
+    assert None not in ids and len(set(ids)) == 3
+    assert correlation.current() is None
 
 
 async def test_nothing_is_taken_before_start(bench: Bench) -> None:
