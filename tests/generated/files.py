@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from controlplane.tools import tool
-from generated import dashboard, metrics_page
+from generated import dashboard, metrics_page, reasons_page
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +31,7 @@ def wanted() -> Iterator[tuple[Path, str]]:
     yield CHART / "README.md", readme()
     yield ROOT / "deploy" / "requirements.txt", requirements()
     yield ROOT / "docs" / "metrics.md", metrics_page.page()
+    yield ROOT / "docs" / "reference" / "reasons.md", reasons_page.page()
     yield CHART / "files" / "dashboard.json", dashboard.dashboard()
     yield from kustomize_base()
 

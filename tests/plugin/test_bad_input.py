@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from azdiskbackup.plugin.ending import Ending
 from harness.processes import free_ports
 from plugin.conftest import Run
 from plugin.world import Api
@@ -133,3 +135,8 @@ def test_a_reader_that_has_enough_ends_it_quietly() -> None:
     done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, timeout=60)
     os.close(write)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_the_exit_codes_are_those_of_the_page() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "kubectl-plugin.md").read_text().partition("| code |")[2]
+    assert [int(each) for each in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)] == [each.value for each in Ending]
