@@ -108,14 +108,25 @@ bench-compare: $(READY) controlplane ## Measure another revision as well and com
 	@$(BIN)/python -m bench --compare .bench/before/results.json .bench/after/results.json
 
 .PHONY: check
-check: $(READY) ## Lint, types, import rules, format, CRD drift: seconds
+check: $(READY) ## Lint, types, import rules, format, CRD drift, links of the documentation: seconds
 	@$(BIN)/ruff check --quiet operator tests
 	@$(BIN)/ruff format --quiet --check operator tests || { echo "not formatted: run 'make format'"; exit 1; }
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache >.lint-imports.log || { cat .lint-imports.log; exit 1; }
 	@$(BIN)/python -m azdiskbackup.api.crd --check crds
+	@$(call strictly_built,$(VENV)/site)
 	@test ! -e operator/__init__.py || { echo "operator/__init__.py shadows the standard library: remove it"; exit 1; }
 	@echo "check: all good"
+
+# strictly_built(folder): the site; --quiet would silence the very warnings that strict counts.
+define strictly_built
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --site-dir $(1) >.mkdocs.log 2>&1 || { cat .mkdocs.log; exit 1; }
+endef
+
+.PHONY: docs
+docs: $(READY) ## Build the documentation into site/, strictly
+	@$(call strictly_built,site)
+	@echo "site/index.html"
 
 .PHONY: format
 format: $(READY) ## Format the code and sort its imports
@@ -145,4 +156,4 @@ sbom: $(READY) ## Write sbom.json: what the image installs, with licences (Cyclo
 
 .PHONY: clean
 clean: ## Remove what the other targets made in this folder
-	@rm -rf $(VENV) .sbom sbom.json .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .lint-imports.log .run
+	@rm -rf $(VENV) .sbom sbom.json .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .lint-imports.log .mkdocs.log .run site
