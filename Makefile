@@ -68,6 +68,18 @@ terminal:
 demo: $(READY) controlplane tools ## Watch a disk being protected and backed up (DEMO_ARGS=--once ends after the story)
 	@$(BIN)/python -m demo $(DEMO_ARGS)
 
+.PHONY: up
+up: $(READY) controlplane tools ## Start the demo's world in the background, for you to try things in (.run/env)
+	@$(BIN)/python -m demo.playground up .run
+
+.PHONY: debug
+debug: $(READY) controlplane tools ## The same without an operator, for one that you start in a debugger (.run/operator.env)
+	@$(BIN)/python -m demo.playground up .run --without-operator
+
+.PHONY: down
+down: ## End what `make up` or `make debug` started
+	@$(BIN)/python -m demo.playground down .run
+
 .PHONY: test
 test: check test-unit test-plugin test-contract test-chart test-integration ## Run everything that proves it works
 

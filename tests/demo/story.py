@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.telling import Teller
-from harness import objects
+from demo.world import NAMESPACE, furnish_azure, furnish_cluster
 from harness.stack import Stack
 from harness.tenant import Tenant
 
@@ -30,7 +30,7 @@ class Story:
         self._stack = stack
         self._teller = teller
         self._samples = samples
-        self._team = Tenant(stack, "shop")
+        self._team = Tenant(stack, NAMESPACE)
 
     def tell(self) -> None:
         """Start everything, apply the samples, and tell what happens until the restore point is there."""
@@ -48,33 +48,12 @@ class Story:
         stack.start_control_plane()
         teller.say("Starting the Azure simulator …")
         stack.start_simulator()
-        stack.azure.seed(
-            subscriptions=[objects.SUBSCRIPTION],
-            groups=[
-                {"subscription": objects.SUBSCRIPTION, "name": name, "location": objects.LOCATION}
-                for name in ("backup-rg", "disks-rg")
-            ],
-            disks=[
-                {
-                    "subscription": objects.SUBSCRIPTION,
-                    "group": "disks-rg",
-                    "name": "pvc-postgres-0",
-                    "location": objects.LOCATION,
-                    "sizeGiB": 128,
-                    "sku": "Premium_LRS",
-                }
-            ],
-        )
+        furnish_azure(stack)
         teller.say("helm upgrade --install azdiskbackup charts/azdiskbackup --wait …")
         stack.start_operator()
         pod = stack.installation.leading()
         teller.say(f"The pod {pod.name} leads, with the chart's rights and no other.")
-        handle = objects.disk_id("pvc-postgres-0")
-        stack.plane.apply(
-            objects.namespace("shop"),
-            objects.volume("pvc-postgres-0", handle, "data-postgres-0"),
-            objects.claim("data-postgres-0", "pvc-postgres-0"),
-        )
+        furnish_cluster(stack)
         for sample in sorted(self._samples.glob("*.yaml")):
             teller.say(f"kubectl apply -f deploy/samples/{sample.name}")
             stack.plane.kubectl("apply", "-f", str(sample))

@@ -1,0 +1,245 @@
+"""`make up`: the demo's world without its story, in the background, for somebody to try things in.
+
+python -m demo.playground up FOLDER [--without-operator]    start it, and return when it is ready
+python -m demo.playground down FOLDER                       end it
+
+The folder then holds ``env``, to be sourced by a shell, the logs, and ``operator.env``, the settings of an operator
+that runs outside of the cluster: by hand, or in an editor's debugger. `up` starts a process that holds everything
+together, and whose end ends everything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from controlplane.build import CannotBuildError
+from controlplane.plane import KubectlError
+from controlplane.tools import tool
+from demo.telling import Teller
+from demo.world import furnish_azure, furnish_cluster
+from harness.objects import SUBSCRIPTION, VAULT_GROUP
+from harness.processes import ProcessDiedError
+from harness.stack import CLIENT_ID, OPERATOR_USER, Stack
+
+# A minute of Azure in a second, from some days ago on: see the demo.
+RATE = 60
+_BEGINS_AGO = timedelta(days=7)
+_LOOK_EVERY_SECONDS = 0.1
+_PERSON = "beefbeef-0000-4000-8000-000000000002"
+_SECRET = "of-the-playground"
+_BACKUP_READER = {"Name": "Backup Reader", "Actions": ["Microsoft.DataProtection/*/read"], "NotActions": []}
+
+
+def main() -> int:
+    """Do one of the three; return the exit code."""
+    parser = argparse.ArgumentParser(prog="demo.playground", description=__doc__)
+    parser.add_argument("what", choices=("up", "down", "hold"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--without-operator", action="store_true")
+    given = parser.parse_args()
+    place = _Place(given.folder.resolve())
+    if given.what == "hold":
+        return _hold(place, with_operator=not given.without_operator)
+    return _up(place, given.without_operator) if given.what == "up" else _down(place)
+
+
+class _Place:
+    """The files of a playground."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.env = folder / "env"
+        self.operator_env = folder / "operator.env"
+        self.log = folder / "log"
+        self.pid = folder / "pid"
+        self.stack = folder / "stack"
+        self.programs = folder / "bin"
+
+    @property
+    def holder(self) -> int | None:
+        """Return the process that holds it together, None if it is not up."""
+        if not self.pid.exists():
+            return None
+        pid = int(self.pid.read_text())
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            return None
+        # The number may be somebody else's by now.
+        return pid if str(self.folder).encode() in words else None
+
+
+def _up(place: _Place, without_operator: bool) -> int:
+    if place.holder is not None:
+        print(f"It is up already. Go on with:\n\n  source {_short(place.env)}\n\nor end it: make down")
+        return 0
+    shutil.rmtree(place.folder, ignore_errors=True)
+    place.folder.mkdir(parents=True)
+    words = [sys.executable, "-m", "demo.playground", "hold", str(place.folder)]
+    with place.log.open("ab") as log:
+        held = subprocess.Popen(
+            [*words, *(["--without-operator"] if without_operator else [])],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    place.pid.write_text(str(held.pid))
+    try:
+        _follow(place, held)
+    except KeyboardInterrupt:
+        return _down(place)
+    if held.poll() is not None:
+        return 1
+    return 0
+
+
+def _follow(place: _Place, held: subprocess.Popen[bytes]) -> None:
+    """Show what is said until it is ready, or has failed."""
+    with place.log.open() as log:
+        while not place.env.exists() and held.poll() is None:
+            sys.stdout.write(log.read())
+            sys.stdout.flush()
+            # Real time, on purpose: another process comes up, and somebody watches.
+            time.sleep(_LOOK_EVERY_SECONDS)
+        sys.stdout.write(log.read())
+
+
+def _down(place: _Place) -> int:
+    pid = place.holder
+    if pid is None:
+        print("It is not up.")
+        return 0
+    os.kill(pid, signal.SIGTERM)
+    while place.holder is not None:
+        time.sleep(_LOOK_EVERY_SECONDS)
+    shutil.rmtree(place.folder, ignore_errors=True)
+    print("Everything is stopped.")
+    return 0
+
+
+def _hold(place: _Place, *, with_operator: bool) -> int:
+    """Start everything, say where it is, and keep it up until this process is asked to end."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    teller = Teller()
+    stack = Stack(place.stack, rate=RATE, start=datetime.now(UTC) - _BEGINS_AGO)
+    try:
+        _start(stack, teller)
+        if not with_operator:
+            stack.stop_operator()
+            _write_operator_env(place, stack)
+        _write_env(place, stack)
+        _invite(place, teller, with_operator)
+        # Last: whoever waits for this file goes on at once.
+        (place.folder / "env.new").rename(place.env)
+        signal.pause()
+    except KeyboardInterrupt:
+        pass
+    except (ProcessDiedError, KubectlError, CannotBuildError) as error:
+        teller.fail(str(error))
+        return 1
+    finally:
+        stack.stop()
+    return 0
+
+
+def _start(stack: Stack, teller: Teller) -> None:
+    teller.say("Starting etcd, kube-apiserver and kube-controller-manager …")
+    stack.start_control_plane()
+    teller.say("Starting the Azure simulator …")
+    stack.start_simulator()
+    furnish_azure(stack)
+    teller.say("helm upgrade --install azdiskbackup charts/azdiskbackup --wait …")
+    stack.start_operator()
+    furnish_cluster(stack)
+
+
+def _invite(place: _Place, teller: Teller, with_operator: bool) -> None:
+    teller.say("A minute of Azure passes in a second. Go on in this terminal or in others with:")
+    teller.plain(f"\n  source {_short(place.env)}\n")
+    if not with_operator:
+        teller.say(f"No operator runs. Its settings for one outside of the cluster: {_short(place.operator_env)}")
+    teller.say("It stays up until: make down")
+
+
+def _write_env(place: _Place, stack: Stack) -> None:
+    scope = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{VAULT_GROUP}"
+    role = {"definition": _BACKUP_READER, "scope": scope, "condition": None}
+    tenant = stack.azure.seed(callers=[{"clientID": _PERSON, "secret": _SECRET, "roles": [role]}])["tenant"]
+    _write_programs(place, stack)
+    settings = {"KUBECONFIG": str(stack.plane.kubeconfig)} | _azure(stack, _PERSON, tenant)
+    lines = [f"export {name}={value}" for name, value in settings.items()] + [f'export PATH={place.programs}:"$PATH"']
+    (place.folder / "env.new").write_text("\n".join(lines) + "\n")
+
+
+def _write_operator_env(place: _Place, stack: Stack) -> None:
+    tenant = stack.azure.seed(callers=[{"clientID": CLIENT_ID, "secret": _SECRET}])["tenant"]
+    # With the rights of its service account, and no other. Clients take a colon in a path for a separator.
+    kubeconfig = place.folder / "operator.kubeconfig"
+    stack.plane.user_kubeconfig(OPERATOR_USER, "system:serviceaccounts").rename(kubeconfig)
+    settings = {
+        "AZDISKBACKUP_SUBSCRIPTION_ID": SUBSCRIPTION,
+        "AZDISKBACKUP_KUBECONFIG": str(kubeconfig),
+        # A breakpoint may last longer than a Lease.
+        "AZDISKBACKUP_LEADER_ELECTION": "false",
+        "AZDISKBACKUP_CLOCK": f"simulated:{stack.azure.url}",
+        "AZDISKBACKUP_LOG_FORMAT": "console",
+        "AZDISKBACKUP_TERMINATION_LOG": str(place.folder / "termination-log"),
+    } | _azure(stack, CLIENT_ID, tenant)
+    place.operator_env.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+
+
+def _azure(stack: Stack, client: str, tenant: str) -> dict[str, str]:
+    return {
+        "AZURE_CLIENT_ID": client,
+        "AZURE_CLIENT_SECRET": _SECRET,
+        "AZURE_TENANT_ID": tenant,
+        "AZDISKBACKUP_RESOURCE_MANAGER_ENDPOINT": stack.azure.url,
+        "AZDISKBACKUP_AUTHORITY_HOST": stack.azure.url,
+        "AZDISKBACKUP_CA_FILE": str(stack.azure.certificate_authority),
+    }
+
+
+def _write_programs(place: _Place, stack: Stack) -> None:
+    """Collect what goes on the PATH; the plugin goes by the time of this Azure, which is not that of the wall."""
+    place.programs.mkdir(parents=True)
+    (place.programs / "kubectl").symlink_to(stack.plane.kubectl_path)
+    (place.programs / "helm").symlink_to(tool("helm"))
+    completion = "kubectl_complete-azdiskbackup"
+    (place.programs / completion).symlink_to(Path(sys.executable).parent / completion)
+    program = place.programs / "kubectl-azdiskbackup"
+    program.write_text(
+        f"#!{sys.executable}\n"
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        f"sys.path[:0] = {[str(each) for each in _sources()]!r}\n"
+        "from azure_simulator.client import Simulator\n"
+        f"azure = Simulator({stack.azure.url!r}, Path({str(stack.azure.certificate_authority)!r}))\n"
+        "os.environ['AZDISKBACKUP_NOW'] = azure.now.isoformat()\n"
+        "from azdiskbackup.plugin.app import main\n"
+        "sys.exit(main())\n"
+    )
+    program.chmod(0o755)
+
+
+def _sources() -> list[Path]:
+    tests = Path(__file__).resolve().parents[1]
+    return [tests.parent / "operator", tests]
+
+
+def _short(path: Path) -> str:
+    """Return a path as somebody types it who is in the folder from which this was started."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""Where the demo and the playground take place: a subscription with disks, and a namespace with PVCs on them."""
+
+from __future__ import annotations
+
+from harness import objects
+from harness.stack import Stack
+
+NAMESPACE = "shop"
+CLAIMS = {"data-postgres-0": "pvc-postgres-0", "data-postgres-1": "pvc-postgres-1"}
+_SIZE_GIB = 128
+
+
+def furnish_azure(stack: Stack) -> None:
+    """Have what somebody has in Azure who has an AKS cluster."""
+    stack.azure.seed(
+        subscriptions=[objects.SUBSCRIPTION],
+        groups=[
+            {"subscription": objects.SUBSCRIPTION, "name": name, "location": objects.LOCATION}
+            for name in (objects.VAULT_GROUP, objects.DISK_GROUP)
+        ],
+        disks=[
+            {
+                "subscription": objects.SUBSCRIPTION,
+                "group": objects.DISK_GROUP,
+                "name": disk,
+                "location": objects.LOCATION,
+                "sizeGiB": _SIZE_GIB,
+                "sku": "Premium_LRS",
+            }
+            for disk in CLAIMS.values()
+        ],
+    )
+
+
+def furnish_cluster(stack: Stack) -> None:
+    """Have the namespace, and the claims that the disks are bound to."""
+    stack.plane.apply(
+        objects.namespace(NAMESPACE),
+        *(objects.volume(disk, objects.disk_id(disk), claim, NAMESPACE) for claim, disk in CLAIMS.items()),
+        *(objects.claim(claim, disk, NAMESPACE) for claim, disk in CLAIMS.items()),
+    )
