@@ -21,6 +21,20 @@ def backup(call: Call) -> Response:
     return Response(202, None, call.polling(operation, vault))
 
 
+def restore(call: Call) -> Response:
+    vault = call.vault
+    operation = call.azure.restores.restore(vault, call.instance, call.request.json, call.activity)
+    if operation.job_id is not None:
+        operation.job_id = f"{vault.id}/backupJobs/{operation.job_id}"
+    return Response(202, None, call.polling(operation, vault))
+
+
+def validate_restore(call: Call) -> Response:
+    vault = call.vault
+    operation = call.azure.restores.validate(vault, call.instance, call.request.json)
+    return Response(202, None, call.polling(operation, vault))
+
+
 def get_job(call: Call) -> Response:
     vault = call.vault
     job = call.azure.backups.job(vault, call.parts["j"])

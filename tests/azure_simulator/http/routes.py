@@ -226,6 +226,8 @@ _TABLE: list[tuple[str, str, str, str, int, Callable[[Call], Response]]] = [
             ("GET", _V + r"/backupinstances", "backupInstances.list", 2000, about_instances.list_instances),
             ("DELETE", _I, "backupInstances.delete", 200, about_instances.delete_instance),
             ("POST", _I + r"/backup", "backupInstances.backup", 0, about_backups.backup),
+            ("POST", _I + r"/restore", "backupInstances.restore", 0, about_backups.restore),
+            ("POST", _I + r"/validaterestore", "backupInstances.validateRestore", 0, about_backups.validate_restore),
             ("POST", _I + r"/stopprotection", "backupInstances.stopProtection", 0, about_instances.stop),
             ("POST", _I + r"/suspendbackups", "backupInstances.suspendBackups", 0, about_instances.suspend),
             ("POST", _I + r"/resumeprotection", "backupInstances.resumeProtection", 0, about_instances.resume),

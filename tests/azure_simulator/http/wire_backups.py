@@ -42,7 +42,7 @@ def job(found: Job, holder: Vault, now: datetime, *, listed: bool) -> wire.Json:
         "dataSourceSetName": None,
         "dataSourceName": found.disk_name,
         "sourceDataStoreName": None,
-        "sourceDataStoreType": None,
+        "sourceDataStoreType": "OperationalStore" if found.restored_to else None,
         "destinationDataStoreName": "OperationalTierStore" if found.point_id else None,
         "progressEnabled": False,
         "etag": f"W/\"datetime'{wire.time(found.end or found.start).replace(':', '%3A')}'\"",
@@ -51,8 +51,8 @@ def job(found: Job, holder: Vault, now: datetime, *, listed: bool) -> wire.Json:
         "startTime": wire.time(found.start),
         "endTime": None if found.end is None else wire.time(found.end),
         "dataSourceType": "Microsoft.Compute/disks",
-        "operationCategory": "Backup",
-        "operation": "Backup",
+        "operationCategory": found.operation,
+        "operation": found.operation,
         "status": found.status,
         "restoreType": None,
         "isUserTriggered": found.user_triggered,
@@ -79,17 +79,22 @@ def job_of_graph(found: Job, holder: Vault, now: datetime) -> wire.Json:
 
 
 def _extended(found: Job) -> wire.Json:
-    ended = found.point_id is not None
+    ended = found.end is not None and found.fault is None
+    source = found.restored_from
     return {
         "backupInstanceState": None,
         "dataTransferredInBytes": None,
-        "targetRecoverPoint": ({"recoveryPointID": found.point_id, "recoveryPointTime": wire.NEVER} if ended else None),
-        "sourceRecoverPoint": None,
-        "recoveryDestination": None,
+        "targetRecoverPoint": (
+            {"recoveryPointID": found.point_id, "recoveryPointTime": wire.NEVER} if found.point_id else None
+        ),
+        "sourceRecoverPoint": (
+            {"recoveryPointID": source.id, "recoveryPointTime": wire.time(source.taken)} if source else None
+        ),
+        "recoveryDestination": found.restored_to or None,
         "subTasks": [
             {
                 "taskId": 1,
-                "taskName": "Trigger Backup",
+                "taskName": f"Trigger {found.operation}",
                 "taskStatus": found.status,
                 "taskProgress": None,
                 "additionalDetails": (
@@ -103,7 +108,7 @@ def _extended(found: Job) -> wire.Json:
                 ),
             }
         ],
-        "additionalDetails": {"RetentionTag": found.retention_tag},
+        "additionalDetails": {"RetentionTag": found.retention_tag} if found.retention_tag else None,
         "warningDetails": None,
     }
 

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 DISK_BACKUP_READER = "3e5e47e6-65f7-47ef-90b5-e5dd4d455f24"
 DISK_SNAPSHOT_CONTRIBUTOR = "7efff54f-a5b4-42b5-a1c5-5411624893ce"
+DISK_RESTORE_OPERATOR = "b50d9833-a0cb-478e-945f-707fcc997c13"
 # Built-in roles by their GUID.
 ROLES = {
     DISK_BACKUP_READER: "Disk Backup Reader",
     DISK_SNAPSHOT_CONTRIBUTOR: "Disk Snapshot Contributor",
-    "b50d9833-a0cb-478e-945f-707fcc997c13": "Disk Restore Operator",
+    DISK_RESTORE_OPERATOR: "Disk Restore Operator",
     "acdd72a7-3385-48ef-bd42-f606fba81ae7": "Reader",
     "b24988ac-6180-42a0-ab88-20f7382dd24c": "Contributor",
     "5e467623-bb1f-42f4-a55d-6e525e11384b": "Backup Contributor",

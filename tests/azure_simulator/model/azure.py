@@ -7,6 +7,7 @@ from datetime import datetime
 from azure_simulator.model.backups import Backups
 from azure_simulator.model.cloud import Cloud
 from azure_simulator.model.instances import Instances
+from azure_simulator.model.restores import Restores
 from azure_simulator.model.vaults import Vaults
 
 
@@ -18,3 +19,4 @@ class Azure:
         self.vaults = Vaults(self.cloud)
         self.instances = Instances(self.cloud, self.vaults)
         self.backups = Backups(self.cloud, self.instances)
+        self.restores = Restores(self.cloud)

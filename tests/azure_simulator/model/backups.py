@@ -78,7 +78,8 @@ class Backups:
         return operation
 
     def _check_concurrency(self, vault: Vault, instance: Instance) -> None:
-        mine = [job for job in vault.jobs.values() if job.instance_id.lower() == self._id(vault, instance).lower()]
+        own = self._id(vault, instance).lower()
+        mine = [job for job in vault.jobs.values() if job.instance_id.lower() == own and not job.restored_to]
         if any(job.end is None for job in mine):
             raise AzureFault(
                 "UserErrorMaxConcurrentOperationLimitReached",
@@ -137,6 +138,7 @@ class Backups:
             tag="Default" if job.retention_tag == "default" else job.retention_tag,
             tag_version="638224851417049008",
             policy_name=instance.policy.name,
+            size_gib=job.disk_size_gib,
         )
         job.point_id = point.id
         instance.points[point.id] = point

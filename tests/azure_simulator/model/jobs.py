@@ -10,7 +10,7 @@ from azure_simulator.model.faults import OperationFault
 
 @dataclass
 class Job:
-    """One backup job."""
+    """One job: a backup, or, with ``restored_to``, a restore into the disk of that id."""
 
     id: str
     activity_id: str
@@ -31,6 +31,12 @@ class Job:
     end: datetime | None = None
     fault: OperationFault | None = None
     point_id: str | None = None
+    restored_from: RecoveryPoint | None = None
+    restored_to: str = ""
+
+    @property
+    def operation(self) -> str:
+        return "Restore" if self.restored_to else "Backup"
 
     @property
     def status(self) -> str:
@@ -53,3 +59,5 @@ class RecoveryPoint:
     tag: str
     tag_version: str
     policy_name: str
+    # Of the disk, when it was taken.
+    size_gib: int = 0
