@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from azdiskbackup.core.protected_disk.desired import OWNER_TAGS
 from harness.objects import SNAPSHOT_GROUP, SUBSCRIPTION, disk, policy, vault
 from harness.stack import Stack
 from harness.tenant import Tenant
@@ -221,6 +222,32 @@ def test_an_instance_of_another_cluster_is_left_alone(stack: Stack, shop: Tenant
     shop.kubectl("delete", "protecteddisk", "data", "--wait=false")
     shop.gone("protecteddisk", "data")
     assert not [each for each in stack.azure.requests(since) if each.writes and theirs in each.path]
+
+
+def test_an_instance_of_another_cluster_is_taken_over_where_the_vault_says_so(stack: Stack, shop: Tenant) -> None:
+    shop.apply(vault("shared"), policy("shared", "shared"))
+    shop.until("diskbackuppolicy", "shared", "Ready")
+    handle = shop.make_claim()
+    status = shop.get("diskbackuppolicy", "shared")["status"]
+    vault_id = shop.get("backupvault", "shared")["status"]["vaultID"]
+    tags = dict(zip(OWNER_TAGS, ("another-cluster", "far", "away"), strict=True))
+    theirs = foreign_instance(shop, f"{shop.namespace}-theirs", handle, vault_id, status["policyID"], tags)
+    shop.protect(policy="shared")
+    shop.until("protecteddisk", "data", "DiskResolved", "False", "OwnedElsewhere")
+    shop.apply(vault("shared", access={"namespaces": {}, "adoptFromClusters": ["another-cluster"]}))
+    shop.until("protecteddisk", "data", "Ready")
+    assert shop.instance().lower() == theirs.lower()
+    now = shop.portal("GET", theirs)["tags"]
+    assert now[OWNER_TAGS[0]] != "another-cluster" and now[OWNER_TAGS[2]] == "data"
+    shop.apply(vault("shared"))
+    shop.until("protecteddisk", "data", "Ready")
+    # As the other cluster sees it: what was taken from it is not touched when its object goes.
+    foreign_instance(shop, f"{shop.namespace}-theirs", handle, vault_id, status["policyID"], now | tags)
+    since = len(stack.azure.requests())
+    shop.until("protecteddisk", "data", "DiskResolved", "False", "OwnedElsewhere")
+    shop.kubectl("delete", "protecteddisk", "data", "--wait=false")
+    shop.gone("protecteddisk", "data")
+    assert not stack.writes(since)
 
 
 def test_an_instance_in_another_vault_is_named(stack: Stack, shop: Tenant, gold: str) -> None:

@@ -153,6 +153,16 @@ def owned(cluster: str = "cluster-1", namespace: str = "shop", name: str = "data
     return replace(INSTANCE, tags=dict(zip(OWNER_TAGS, (cluster, namespace, name), strict=True)))
 
 
+def test_what_another_cluster_owns_is_taken_over_where_the_vault_says_so() -> None:
+    vault = replace(VAULT, access=VaultAccess(adopt_from_clusters=["cluster-2"]))
+    theirs = replace(PROTECTED, instance=owned(cluster="cluster-2"), vault=vault)
+    found = plan(want(), theirs, NOW).step
+    assert isinstance(found, PutInstance) and found.request.tags.items() >= want().owner.items()
+    assert plan(want(), replace(theirs, instance=owned(cluster="cluster-3")), NOW).step is None
+    # Who goes before it has taken it over leaves it as it is.
+    assert plan(want(deleting=True), theirs, NOW).step is None
+
+
 @pytest.mark.parametrize(
     ("instance", "live", "mine"),
     [

@@ -30,6 +30,7 @@ from azdiskbackup.api.v1alpha1.base import (
 AZURE_NAME = r"^[-a-zA-Z0-9]{2,50}$"
 VaultName = Annotated[str, StringConstraints(min_length=2, max_length=50, pattern=AZURE_NAME)]
 Location = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z0-9]+$")]
+ClusterID = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=r"^[-a-z0-9]+$")]
 TagValue = Annotated[str, StringConstraints(max_length=256)]
 
 _ANOTHER = "create another BackupVault instead"
@@ -127,6 +128,16 @@ class VaultAccess(Part):
             "points; absent means none."
         ),
     ] = None
+    adopt_from_clusters: Annotated[
+        list[ClusterID],
+        Field(
+            max_length=32,
+            description="Clusters whose backup instances in this vault are taken over, with all their restore points, "
+            "by a ProtectedDisk here for the same disk: for a move to this cluster, or after the loss of another. "
+            "Each by the id that `OwnedElsewhere` names, the UID of its namespace `kube-system`. The other cluster "
+            "lets go of what was taken over: its object says `OwnedElsewhere` then, and can be deleted.",
+        ),
+    ] = []
 
 
 class BackupVaultSpec(Part):

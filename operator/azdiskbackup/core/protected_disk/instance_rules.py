@@ -52,10 +52,11 @@ def instance_is_ours(want: Desired, seen: Observed, now: datetime) -> Verdict:
             now + LOOK_AGAIN,
         )
     owner = owned_elsewhere(want, seen)
-    if owner is not None:
+    if owner is not None and not may_adopt(seen, vault):
         return stalled(
             reasons.OWNED_ELSEWHERE,
-            f"The disk's backup instance is owned by {owner}. Delete it there first.",
+            f"The disk's backup instance is owned by {owner}. Delete it there first, or, if that is another cluster, "
+            f"have the BackupVault {vault.name!r} name it in `access.adoptFromClusters`, to take over its backups.",
             now + LOOK_AGAIN,
         )
     return satisfied(reasons.RESOLVED, "The disk is known, can be protected, and is nobody else's.")
@@ -81,6 +82,12 @@ def owned_elsewhere(want: Desired, seen: Observed) -> str | None:
     if (namespace, name) != (want.namespace, want.name) and f"{namespace}/{name}" in seen.live_disks:
         return f"the ProtectedDisk {namespace}/{name}"
     return None
+
+
+def may_adopt(seen: Observed, vault: VaultView) -> bool:
+    """Return whether the cluster that owns the instance is one from which the vault's owner lets us take it."""
+    assert isinstance(seen.instance, AzureInstance), "somebody owns it"
+    return seen.instance.tags[OWNER_TAGS[0]] in vault.access.adopt_from_clusters
 
 
 def instance_as_wanted(want: Desired, seen: Observed, now: datetime) -> Verdict:
