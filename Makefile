@@ -64,6 +64,11 @@ prometheus:
 terminal:
 	$(call installed,tmux,tmux,in which the tests use the command as a person does)
 
+# By which the page about moving to another cluster changes what it takes along. Without it that is skipped, and says so.
+.PHONY: json
+json:
+	$(call installed,jq,jq,by which a page of the documentation changes manifests)
+
 .PHONY: demo
 demo: $(READY) controlplane tools ## Watch a disk being protected and backed up (DEMO_ARGS=--once ends after the story)
 	@$(BIN)/python -m demo $(DEMO_ARGS)
@@ -97,11 +102,11 @@ test-contract: $(READY) ## Run the gateways against the simulator, and the simul
 	@$(BIN)/pytest tests/contract $(TEST_ARGS)
 
 .PHONY: test-chart
-test-chart: $(READY) tools prometheus ## Run what needs no cluster of the chart and of deploy/: rendering, linting, drift
+test-chart: $(READY) tools sandbox prometheus ## Run what needs no cluster of the chart and of deploy/: rendering, linting, drift
 	@$(BIN)/pytest tests/chart $(TEST_ARGS)
 
 .PHONY: test-integration
-test-integration: $(READY) controlplane tools sandbox prometheus terminal ## Run the operator on a real API server against the simulator
+test-integration: $(READY) controlplane tools sandbox prometheus terminal json ## Run the operator on a real API server against the simulator
 	@$(BIN)/pytest tests/integration -n $(STACKS) --dist loadfile $(TEST_ARGS)
 
 .PHONY: bench

@@ -22,11 +22,11 @@ from pathlib import Path
 
 from controlplane.build import CannotBuildError
 from controlplane.plane import KubectlError
-from controlplane.tools import tool
 from demo.telling import Teller
 from demo.world import furnish_azure, furnish_cluster
 from harness.objects import SUBSCRIPTION, VAULT_GROUP
 from harness.processes import ProcessDiedError
+from harness.programs import write_programs
 from harness.stack import CLIENT_ID, OPERATOR_USER, Stack
 
 # A minute of Azure in a second, from some days ago on: see the demo.
@@ -174,7 +174,7 @@ def _write_env(place: _Place, stack: Stack) -> None:
     scope = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{VAULT_GROUP}"
     role = {"definition": _BACKUP_READER, "scope": scope, "condition": None}
     tenant = stack.azure.seed(callers=[{"clientID": _PERSON, "secret": _SECRET, "roles": [role]}])["tenant"]
-    _write_programs(place, stack)
+    write_programs(place.programs, stack)
     settings = {"KUBECONFIG": str(stack.plane.kubeconfig)} | _azure(stack, _PERSON, tenant)
     lines = [f"export {name}={value}" for name, value in settings.items()] + [f'export PATH={place.programs}:"$PATH"']
     (place.folder / "env.new").write_text("\n".join(lines) + "\n")
@@ -206,33 +206,6 @@ def _azure(stack: Stack, client: str, tenant: str) -> dict[str, str]:
         "AZDISKBACKUP_AUTHORITY_HOST": stack.azure.url,
         "AZDISKBACKUP_CA_FILE": str(stack.azure.certificate_authority),
     }
-
-
-def _write_programs(place: _Place, stack: Stack) -> None:
-    """Collect what goes on the PATH; the plugin goes by the time of this Azure, which is not that of the wall."""
-    place.programs.mkdir(parents=True)
-    (place.programs / "kubectl").symlink_to(stack.plane.kubectl_path)
-    (place.programs / "helm").symlink_to(tool("helm"))
-    completion = "kubectl_complete-azdiskbackup"
-    (place.programs / completion).symlink_to(Path(sys.executable).parent / completion)
-    program = place.programs / "kubectl-azdiskbackup"
-    program.write_text(
-        f"#!{sys.executable}\n"
-        "import os, sys\n"
-        "from pathlib import Path\n"
-        f"sys.path[:0] = {[str(each) for each in _sources()]!r}\n"
-        "from azure_simulator.client import Simulator\n"
-        f"azure = Simulator({stack.azure.url!r}, Path({str(stack.azure.certificate_authority)!r}))\n"
-        "os.environ['AZDISKBACKUP_NOW'] = azure.now.isoformat()\n"
-        "from azdiskbackup.plugin.app import main\n"
-        "sys.exit(main())\n"
-    )
-    program.chmod(0o755)
-
-
-def _sources() -> list[Path]:
-    tests = Path(__file__).resolve().parents[1]
-    return [tests.parent / "operator", tests]
 
 
 def _short(path: Path) -> str:

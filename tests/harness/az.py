@@ -19,9 +19,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jmespath
+
 from azure_simulator.http import tokens
 from azure_simulator.model.access import ROLES
 
+# Who is logged in.
+PERSON = "a-person"
 _DP = "2025-07-01"
 _AUTHORIZATION = "2022-04-01"
 _COMPUTE = "2024-03-02"
@@ -41,7 +45,7 @@ def _send(method: str, path: str, body: Any = None) -> tuple[Any, dict[str, str]
         url,
         method=method,
         data=None if body is None else json.dumps(body).encode(),
-        headers={"Content-Type": "application/json", "Authorization": f"Bearer {tokens.token_for('a-person')}"},
+        headers={"Content-Type": "application/json", "Authorization": f"Bearer {tokens.token_for(PERSON)}"},
     )
     context = ssl.create_default_context(cafile=os.environ["AZ_CA_FILE"])
     try:
@@ -117,6 +121,10 @@ def _show_vault(given: Given) -> Any:
     return _send("GET", f"{_vault(given)}?api-version={_DP}")[0]
 
 
+def _instances(given: Given) -> Any:
+    return _send("GET", f"{_vault(given)}/backupInstances?api-version={_DP}")[0]["value"]
+
+
 def _points(given: Given) -> Any:
     return _send("GET", f"{_instance(given)}/recoveryPoints?api-version={_DP}")[0]["value"]
 
@@ -179,6 +187,7 @@ _COMMANDS: dict[str, tuple[Command, tuple[str, ...]]] = {
     "role assignment delete": (_unassign, ("--assignee", "--role", "--scope")),
     "disk show": (_disk, ("--ids",)),
     "dataprotection backup-vault show": (_show_vault, _IN_VAULT),
+    "dataprotection backup-instance list": (_instances, _IN_VAULT),
     "dataprotection recovery-point list": (_points, (*_IN_VAULT, "--backup-instance-name")),
     "dataprotection job show": (_job, (*_IN_VAULT, "--job-id")),
     f"{_RESTORE} initialize-for-data-recovery": (
@@ -210,6 +219,7 @@ def main(words: list[str]) -> int:
     name = next((name for name in _COMMANDS if words[: len(name.split())] == name.split()), None)
     if name is None:
         print(f"ERROR: '{' '.join(words)}' is misspelled or not recognized by the system.", file=sys.stderr)
+        print("This is a stand-in for az, which knows only what the documentation uses.", file=sys.stderr)
         return 2
     command, required = _COMMANDS[name]
     parser = argparse.ArgumentParser(prog=f"az {name}", allow_abbrev=False)
@@ -224,9 +234,8 @@ def main(words: list[str]) -> int:
     except AzError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 1
-    # Paths of names: the little of JMESPath that a page needs.
-    for key in (given.query or "").split("."):
-        found = found[key] if key else found
+    if given.query:
+        found = jmespath.search(given.query, found)
     if found is not None and given.output != "none":
         print(found if given.output == "tsv" and isinstance(found, str) else json.dumps(found, indent=2))
     return 0

@@ -129,6 +129,7 @@ def _is_seen(block: Block, printed: str) -> None:
 
 
 def clean_environment(**further: str) -> dict[str, str]:
-    """Return the environment of somebody who has set nothing up for Kubernetes or Azure."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("KUBE", "AZURE_", "AZDISK"))}
+    """Return the environment of somebody with nothing set up for Kubernetes or Azure, in a wide terminal."""
+    not_theirs = ("KUBE", "AZURE_", "AZDISK", "COLUMNS")
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(not_theirs)}
     return clean | further

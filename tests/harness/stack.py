@@ -39,9 +39,18 @@ __all__ = ["NAMESPACE", "OPERATOR_USER", "ROOT", "Stack"]
 
 
 class Stack:
-    """Everything that runs; each part can be stopped and started on its own."""
+    """Everything that runs; each part can be stopped and started on its own.
 
-    def __init__(self, folder: Path, *, rate: float = 0, start: datetime | None = None) -> None:
+    Args:
+        folder: for what it writes.
+        rate: how many seconds of Azure pass in one; 0 for only when told.
+        start: the time that it is in Azure at first.
+        beside: another stack whose Azure this one uses, as another cluster would.
+    """
+
+    def __init__(
+        self, folder: Path, *, rate: float = 0, start: datetime | None = None, beside: Stack | None = None
+    ) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.plane = ControlPlane(folder / "kubernetes")
@@ -50,7 +59,9 @@ class Stack:
         authority = Authority(folder / "azure-pki", "simulator-ca")
         self._serving = authority.server("simulator")
         self._port = free_ports(1)[0]
-        self.azure = Simulator(f"https://localhost:{self._port}", authority.certificate)
+        self.azure: Simulator = (
+            beside.azure if beside else Simulator(f"https://localhost:{self._port}", authority.certificate)
+        )
         self._simulator: Child | None = None
         # Which line of Helm installs.
         self.line = "helm"

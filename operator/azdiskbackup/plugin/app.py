@@ -15,6 +15,8 @@ from azdiskbackup.plugin.parameters import (
     Context,
     DiskName,
     Form,
+    InAll,
+    InOneNamespace,
     Kubeconfig,
     Namespace,
     Policy,
@@ -91,7 +93,8 @@ def disks(
 
 @app.command()
 def status(
-    namespace: Namespace = None,
+    namespace: InOneNamespace = None,
+    all_namespaces: InAll = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 3 if something needs a person.")] = False,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
@@ -101,7 +104,7 @@ def status(
     """Show the whole cluster at a glance, what needs a person first."""
     from azdiskbackup.plugin.commands import status as command
 
-    options = Options(namespace, False, context, kubeconfig, output, color)
+    options = Options(None if all_namespaces else namespace, False, context, kubeconfig, output, color)
     _in_cluster(options, command.run, exit_code=exit_code)
 
 
@@ -223,6 +226,8 @@ def orphans(
     vault_id: Annotated[
         list[str] | None, typer.Option(help="ARM id of a vault; default: those of the cluster. May be repeated.")
     ] = None,
+    namespace: InOneNamespace = None,
+    all_namespaces: InAll = False,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
     output: Form = Output.TABLE,
@@ -231,7 +236,7 @@ def orphans(
     """List backup instances in Azure whose cluster, namespace, object or PVC is gone."""
     from azdiskbackup.plugin.commands import orphans as command
 
-    options = Options(None, True, context, kubeconfig, output, color)
+    options = Options(namespace, all_namespaces or namespace is None, context, kubeconfig, output, color)
     _in_cluster(options, command.run, vaults=vault_id or [], instance=instance)
 
 

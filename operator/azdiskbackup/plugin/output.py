@@ -54,7 +54,8 @@ class Printer:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self.out = _console(options.color, sys.stdout)
+        # Whoever asks for all columns gets them, whatever the width of the terminal.
+        self.out = _console(options.color, sys.stdout, _WITHOUT_END if self.wide else None)
         self.err = _console(options.color, sys.stderr)
 
     @property
@@ -96,7 +97,7 @@ class Printer:
             made.add_column(column.title, justify="right" if column.right else "left", no_wrap=not column.prose)
         for row in cells:
             made.add_row(*(row[index] for index in shown))
-        self.show(made, width=_WITHOUT_END if self.wide else None)
+        self.show(made)
         if left_out:
             self.note(f"Left out for want of room: {', '.join(left_out)}. -o wide shows all.")
 
@@ -129,10 +130,10 @@ class Printer:
             grid.add_row(title, value)
         self.show(Padding(grid, (0, 0, 0, indent)))
 
-    def show(self, what: RenderableType, width: int | None = None) -> None:
+    def show(self, what: RenderableType) -> None:
         """Write something for a person to stdout, without blanks at the ends of lines."""
         with self.out.capture() as captured:
-            self.out.print(what, soft_wrap=False, width=width, crop=False)
+            self.out.print(what, soft_wrap=False, crop=False)
         self.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
     def write(self, text: str) -> None:
@@ -150,11 +151,7 @@ class Printer:
         self.err.print(Text(sentence), soft_wrap=True)
 
 
-def _width(column: Column, cells: Iterable[Text]) -> int:
-    return _PROSE if column.prose else max(len(column.title), *(cell.cell_len for cell in cells))
-
-
-def _console(color: Color, stream: Any) -> Console:
+def _console(color: Color, stream: Any, width: int | None = None) -> Console:
     terminal = stream.isatty()
     colored = color is Color.ALWAYS or (color is Color.AUTO and terminal and "NO_COLOR" not in os.environ)
     return Console(
@@ -163,7 +160,7 @@ def _console(color: Color, stream: Any) -> Console:
         no_color=not colored,
         color_system="standard" if colored else None,
         highlight=False,
-        width=None if terminal or "COLUMNS" in os.environ else _WITHOUT_END,
+        width=width or (None if terminal or "COLUMNS" in os.environ else _WITHOUT_END),
         emoji=False,
         markup=False,
         legacy_windows=False,

@@ -44,6 +44,11 @@ Namespace = Annotated[
     typer.Option("--namespace", "-n", help="Namespace; default: the context's.", autocompletion=_complete_namespace),
 ]
 AllNamespaces = Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces.")]
+# Of commands that look at all namespaces unless they are told otherwise.
+InOneNamespace = Annotated[
+    str | None, typer.Option("--namespace", "-n", help="Only this namespace.", autocompletion=_complete_namespace)
+]
+InAll = Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces, as without it.")]
 Context = Annotated[
     str | None,
     typer.Option("--context", help="Context of the kubeconfig.", autocompletion=_complete_context),

@@ -2,56 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from azdiskbackup.core.arm_ids import ArmId
 from azdiskbackup.core.azure_model import AzureInstance
 
 POINT, NEW_DISK = "RESTORE_POINT", "NEW_DISK"
+_INSTANCE = "az dataprotection backup-instance"
 
 
 def way_back(instance: AzureInstance, namespace: str, name: str) -> list[str]:
-    """Return what to type, with comments; a soft-deleted instance is brought back first."""
-    vault = instance.id.parent
-    lines = []
+    """Return what to type, with comments; a soft-deleted instance is brought back first.
+
+    Args:
+        instance: the backup instance.
+        namespace: of the ProtectedDisk that it had; empty if that is not known, and likewise its name.
+        name: of the ProtectedDisk.
+    """
+    return [*_undelete(instance), *_take_over(instance, namespace, name), *_restore(instance)]
+
+
+def _undelete(instance: AzureInstance) -> Iterator[str]:
     if instance.soft_deleted_until is not None:
         kept = f"{instance.soft_deleted_until:%Y-%m-%d %H:%M} UTC"
-        lines += [
-            f"# It was deleted, and Azure keeps it until {kept}. Bring it back:",
-            f"az dataprotection backup-instance deleted-backup-instance undelete {_of(vault)} {_instance(instance)}",
-        ]
-    lines += [
-        "# Does the disk still exist? Then a PersistentVolume for it, its PVC, and the ProtectedDisk as it was",
-        f"# ({namespace}/{name}) are enough: the backup instance is taken over with all its restore points.",
-        f"az disk show --ids {instance.disk_id}",
-        "# Otherwise restore it. Which restore points are there?",
-        f"az dataprotection recovery-point list {_of(vault)} {_instance(instance)} -o table",
-        *restore(instance.id, POINT, new_disk(instance.disk_id)),
-    ]
-    return lines
+        yield f"# It was deleted, and Azure keeps it until {kept}. Bring it back:"
+        yield f"{_INSTANCE} deleted-backup-instance undelete {_of(instance)}"
 
 
-def restore(instance: ArmId, point: str, target: str) -> list[str]:
-    """Return the commands that restore a disk from a point into a new disk."""
-    vault = instance.parent
-    return [
-        f"# Into a new disk, with the name of a restore point for {point} and a name for {NEW_DISK}:"
-        if point == POINT
-        else "# Into a new disk:",
-        "az dataprotection backup-instance restore initialize-for-data-recovery --datasource-type AzureDisk "
-        f"--source-datastore OperationalStore --restore-location $(az dataprotection backup-vault show {_of(vault)} "
-        f"--query location -o tsv) --recovery-point-id {point} --target-resource-id {target} > restore.json",
-        f"az dataprotection backup-instance restore trigger {_of(vault)} --backup-instance-name {instance.name} "
-        "--restore-request-object restore.json",
-    ]
+def _take_over(instance: AzureInstance, namespace: str, name: str) -> Iterator[str]:
+    was = f" as it was ({namespace}/{name})" if name else ""
+    yield f"# Does the disk still exist? Then a PersistentVolume for it, its PVC, and a ProtectedDisk{was}"
+    yield "# are enough: the backup instance is taken over with all its restore points."
+    yield f"az disk show --ids {instance.disk_id}"
 
 
-def new_disk(disk_id: str) -> str:
-    """Return the id of a disk beside another one, whose name is still to be chosen."""
-    return f"{disk_id.rsplit('/', 1)[0]}/{NEW_DISK}"
+def _restore(instance: AzureInstance) -> Iterator[str]:
+    """Yield how a new disk is made beside the old one."""
+    vault = f"az dataprotection backup-vault show {_vault(instance.id.parent)}"
+    group, _, _ = instance.disk_id.partition("/providers/")
+    target = f"{instance.disk_id.rsplit('/', 1)[0]}/{NEW_DISK}"
+    request = "--restore-request-object restore.json"
+    yield "# Otherwise restore it. Which restore points are there?"
+    yield f"az dataprotection recovery-point list {_of(instance)} -o table"
+    yield f"# Into a new disk, with the name of a restore point for {POINT} and a name for {NEW_DISK}. The identity of"
+    yield "# the vault needs a role on the group of the new disk, which takes up to half an hour to work:"
+    yield (
+        f'az role assignment create --role "Disk Restore Operator" --scope {group} --assignee-object-id '
+        f"$({vault} --query identity.principalId -o tsv) --assignee-principal-type ServicePrincipal"
+    )
+    yield (
+        f"{_INSTANCE} restore initialize-for-data-recovery --datasource-type AzureDisk --source-datastore "
+        f"OperationalStore --restore-location $({vault} --query location -o tsv) --recovery-point-id {POINT} "
+        f"--target-resource-id {target} > restore.json"
+    )
+    yield f"until {_INSTANCE} validate-for-restore {_of(instance)} {request}; do sleep 15; done"
+    yield f"{_INSTANCE} restore trigger {_of(instance)} {request}"
 
 
-def _of(vault: ArmId) -> str:
+def _vault(vault: ArmId) -> str:
     return f"--subscription {vault.subscription} -g {vault.group} --vault-name {vault.name}"
 
 
-def _instance(instance: AzureInstance) -> str:
-    return f"--backup-instance-name {instance.id.name}"
+def _of(instance: AzureInstance) -> str:
+    return f"{_vault(instance.id.parent)} --backup-instance-name {instance.id.name}"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
-from rich.padding import Padding
 from rich.text import Text
 
 from azdiskbackup.core.arm_ids import ArmId
 from azdiskbackup.core.azure_model import AzureInstance
+from azdiskbackup.core.naming import instance_name
 from azdiskbackup.core.protected_disk.desired import OWNER_TAGS
 from azdiskbackup.core.resource import Resource
 from azdiskbackup.errors import OperatorError
@@ -34,11 +35,13 @@ class Orphan(Shape, frozen=True, kw_only=True):
     """A backup instance that nobody here looks after.
 
     Attributes:
-        namespace: where its ProtectedDisk was; name likewise.
+        namespace: where its ProtectedDisk was; name and cluster likewise. Empty for one that was deleted: Azure keeps
+            no tags of it.
         cluster: the uid of the kube-system namespace of its cluster.
-        gone: what is gone: Cluster (another one than this, which may well live), Namespace, ProtectedDisk or
-            PersistentVolumeClaim.
+        gone: what is gone: Cluster (another one than this, which may well live), Namespace, ProtectedDisk,
+            PersistentVolumeClaim, or BackupInstance, which was deleted.
         state: Azure's state of the protection.
+        kept_until: until when Azure keeps one that was deleted.
         way_back: what to type to get at its data.
     """
 
@@ -47,6 +50,7 @@ class Orphan(Shape, frozen=True, kw_only=True):
     cluster: str
     gone: str
     state: str
+    kept_until: datetime | None
     vault: str
     instance: str
     disk_id: str
@@ -55,11 +59,16 @@ class Orphan(Shape, frozen=True, kw_only=True):
 
 
 class Here(Shape, frozen=True, kw_only=True):
-    """What is in this cluster; disks by namespace and name, with the PVC that each names."""
+    """What is in this cluster; disks by namespace and name, with the PVC that each names.
+
+    Attributes:
+        disk_ids: of the disks that are protected here, in lower case.
+    """
 
     cluster: str
     namespaces: frozenset[str]
     disks: dict[tuple[str, str], str]
+    disk_ids: frozenset[str]
     claims: frozenset[tuple[str, str]]
 
 
@@ -67,6 +76,8 @@ async def run(cluster: Cluster, printer: Printer, *, vaults: list[str], instance
     """Show the instances that nobody here looks after, or the way back of one."""
     here = await _here(cluster)
     found = [orphan for vault in await _vaults(cluster, vaults) for orphan in orphans(await _instances(vault), here)]
+    if cluster.namespace:
+        found = [each for each in found if each.namespace == cluster.namespace]
     if instance is not None:
         found = [each for each in found if each.instance == instance]
         if not found:
@@ -76,13 +87,13 @@ async def run(cluster: Cluster, printer: Printer, *, vaults: list[str], instance
         return Ending.DONE
     rows = [
         [
-            each.namespace,
-            each.name,
+            each.namespace or "-",
+            each.name or "-",
             each.gone,
-            each.state,
+            _state(each),
             each.vault,
             each.instance,
-            each.cluster,
+            each.cluster or "-",
             each.disk_id,
             each.instance_id,
         ]
@@ -91,11 +102,15 @@ async def run(cluster: Cluster, printer: Printer, *, vaults: list[str], instance
     printer.table(_COLUMNS, rows, "Every backup instance belongs to a disk of this cluster.")
     if instance is not None:
         printer.show(Text("\nThe way back", style="bold"))
-        for line in found[0].way_back:
-            printer.show(Padding(Text(line), (0, 0, 0, 0)))
+        # As it is: a line that is folded cannot be typed.
+        printer.write("".join(f"{line}\n" for line in found[0].way_back))
     elif found:
         printer.note("For the way back to one: kubectl azdiskbackup orphans INSTANCE")
     return Ending.DONE
+
+
+def _state(orphan: Orphan) -> str:
+    return f"{orphan.state} until {orphan.kept_until:%Y-%m-%d}" if orphan.kept_until else orphan.state
 
 
 async def _here(cluster: Cluster) -> Here:
@@ -105,6 +120,7 @@ async def _here(cluster: Cluster) -> Here:
         cluster=system,
         namespaces=frozenset(each.name for each in namespaces),
         disks={(each.namespace, each.name): claim_of(each) for each in disks},
+        disk_ids=frozenset(str((each.status.get("disk") or {}).get("id", "")).lower() for each in disks),
         claims=frozenset((each.namespace, each.name) for each in claims),
     )
 
@@ -133,14 +149,27 @@ async def _instances(vault: ArmId) -> list[AzureInstance]:
 
 
 def orphans(instances: Iterable[AzureInstance], here: Here) -> list[Orphan]:
-    """Return the instances that carry our tags and that nobody here looks after."""
+    """Return the instances that carry our tags, or a name of ours, and that nobody here looks after."""
     found = []
     for each in instances:
         cluster, namespace, name = (each.tags.get(key, "") for key in OWNER_TAGS)
-        gone = _gone(cluster, namespace, name, here) if cluster else ""
+        if cluster:
+            gone = _gone(cluster, namespace, name, here)
+        else:
+            gone = "BackupInstance" if _was_deleted(each, here) else ""
         if gone:
             found.append(_orphan(each, (cluster, namespace, name), gone))
     return sorted(found, key=lambda orphan: (orphan.cluster != here.cluster, orphan.namespace, orphan.name))
+
+
+def _was_deleted(instance: AzureInstance, here: Here) -> bool:
+    """Return whether an instance was deleted that was ours, by its name: the tags went with it."""
+    if instance.soft_deleted_until is None or instance.disk_id.lower() in here.disk_ids:
+        return False
+    try:
+        return instance.id.name.lower() == instance_name(ArmId.parse(instance.disk_id)).lower()
+    except ValueError:
+        return False
 
 
 def _gone(cluster: str, namespace: str, name: str, here: Here) -> str:
@@ -162,6 +191,7 @@ def _orphan(instance: AzureInstance, owner: tuple[str, str, str], gone: str) -> 
         cluster=cluster,
         gone=gone,
         state=instance.state,
+        kept_until=instance.soft_deleted_until,
         vault=instance.id.path[1],
         instance=instance.id.name,
         disk_id=instance.disk_id,

@@ -1,0 +1,43 @@
+"""What somebody has on the PATH against a stack: kubectl with our command, helm, and az as far as the pages use it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from controlplane.tools import tool
+from harness import az
+from harness.stack import Stack
+
+_TESTS = Path(__file__).resolve().parents[1]
+_SOURCES = [str(_TESTS.parent / "operator"), str(_TESTS)]
+# The time of this Azure is not that of the wall.
+_OUR_COMMAND = """
+from azure_simulator.client import Simulator
+azure = Simulator({url!r}, Path({authority!r}))
+os.environ["AZDISKBACKUP_NOW"] = azure.now.isoformat()
+from azdiskbackup.plugin.app import main
+main()
+"""
+_AZ = """
+os.environ |= {{"AZ_ENDPOINT": {url!r}, "AZ_CA_FILE": {authority!r}}}
+from harness.az import main
+sys.exit(main(sys.argv[1:]))
+"""
+_COMPLETION = "kubectl_complete-azdiskbackup"
+
+
+def write_programs(folder: Path, stack: Stack) -> None:
+    """Collect the programs in a folder, for somebody's PATH."""
+    # As whom az is logged in: somebody who may do everything.
+    stack.azure.seed(callers=[{"clientID": az.PERSON}])
+    folder.mkdir(parents=True)
+    (folder / "kubectl").symlink_to(stack.plane.kubectl_path)
+    (folder / "helm").symlink_to(tool("helm"))
+    (folder / _COMPLETION).symlink_to(Path(sys.executable).parent / _COMPLETION)
+    for name, script in (("kubectl-azdiskbackup", _OUR_COMMAND), ("az", _AZ)):
+        program = folder / name
+        known = script.format(url=stack.azure.url, authority=str(stack.azure.certificate_authority))
+        begin = f"#!{sys.executable}\nimport os, sys\nfrom pathlib import Path\nsys.path[:0] = {_SOURCES!r}"
+        program.write_text(f"{begin}{known}")
+        program.chmod(0o755)
