@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # How many stacks (API server, Azure simulator, operator) the integration tests run on at the same time.
 STACKS ?= 2
+# Where `make plugin` puts what it makes.
+DIST ?= dist
 READY := $(VENV)/.ready
 comma := ,
 export PYTHONPATH := operator:tests
@@ -77,6 +79,19 @@ demo: $(READY) controlplane tools ## Watch a disk being protected and backed up 
 up: $(READY) controlplane tools ## Start the demo's world in the background, for you to try things in (.run/env)
 	@$(BIN)/python -m demo.playground up .run
 
+.PHONY: plugin
+plugin: $(READY) ## Make `kubectl azdiskbackup` as a single file and as a wheel, in dist/
+	@rm -rf $(DIST)/.site && mkdir -p $(DIST)
+	@$(BIN)/uv build --quiet --wheel --out-dir $(DIST)
+	@$(BIN)/uv export --quiet --frozen --no-dev --extra cli --no-emit-project --no-header >$(DIST)/.requirements
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(DIST)/.site --requirements $(DIST)/.requirements
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(DIST)/.site --no-deps $(DIST)/azdiskbackup-*.whl
+	@# With what is compiled for one Python only; another one is better not found than found wanting.
+	@$(BIN)/shiv --site-packages $(DIST)/.site --compressed --reproducible --entry-point azdiskbackup.plugin.single_file:main \
+	  --python "/usr/bin/env $$($(BIN)/python -c 'import sys; print("python%d.%d" % sys.version_info[:2])')" \
+	  --output-file $(DIST)/kubectl-azdiskbackup
+	@rm -rf $(DIST)/.site $(DIST)/.requirements; ls -1 $(DIST)/*
+
 .PHONY: debug
 debug: $(READY) controlplane tools ## The same without an operator, for one that you start in a debugger (.run/operator.env)
 	@$(BIN)/python -m demo.playground up .run --without-operator
@@ -113,6 +128,11 @@ test-integration: $(READY) controlplane tools sandbox prometheus terminal json #
 bench: $(READY) controlplane tools sandbox ## Measure what protection costs with 100, 500 and 2,000 disks (BENCH_N=… for others); minutes
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --group bench
 	@$(BIN)/python -m bench $(if $(BENCH_N),--sizes $(BENCH_N)) $(BENCH_ARGS)
+
+.PHONY: picture
+picture: $(READY) controlplane tools sandbox prometheus ## Draw docs/dashboard.png: a fleet's two days by the dashboard's queries; minutes
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --group bench
+	@$(BIN)/python -m bench.picture
 
 # The benchmark of the other revision runs in a worktree of its own, with its own code and tests.
 .PHONY: bench-compare
@@ -173,4 +193,4 @@ sbom: $(READY) ## Write sbom.json: what the image installs, with licences (Cyclo
 
 .PHONY: clean
 clean: ## Remove what the other targets made in this folder
-	@rm -rf $(VENV) .sbom sbom.json .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .lint-imports.log .mkdocs.log .run site
+	@rm -rf $(VENV) .sbom sbom.json .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .lint-imports.log .mkdocs.log .run site dist

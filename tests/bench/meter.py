@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import urllib.request
 from collections import Counter
 from dataclasses import dataclass
@@ -99,6 +100,14 @@ def waiting(metrics_url: str) -> int:
         lines = answer.read().decode().splitlines()
     mine = (line for line in lines if line.startswith("azdiskbackup_azure_requests_waiting{"))
     return sum(round(float(line.rpartition(" ")[2])) for line in mine if "recoverypoints" not in line)
+
+
+def scrape(metrics_url: str) -> tuple[float, int]:
+    """Return how many seconds a scrape takes, and how many bytes it brings."""
+    begun = time.perf_counter()
+    with urllib.request.urlopen(metrics_url) as answer:  # noqa: S310 - our own URL
+        size = len(answer.read())
+    return time.perf_counter() - begun, size
 
 
 def resident_kib(pid: int) -> int:

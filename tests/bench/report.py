@@ -82,6 +82,8 @@ MEASURES = (
     Measure("CPU seconds for that", _at("restart_cpu"), 60),
     Measure("resident memory, MiB", lambda results: results[-1].memory_kib / 1024, 200),
     Measure("memory for each further disk, KiB", _memory_a_disk, 15),
+    Measure("a scrape of the metrics, seconds", _at("scrape_seconds"), 0.5),
+    Measure("its size, MB", lambda results: results[-1].scrape_bytes / 1e6, 2),
     Measure("a backup of each disk on demand, at once: asked for twice", _at("burst_repeated"), 0),
     Measure("places by which one was sent too early or too late", _at("burst_disorder"), WORKERS),
     Measure("another disk meanwhile: apply → first Azure call, virtual seconds", _at("burst_other_served"), 10),
@@ -140,6 +142,11 @@ def _page(found: dict[str, Any]) -> str:
         for each in found["measures"]
     )
     largest = found["results"][-1]
+    fleets = "\n".join(
+        f"| {each['disks']:,} | {each['protect_seconds'] / 3600:.1f} | {each['burst_hours']:.1f} "
+        f"| {each['memory_kib'] / 1024:.0f} | {each['restart_cpu']:.1f} | {each['scrape_bytes'] / 1e6:.1f} |"
+        for each in found["results"]
+    )
     sizes = ", ".join(f"{each['disks']:,}" for each in found["results"])
     return f"""# What protection costs
 
@@ -150,6 +157,10 @@ Azure simulator with Azure's limits on a virtual clock. Where no number of disks
 | measure | measured | at most | met |
 | --- | --- | --- | --- |
 {rows}
+
+| disks | hours until all are protected | all backed up on demand | MiB | CPU seconds a restart | MB a scrape |
+| --- | --- | --- | --- | --- | --- |
+{fleets}
 
 ![cost against the number of disks](cost.svg)
 

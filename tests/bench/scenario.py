@@ -12,7 +12,7 @@ from typing import Any
 from azdiskbackup.azure.limits import limits_of
 from bench.burst import burst
 from bench.fleet import Fleet
-from bench.meter import Cost, Meter, cpu_seconds, resident_kib, waiting
+from bench.meter import Cost, Meter, cpu_seconds, resident_kib, scrape, waiting
 from harness.stack import CLIENT_ID, Stack
 
 SWEEP = timedelta(minutes=10)
@@ -44,6 +44,7 @@ class Result:
         idle_kubernetes_writes: writes to Kubernetes meanwhile.
         sweep_cpu: seconds of CPU time a sweep that brings nothing new.
         memory_kib: resident memory after a day's work.
+        scrape_seconds: real time of a scrape of its metrics, the best of three; ``scrape_bytes``: its size.
         change_p50, change_p99: seconds of real time from the change of an object to the first call to Azure.
         burst_hours: virtual time until a backup of every disk on demand, all at once, has ended.
         burst_calls: Azure calls for each of them; ``burst_repeated``: how many were asked for twice.
@@ -70,6 +71,8 @@ class Result:
     idle_kubernetes_writes: int
     sweep_cpu: float
     memory_kib: int
+    scrape_seconds: float
+    scrape_bytes: int
     change_p50: float
     change_p99: float
     burst_hours: float
@@ -127,6 +130,8 @@ def run(stack: Stack, fleet: Fleet, share: float, tell: Tell) -> Result:
     meter.read()
     _pass(stack, sweeps * SWEEP)
     idle = meter.read()
+    # A Prometheus would scrape all the while: what that needs counts, too.
+    scrape_seconds, scrape_bytes = min(scrape(stack.metrics_url) for _ in range(3))
     memory = resident_kib(stack.operator_pid)
     tell(f"calls: {dict(idle.azure)}; writes to Kubernetes: {dict(idle.kubernetes)}")
 
@@ -166,6 +171,8 @@ def run(stack: Stack, fleet: Fleet, share: float, tell: Tell) -> Result:
         idle_kubernetes_writes=idle.kubernetes_writes,
         sweep_cpu=idle.cpu / sweeps,
         memory_kib=memory,
+        scrape_seconds=scrape_seconds,
+        scrape_bytes=scrape_bytes,
         change_p50=latencies[len(latencies) // 2],
         change_p99=latencies[len(latencies) * 99 // 100],
         burst_hours=together.seconds / 3600,

@@ -40,17 +40,21 @@ class Panel:
 
 _MEAN = {"reduceOptions": {"calcs": ["lastNotNull"]}}
 FLEET = (
-    Panel("Protected disks", "stat", (("", f"sum(azdiskbackup_disk_protected{{{_CHOSEN}}})"),), options=_MEAN),
+    Panel(
+        "Protected disks", "stat", (("", f"sum(azdiskbackup_disk_protected{{{_CHOSEN}}})"),), height=4, options=_MEAN
+    ),
     Panel(
         "Disks without protection",
         "stat",
         (("", f"count(azdiskbackup_disk_protected{{{_CHOSEN}}} == 0) or vector(0)"),),
+        height=4,
         options=_MEAN,
     ),
     Panel(
         "Overdue backups",
         "stat",
         (("", f"count(azdiskbackup_disk_backup_overdue_seconds{{{_CHOSEN}}}) or vector(0)"),),
+        height=4,
         options=_MEAN,
     ),
     Panel(
@@ -58,6 +62,7 @@ FLEET = (
         "stat",
         (("", f"sum(azdiskbackup_disk_size_bytes{{{_CHOSEN}}} and azdiskbackup_disk_protected == 1)"),),
         unit="bytes",
+        height=4,
         options=_MEAN,
     ),
     Panel(

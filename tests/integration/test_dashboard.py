@@ -1,25 +1,23 @@
-"""Every query of the dashboard, asked of a real Prometheus that scrapes the operator."""
+"""Every query of the dashboard, asked of a real Prometheus that scraped the operator during the benchmark's story."""
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from datetime import timedelta
 
 import pytest
-import yaml
 
+from bench.fleet import Fleet, condition
+from bench.scenario import run
 from generated.dashboard import ROWS
-from harness.objects import SUBSCRIPTION, disk_id
-from harness.processes import Child, free_ports, wait_for
+from harness import objects, rights
+from harness.processes import wait_for
+from harness.prometheus import Prometheus
 from harness.stack import Stack
-from harness.tenant import Tenant
 
+DISKS = 12
 QUERIES = [
     pytest.param(expression, id=f"{row}: {panel.title}")
     for row, panels in ROWS
@@ -28,67 +26,83 @@ QUERIES = [
 ]
 
 
-class Prometheus:
-    """A Prometheus of our own, which scrapes once a second."""
+class Watched:
+    """The benchmark's story, and a Prometheus that scrapes from the moment on in which the operator works."""
 
-    def __init__(self, folder: Path, target: str) -> None:
-        (port,) = free_ports(1)
-        scraped = {"job_name": "operator", "honor_labels": True, "static_configs": [{"targets": [target]}]}
-        (folder / "prometheus.yaml").write_text(
-            yaml.safe_dump({"global": {"scrape_interval": "1s"}, "scrape_configs": [scraped]})
-        )
-        self.url = f"http://127.0.0.1:{port}"
-        words = ["--config.file", str(folder / "prometheus.yaml"), "--storage.tsdb.path", str(folder / "data")]
-        command = ["prometheus", *words, "--web.listen-address", f"127.0.0.1:{port}"]
-        self.process = Child("Prometheus", command, folder / "prometheus.log")
+    def __init__(self, stack: Stack, prometheus: Prometheus) -> None:
+        self.stack = stack
+        self.prometheus = prometheus
 
-    def ask(self, expression: str) -> list[Any]:
-        query = urllib.parse.urlencode({"query": expression})
-        try:
-            with urllib.request.urlopen(f"{self.url}/api/v1/query?{query}") as answer:  # noqa: S310 - our own URL
-                found: list[Any] = json.load(answer)["data"]["result"]
-        except OSError:
-            return []
-        return found
+    def ask(self, expression: str) -> object:
+        chosen = {"namespace": ".*", "disk_namespace": "team-0", "disk": "data-0", "__rate_interval": "5m"}
+        return self.prometheus.ask(re.sub(r"\$(\w+)", lambda match: chosen[match[1]], expression))
 
 
 @pytest.fixture(scope="module")
-def scraped(
-    stack: Stack, gold: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Prometheus, dict[str, str]]]:
-    """A namespace with a disk that is backed up and one that waits for a person, and a Prometheus that saw both."""
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     if shutil.which("prometheus") is None:
         pytest.skip("Prometheus is missing, and no query was asked (Debian: apt-get install prometheus)")
-    shop = Tenant(stack, "watched")
-    shop.create()
-    shop.make_claim()
-    shop.protect()
-    shop.until("protecteddisk", "data", "Ready")
-    shop.after_the_next_backup()
-    shop.make_claim("lost-0")
-    shop.protect("lost", "lost-0")
-    shop.until("protecteddisk", "lost", "Ready")
-    shop.kubectl("delete", "pvc", "lost-0")
-    place = {"subscription": SUBSCRIPTION, "group": "disks-rg", "location": "westeurope"}
-    stack.azure.seed(disks=[{**place, "name": "watched-other"}])
-    shop.bind("lost-0", "watched-other", disk_id("watched-other"))
-    shop.until("protecteddisk", "lost", "Stalled", "True")
-    # And no further backup comes.
-    stack.azure.knobs(schedule_delay=10**7)
-    stack.azure.advance(hours=12)
-    found = Prometheus(tmp_path_factory.mktemp("prometheus"), stack.metrics_url.split("/")[2])
+    folder = tmp_path_factory.mktemp("watched")
+    stack = Stack(folder / "stack")
+    found: list[Watched] = []
+
+    def tell(what: str) -> None:
+        print(what)
+        if not found and stack.operator_runs:
+            target = stack.metrics_url.split("/")[2]
+            found.append(Watched(stack, Prometheus.scraping(folder / "prometheus", target)))
+
     try:
-        wait_for(lambda: len(found.ask("azdiskbackup_disk_info[1m]")) > 1, "it has scraped")
-        wait_for(lambda: found.ask("rate(azdiskbackup_reconcile_total[30s])"), "it has scraped twice")
-        yield found, {"namespace": ".*", "disk_namespace": "watched", "disk": "data", "__rate_interval": "30s"}
+        stack.start_control_plane()
+        stack.start_simulator()
+        fleet = Fleet(stack, DISKS, namespaces=3)
+        run(stack, fleet, 0.4, tell)
+        _something_is_wrong(stack, fleet)
+        (each,) = found
+        wait_for(lambda: each.ask("azdiskbackup_disk_backup_overdue_seconds"), "what is wrong was scraped")
+        yield each
+        rights.USAGE.note(stack)
     finally:
-        found.process.stop()
-        stack.azure.knobs(schedule_delay=10)
-        shop.clear()
+        for each in found:
+            each.prometheus.stop()
+        stack.stop()
+
+
+def _something_is_wrong(stack: Stack, fleet: Fleet) -> None:
+    """Have a disk that waits for a person, and backups that do not come."""
+    namespace, name = fleet.places[-1]
+    stack.azure.seed(
+        disks=[{"subscription": objects.SUBSCRIPTION, "group": objects.DISK_GROUP, "name": "other",
+                "location": objects.LOCATION}]
+    )  # fmt: skip
+    stack.plane.kubectl("delete", "pvc", name, "-n", namespace)
+    stack.plane.apply(
+        objects.volume("other", objects.disk_id("other"), name, namespace), objects.claim(name, "other", namespace)
+    )
+    for each, path in fleet.places:
+        patch = '{"spec":{"protection":"Active"}}'
+        stack.plane.kubectl("patch", "pdisk", path, "-n", each, "--type=merge", "-p", patch)
+    stack.azure.knobs(schedule_delay=10**7)
+    stack.azure.advance(seconds=timedelta(hours=12).total_seconds())
+    told = {each["metadata"]["name"]: condition(each, "Stalled").get("status") for each in fleet.disks()}
+    assert told[name] == "True", told
 
 
 @pytest.mark.parametrize("expression", QUERIES)
-def test_no_panel_is_empty(scraped: tuple[Prometheus, dict[str, str]], expression: str) -> None:
-    prometheus, variables = scraped
-    asked = re.sub(r"\$(\w+)", lambda match: variables[match[1]], expression)
-    assert prometheus.ask(asked), asked
+def test_no_panel_is_empty(watched: Watched, expression: str) -> None:
+    assert watched.ask(expression), expression
+
+
+def test_the_panels_tell_what_happened(watched: Watched) -> None:
+    def value(expression: str) -> float:
+        (only,) = watched.prometheus.ask(expression)
+        return float(only["value"][1])
+
+    # Of the fleet all but the one that stands for another disk now.
+    fleet = 'name=~"data-.*"'
+    assert value(f"sum(azdiskbackup_disk_protected{{{fleet}}})") == DISKS - 1
+    assert value(f"count(azdiskbackup_disk_backup_overdue_seconds{{{fleet}}})") == DISKS - 1
+    assert value('count(azdiskbackup_disk_info{stalled="true"})') == 1
+    # It was scraped all the while: from before the first disk was protected, over the restart.
+    assert value("min(min_over_time(sum(azdiskbackup_disk_protected)[1h:1s]))") < DISKS / 2
+    assert value("max(max_over_time(azdiskbackup_disk_restore_points[1h]))") > 1

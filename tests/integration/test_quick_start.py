@@ -60,11 +60,13 @@ def test_an_operator_outside_of_the_cluster_protects_a_disk(checkout: Path, tmp_
     operator = None
     try:
         assert "It is up already." in make(checkout, "debug")
-        lines = (checkout / ".run" / "operator.env").read_text().splitlines()
+        launched = json.loads((ROOT / ".vscode" / "launch.json").read_text())["configurations"][0]
+        lines = Path(launched["envFile"].replace("${workspaceFolder}", str(checkout))).read_text().splitlines()
         settings = dict(line.split("=", 1) for line in lines)
         operator = Child(
             "the operator",
-            [sys.executable, "-m", "azdiskbackup", "run", "--probe-port=0", "--metrics-port=0"],
+            # Other tests may use the ports at the same time.
+            [sys.executable, "-m", launched["module"], *launched["args"], "--probe-port=0", "--metrics-port=0"],
             tmp_path / "operator.log",
             settings,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from azdiskbackup.kube.connection import KubeConnection
 from azdiskbackup.plugin import cluster as cluster_module
 from azdiskbackup.plugin.app import app
 from azdiskbackup.plugin.ending import Trouble
+from plugin import server
 from plugin.world import NOW, Api
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -63,6 +64,13 @@ def run(api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
     # The command makes its own loop, and the test runner leaves none behind.
     asyncio.set_event_loop_policy(None)
     return command
+
+
+@pytest.fixture
+def big_cluster(tmp_path: Path) -> Iterator[str]:
+    """Yield the kubeconfig of a cluster with two thousand disks."""
+    with server.big_cluster(tmp_path) as found:
+        yield found
 
 
 @pytest.fixture

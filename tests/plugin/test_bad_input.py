@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 from azdiskbackup.plugin.ending import Ending
 from harness.processes import free_ports
 from plugin.conftest import Run
+from plugin.server import kubeconfig
 from plugin.world import Api
 
 
@@ -88,23 +88,6 @@ def plugin(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "azdiskbackup.plugin", *words]
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("KUBE", "AZURE_"))}
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env={**clean, **environment})
-
-
-def kubeconfig(folder: Path, server: str) -> str:
-    path = folder / "config"
-    path.write_text(
-        yaml.safe_dump(
-            {
-                "apiVersion": "v1",
-                "kind": "Config",
-                "current-context": "here",
-                "contexts": [{"name": "here", "context": {"cluster": "here", "user": "ann"}}],
-                "clusters": [{"name": "here", "cluster": {"server": server}}],
-                "users": [{"name": "ann", "user": {"token": "secret"}}],
-            }
-        )
-    )
-    return str(path)
 
 
 def test_no_cluster(tmp_path: Path) -> None:
