@@ -26,6 +26,11 @@ The chart brings a ServiceMonitor or a PodMonitor (`metrics.serviceMonitor.enabl
 with `honorLabels`, so that `namespace` is that of the disk, and [alerts](../charts/azdiskbackup/files/alerts.yaml)
 (`metrics.prometheusRule.enabled`), each with its page in [runbooks](runbooks).
 
+So does the dashboard for Grafana (`metrics.grafanaDashboard.enabled`), in three rows: the fleet, one disk, the
+operator. Here `make picture` drew its panels from what a Prometheus answers to their queries:
+
+![The dashboard](dashboard.png)
+
 | metric | type | labels | what it is |
 | --- | --- | --- | --- |
 """
