@@ -7,7 +7,7 @@ there may be thousands. What belongs to an object goes with it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -126,30 +126,32 @@ class Fleet(Collector):
         yield policies
 
     def _sums(self) -> Iterator[Metric]:
-        counts: Counter[tuple[str, str, str]] = Counter()
-        points: Counter[tuple[str, str]] = Counter()
-        sizes: Counter[tuple[str, str]] = Counter()
-        for disk in self.disks.values():
-            place = disk.vault, disk.policy
-            counts[*place, _flag(disk.protected)] += 1
-            points[place] += disk.restore_points or 0
-            sizes[place] += disk.size_bytes or 0 if disk.protected else 0
-        places = ("vault", "policy")
-        disks = GaugeMetricFamily(
-            "azdiskbackup_policy_disks", "ProtectedDisks of a policy, by whether they are protected.",
-            labels=(*places, "protected"),
-        )  # fmt: skip
-        for labels, count in counts.items():
-            disks.add_metric(labels, count)
-        yield disks
-        for name, text, sums in (
-            ("restore_points", "Restore points of all disks of a policy.", points),
-            ("protected_bytes", "Size of all disks of a policy that are protected.", sizes),
-        ):
-            family = GaugeMetricFamily(f"azdiskbackup_policy_{name}", text, labels=places)
-            for place, number in sums.items():
-                family.add_metric(place, number)
-            yield family
+        yield from _sums("policy", ("vault", "policy"), lambda disk: (disk.vault, disk.policy), self.disks.values())
+        known = [disk for disk in self.disks.values() if disk.vault]
+        yield from _sums("vault", ("vault",), lambda disk: (disk.vault,), known)
+
+
+def _sums(
+    what: str, labels: tuple[str, ...], place_of: Callable[[DiskSummary], tuple[str, ...]], disks: Iterable[DiskSummary]
+) -> Iterator[Metric]:
+    """Yield what is summed up over the disks of each policy, or of each vault."""
+    counts: Counter[tuple[str, ...]] = Counter()
+    points: Counter[tuple[str, ...]] = Counter()
+    sizes: Counter[tuple[str, ...]] = Counter()
+    for disk in disks:
+        place = place_of(disk)
+        counts[*place, _flag(disk.protected)] += 1
+        points[place] += disk.restore_points or 0
+        sizes[place] += disk.size_bytes or 0 if disk.protected else 0
+    for name, text, names, sums in (
+        ("disks", f"ProtectedDisks of a {what}, by whether they are protected.", (*labels, "protected"), counts),
+        ("restore_points", f"Restore points of all disks of a {what}.", labels, points),
+        ("protected_bytes", f"Size of all disks of a {what} that are protected.", labels, sizes),
+    ):
+        family = GaugeMetricFamily(f"azdiskbackup_{what}_{name}", text, labels=names)
+        for place, number in sums.items():
+            family.add_metric(place, number)
+        yield family
 
 
 def _flag(value: bool) -> str:

@@ -37,7 +37,7 @@ class Meters:
         self._took = Histogram(
             "azdiskbackup_reconcile_duration_seconds",
             "How long a pass took.",
-            ("kind",),
+            ("kind", "outcome"),
             registry=registry,
             buckets=_SECONDS,
         )
@@ -72,7 +72,7 @@ class Meters:
         """Count a pass; waiting and work in seconds."""
         self._passes.labels(kind, outcome).inc()
         self._waited.labels(kind).observe(waited)
-        self._took.labels(kind).observe(took)
+        self._took.labels(kind, outcome).observe(took)
 
     def asked(self, operation: str, status: int, took: float) -> None:
         """Count a request to Azure; 0 is the status of one without an answer."""
