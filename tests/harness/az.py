@@ -114,11 +114,18 @@ def _unassign(given: Given) -> Any:
 
 
 def _disk(given: Given) -> Any:
-    return _send("GET", f"{given.ids}?api-version={_COMPUTE}")[0]
+    found = _send("GET", f"{given.ids}?api-version={_COMPUTE}")[0]
+    # As the real one: what Azure has under `properties` stands beside the rest.
+    return {**found.pop("properties"), **found}
 
 
 def _show_vault(given: Given) -> Any:
     return _send("GET", f"{_vault(given)}?api-version={_DP}")[0]
+
+
+def _add_extension(given: Given) -> Any:
+    if given.name != "dataprotection":
+        raise AzError(f"No matching extensions for '{given.name}'.")
 
 
 def _instances(given: Given) -> Any:
@@ -186,6 +193,7 @@ _COMMANDS: dict[str, tuple[Command, tuple[str, ...]]] = {
     ),
     "role assignment delete": (_unassign, ("--assignee", "--role", "--scope")),
     "disk show": (_disk, ("--ids",)),
+    "extension add": (_add_extension, ("--name/-n",)),
     "dataprotection backup-vault show": (_show_vault, _IN_VAULT),
     "dataprotection backup-instance list": (_instances, _IN_VAULT),
     "dataprotection recovery-point list": (_points, (*_IN_VAULT, "--backup-instance-name")),

@@ -245,6 +245,9 @@ def test_an_instance_of_another_cluster_is_taken_over_where_the_vault_says_so(st
     foreign_instance(shop, f"{shop.namespace}-theirs", handle, vault_id, status["policyID"], now | tags)
     since = len(stack.azure.requests())
     shop.until("protecteddisk", "data", "DiskResolved", "False", "OwnedElsewhere")
+    # Nor is the right that its backups need, whatever the object says.
+    shop.apply(vault("shared", access={"namespaces": {}, "deletionNamespaces": {}}))
+    shop.protect(policy="shared", deletionPolicy="Delete")
     shop.kubectl("delete", "protecteddisk", "data", "--wait=false")
     shop.gone("protecteddisk", "data")
     assert not stack.writes(since)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -200,17 +201,18 @@ def test_backup_before_an_upgrade(world: World) -> None:
 
 
 def test_restore(world: World) -> None:
+    needs_jq()
     world.has_a_disk()
     world.follows("restore")
     assert world.state_in_azure("postgres-data-restored") == "ProtectionConfigured"
+    assert world.state_in_azure("pvc-postgres-0") == "ProtectionStopped"
 
 
 def test_leave_azdiskbackup(own_world: World) -> None:
     own_world.has_a_disk()
-    page = "leave-azdiskbackup"
     own_world.kubectl("apply", "-f", str(kafka_disk(own_world.folder)))
     own_world.kubectl("wait", "-n", "events", "--for=condition=Ready", "pdisk/data-kafka-0", "--timeout=120s")
-    own_world.follows(page)
+    own_world.follows("leave-azdiskbackup")
     assert own_world.state_in_azure("pvc-postgres-0") == ""
     assert own_world.state_in_azure("pvc-kafka-0") == "ProtectionConfigured"
 
@@ -226,17 +228,23 @@ def test_leave_a_cluster(own_world: World) -> None:
     commands = told.partition("The way back\n")[2]
     points = next(line for line in commands.splitlines() if "recovery-point list" in line)
     newest = json.loads(own_world.types(points))[0]["name"]
-    own_world.types(commands.replace("RESTORE_POINT", newest).replace("NEW_DISK", "back-again"))
-    restored = objects.disk_id("back-again")
+    group = f"/subscriptions/{objects.SUBSCRIPTION}/resourceGroups/{objects.VAULT_GROUP}"
+    chosen = f"RESTORE_POINT={newest} NEW_DISK=back-again TARGET_GROUP={group}"
+    own_world.types(re.sub(r"^RESTORE_POINT=.*$", chosen, commands, flags=re.MULTILINE))
+    restored = objects.disk_id("back-again", group=objects.VAULT_GROUP)
     own_world.types(f"until az disk show --ids {restored} -o none 2>/dev/null; do sleep 1; done")
 
 
 def test_move_to_another_cluster(two_clusters: World) -> None:
-    if shutil.which("jq") is None:
-        pytest.skip("jq is missing, and nobody moved (Debian: apt-get install jq)")
+    needs_jq()
     two_clusters.has_a_disk()
     two_clusters.follows("move-to-another-cluster")
     assert two_clusters.state_in_azure("pvc-postgres-0") == "ProtectionConfigured"
+
+
+def needs_jq() -> None:
+    if shutil.which("jq") is None:
+        pytest.skip("jq is missing, and a page was not followed (Debian: apt-get install jq)")
 
 
 def kafka_disk(folder: Path) -> Path:

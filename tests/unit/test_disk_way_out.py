@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from azdiskbackup.core import reasons
 from azdiskbackup.core.claims import ClaimedDisk, NotAzureDisk, NotBound
 from azdiskbackup.core.presence import ABSENT, UNKNOWN, Unreadable
-from azdiskbackup.core.protected_disk.desired import desired
+from azdiskbackup.core.protected_disk.desired import OWNER_TAGS, desired
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.plan import plan
 from azdiskbackup.core.protected_disk.status import status
@@ -38,6 +38,8 @@ from unit.disk_world import (
     want,
 )
 
+THEIRS = replace(INSTANCE, tags=dict(zip(OWNER_TAGS, ("another-cluster", "shop", "data"), strict=True)))
+
 # --- the way out --------------------------------------------------------------------------------
 
 
@@ -56,6 +58,7 @@ from unit.disk_world import (
             RevokeRole,
         ),
         ("Delete", replace(UNPROTECTED, vault=MAY_DELETE, granted=True), RevokeRole),
+        ("Delete", replace(PROTECTED, instance=THEIRS, vault=MAY_DELETE, granted=True), None),
         ("Delete", replace(UNPROTECTED, vault=MAY_DELETE, granted=False), None),
         ("Delete", replace(UNPROTECTED, vault=MAY_DELETE, disk=ABSENT), None),
         ("Delete", replace(UNPROTECTED, vault=ABSENT), None),

@@ -18,7 +18,11 @@ from azdiskbackup.core.protected_disk.summary import DiskSummary
 _DISK = ("namespace", "name")
 # Series of one value a disk: the name after `azdiskbackup_disk_`, what it is, and how it is had; None is left out.
 _OF_A_DISK: tuple[tuple[str, str, Callable[[DiskSummary], float | None]], ...] = (
-    ("protected", "Whether Azure says that the disk is protected.", lambda disk: disk.protected),
+    (
+        "protected",
+        "Whether Azure says that the disk is protected, or suspended or stopped where that is wanted.",
+        lambda disk: disk.protected,
+    ),
     ("created_timestamp_seconds", "When the ProtectedDisk was made.", lambda disk: disk.created),
     (
         "last_success_timestamp_seconds",

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from azdiskbackup.core.arm_ids import ArmId
 from azdiskbackup.core.azure_model import AzureInstance
 
-POINT, NEW_DISK = "RESTORE_POINT", "NEW_DISK"
 _INSTANCE = "az dataprotection backup-instance"
 
 
@@ -39,21 +38,21 @@ def _take_over(instance: AzureInstance, namespace: str, name: str) -> Iterator[s
 def _restore(instance: AzureInstance) -> Iterator[str]:
     """Yield how a new disk is made beside the old one."""
     vault = f"az dataprotection backup-vault show {_vault(instance.id.parent)}"
-    group, _, _ = instance.disk_id.partition("/providers/")
-    target = f"{instance.disk_id.rsplit('/', 1)[0]}/{NEW_DISK}"
+    group, _, disk = instance.disk_id.partition("/providers/")
     request = "--restore-request-object restore.json"
     yield "# Otherwise restore it. Which restore points are there?"
     yield f"az dataprotection recovery-point list {_of(instance)} -o table"
-    yield f"# Into a new disk, with the name of a restore point for {POINT} and a name for {NEW_DISK}. The identity of"
-    yield "# the vault needs a role on the group of the new disk, which takes up to half an hour to work:"
+    yield "# Choose one, a name for the new disk, and a resource group that exists (this one was the old disk's):"
+    yield f"RESTORE_POINT=NAME NEW_DISK=NAME TARGET_GROUP={group}"
+    yield "# The identity of the vault needs a role there, which takes up to half an hour to work:"
     yield (
-        f'az role assignment create --role "Disk Restore Operator" --scope {group} --assignee-object-id '
+        f'az role assignment create --role "Disk Restore Operator" --scope $TARGET_GROUP --assignee-object-id '
         f"$({vault} --query identity.principalId -o tsv) --assignee-principal-type ServicePrincipal"
     )
     yield (
         f"{_INSTANCE} restore initialize-for-data-recovery --datasource-type AzureDisk --source-datastore "
-        f"OperationalStore --restore-location $({vault} --query location -o tsv) --recovery-point-id {POINT} "
-        f"--target-resource-id {target} > restore.json"
+        f"OperationalStore --restore-location $({vault} --query location -o tsv) --recovery-point-id $RESTORE_POINT "
+        f"--target-resource-id $TARGET_GROUP/providers/{disk.rpartition('/')[0]}/$NEW_DISK > restore.json"
     )
     yield f"until {_INSTANCE} validate-for-restore {_of(instance)} {request}; do sleep 15; done"
     yield f"{_INSTANCE} restore trigger {_of(instance)} {request}"

@@ -88,7 +88,7 @@ OF_ALL: tuple[Explanation, ...] = (
         reasons.POLICY_NOT_FOUND,
         (DISK, BACKUP),
         "There is no DiskBackupPolicy of that name.",
-        "Correct `policyRef`, or create the policy. `kubectl get diskbackuppolicies` lists what there is.",
+        "Correct `policyRef`, or create the policy. The platform team sees what there is: `kubectl get azdiskpolicy`.",
     ),
     goes_on(
         reasons.POLICY_NOT_READY,

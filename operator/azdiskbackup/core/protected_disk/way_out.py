@@ -127,6 +127,10 @@ def right_is_revoked(want: Desired, seen: Observed, now: datetime) -> Verdict:
         )
     if seen.needed_by:
         return satisfied(reasons.DELETING, f"The right stays: {listing(list(seen.needed_by))} need it.")
+    owner = owned_elsewhere(want, seen)
+    if owner is not None:
+        # Another cluster may have taken the instance over; assignments have the same name whoever makes them.
+        return satisfied(reasons.DELETING, f"The right stays: {owner} needs it.")
     match seen.disk:
         case Unknown():
             return not_asked(now)
