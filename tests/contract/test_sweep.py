@@ -117,6 +117,8 @@ async def test_a_vault_is_listed_while_resource_graph_is_refused(azure: Azure, s
     assert changes.vaults == [vault] and "Resource Graph" in (sweep.trouble(vault) or "")
     picture = await sweep.read(vault, simulator.now)
     assert picture.listed and picture.of(request.id).instance is not None
+    # Read all the same: nobody is to be woken.
+    assert [when for _, when, _ in sweep.last()] == [changes.begun]
     simulator.deny(CLIENT_ID)
     simulator.advance(minutes=10)
     assert (await sweep.changes(SUBSCRIPTION)).vaults == [vault] and sweep.trouble(vault) is None
@@ -128,11 +130,13 @@ async def test_nothing_to_be_read_is_an_error_and_heals(azure: Azure, simulator:
     vault = request.id.parent
     sweep = Sweep(azure, lambda: simulator.now)
     simulator.deny(CLIENT_ID, (".*", ".*"))
+    tried = simulator.now
     with pytest.raises(AccessDenied):
         await sweep.read(vault, simulator.now)
     simulator.advance(minutes=2)
     for _ in range(2):
         assert (await sweep.changes(SUBSCRIPTION)).vaults == [vault], "as long as nothing can be read"
+        assert list(sweep.last()) == [(SUBSCRIPTION, tried, 0)], "it is told since when, though it was never read"
         simulator.advance(minutes=2)
     simulator.deny(CLIENT_ID)
     assert (await sweep.changes(SUBSCRIPTION)).vaults == [vault]

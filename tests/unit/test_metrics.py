@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from azdiskbackup.azure.metering import operation_of
+from azdiskbackup.azure.gate import Gate
 from azdiskbackup.core.protected_disk.summary import DiskSummary, summary
 from azdiskbackup.core.resource import Resource
 from azdiskbackup.engine.cache import Cache
@@ -64,6 +65,7 @@ def test_a_new_disk_says_that_nothing_is_known() -> None:
 
 def test_a_protected_disk_says_when_the_next_backup_must_be_there() -> None:
     status = {
+        "policyID": str(POLICY.id).upper(),
         "activeSince": at(0),
         "lastSuccessfulBackupTime": at(1),
         "nextBackupTime": at(5),
@@ -82,6 +84,8 @@ def test_a_protected_disk_says_when_the_next_backup_must_be_there() -> None:
     assert (found.next_backup, found.restore_points, found.size_bytes) == (seconds(5), 12, 32 * 1024**3)
     assert found.protected and found.reason == "Protected"
     assert summary(Resource({**resource().raw, "status": status}), replace(POLICY, in_force=False)).expected_by is None
+    # One that has yet to move to the policy as it was edited is not late by a schedule that it does not have.
+    assert told({**status, "policyID": f"{POLICY.id}-before"}).expected_by is None
     assert told({key: value for key, value in status.items() if key != "activeSince"}).expected_by is None
 
 
@@ -177,6 +181,18 @@ def test_two_thousand_disks_are_read_quickly_and_are_not_much() -> None:
 
 
 # --- the operator ---------------------------------------------------------------------------------
+
+
+def test_a_pause_is_an_increase_from_its_first_time_on() -> None:
+    registry = CollectorRegistry()
+    gate = Gate(lambda: NOW, Meters(registry).throttled)
+    disks = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/disks/d"
+    labels = {"subscription": "s", "operation": "read microsoft.compute/disks"}
+    name = "azdiskbackup_azure_throttled_seconds_total"
+    gate.check("GET", disks)
+    assert registry.get_sample_value(name, labels) == 0
+    gate.close("GET", disks, timedelta(hours=1), whole_subscription=False)
+    assert registry.get_sample_value(name, labels) == 3600
 
 
 def test_the_work_is_counted() -> None:

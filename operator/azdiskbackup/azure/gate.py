@@ -40,10 +40,15 @@ class Gate:
         self._now = now
         self._throttled = throttled
         self._closed: dict[RequestClass, datetime] = {}
+        self._met: set[RequestClass] = set()
 
     def check(self, method: str, path: str) -> None:
         """Raise when a request would come before its time."""
         subscription, kind, how = key_of(method, path)
+        if (subscription, kind, how) not in self._met:
+            # A counter that is born with its first pause would hide it from whoever asks for its rate.
+            self._met.add((subscription, kind, how))
+            self._throttled(subscription, f"{how} {kind}", 0)
         now = self._now()
         for key in ((subscription, kind, how), (subscription, "", how)):
             until = self._closed.get(key)

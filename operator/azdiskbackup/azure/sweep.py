@@ -112,7 +112,8 @@ class Sweep:
         self._lists: dict[str, _Slot] = {}
         self._vaults: dict[str, _Vault] = {}
         self._disks: dict[str, AllDisks] = {}
-        self._swept: set[str] = set()
+        # When each subscription was read last; at first, since when it is to be.
+        self._read: dict[str, datetime] = {}
         self._under_way: dict[str, Changes] = {}
         self._ended: dict[str, AzureJob] = {}
 
@@ -133,10 +134,14 @@ class Sweep:
         return picture
 
     def last(self) -> Iterator[tuple[str, datetime, int]]:
-        """Yield each subscription, when it was read last, and how many of its instances are of interest."""
-        for subscription, slot in self._graphs.items():
-            if slot.picture is not None:
-                yield subscription, slot.picture.at, len(slot.picture.instances)
+        """Yield each subscription, when it was read last, and how many of its instances are of interest.
+
+        Before it was read for the first time: since when that is tried.
+        """
+        for subscription, when in self._read.items():
+            slot = self._graphs.get(subscription)
+            known = slot.picture.instances if slot is not None and slot.picture is not None else ()
+            yield subscription, when, len(known)
 
     def trouble(self, vault: ArmId) -> str | None:
         """Return why a vault is listed instead of being read from Resource Graph; None while it is not."""
@@ -189,6 +194,9 @@ class Sweep:
             with asking(self._sweeper(subscription)):
                 found.ids |= await disks.changes(found.begun, self._ours)
         del self._under_way[subscription.lower()]
+        mine = [each for each in self._vaults.values() if each.id.subscription.lower() == subscription.lower()]
+        if not any(isinstance(each.swept, OperatorError) for each in mine):
+            self._read[subscription.lower()] = found.begun
         return found
 
     # --- asking -----------------------------------------------------------------------------------
@@ -224,8 +232,8 @@ class Sweep:
         return listed
 
     def _begin(self, subscription: str) -> None:
-        if subscription not in self._swept:
-            self._swept.add(subscription)
+        if subscription not in self._read:
+            self._read[subscription] = self._now()
             self._begun(subscription)
 
     async def _fresh(

@@ -65,7 +65,7 @@ class Events:
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
             "metadata": {
-                "generateName": f"{resource.name[:200]}-",
+                "generateName": f"{resource.name[:200].rstrip('.-')}-",
                 "namespace": namespace,
                 "annotations": {CORRELATION: traced} if traced else None,
             },
@@ -75,7 +75,8 @@ class Events:
             "type": type_,
             "reason": reason[:128],
             "action": "Reconcile",
-            "note": note[:1024],
+            # The API server counts bytes.
+            "note": note.encode()[:1024].decode(errors="ignore"),
             "regarding": {
                 "apiVersion": f"{GROUP}/{VERSION}",
                 "kind": resource.raw["kind"],

@@ -43,7 +43,9 @@ class FleetWatch:
                 self._disk(key, after)
 
     def _policy(self, name: str, view: PolicyView | None) -> None:
-        known, self._policies[name] = self._policies.get(name), view
+        known = self._policies.pop(name, None)
+        if view is not None:
+            self._policies[name] = view
         if _seen(known) != _seen(view):
             for disk in self._cache.find(DISKS_BY_POLICY, name):
                 self._disk(disk, self._cache.get(disk))
@@ -69,4 +71,4 @@ class FleetWatch:
 
 def _seen(policy: PolicyView | None) -> object:
     """What of a policy its disks' summaries tell; its status alone may be written with each of them."""
-    return (policy.vault, policy.in_force, policy.schedule) if policy is not None else None
+    return (policy.vault, policy.id, policy.in_force, policy.schedule) if policy is not None else None

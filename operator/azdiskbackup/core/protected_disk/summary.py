@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.core import reasons
+from azdiskbackup.core.arm_ids import same_id
 from azdiskbackup.core.azure_model import succeeded
 from azdiskbackup.core.policy_view import PolicyView
 from azdiskbackup.core.protected_disk.health import due_and_limit
@@ -63,7 +64,9 @@ def summary(resource: Resource, policy: PolicyView | None) -> DiskSummary:
     failures = [job.end_time for job in backups if not succeeded(job.status)]
     good = last_success(known)
     expected = None
-    if known.active_since is not None and policy is not None and policy.in_force:
+    # After an edit of the policy a disk keeps the old schedule until it has moved.
+    moved = policy is not None and same_id(known.policy_id or "", policy.id or "")
+    if known.active_since is not None and policy is not None and policy.in_force and moved:
         took = [timedelta(seconds=job.duration_seconds) for job in backups if job.duration_seconds is not None]
         expected = due_and_limit(policy.schedule, took, known.active_since, good)[1]
     disk, points = known.disk, known.restore_points

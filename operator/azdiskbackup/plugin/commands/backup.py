@@ -88,7 +88,7 @@ async def run(
 
 def manifest_of(disk: Resource, rule: str, name: str | None, ttl: int | None) -> dict[str, Any]:
     """Return the object that asks for a backup."""
-    called = {"name": name} if name else {"generateName": f"{disk.name[:200]}-"}
+    called = {"name": name} if name else {"generateName": f"{disk.name[:200].rstrip('.-')}-"}
     spec: dict[str, Any] = {"protectedDiskRef": {"name": disk.name}, "retentionRule": rule}
     return {
         "apiVersion": f"{GROUP}/{VERSION}",
