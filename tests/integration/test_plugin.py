@@ -140,6 +140,7 @@ def test_backups_whose_objects_are_gone_are_found(admin: Person, backed_up: Tena
     ]
     assert (orphan["gone"], orphan["name"], orphan["instanceId"].lower()) == ("ProtectedDisk", "data", instance.lower())
     way = admin.sees("orphans", orphan["instance"])
+    assert way == admin.sees("orphans", f"{backed_up.namespace}/data")
     assert "The way back" in way and f"--backup-instance-name {orphan['instance']}" in way
     # The shorter way back: an object as it was takes the instance over.
     backed_up.protect()

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
+from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
+from azdiskbackup.core.resource import Resource, parse_status
 from azdiskbackup.plugin.calendar import Day, Known, Verdict, days
+from azdiskbackup.plugin.commands.restore_points import of_status
+from azdiskbackup.plugin.commands.timeline import known_of
+from plugin import world
 from plugin.world import NOW
 
 HOURLY = Schedule(frequency="Hourly", interval_hours=6, start_time="00:00")
@@ -80,3 +86,31 @@ def test_today_counts_what_is_there_and_what_should_be() -> None:
 
 def test_the_days_end_with_today() -> None:
     assert list(judged(known([]), 4)) == [date(2026, 11, day) for day in (19, 20, 21, 22)]
+
+
+# --- from what status tells ---------------------------------------------------------------------------
+
+
+def verdicts(status: dict[str, Any], count: int = 3) -> list[Verdict]:
+    made = Resource({**world.good(), "status": world.good()["status"] | status})
+    policy = Resource(world.GOLD)
+    found = known_of(made, policy, of_status(parse_status(ProtectedDiskStatus, made)), NOW)
+    return [each.verdict for each in days(found, NOW, count)]
+
+
+def test_backups_of_which_the_restore_points_were_not_read_yet_are_there() -> None:
+    jobs = {"completed": 10, "failed": 0, "inProgress": 0, "recent": [world.job(n, 2 + 4 * n) for n in range(10)]}
+    assert verdicts({"jobs": jobs, "restorePoints": None}) == [Verdict.KEPT, Verdict.GOOD, Verdict.GOOD]
+    # Read a day and a half ago: the newer ones are known by their jobs.
+    read_then = world.points([NOW - timedelta(hours=34 + 4 * n) for n in range(9)])
+    assert verdicts({"jobs": jobs, "restorePoints": read_then}) == [Verdict.GOOD] * 3
+    # Between that list and the oldest job that is listed others may have been.
+    hourly = {**jobs, "recent": [world.job(n, 1 + n) for n in range(10)]}
+    assert Verdict.MISSED not in verdicts({"jobs": hourly, "restorePoints": read_then})
+    assert verdicts({"jobs": None, "restorePoints": None}) == [Verdict.UNKNOWN] * 3
+
+
+def test_a_day_without_any_backup_is_missed_also_when_newer_jobs_are_known() -> None:
+    jobs = {"completed": 2, "failed": 0, "inProgress": 0, "recent": [world.job(0, 2), world.job(1, 6)]}
+    old = world.points([NOW - timedelta(days=2, hours=2 + 4 * n) for n in range(6)])
+    assert verdicts({"jobs": jobs, "restorePoints": old}, 2) == [Verdict.MISSED, Verdict.SOME]

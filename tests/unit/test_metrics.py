@@ -13,8 +13,8 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from azdiskbackup.azure.metering import operation_of
 from azdiskbackup.azure.gate import Gate
+from azdiskbackup.azure.metering import operation_of
 from azdiskbackup.core.protected_disk.summary import DiskSummary, summary
 from azdiskbackup.core.resource import Resource
 from azdiskbackup.engine.cache import Cache

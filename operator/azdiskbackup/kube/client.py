@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -35,6 +36,7 @@ _PLURALS = {kind.name: kind.plural for kind in KINDS}
 _PAGE = 100
 _TIMEOUT = 30.0
 _CONNECTIONS = 8
+_NO_API_SERVER = "what answers there is no API server"
 _MERGE = "application/merge-patch+json"
 
 
@@ -68,7 +70,11 @@ class KubeClient:
         configuration.proxy = connection.proxy
         # Each has a buffer of a quarter of a megabyte.
         configuration.connection_pool_maxsize = _CONNECTIONS
-        self._api = ApiClient(configuration)
+        try:
+            self._api = ApiClient(configuration)
+        except (OSError, ValueError) as error:
+            # Among them those of TLS: a certificate that is none, a key that is another one's.
+            raise InvalidRequest("BadCertificate", f"a certificate or key cannot be used: {error}") from error
         return self
 
     async def __aexit__(
@@ -92,9 +98,11 @@ class KubeClient:
         while True:
             query = {**selected, "limit": str(_PAGE)} | ({"continue": token} if token else {})
             page = await self._call("GET", f"{resource.path_in(namespace)}?{urlencode(query)}")
-            for item in page["items"]:
+            if "items" not in page:
+                raise Unavailable("NotJSON", _NO_API_SERVER)
+            for item in page["items"] or ():
                 yield resource.trim(item)
-            token = page["metadata"].get("continue") or ""
+            token = (page.get("metadata") or {}).get("continue") or ""
             if not token:
                 return
 
@@ -157,7 +165,12 @@ class KubeClient:
         seconds: float = _TIMEOUT,
     ) -> Raw:
         response = await self._send(method, path, body, content_type, seconds)
-        answer: Raw = json.loads(response.content)
+        try:
+            answer: Raw = json.loads(response.content)
+        except ValueError as error:
+            raise Unavailable("NotJSON", _NO_API_SERVER) from error
+        if not isinstance(answer, dict):
+            raise Unavailable("NotJSON", _NO_API_SERVER)
         return answer
 
     async def _send(self, method: str, path: str, body: object, content_type: str, seconds: float) -> _Response:
@@ -185,8 +198,8 @@ class KubeClient:
 
 def _path(resource: Resource) -> str:
     plural = _PLURALS[str(resource.raw["kind"])]
-    place = f"namespaces/{quote(resource.namespace)}/" if resource.namespace else ""
-    return f"/apis/{GROUP}/{VERSION}/{place}{plural}/{quote(resource.name)}"
+    place = f"namespaces/{quote(resource.namespace, safe='')}/" if resource.namespace else ""
+    return f"/apis/{GROUP}/{VERSION}/{place}{plural}/{quote(resource.name, safe='')}"
 
 
 _BY_STATUS: dict[int, type[OperatorError]] = {
@@ -197,12 +210,18 @@ _BY_STATUS: dict[int, type[OperatorError]] = {
 }
 
 
+# What stands between us and the API server may answer with a page.
+_TAG = re.compile(r"<[^>]*>")
+
+
 def _translate(status: int | None, body: str, headers: Any) -> OperatorError:
     try:
         answer = json.loads(body)
         code, message = str(answer.get("reason")), str(answer.get("message"))
     except (ValueError, AttributeError):
-        code, message = str(status), body[:500]
+        code, message = str(status), " ".join(_TAG.sub(" ", body).split())[:200]
+    if status == 401:
+        code = "Unauthorized"
     if status == 429:
         after = str((headers or {}).get("Retry-After", "1"))
         return Throttled(code, message, retry_after=timedelta(seconds=int(after) if after.isdigit() else 1))

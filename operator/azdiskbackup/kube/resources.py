@@ -36,7 +36,7 @@ class WatchedResource:
     def path_in(self, namespace: str) -> str:
         """Return the path under which the objects of a namespace are listed; of all namespaces if it is empty."""
         root = f"/apis/{self.group}" if self.group else "/api"
-        place = f"namespaces/{quote(namespace)}/" if namespace else ""
+        place = f"namespaces/{quote(namespace, safe='')}/" if namespace else ""
         return f"{root}/{self.version}/{place}{self.plural}"
 
 

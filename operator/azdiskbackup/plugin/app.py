@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from azdiskbackup.plugin.ending import Ending, Trouble
+from azdiskbackup.plugin.ending import Ending
 from azdiskbackup.plugin.options import Color, From, Options, Output, Rule
 from azdiskbackup.plugin.parameters import (
     AllNamespaces,
@@ -46,13 +45,9 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command that was typed."""
-    try:
-        app(prog_name=PROGRAM, complete_var=COMPLETE_VAR)
-    except Trouble as trouble:
-        sys.stderr.write(f"{trouble.sentence}\n")
-        sys.exit(trouble.ending)
-    except KeyboardInterrupt:
-        sys.exit(Ending.INTERRUPTED)
+    from azdiskbackup.plugin.streams import guarded
+
+    guarded(lambda: app(prog_name=PROGRAM, complete_var=COMPLETE_VAR))
 
 
 def _done(ending: Ending) -> None:
@@ -222,7 +217,10 @@ def unprotected(
 
 @app.command()
 def orphans(
-    instance: Annotated[str | None, typer.Argument(metavar="[INSTANCE]", help="Show the way back to this one.")] = None,
+    instance: Annotated[
+        str | None,
+        typer.Argument(metavar="[INSTANCE]", help="Show the way back to this one; NAMESPACE/NAME names it, too."),
+    ] = None,
     vault_id: Annotated[
         list[str] | None, typer.Option(help="ARM id of a vault; default: those of the cluster. May be repeated.")
     ] = None,

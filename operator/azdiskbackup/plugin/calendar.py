@@ -23,7 +23,7 @@ class Verdict(Enum):
     SOME = ("◪", "/", "yellow", "some backups that were due are missing")
     MISSED = ("□", "o", "red", "no backup, though one was due")
     FAILED = ("✗", "x", "red", "a backup failed, and none succeeded")
-    KEPT = ("▪", "+", "green", "long ago; a restore point of the day is kept")
+    KEPT = ("▪", "+", "green", "a backup is there; whether all are is not known any more")
     UNKNOWN = ("·", ".", "dim", "none was due, or nothing is known any more")
 
 

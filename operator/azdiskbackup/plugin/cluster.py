@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import quote
 
 from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
+from azdiskbackup.core.arm_ids import ArmId
 from azdiskbackup.core.resource import Resource
 from azdiskbackup.errors import AccessDenied, InvalidRequest, OperatorError, Unavailable
 from azdiskbackup.kube.client import KubeClient, NotFoundError
 from azdiskbackup.kube.connection import KubeConnection, connection, contexts, from_kubeconfig
 from azdiskbackup.kube.resources import CLAIM, NAMESPACE, OURS, VOLUME, WatchedResource
-from azdiskbackup.plugin.ending import Trouble, nearest
+from azdiskbackup.plugin.ending import Ending, Trouble, nearest
 from azdiskbackup.plugin.options import Options
 
 ToldT = TypeVar("ToldT")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 VAULTS, POLICIES, DISKS, BACKUPS = OURS
 LEASES = WatchedResource("Lease", "coordination.k8s.io", "v1", "leases", lambda raw: raw)
@@ -38,6 +43,8 @@ class Cluster:
     """
 
     def __init__(self, options: Options) -> None:
+        if options.namespace is not None and not _NAMESPACE.fullmatch(options.namespace):
+            raise Trouble(f"{options.namespace!r} is no name of a namespace.", Ending.USAGE)
         self._options = options
         self._connection = _connect(options)
         self.kube = KubeClient(self._connection)
@@ -45,7 +52,10 @@ class Cluster:
 
     async def __aenter__(self) -> Self:
         """Open the session."""
-        await self.kube.__aenter__()
+        try:
+            await self.kube.__aenter__()
+        except OperatorError as error:
+            raise Trouble(_of_kubeconfig(error, self._options)) from error
         return self
 
     async def __aexit__(
@@ -77,6 +87,13 @@ class Cluster:
         """
         given = os.environ.get("AZDISKBACKUP_NOW")
         return datetime.fromisoformat(given) if given else datetime.now(UTC)
+
+    async def server_time(self) -> datetime | None:
+        """Return what time it is by the API server's clock; None if it does not say."""
+        try:
+            return await self.kube.server_time()
+        except OperatorError:
+            return None
 
     async def all(self, what: WatchedResource, namespace: str = "", **selected: str) -> list[Resource]:
         """Return all objects of a resource.
@@ -131,9 +148,14 @@ class Cluster:
         if found is not None:
             return found
         disks = await self.all(DISKS, self.home)
-        of_claim = [each for each in disks if claim_of(each) == name]
+        of_claim = [each for each in disks if name and claim_of(each) == name]
         if len(of_claim) == 1:
             return of_claim[0]
+        if of_claim:
+            both = ", ".join(each.name for each in of_claim)
+            raise Trouble(f"Several ProtectedDisks name the PVC {name!r}: {both}. Say which one.")
+        if not disks:
+            await self.namespace_is_there()
         known = [each.name for each in disks] + [claim_of(each) for each in disks]
         elsewhere = "" if known else " Is it in another namespace (-n)?"
         raise Trouble(
@@ -141,10 +163,27 @@ class Cluster:
             f"{nearest(name, [each for each in known if each])}{elsewhere}"
         )
 
+    async def namespace_is_there(self) -> None:
+        """Make sure that the namespace that was named exists, as far as the caller may see that.
+
+        Raises:
+            Trouble: it does not; the sentence suggests others.
+        """
+        if self._options.namespace is None or self._options.all_namespaces:
+            return
+        try:
+            names = [each.name for each in await self.all(NAMESPACE)]
+        except Trouble:
+            return
+        if self.home not in names:
+            raise Trouble(f"There is no namespace {self.home!r}.{nearest(self.home, names)}")
+
     async def get_or_none(self, what: WatchedResource, namespace: str, name: str) -> Resource | None:
         """Return an object; None if it does not exist."""
+        if not OBJECT_NAME.fullmatch(name):
+            return None
         try:
-            return Resource(await self.kube.get(f"{what.path_in(namespace)}/{name}"))
+            return Resource(await self.kube.get(f"{what.path_in(namespace)}/{quote(name, safe='')}"))
         except NotFoundError:
             return None
         except OperatorError as error:
@@ -152,8 +191,10 @@ class Cluster:
 
     async def get_if_allowed(self, what: WatchedResource, namespace: str, name: str) -> Resource | None:
         """Return an object; None if it does not exist, or, with a note, where the caller may not read it."""
+        if not OBJECT_NAME.fullmatch(name):
+            return None
         try:
-            return Resource(await self.kube.get(f"{what.path_in(namespace)}/{name}"))
+            return Resource(await self.kube.get(f"{what.path_in(namespace)}/{quote(name, safe='')}"))
         except NotFoundError:
             return None
         except AccessDenied as error:
@@ -185,7 +226,8 @@ def sentence_of(error: OperatorError, server: str, what: WatchedResource | None 
             else "Ask a cluster admin for it"
         )
         return f"A right is missing: {error.message}. {cure}."
-    if isinstance(error, NotFoundError) and ours and "the server could not find the requested resource" in str(error):
+    if isinstance(error, NotFoundError) and ours and not error.message.startswith("namespaces "):
+        # In JSON or as plain text, as old and new API servers have it for a group that they do not know.
         return (
             f"The cluster {server} does not have azdiskbackup ({GROUP}/{VERSION}): install it, or choose another "
             "--context."
@@ -193,6 +235,14 @@ def sentence_of(error: OperatorError, server: str, what: WatchedResource | None 
     if isinstance(error, Unavailable):
         return f"The API server {server} gives no answer: {error.message.rstrip('.')}. Is this the right --context?"
     return error.sentence
+
+
+def arm_id_of(known: object) -> ArmId | None:
+    """Return an ARM id that a status has; None where somebody wrote something else there."""
+    try:
+        return ArmId.parse(str(known)) if known else None
+    except ValueError:
+        return None
 
 
 def claim_of(disk: Resource) -> str:
@@ -215,8 +265,9 @@ def _connect(options: Options) -> KubeConnection:
         raise Trouble(_of_kubeconfig(error, options)) from error
 
 
-def _of_kubeconfig(error: InvalidRequest, options: Options) -> str:
+def _of_kubeconfig(error: OperatorError, options: Options) -> str:
     known = contexts(options.kubeconfig)
     if options.context is not None and known and options.context not in known:
         return f"There is no context {options.context!r} in the kubeconfig.{nearest(options.context, known)}"
-    return f"No cluster: {error.message.rstrip('.')}. Name a kubeconfig with --kubeconfig or KUBECONFIG."
+    cure = " Name a kubeconfig with --kubeconfig or KUBECONFIG." if error.code == "BadKubeconfig" else ""
+    return f"No cluster: {error.message.rstrip('.')}.{cure}"

@@ -15,7 +15,6 @@ from typer import completion
 
 from azdiskbackup.plugin.app import COMPLETE_VAR, PROGRAM, app
 from azdiskbackup.plugin.cluster import DISKS, NAMESPACE, POLICIES, Cluster
-from azdiskbackup.plugin.ending import Trouble
 from azdiskbackup.plugin.options import Options
 
 # As kubectl's own completion: no file names.
@@ -69,7 +68,7 @@ def _names(params: Mapping[str, Any], incomplete: str, what: Any) -> list[str]:
     """Return names from the API server; none where it cannot be asked: a completion has no place for an error."""
     try:
         found = asyncio.run(asyncio.wait_for(_ask(params, what), _WITHIN_SECONDS))
-    except (Trouble, TimeoutError):
+    except Exception:
         return []
     return [each for each in found if each.startswith(incomplete)]
 

@@ -19,7 +19,8 @@ class Operator(Shape, frozen=True, kw_only=True):
 
     Attributes:
         leader: the pod that leads; empty for none.
-        renew_time: when it said so last, by the clock of the real world.
+        renew_time: when it said so last, by the clock of the API server.
+        leads: whether somebody leads; null where that cannot be seen, or nobody is to be elected.
         sentence: the same for a person.
     """
 
@@ -29,7 +30,7 @@ class Operator(Shape, frozen=True, kw_only=True):
     replicas: int
     leader: str
     renew_time: datetime | None
-    leads: bool
+    leads: bool | None
     sentence: str
 
 
@@ -41,29 +42,34 @@ async def operator_of(cluster: Cluster) -> Operator | None:
     )
     if deployments is None and leases is None:
         return None
-    # The Lease is of the real world, whatever clock the rest is told by.
-    return operator(deployments or [], leases or [], datetime.now(UTC))
+    # The Lease is of the real world, whatever clock the rest is told by; this machine's may be wrong.
+    now = await cluster.server_time() if leases else None
+    return operator(deployments, leases, now or datetime.now(UTC))
 
 
-def operator(deployments: list[Resource], leases: list[Resource], now: datetime) -> Operator:
-    """Return the installation that deployments and Leases of the chart tell of."""
-    deployment, lease = next(iter(deployments), None), next(iter(leases), None)
+def operator(deployments: list[Resource] | None, leases: list[Resource] | None, now: datetime) -> Operator:
+    """Return the installation that deployments and Leases of the chart tell of; None of what cannot be seen."""
+    deployment, lease = next(iter(deployments or []), None), next(iter(leases or []), None)
     record = Record(lease.raw) if lease is not None else None
     renewed = lease.raw["spec"].get("renewTime") if lease is not None and lease.raw.get("spec") else None
     seconds = (now - parse_time(renewed)).total_seconds() if renewed else None
     leader = record.holder if record is not None else ""
-    leads = bool(leader) and seconds is not None and record is not None and seconds < 2 * record.lasts
+    leads: bool | None = bool(leader) and seconds is not None and record is not None and seconds < 2 * record.lasts
+    if lease is None and (leases is None or deployment is not None):
+        leads = None
     version = deployment.labels.get(_VERSION, "") if deployment is not None else ""
     ready = int(deployment.status.get("readyReplicas") or 0) if deployment is not None else 0
     wanted = int(deployment.spec.get("replicas") or 0) if deployment is not None else 0
-    told = f"version {version}, " if version else ""
+    told = [f"version {version}"] if version else []
+    if deployment is not None:
+        told.append(f"{ready} of {counted(wanted, 'replica')} ready")
     if deployment is None and lease is None:
-        sentence = "is not installed by the chart, or not seen"
-    elif leads and seconds is not None:
-        sentence = f"{told}{ready} of {counted(wanted, 'replica')} ready, {leader} leads"
+        told = ["is not installed by the chart, or not seen"]
+    elif leads is None:
+        told.append("who leads cannot be seen" if leases is None else "without a Lease")
     else:
-        since = f" since {renewed}" if renewed else ""
-        sentence = f"{told}{ready} of {counted(wanted, 'replica')} ready, and nobody leads{since}"
+        told.append(f"{leader} leads" if leads else f"and nobody leads{f' since {renewed}' if renewed else ''}")
+    sentence = ", ".join(told)
     return Operator(
         namespace=(deployment or lease).namespace if deployment or lease else "",  # type: ignore[union-attr] # one is
         version=version,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
 from azdiskbackup.core.arm_ids import ArmId
 from azdiskbackup.core.azure_model import AzureInstance
@@ -32,7 +33,7 @@ def _take_over(instance: AzureInstance, namespace: str, name: str) -> Iterator[s
     was = f" as it was ({namespace}/{name})" if name else ""
     yield f"# Does the disk still exist? Then a PersistentVolume for it, its PVC, and a ProtectedDisk{was}"
     yield "# are enough: the backup instance is taken over with all its restore points."
-    yield f"az disk show --ids {instance.disk_id}"
+    yield f"az disk show --ids {quote(instance.disk_id)}"
 
 
 def _restore(instance: AzureInstance) -> Iterator[str]:
@@ -43,24 +44,24 @@ def _restore(instance: AzureInstance) -> Iterator[str]:
     yield "# Otherwise restore it. Which restore points are there?"
     yield f"az dataprotection recovery-point list {_of(instance)} -o table"
     yield "# Choose one, a name for the new disk, and a resource group that exists (this one was the old disk's):"
-    yield f"RESTORE_POINT=NAME NEW_DISK=NAME TARGET_GROUP={group}"
+    yield f"RESTORE_POINT=NAME NEW_DISK=NAME TARGET_GROUP={quote(group)}"
     yield "# The identity of the vault needs a role there, which takes up to half an hour to work:"
     yield (
-        f'az role assignment create --role "Disk Restore Operator" --scope $TARGET_GROUP --assignee-object-id '
+        f'az role assignment create --role "Disk Restore Operator" --scope "$TARGET_GROUP" --assignee-object-id '
         f"$({vault} --query identity.principalId -o tsv) --assignee-principal-type ServicePrincipal"
     )
     yield (
         f"{_INSTANCE} restore initialize-for-data-recovery --datasource-type AzureDisk --source-datastore "
         f"OperationalStore --restore-location $({vault} --query location -o tsv) --recovery-point-id $RESTORE_POINT "
-        f"--target-resource-id $TARGET_GROUP/providers/{disk.rpartition('/')[0]}/$NEW_DISK > restore.json"
+        f'--target-resource-id "$TARGET_GROUP/providers/{disk.rpartition("/")[0]}/$NEW_DISK" > restore.json'
     )
     yield f"until {_INSTANCE} validate-for-restore {_of(instance)} {request}; do sleep 15; done"
     yield f"{_INSTANCE} restore trigger {_of(instance)} {request}"
 
 
 def _vault(vault: ArmId) -> str:
-    return f"--subscription {vault.subscription} -g {vault.group} --vault-name {vault.name}"
+    return f"--subscription {vault.subscription} -g {quote(vault.group)} --vault-name {quote(vault.name)}"
 
 
 def _of(instance: AzureInstance) -> str:
-    return f"{_vault(instance.id.parent)} --backup-instance-name {instance.id.name}"
+    return f"{_vault(instance.id.parent)} --backup-instance-name {quote(instance.id.name)}"

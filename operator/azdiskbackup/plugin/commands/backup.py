@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
-import yaml
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
@@ -20,7 +19,9 @@ from azdiskbackup.api.v1alpha1.on_demand_backup import OnDemandBackupStatus
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.core import reasons
 from azdiskbackup.core.resource import Resource, parse_status
-from azdiskbackup.plugin.cluster import BACKUPS, Cluster
+from azdiskbackup.errors import Throttled, Unavailable
+from azdiskbackup.plugin import manifests
+from azdiskbackup.plugin.cluster import BACKUPS, OBJECT_NAME, Cluster
 from azdiskbackup.plugin.ending import Ending, Trouble
 from azdiskbackup.plugin.fleet import needs
 from azdiskbackup.plugin.options import Output
@@ -58,16 +59,16 @@ async def run(
     dry_run: bool,
 ) -> Ending:
     """Ask for a backup."""
+    if object_name is not None and not OBJECT_NAME.fullmatch(object_name):
+        raise Trouble(f"{object_name!r} is no name of an OnDemandBackup.", Ending.USAGE)
     disk = await cluster.disk(name)
     manifest = manifest_of(disk, rule, object_name, ttl)
     if dry_run:
         printer.write(
-            f"{json.dumps(manifest, indent=2)}\n"
-            if printer.form is Output.JSON
-            else yaml.safe_dump(manifest, sort_keys=False)
+            f"{json.dumps(manifest, indent=2)}\n" if printer.form is Output.JSON else manifests.manifest(manifest)
         )
         return Ending.DONE
-    made = await cluster.create(BACKUPS, manifest, disk.namespace)
+    made = await _made(cluster, manifest, disk.namespace)
     if not wait:
         _tell(printer, shape(made))
         if not printer.structured:
@@ -84,6 +85,17 @@ async def run(
         raise
     _tell(printer, shape(ended))
     return Ending.DONE if shape(ended).succeeded else Ending.NOT_WELL
+
+
+async def _made(cluster: Cluster, manifest: dict[str, Any], namespace: str) -> Resource:
+    try:
+        return await cluster.create(BACKUPS, manifest, namespace)
+    except Trouble as trouble:
+        if not isinstance(trouble.__cause__, Unavailable):
+            raise
+        # The request may have arrived, and each backup counts.
+        look = f"Whether it was made is not known; look before you try again: kubectl get odbackup -n {namespace}"
+        raise Trouble(f"{trouble.sentence} {look}") from trouble.__cause__
 
 
 def manifest_of(disk: Resource, rule: str, name: str | None, ttl: int | None) -> dict[str, Any]:
@@ -131,7 +143,14 @@ async def _ended(cluster: Cluster, printer: Printer, made: Resource, usually: fl
     began = time.monotonic()
     with _progress(printer) as told:
         while True:
-            found = await cluster.get_or_none(BACKUPS, made.namespace, made.name)
+            try:
+                found = await cluster.get_or_none(BACKUPS, made.namespace, made.name)
+            except Trouble as trouble:
+                if not isinstance(trouble.__cause__, Unavailable | Throttled) or time.monotonic() - began > within:
+                    raise
+                # The backup goes on, whoever may be away for a moment.
+                await asyncio.sleep(_LOOK_EVERY_SECONDS)
+                continue
             if found is None or found.uid != made.uid:
                 raise Trouble(
                     f"Somebody deleted the OnDemandBackup {made.namespace}/{made.name}. A backup that was begun goes "
@@ -154,7 +173,7 @@ async def _ended(cluster: Cluster, printer: Printer, made: Resource, usually: fl
 @contextlib.contextmanager
 def _progress(printer: Printer) -> Iterator[Any]:
     """Yield what shows how it goes: a line that changes on a terminal, else a line a change; on stderr."""
-    if not printer.err.is_terminal:
+    if not printer.live:
         last = [""]
 
         def line(now: Backup, waited: float, usually: float | None) -> None:

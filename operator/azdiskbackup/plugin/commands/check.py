@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any
 
 from rich.padding import Padding
 from rich.text import Text
@@ -19,8 +18,8 @@ from azdiskbackup.core.resource import Resource
 from azdiskbackup.errors import AccessDenied, CannotStart, OperatorError
 from azdiskbackup.kube import definitions
 from azdiskbackup.kube.client import NotFoundError
-from azdiskbackup.plugin.cluster import POLICIES, VAULTS, Cluster, sentence_of
-from azdiskbackup.plugin.ending import Ending
+from azdiskbackup.plugin.cluster import POLICIES, VAULTS, Cluster, arm_id_of, sentence_of
+from azdiskbackup.plugin.ending import Ending, Trouble
 from azdiskbackup.plugin.installation import operator_of
 from azdiskbackup.plugin.output import Printer, Shape
 from azdiskbackup.plugin.words import State, short
@@ -63,20 +62,22 @@ async def run(cluster: Cluster, printer: Printer, *, azure: bool) -> Ending:
     return Ending.NOT_WELL if any(each.state == State.YOURS.name for each in found) else Ending.DONE
 
 
-async def _all(cluster: Cluster, *, azure: bool) -> Any:
+async def _all(cluster: Cluster, *, azure: bool) -> AsyncIterator[Finding]:
     yield await _api_server(cluster)
     for finding in await asyncio.gather(_kinds(cluster), _operator(cluster), _clock(cluster)):
         yield finding
     for finding in await _rights(cluster):
         yield finding
-    vaults = await cluster.all_if_allowed(VAULTS)
-    for finding in [
-        *_ready("BackupVault", vaults),
-        *_ready("DiskBackupPolicy", await cluster.all_if_allowed(POLICIES)),
-    ]:
-        yield finding
-    if azure:
-        for vault in _ids(vaults):
+    for kind, what in (("BackupVault", VAULTS), ("DiskBackupPolicy", POLICIES)):
+        try:
+            objects = await cluster.all_if_allowed(what)
+        except Trouble as trouble:
+            # What else there is to be found is told all the same.
+            yield _bad(f"{kind}s", trouble.sentence, "See what is said of the kinds above.")
+            continue
+        for finding in _ready(kind, objects):
+            yield finding
+        for vault in _ids(objects) if azure and what is VAULTS else ():
             yield await _vault(vault)
 
 
@@ -127,11 +128,14 @@ async def _served(cluster: Cluster) -> Finding:
 
 async def _operator(cluster: Cluster) -> Finding:
     what = "Operator"
-    found = await operator_of(cluster)
+    try:
+        found = await operator_of(cluster)
+    except Trouble as trouble:
+        return _unknown(what, trouble.sentence, "Try again.")
     if found is None:
         return _unknown(what, "You may not see it.", "Ask somebody who may list deployments and leases.")
     detail = f"In the namespace {found.namespace}: {found.sentence}." if found.namespace else f"It {found.sentence}."
-    if not found.leads:
+    if found.leads is False:
         pods = f"kubectl get pods -n {found.namespace or 'NAMESPACE'}"
         return _bad(what, detail, f"`{pods}` shows why: a pod that cannot start says it in its status.")
     if found.version and found.version != VERSION_HERE:
@@ -194,7 +198,8 @@ def _ready(kind: str, objects: list[Resource] | None) -> Iterable[Finding]:
 
 
 def _ids(vaults: list[Resource] | None) -> list[ArmId]:
-    return [ArmId.parse(str(each.status["vaultID"])) for each in vaults or [] if each.status.get("vaultID")]
+    known = (arm_id_of(each.status.get("vaultID")) for each in vaults or [])
+    return [each for each in known if each is not None]
 
 
 async def _vault(vault: ArmId) -> Finding:

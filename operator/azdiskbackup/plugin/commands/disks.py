@@ -7,8 +7,9 @@ from datetime import datetime
 
 from rich.text import Text
 
-from azdiskbackup.plugin.cluster import DISKS, Cluster
-from azdiskbackup.plugin.ending import Ending
+from azdiskbackup.core.explanations import EXPLANATIONS
+from azdiskbackup.plugin.cluster import DISKS, POLICIES, Cluster
+from azdiskbackup.plugin.ending import Ending, Trouble, nearest
 from azdiskbackup.plugin.fleet import Disk, disk
 from azdiskbackup.plugin.output import Column, Printer
 from azdiskbackup.plugin.words import age, until
@@ -33,9 +34,14 @@ _COLUMNS = (
 
 async def run(cluster: Cluster, printer: Printer, *, policy: str | None, reason: str | None, not_ready: bool) -> Ending:
     """Show the disks of the namespace, or of all."""
+    if reason is not None and reason not in EXPLANATIONS:
+        raise Trouble(f"There is no reason {reason!r}.{nearest(reason, EXPLANATIONS)}", Ending.USAGE)
     now = cluster.now
     selected = {"fieldSelector": f"spec.policyRef.name={policy}"} if policy else {}
     found = [disk(each, now) async for each in cluster.each(DISKS, cluster.namespace, **selected)]
+    if not found:
+        await cluster.namespace_is_there()
+        await _policy_is_there(cluster, policy)
     shown = [each for each in found if (not not_ready or not each.ready) and reason in (None, each.reason)]
     if printer.structured:
         printer.data(shown)
@@ -45,6 +51,13 @@ async def run(cluster: Cluster, printer: Printer, *, policy: str | None, reason:
         hint = "" if found or not cluster.namespace else " -A shows all namespaces."
         printer.table(_COLUMNS, rows(shown, now, printer.out.encoding), f"There is no {kind} {where}.{hint}")
     return Ending.DONE
+
+
+async def _policy_is_there(cluster: Cluster, policy: str | None) -> None:
+    if policy is not None:
+        known = await cluster.all_if_allowed(POLICIES)
+        if known is not None and policy not in {each.name for each in known}:
+            raise Trouble(f"There is no DiskBackupPolicy {policy!r}.{nearest(policy, [each.name for each in known])}")
 
 
 def rows(disks: Iterable[Disk], now: datetime, encoding: str) -> Iterator[list[str | Text]]:

@@ -10,7 +10,7 @@ from azdiskbackup.api.v1alpha1.protected_disk import JobStatus, ProtectedDiskSta
 from azdiskbackup.core.azure_model import succeeded
 from azdiskbackup.core.resource import Resource, parse_status
 from azdiskbackup.plugin.cluster import DISKS, Cluster
-from azdiskbackup.plugin.ending import Ending
+from azdiskbackup.plugin.ending import Ending, Trouble
 from azdiskbackup.plugin.output import Column, Printer, Shape
 from azdiskbackup.plugin.words import State, age, duration
 
@@ -49,10 +49,14 @@ class Job(Shape, frozen=True, kw_only=True):
 
 async def run(cluster: Cluster, printer: Printer, *, name: str | None, failed: bool) -> Ending:
     """Show the newest jobs of one disk, or of all."""
-    if name:
+    if name is not None:
+        if not cluster.namespace:
+            raise Trouble("A disk is in one namespace: name that with -n instead of -A.", Ending.USAGE)
         found = jobs(await cluster.disk(name))
     else:
         found = [job async for each in cluster.each(DISKS, cluster.namespace) for job in jobs(each)]
+        if not found:
+            await cluster.namespace_is_there()
     found = [job for job in found if not failed or job.state == State.YOURS.name]
     found.sort(key=lambda job: job.start_time, reverse=True)
     if printer.structured:

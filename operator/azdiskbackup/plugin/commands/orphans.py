@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -13,11 +14,12 @@ from azdiskbackup.core.naming import instance_name
 from azdiskbackup.core.protected_disk.desired import OWNER_TAGS
 from azdiskbackup.core.resource import Resource
 from azdiskbackup.errors import OperatorError
-from azdiskbackup.plugin.cluster import CLAIM, DISKS, NAMESPACE, VAULTS, Cluster, claim_of, together
-from azdiskbackup.plugin.ending import Ending, Trouble
+from azdiskbackup.plugin.cluster import CLAIM, DISKS, NAMESPACE, VAULTS, Cluster, arm_id_of, claim_of, together
+from azdiskbackup.plugin.ending import Ending, Trouble, nearest
 from azdiskbackup.plugin.output import Column, Printer, Shape
 from azdiskbackup.plugin.way_back import way_back
 
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _COLUMNS = (
     Column("NAMESPACE"),
     Column("NAME"),
@@ -79,9 +81,13 @@ async def run(cluster: Cluster, printer: Printer, *, vaults: list[str], instance
     if cluster.namespace:
         found = [each for each in found if each.namespace == cluster.namespace]
     if instance is not None:
-        found = [each for each in found if each.instance == instance]
+        known = [each.instance for each in found] + [_place(each) for each in found if each.name]
+        found = [each for each in found if instance in (each.instance, _place(each))]
         if not found:
-            raise Trouble(f"There is no orphan {instance!r}; `kubectl azdiskbackup orphans` lists them.")
+            raise Trouble(f"There is no orphan {instance!r}.{nearest(instance, known)}")
+        if len(found) > 1:
+            both = ", ".join(each.instance for each in found)
+            raise Trouble(f"Several backup instances were of {instance}: {both}. Say which one.")
     if printer.structured:
         printer.data(found)
         return Ending.DONE
@@ -105,8 +111,12 @@ async def run(cluster: Cluster, printer: Printer, *, vaults: list[str], instance
         # As it is: a line that is folded cannot be typed.
         printer.write("".join(f"{line}\n" for line in found[0].way_back))
     elif found:
-        printer.note("For the way back to one: kubectl azdiskbackup orphans INSTANCE")
+        printer.note("For the way back to one: kubectl azdiskbackup orphans INSTANCE, or NAMESPACE/NAME")
     return Ending.DONE
+
+
+def _place(orphan: Orphan) -> str:
+    return f"{orphan.namespace}/{orphan.name}"
 
 
 def _state(orphan: Orphan) -> str:
@@ -128,14 +138,21 @@ async def _here(cluster: Cluster) -> Here:
 async def _vaults(cluster: Cluster, named: list[str]) -> list[ArmId]:
     if named:
         try:
-            return [ArmId.parse(each) for each in named]
+            return [_vault_id(each) for each in named]
         except ValueError as error:
             raise Trouble(f"{error}. A vault is named by its ARM id.", Ending.USAGE) from error
     known: list[Resource] = await cluster.all(VAULTS)
-    ids = [str(each.status["vaultID"]) for each in known if each.status.get("vaultID")]
+    ids = [each for each in (arm_id_of(each.status.get("vaultID")) for each in known) if each is not None]
     if not ids:
         raise Trouble("No BackupVault of this cluster is known to Azure yet. Name one with --vault-id.")
-    return [ArmId.parse(each) for each in sorted(set(ids))]
+    return sorted(set(ids), key=str)
+
+
+def _vault_id(text: str) -> ArmId:
+    found = ArmId.parse(text)
+    if not _GUID.fullmatch(found.subscription) or found.path[0].lower() != "backupvaults" or len(found.path) != 2:
+        raise ValueError(f"{text!r} is not the id of a vault")
+    return found
 
 
 async def _instances(vault: ArmId) -> list[AzureInstance]:

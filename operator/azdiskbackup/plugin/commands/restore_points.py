@@ -9,7 +9,7 @@ from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.core.arm_ids import ArmId
 from azdiskbackup.core.resource import Resource, parse_status
 from azdiskbackup.errors import OperatorError
-from azdiskbackup.plugin.cluster import Cluster
+from azdiskbackup.plugin.cluster import Cluster, arm_id_of
 from azdiskbackup.plugin.ending import Ending, Trouble
 from azdiskbackup.plugin.options import From
 from azdiskbackup.plugin.output import Column, Printer, Shape
@@ -88,17 +88,18 @@ async def read(resource: Resource, source: From) -> Read:
         Trouble: they were wanted from Azure, which does not tell.
     """
     known = parse_status(ProtectedDiskStatus, resource)
-    if source is From.STATUS or known.backup_instance_id is None:
-        return _of_status(known)
+    instance = arm_id_of(known.backup_instance_id)
+    if source is From.STATUS or instance is None:
+        return of_status(known)
     try:
-        return Read(await _of_azure(ArmId.parse(known.backup_instance_id)))
+        return Read(await _of_azure(instance))
     except OperatorError as error:
         from azdiskbackup.plugin.azure_side import why_not
 
         sentence = why_not(error, f"the vault of {known.backup_instance_id}")
         if source is From.AZURE:
             raise Trouble(sentence) from error
-        found = _of_status(known)
+        found = of_status(known)
         return replace(found, note=f"{found.note}{' ' if found.note else ''}Azure was not read: {sentence}")
 
 
@@ -120,10 +121,11 @@ async def _of_azure(instance: ArmId) -> list[RestorePoint]:
     ]
 
 
-def _of_status(known: ProtectedDiskStatus) -> Read:
+def of_status(known: ProtectedDiskStatus) -> Read:
+    """Return the restore points that a status has."""
     points = known.restore_points
     if points is None:
-        return Read([])
+        return Read([], complete=False)
     instance = known.backup_instance_id
     found = [
         RestorePoint(

@@ -99,6 +99,7 @@ def status(
     """Return a cluster at a glance."""
     others = [("BackupVault", vaults or []), ("DiskBackupPolicy", policies or [])]
     problems = [
+        *_of_operator(operator),
         *(problem for kind, objects in others for problem in _problems(kind, _unready(objects))),
         *_problems("ProtectedDisk", _bad(disks)),
     ]
@@ -117,6 +118,18 @@ def status(
         vaults=_sum(vaults),
         problems=sorted(problems, key=lambda each: (each.state != State.YOURS.name, -len(each.objects))),
     )
+
+
+def _of_operator(operator: Operator | None) -> Iterator[Problem]:
+    if operator is not None and operator.leads is False:
+        yield Problem(
+            kind="Operator",
+            reason="NobodyLeads",
+            state=State.YOURS.name,
+            objects=[operator.namespace] if operator.namespace else [],
+            message="Backups that run by schedule go on; nothing is protected anew, and nothing new is known.",
+            cure="`kubectl azdiskbackup check` says more.",
+        )
 
 
 Bad = tuple[str, str, State, str]
@@ -187,7 +200,7 @@ def show(found: Status, printer: Printer) -> None:
 
 def _lines(found: Status) -> Iterator[tuple[str, Text]]:
     if found.operator is not None:
-        yield "Operator", Text(found.operator.sentence, style="" if found.operator.leads else "red")
+        yield "Operator", Text(found.operator.sentence, style="red" if found.operator.leads is False else "")
     yield "Disks", _of_disks(found)
     for title, each in (("Policies", found.policies), ("Vaults", found.vaults)):
         if each is not None:

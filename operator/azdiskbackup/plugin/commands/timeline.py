@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from rich.text import Text
 
 from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec
-from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
+from azdiskbackup.api.v1alpha1.protected_disk import RECENT_JOBS, ProtectedDiskStatus
 from azdiskbackup.core import reasons
 from azdiskbackup.core.azure_model import succeeded
 from azdiskbackup.core.resource import Invalid, Resource, parse_spec, parse_status
@@ -19,7 +19,8 @@ from azdiskbackup.plugin.options import From
 from azdiskbackup.plugin.output import Printer, Shape
 from azdiskbackup.plugin.words import counted
 
-_WEEK = 7
+# The restore point of a job is taken within this time of its start.
+_A_JOB = timedelta(hours=1)
 
 
 class DayShape(Shape, frozen=True, kw_only=True):
@@ -38,7 +39,7 @@ async def run(cluster: Cluster, printer: Printer, *, name: str, count: int, sour
     policy_name = str((resource.spec.get("policyRef") or {}).get("name", ""))
     policy = await cluster.get_if_allowed(POLICIES, "", policy_name)
     points = await read(resource, source)
-    found = days(known_of(resource, policy, points), cluster.now, count)
+    found = days(known_of(resource, policy, points, cluster.now), cluster.now, count)
     if printer.structured:
         printer.data([
             DayShape(date=each.date, verdict=each.verdict.name, good=each.good, failed=each.failed, due=each.due)
@@ -51,25 +52,39 @@ async def run(cluster: Cluster, printer: Printer, *, name: str, count: int, sour
     return Ending.DONE
 
 
-def known_of(resource: Resource, policy: Resource | None, read: Read) -> Known:
-    """Return what is known of the backups of a disk."""
+def known_of(resource: Resource, policy: Resource | None, read: Read, now: datetime) -> Known:
+    """Return what is known of the backups of a disk: by its restore points, and by newer jobs than those."""
     status = parse_status(ProtectedDiskStatus, resource)
-    jobs = status.jobs.recent if status.jobs is not None else []
-    failures = [
-        job.end_time
-        for job in jobs
-        if job.operation.lower() == "backup" and job.end_time is not None and not succeeded(job.status)
-    ]
+    recent = status.jobs.recent if status.jobs is not None else []
+    jobs = [job for job in recent if job.operation.lower() == "backup" and job.end_time is not None]
+    failures = [job.end_time for job in jobs if job.end_time is not None and not succeeded(job.status)]
+    newest = max((each.time for each in read.points), default=None)
+    # A list of restore points is scarce, and may be older than what the jobs tell.
+    after = newest + _A_JOB if newest is not None else None
+    good = [job.start_time for job in jobs if succeeded(job.status) and (after is None or job.start_time > after)]
     spec = parse_spec(DiskBackupPolicySpec, policy) if policy is not None else None
     readable = spec if spec is not None and not isinstance(spec, Invalid) else None
     return Known(
-        points=[each.time for each in read.points],
+        points=[*(each.time for each in read.points), *good],
         failures=failures,
         schedule=readable.schedule if readable is not None else None,
         since=_since(resource, status),
         kept=timedelta(days=readable.retention.default.days) if readable is not None else None,
-        complete_since=None if read.complete else min((each.time for each in read.points), default=None),
+        complete_since=_complete_since(read, status, newest, now),
     )
+
+
+def _complete_since(read: Read, status: ProtectedDiskStatus, newest: datetime | None, now: datetime) -> datetime | None:
+    """Return since when every backup is known, by its restore point or by its job; None for all of them."""
+    jobs = status.jobs.recent if status.jobs is not None else []
+    first_job = min((job.start_time for job in jobs), default=now)
+    if newest is None:
+        return None if read.complete else first_job
+    # Between the newest restore point that was read and the oldest job that is listed there may be others.
+    gap = len(jobs) >= RECENT_JOBS and first_job > newest + _A_JOB
+    if gap:
+        return first_job
+    return None if read.complete else min(each.time for each in read.points)
 
 
 def _since(resource: Resource, status: ProtectedDiskStatus) -> datetime | None:

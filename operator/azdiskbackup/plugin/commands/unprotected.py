@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-import yaml
-
 from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
 from azdiskbackup.core.claims import DRIVER, ClaimedDisk, disk_of
 from azdiskbackup.core.resource import Resource
-from azdiskbackup.plugin.cluster import DISKS, POLICIES, VOLUME, WHOLE_CLAIMS, Cluster, claim_of, together
+from azdiskbackup.plugin.cluster import DISKS, OBJECT_NAME, POLICIES, VOLUME, WHOLE_CLAIMS, Cluster, claim_of, together
 from azdiskbackup.plugin.ending import Ending, Trouble, nearest
+from azdiskbackup.plugin.manifests import manifest
+from azdiskbackup.plugin.options import Output
 from azdiskbackup.plugin.output import Column, Printer, Shape
 from azdiskbackup.plugin.words import age, counted
 
@@ -44,15 +44,21 @@ class Claim(Shape, frozen=True, kw_only=True):
 async def run(cluster: Cluster, printer: Printer, *, apply_policy: str | None) -> Ending:
     """Show the PVCs that nothing protects, or write what protects them by a policy."""
     place = cluster.namespace
-    claims, disks, volumes = await together(
-        cluster.all(WHOLE_CLAIMS, place), cluster.all(DISKS, place), cluster.all_if_allowed(VOLUME)
-    )
-    found = unprotected(claims, disks, volumes)
     if apply_policy is not None:
         await _policy_exists(cluster, apply_policy)
+    claims, disks, volumes = await together(
+        cluster.all(WHOLE_CLAIMS, place), _disks(cluster, place), cluster.all_if_allowed(VOLUME)
+    )
+    if not claims:
+        await cluster.namespace_is_there()
+    found = unprotected(claims, disks, volumes)
+    if apply_policy is not None:
         taken = {(each.namespace, each.name) for each in disks}
-        for manifest in manifests(found, apply_policy, taken):
-            printer.write(f"---\n{yaml.safe_dump(manifest, sort_keys=False)}")
+        written = list(manifests(found, apply_policy, taken))
+        if printer.form is Output.JSON:
+            printer.json({"apiVersion": "v1", "kind": "List", "items": written})
+        else:
+            printer.write("".join(f"---\n{manifest(each)}" for each in written))
         printer.note(
             f"{counted(len(found), 'ProtectedDisk')} written; `kubectl apply -f -` takes them from a pipe."
             if found
@@ -68,7 +74,15 @@ async def run(cluster: Cluster, printer: Printer, *, apply_policy: str | None) -
     return Ending.DONE
 
 
+async def _disks(cluster: Cluster, place: str) -> list[Resource]:
+    """Return the disks that may protect one of the PVCs: by id from any namespace, where the caller sees them."""
+    found = await cluster.all_if_allowed(DISKS) if place else None
+    return found if found is not None else await cluster.all(DISKS, place)
+
+
 async def _policy_exists(cluster: Cluster, policy: str) -> None:
+    if not OBJECT_NAME.fullmatch(policy):
+        raise Trouble(f"{policy!r} is no name of a DiskBackupPolicy.", Ending.USAGE)
     known = await cluster.all_if_allowed(POLICIES)
     if known is not None and policy not in {each.name for each in known}:
         names = nearest(policy, [each.name for each in known])
