@@ -160,7 +160,7 @@ def _limits(state: State) -> Iterator[Metric]:
 def _sweeps(state: State) -> Iterator[Metric]:
     last = GaugeMetricFamily(
         "azdiskbackup_sweep_last_success_timestamp_seconds",
-        "When all disks of a subscription were read from Azure last.",
+        "When all disks of a subscription were read from Azure last; before the first time, since when that is tried.",
         labels=("subscription",),
     )
     size = GaugeMetricFamily(
