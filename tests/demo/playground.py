@@ -24,18 +24,15 @@ from controlplane.build import CannotBuildError
 from controlplane.plane import KubectlError
 from demo.telling import Teller
 from demo.world import furnish_azure, furnish_cluster
-from harness.objects import SUBSCRIPTION, VAULT_GROUP
+from harness.objects import SUBSCRIPTION
 from harness.processes import ProcessDiedError
-from harness.programs import write_programs
+from harness.programs import login, reader, write_programs
 from harness.stack import CLIENT_ID, OPERATOR_USER, Stack
 
 # A minute of Azure in a second, from some days ago on: see the demo.
 RATE = 60
 _BEGINS_AGO = timedelta(days=7)
 _LOOK_EVERY_SECONDS = 0.1
-_PERSON = "beefbeef-0000-4000-8000-000000000002"
-_SECRET = "of-the-playground"
-_BACKUP_READER = {"Name": "Backup Reader", "Actions": ["Microsoft.DataProtection/*/read"], "NotActions": []}
 
 
 def main() -> int:
@@ -171,17 +168,13 @@ def _invite(place: _Place, teller: Teller, with_operator: bool) -> None:
 
 
 def _write_env(place: _Place, stack: Stack) -> None:
-    scope = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{VAULT_GROUP}"
-    role = {"definition": _BACKUP_READER, "scope": scope, "condition": None}
-    tenant = stack.azure.seed(callers=[{"clientID": _PERSON, "secret": _SECRET, "roles": [role]}])["tenant"]
     write_programs(place.programs, stack)
-    settings = {"KUBECONFIG": str(stack.plane.kubeconfig)} | _azure(stack, _PERSON, tenant)
+    settings = {"KUBECONFIG": str(stack.plane.kubeconfig)} | reader(stack)
     lines = [f"export {name}={value}" for name, value in settings.items()] + [f'export PATH={place.programs}:"$PATH"']
     (place.folder / "env.new").write_text("\n".join(lines) + "\n")
 
 
 def _write_operator_env(place: _Place, stack: Stack) -> None:
-    tenant = stack.azure.seed(callers=[{"clientID": CLIENT_ID, "secret": _SECRET}])["tenant"]
     # With the rights of its service account, and no other. Clients take a colon in a path for a separator.
     kubeconfig = place.folder / "operator.kubeconfig"
     stack.plane.user_kubeconfig(OPERATOR_USER, "system:serviceaccounts").rename(kubeconfig)
@@ -193,19 +186,8 @@ def _write_operator_env(place: _Place, stack: Stack) -> None:
         "AZDISKBACKUP_CLOCK": f"simulated:{stack.azure.url}",
         "AZDISKBACKUP_LOG_FORMAT": "console",
         "AZDISKBACKUP_TERMINATION_LOG": str(place.folder / "termination-log"),
-    } | _azure(stack, CLIENT_ID, tenant)
+    } | login(stack, CLIENT_ID, "of-the-playground")
     place.operator_env.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-
-
-def _azure(stack: Stack, client: str, tenant: str) -> dict[str, str]:
-    return {
-        "AZURE_CLIENT_ID": client,
-        "AZURE_CLIENT_SECRET": _SECRET,
-        "AZURE_TENANT_ID": tenant,
-        "AZDISKBACKUP_RESOURCE_MANAGER_ENDPOINT": stack.azure.url,
-        "AZDISKBACKUP_AUTHORITY_HOST": stack.azure.url,
-        "AZDISKBACKUP_CA_FILE": str(stack.azure.certificate_authority),
-    }
 
 
 def _short(path: Path) -> str:

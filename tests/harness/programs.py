@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from controlplane.tools import tool
 from harness import az
+from harness.objects import SUBSCRIPTION, VAULT_GROUP
 from harness.stack import Stack
 
+READER = "beefbeef-0000-4000-8000-000000000002"
 _TESTS = Path(__file__).resolve().parents[1]
 _SOURCES = [str(_TESTS.parent / "operator"), str(_TESTS)]
 # The time of this Azure is not that of the wall.
@@ -25,6 +28,26 @@ from harness.az import main
 sys.exit(main(sys.argv[1:]))
 """
 _COMPLETION = "kubectl_complete-azdiskbackup"
+
+
+def login(stack: Stack, client: str, secret: str, roles: list[dict[str, Any]] | None = None) -> dict[str, str]:
+    """Return what somebody has in the environment whom this Azure knows; roles are theirs from now on, if given."""
+    caller = {"clientID": client, "secret": secret} | ({"roles": roles} if roles is not None else {})
+    return {
+        "AZURE_CLIENT_ID": client,
+        "AZURE_CLIENT_SECRET": secret,
+        "AZURE_TENANT_ID": stack.azure.seed(callers=[caller])["tenant"],
+        "AZDISKBACKUP_RESOURCE_MANAGER_ENDPOINT": stack.azure.url,
+        "AZDISKBACKUP_AUTHORITY_HOST": stack.azure.url,
+        "AZDISKBACKUP_CA_FILE": str(stack.azure.certificate_authority),
+    }
+
+
+def reader(stack: Stack) -> dict[str, str]:
+    """Return the environment of somebody with the built-in role Backup Reader on the vaults' group."""
+    scope = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{VAULT_GROUP}"
+    definition = {"Name": "Backup Reader", "Actions": ["Microsoft.DataProtection/*/read"], "NotActions": []}
+    return login(stack, READER, "s3cret", [{"definition": definition, "scope": scope, "condition": None}])
 
 
 def write_programs(folder: Path, stack: Stack) -> None:

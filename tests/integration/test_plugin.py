@@ -11,30 +11,16 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.objects import SUBSCRIPTION, VAULT_GROUP
 from harness.plugin import Person, Terminal
+from harness.programs import READER, reader
 from harness.stack import Stack
 from harness.tenant import Tenant
-
-READER = "beefbeef-0000-4000-8000-000000000002"
-# What the built-in role Backup Reader has of it.
-BACKUP_READER = {"Name": "Backup Reader", "Actions": ["Microsoft.DataProtection/*/read"], "NotActions": []}
 
 
 @pytest.fixture(scope="module")
 def azure_login(stack: Stack) -> dict[str, str]:
     """What a person has in the environment who may read backups in Azure."""
-    scope = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{VAULT_GROUP}"
-    role = {"definition": BACKUP_READER, "scope": scope, "condition": None}
-    tenant = stack.azure.seed(callers=[{"clientID": READER, "secret": "s3cret", "roles": [role]}])["tenant"]
-    return {
-        "AZURE_CLIENT_ID": READER,
-        "AZURE_CLIENT_SECRET": "s3cret",
-        "AZURE_TENANT_ID": tenant,
-        "AZDISKBACKUP_RESOURCE_MANAGER_ENDPOINT": stack.azure.url,
-        "AZDISKBACKUP_AUTHORITY_HOST": stack.azure.url,
-        "AZDISKBACKUP_CA_FILE": str(stack.azure.certificate_authority),
-    }
+    return reader(stack)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import yaml
 from demo.world import NAMESPACE, furnish_azure, furnish_cluster
 from harness import objects
 from harness.pages import blocks, clean_environment, follow
-from harness.programs import write_programs
+from harness.programs import reader, write_programs
 from harness.stack import ROOT, Stack
 
 PAGES = ROOT / "docs" / "tasks"
@@ -48,7 +48,7 @@ class World:
         self.environment = clean | {
             "KUBECONFIG": str(kubeconfig),
             "PATH": f"{programs}:{clean['PATH']}",
-            **login(self.stack),
+            **reader(self.stack),
         }
 
     def follows(self, page: str) -> str:
@@ -102,23 +102,6 @@ def contexts(stacks: dict[str, Stack]) -> dict[str, Any]:
         found["users"].append({"name": name, "user": given["users"][0]["user"]})
         found["contexts"].append({"name": name, "context": {"cluster": name, "user": name}})
     return found | {"current-context": next(iter(stacks))}
-
-
-def login(stack: Stack) -> dict[str, str]:
-    """Return the environment of somebody who may read backups in Azure."""
-    reader = {"Name": "Backup Reader", "Actions": ["Microsoft.DataProtection/*/read"], "NotActions": []}
-    scope = f"/subscriptions/{objects.SUBSCRIPTION}/resourceGroups/{objects.VAULT_GROUP}"
-    role = {"definition": reader, "scope": scope, "condition": None}
-    person = "beefbeef-0000-4000-8000-000000000003"
-    tenant = stack.azure.seed(callers=[{"clientID": person, "secret": "s3cret", "roles": [role]}])["tenant"]
-    return {
-        "AZURE_CLIENT_ID": person,
-        "AZURE_CLIENT_SECRET": "s3cret",
-        "AZURE_TENANT_ID": tenant,
-        "AZDISKBACKUP_RESOURCE_MANAGER_ENDPOINT": stack.azure.url,
-        "AZDISKBACKUP_AUTHORITY_HOST": stack.azure.url,
-        "AZDISKBACKUP_CA_FILE": str(stack.azure.certificate_authority),
-    }
 
 
 def furnish_kafka(stack: Stack) -> None:

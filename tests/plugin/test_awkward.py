@@ -65,9 +65,16 @@ ANSWERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("answer", "says"), ANSWERS)
-@pytest.mark.parametrize("command", ["disks", "status", "describe data", "backup data", "unprotected", "jobs -o json"])
-def test_whatever_answers(server: Any, answer: tuple[int, str, bytes], says: str, command: str) -> None:
+# Every answer to one command, and to every command an answer that is none and a page.
+_CASES = [("disks", *each) for each in ANSWERS] + [
+    (command, *each)
+    for command in ("status", "describe data", "backup data", "unprotected", "jobs -o json")
+    for each in (ANSWERS[0], ANSWERS[4])
+]
+
+
+@pytest.mark.parametrize(("command", "answer", "says"), _CASES)
+def test_whatever_answers(server: Any, command: str, answer: tuple[int, str, bytes], says: str) -> None:
     server.answer = answer
     done = plugin(*command.split(), KUBECONFIG=server.kubeconfig)
     assert (done.returncode, done.stdout) == (1, ""), done.stderr

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import quote
 
 from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
 from azdiskbackup.core.arm_ids import ArmId
@@ -180,10 +179,11 @@ class Cluster:
 
     async def get_or_none(self, what: WatchedResource, namespace: str, name: str) -> Resource | None:
         """Return an object; None if it does not exist."""
+        # What is no name would be another path.
         if not OBJECT_NAME.fullmatch(name):
             return None
         try:
-            return Resource(await self.kube.get(f"{what.path_in(namespace)}/{quote(name, safe='')}"))
+            return Resource(await self.kube.get(f"{what.path_in(namespace)}/{name}"))
         except NotFoundError:
             return None
         except OperatorError as error:
@@ -191,17 +191,13 @@ class Cluster:
 
     async def get_if_allowed(self, what: WatchedResource, namespace: str, name: str) -> Resource | None:
         """Return an object; None if it does not exist, or, with a note, where the caller may not read it."""
-        if not OBJECT_NAME.fullmatch(name):
-            return None
         try:
-            return Resource(await self.kube.get(f"{what.path_in(namespace)}/{quote(name, safe='')}"))
-        except NotFoundError:
+            return await self.get_or_none(what, namespace, name)
+        except Trouble as trouble:
+            if not isinstance(trouble.__cause__, AccessDenied):
+                raise
+            self.hidden.append(trouble.__cause__.message)
             return None
-        except AccessDenied as error:
-            self.hidden.append(error.message)
-            return None
-        except OperatorError as error:
-            raise self._trouble(error, what) from error
 
     async def create(self, what: WatchedResource, body: Mapping[str, Any], namespace: str) -> Resource:
         """Create an object; return it."""
