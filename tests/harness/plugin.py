@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from harness.pages import clean_environment
 from harness.processes import wait_for
 from harness.stack import Stack
 
@@ -21,7 +22,7 @@ class Person:
 
     @property
     def environment(self) -> dict[str, str]:
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("KUBE", "AZURE_", "AZDISK"))}
+        clean = clean_environment()
         path = [str(self._stack.plane.kubectl_path.parent), str(Path(sys.executable).parent), clean.get("PATH", "")]
         return clean | self._azure | {
             "KUBECONFIG": str(self.kubeconfig),
