@@ -151,8 +151,7 @@ def _complaints() -> Iterator[list[str]]:
 def _entries(files: str | None, context: Mapping[str, str]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Return the cluster and the user of a context, as the files have them."""
     merged = kube_config.KubeConfigMerger(files or kube_config.KUBE_CONFIG_DEFAULT_LOCATION).config  # type: ignore[no-untyped-call] # it has no hints
-    # It is no dict, and has no get.
-    users = merged["users"] if "users" in merged else ()  # noqa: SIM401
+    users = merged["users"] if "users" in merged else ()  # noqa: SIM401 - it is no dict, and has no get
     user = next((each["user"] for each in users if each["name"] == context.get("user")), None)
     cluster = next(each["cluster"] for each in merged["clusters"] if each["name"] == context["cluster"])
     return dict(cluster.value), dict(user.value) if user is not None else {}
