@@ -248,8 +248,15 @@ def claim_of(disk: Resource) -> str:
 
 
 async def together(*asked: Any) -> Any:
-    """Return the answers to several questions that were asked at the same time."""
-    return await asyncio.gather(*asked)
+    """Return the answers to several questions that were asked at the same time.
+
+    Of several that fail the first is told, as they were given: whichever answer came first would differ each time.
+    """
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return answers
 
 
 def _connect(options: Options) -> KubeConnection:
