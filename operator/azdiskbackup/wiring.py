@@ -37,6 +37,7 @@ from azdiskbackup.reconcilers.indices import INDICES
 from azdiskbackup.reconcilers.kinds_that_go import KindsThatGo
 from azdiskbackup.reconcilers.lost_job_search import LostJobSearch, search_of
 from azdiskbackup.reconcilers.on_demand_backup import OnDemandBackupReconciler
+from azdiskbackup.reconcilers.owned_instances import OwnedInstances
 from azdiskbackup.reconcilers.protected_disk import ProtectedDiskReconciler
 from azdiskbackup.reconcilers.reporting import Reporter
 from azdiskbackup.reconcilers.resync import RESYNC, Resync
@@ -128,6 +129,7 @@ class Engine:
             cluster=cluster,
             jitter=random.random,
             deadlines=Deadlines(),
+            owned=OwnedInstances(),
         )
         going = KindsThatGo(kube, cache, tools.reporter)
         self._resync = Resync(kube, cache, clock, timedelta(minutes=settings.resync_minutes))

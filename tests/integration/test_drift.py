@@ -160,38 +160,12 @@ def test_a_vault_that_is_run_elsewhere_is_used_and_never_written(stack: Stack, s
 # --- instances that are there already ---------------------------------------------------------------
 
 
-def foreign_instance(shop: Tenant, name: str, handle: str, vault_id: str, policy_id: str, tags: object) -> str:
-    """Protect a disk as another tool would, under a name of its own."""
-    group = {"objectType": "AzureOperationalStoreParameters", "dataStoreType": "OperationalStore"}
-    properties = {
-        "objectType": "BackupInstance",
-        "friendlyName": name,
-        "dataSourceInfo": {
-            "objectType": "Datasource",
-            "datasourceType": "Microsoft.Compute/disks",
-            "resourceType": "Microsoft.Compute/disks",
-            "resourceID": handle,
-            "resourceUri": handle,
-            "resourceName": name,
-            "resourceLocation": "westeurope",
-        },
-        "policyInfo": {
-            "policyId": policy_id,
-            "policyParameters": {"dataStoreParametersList": [{**group, "resourceGroupId": SNAPSHOTS}]},
-        },
-    }
-    instance = f"{vault_id}/backupInstances/{name}"
-    shop.portal("PUT", instance, {"tags": tags, "properties": properties})
-    shop.azure.advance(minutes=2)
-    return instance
-
-
 @pytest.mark.parametrize("deleted", [False, True], ids=["living", "soft-deleted"])
 def test_an_instance_that_nobody_owns_is_taken_over(stack: Stack, shop: Tenant, gold: str, deleted: bool) -> None:
     handle = shop.make_claim()
     status = shop.get("diskbackuppolicy", "gold")["status"]
     vault_id = shop.get("backupvault", "demo")["status"]["vaultID"]
-    theirs = foreign_instance(shop, f"{shop.namespace}-by-hand", handle, vault_id, status["policyID"], {"mine": "yes"})
+    theirs = shop.protect_by_hand(f"{shop.namespace}-by-hand", handle, vault_id, status["policyID"], {"mine": "yes"})
     if deleted:
         stack.azure.advance(minutes=15)
         shop.portal("DELETE", theirs)
@@ -214,7 +188,7 @@ def test_an_instance_of_another_cluster_is_left_alone(stack: Stack, shop: Tenant
         "azdiskbackup.io.namespace": "far",
         "azdiskbackup.io.protecteddisk": "away",
     }
-    theirs = foreign_instance(shop, f"{shop.namespace}-theirs", handle, vault_id, status["policyID"], tags)
+    theirs = shop.protect_by_hand(f"{shop.namespace}-theirs", handle, vault_id, status["policyID"], tags)
     since = len(stack.azure.requests())
     shop.protect()
     says = shop.until("protecteddisk", "data", "DiskResolved", "False", "OwnedElsewhere")["message"]
@@ -231,7 +205,7 @@ def test_an_instance_of_another_cluster_is_taken_over_where_the_vault_says_so(st
     status = shop.get("diskbackuppolicy", "shared")["status"]
     vault_id = shop.get("backupvault", "shared")["status"]["vaultID"]
     tags = dict(zip(OWNER_TAGS, ("another-cluster", "far", "away"), strict=True))
-    theirs = foreign_instance(shop, f"{shop.namespace}-theirs", handle, vault_id, status["policyID"], tags)
+    theirs = shop.protect_by_hand(f"{shop.namespace}-theirs", handle, vault_id, status["policyID"], tags)
     shop.protect(policy="shared")
     shop.until("protecteddisk", "data", "DiskResolved", "False", "OwnedElsewhere")
     shop.apply(vault("shared", access={"namespaces": {}, "adoptFromClusters": ["another-cluster"]}))
@@ -242,7 +216,7 @@ def test_an_instance_of_another_cluster_is_taken_over_where_the_vault_says_so(st
     shop.apply(vault("shared"))
     shop.until("protecteddisk", "data", "Ready")
     # As the other cluster sees it: what was taken from it is not touched when its object goes.
-    foreign_instance(shop, f"{shop.namespace}-theirs", handle, vault_id, status["policyID"], now | tags)
+    shop.protect_by_hand(f"{shop.namespace}-theirs", handle, vault_id, status["policyID"], now | tags)
     since = len(stack.azure.requests())
     shop.until("protecteddisk", "data", "DiskResolved", "False", "OwnedElsewhere")
     # Nor is the right that its backups need, whatever the object says.
@@ -259,7 +233,7 @@ def test_an_instance_in_another_vault_is_named(stack: Stack, shop: Tenant, gold:
     handle = shop.make_claim()
     vault_id = shop.get("backupvault", "first")["status"]["vaultID"]
     policy_id = shop.get("diskbackuppolicy", "first")["status"]["policyID"]
-    theirs = foreign_instance(shop, f"{shop.namespace}-first", handle, vault_id, policy_id, {})
+    theirs = shop.protect_by_hand(f"{shop.namespace}-first", handle, vault_id, policy_id, {})
     # By then the vault may write snapshots, and so delete them.
     stack.azure.advance(minutes=11)
     shop.protect()

@@ -60,7 +60,7 @@ def want(status_: dict[str, Any] | None = None, **spec: Any) -> Desired:
 
 
 def seen(attempt: Attempt | None = None, **more: Any) -> Observed:
-    given: dict[str, Any] = {"disk": DISK, "policy": POLICY, "ahead": (), "taken_today": ()}
+    given: dict[str, Any] = {"disk": DISK, "policy": POLICY, "ahead": (), "taken_today": (), "instance_owned": True}
     return Observed(**(given | more), attempt=attempt or NotStarted())
 
 
@@ -80,6 +80,10 @@ BAD = Following(job("Failed", failure=AzureFailure("Code", "Words.", "Do this.")
         (seen(disk=ABSENT), reasons.ACCEPTED, reasons.DISK_OBJECT_NOT_FOUND),
         (seen(disk=replace(DISK, protected=False)), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
         (seen(disk=replace(DISK, instance=None)), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
+        (seen(instance_owned=UNKNOWN), reasons.SUCCEEDED, reasons.NOT_YET_KNOWN),
+        (seen(instance_owned=Unreadable(AccessDenied("x", "y"))), reasons.SUCCEEDED, "AccessDenied"),
+        (seen(instance_owned=False), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
+        (seen(Recorded(NOW), instance_owned=False), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
         (seen(policy=ABSENT), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
         (seen(policy=replace(POLICY, in_force=False)), reasons.SUCCEEDED, reasons.POLICY_NOT_READY),
         (seen(ahead=("before",)), reasons.SUCCEEDED, reasons.QUEUED),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from azdiskbackup.core.arm_ids import ArmId
 from azdiskbackup.core.azure_model import AzureFailure, AzureInstance
 from azdiskbackup.core.claims import NotAzureDisk, NotBound
 from azdiskbackup.core.presence import ABSENT, UNKNOWN, Unreadable
-from azdiskbackup.core.protected_disk.desired import OWNER_TAGS
+from azdiskbackup.core.protected_disk.desired import NAMESPACE_UID_TAG, OWNER_TAGS, Desired
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.plan import plan
 from azdiskbackup.core.protected_disk.status import status
@@ -164,23 +165,80 @@ def test_what_another_cluster_owns_is_taken_over_where_the_vault_says_so() -> No
 
 
 @pytest.mark.parametrize(
-    ("instance", "live", "mine"),
+    ("instance", "live", "free"),
     [
         (replace(INSTANCE, tags={}), frozenset(), True),
-        (owned(), frozenset({"shop/data"}), True),
         (owned(name="gone"), frozenset({"shop/data"}), True),
+        (owned(namespace="gone"), frozenset({"shop/data"}), True),
         (owned(name="other"), frozenset({"shop/data", "shop/other"}), False),
         (owned(cluster="cluster-2"), frozenset(), False),
     ],
 )
-def test_what_somebody_else_owns_is_left_alone(instance: AzureInstance, live: frozenset[str], mine: bool) -> None:
+def test_what_somebody_else_owns_is_left_alone(instance: AzureInstance, live: frozenset[str], free: bool) -> None:
     seen = replace(PROTECTED, instance=instance, live_disks=live)
     found = plan(want(), seen, NOW)
-    assert (found.verdict.reason == reasons.OWNED_ELSEWHERE) is not mine
-    if mine:
+    assert (found.verdict.reason == reasons.OWNED_ELSEWHERE) is not free
+    if free:
         assert isinstance(found.step, PutInstance) and found.step.request.tags.items() >= want().owner.items()
-    leaving = plan(want(deleting=True), seen, NOW)
-    assert isinstance(leaving.step, Stop) if mine else (leaving.ready and leaving.step is None)
+    # Who goes before it has taken the instance over leaves it as it is, whoever owns it.
+    for policy in ("Retain", "Suspend", "Delete"):
+        seen = replace(PROTECTED, instance=instance, live_disks=live, vault=MAY_DELETE, granted=True)
+        leaving = plan(want(deleting=True, deletionPolicy=policy), seen, NOW)
+        assert leaving.ready and leaving.step is None
+
+
+def in_namespace(uid: str | None, written: str | None) -> Observed:
+    tags = owned().tags if written is None else {**owned().tags, NAMESPACE_UID_TAG: written}
+    return replace(PROTECTED, instance=replace(INSTANCE, tags=tags), namespace_uid=uid, vault=MAY_DELETE)
+
+
+@pytest.mark.parametrize(
+    ("uid", "written", "is_same"),
+    [("u1", "u1", True), ("u1", None, True), (None, "u1", True), ("u2", "u1", False)],
+)
+def test_a_namespace_that_was_made_again_owns_nothing_of_the_old_one(
+    uid: str | None, written: str | None, is_same: bool
+) -> None:
+    leaving = plan(want(deleting=True), in_namespace(uid, written), NOW)
+    assert isinstance(leaving.step, Stop) if is_same else (leaving.ready and leaving.step is None)
+    # Whoever has the disk itself takes the instance over, and says so on it.
+    step = plan(want(), in_namespace(uid, written), NOW).step
+    if not is_same:
+        assert isinstance(step, PutInstance) and step.request.tags[NAMESPACE_UID_TAG] == "u2"
+
+
+@pytest.mark.parametrize("mode", ["Suspended", "Stopped"])
+def test_an_instance_is_taken_over_before_anything_else_is_done_to_it(mode: str) -> None:
+    found = replace(PROTECTED, instance=replace(INSTANCE, tags={}))
+    assert isinstance(plan(want(protection=mode), found, NOW).step, PutInstance)
+    # To write to one that rests would resume it, and let expire what it keeps.
+    rests = replace(found, instance=replace(INSTANCE, tags={}, state="ProtectionStopped"))
+    assert plan(want(protection="Stopped"), rests, NOW).ready
+    assert isinstance(plan(want(), rests, NOW).step, Resume)
+
+
+def known(instance: str | None = str(INSTANCE.id), **more: Any) -> Desired:
+    return replace(want(**more), known_instance=instance, known_disk=str(DISK.id))
+
+
+def test_a_status_that_names_an_instance_gives_no_access() -> None:
+    closed = replace(
+        PROTECTED, vault=replace(VAULT, access=VaultAccess(namespaces=LabelSelector(match_labels={"a": "b"})))
+    )
+    for tags in ({}, owned(name="gone").tags, owned(cluster="cluster-2").tags):
+        found = plan(known(), replace(closed, instance=replace(INSTANCE, tags=tags)), NOW)
+        assert (found.condition, found.verdict.reason) == (reasons.ACCEPTED, reasons.NAMESPACE_NOT_ALLOWED)
+        assert found.step is None and not found.ready
+    assert plan(known(), closed, NOW).ready, "its own stays as it is"
+    assert plan(known(), replace(closed, instance=UNKNOWN), NOW).verdict.reason == reasons.NOT_YET_KNOWN
+    assert plan(known(), replace(closed, instance=Unreadable(DENIED)), NOW).verdict.reason == DENIED.reason
+    assert plan(known(), replace(closed, instance=ABSENT), NOW).verdict.reason == reasons.NAMESPACE_NOT_ALLOWED
+
+
+def test_a_status_that_names_the_instance_of_another_disk_is_not_followed() -> None:
+    other = replace(INSTANCE, disk_id=f"{INSTANCE.disk_id}-other", tags={})
+    found = plan(known(protection="Stopped"), replace(PROTECTED, instance=other), NOW)
+    assert found.step is None and found.verdict.reason == reasons.OWNED_ELSEWHERE
 
 
 def test_deleting_an_object_for_which_nothing_was_done_touches_nothing() -> None:

@@ -8,11 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from azdiskbackup.api.v1alpha1.backup_vault import VaultAccess
+from azdiskbackup.api.v1alpha1.base import LabelSelector
 from azdiskbackup.core import reasons
+from azdiskbackup.core.azure_model import AzureInstance
 from azdiskbackup.core.claims import ClaimedDisk, NotAzureDisk, NotBound
 from azdiskbackup.core.presence import ABSENT, UNKNOWN, Unreadable
 from azdiskbackup.core.protected_disk.desired import OWNER_TAGS, desired
 from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.ownership import is_owner, may_be_shown
 from azdiskbackup.core.protected_disk.plan import plan
 from azdiskbackup.core.protected_disk.status import status
 from azdiskbackup.core.protected_disk.steps import (
@@ -38,6 +42,10 @@ from unit.disk_world import (
     want,
 )
 
+CLOSED = replace(
+    VAULT,
+    access=VaultAccess(namespaces=LabelSelector(match_labels={"served": "yes"}), deletion_namespaces=LabelSelector()),
+)
 THEIRS = replace(INSTANCE, tags=dict(zip(OWNER_TAGS, ("another-cluster", "shop", "data"), strict=True)))
 
 # --- the way out --------------------------------------------------------------------------------
@@ -62,6 +70,11 @@ THEIRS = replace(INSTANCE, tags=dict(zip(OWNER_TAGS, ("another-cluster", "shop",
         ("Delete", replace(UNPROTECTED, vault=MAY_DELETE, granted=False), None),
         ("Delete", replace(UNPROTECTED, vault=MAY_DELETE, disk=ABSENT), None),
         ("Delete", replace(UNPROTECTED, vault=ABSENT), None),
+        # Without the tags of the instance, which Azure does not keep, what may protect the disk may also take back.
+        ("Delete", replace(UNPROTECTED, vault=CLOSED, granted=True), None),
+        ("Delete", replace(UNPROTECTED, vault=CLOSED, granted=True, was_owner=True), RevokeRole),
+        ("Delete", replace(UNPROTECTED, vault=MAY_DELETE, granted=True, claim=ABSENT), None),
+        ("Delete", replace(UNPROTECTED, vault=MAY_DELETE, granted=True, claim=ABSENT, was_owner=True), RevokeRole),
     ],
 )
 def test_deletion_does_what_was_asked_and_nothing_more(policy: str, seen: Observed, step: type | None) -> None:
@@ -88,6 +101,7 @@ def test_what_keeps_a_deletion_waiting(seen: Observed, reason: str) -> None:
 
 # --- from every state the way goes on -----------------------------------------------------------
 
+RESTS = ("ProtectionStopped", "BackupsSuspended")
 STATES = st.sampled_from(
     ["ProtectionConfigured", "ConfiguringProtection", "ProtectionStopped", "BackupsSuspended", "ProtectionError",
      "UpdatingProtection", "SoftDeleted", "NotProtected", "Invented", ""]
@@ -97,6 +111,8 @@ INSTANCES = st.one_of(
     st.just(Unreadable(DENIED)),
     STATES.map(lambda state: replace(INSTANCE, state=state)),
     STATES.map(lambda state: replace(INSTANCE, state=state, policy_id="another", soft_deleted_until=NOW)),
+    STATES.map(lambda state: replace(INSTANCE, state=state, tags={})),
+    STATES.map(lambda state: replace(THEIRS, state=state)),
 )
 WORLDS = st.builds(
     Observed,
@@ -127,7 +143,12 @@ def test_every_world_leads_somewhere_with_a_reason(seen: Observed, deleting: boo
     ), "nobody waits for ever without being stalled"  # fmt: skip
     destroys = isinstance(found.step, DeleteInstance | RevokeRole)
     assert not destroys or (deleting and policy == "Delete"), "nothing is destroyed that was not asked for"
+    if isinstance(seen.instance, AzureInstance) and not is_owner(wanted, seen, seen.instance):
+        assert not deleting or found.step is None, "what was never this object's is left as it is"
+        assert not isinstance(found.step, Stop | Suspend) or seen.instance.state in RESTS
     after = status(resource(deleting), wanted, seen, found, NOW)
+    shown = after.backup_instance_id is not None
+    assert not shown or may_be_shown(wanted, seen), "nothing of anybody else's is told"
     names = [each.type for each in after.conditions]
     assert len(names) == len(set(names)) and all(each.reason and each.message for each in after.conditions)
     again = status(resource(deleting), wanted, seen, found, NOW)

@@ -103,7 +103,7 @@ def test_a_policy_is_made_and_deleted() -> None:
     assert policy_plan.plan(wanted_policy(deleting=True), PolicySeen(VIEW, ()), NOW).ready, "it was never made"
 
 
-OLD = KNOWN.replace("gold-", "gold-0")
+OLD = str(ArmId.parse(KNOWN).parent.child("backupPolicies", "gold-00000000"))
 
 
 @pytest.mark.parametrize(
@@ -127,18 +127,29 @@ def test_an_edit_makes_a_successor_and_removes_what_it_replaced(more: Json, step
     assert policy_plan.plan(want, unasked, NOW).verdict.reason == reasons.NOT_YET_KNOWN
 
 
+@pytest.mark.parametrize("theirs", ["silver-0a1b2c3d", "gold-0a1b2c3", "gold-0a1b2c3d4", "gold", "GOLD-x0a1b2c3"])
+def test_a_status_that_names_a_policy_of_others_deletes_nothing(theirs: str) -> None:
+    known = str(ArmId.parse(KNOWN).parent.child("backupPolicies", theirs))
+    leaving = wanted_policy(deleting=True, known=known)
+    found = policy_plan.plan(leaving, PolicySeen(VIEW, (), Present(), uses=Uses((), None)), NOW)
+    assert found.ready and found.step is None
+    raw = resource(policy(), policyID=KNOWN, predecessors=[theirs])
+    kept = policy_desired.desired(raw, LIMITS)
+    assert isinstance(kept, policy_desired.Desired) and not kept.predecessors
+
+
 def test_succession_is_shown_while_disks_move() -> None:
-    raw = resource(policy(), policyID=OLD, predecessors=["gold-00"])
+    raw = resource(policy(), policyID=OLD, predecessors=["gold-11111111"])
     want = policy_desired.desired(raw, LIMITS)
     assert isinstance(want, policy_desired.Desired)
     seen = PolicySeen(VIEW, ("shop/a", "shop/b"), Present(), policies_in_use=(OLD, KNOWN))
     found = policy_status.status(raw, want, seen, policy_plan.plan(want, seen, NOW), NOW)
-    assert found.policy_id == KNOWN and found.predecessors == ["gold-00", ArmId.parse(OLD).name]
+    assert found.policy_id == KNOWN and found.predecessors == ["gold-11111111", ArmId.parse(OLD).name]
     assert found.succession is not None
     assert (found.succession.from_, found.succession.total, found.succession.moved) == (ArmId.parse(OLD).name, 2, 1)
     moved = replace(seen, policies_in_use=(KNOWN, KNOWN), uses=Uses((), None))
     going = policy_plan.plan(want, moved, NOW)
-    assert isinstance(going.step, DeletePolicy) and going.step.id.name == "gold-00"
+    assert isinstance(going.step, DeletePolicy) and going.step.id.name == "gold-11111111"
     after = policy_status.status(raw, want, replace(moved, gone=going.step.id), going, NOW)
     assert after.succession is None and after.predecessors == [ArmId.parse(OLD).name]
     back = policy_desired.desired(resource(policy(), policyID=OLD, predecessors=[ArmId.parse(KNOWN).name]), LIMITS)

@@ -48,9 +48,12 @@ def resource(raw: Json, deleting: bool = False, **status: Any) -> Resource:
     return Resource({**raw, "status": status})
 
 
+OWNER = dict(zip(vault_desired.OWNER_TAGS, ("cluster-1", "demo"), strict=True))
+
+
 def wanted_vault(deleting: bool = False, principal: str | None = None, **spec: Any) -> vault_desired.Desired:
     status = {"principalID": principal} if principal else {}
-    found = vault_desired.desired(resource(vault(**spec), deleting, **status), SUBSCRIPTION)
+    found = vault_desired.desired(resource(vault(**spec), deleting, **status), SUBSCRIPTION, "cluster-1")
     assert isinstance(found, vault_desired.Desired)
     return found
 
@@ -60,6 +63,7 @@ VAULT = AzureVault(VAULT_ID, "westeurope", "Succeeded", "principal", SETTINGS)
 GROUP = ResourceGroupId(SUBSCRIPTION, SNAPSHOT_GROUP)
 NEW = VaultSeen((), 0, ABSENT)
 FOUND = VaultSeen((), 0, VAULT)
+OURS = VaultSeen((), 0, replace(VAULT, settings=replace(SETTINGS, tags=OWNER)))
 GRANT = wanted_grants(wanted_vault(), FOUND)[0]
 READY = replace(FOUND, groups={GROUP: AzureGroup("westeurope")}, grants={GRANT: True})
 
@@ -164,6 +168,31 @@ def test_what_somebody_changed_of_a_vault_is_put_back_and_said(seen: VaultSeen, 
     assert isinstance(found.step, step) and found.verdict.reason == reasons.DRIFT_CORRECTED
 
 
+THEIRS = {**OWNER, "azdiskbackup.io.cluster": "cluster-2"}
+
+
+@pytest.mark.parametrize(
+    ("deletion", "tags", "written"),
+    [
+        ("Delete", {"env": "prod"}, {"env": "prod", **OWNER}),
+        ("Delete", OWNER, None),
+        ("Delete", THEIRS, None),
+        ("Retain", {"env": "prod"}, None),
+    ],
+)
+def test_a_vault_that_was_there_says_whose_it_is_before_it_may_be_deleted(
+    deletion: str, tags: dict[str, str], written: dict[str, str] | None
+) -> None:
+    found = replace(READY, vault=replace(VAULT, settings=replace(SETTINGS, tags=tags)))
+    step = vault_plan.plan(wanted_vault(deletionPolicy=deletion), found, NOW).step
+    assert step is None if written is None else isinstance(step, UpdateVault) and step.settings.tags == written
+
+
+def test_a_new_vault_says_whose_it_is() -> None:
+    step = vault_plan.plan(wanted_vault(tags={"env": "prod"}), NEW, NOW).step
+    assert isinstance(step, CreateVault) and step.settings.tags == {"env": "prod", **OWNER}
+
+
 def test_a_vault_that_never_was_leaves_nothing_to_revoke() -> None:
     assert vault_plan.plan(wanted_vault(deleting=True, deletionPolicy="Delete"), NEW, NOW).ready
 
@@ -190,7 +219,9 @@ LEAVING = wanted_vault(deleting=True, principal="principal", deletionPolicy="Del
 @pytest.mark.parametrize(
     ("want", "seen", "step"),
     [
-        (LEAVING, replace(FOUND, instances=0, deleted=()), DeleteVault),
+        (LEAVING, replace(OURS, instances=0, deleted=()), DeleteVault),
+        # Nothing says that this object ever kept it: neither a finalizer nor its status proves that.
+        (LEAVING, replace(FOUND, instances=0, deleted=(), grants={GRANT: True}), None),
         (LEAVING, replace(NEW, grants={GRANT: True}), RevokeRole),
         (LEAVING, replace(NEW, grants={GRANT: False}), None),
         (wanted_vault(deleting=True), VaultSeen((), 0), None),
@@ -207,12 +238,12 @@ def test_the_way_out_of_a_vault(want: vault_desired.Desired, seen: VaultSeen, st
         (VaultSeen(("gold",), 1), reasons.IN_USE),
         (VaultSeen((), 0), reasons.NOT_YET_KNOWN),
         (replace(NEW, vault=DENIED), "AccessDenied"),
-        (FOUND, reasons.NOT_YET_KNOWN),
-        (replace(FOUND, instances=DENIED), "AccessDenied"),
-        (replace(FOUND, instances=2), reasons.IN_USE),
-        (replace(FOUND, instances=0), reasons.NOT_YET_KNOWN),
-        (replace(FOUND, instances=0, deleted=DENIED), "AccessDenied"),
-        (replace(FOUND, instances=0, deleted=(SOFT_DELETED,)), reasons.KEPT_BY_SOFT_DELETE),
+        (OURS, reasons.NOT_YET_KNOWN),
+        (replace(OURS, instances=DENIED), "AccessDenied"),
+        (replace(OURS, instances=2), reasons.IN_USE),
+        (replace(OURS, instances=0), reasons.NOT_YET_KNOWN),
+        (replace(OURS, instances=0, deleted=DENIED), "AccessDenied"),
+        (replace(OURS, instances=0, deleted=(SOFT_DELETED,)), reasons.KEPT_BY_SOFT_DELETE),
         (NEW, reasons.NOT_YET_KNOWN),
         (replace(NEW, grants={GRANT: DENIED}), "AccessDenied"),
     ],
@@ -241,7 +272,7 @@ def test_a_vault_seen_from_outside() -> None:
     assert known.snapshot_group_for(SUBSCRIPTION.upper()) == ResourceGroupId(SUBSCRIPTION, "a")
     assert known.snapshot_group_for("another") is None
     assert vault_view(resource(vault(location=1))) is None
-    assert isinstance(vault_desired.desired(resource(vault(location=1)), SUBSCRIPTION), Invalid)
+    assert isinstance(vault_desired.desired(resource(vault(location=1)), SUBSCRIPTION, "cluster-1"), Invalid)
 
 
 def test_a_vault_says_that_it_is_listed_only_while_it_is() -> None:

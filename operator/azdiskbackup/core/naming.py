@@ -30,6 +30,11 @@ def instance_name(disk: ArmId) -> str:
     return f"{readable}-{uuid.uuid5(_NAMESPACE, str(disk).lower())}"
 
 
+def is_policy_name(name: str, stem: str) -> bool:
+    """Return whether ``policy_name`` may have made a name from a stem."""
+    return re.fullmatch(rf"{re.escape(stem)}-[0-9a-f]{{8}}", name, re.IGNORECASE) is not None
+
+
 def policy_name(stem: str, content: Mapping[str, object]) -> str:
     """Return the name of a policy with a given content: Azure cannot edit one, so other content is another policy."""
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))

@@ -65,7 +65,7 @@ class BackupVaultReconciler:
             return None
         resource = Resource(raw)
         now = self._tools.clock.now()
-        want = desired(resource, self._tools.settings.subscription_id)
+        want = desired(resource, self._tools.settings.subscription_id, self._tools.cluster)
         if isinstance(want, Invalid):
             await self._tools.reporter.invalid(resource, want, BackupVaultStatus)
             return None
@@ -73,7 +73,7 @@ class BackupVaultReconciler:
         seen = await self._gather(want, resource.generation, memory, now)
         todo = plan(want, seen, now)
         if want.deleting and todo.ready:
-            await self._tools.reporter.release(resource)
+            await self._tools.reporter.release(resource, todo)
             return None
         if todo.step is not None or todo.ready:
             # Also when nothing is to be done: what was found in Azure is ours to let go of from now on.

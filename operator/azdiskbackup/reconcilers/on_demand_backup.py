@@ -9,6 +9,7 @@ from typing import assert_never
 from azdiskbackup.api.v1alpha1.on_demand_backup import OnDemandBackupStatus
 from azdiskbackup.core import reasons
 from azdiskbackup.core.arm_ids import ArmId
+from azdiskbackup.core.azure_model import AzureInstance
 from azdiskbackup.core.on_demand_backup.attempt import (
     Recorded,
     Refused,
@@ -20,7 +21,8 @@ from azdiskbackup.core.on_demand_backup.rules import A_DAY, JOB_POLL, time_to_li
 from azdiskbackup.core.on_demand_backup.status import status
 from azdiskbackup.core.on_demand_backup.steps import DeleteObject, RecordIntent, Step, Submit
 from azdiskbackup.core.policy_view import PolicyView, policy_view
-from azdiskbackup.core.presence import ABSENT, UNKNOWN, Absent
+from azdiskbackup.core.presence import ABSENT, UNKNOWN, Absent, Unreadable
+from azdiskbackup.core.protected_disk.ownership import names
 from azdiskbackup.core.resource import Invalid, Resource
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import OperatorError, Postponed, Terminal, Unavailable
@@ -106,9 +108,23 @@ class OnDemandBackupReconciler:
             taken_today=UNKNOWN,
             attempt=await self._follower.look(want, disk, memory),
         )
+        if raw_disk is not None and plan(want, seen, now).verdict.reason == reasons.NOT_YET_KNOWN:
+            seen = replace(seen, instance_owned=await self._instance_owned(Resource(raw_disk), disk))
         if plan(want, seen, now).verdict.reason == reasons.NOT_YET_KNOWN:
             seen = replace(seen, taken_today=await read(self._taken_today(want, disk, now)))
         return seen
+
+    async def _instance_owned(self, resource: Resource, disk: DiskView | Absent) -> bool | Unreadable:
+        """Return whether a disk's instance is its own: known since its last pass, or, after a restart, asked for."""
+        assert isinstance(disk, DiskView) and disk.instance is not None, "without one nothing can be asked for"
+        if self._tools.owned.has(resource.uid, disk.instance):
+            return True
+        found = await read(self._tools.azure.instances.get(disk.instance))
+        if isinstance(found, Unreadable):
+            return found
+        namespace = self._tools.cache.get(Key("Namespace", "", resource.namespace)) or {"metadata": {}}
+        owner = (self._tools.cluster, resource.namespace, resource.name)
+        return isinstance(found, AzureInstance) and names(found, owner, namespace["metadata"].get("uid"))
 
     def _ahead(self, want: Desired) -> tuple[str, ...]:
         """Return unfinished backups of the same disk that were created before, or have begun.

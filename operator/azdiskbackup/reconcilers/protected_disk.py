@@ -56,7 +56,9 @@ class ProtectedDiskReconciler:
         """Make one pass; return when to look again."""
         raw = self._tools.cache.get(key)
         if raw is None:
-            self.memories.forget(key)
+            uid = self.memories.forget(key)
+            if uid is not None:
+                self._tools.owned.set(uid, None)
             return None
         try:
             return await self._pass(key, Resource(raw), self._tools.clock.now())
@@ -84,7 +86,7 @@ class ProtectedDiskReconciler:
             # Azure may be about to show an instance that we asked for: to let go now would leave it alone.
             return appears
         if want.deleting and todo.ready:
-            await self._tools.reporter.release(resource)
+            await self._tools.reporter.release(resource, todo)
             return None
         if todo.step is not None or todo.ready:
             # Also when nothing is to be done: what was found in Azure is ours to let go of from now on.

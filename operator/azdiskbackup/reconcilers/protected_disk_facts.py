@@ -13,6 +13,7 @@ from azdiskbackup.core.policy_view import PolicyView
 from azdiskbackup.core.presence import UNKNOWN, Absent, Unknown, Unreadable
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.ownership import is_owner
 from azdiskbackup.core.protected_disk.plan import plan
 from azdiskbackup.core.protected_disk.reading import (
     VALIDATION_TAKES,
@@ -66,6 +67,7 @@ class Facts:
             from_cache(self._tools.cache, want),
             validation=memory.validation,
             holder=memory.holder,
+            was_owner=memory.was_owner,
             rights_doubted=(memory.doubted or "").startswith("job"),
         )
         seen = await self._ask(want, seen, memory, now)
@@ -76,6 +78,9 @@ class Facts:
                 memory.validation, memory.validated = Never(), None
                 seen = await self._ask(want, replace(seen, validation=memory.validation), memory, now)
         seen = await self._doubt(want, seen, memory, now)
+        if isinstance(seen.instance, AzureInstance) and seen.instance.soft_deleted_until is None:
+            memory.was_owner = is_owner(want, seen, seen.instance)
+            self._tools.owned.set(resource.uid, seen.instance.id if memory.was_owner else None)
         seen = self._turn(want, seen, memory, now)
         return await self._history.add(resource, want, seen, memory, now)
 

@@ -12,6 +12,7 @@ from azdiskbackup.core.azure_model import AzureDisk, AzureInstance, AzureRestore
 from azdiskbackup.core.presence import Unreadable
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.ownership import may_be_shown
 from azdiskbackup.core.protected_disk.reading import reader_grant
 from azdiskbackup.core.protected_disk.restore_points import hides_expired, newest_restore_point_expected
 from azdiskbackup.core.protected_disk.status import backup_expected
@@ -41,7 +42,7 @@ class History:
         """Add jobs and restore points of a disk that has an instance since an earlier pass."""
         instance = seen.instance
         settled = want.known_instance is not None and not memory.changing and not want.deleting
-        if not settled or not isinstance(instance, AzureInstance):
+        if not settled or not isinstance(instance, AzureInstance) or not may_be_shown(want, seen):
             return seen
         stays = self._tools.settings.picture_stays
         picture = await read(self._tools.sweep.read(instance.id.parent, now - stays))

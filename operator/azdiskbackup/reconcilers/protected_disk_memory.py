@@ -24,6 +24,7 @@ class Memory:
         disk: the disk as it was read, good until ``disk_until``.
         changing: whether the instance changes, or was asked to and does not show it yet: only a look at itself counts.
         holder: the instance in another vault that Azure refused ours for; ``searched`` is the refusal.
+        was_owner: whether the instance named the object as its owner when we last saw it.
         failed_job: the failed backup after which the disk was looked at again.
         missed: the due backup for which the restore points were looked through, since no job told of it.
         adopted: an instance in our vault under another name than we would give it.
@@ -47,6 +48,7 @@ class Memory:
     turn: datetime | None = None
     doubted: str | None = None
     adopted: ArmId | None = None
+    was_owner: bool = False
     failed_job: str | None = None
     missed: datetime | None = None
 

@@ -33,12 +33,13 @@ def from_cache(cache: Cache, want: Desired) -> Observed:
     raw_vault = cache.get(Key("BackupVault", "", policy.vault)) if policy is not None else None
     vault = vault_view(Resource(raw_vault)) if raw_vault is not None else None
     namespace = cache.get(Key("Namespace", "", want.namespace))
-    labels = (namespace["metadata"].get("labels") or {}) if namespace is not None else {}
+    about = namespace["metadata"] if namespace is not None else {}
     needed_by, leaving_first = _sharers(cache, want, vault) if want.deleting else ((), ())
     return Observed(
         policy=policy or ABSENT,
         vault=vault or ABSENT,
-        namespace_labels=labels,
+        namespace_labels=about.get("labels") or {},
+        namespace_uid=about.get("uid"),
         claim=_claim(cache, want),
         rival=_rival(cache, want),
         needed_by=needed_by,

@@ -10,7 +10,7 @@ import structlog
 from azdiskbackup.api.v1alpha1.base import Status
 from azdiskbackup.core import conditions, reasons
 from azdiskbackup.core.resource import Invalid, Resource, parse_status
-from azdiskbackup.core.verdicts import Finding, Verdict
+from azdiskbackup.core.verdicts import Finding, Plan, Verdict
 from azdiskbackup.engine.cache import Cache, key_of
 from azdiskbackup.engine.clock import Clock
 from azdiskbackup.errors import OperatorError
@@ -77,10 +77,16 @@ class Reporter:
         self._cache.put(str(resource.raw["kind"]), after.raw)
         return after
 
-    async def release(self, resource: Resource) -> None:
-        """Take our finalizer off: nothing is left to do for an object that is being deleted."""
+    async def release(self, resource: Resource, plan: Plan[Any] | None = None) -> None:
+        """Take our finalizer off: nothing is left to do for an object that is being deleted.
+
+        What the plan of its deletion leaves in Azure is told by a Warning event, since no status will tell it.
+        """
         if not resource.has_finalizer:
             return
+        for left in plan.findings if plan is not None else ():
+            if left.reason == reasons.LEFT_IN_AZURE:
+                await self.event(resource, warning=True, reason=left.reason, note=left.message)
         after = Resource(await self._kube.remove_finalizer(resource))
         if not after.meta.get("finalizers"):
             # With the last finalizer the object is gone, and the watch may tell so only later.

@@ -14,6 +14,7 @@ from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.engine.clock import Clock
 from azdiskbackup.errors import OperatorError
 from azdiskbackup.reconcilers.deadlines import Deadlines
+from azdiskbackup.reconcilers.owned_instances import OwnedInstances
 from azdiskbackup.reconcilers.reporting import Reporter
 from azdiskbackup.settings import Settings
 
@@ -29,6 +30,7 @@ class Tools:
         cluster: the id of this cluster, the uid of its kube-system namespace.
         jitter: uniformly random from 0 to 1.
         deadlines: by when the next backup of each disk must have succeeded.
+        owned: which backup instances name the disks of this cluster as their owners.
     """
 
     cache: Cache
@@ -41,6 +43,7 @@ class Tools:
     cluster: str
     jitter: Callable[[], float]
     deadlines: Deadlines
+    owned: OwnedInstances
 
 
 class Memories(Generic[MemoryT]):
@@ -62,9 +65,10 @@ class Memories(Generic[MemoryT]):
         """Yield the memory of each object."""
         return (memory for _, memory in self._by_key.values())
 
-    def forget(self, key: Key) -> None:
-        """Drop what is known of an object that is gone."""
-        self._by_key.pop(key, None)
+    def forget(self, key: Key) -> str | None:
+        """Drop what is known of an object that is gone; return the uid that it had."""
+        known = self._by_key.pop(key, None)
+        return known[0] if known is not None else None
 
 
 async def read(answer: Awaitable[AnswerT]) -> AnswerT | Unreadable:

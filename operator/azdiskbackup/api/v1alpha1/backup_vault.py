@@ -249,7 +249,9 @@ class BackupVaultSpec(Part):
         Literal["Retain", "Delete"],
         Field(
             description="What happens to the vault in Azure when this object is deleted. "
-            "Delete only ever deletes an empty vault."
+            "Delete only ever deletes an empty vault whose tags azdiskbackup.io.cluster and "
+            "azdiskbackup.io.backupvault name this object. The operator writes them when it creates the vault, or when "
+            "it finds one without an owner while this is Delete."
         ),
     ] = "Retain"
 

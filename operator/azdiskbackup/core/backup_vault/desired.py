@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultSpec
 from azdiskbackup.core.arm_ids import ArmId, ResourceGroupId, vault_id
 from azdiskbackup.core.azure_model import VaultSettings
 from azdiskbackup.core.resource import Invalid, Resource, parse_spec
+
+# By which BackupVault a vault in Azure is kept. Only that one ever deletes it.
+OWNER_TAGS = ("azdiskbackup.io.cluster", "azdiskbackup.io.backupvault")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class Desired:
     """A vault as its object wants it.
 
     Attributes:
+        owner: tags that name this object as the one that keeps the vault.
         known_principal: the principal that we last saw, so that its grants are found when the vault is gone.
         settled: whether everything was as this spec wants it: a difference since then is somebody else's doing.
     """
@@ -34,6 +39,7 @@ class Desired:
     groups: tuple[SnapshotGroup, ...]
     known_principal: str | None
     settled: bool
+    owner: Mapping[str, str]
 
     @property
     def identity(self) -> str | None:
@@ -44,6 +50,11 @@ class Desired:
     def ours(self) -> bool:
         """Return whether we keep the vault; one that is only observed is never written."""
         return self.spec.management_policy == "Manage"
+
+    @property
+    def deletes(self) -> bool:
+        """Return whether the vault goes with the object: when that was asked for, and it is not run elsewhere."""
+        return self.ours and self.spec.deletion_policy == "Delete"
 
     @property
     def settings(self) -> VaultSettings:
@@ -57,8 +68,14 @@ class Desired:
         )
 
 
-def desired(resource: Resource, default_subscription: str) -> Desired | Invalid:
-    """Read a BackupVault."""
+def desired(resource: Resource, default_subscription: str, cluster: str) -> Desired | Invalid:
+    """Read a BackupVault.
+
+    Args:
+        resource: the object.
+        default_subscription: where it is when the spec does not say.
+        cluster: the id of this cluster, the uid of its kube-system namespace.
+    """
     spec = parse_spec(BackupVaultSpec, resource)
     if isinstance(spec, Invalid):
         return spec
@@ -74,4 +91,5 @@ def desired(resource: Resource, default_subscription: str) -> Desired | Invalid:
         ),
         known_principal=resource.status.get("principalID"),
         settled=resource.settled,
+        owner=dict(zip(OWNER_TAGS, (cluster, resource.name), strict=True)),
     )

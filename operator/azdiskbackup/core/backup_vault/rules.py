@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import TypeAlias, assert_never
 
 from azdiskbackup.core import reasons, verdicts
-from azdiskbackup.core.azure_model import AzureVault
-from azdiskbackup.core.backup_vault.desired import Desired
+from azdiskbackup.core.azure_model import AzureVault, VaultSettings
+from azdiskbackup.core.backup_vault.desired import OWNER_TAGS, Desired
 from azdiskbackup.core.backup_vault.observed import Observed
 from azdiskbackup.core.backup_vault.steps import (
     AssignRole,
@@ -45,7 +45,7 @@ def vault_exists(want: Desired, seen: Observed, now: datetime) -> Verdict:
             )
         case Absent():
             return do(
-                CreateVault(want.id, want.spec.location, want.settings, want.identity),
+                CreateVault(want.id, want.spec.location, _with_owner(want), want.identity),
                 _why(want, reasons.CREATING),
                 f"Creating the vault {want.id.name} in {want.id.group}"
                 f"{', since somebody deleted it' if want.settled else ''}.",
@@ -71,6 +71,16 @@ def vault_exists(want: Desired, seen: Observed, now: datetime) -> Verdict:
             assert_never(seen.vault)
 
 
+def _with_owner(want: Desired) -> VaultSettings:
+    return replace(want.settings, tags={**want.settings.tags, **want.owner})
+
+
+def _wanted(want: Desired, vault: AzureVault) -> VaultSettings:
+    """A vault that was there before, and shall go with the object one day, says whose it is, unless it is another's."""
+    is_free = OWNER_TAGS[0] not in vault.settings.tags
+    return _with_owner(want) if want.deletes and is_free else want.settings
+
+
 def settings_as_wanted(want: Desired, seen: Observed, now: datetime) -> Verdict:
     """What can be changed is put right; what cannot is told, and so is everything of a vault that is run elsewhere."""
     vault = _vault(seen)
@@ -94,7 +104,8 @@ def settings_as_wanted(want: Desired, seen: Observed, now: datetime) -> Verdict:
             keeps_ready=True,
         )
     if changed:
-        merged = replace(want.settings, tags={**vault.settings.tags, **want.settings.tags})
+        wanted = _wanted(want, vault)
+        merged = replace(wanted, tags={**vault.settings.tags, **wanted.tags})
         return do(
             UpdateVault(want.id, merged),
             _why(want, reasons.DRIFT_DETECTED),
@@ -105,7 +116,7 @@ def settings_as_wanted(want: Desired, seen: Observed, now: datetime) -> Verdict:
 
 
 def _changed(want: Desired, vault: AzureVault) -> list[str]:
-    is_, should = vault.settings, want.settings
+    is_, should = vault.settings, _wanted(want, vault)
     found = {
         "`softDelete.state`": is_.soft_delete_state != should.soft_delete_state,
         "`softDelete.retentionDays`": is_.soft_delete_days != should.soft_delete_days,

@@ -12,7 +12,7 @@ from azdiskbackup.core.backup_vault.observed import Observed
 from azdiskbackup.core.backup_vault.rules import LOOK_AGAIN, POLL, Verdict, not_asked, unreadable, wanted_grants
 from azdiskbackup.core.backup_vault.steps import DeleteVault, RevokeRole
 from azdiskbackup.core.presence import Absent, Unknown, Unreadable
-from azdiskbackup.core.verdicts import do, satisfied, wait
+from azdiskbackup.core.verdicts import do, satisfied, tolerated, wait
 from azdiskbackup.core.words import clock_time, listing
 
 
@@ -28,8 +28,8 @@ def nobody_uses_it(want: Desired, seen: Observed, now: datetime) -> Verdict:
 
 
 def vault_is_gone(want: Desired, seen: Observed, now: datetime) -> Verdict:
-    """Only an empty vault is ever deleted, and only when asked for."""
-    if not _goes(want):
+    """Only an empty vault is ever deleted, only when asked for, and only by the object that its tags name."""
+    if not want.deletes:
         return satisfied(reasons.DELETING, "The vault stays in Azure.")
     match seen.vault:
         case Absent():
@@ -38,6 +38,13 @@ def vault_is_gone(want: Desired, seen: Observed, now: datetime) -> Verdict:
             return not_asked(now)
         case Unreadable(error):
             return unreadable(error.sentence, error.reason, now)
+        case AzureVault() as vault if not _is_owner(want, vault):
+            return tolerated(
+                reasons.LEFT_IN_AZURE,
+                f"The vault {want.id.name} stays in Azure: its tags {listing(list(want.owner))} do not name this "
+                "object.",
+                keeps_ready=True,
+            )
         case AzureVault():
             return _delete_if_empty(want, seen, now)
         case _:
@@ -79,14 +86,14 @@ def _delete_if_nothing_is_kept(want: Desired, seen: Observed, now: datetime) -> 
             )
 
 
-def _goes(want: Desired) -> bool:
-    """A vault goes only when that was asked for, and never one that is run elsewhere."""
-    return want.ours and want.spec.deletion_policy == "Delete"
+def _is_owner(want: Desired, vault: AzureVault) -> bool:
+    """A finalizer proves nothing, since whoever creates an object may write any; the tags in Azure do."""
+    return all(vault.settings.tags.get(key) == value for key, value in want.owner.items())
 
 
 def grants_are_revoked(want: Desired, seen: Observed, now: datetime) -> Verdict:
     """Rights are taken back after the vault is gone, never before: it could not delete its snapshots."""
-    if not _goes(want) or want.spec.role_assignments == "Preassigned":
+    if not want.deletes or want.spec.role_assignments == "Preassigned" or isinstance(seen.vault, AzureVault):
         return satisfied(reasons.DELETING, "The vault keeps its rights.")
     for grant in wanted_grants(want, seen):
         match seen.grants.get(grant):

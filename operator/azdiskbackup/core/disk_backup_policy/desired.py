@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec
 from azdiskbackup.core.arm_ids import ArmId
 from azdiskbackup.core.disk_backup_policy.content import PolicyContent, content
+from azdiskbackup.core.naming import is_policy_name
 from azdiskbackup.core.resource import Invalid, Resource, parse_spec
 
 
@@ -50,19 +51,27 @@ def desired(resource: Resource, limits: Limits) -> Desired | Invalid:
     spec = parse_spec(DiskBackupPolicySpec, resource)
     if isinstance(spec, Invalid):
         return spec
+    stem = spec.azure_name or resource.name
+    known = _made_from(stem, resource.status.get("policyID"))
     return Desired(
         name=resource.name,
         deleting=resource.deleting,
         spec=spec,
         content=content(spec),
-        known_id=resource.status.get("policyID"),
+        known_id=known,
         limits=limits,
-        predecessors=_siblings(resource),
+        predecessors=_siblings(resource, known, stem),
         settled=resource.settled,
     )
 
 
-def _siblings(resource: Resource) -> tuple[str, ...]:
-    known = resource.status.get("policyID")
-    folder = str(known).rsplit("/", 1)[0]
-    return tuple(f"{folder}/{name}" for name in resource.status.get("predecessors") or () if known)
+def _made_from(stem: str, policy: str | None) -> str | None:
+    """Return the id of a policy if the object can have made it: its status may have been written by others."""
+    return policy if policy is not None and is_policy_name(policy.rpartition("/")[2], stem) else None
+
+
+def _siblings(resource: Resource, known: str | None, stem: str) -> tuple[str, ...]:
+    if known is None:
+        return ()
+    folder = known.rpartition("/")[0]
+    return tuple(f"{folder}/{name}" for name in resource.status.get("predecessors") or () if is_policy_name(name, stem))

@@ -56,6 +56,12 @@ OF_ALL: tuple[Explanation, ...] = (
         "Wait. If an error of Azure keeps it, the message tells which right or thing is missing; with "
         "`deletionPolicy: Retain` the object goes and Azure keeps everything.",
     ),
+    good(
+        reasons.LEFT_IN_AZURE,
+        (VAULT, DISK),
+        "The object was deleted, and what it names in Azure was left as it is: the tags there do not say that it "
+        "belongs to this object. Its restore points stay, and so does what they cost.",
+    ),
     yours(
         reasons.IN_USE,
         (VAULT, POLICY),

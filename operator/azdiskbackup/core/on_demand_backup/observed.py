@@ -8,7 +8,7 @@ from datetime import datetime
 from azdiskbackup.core.arm_ids import ArmId
 from azdiskbackup.core.on_demand_backup.attempt import Attempt
 from azdiskbackup.core.policy_view import PolicyView
-from azdiskbackup.core.presence import Absent, Unknown, Unreadable
+from azdiskbackup.core.presence import UNKNOWN, Absent, Unknown, Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class Observed:
 
     Attributes:
         ahead: names of unfinished OnDemandBackups of the same disk that come first.
+        instance_owned: whether the instance that the disk's status names has the disk as its owner.
         taken_today: starts of the disk's on-demand backups in the last 24 hours.
     """
 
@@ -41,3 +42,4 @@ class Observed:
     ahead: tuple[str, ...]
     taken_today: tuple[datetime, ...] | Unknown | Unreadable
     attempt: Attempt
+    instance_owned: bool | Unknown | Unreadable = UNKNOWN

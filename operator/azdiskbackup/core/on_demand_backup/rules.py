@@ -92,6 +92,30 @@ def disk_is_protected(want: Desired, seen: Observed, now: datetime) -> Verdict:
     )
 
 
+def instance_is_the_disks(want: Desired, seen: Observed, now: datetime) -> Verdict:
+    """The disk's status names the instance, and a status may be written by others: the instance has to say the same.
+
+    So before each request, and not only before the first: a recorded intent is in a status as well.
+    """
+    if not isinstance(seen.attempt, NotStarted | Recorded):
+        return satisfied(reasons.VALID, "The backup was asked for.")
+    match seen.instance_owned:
+        case Unknown():
+            return wait(reasons.NOT_YET_KNOWN, "Azure was not asked yet.", now)
+        case Unreadable(error):
+            again = now + LOOK_AGAIN
+            return wait(error.reason, f"{error.sentence} It is tried again every {span(LOOK_AGAIN)}.", again)
+        case True:
+            return satisfied(reasons.VALID, "The disk is protected.")
+        case _:
+            return wait(
+                reasons.WAITING_FOR_PROTECTION,
+                f"The status of the ProtectedDisk {want.disk!r} names a backup instance that is not its own; see "
+                f"`kubectl describe pdisk {want.disk}`.",
+                now + LOOK_AGAIN,
+            )
+
+
 def it_is_first_in_line(want: Desired, seen: Observed, now: datetime) -> Verdict:
     """One backup a disk at a time, in the order of their creation."""
     if isinstance(seen.attempt, NotStarted) and seen.ahead:
@@ -190,6 +214,7 @@ def job_has_succeeded(want: Desired, seen: Observed, now: datetime) -> Verdict:
 WAY = (
     (reasons.ACCEPTED, disk_is_known),
     (reasons.SUCCEEDED, disk_is_protected),
+    (reasons.SUCCEEDED, instance_is_the_disks),
     (reasons.SUCCEEDED, it_is_first_in_line),
     (reasons.SUCCEEDED, day_has_room),
     (reasons.SUCCEEDED, job_is_known),

@@ -14,6 +14,8 @@ from azdiskbackup.core.resource import Invalid, Resource, parse_spec, parse_time
 
 # What a backup instance is in Kubernetes, written on it: cluster, namespace and name of its ProtectedDisk.
 OWNER_TAGS = ("azdiskbackup.io.cluster", "azdiskbackup.io.namespace", "azdiskbackup.io.protecteddisk")
+# Tells a namespace from another one of the same name that was made after it was deleted.
+NAMESPACE_UID_TAG = "azdiskbackup.io.namespaceuid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,8 @@ class Desired:
         known_disk: ARM id of the disk that this object protected before.
         known_instance: ARM id of the backup instance that this object made or found before.
         protected_since: when Azure first said protected; None while it does not.
-        began: whether our finalizer is on the object: without it nothing was ever written for it.
+        began: whether our finalizer is on the object: without it nothing was ever written for it. With it, nothing is
+            proven: whoever creates an object may write any finalizer.
         known_policy: ARM id of the policy in Azure by which the disk was backed up when we last looked.
         validating_since: when Azure began not to accept the disk; None while it does.
         sent_elsewhere: whether a person named another policy since we last looked.

@@ -8,8 +8,15 @@ from azdiskbackup.core import reasons
 from azdiskbackup.core.arm_ids import same_id
 from azdiskbackup.core.azure_model import AzureInstance
 from azdiskbackup.core.presence import Absent
-from azdiskbackup.core.protected_disk.desired import OWNER_TAGS, Desired
+from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.ownership import (
+    in_another_vault,
+    is_about_another_disk,
+    is_owner,
+    may_adopt,
+    owned_elsewhere,
+)
 from azdiskbackup.core.protected_disk.reading import (
     CHANGE_TAKES,
     CONFIGURATION_TAKES,
@@ -34,7 +41,6 @@ from azdiskbackup.core.protected_disk.steps import (
     Sync,
     Undelete,
 )
-from azdiskbackup.core.vault_view import VaultView
 from azdiskbackup.core.verdicts import do, satisfied, stalled, wait
 from azdiskbackup.core.words import span
 
@@ -51,6 +57,13 @@ def instance_is_ours(want: Desired, seen: Observed, now: datetime) -> Verdict:
             "the same vault; to change the vault, delete this object and create another one.",
             now + LOOK_AGAIN,
         )
+    if is_about_another_disk(seen):
+        # Status is written anew without it, and the next pass looks for the instance by the disk.
+        return wait(
+            reasons.OWNED_ELSEWHERE,
+            "The backup instance that status named protects another disk. The operator looks for this disk's own.",
+            now + POLL,
+        )
     owner = owned_elsewhere(want, seen)
     if owner is not None and not may_adopt(seen, vault):
         return stalled(
@@ -60,34 +73,6 @@ def instance_is_ours(want: Desired, seen: Observed, now: datetime) -> Verdict:
             now + LOOK_AGAIN,
         )
     return satisfied(reasons.RESOLVED, "The disk is known, can be protected, and is nobody else's.")
-
-
-def in_another_vault(want: Desired, vault: VaultView) -> bool:
-    """Return whether the known instance is in another vault than a given one."""
-    if want.known_instance is None or vault.id is None:
-        return False
-    return not want.known_instance.lower().startswith(f"{vault.id}/".lower())
-
-
-def owned_elsewhere(want: Desired, seen: Observed) -> str | None:
-    """Return who else owns the instance; one without an owner, or of an object that is gone, may be adopted."""
-    if not isinstance(seen.instance, AzureInstance):
-        return None
-    tags = seen.instance.tags
-    cluster, namespace, name = (tags.get(key, "") for key in OWNER_TAGS)
-    if not cluster:
-        return None
-    if cluster != want.owner[OWNER_TAGS[0]]:
-        return f"the cluster {cluster} (ProtectedDisk {namespace}/{name})"
-    if (namespace, name) != (want.namespace, want.name) and f"{namespace}/{name}" in seen.live_disks:
-        return f"the ProtectedDisk {namespace}/{name}"
-    return None
-
-
-def may_adopt(seen: Observed, vault: VaultView) -> bool:
-    """Return whether the cluster that owns the instance is one from which the vault's owner lets us take it."""
-    assert isinstance(seen.instance, AzureInstance), "somebody owns it"
-    return seen.instance.tags[OWNER_TAGS[0]] in vault.access.adopt_from_clusters
 
 
 def instance_as_wanted(want: Desired, seen: Observed, now: datetime) -> Verdict:
@@ -185,10 +170,15 @@ def mode_as_wanted(want: Desired, seen: Observed, now: datetime) -> Verdict:
 
 
 def owner_is_written(want: Desired, seen: Observed, now: datetime) -> Verdict:
-    """An instance that was adopted gets our tags, by which its backups are found when the cluster is gone."""
+    """An instance that was adopted gets our tags before anything else is done to it.
+
+    By the tags its backups are found when the cluster is gone, and only by them this object may stop it one day. To
+    write to an instance that rests would resume it, and let expire what it keeps: it gets them when it is resumed.
+    """
     instance = existing_instance(seen)
-    written = all(instance.tags.get(key) == value for key, value in want.owner.items())
-    if written or want.spec.protection != "Active":
+    if is_owner(want, seen, instance) and _describes(want, instance):
+        return satisfied(reasons.PROTECTION_CONFIGURED, f"Azure says {instance.state}.")
+    if instance.state.lower() not in STATES_OF_MODE["Active"]:
         return satisfied(reasons.PROTECTION_CONFIGURED, f"Azure says {instance.state}.")
     return do(
         PutInstance(instance_request(want, seen)),
@@ -196,3 +186,7 @@ def owner_is_written(want: Desired, seen: Observed, now: datetime) -> Verdict:
         f"Taking over the backup instance {instance.id.name}, which nobody else owns.",
         now + CONFIGURATION_TAKES,
     )
+
+
+def _describes(want: Desired, instance: AzureInstance) -> bool:
+    return all(instance.tags.get(key) == value for key, value in want.owner.items())

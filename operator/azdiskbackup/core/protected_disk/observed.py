@@ -22,6 +22,9 @@ class Observed:
         claim: what the source stands for; a disk named by its id counts as claimed without a volume.
         rival: ``name`` of an older ProtectedDisk of the same source; it wins.
         live_disks: ``namespace/name`` of every ProtectedDisk of this cluster.
+        namespace_uid: uid of the object's namespace; None while the cache does not have it.
+        was_owner: whether the instance named this object as its owner when this process last saw it. Azure keeps no
+            tags of what is deleted.
         granted: whether the vault's identity has the right to read the disk.
         rights_doubted: whether the newest backup failed for want of rights.
         holder: the backup instance in another vault that protects the disk, when Azure says that there is one.
@@ -39,6 +42,8 @@ class Observed:
     claim: ClaimedDisk | NotBound | NotAzureDisk | Absent
     rival: str | None = None
     live_disks: Container[str] = frozenset()
+    namespace_uid: str | None = None
+    was_owner: bool = False
     disk: AzureDisk | Absent | Unknown | Unreadable = UNKNOWN
     instance: AzureInstance | Absent | Unknown | Unreadable = UNKNOWN
     granted: bool | Unknown | Unreadable = UNKNOWN

@@ -12,6 +12,7 @@ from azdiskbackup.core.naming import instance_name
 from azdiskbackup.core.policy_view import PolicyView
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.ownership import owner_tags
 from azdiskbackup.core.protected_disk.steps import Step
 from azdiskbackup.core.roles import DISK_BACKUP_READER, Grant
 from azdiskbackup.core.vault_view import VaultView
@@ -60,12 +61,13 @@ def instance_request(want: Desired, seen: Observed) -> InstanceRequest:
     vault = usable_vault(seen)
     assert isinstance(seen.disk, AzureDisk) and vault.id
     group = str(vault.snapshot_group_for(seen.disk.id.subscription))
-    name, tags, identity = vault.id.child("backupInstances", instance_name(seen.disk.id)), want.owner, vault.identity
+    name, identity = vault.id.child("backupInstances", instance_name(seen.disk.id)), vault.identity
+    tags = owner_tags(want, seen)
     if want.known_instance is not None and want.known_instance.lower().startswith(f"{vault.id}/".lower()):
         # One that was adopted had another name; what takes its place is looked for under that.
         name = ArmId.parse(want.known_instance)
     if isinstance(seen.instance, AzureInstance):
-        name, tags = seen.instance.id, {**seen.instance.tags, **want.owner}
+        name, tags = seen.instance.id, {**seen.instance.tags, **tags}
         group, identity = seen.instance.snapshot_group_id or group, seen.instance.identity
     return InstanceRequest(
         id=name,

@@ -12,7 +12,7 @@ from typing import assert_never
 
 from azdiskbackup.core import reasons
 from azdiskbackup.core.arm_ids import same_id
-from azdiskbackup.core.azure_model import AzureDisk
+from azdiskbackup.core.azure_model import AzureDisk, AzureInstance
 from azdiskbackup.core.claims import ClaimedDisk, NotAzureDisk, NotBound
 from azdiskbackup.core.policy_view import PolicyView
 from azdiskbackup.core.presence import Absent, Unknown, Unreadable
@@ -25,6 +25,7 @@ from azdiskbackup.core.protected_disk.instance_rules import (
     owner_is_written,
 )
 from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.ownership import access_refused, is_owner
 from azdiskbackup.core.protected_disk.permission_rules import (
     azure_agrees,
     vault_may_read_disk,
@@ -35,7 +36,6 @@ from azdiskbackup.core.protected_disk.reading import (
     unreadable,
     usable_vault,
 )
-from azdiskbackup.core.resource import selects
 from azdiskbackup.core.vault_view import VaultView
 from azdiskbackup.core.verdicts import satisfied, stalled, tolerated, wait
 
@@ -88,37 +88,27 @@ def _vault_usable(want: Desired, policy: PolicyView, vault: VaultView | Absent, 
 
 
 def namespace_has_access(want: Desired, seen: Observed, now: datetime) -> Verdict:
-    """The vault says which namespaces may use it. Narrowing it stops no backup: what is protected stays so."""
-    vault = usable_vault(seen)
-    if want.spec.source.disk_id is not None and not selects(vault.access.disk_id_namespaces, seen.namespace_labels):
-        return _no_access(
-            want,
-            seen,
-            f"The BackupVault {vault.name!r} does not let the namespace {want.namespace!r} name "
-            "disks by ARM id. Name a PVC, or ask the platform team to label the namespace as "
-            "`access.diskIDNamespaces` asks.",
-            now,
-        )
-    if not selects(vault.access.namespaces, seen.namespace_labels):
-        return _no_access(
-            want,
-            seen,
-            f"The BackupVault {vault.name!r} does not serve the namespace {want.namespace!r}. Ask "
-            "the platform team to label the namespace as `access.namespaces` asks.",
-            now,
-        )
-    return satisfied(reasons.VALID, "The spec is valid, and the namespace may use the vault.")
+    """The vault says which namespaces may use it. Narrowing it stops no backup: what is protected stays so.
 
-
-def _no_access(want: Desired, seen: Observed, message: str, now: datetime) -> Verdict:
-    if want.known_instance is None or isinstance(seen.instance, Absent):
-        return stalled(reasons.NAMESPACE_NOT_ALLOWED, message, now + LOOK_AGAIN)
-    return tolerated(
-        reasons.NAMESPACE_NOT_ALLOWED,
-        f"{message} The disk was protected before and stays so; to end that, delete this object: its "
-        f"`deletionPolicy: {want.spec.deletion_policy}` decides about its restore points.",
-        keeps_ready=False,
-    )
+    That the disk was protected before is what the tags of its instance say; a status that says so proves nothing.
+    """
+    refusal = access_refused(want, seen, usable_vault(seen))
+    if refusal is None:
+        return satisfied(reasons.VALID, "The spec is valid, and the namespace may use the vault.")
+    if want.known_instance is not None:
+        match seen.instance:
+            case Unknown():
+                return not_asked(now)
+            case Unreadable(error):
+                return unreadable(error, now)
+            case AzureInstance() as instance if is_owner(want, seen, instance):
+                return tolerated(
+                    reasons.NAMESPACE_NOT_ALLOWED,
+                    f"{refusal} The disk was protected before and stays so; to end that, delete this object: its "
+                    f"`deletionPolicy: {want.spec.deletion_policy}` decides about its restore points.",
+                    keeps_ready=False,
+                )
+    return stalled(reasons.NAMESPACE_NOT_ALLOWED, refusal, now + LOOK_AGAIN)
 
 
 def no_other_object_protects_it(want: Desired, seen: Observed, now: datetime) -> Verdict:
@@ -220,6 +210,6 @@ WAY = (
     (reasons.VALIDATED, azure_agrees),
     (reasons.PROTECTED, instance_as_wanted),
     (reasons.PROTECTED, azure_says_protected),
-    (reasons.PROTECTED, mode_as_wanted),
     (reasons.PROTECTED, owner_is_written),
+    (reasons.PROTECTED, mode_as_wanted),
 )

@@ -27,6 +27,7 @@ from azdiskbackup.core.policy_view import PolicyView
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.health import backup_health, next_due
 from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.ownership import disk_may_be_shown, may_be_shown
 from azdiskbackup.core.protected_disk.reading import STATES_OF_MODE
 from azdiskbackup.core.protected_disk.restore_points import known_restore_points
 from azdiskbackup.core.protected_disk.steps import Step
@@ -37,6 +38,7 @@ from azdiskbackup.core.verdicts import Finding, Plan
 # A restore point is taken so soon after the start of its job.
 ONE_BACKUP = timedelta(minutes=30)
 RESTING = STATES_OF_MODE["Suspended"] | STATES_OF_MODE["Stopped"]
+_OF_INSTANCE = ("backup_instance_id", "protection_state", "policy_id")
 _READY = {
     "Active": (reasons.ACTIVE, "Azure Backup protects the disk."),
     "Suspended": (reasons.SUSPENDED, "Backups are suspended; old ones expire by the policy."),
@@ -50,9 +52,12 @@ def status(resource: Resource, want: Desired, seen: Observed, plan: Plan[Step], 
     update: dict[str, object] = {"observed_generation": resource.generation}
     if isinstance(seen.policy, PolicyView):
         update |= {"policy": seen.policy.name, "vault": seen.policy.vault}
-    if isinstance(seen.disk, AzureDisk):
+    if isinstance(seen.disk, AzureDisk) and disk_may_be_shown(want, seen):
         update["disk"] = _disk(seen.disk, seen)
-    if isinstance(seen.instance, AzureInstance):
+    if isinstance(seen.instance, AzureInstance) and not may_be_shown(want, seen):
+        # Whatever status says of it was not written by us, or is no longer this object's.
+        update |= dict.fromkeys(_OF_INSTANCE)
+    elif isinstance(seen.instance, AzureInstance):
         update |= {
             "backup_instance_id": _id(before.backup_instance_id, seen.instance.id),
             "protection_state": seen.instance.state,

@@ -9,11 +9,8 @@ from azdiskbackup.core import reasons
 from azdiskbackup.core.azure_model import AzureInstance
 from azdiskbackup.core.presence import Absent, Unknown, Unreadable
 from azdiskbackup.core.protected_disk.desired import Desired
-from azdiskbackup.core.protected_disk.instance_rules import (
-    in_another_vault,
-    owned_elsewhere,
-)
 from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.ownership import has_right_to_disk, in_another_vault, is_owner
 from azdiskbackup.core.protected_disk.reading import (
     CHANGE_TAKES,
     IN_WORK,
@@ -28,17 +25,17 @@ from azdiskbackup.core.protected_disk.steps import DeleteInstance, RevokeRole, S
 from azdiskbackup.core.resource import selects
 from azdiskbackup.core.roles import DISK_SNAPSHOT_CONTRIBUTOR
 from azdiskbackup.core.vault_view import VaultView
-from azdiskbackup.core.verdicts import do, satisfied, stalled, wait
+from azdiskbackup.core.verdicts import do, satisfied, stalled, tolerated, wait
 from azdiskbackup.core.words import listing
 
 LOOK_AGAIN = timedelta(minutes=5)
 
 
 def instance_is_left_as_asked(want: Desired, seen: Observed, now: datetime) -> Verdict:
-    """Retain stops, Suspend suspends, Delete deletes; what was never ours is not touched.
+    """Retain stops, Suspend suspends, Delete deletes; an instance that does not name this object is not touched.
 
-    An object for which nothing was ever written (refused, or younger than another one for the same disk) must not stop
-    or destroy anybody's backups by being deleted.
+    An object that never protected the disk (refused, or younger than another one for it, or made to be deleted, with a
+    finalizer and a status that say otherwise) must not stop or destroy anybody's backups by being deleted.
     """
     if not want.began:
         return satisfied(reasons.DELETING, "Nothing was ever done for this object.")
@@ -58,8 +55,16 @@ def instance_is_left_as_asked(want: Desired, seen: Observed, now: datetime) -> V
 def _leave(want: Desired, seen: Observed, instance: AzureInstance, now: datetime) -> Verdict:
     if instance.soft_deleted_until is not None:
         return satisfied(reasons.DELETING, "The backup instance is deleted.")
-    if owned_elsewhere(want, seen) is not None or seen.rival is not None:
-        return satisfied(reasons.DELETING, f"The backup instance {instance.id.name} is not this object's.")
+    if seen.rival is not None:
+        return satisfied(reasons.DELETING, "The backup instance belongs to an older ProtectedDisk of the same source.")
+    if not is_owner(want, seen, instance):
+        # Without its name, which the namespace may not be allowed to know.
+        return tolerated(
+            reasons.LEFT_IN_AZURE,
+            "The disk has a backup instance whose tags do not name this object as its owner. It is left as it is, with "
+            "its restore points and what they cost.",
+            keeps_ready=True,
+        )
     if instance.state.lower() in IN_WORK:
         return wait(reasons.DELETING, f"Azure is busy with the backup instance ({instance.state}).", now + POLL)
     return _as_the_policy_says(want, seen, instance, now)
@@ -127,10 +132,9 @@ def right_is_revoked(want: Desired, seen: Observed, now: datetime) -> Verdict:
         )
     if seen.needed_by:
         return satisfied(reasons.DELETING, f"The right stays: {listing(list(seen.needed_by))} need it.")
-    owner = owned_elsewhere(want, seen)
-    if owner is not None:
-        # Another cluster may have taken the instance over; assignments have the same name whoever makes them.
-        return satisfied(reasons.DELETING, f"The right stays: {owner} needs it.")
+    if not _was_granted_to(want, seen):
+        # Assignments have the same name whoever makes them, and their backups would fail.
+        return satisfied(reasons.DELETING, "The right stays: nothing shows that it was granted for this object.")
     match seen.disk:
         case Unknown():
             return not_asked(now)
@@ -140,6 +144,13 @@ def right_is_revoked(want: Desired, seen: Observed, now: datetime) -> Verdict:
             return satisfied(reasons.DELETING, "The disk is gone.")
         case _:
             return _revoke(seen, now)
+
+
+def _was_granted_to(want: Desired, seen: Observed) -> bool:
+    """Whoever owned the instance had the right, and so may whoever could protect the disk now that has none."""
+    if isinstance(seen.instance, AzureInstance) and seen.instance.soft_deleted_until is None:
+        return is_owner(want, seen, seen.instance)
+    return seen.was_owner or has_right_to_disk(want, seen)
 
 
 def _revoke(seen: Observed, now: datetime) -> Verdict:
