@@ -109,11 +109,8 @@ test-unit: $(READY) ## Run the fast tests: rules, models, engine
 	@test -n "$(TEST_ARGS)" || $(BIN)/coverage report
 
 .PHONY: test-plugin
-test-plugin: $(READY) ## Run what needs no cluster of `kubectl azdiskbackup`: its output, its mistakes, its speed
-	@# What is timed runs alone. Of a few tests that TEST_ARGS chooses, none may be in one of the two runs.
-	@$(BIN)/pytest tests/plugin/test_numbers.py $(TEST_ARGS) || { [ $$? = 5 ] && [ -n "$(TEST_ARGS)" ]; }
-	@$(BIN)/pytest tests/plugin --ignore tests/plugin/test_numbers.py -n $(STACKS) --dist loadfile $(TEST_ARGS) \
-	  || { [ $$? = 5 ] && [ -n "$(TEST_ARGS)" ]; }
+test-plugin: $(READY) ## Run what needs no cluster of `kubectl azdiskbackup`: its output, its mistakes
+	@$(BIN)/pytest tests/plugin -n $(STACKS) --dist loadfile $(TEST_ARGS)
 
 .PHONY: test-contract
 test-contract: $(READY) ## Run the gateways against the simulator, and the simulator against recorded traffic

@@ -7,16 +7,21 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from bench import report
+from bench import installation, report
 from bench.fleet import Fleet, FleetError
+from bench.installation import Tell
 from bench.scenario import Result, run
 from harness.processes import ProcessDiedError
 from harness.stack import ROOT, Stack
 
 SIZES = (100, 500, 2000)
 SHARE = 0.4
+
+T = TypeVar("T")
 
 
 def main() -> int:
@@ -31,26 +36,33 @@ def main() -> int:
         return 0
     sizes = [int(size) for size in given.sizes.split(",")] if given.sizes else list(SIZES)
     try:
-        results = [_measure(size) for size in sorted(sizes)]
+        times = _on_a_stack("installation", lambda stack, tell: installation.measure(stack, tell))
+        results = [_fleet(size) for size in sorted(sizes)]
     except (FleetError, ProcessDiedError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    report.show(results)
-    return 0 if report.write(results, given.out) else 1
+    found = report.document(results, times)
+    report.show(found)
+    return 0 if report.write(found, results, given.out) else 1
 
 
-def _measure(size: int) -> Result:
+def _fleet(size: int) -> Result:
+    return _on_a_stack(f"{size} disks", lambda stack, tell: run(stack, Fleet(stack, size), SHARE, tell))
+
+
+def _on_a_stack(name: str, measure: Callable[[Stack, Tell], T]) -> T:
+    """Measure on a control plane and a simulator of its own."""
     began = time.monotonic()
 
     def tell(what: str) -> None:
-        print(f"{time.monotonic() - began:6.0f} s  {size} disks: {what}", flush=True)
+        print(f"{time.monotonic() - began:6.0f} s  {name}: {what}", flush=True)
 
     with tempfile.TemporaryDirectory(prefix="azdiskbackup-bench-") as folder:
         stack = Stack(Path(folder))
         try:
             stack.start_control_plane()
             stack.start_simulator()
-            return run(stack, Fleet(stack, size), SHARE, tell)
+            return measure(stack, tell)
         finally:
             stack.stop()
 

@@ -17,6 +17,7 @@ from matplotlib import pyplot
 from rich.console import Console
 from rich.table import Table
 
+from bench.installation import Times
 from bench.scenario import Result
 
 mpl.use("svg")
@@ -96,6 +97,29 @@ MEASURES = (
 )
 
 
+@dataclass(frozen=True)
+class TimeMeasure:
+    """One row about what a person waits for: what it says, the member of ``Times``, its limit."""
+
+    text: str
+    of: str
+    most: float
+
+
+TIMES = (
+    TimeMeasure("`helm upgrade --install --wait`, seconds", "install", 15),
+    TimeMeasure("the operator is killed → it looks at an object again, seconds", "first_look", 5),
+    TimeMeasure("it is asked to end → it has ended, seconds", "stop", 3),
+    TimeMeasure("of two replicas the leader is asked to end → the Lease is free, seconds", "hand_over", 2),
+    TimeMeasure("→ the other one looks at an object, seconds", "hand_over_look", 5),
+    TimeMeasure("the leader is killed → the other one looks at an object, seconds", "fail_over", 20),
+    TimeMeasure("`kubectl azdiskbackup status`, 2,000 disks, seconds", "status", 3),
+    TimeMeasure("its peak memory, MB", "status_megabytes", 150),
+    TimeMeasure("`kubectl azdiskbackup --help`, seconds", "help", 0.5),
+    TimeMeasure("the same of the single file, seconds", "single_file_help", 0.5),
+)
+
+
 def machine() -> dict[str, Any]:
     """Return what the numbers were measured on."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -104,8 +128,9 @@ def machine() -> dict[str, Any]:
     return {"cpu": model, "cores": os.cpu_count(), "python": platform.python_version()}
 
 
-def document(results: Sequence[Result]) -> dict[str, Any]:
+def document(results: Sequence[Result], times: Times) -> dict[str, Any]:
     """Return the results with where and when."""
+    waited = times.to_json()
     revision = subprocess.run(
         ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
     ).stdout.strip()
@@ -116,7 +141,17 @@ def document(results: Sequence[Result]) -> dict[str, Any]:
         "measures": [
             {"measure": each.text, "value": round(each.of(results), 3), "most": each.most, "met": _met(each, results)}
             for each in MEASURES
+        ]
+        + [
+            {
+                "measure": each.text,
+                "value": round(waited[each.of], 3),
+                "most": each.most,
+                "met": waited[each.of] <= each.most,
+            }
+            for each in TIMES
         ],
+        "times": waited,
         "results": [each.to_json() for each in results],
     }
 
@@ -125,10 +160,9 @@ def _met(measure: Measure, results: Sequence[Result]) -> bool:
     return measure.of(results) <= measure.most + 1e-9
 
 
-def write(results: Sequence[Result], folder: Path) -> bool:
+def write(found: dict[str, Any], results: Sequence[Result], folder: Path) -> bool:
     """Write JSON, plot and page into a folder; return whether every limit is kept."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = document(results)
     (folder / "results.json").write_text(json.dumps(found, indent=2) + "\n")
     _plot(results, folder / "cost.svg")
     (folder / "README.md").write_text(_page(found))
@@ -153,6 +187,7 @@ def _page(found: dict[str, Any]) -> str:
 Made by `make bench` on {found["date"]}, revision {found["revision"]}: {where["cores"]} cores of {where["cpu"]}, Python
 {where["python"]}; fleets of {sizes} disks in 50 namespaces. A real API server, the operator as in production, and the
 Azure simulator with Azure's limits on a virtual clock. Where no number of disks is named, the largest fleet counts.
+Seconds are real ones unless they are called virtual.
 
 | measure | measured | at most | met |
 | --- | --- | --- | --- |
@@ -198,12 +233,12 @@ def _plot(results: Sequence[Result], path: Path) -> None:
     pyplot.close(figure)
 
 
-def show(results: Sequence[Result]) -> None:
-    """Print the table."""
+def show(found: dict[str, Any]) -> None:
+    """Print the table of a document."""
     table = Table("measure", "measured", "at most", "met")
-    for each in MEASURES:
-        met = _met(each, results)
-        table.add_row(each.text, f"{each.of(results):.3g}", f"{each.most:g}", "yes" if met else "[bold red]no")
+    for each in found["measures"]:
+        met = "yes" if each["met"] else "[bold red]no"
+        table.add_row(each["measure"], f"{each['value']:.3g}", f"{each['most']:g}", met)
     Console().print(table)
 
 

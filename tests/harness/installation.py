@@ -15,7 +15,7 @@ import yaml
 
 from controlplane.plane import ControlPlane
 from controlplane.tools import tool
-from harness.processes import wait_for
+from harness.processes import PATIENCE_SECONDS, wait_for
 from nodeless.images import Image, Images
 from nodeless.kubelet import Cluster, Kubelet
 from nodeless.pod import Pod
@@ -78,7 +78,7 @@ class Installation:
         self.namespace = namespace
         self.line = line
 
-    def helm(self, *arguments: str, seconds: float = 120) -> str:
+    def helm(self, *arguments: str, seconds: float = 2 * PATIENCE_SECONDS) -> str:
         """Run Helm and return all that it printed.
 
         Raises:
@@ -98,7 +98,9 @@ class Installation:
             raise HelmError(done.stdout)
         return done.stdout
 
-    def apply(self, *arguments: str, values: Json | None = None, wait: bool = True, seconds: int = 60) -> str:
+    def apply(
+        self, *arguments: str, values: Json | None = None, wait: bool = True, seconds: int = PATIENCE_SECONDS
+    ) -> str:
         """Install the chart, or upgrade to it, with values that replace some of the installation's."""
         wanted = merged(self.values, values or {})
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
@@ -110,7 +112,9 @@ class Installation:
             return self.helm(*words, *(["--wait", f"--timeout={seconds}s"] if wait else []), *arguments)
 
     def uninstall(self, *arguments: str) -> str:
-        return self.helm("uninstall", RELEASE, "-n", self.namespace, "--wait", "--timeout=60s", *arguments)
+        return self.helm(
+            "uninstall", RELEASE, "-n", self.namespace, "--wait", f"--timeout={PATIENCE_SECONDS}s", *arguments
+        )
 
     # --- its pods -----------------------------------------------------------------------------------
 

@@ -14,6 +14,8 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _READY_POLL_SECONDS = 0.05
+# After so long nothing comes any more, however slow and busy the machine: a bound, no measurement.
+PATIENCE_SECONDS = 300
 
 
 class ProcessDiedError(RuntimeError):
@@ -93,7 +95,7 @@ class Child:
         return self.log.read_text(errors="replace")[-characters:]
 
 
-def wait_for(holds: Callable[[], object], what: str, seconds: float = 60) -> float:
+def wait_for(holds: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS) -> float:
     """Wait in real time for something that no virtual clock drives; return how many seconds it took.
 
     Raises:

@@ -12,7 +12,7 @@ from azure_simulator.client import Simulator
 from controlplane.plane import KubectlError
 from harness import objects
 from harness.objects import Json
-from harness.processes import wait_for
+from harness.processes import PATIENCE_SECONDS, wait_for
 from harness.stack import Stack
 
 _STEP = timedelta(minutes=15)
@@ -71,7 +71,10 @@ class Tenant:
         """Wait in real time until the operator has looked at the newest spec of an object."""
         generation = self.get(kind, name)["metadata"]["generation"]
         self.kubectl(
-            "wait", f"--for=jsonpath={{.status.observedGeneration}}={generation}", f"{kind}/{name}", "--timeout=60s"
+            "wait",
+            f"--for=jsonpath={{.status.observedGeneration}}={generation}",
+            f"{kind}/{name}",
+            f"--timeout={PATIENCE_SECONDS}s",
         )
 
     def make_claim(
@@ -106,7 +109,7 @@ class Tenant:
             objects.volume(volume, handle, claim, self.namespace, driver),
             objects.claim(claim, volume, self.namespace),
         )
-        self.kubectl("wait", "--for=jsonpath={.status.phase}=Bound", f"pvc/{claim}", "--timeout=60s")
+        self.kubectl("wait", "--for=jsonpath={.status.phase}=Bound", f"pvc/{claim}", f"--timeout={PATIENCE_SECONDS}s")
 
     def protect(self, name: str = "data", claim: str = "data-0", policy: str = "gold", **spec: Any) -> None:
         self.apply(objects.disk(name, self.namespace, claim, policy, **spec))

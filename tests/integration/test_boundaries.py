@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from harness.objects import SNAPSHOT_GROUP, SUBSCRIPTION, disk, namespace, policy, vault
+from harness.processes import PATIENCE_SECONDS
 from harness.stack import Stack
 from harness.tenant import Tenant
 
@@ -135,6 +136,6 @@ def test_a_namespace_that_is_deleted_takes_its_objects_and_leaves_the_backups(
     tenant.until("protecteddisk", "data", "Ready")
     since = len(stack.azure.requests())
     stack.plane.kubectl("delete", "namespace", tenant.namespace, "--wait=false")
-    tenant.kubectl("wait", "--for=delete", "pvc/data-0", "--timeout=60s")
+    tenant.kubectl("wait", "--for=delete", "pvc/data-0", f"--timeout={PATIENCE_SECONDS}s")
     tenant.gone("protecteddisk", "data")
     assert stack.writes(since) == ["backupInstances.stopProtection"]

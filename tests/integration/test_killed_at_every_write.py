@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness.objects import policy, vault
+from harness.processes import wait_for
 from harness.stack import Stack
 from harness.tenant import Tenant
 
@@ -42,10 +42,7 @@ class Endangered(Tenant):
         if self.azure.held:
             self.killed_at.append([each.route for each in self.azure.requests() if each.status == HELD][-1])
             self.stack.kill_operator()
-            deadline = time.monotonic() + 10
-            while self.azure.held:
-                assert time.monotonic() < deadline, "the simulator has noticed that its client is gone"
-                time.sleep(0.01)
+            wait_for(lambda: not self.azure.held, "the simulator has noticed that its client is gone")
             self.stack.start_operator()
 
 

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import yaml
 
 from harness.kube_proxy import KubeProxy
 from harness.objects import disk
+from harness.processes import wait_for
 from harness.stack import ROOT, Stack
 from harness.tenant import Tenant
-
-
-def really(holds: Callable[[], object], what: str) -> None:
-    """Wait in real time, at most half a minute, for something that no virtual clock drives."""
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline, f"{what}: not within 30 s"
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +52,7 @@ def test_the_api_server_is_away(stack: Stack, shop: Tenant, proxy: KubeProxy, go
     since = len(stack.azure.requests())
     proxy.away, proxy.refused = True, 0
     proxy.cut_watches()
-    really(lambda: proxy.refused >= 8, "it asks, and is refused")
+    wait_for(lambda: proxy.refused >= 8, "it asks, and is refused")
     proxy.away = False
     # Away for longer than the Lease can be kept, it begins anew.
     stack.works()
@@ -76,7 +68,7 @@ def test_watches_that_break_miss_nothing(stack: Stack, shop: Tenant, proxy: Kube
         proxy.plant("GET", r"protecteddisks\?.*watch=", 410, "Expired", times=2)
     assert proxy.cut_watches() >= 5
     stack.plane.apply(disk("data", shop.namespace))
-    really(lambda: shop.condition("protecteddisk", "data", "Ready"), "the new object is seen")
+    wait_for(lambda: shop.condition("protecteddisk", "data", "Ready"), "the new object is seen")
     shop.until("protecteddisk", "data", "Ready")
     assert proxy.struck == (2 if gone else 0)
 
@@ -142,8 +134,8 @@ def test_an_object_of_a_newer_schema_is_told_and_left_alone(stack: Stack, shop: 
     stack.plane.apply(newer)
     shop.make_claim()
     since = len(stack.azure.requests())
-    really(lambda: applies(stack, disk("data", shop.namespace, protection="Frozen")), "the schema is known")
-    really(lambda: shop.condition("protecteddisk", "data", "Ready"), "it is seen")
+    wait_for(lambda: applies(stack, disk("data", shop.namespace, protection="Frozen")), "the schema is known")
+    wait_for(lambda: shop.condition("protecteddisk", "data", "Ready"), "it is seen")
     says = shop.condition("protecteddisk", "data", "Accepted")
     assert (says["status"], says["reason"]) == ("False", "InvalidSpec") and "`spec.protection`" in says["message"]
     assert not stack.writes(since)

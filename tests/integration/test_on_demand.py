@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from harness.objects import policy
+from harness.processes import PATIENCE_SECONDS
 from harness.stack import Stack
 from harness.tenant import Tenant
 
@@ -110,7 +111,7 @@ def test_an_object_that_is_deleted_while_its_backup_runs(stack: Stack, shop: Ten
     protected(shop)
     shop.back_up()
     shop.until("ondemandbackup", "now", "Succeeded", "Unknown", "InProgress")
-    shop.kubectl("delete", "ondemandbackup", "now", "--timeout=20s")
+    shop.kubectl("delete", "ondemandbackup", "now", f"--timeout={PATIENCE_SECONDS}s")
     shop.passes(lambda: jobs(shop)[0]["status"] == "Completed", "the backup itself goes on")
     shop.back_up("next")
     shop.until("ondemandbackup", "next", "Succeeded")

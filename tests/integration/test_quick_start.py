@@ -37,7 +37,7 @@ def environment() -> dict[str, str]:
 
 def make(checkout: Path, target: str) -> str:
     done = subprocess.run(
-        ["make", "-s", target], cwd=checkout, env=environment(), capture_output=True, text=True, timeout=300
+        ["make", "-s", target], cwd=checkout, env=environment(), capture_output=True, text=True, timeout=1200
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -84,7 +84,7 @@ def test_an_operator_outside_of_the_cluster_protects_a_disk(checkout: Path, tmp_
             conditions = json.loads(found)["items"][0].get("status", {}).get("conditions", [])
             return ("Ready", "True") in {(each["type"], each["status"]) for each in conditions}
 
-        wait_for(ready, "the disk is protected", 120)
+        wait_for(ready, "the disk is protected")
         assert operator.stop() == 0, operator.tail()
     finally:
         if operator is not None and operator.running:

@@ -1,4 +1,4 @@
-"""Two replicas: who leads, how fast the other takes over, and that nothing is done twice."""
+"""Two replicas: who leads, that the other takes over, and that nothing is done twice. How fast: `make bench`."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def pair(stack: Stack, gold: str) -> Iterator[Stack]:
     stack.start_operator()
 
 
-def seconds_until_seen(shop: Tenant, name: str) -> float:
-    """Return after how many real seconds a new object has been looked at."""
-    return wait_for(lambda: shop.get("protecteddisk", name).get("status", {}).get("observedGeneration"), "it is seen")
+def seen(shop: Tenant, name: str) -> None:
+    """Wait in real time until a new object has been looked at."""
+    wait_for(lambda: shop.get("protecteddisk", name).get("status", {}).get("observedGeneration"), "it is seen")
 
 
 def test_one_leads_and_the_other_is_ready_and_asks_nothing(pair: Stack, shop: Tenant) -> None:
@@ -44,24 +44,21 @@ def test_one_leads_and_the_other_is_ready_and_asks_nothing(pair: Stack, shop: Te
     assert pair.azure.followers == 1, "only who leads works"
 
 
-def test_a_leader_that_is_killed_is_followed_within_twenty_seconds(pair: Stack, shop: Tenant) -> None:
+def test_a_leader_that_is_killed_is_followed(pair: Stack, shop: Tenant) -> None:
     shop.make_claim()
     shop.protect()
     shop.until("protecteddisk", "data", "Validated", "False", "WaitingForPermissions")
     shop.make_claim("data-1")
     leader = pair.installation.leading()
-    begun = time.monotonic()
     pair.kubelet.hold()
     pair.kubelet.kill(leader)
     pair.plane.apply(disk("later", shop.namespace, "data-1"))
     since = pair.azure.request_count()
     # It looks at once; it writes to Azure when nothing of the first can be on its way any more.
-    wait_for(lambda: shop.condition("protecteddisk", "later", "Ready").get("reason") == "HandingOver", "it looks", 40)
-    assert time.monotonic() - begun < 20
+    wait_for(lambda: shop.condition("protecteddisk", "later", "Ready").get("reason") == "HandingOver", "it looks")
     assert pair.installation.leading().name != leader.name
     assert not pair.writes(since)
-    wait_for(lambda: pair.writes(since), "it writes", 40)
-    assert time.monotonic() - begun > 30, "the longest request of the first has come to its end"
+    wait_for(lambda: pair.writes(since), "it writes")
     pair.works()
     shop.until("protecteddisk", "data", "Ready")
     shop.until("protecteddisk", "later", "Ready")
@@ -75,13 +72,10 @@ def test_a_leader_that_is_stopped_is_followed_at_once(pair: Stack, shop: Tenant)
     shop.make_claim("data-1")
     leader = pair.installation.leading()
     since = pair.azure.request_count()
-    begun = time.monotonic()
     pair.kubelet.kill(leader, signal.SIGTERM)
     wait_for(lambda: pair.installation.leader() != leader.name, "the lease is released")
-    assert time.monotonic() - begun < 2
     pair.plane.apply(disk("later", shop.namespace, "data-1"))
-    seconds_until_seen(shop, "later")
-    assert time.monotonic() - begun < 5
+    seen(shop, "later")
     pair.works()
     shop.until("protecteddisk", "data", "Ready")
     shop.until("protecteddisk", "later", "Ready")
@@ -111,10 +105,10 @@ def test_a_leader_that_cannot_renew_ends_and_says_why(pair: Stack, shop: Tenant)
     leader = pair.installation.leading()
     pair.kubelet.kill(leader, signal.SIGSTOP)
     try:
-        wait_for(lambda: pair.installation.leader() not in ("", leader.name), "another one leads", 30)
+        wait_for(lambda: pair.installation.leader() not in ("", leader.name), "another one leads")
     finally:
         pair.kubelet.kill(leader, signal.SIGCONT)
-    wait_for(lambda: leader.restarts == 1, "it has ended, and stands by again", 30)
+    wait_for(lambda: leader.restarts == 1, "it has ended, and stands by again")
     status = pair.plane.read(leader.path)["status"]["containerStatuses"][0]
     ended = status["lastState"]["terminated"]
     assert ended["exitCode"] == 5 and "The Lease was lost" in ended["message"]
@@ -148,7 +142,7 @@ def test_an_api_server_that_is_away_for_a_minute(proxied: tuple[Stack, KubeProxy
     shop.make_claim("data-1")
     stack.plane.apply(disk("later", shop.namespace, "data-1"))
     proxy.away = False
-    assert seconds_until_seen(shop, "later") < 15
+    seen(shop, "later")
     stack.works()
     shop.until("protecteddisk", "data", "Ready")
     shop.until("protecteddisk", "later", "Ready")

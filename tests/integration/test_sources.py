@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from harness.objects import SUBSCRIPTION, claim, disk_id, namespace, policy, vault, volume
+from harness.processes import PATIENCE_SECONDS
 from harness.stack import Stack
 from harness.tenant import Tenant
 
@@ -97,7 +98,7 @@ def test_an_in_tree_volume_that_migrated_is_protected(stack: Stack, shop: Tenant
     del old["spec"]["csi"]
     old["spec"]["azureDisk"] = {"diskName": name, "diskURI": handle, "kind": "Managed"}
     stack.plane.apply(old, claim("old", name, shop.namespace))
-    shop.kubectl("wait", "--for=jsonpath={.status.phase}=Bound", "pvc/old", "--timeout=60s")
+    shop.kubectl("wait", "--for=jsonpath={.status.phase}=Bound", "pvc/old", f"--timeout={PATIENCE_SECONDS}s")
     shop.protect(claim="old")
     shop.until("protecteddisk", "data", "Ready")
 

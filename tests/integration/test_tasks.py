@@ -61,7 +61,7 @@ class World:
         """Run what somebody types, and return what is to be seen."""
         command = ["bash", "--norc", "--noprofile", "-euo", "pipefail", "-c", script]
         done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=300
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=1200
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -73,18 +73,18 @@ class World:
         """Have what the platform team makes once."""
         for sample in ("10-backup-vault.yaml", "20-disk-backup-policy.yaml"):
             self.kubectl("apply", "-f", str(SAMPLES / sample))
-        self.kubectl("wait", "--for=condition=Ready", "azdiskpolicy/gold", "--timeout=120s")
+        self.kubectl("wait", "--for=condition=Ready", "azdiskpolicy/gold", "--timeout=600s")
 
     def has_a_disk(self) -> None:
         """Have what a team makes once, protected by its policy and with a restore point."""
         self.has_a_policy()
         self.kubectl("apply", "-f", str(SAMPLES / "30-protected-disk.yaml"))
-        self.kubectl("wait", "-n", NAMESPACE, "--for=condition=Ready", "pdisk/postgres-data", "--timeout=120s")
+        self.kubectl("wait", "-n", NAMESPACE, "--for=condition=Ready", "pdisk/postgres-data", "--timeout=600s")
         self.kubectl("apply", "-f", str(SAMPLES / "40-on-demand-backup.yaml"))
-        backup = ("wait", "-n", NAMESPACE, "--for=condition=Succeeded", "odbackup/before-upgrade", "--timeout=120s")
+        backup = ("wait", "-n", NAMESPACE, "--for=condition=Succeeded", "odbackup/before-upgrade", "--timeout=600s")
         self.kubectl(*backup)
         path = "jsonpath={.status.restorePoints.recent[0].id}"
-        self.kubectl("wait", "-n", NAMESPACE, f"--for={path}", "pdisk/postgres-data", "--timeout=120s")
+        self.kubectl("wait", "-n", NAMESPACE, f"--for={path}", "pdisk/postgres-data", "--timeout=600s")
 
     def state_in_azure(self, disk: str) -> str:
         """Return Azure's word for the protection of a disk, empty if it has no instance."""
@@ -194,7 +194,7 @@ def test_restore(world: World) -> None:
 def test_leave_azdiskbackup(own_world: World) -> None:
     own_world.has_a_disk()
     own_world.kubectl("apply", "-f", str(kafka_disk(own_world.folder)))
-    own_world.kubectl("wait", "-n", "events", "--for=condition=Ready", "pdisk/data-kafka-0", "--timeout=120s")
+    own_world.kubectl("wait", "-n", "events", "--for=condition=Ready", "pdisk/data-kafka-0", "--timeout=600s")
     own_world.follows("leave-azdiskbackup")
     assert own_world.state_in_azure("pvc-postgres-0") == ""
     assert own_world.state_in_azure("pvc-kafka-0") == "ProtectionConfigured"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import copy
-import time
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -18,6 +17,8 @@ from azdiskbackup.kube.client import KubeClient, NotFoundError
 from azdiskbackup.kube.lease import Lease, Taken
 
 LONGEST = timedelta(seconds=30)
+# A Lease lives in real time; here that is the time of the loop, which passes when nobody has anything to do.
+pytestmark = pytest.mark.looptime
 
 
 class Server:
@@ -71,31 +72,38 @@ class Server:
         return copy.deepcopy(self.lease)
 
 
-@pytest.fixture(autouse=True)
-def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second of the Lease in a fiftieth."""
-    for name, seconds in (("RENEW_EVERY", 5), ("GIVE_UP_AFTER", 10), ("RETRY_EVERY", 1), ("_AGAIN_AFTER", 0.5),
-                          ("_WATCHED_EVERY", 0.25)):  # fmt: skip
-        monkeypatch.setattr(module, name, seconds / 50)
+def in_the_loop(goes_on: Callable[[], bool]) -> None:
+    """Watch in virtual time, as the thread does in real time."""
+
+    async def watch() -> None:
+        while goes_on():  # noqa: ASYNC110 - virtual time
+            await asyncio.sleep(module._WATCHED_EVERY)
+
+    _WATCHING.add(asyncio.create_task(watch()))
+
+
+_WATCHING: set[asyncio.Task[None]] = set()
 
 
 class Replica:
     def __init__(self, server: Server, name: str, longest: float = 30) -> None:
         self.lost: list[str] = []
         span = timedelta(seconds=longest)
-        self.lease = Lease(cast(KubeClient, server), "ns", "azdiskbackup", name, span, self.lost.append)
+        self.lease = Lease(
+            cast(KubeClient, server),
+            "ns",
+            "azdiskbackup",
+            name,
+            span,
+            self.lost.append,
+            monotonic=asyncio.get_running_loop().time,
+            watchdog=in_the_loop,
+        )
 
 
 @pytest.fixture
 async def server() -> Server:
     return Server()
-
-
-@contextlib.contextmanager
-def expiring(server: Server) -> Iterator[None]:
-    """Have the holder say that it expires after what is fifteen seconds here."""
-    server.touch(leaseDurationSeconds=0.3)
-    yield
 
 
 def holder(server: Server) -> str:
@@ -107,9 +115,9 @@ async def test_the_first_gets_it_and_keeps_it(server: Server) -> None:
     first = Replica(server, "a")
     assert await first.lease.acquire() == Taken(timedelta())
     before = server.writes
-    await asyncio.sleep(0.35)
+    await asyncio.sleep(17.5)
     assert first.lease.held and holder(server) == "a" and not first.lost
-    assert 2 <= server.writes - before <= 4, "renewed every five seconds, not more often"
+    assert server.writes - before == 3, "renewed every five seconds, not more often"
     await first.lease.release(timedelta())
     assert not first.lease.held and holder(server) == ""
 
@@ -118,13 +126,17 @@ async def test_who_stands_by_gets_it_at_once_when_it_is_released(server: Server)
     first, second = Replica(server, "a"), Replica(server, "b")
     await first.lease.acquire()
     waiting = asyncio.create_task(second.lease.acquire())
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(5)
     assert not waiting.done()
     await first.lease.release(timedelta())
-    assert await asyncio.wait_for(waiting, 0.2) == Taken(timedelta()), "nothing of the first is on its way"
+    assert await asyncio.wait_for(waiting, 1.01) == Taken(timedelta()), "nothing of the first is on its way"
     assert server.lease is not None and server.lease["spec"]["leaseTransitions"] == 2
     await second.lease.release(timedelta())
     assert not first.lost and not second.lost
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def near(span: timedelta, seconds: float) -> bool:
@@ -149,16 +161,18 @@ async def test_who_says_nothing_any_more_loses_it_and_its_longest_request_is_wai
     await first.lease.acquire()
     dies(first)
     # The clock of the first was wrong by an hour: it is not asked.
-    server.touch(leaseDurationSeconds=0.3, renewTime="2020-01-01T00:00:00.000000Z")
-    begun = time.monotonic()
+    server.touch(leaseDurationSeconds=15, renewTime="2020-01-01T00:00:00.000000Z")
+    begun = now()
     taken = await second.lease.acquire()
-    assert time.monotonic() - begun > 0.3, "by its own clock, from when it first saw it"
-    assert near(taken.unsettled, LONGEST.total_seconds()), "how long that is says who sent it"
+    assert 15 < now() - begun <= 16.1, "by its own clock, from when it first saw it"
+    # From the last sign of life, which is sixteen seconds ago, it may have sent for ten.
+    assert near(taken.unsettled, 10 + LONGEST.total_seconds() - 16), "how long that is says who sent it"
     assert holder(server) == "b"
     dies(second)
-    server.touch(leaseDurationSeconds=0.3)
+    server.touch(leaseDurationSeconds=15)
     third = Replica(server, "c", longest=1)
-    assert near((await third.lease.acquire()).unsettled, LONGEST.total_seconds()), "what was waited for goes on"
+    unsettled = (await third.lease.acquire()).unsettled
+    assert near(unsettled, 10 + LONGEST.total_seconds() - 16 - 16), "what was waited for goes on"
     await third.lease.release(timedelta())
 
 
@@ -166,10 +180,10 @@ async def test_an_answer_that_is_lost_loses_nothing_of_what_has_to_be_waited_for
     first, second = Replica(server, "a"), Replica(server, "b")
     await first.lease.acquire()
     dies(first)
-    server.touch(leaseDurationSeconds=0.1)
+    server.touch(leaseDurationSeconds=5)
     server.loses_answer = True
     taken = await second.lease.acquire()
-    assert near(taken.unsettled, LONGEST.total_seconds()) and second.lease.held
+    assert near(taken.unsettled, 10 + LONGEST.total_seconds() - 6) and second.lease.held
     assert second.lease.trouble is None
     await second.lease.release(timedelta())
 
@@ -181,10 +195,10 @@ async def test_one_that_somebody_emptied_was_not_released(server: Server) -> Non
     assert server.lease is not None
     server.lease["metadata"]["creationTimestamp"] = "2020-01-01T00:00:00Z"
     server.lease["spec"] = {}
-    begun = time.monotonic()
+    begun = now()
     taken = await second.lease.acquire()
-    assert time.monotonic() - begun > 0.2, "whoever had it may not have seen it yet"
-    assert near(taken.unsettled, LONGEST.total_seconds())
+    assert 10 < now() - begun <= 11.1, "whoever had it may not have seen it yet"
+    assert near(taken.unsettled, 10 + LONGEST.total_seconds() - 11)
     await second.lease.release(timedelta())
 
 
@@ -192,7 +206,7 @@ async def test_who_is_ended_while_it_is_given_to_it_lets_go_of_it(server: Server
     first = Replica(server, "a")
     server.hangs = True
     waiting = asyncio.create_task(first.lease.acquire())
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(1)
     waiting.cancel()
     server.hangs = False
     assert holder(server) == "a" and not first.lease.held
@@ -211,7 +225,7 @@ async def test_a_container_that_was_restarted_finds_its_own_lease(server: Server
     first, again = Replica(server, "a"), Replica(server, "a")
     await first.lease.acquire()
     dies(first)
-    assert await asyncio.wait_for(again.lease.acquire(), 0.1) == Taken(timedelta())
+    assert await asyncio.wait_for(again.lease.acquire(), 0.01) == Taken(timedelta())
     await again.lease.release(timedelta())
 
 
@@ -223,7 +237,7 @@ async def test_who_finds_it_lost_is_told_at_once(server: Server, how: str) -> No
         server.touch(holderIdentity="b")
     else:
         server.lease = None
-    await asyncio.sleep(0.15)
+    await asyncio.sleep(5.1)
     assert first.lost[0] == ("b holds it" if how == "taken" else "somebody deleted it")
     await first.lease.release(timedelta())
     assert how == "deleted" or holder(server) == "b", "what is not ours is not released"
@@ -233,28 +247,35 @@ async def test_who_cannot_renew_it_gives_up_before_it_expires(server: Server) ->
     first = Replica(server, "a")
     await first.lease.acquire()
     server.fails = Unavailable("Away", "the API server is away")
-    await asyncio.sleep(0.06)
+    await asyncio.sleep(9.9)
     assert first.lease.held and not first.lost, "for a while it may come back"
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.4)
     assert not first.lease.held and set(first.lost) == {"it could not be renewed in time"}
     await first.lease.release(timedelta())
     first.lease._until = 0.0
 
 
 async def test_a_loop_that_is_stuck_loses_it_all_the_same(server: Server) -> None:
-    first = Replica(server, "a")
-    await first.lease.acquire()
-    time.sleep(0.3)  # noqa: ASYNC251 - this is what is tested
-    assert first.lost, "a thread of its own has told"
-    await first.lease.release(timedelta())
-    first.lease._until = 0.0
+    seconds, told = 100.0, threading.Event()
+
+    def lost(why: str) -> None:
+        told.set()
+
+    stuck = Lease(cast(KubeClient, server), "ns", "azdiskbackup", "a", LONGEST, lost, monotonic=lambda: seconds)
+    await stuck.acquire()
+    assert not told.is_set()
+    seconds += module.GIVE_UP_AFTER
+    # The loop stands still until then.
+    assert told.wait(60), "a thread of its own tells"
+    await stuck.release(timedelta())
+    stuck._until = 0.0
 
 
 async def test_somebody_touched_it(server: Server) -> None:
     first = Replica(server, "a")
     await first.lease.acquire()
     server.touch(leaseTransitions=7)
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(15)
     assert first.lease.held and not first.lost
     server.touch(leaseTransitions=8)
     await first.lease.release(timedelta())
@@ -265,9 +286,9 @@ async def test_an_api_server_that_is_away_is_waited_for_and_a_missing_right_is_n
     first = Replica(server, "a")
     server.fails = Unavailable("Away", "the API server is away")
     waiting = asyncio.create_task(first.lease.acquire())
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(3.5)
     server.fails = None
-    await asyncio.wait_for(waiting, 0.2)
+    await asyncio.wait_for(waiting, 1.01)
     await first.lease.release(timedelta())
     server.fails = AccessDenied("Forbidden", "leases is forbidden")
     with pytest.raises(AccessDenied):
@@ -277,9 +298,9 @@ async def test_an_api_server_that_is_away_is_waited_for_and_a_missing_right_is_n
 async def test_it_is_seized_by_who_uninstalls(server: Server) -> None:
     first, remover = Replica(server, "a"), Replica(server, "uninstall")
     await first.lease.acquire()
-    begun = time.monotonic()
+    begun = now()
     assert await remover.lease.seize()
-    assert time.monotonic() - begun >= 0.2, "nobody can lead any more"
+    assert now() - begun == pytest.approx(10), "nobody can lead any more"
     assert first.lost[0] == "uninstall holds it" and not first.lease.held and remover.lease.held
     await remover.lease.release(timedelta())
     assert await remover.lease.seize(), "free, it is had at once"
@@ -291,7 +312,7 @@ async def test_it_is_seized_by_who_uninstalls(server: Server) -> None:
 async def test_two_who_want_it_at_the_same_moment(server: Server) -> None:
     replicas = [Replica(server, name) for name in "abcd"]
     tasks = [asyncio.create_task(each.lease.acquire()) for each in replicas]
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(3)
     assert sum(task.done() for task in tasks) == 1
     for task in tasks:
         task.cancel()

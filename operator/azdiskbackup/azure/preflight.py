@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
@@ -26,25 +27,25 @@ _LOOK_EVERY_SECONDS = 5.0
 _log = structlog.get_logger("azdiskbackup")
 
 
-async def check(settings: Settings, wait_seconds: float = 0) -> str:
+async def check(settings: Settings, wait_seconds: float = 0, monotonic: Callable[[], float] = time.monotonic) -> str:
     """Ask Azure who we are and look at the subscription; return a sentence that says how it went.
 
     Args:
         settings: those of the process.
         wait_seconds: for how long to look again while a right is missing that may have been given a moment ago.
+        monotonic: real time in seconds: nothing else runs yet.
 
     Raises:
         CannotStart: no token, or no subscription; the sentence says why.
     """
-    # Real time, here and below, on purpose: nothing else runs yet.
-    until = time.monotonic() + wait_seconds
+    until = monotonic() + wait_seconds
     while True:
         try:
             async with AzureConnection(settings, lambda: datetime.now(UTC)) as connection:
                 await _token_in_time(connection, settings)
                 return await _subscription(connection, settings)
         except OperatorError as error:
-            left = until - time.monotonic()
+            left = until - monotonic()
             if left <= 0 or not _may_be_on_its_way(error):
                 raise CannotStart(Exit.AZURE, _sentence(error, settings)) from error
             _log.info("waiting for rights in Azure", seconds_left=round(left), why=_sentence(error, settings))

@@ -33,6 +33,20 @@ _NEW_FOR = timedelta(minutes=1)
 _log = structlog.get_logger("azdiskbackup.lease")
 
 
+# Calls a function again and again until it returns False, whatever the event loop does.
+Watchdog = Callable[[Callable[[], bool]], None]
+
+
+def in_a_thread(goes_on: Callable[[], bool]) -> None:
+    """Watch in a thread of its own: the event loop may be what is stuck."""
+
+    def watch() -> None:
+        while goes_on():
+            time.sleep(_WATCHED_EVERY)
+
+    threading.Thread(target=watch, name="lease watchdog", daemon=True).start()
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """The Lease is ours.
@@ -56,6 +70,8 @@ class Lease:
         longest: how long a request of ours may be on its way.
         lost: called, from a thread, when it is lost; it must end the process.
         lasts: for how many seconds after the last renewal it stays ours.
+        monotonic: real time in seconds, which a Lease lives in whatever the clock of the engine says.
+        watchdog: looks whether it is still ours.
     """
 
     def __init__(
@@ -67,6 +83,9 @@ class Lease:
         longest: timedelta,
         lost: Callable[[str], None],
         lasts: float = DURATION,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        watchdog: Watchdog = in_a_thread,
     ) -> None:
         self._kube = kube
         self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}"
@@ -74,6 +93,8 @@ class Lease:
         self._longest = longest.total_seconds()
         self._lost = lost
         self._lasts = lasts
+        self._monotonic = monotonic
+        self._watchdog = watchdog
         self._ours: Record | None = None
         # Whether we ever saw it in somebody's hands.
         self._was_held = False
@@ -96,7 +117,7 @@ class Lease:
     @property
     def held(self) -> bool:
         """Return whether we lead at this moment."""
-        return time.monotonic() < self._until
+        return self._monotonic() < self._until
 
     # --- to get it ----------------------------------------------------------------------------------
 
@@ -126,7 +147,7 @@ class Lease:
         if not self._may_take(found):
             return None
         unsettled = self._unsettled(found)
-        self._unsettled_until = time.monotonic() + unsettled
+        self._unsettled_until = self._monotonic() + unsettled
         transitions = found.transitions + (found.holder != self._holder)
         if not await self._write_ours(found, transitions):
             return None
@@ -137,13 +158,13 @@ class Lease:
         self._trouble = None
         self._was_held |= found.was_held
         if found.version != self._seen[0]:
-            self._seen = (found.version, time.monotonic())
+            self._seen = (found.version, self._monotonic())
         return found
 
     async def _write_ours(self, found: Record, transitions: int) -> bool:
         """Write our name into it and keep it; return False when somebody else was faster."""
         self._perhaps_ours = True
-        begun = time.monotonic()
+        begun = self._monotonic()
         try:
             self._ours = await self._write(found, transitions)
         except Conflict:
@@ -153,7 +174,7 @@ class Lease:
         return True
 
     async def _write(self, found: Record, transitions: int) -> Record:
-        left = self._unsettled_until - time.monotonic()
+        left = self._unsettled_until - self._monotonic()
         body = found.held_by(
             self._holder,
             lasts=self._lasts,
@@ -165,7 +186,7 @@ class Lease:
 
     def _idle(self) -> float:
         """Return for how many seconds nobody wrote it, by our own clock: theirs may be wrong."""
-        return time.monotonic() - self._seen[1]
+        return self._monotonic() - self._seen[1]
 
     def _let_go(self, found: Record) -> bool:
         """Return whether nobody else can still work with it: it is ours, or was released, or nobody ever had it."""
@@ -203,28 +224,28 @@ class Lease:
 
     def _keep_until(self, until: float) -> None:
         self._until = until
-        threading.Thread(target=self._watch, name="lease watchdog", daemon=True).start()
+        self._watchdog(self._is_watched)
         self._keeper = asyncio.create_task(self._keep(), name="lease keeper")
 
-    def _watch(self) -> None:
+    def _is_watched(self) -> bool:
         # Read once a round: a release makes it 0 at any moment.
-        while until := self._until:
-            if time.monotonic() >= until:
-                self._lost("it could not be renewed in time")
-            time.sleep(_WATCHED_EVERY)
+        until = self._until
+        if until and self._monotonic() >= until:
+            self._lost("it could not be renewed in time")
+        return bool(until)
 
     async def _keep(self) -> None:
         pause = RENEW_EVERY
         while True:
             await asyncio.sleep(pause)
-            begun = time.monotonic()
+            begun = self._monotonic()
             # Counted from when the last one began: it may have taken a while.
             renewed = await self._renewed()
-            pause = max(begun + RENEW_EVERY - time.monotonic(), 0) if renewed else _AGAIN_AFTER
+            pause = max(begun + RENEW_EVERY - self._monotonic(), 0) if renewed else _AGAIN_AFTER
 
     async def _renewed(self) -> bool:
         assert self._ours is not None, "it is renewed once it is ours"
-        begun = time.monotonic()
+        begun = self._monotonic()
         try:
             self._ours = await self._write(self._ours, self._ours.transitions)
         except (Conflict, NotFoundError):
@@ -269,7 +290,7 @@ class Lease:
         if not self.held and not self._perhaps_ours:
             return
         self._until = 0.0
-        self._unsettled_until = max(self._unsettled_until, time.monotonic() + unsettled.total_seconds())
+        self._unsettled_until = max(self._unsettled_until, self._monotonic() + unsettled.total_seconds())
         try:
             try:
                 await self._write_release()
@@ -287,6 +308,6 @@ class Lease:
         ours = self._ours
         if ours.holder != self._holder:
             return
-        left = max(0.0, self._unsettled_until - time.monotonic())
+        left = max(0.0, self._unsettled_until - self._monotonic())
         body = ours.held_by("", lasts=1, longest=self._longest, unsettled=left, transitions=ours.transitions)
         await self._kube.replace(self._path, body, _RELEASE_WITHIN)

@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 
 _EVERY_SECONDS = 1.0
 _KEPT = 60
 
 
 class Lag:
-    """Measures once a second."""
+    """Measures once a second.
 
-    def __init__(self) -> None:
+    Args:
+        monotonic: real time in seconds.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
         self._late: deque[float] = deque(maxlen=_KEPT)
 
     @property
@@ -24,6 +30,6 @@ class Lag:
     async def measure(self) -> None:
         """Measure until cancelled."""
         while True:
-            begun = time.monotonic()
+            begun = self._monotonic()
             await asyncio.sleep(_EVERY_SECONDS)
-            self._late.append(max(0.0, time.monotonic() - begun - _EVERY_SECONDS))
+            self._late.append(max(0.0, self._monotonic() - begun - _EVERY_SECONDS))
