@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Mapping
+
+import looptime
 import pytest
 from hypothesis import settings
 
@@ -10,6 +14,15 @@ from harness import openapi
 # A slow moment of the machine is no failure.
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Give tests that are marked so a loop whose time passes when nobody has anything to do, and only then."""
+    if item.get_closest_marker("virtual_time"):
+        return {"virtual time": looptime.new_event_loop}
+    return {"real time": asyncio.new_event_loop}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

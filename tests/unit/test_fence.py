@@ -16,6 +16,9 @@ from azdiskbackup.errors import HandingOver, Throttled, Unavailable
 _VAULT = "https://arm/subscriptions/s/resourceGroups/g/providers/Microsoft.DataProtection/backupVaults/v"
 _GRAPH = "https://arm/providers/Microsoft.ResourceGraph/resources?api-version=1"
 
+# Time passes when nobody has anything to do.
+pytestmark = pytest.mark.virtual_time
+
 
 class Line:
     """The rest of the pipeline."""
@@ -45,7 +48,6 @@ def request(method: str, url: str) -> Any:
     return SimpleNamespace(http_request=SimpleNamespace(method=method, url=url))
 
 
-@pytest.mark.looptime
 async def test_writes_wait_until_it_opens_and_reads_do_not() -> None:
     woken: list[object] = []
     fence = Fence(monotonic=asyncio.get_running_loop().time)

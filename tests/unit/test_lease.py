@@ -17,8 +17,9 @@ from azdiskbackup.kube.client import KubeClient, NotFoundError
 from azdiskbackup.kube.lease import Lease, Taken
 
 LONGEST = timedelta(seconds=30)
-# A Lease lives in real time; here that is the time of the loop, which passes when nobody has anything to do.
-pytestmark = pytest.mark.looptime
+
+# Time passes when nobody has anything to do.
+pytestmark = pytest.mark.virtual_time
 
 
 class Server:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -19,7 +18,6 @@ from azdiskbackup.core.resource import Resource
 from azdiskbackup.engine.cache import Cache
 from azdiskbackup.errors import CannotStart
 from azdiskbackup.observability.fleet import Fleet
-from azdiskbackup.observability.lag import Lag
 from azdiskbackup.observability.meters import Meters, State, StateCollector
 from azdiskbackup.observability.metrics import answering
 from azdiskbackup.observability.serving import serving
@@ -212,20 +210,6 @@ def test_what_names_a_request_names_no_thing() -> None:
     kind = "microsoft.dataprotection/backupvaults/backupinstances"
     assert operation_of("GET", f"{vault}/backupInstances/i") == f"GET {kind}"
     assert operation_of("GET", "/subscriptions/s") == "GET resourcegroups"
-
-
-@pytest.mark.looptime
-async def test_a_loop_that_is_late_is_told() -> None:
-    blocked, loop = 0.0, asyncio.get_running_loop()
-    lag = Lag(monotonic=lambda: loop.time() + blocked)
-    assert lag.most == 0
-    task = asyncio.create_task(lag.measure())
-    await asyncio.sleep(2.5)
-    assert lag.most == pytest.approx(0)
-    blocked = 0.4
-    await asyncio.sleep(1)
-    task.cancel()
-    assert lag.most == pytest.approx(0.4)
 
 
 async def test_metrics_are_served_in_the_form_that_is_asked_for() -> None:
