@@ -113,7 +113,7 @@ test-plugin: $(READY) ## Run what needs no cluster of `kubectl azdiskbackup`: it
 	@$(BIN)/pytest tests/plugin -n $(STACKS) --dist loadfile $(TEST_ARGS)
 
 .PHONY: test-contract
-test-contract: $(READY) ## Run the gateways against the simulator, and the simulator against recorded traffic
+test-contract: $(READY) controlplane ## Run gateways against the simulator, simulator and API server in memory against the real things
 	@$(BIN)/pytest tests/contract $(TEST_ARGS)
 
 .PHONY: test-chart

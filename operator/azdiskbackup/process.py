@@ -20,6 +20,7 @@ from azdiskbackup.handlers import shell
 from azdiskbackup.kube import definitions
 from azdiskbackup.kube.client import KubeClient
 from azdiskbackup.kube.connection import KubeConnection, connection
+from azdiskbackup.kube.exchange import HttpsExchange
 from azdiskbackup.kube.lease import Lease
 from azdiskbackup.kube.patience import patiently
 from azdiskbackup.observability import metrics, probes
@@ -81,8 +82,8 @@ class Process:
         async with (
             serving(settings.bind_address, settings.probe_port, probed),
             serving(settings.bind_address, settings.metrics_port, scraped),
-            KubeClient(kube_connection) as kube,
-            KubeClient(kube_connection) as kube_for_lease,
+            KubeClient(HttpsExchange(kube_connection)) as kube,
+            KubeClient(HttpsExchange(kube_connection)) as kube_for_lease,
         ):
             life = asyncio.create_task(self._live(kube_connection, kube, kube_for_lease), name="life")
             ending = asyncio.create_task(self._ending.wait(), name="ending")

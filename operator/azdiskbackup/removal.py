@@ -17,6 +17,7 @@ from azdiskbackup.ending import end_at_once
 from azdiskbackup.errors import CannotStart, Conflict, Exit, OperatorError
 from azdiskbackup.kube.client import KubeClient, NotFoundError
 from azdiskbackup.kube.connection import connection
+from azdiskbackup.kube.exchange import HttpsExchange
 from azdiskbackup.kube.lease import Lease
 from azdiskbackup.kube.patience import patiently
 from azdiskbackup.kube.resources import OURS, WatchedResource
@@ -44,7 +45,10 @@ async def let_go(settings: Settings) -> None:
         # An operator that works again puts finalizers on.
         end_at_once(Exit.LEASE_LOST, f"The Lease was lost: {why}. Uninstall again.", settings.termination_log)
 
-    async with KubeClient(kube_connection) as kube, KubeClient(kube_connection) as kube_for_lease:
+    async with (
+        KubeClient(HttpsExchange(kube_connection)) as kube,
+        KubeClient(HttpsExchange(kube_connection)) as kube_for_lease,
+    ):
         lease = Lease(
             kube_for_lease,
             settings.lease_namespace or kube_connection.namespace,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -16,6 +17,7 @@ from azdiskbackup.azure.connection import AzureConnection
 from azdiskbackup.azure.fence import Fence
 from azdiskbackup.azure.gateways import Azure
 from azdiskbackup.azure.lost_jobs import LostJobs
+from azdiskbackup.azure.network import Network
 from azdiskbackup.azure.sweep import Sweep
 from azdiskbackup.core.backoff import pause
 from azdiskbackup.engine.cache import Cache, Key, Raw
@@ -92,10 +94,24 @@ class Engine:
         fence: whether Azure may be written to.
         cluster: the id of this cluster.
         meters: count what is done.
+        clock: where time comes from; without one, the clock that the settings name.
+        network: carries requests to Azure; without one, the network of this machine.
+        jitter: uniformly random from 0 to 1.
     """
 
-    def __init__(self, settings: Settings, kube: KubeClient, fence: Fence, cluster: str, meters: Meters) -> None:
-        self._clock = clock = clock_of(settings)
+    def __init__(
+        self,
+        settings: Settings,
+        kube: KubeClient,
+        fence: Fence,
+        cluster: str,
+        meters: Meters,
+        *,
+        clock: Clock | None = None,
+        network: Network | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._clock = clock = clock or clock_of(settings)
         self._settings = settings
         self._cluster = cluster
         self._queue = queue = WorkQueue[Key](clock)
@@ -106,7 +122,13 @@ class Engine:
             later=lambda when: queue.add_at(BUDGET, when),
         )
         self.connection = AzureConnection(
-            settings, clock.now, self._budget, fence, asked=meters.asked, throttled=meters.throttled
+            settings,
+            clock.now,
+            self._budget,
+            fence,
+            asked=meters.asked,
+            throttled=meters.throttled,
+            network=network,
         )
         self.cache = cache = Cache(INDICES)
         azure = Azure(self.connection)
@@ -127,7 +149,7 @@ class Engine:
             clock=clock,
             settings=settings,
             cluster=cluster,
-            jitter=random.random,
+            jitter=jitter,
             deadlines=Deadlines(),
             owned=OwnedInstances(),
         )
@@ -152,7 +174,7 @@ class Engine:
                 BUDGET.kind: turns(self._budget),
                 RESYNC.kind: self._resync.reconcile,
             },
-            pause=lambda error, failures: pause(error, failures, random.random()),  # noqa: S311
+            pause=lambda error, failures: pause(error, failures, jitter()),
             count=settings.workers,
             passed=meters.passed,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -34,6 +34,13 @@ NOT_COMPARED = {
     "akspolicy": "a policy for AKS",
     "fetchCrossRegionRestoreJobs": "cross-region restore is not for disks",
     "fetchSecondaryRecoveryPoints": "cross-region restore is not for disks",
+}
+# Whole recordings that the simulator does not answer alike yet; said aloud at the end of each run.
+NOT_REPLAYED = {
+    "backup_instance_restore_disk": "restores are simulated as the documents say, not as it was recorded",
+    "backup_instance_softdelete": "undelete is answered at once there, and takes a while here",
+    "backup_instance_update_protection": "stop, suspend and resume have a Location beside Azure-AsyncOperation there",
+    "backup_vault_update": "another identity and softer settings are refused there in words that are missing here",
 }
 pytestmark = pytest.mark.skipif(
     not RECORDINGS.exists(), reason=f"no recorded traffic at {RECORDINGS}: name its folder's parent with AZURE_API_DATA"
@@ -357,9 +364,11 @@ def test_recorded_answers_are_decoded() -> None:
     assert first.principal_id and first.settings.redundancy == "GeoRedundant"
 
 
-def test_every_recording_is_compared_or_named() -> None:
+def test_every_recording_is_compared_or_named(record_property: Callable[[str, object], None]) -> None:
+    for name, why in NOT_REPLAYED.items():
+        record_property("told", f"NOT compared with recorded traffic: {name}: {why}")
     names = {path.stem.removeprefix("test_dataprotection_") for path in Path(RECORDINGS).glob("*.yaml")}
-    assert names == {
+    assert names == NOT_REPLAYED.keys() | {
         "backup_instance_create_backup_delete_disk",
         "backup_instance_list_from_resource_graph",
         "backup_policy_create_and_delete",

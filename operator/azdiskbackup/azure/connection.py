@@ -6,16 +6,14 @@ would block a worker without bound).
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-import aiohttp
 from azure.core.pipeline import policies
-from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.mgmt.authorization.aio import AuthorizationManagementClient
 from azure.mgmt.core import AsyncARMPipelineClient
@@ -28,15 +26,13 @@ from azdiskbackup.azure.credential import Credential
 from azdiskbackup.azure.fence import Fence, FencePolicy
 from azdiskbackup.azure.gate import AskedToWait, Gate, GatePolicy
 from azdiskbackup.azure.metering import Asked, MeterPolicy
+from azdiskbackup.azure.network import HttpsNetwork, Network
 from azdiskbackup.azure.translation import of_response, translated
 from azdiskbackup.errors import InvalidRequest
 from azdiskbackup.settings import Settings
 
 # From 2025-09-01 on the service refuses a vault whose soft delete is On instead of AlwaysOn, which can never be undone.
 DATA_PROTECTION_API = "2025-07-01"
-
-# Each has a buffer of a quarter of a megabyte.
-_CONNECTIONS = 16
 
 
 class AzureConnection:
@@ -49,6 +45,7 @@ class AzureConnection:
         fence: whether writes may be sent; without one, always.
         asked: is told of each request.
         throttled: is told when Azure asks to wait.
+        network: carries the requests; without one, the network of this machine.
     """
 
     def __init__(
@@ -60,8 +57,10 @@ class AzureConnection:
         *,
         asked: Asked = lambda operation, status, seconds: None,
         throttled: AskedToWait = lambda subscription, operation, seconds: None,
+        network: Network | None = None,
     ) -> None:
         self._settings = settings
+        self._network = network or HttpsNetwork(settings)
         self._gate = Gate(now, throttled)
         self._asked = asked
         self._budget = budget or Budget(now, share=1)
@@ -70,26 +69,16 @@ class AzureConnection:
         self._authorization: dict[str, AuthorizationManagementClient] = {}
 
     async def __aenter__(self) -> Self:
-        """Open the session."""
-        context = ssl.create_default_context()
-        if self._settings.ca_file:
-            context.load_verify_locations(cafile=str(self._settings.ca_file))
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=context, limit=_CONNECTIONS),
-            trust_env=True,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            # The SDK's transport decompresses by itself.
-            auto_decompress=False,
-        )
-        # aiohttp sends a PUT or DELETE again when a kept connection breaks; whether the first one arrived nobody knows.
-        self._session._retry_connection = False
-        try:
-            self._credential = Credential(self._settings, self._transport())
-        except BaseException:
-            await self._session.close()
-            raise
+        """Open the network."""
+        async with AsyncExitStack() as opened:
+            await opened.enter_async_context(self._network)
+            self._credential = Credential(self._settings, self._network.transport())
+            opened.push_async_callback(self._credential.close)
+            self._opened = opened.pop_all()
         self._arm: AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse] = AsyncARMPipelineClient(
-            base_url=self._settings.arm_endpoint, policies=self._policies(parse=False), transport=self._transport()
+            base_url=self._settings.arm_endpoint,
+            policies=self._policies(parse=False),
+            transport=self._network.transport(),
         )
         return self
 
@@ -99,23 +88,13 @@ class AzureConnection:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the session."""
-        await self._credential.close()
-        await self._session.close()
+        """Close the network."""
+        await self._opened.aclose()
 
     @property
     def credential(self) -> Credential:
         """Return what proves to Azure who we are."""
         return self._credential
-
-    def _transport(self) -> AioHttpTransport:
-        timeout = self._settings.request_timeout_seconds
-        return AioHttpTransport(
-            session=self._session,
-            session_owner=False,
-            connection_timeout=timeout,
-            read_timeout=timeout,
-        )
 
     def _policies(self, *, parse: bool = True) -> list[Any]:
         """Return the steps of a request; whoever parses the answer itself does not want it parsed before."""
@@ -144,7 +123,7 @@ class AzureConnection:
                 base_url=self._settings.arm_endpoint,
                 credential_scopes=[self._settings.arm_scope],
                 policies=self._policies(),
-                transport=self._transport(),
+                transport=self._network.transport(),
                 api_version=DATA_PROTECTION_API,
             )
         return self._data_protection[key]
@@ -159,7 +138,7 @@ class AzureConnection:
                 base_url=self._settings.arm_endpoint,
                 credential_scopes=[self._settings.arm_scope],
                 policies=self._policies(),
-                transport=self._transport(),
+                transport=self._network.transport(),
             )
         return self._authorization[key]
 

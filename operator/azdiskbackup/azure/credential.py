@@ -10,7 +10,7 @@ from typing import Any
 from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
 from azure.core.credentials_async import AsyncSupportsTokenInfo, AsyncTokenCredential
 from azure.core.exceptions import AzureError, HttpResponseError
-from azure.core.pipeline.transport import AioHttpTransport
+from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential, WorkloadIdentityCredential
 
 from azdiskbackup.errors import AccessDenied, Unavailable
@@ -24,7 +24,7 @@ _FEDERATED_FILE = "AZURE_FEDERATED_TOKEN_FILE"
 class Credential(AsyncTokenCredential, AsyncSupportsTokenInfo):
     """The credential of the environment, with errors of ours."""
 
-    def __init__(self, settings: Settings, transport: AioHttpTransport) -> None:
+    def __init__(self, settings: Settings, transport: AsyncHttpTransport[Any, Any]) -> None:
         # The one of the SDK that does the work.
         self.source: Any = _of(settings, transport)
 
@@ -49,7 +49,7 @@ class Credential(AsyncTokenCredential, AsyncSupportsTokenInfo):
         await self.close()
 
 
-def _of(settings: Settings, transport: AioHttpTransport) -> Any:
+def _of(settings: Settings, transport: AsyncHttpTransport[Any, Any]) -> Any:
     if settings.identity == "ManagedIdentity":
         return ManagedIdentityCredential(client_id=os.environ.get("AZURE_CLIENT_ID"), transport=transport)
     if settings.identity == "Any" and not os.environ.get(_FEDERATED_FILE):

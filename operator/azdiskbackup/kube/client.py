@@ -5,15 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlencode
-
-import aiohttp
-from kubernetes.aio.client import ApiClient, ApiException, Configuration
 
 from azdiskbackup.api.v1alpha1 import KINDS
 from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
@@ -26,7 +22,7 @@ from azdiskbackup.errors import (
     Throttled,
     Unavailable,
 )
-from azdiskbackup.kube.connection import KubeConnection
+from azdiskbackup.kube.exchange import Answer, Exchange
 from azdiskbackup.kube.resources import WatchedResource
 
 Raw = Mapping[str, Any]
@@ -35,7 +31,6 @@ _PLURALS = {kind.name: kind.plural for kind in KINDS}
 # A page of objects is in memory as a whole, which is more than all that is kept.
 _PAGE = 100
 _TIMEOUT = 30.0
-_CONNECTIONS = 8
 _NO_API_SERVER = "what answers there is no API server"
 _MERGE = "application/merge-patch+json"
 
@@ -44,37 +39,19 @@ class NotFoundError(OperatorError):
     """The object does not exist any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Response:
-    content: bytes
-    headers: Mapping[str, str]
-
-
 class KubeClient:
-    """The API server; use it as an async context."""
+    """The API server; use it as an async context.
 
-    def __init__(self, connection: KubeConnection) -> None:
-        self._connection = connection
+    Args:
+        exchange: carries the requests.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
 
     async def __aenter__(self) -> Self:
-        """Open the session."""
-        connection = self._connection
-        configuration = Configuration(
-            host=connection.server,
-            ssl_ca_cert=str(connection.ca_file) if connection.ca_file else None,
-            cert_file=str(connection.client_certificate) if connection.client_certificate else None,
-            key_file=str(connection.client_key) if connection.client_key else None,
-        )
-        configuration.verify_ssl = connection.verify
-        configuration.tls_server_name = connection.server_name
-        configuration.proxy = connection.proxy
-        # Each has a buffer of a quarter of a megabyte.
-        configuration.connection_pool_maxsize = _CONNECTIONS
-        try:
-            self._api = ApiClient(configuration)
-        except (OSError, ValueError) as error:
-            # Among them those of TLS: a certificate that is none, a key that is another one's.
-            raise InvalidRequest("BadCertificate", f"a certificate or key cannot be used: {error}") from error
+        """Open the exchange."""
+        await self._exchange.__aenter__()
         return self
 
     async def __aexit__(
@@ -83,8 +60,8 @@ class KubeClient:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the session."""
-        await self._api.close()  # type: ignore[no-untyped-call] # the client has no hints here
+        """Close the exchange."""
+        await self._exchange.__aexit__(kind, error, trace)
 
     async def list_all(self, resource: WatchedResource, namespace: str = "", **selected: str) -> AsyncIterator[Raw]:
         """Yield all objects of a resource, in pages, trimmed.
@@ -173,27 +150,11 @@ class KubeClient:
             raise Unavailable("NotJSON", _NO_API_SERVER)
         return answer
 
-    async def _send(self, method: str, path: str, body: object, content_type: str, seconds: float) -> _Response:
-        headers = {"Accept": "application/json", "Content-Type": content_type}
-        try:
-            token = self._connection.token()
-            if token:
-                headers["Authorization"] = f"Bearer {token}"
-            response = await self._api.call_api(
-                method,
-                f"{self._connection.server}{path}",
-                headers,
-                body,
-                _request_timeout=seconds,
-            )
-            content: bytes = await response.read()  # type: ignore[no-untyped-call] # the client has no hints here
-        except ApiException as error:
-            raise _translate(error.status, str(error.body or error.reason), error.headers) from error
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unavailable(type(error).__name__, str(error) or "no answer") from error
-        if response.status >= 400:
-            raise _translate(response.status, content.decode(errors="replace"), response.headers)
-        return _Response(content, response.headers)
+    async def _send(self, method: str, path: str, body: object, content_type: str, seconds: float) -> Answer:
+        answer = await self._exchange.send(method, path, body, content_type, seconds)
+        if answer.status >= 400:
+            raise _translate(answer.status, answer.content.decode(errors="replace"), answer.headers)
+        return answer
 
 
 def _path(resource: Resource) -> str:
@@ -214,7 +175,7 @@ _BY_STATUS: dict[int, type[OperatorError]] = {
 _TAG = re.compile(r"<[^>]*>")
 
 
-def _translate(status: int | None, body: str, headers: Any) -> OperatorError:
+def _translate(status: int, body: str, headers: Any) -> OperatorError:
     try:
         answer = json.loads(body)
         code, message = str(answer.get("reason")), str(answer.get("message"))
@@ -227,4 +188,4 @@ def _translate(status: int | None, body: str, headers: Any) -> OperatorError:
         return Throttled(code, message, retry_after=timedelta(seconds=int(after) if after.isdigit() else 1))
     if status in _BY_STATUS:
         return _BY_STATUS[status](code, message)
-    return (Unavailable if status is None or status >= 500 else InvalidRequest)(code, message)
+    return (Unavailable if status >= 500 else InvalidRequest)(code, message)

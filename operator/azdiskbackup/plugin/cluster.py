@@ -16,6 +16,7 @@ from azdiskbackup.core.resource import Resource
 from azdiskbackup.errors import AccessDenied, InvalidRequest, OperatorError, Unavailable
 from azdiskbackup.kube.client import KubeClient, NotFoundError
 from azdiskbackup.kube.connection import KubeConnection, connection, contexts, from_kubeconfig
+from azdiskbackup.kube.exchange import HttpsExchange
 from azdiskbackup.kube.resources import CLAIM, NAMESPACE, OURS, VOLUME, WatchedResource
 from azdiskbackup.plugin.ending import Ending, Trouble, nearest
 from azdiskbackup.plugin.options import Options
@@ -46,7 +47,7 @@ class Cluster:
             raise Trouble(f"{options.namespace!r} is no name of a namespace.", Ending.USAGE)
         self._options = options
         self._connection = _connect(options)
-        self.kube = KubeClient(self._connection)
+        self.kube = KubeClient(HttpsExchange(self._connection))
         self.hidden: list[str] = []
 
     async def __aenter__(self) -> Self:

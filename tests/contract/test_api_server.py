@@ -1,0 +1,319 @@
+"""The API server in memory answers as the real one does: one suite asks both."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import ssl
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from azdiskbackup.core.resource import FINALIZER, Resource
+from azdiskbackup.errors import Conflict, InvalidRequest, OperatorError
+from azdiskbackup.kube.client import KubeClient, NotFoundError
+from azdiskbackup.kube.connection import KubeConnection, connection
+from azdiskbackup.kube.exchange import Exchange, HttpsExchange
+from azdiskbackup.kube.resources import CLAIM, OURS
+from controlplane.plane import ControlPlane
+from harness import objects
+from world.api_server import ApiServer, InMemoryExchange
+from world.store import Resource as ServedResource
+
+GROUP = "/apis/azdiskbackup.io/v1alpha1"
+DISKS = next(each for each in OURS if each.kind == "ProtectedDisk")
+
+Json = dict[str, Any]
+Heard = list[tuple[str, str, int, bool]]
+
+
+class Api:
+    """One of the two, and a namespace of the test's own."""
+
+    def __init__(
+        self, exchange: Exchange, watch: Callable[[str], contextlib.AbstractAsyncContextManager[Heard]]
+    ) -> None:
+        self.exchange = exchange
+        self.kube = KubeClient(exchange)
+        self.namespace = f"n-{uuid.uuid4().hex[:8]}"
+        self.disks = f"{GROUP}/namespaces/{self.namespace}/protecteddisks"
+        self.watch = watch
+
+    async def make(self, name: str = "data", **spec: Any) -> Resource:
+        found = await self.kube.create(self.disks, objects.disk(name, self.namespace, **spec))
+        return Resource(found)
+
+    async def get(self, name: str = "data") -> Resource:
+        return Resource(await self.kube.get(f"{self.disks}/{name}"))
+
+    async def refusal(self, answer: Awaitable[object]) -> tuple[type[OperatorError], str]:
+        """Return class and code of the error of a request."""
+        with pytest.raises(OperatorError) as caught:
+            await answer
+        return type(caught.value), caught.value.code
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    found = ControlPlane(tmp_path_factory.mktemp("plane"))
+    try:
+        found.start()
+        for path in sorted((Path(__file__).resolve().parents[2] / "crds").glob("*.yaml")):
+            found.kubectl("apply", "-f", str(path))
+        found.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=300s")
+        yield found
+    finally:
+        found.stop()
+
+
+@pytest.fixture(params=["in memory", "kube-apiserver"])
+async def api(request: pytest.FixtureRequest) -> AsyncIterator[Api]:
+    if request.param == "in memory":
+        uids = itertools.count(1)
+        server = ApiServer(lambda: datetime.now(UTC), lambda: str(uuid.UUID(int=next(uids))))
+        found = Api(InMemoryExchange(server), lambda namespace: _heard_in_memory(server, namespace))
+    else:
+        plane: ControlPlane = request.getfixturevalue("plane")
+        way = connection(plane.kubeconfig)
+        found = Api(HttpsExchange(way), lambda namespace: _heard(way, namespace))
+    async with found.kube:
+        await found.kube.create("/api/v1/namespaces", objects.namespace(found.namespace))
+        yield found
+
+
+# --- watches ------------------------------------------------------------------------------------------
+
+
+def _entry(how: str, raw: Json) -> tuple[str, str, int, bool]:
+    metadata = raw["metadata"]
+    return how, metadata["name"], metadata["generation"], "deletionTimestamp" in metadata
+
+
+@contextlib.asynccontextmanager
+async def _heard_in_memory(server: ApiServer, namespace: str) -> AsyncIterator[Heard]:
+    heard: Heard = []
+
+    def watcher(how: str, resource: ServedResource, raw: Json) -> None:
+        if resource.kind == "ProtectedDisk" and raw["metadata"]["namespace"] == namespace:
+            heard.append(_entry(how, raw))
+
+    server.store.watchers.append(watcher)
+    yield heard
+    server.store.watchers.remove(watcher)
+
+
+@contextlib.asynccontextmanager
+async def _heard(way: KubeConnection, namespace: str) -> AsyncIterator[Heard]:
+    """Watch the real one; on leaving, wait until an object has been heard of that was made after everything else."""
+    heard: Heard = []
+    context = ssl.create_default_context(cafile=str(way.ca_file))
+    if way.client_certificate is not None:
+        context.load_cert_chain(way.client_certificate, way.client_key)
+    headers = {"Authorization": f"Bearer {way.token()}"} if way.token() else {}
+    path = f"{GROUP}/namespaces/{namespace}/protecteddisks"
+
+    async def follow(stream: aiohttp.ClientResponse) -> None:
+        async for line in stream.content:
+            event = json.loads(line)
+            if event["object"]["metadata"]["name"] == "the-end":
+                return
+            heard.append(_entry(event["type"], event["object"]))
+
+    async with contextlib.AsyncExitStack() as opened:
+        session = await opened.enter_async_context(aiohttp.ClientSession())
+        kube = await opened.enter_async_context(KubeClient(HttpsExchange(way)))
+        while True:
+            stream = await session.get(f"{way.server}{path}?watch=1", ssl=context, headers=headers)
+            opened.callback(stream.close)
+            if stream.status != 429:
+                # A definition that is new has no watches for a moment.
+                break
+        assert stream.status == 200, await stream.text()
+        task = asyncio.create_task(follow(stream))
+        yield heard
+        await kube.create(path, objects.disk("the-end", namespace))
+        await task
+
+
+async def test_a_watch_tells_each_change_once_and_in_order(api: Api) -> None:
+    async with api.watch(api.namespace) as heard:
+        made = await api.make()
+        held = await api.kube.add_finalizer(made)
+        told = await api.kube.patch_status(Resource(held), {"policy": "gold"})
+        # Nothing that is written is nothing that is told.
+        again = await api.kube.patch_status(Resource(told), {"policy": "gold"})
+        assert again["metadata"]["resourceVersion"] == told["metadata"]["resourceVersion"]
+        await api.kube.merge(f"{api.disks}/data", {"spec": {"protection": "Stopped"}})
+        await api.kube.delete(await api.get())
+        await api.kube.remove_finalizer(await api.get())
+    assert heard == [
+        ("ADDED", "data", 1, False),
+        ("MODIFIED", "data", 1, False),
+        ("MODIFIED", "data", 1, False),
+        ("MODIFIED", "data", 2, False),
+        ("MODIFIED", "data", 3, True),
+        ("DELETED", "data", 3, True),
+    ]
+
+
+# --- making, reading ----------------------------------------------------------------------------------
+
+
+async def test_what_is_made_has_defaults_and_no_status(api: Api) -> None:
+    wanted = objects.disk("data", api.namespace) | {"status": {"policy": "forged"}}
+    wanted["spec"]["unknown"] = wanted["metadata"]["generation"] = 7
+    made = Resource(await api.kube.create(api.disks, wanted))
+    assert (made.generation, made.namespace, made.status) == (1, api.namespace, {})
+    assert made.spec["protection"] == "Active" and made.spec["deletionPolicy"] == "Retain"
+    assert "unknown" not in made.spec and made.uid and made.meta["resourceVersion"]
+    assert made.created.tzinfo is not None
+    assert (await api.get()).raw == made.raw
+
+
+async def test_a_name_is_given_where_only_its_beginning_is_wanted(api: Api) -> None:
+    wanted = objects.backup("x", api.namespace)
+    wanted["metadata"] = {"generateName": "before-", "namespace": api.namespace}
+    path = f"{GROUP}/namespaces/{api.namespace}/ondemandbackups"
+    names = {(await api.kube.create(path, wanted))["metadata"]["name"] for _ in range(3)}
+    assert len(names) == 3 and all(name.startswith("before-") for name in names)
+
+
+async def test_what_cannot_be_made(api: Api) -> None:
+    await api.make()
+    assert await api.refusal(api.make()) == (Conflict, "AlreadyExists")
+    elsewhere = f"{GROUP}/namespaces/nowhere/protecteddisks"
+    assert await api.refusal(api.kube.create(elsewhere, objects.disk("data", "nowhere"))) == (NotFoundError, "NotFound")
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ({"policyRef": {}}, "name"),
+        ({"protection": "Sometimes"}, "protection"),
+        ({"source": {}}, "must have exactly one of"),
+        ({"source": {"persistentVolumeClaim": {"name": "UPPER"}}}, "persistentVolumeClaim"),
+        ({"policyRef": {"name": 7}}, "policyRef"),
+    ],
+)
+async def test_what_the_schema_refuses(api: Api, spec: Json, says: str) -> None:
+    with pytest.raises(InvalidRequest, match=says) as caught:
+        await api.make(**spec)
+    assert caught.value.code == "Invalid"
+
+
+async def test_what_must_not_change(api: Api) -> None:
+    await api.make()
+    change = {"spec": {"source": {"persistentVolumeClaim": {"name": "another"}}}}
+    with pytest.raises(InvalidRequest, match="may not be changed after creation"):
+        await api.kube.merge(f"{api.disks}/data", change)
+    await api.kube.merge(f"{api.disks}/data", {"spec": {"policyRef": {"name": "silver"}}})
+    assert (await api.get()).spec["policyRef"] == {"name": "silver"}
+
+
+async def test_lists_select_and_come_in_pages(api: Api) -> None:
+    for number in range(5):
+        wanted = objects.disk(f"d-{number}", api.namespace)
+        wanted["metadata"]["labels"] = {"odd": str(number % 2)}
+        await api.kube.create(api.disks, wanted)
+    chosen = [each["metadata"]["name"] async for each in api.kube.list_all(DISKS, api.namespace, labelSelector="odd=1")]
+    assert chosen == ["d-1", "d-3"]
+    one = [each async for each in api.kube.list_all(DISKS, api.namespace, fieldSelector="metadata.name=d-4")]
+    assert [each["metadata"]["name"] for each in one] == ["d-4"]
+    assert [each async for each in api.kube.list_all(CLAIM, api.namespace)] == []
+    seen, token = [], ""
+    while True:
+        answer = await api.exchange.send("GET", f"{api.disks}?limit=2&continue={token}", None, "application/json", 30)
+        page = json.loads(answer.content)
+        seen += [each["metadata"]["name"] for each in page["items"]]
+        token = page["metadata"].get("continue", "")
+        if not token:
+            break
+    assert seen == [f"d-{number}" for number in range(5)]
+
+
+# --- versions -----------------------------------------------------------------------------------------
+
+
+async def test_an_older_version_is_not_written(api: Api) -> None:
+    made = await api.make()
+    held = Resource(await api.kube.add_finalizer(made))
+    assert held.has_finalizer and held.meta["resourceVersion"] != made.meta["resourceVersion"]
+    assert await api.refusal(api.kube.patch_status(made, {"policy": "gold"})) == (Conflict, "Conflict")
+    assert await api.refusal(api.kube.add_finalizer(made)) == (Conflict, "Conflict")
+    stale = {**made.raw, "spec": {**made.spec, "protection": "Stopped"}}
+    assert await api.refusal(api.kube.replace(f"{api.disks}/data", stale)) == (Conflict, "Conflict")
+
+
+async def test_another_object_of_the_same_name_is_not_written(api: Api) -> None:
+    first = await api.make()
+    await api.kube.delete(first)
+    second = await api.make()
+    assert second.uid != first.uid
+    assert await api.refusal(api.kube.patch_status(first, {"policy": "gold"})) == (Conflict, "Conflict")
+    assert await api.refusal(api.kube.delete(first)) == (Conflict, "Conflict")
+    assert (await api.get()).uid == second.uid
+
+
+async def test_the_generation_counts_changes_of_the_spec_alone(api: Api) -> None:
+    made = await api.make()
+    await api.kube.merge(f"{api.disks}/data", {"metadata": {"labels": {"a": "b"}}})
+    told = Resource(await api.kube.patch_status(await api.get(), {"policy": "gold"}))
+    assert told.generation == made.generation and told.labels == {"a": "b"}
+    await api.kube.merge(f"{api.disks}/data", {"spec": {"protection": "Active"}})
+    assert (await api.get()).generation == made.generation, "as it was by default"
+    await api.kube.merge(f"{api.disks}/data", {"spec": {"protection": "Stopped"}})
+    assert (await api.get()).generation == made.generation + 1
+
+
+async def test_status_and_everything_else_are_written_apart(api: Api) -> None:
+    made = await api.make()
+    await api.kube.merge(f"{api.disks}/data", {"status": {"policy": "forged"}, "metadata": {"labels": {"a": "b"}}})
+    assert (await api.get()).status == {} and (await api.get()).labels == {"a": "b"}
+    body = {"status": {"policy": "gold"}, "spec": {"protection": "Stopped"}}
+    await api.kube.merge(f"{api.disks}/data/status", body)
+    found = await api.get()
+    assert found.status == {"policy": "gold", "conditions": []} and found.spec["protection"] == "Active"
+    assert found.generation == made.generation
+    await api.kube.merge(f"{api.disks}/data/status", {"status": {"policy": None}})
+    assert (await api.get()).status == {"conditions": []}
+
+
+async def test_a_status_that_the_schema_refuses(api: Api) -> None:
+    made = await api.make()
+    assert await api.refusal(api.kube.patch_status(made, {"policy": 7})) == (InvalidRequest, "Invalid")
+
+
+# --- the end ------------------------------------------------------------------------------------------
+
+
+async def test_finalizers_keep_what_is_deleted(api: Api) -> None:
+    made = Resource(await api.kube.add_finalizer(await api.make()))
+    await api.kube.delete(made)
+    going = await api.get()
+    assert going.deleting and going.generation == made.generation + 1
+    await api.kube.delete(going)
+    assert (await api.get()).generation == going.generation, "asked for once more, nothing changes"
+    told = Resource(await api.kube.patch_status(going, {"policy": "gold"}))
+    more = {"metadata": {"finalizers": [FINALIZER, "example.com/late"]}}
+    assert await api.refusal(api.kube.merge(f"{api.disks}/data", more)) == (InvalidRequest, "Invalid")
+    last = await api.kube.remove_finalizer(told)
+    assert "finalizers" not in last["metadata"]
+    assert await api.refusal(api.get()) == (NotFoundError, "NotFound")
+    assert await api.refusal(api.kube.delete(told)) == (NotFoundError, "NotFound")
+
+
+async def test_a_lease_is_replaced_by_who_saw_the_newest(api: Api) -> None:
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{api.namespace}/leases"
+    made = await api.kube.create(path, {"metadata": {"name": "it"}, "spec": {"holderIdentity": "a"}})
+    taken = {**made, "spec": {"holderIdentity": "b"}}
+    await api.kube.replace(f"{path}/it", taken)
+    assert await api.refusal(api.kube.replace(f"{path}/it", taken)) == (Conflict, "Conflict")
+    found = await api.kube.get(f"{path}/it")
+    assert found["spec"]["holderIdentity"] == "b"
