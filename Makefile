@@ -101,12 +101,19 @@ down: ## End what `make up` or `make debug` started
 	@$(BIN)/python -m demo.playground down .run
 
 .PHONY: test
-test: check test-unit test-plugin test-contract test-chart test-integration ## Run everything that proves it works
+test: test-fast test-plugin test-contract test-chart test-integration ## Run everything that proves it works
+
+.PHONY: test-fast
+test-fast: check test-unit test-reconcile ## Run what needs neither cluster nor network: checks, rules, stories in one process
 
 .PHONY: test-unit
 test-unit: $(READY) ## Run the fast tests: rules, models, engine
 	@$(BIN)/coverage run -m pytest tests/unit $(TEST_ARGS)
 	@test -n "$(TEST_ARGS)" || $(BIN)/coverage report
+
+.PHONY: test-reconcile
+test-reconcile: $(READY) ## Run stories: the whole operator in one process, with Azure and an API server in memory
+	@$(BIN)/pytest tests/reconcile $(TEST_ARGS)
 
 .PHONY: test-plugin
 test-plugin: $(READY) ## Run what needs no cluster of `kubectl azdiskbackup`: its output, its mistakes

@@ -19,8 +19,8 @@ settings.load_profile("steady")
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Give tests that are marked so a loop whose time passes when nobody has anything to do, and only then."""
-    if item.get_closest_marker("virtual_time"):
+    """Give stories, and tests that are marked so, a loop whose time passes when nobody has anything to do."""
+    if item.get_closest_marker("virtual_time") or "reconcile" in item.path.parts:
         return {"virtual time": looptime.new_event_loop}
     return {"real time": asyncio.new_event_loop}
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -24,6 +25,7 @@ from azdiskbackup.kube.exchange import HttpsExchange
 from azdiskbackup.kube.lease import Lease
 from azdiskbackup.kube.patience import patiently
 from azdiskbackup.observability import metrics, probes
+from azdiskbackup.observability.lag import Lag
 from azdiskbackup.observability.meters import Meters, StateCollector
 from azdiskbackup.observability.serving import serving
 from azdiskbackup.settings import Settings
@@ -138,8 +140,9 @@ class Process:
         end_at_once(Exit.LEASE_LOST, sentence, self._settings.termination_log)
 
     async def _lead(self, kube_connection: KubeConnection, kube: KubeClient, cluster: str) -> None:
-        engine = Engine(self._settings, kube, self._fence, cluster, self._meters)
-        async with engine.connection:
+        lag = Lag()
+        engine = Engine(self._settings, kube, self._fence, cluster, self._meters, lag=lambda: lag.most)
+        async with engine.connection, _running(lag.measure()):
             await _asked(engine.load)
             await engine.start()
             self._engine = engine
@@ -162,6 +165,17 @@ class Process:
         await asyncio.wait([life], timeout=_KOPF_ENDS_WITHIN_SECONDS)
         life.cancel()
         await asyncio.wait([life])
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Have something run beside, and end with the block."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 async def _cluster(kube: KubeClient) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -27,7 +26,6 @@ from azdiskbackup.engine.simulated_clock import SimulatedClock
 from azdiskbackup.engine.workers import Reconcile, Workers
 from azdiskbackup.kube.client import KubeClient
 from azdiskbackup.observability.fleet import Fleet
-from azdiskbackup.observability.lag import Lag
 from azdiskbackup.observability.meters import Meters, State
 from azdiskbackup.reconcilers import lost_job_search, sweeping
 from azdiskbackup.reconcilers.backup_vault import BackupVaultReconciler
@@ -97,6 +95,7 @@ class Engine:
         clock: where time comes from; without one, the clock that the settings name.
         network: carries requests to Azure; without one, the network of this machine.
         jitter: uniformly random from 0 to 1.
+        lag: by how many seconds the event loop was late.
     """
 
     def __init__(
@@ -110,6 +109,7 @@ class Engine:
         clock: Clock | None = None,
         network: Network | None = None,
         jitter: Callable[[], float] = random.random,
+        lag: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._clock = clock = clock or clock_of(settings)
         self._settings = settings
@@ -180,8 +180,7 @@ class Engine:
         )
         self.fleet = Fleet(lambda: clock.now().timestamp(), settings.snapshot_limit)
         self._fleet_watch = FleetWatch(cache, self.fleet)
-        self._lag = Lag()
-        self._lag_task: asyncio.Task[None] | None = None
+        self._lag = lag
 
     def wake(self, key: object) -> None:
         """Have an object looked at now."""
@@ -205,7 +204,7 @@ class Engine:
             left=self._budget.left(),
             sweeps=self._sweep.last(),
             operations=operations,
-            lag=self._lag.most,
+            lag=self._lag(),
         )
 
     def why_not(self) -> str | None:
@@ -227,7 +226,6 @@ class Engine:
         """Begin to work."""
         await self._clock.start()
         self._fleet_watch.load()
-        self._lag_task = asyncio.create_task(self._lag.measure(), name="lag")
         self.cache.listen(self._changed)
         for kind in OURS:
             for key in self.cache.keys(kind):
@@ -243,8 +241,6 @@ class Engine:
 
     async def stop(self, seconds: float) -> None:
         """Take no more work, and let what is in work come to its end, for a while."""
-        if self._lag_task is not None:
-            self._lag_task.cancel()
         await self._workers.stop(seconds)
         await self._clock.stop()
         _log.info("stopped")

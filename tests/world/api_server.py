@@ -31,13 +31,16 @@ _BUILT_IN = (
     Resource("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims", namespaced=True),
     Resource("Event", "events.k8s.io", "v1", "events", namespaced=True, has_status=False),
     Resource("Lease", "coordination.k8s.io", "v1", "leases", namespaced=True, has_status=False),
+    Resource("CustomResourceDefinition", "apiextensions.k8s.io", "v1", "customresourcedefinitions", namespaced=False),
+)
+DEFINITIONS: tuple[Json, ...] = tuple(
+    yaml.safe_load(path.read_text()) for path in sorted((ROOT / "crds").glob("*.yaml"))
 )
 
 
 def _custom() -> tuple[Resource, ...]:
     found = []
-    for path in sorted((ROOT / "crds").glob("*.yaml")):
-        definition = yaml.safe_load(path.read_text())
+    for definition in DEFINITIONS:
         spec = definition["spec"]
         names, namespaced = spec["names"], spec["scope"] == "Namespaced"
         version = spec["versions"][0]["name"]
@@ -62,6 +65,8 @@ class ApiServer:
     def __init__(self, now: Callable[[], datetime], new_uid: Callable[[], str]) -> None:
         self.store = Store(now, new_uid)
         self._now = now
+        for each in DEFINITIONS:
+            self.store.create(BY_KIND["CustomResourceDefinition"], "", each)
 
     def answer(self, method: str, path: str, body: object, content_type: str) -> Answer:
         """Answer a request; all that it does is done when this returns."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -59,12 +59,23 @@ def _watch(
     async def seen(event: kopf.RawEvent, **_: Any) -> None:
         # Async, so that it runs on the loop: Kopf puts other functions into threads, for which neither cache nor queue
         # are made.
-        raw = event["object"]
         heard(resource.kind)
-        if event["type"] == "DELETED":
-            cache.remove(key_of(resource.kind, raw), raw["metadata"].get("uid"))
-        else:
-            cache.put(resource.kind, resource.trim(raw))
+        on_watch_event(cache, resource, event["type"] or "", event["object"])
+
+
+def on_watch_event(cache: Cache, resource: WatchedResource, how: str, raw: Mapping[str, Any]) -> None:
+    """Take what a watch tells into the cache.
+
+    Args:
+        cache: takes it.
+        resource: what is watched.
+        how: ADDED, MODIFIED or DELETED; empty for what Kopf lists at the start of a watch.
+        raw: the object.
+    """
+    if how == "DELETED":
+        cache.remove(key_of(resource.kind, raw), raw["metadata"].get("uid"))
+    else:
+        cache.put(resource.kind, resource.trim(raw))
 
 
 class _Nothing(ResourceMemories):
