@@ -88,3 +88,29 @@ def claim(name: str, volume: str, namespace: str = "shop") -> Json:
             "resources": {"requests": {"storage": "32Gi"}},
         },
     }
+
+
+def instance_by_hand(name: str, handle: str, policy_id: str, tags: Json) -> Json:
+    """Return the backup instance by which another tool would protect a disk."""
+    group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{SNAPSHOT_GROUP}"
+    store = {"objectType": "AzureOperationalStoreParameters", "dataStoreType": "OperationalStore"}
+    return {
+        "tags": tags,
+        "properties": {
+            "objectType": "BackupInstance",
+            "friendlyName": name,
+            "dataSourceInfo": {
+                "objectType": "Datasource",
+                "datasourceType": "Microsoft.Compute/disks",
+                "resourceType": "Microsoft.Compute/disks",
+                "resourceID": handle,
+                "resourceUri": handle,
+                "resourceName": name,
+                "resourceLocation": LOCATION,
+            },
+            "policyInfo": {
+                "policyId": policy_id,
+                "policyParameters": {"dataStoreParametersList": [{**store, "resourceGroupId": group}]},
+            },
+        },
+    }

@@ -157,27 +157,8 @@ class Tenant:
 
     def protect_by_hand(self, name: str, handle: str, vault_id: str, policy_id: str, tags: Json) -> str:
         """Protect a disk as another tool would, under a name of its own; return the id of the instance."""
-        group = f"/subscriptions/{objects.SUBSCRIPTION}/resourceGroups/{objects.SNAPSHOT_GROUP}"
-        store = {"objectType": "AzureOperationalStoreParameters", "dataStoreType": "OperationalStore"}
-        properties = {
-            "objectType": "BackupInstance",
-            "friendlyName": name,
-            "dataSourceInfo": {
-                "objectType": "Datasource",
-                "datasourceType": "Microsoft.Compute/disks",
-                "resourceType": "Microsoft.Compute/disks",
-                "resourceID": handle,
-                "resourceUri": handle,
-                "resourceName": name,
-                "resourceLocation": objects.LOCATION,
-            },
-            "policyInfo": {
-                "policyId": policy_id,
-                "policyParameters": {"dataStoreParametersList": [{**store, "resourceGroupId": group}]},
-            },
-        }
         instance = f"{vault_id}/backupInstances/{name}"
-        self.portal("PUT", instance, {"tags": tags, "properties": properties})
+        self.portal("PUT", instance, objects.instance_by_hand(name, handle, policy_id, tags))
         self.azure.advance(minutes=2)
         return instance
 

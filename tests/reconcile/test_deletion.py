@@ -18,4 +18,3 @@ async def test_retain_stops_and_keeps_everything(world: World, shop: Team) -> No
     await shop.protect()
     await shop.until("ProtectedDisk", "data", "Ready")
     assert world.writes(since) == ["backupInstances.resumeProtection"]
-    await world.rests()

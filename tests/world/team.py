@@ -66,6 +66,10 @@ class Team:
         self._send("PATCH", f"{path}/{subresource}" if subresource else path, body)
         await self.world.settle()
 
+    async def label_namespace(self, **labels: str | None) -> None:
+        """Label the namespace, or take labels off."""
+        await self.patch("Namespace", self.namespace, {"metadata": {"labels": labels}})
+
     async def delete(self, kind: str, name: str) -> None:
         """Delete an object, and let the operator see it."""
         self._send("DELETE", self._path(kind, name))
@@ -147,14 +151,33 @@ class Team:
         """Do something in Azure by hand, as an owner of the subscription in the portal."""
         return self.world.azure.arm(method, f"{path}?api-version={version}", body)
 
+    def assignments(self, scope: str, principal: str) -> list[str]:
+        """Return the ids of the role assignments of an identity at a scope, not above it and not below."""
+        path = f"{scope}/providers/Microsoft.Authorization/roleAssignments"
+        query = f"?$filter=principalId%20eq%20'{principal}'&api-version=2022-04-01"
+        found = self.world.azure.arm("GET", path + query)["value"]
+        return [each["id"] for each in found if each["properties"]["scope"].lower() == scope.lower()]
+
+    async def protect_by_hand(self, name: str, handle: str, vault_id: str, policy_id: str, tags: Json) -> str:
+        """Protect a disk as another tool would, under a name of its own; return the id of the instance."""
+        instance = f"{vault_id}/backupInstances/{name}"
+        self.portal("PUT", instance, objects.instance_by_hand(name, handle, policy_id, tags))
+        await self.world.advance(minutes=2)
+        return instance
+
     def events(self, kind: str, name: str) -> list[tuple[str, str]]:
         """Return type and reason of the events of an object, in their order."""
+        return [(each["type"], each["reason"]) for each in self.full_events(kind, name)]
+
+    def full_events(self, kind: str, name: str) -> list[Json]:
+        """Return the events of an object, in their order."""
         mine = [
             each
             for each in self.world.every("Event")
             if (each["regarding"].get("kind"), each["regarding"].get("name")) == (kind, name)
+            and each["regarding"].get("namespace", self.namespace) == self.namespace
         ]
-        return [(each["type"], each["reason"]) for each in sorted(mine, key=lambda each: str(each["eventTime"]))]
+        return sorted(mine, key=lambda each: str(each["eventTime"]))
 
     async def until(
         self,

@@ -168,9 +168,14 @@ class World:
         if due:
             await self.advance(seconds=(min(due) - self.clock.now()).total_seconds() + 600)
         await self.advance(minutes=25)
-        since, written = self.azure.request_count(), len(self.server.store.writes)
-        await self.advance(minutes=70)
+        since = self.azure.request_count()
+        await self.says_the_same(minutes=70)
         assert not self.writes(since), f"Azure was written to: {self.writes(since)}"
+
+    async def says_the_same(self, minutes: float) -> None:
+        """Assert that nothing is written to Kubernetes for a time: whoever watches it sleeps on."""
+        written = len(self.server.store.writes)
+        await self.advance(minutes=minutes)
         more = [each for each in self.server.store.writes[written:] if each[0] != "leases"]
         assert not more, f"written without need: {more}: {self.all_says()}"
 
