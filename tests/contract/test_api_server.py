@@ -309,6 +309,13 @@ async def test_finalizers_keep_what_is_deleted(api: Api) -> None:
     assert await api.refusal(api.kube.delete(told)) == (NotFoundError, "NotFound")
 
 
+async def test_a_null_is_a_member_that_is_not_there(api: Api) -> None:
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{api.namespace}/leases"
+    spec = {"holderIdentity": None, "leaseDurationSeconds": 15}
+    made = await api.kube.create(path, {"metadata": {"name": "it", "labels": None}, "spec": spec})
+    assert made["spec"] == {"leaseDurationSeconds": 15} and "labels" not in made["metadata"]
+
+
 async def test_a_lease_is_replaced_by_who_saw_the_newest(api: Api) -> None:
     path = f"/apis/coordination.k8s.io/v1/namespaces/{api.namespace}/leases"
     made = await api.kube.create(path, {"metadata": {"name": "it"}, "spec": {"holderIdentity": "a"}})

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from world.team import Team
 from world.world import World
@@ -20,6 +22,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if call.when == "call":
         item.stash[_PASSED] = report.passed
     return report  # type: ignore[return-value] # as pluggy wants it
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet() -> None:
+    """Keep the log in memory: to print what a story logs takes longer than the story. WORLD_LOG=1 prints it."""
+    if not os.environ.get("WORLD_LOG"):
+        structlog.configure(
+            processors=[structlog.contextvars.merge_contextvars], logger_factory=structlog.ReturnLoggerFactory()
+        )
 
 
 @pytest.fixture

@@ -215,6 +215,27 @@ async def test_a_pass_that_does_not_end_is_told(bench: Bench, monkeypatch: pytes
     assert bench.workers.stuck is None
 
 
+@pytest.mark.parametrize("turns", range(8))
+async def test_stop_ends_whatever_the_dispatcher_was_at(turns: int) -> None:
+    """Also when it was just tidying up after a wait: a cancellation that comes then must not get lost."""
+    bench = Bench(ManualClock())
+
+    async def reconcile(key: Key) -> datetime | None:
+        return None
+
+    bench.start(reconcile)
+    assert bench.workers is not None
+    await settle()
+    bench.queue.add(A)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    stopping = asyncio.create_task(bench.workers.stop(0))
+    await settle()
+    ended, alive = stopping.done(), bench.workers.alive
+    stopping.cancel()
+    assert ended and not alive
+
+
 async def test_stop_before_start_is_nothing(bench: Bench) -> None:
     async def reconcile(key: Key) -> datetime | None:
         return None

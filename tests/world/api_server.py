@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +19,7 @@ import yaml
 from azdiskbackup.errors import Unavailable
 from azdiskbackup.kube.exchange import Answer
 from world.schema import Schema
-from world.store import ApiError, Json, Place, Resource, Store
+from world.store import ApiError, Json, Place, Resource, Store, copy_of
 
 ROOT = Path(__file__).resolve().parents[2]
 MERGE = "application/merge-patch+json"
@@ -159,8 +158,9 @@ class ApiServer:
             found = self.store.get(spaces, ("", namespace))
         except ApiError:
             return
-        left = any(any(self.store.list(each, namespace, {})) for each in RESOURCES if each.namespaced)
-        if "deletionTimestamp" in found["metadata"] and not left:
+        if "deletionTimestamp" not in found["metadata"]:
+            return
+        if not any(any(self.store.list(each, namespace, {})) for each in RESOURCES if each.namespaced):
             self.store.finish(spaces, ("", namespace))
 
     def settle_namespaces(self) -> None:
@@ -171,7 +171,7 @@ class ApiServer:
 
 def merged(held: Json, patch: Mapping[str, Any]) -> Json:
     """Return an object after a JSON merge patch (RFC 7386)."""
-    found = deepcopy(held)
+    found = copy_of(held)
     for name, value in patch.items():
         if value is None:
             found.pop(name, None)
@@ -179,7 +179,7 @@ def merged(held: Json, patch: Mapping[str, Any]) -> Json:
             below = found.get(name)
             found[name] = merged(below if isinstance(below, dict) else {}, value)
         else:
-            found[name] = deepcopy(value)
+            found[name] = copy_of(value)
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from collections import deque
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -71,6 +72,7 @@ class Replica:
         self._network = network
         self._watch_delay = watch_delay
         self._last: dict[str, float] = {}
+        self._on_the_way: dict[str, deque[tuple[str, Json]]] = {}
         self.is_alive = False
         self.hears = True
         # What is asked of the API server waits here while it is away.
@@ -118,10 +120,12 @@ class Replica:
         self.is_alive, self._network.is_cut = False, True
         if self._on_event in self._server.store.watchers:
             self._server.store.watchers.remove(self._on_event)
-        left = [task for task in self.tasks if task is not asyncio.current_task()]
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        # Again and again: a task may be cleaning up just now, and go on after that.
+        while left := [task for task in self.tasks if task is not asyncio.current_task()]:
+            for task in left:
+                task.cancel()
+            ended, _ = await asyncio.wait(left, timeout=1)
+            await asyncio.gather(*ended, return_exceptions=True)
         await self.engine.connection.credential.close()
 
     def _on_event(self, how: str, resource: Resource, raw: Json) -> None:
@@ -129,15 +133,19 @@ class Replica:
         if watched is None or not self.hears:
             return
 
-        def arrive() -> None:
-            if self.is_alive:
-                self.engine.heard(watched.kind)
-                on_watch_event(self.engine.cache, watched, how, raw)
-
-        # Of one kind in their order; of several in any.
+        # Of one kind in their order, which timers of the same moment do not keep; of several in any.
         loop = asyncio.get_running_loop()
         at = max(self._last.get(resource.kind, 0.0), loop.time() + self._watch_delay(resource.kind))
         self._last[resource.kind] = at
+        on_the_way = self._on_the_way.setdefault(resource.kind, deque())
+        on_the_way.append((how, raw))
+
+        def arrive() -> None:
+            first = on_the_way.popleft()
+            if self.is_alive:
+                self.engine.heard(watched.kind)
+                on_watch_event(self.engine.cache, watched, *first)
+
         loop.call_at(at, arrive)
 
     async def list_again(self) -> None:

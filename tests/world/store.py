@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from world.schema import Schema
 
 Json = dict[str, Any]
 Place = tuple[str, str]
+
+
+ValueT = TypeVar("ValueT")
+
+
+def copy_of(value: ValueT) -> ValueT:
+    """Return a JSON value that shares nothing with another one; far faster than a deep copy."""
+    copy: ValueT = json.loads(json.dumps(value))
+    return copy
 
 
 @dataclass(frozen=True)
@@ -82,7 +91,7 @@ class Store:
         found = self._objects.get(resource, {}).get(place)
         if found is None:
             raise ApiError(404, "NotFound", f'{resource.qualified} "{place[1]}" not found')
-        return deepcopy(found)
+        return copy_of(found)
 
     def list(self, resource: Resource, namespace: str, labels: Mapping[str, str]) -> Iterator[Json]:
         """Yield the objects of a namespace, or all, that have labels."""
@@ -91,11 +100,11 @@ class Store:
                 continue
             held = each["metadata"].get("labels") or {}
             if all(held.get(key) == value for key, value in labels.items()):
-                yield deepcopy(each)
+                yield copy_of(each)
 
     def create(self, resource: Resource, namespace: str, raw: Json) -> Json:
         """Store a new object; return it as it is stored."""
-        wanted = deepcopy(raw)
+        wanted = copy_of(raw)
         metadata = wanted.setdefault("metadata", {})
         if not metadata.get("name") and metadata.get("generateName"):
             self._names += 1
@@ -141,7 +150,7 @@ class Store:
         self.writes.append((resource.plural, subresource, place))
         if _comparable(stored) == _comparable(held):
             # Nothing that is written changes no version, and no watch hears of it.
-            return deepcopy(held)
+            return copy_of(held)
         if stored.get("spec") != held.get("spec"):
             stored["metadata"]["generation"] = held["metadata"]["generation"] + 1
         if "deletionTimestamp" in stored["metadata"] and not stored["metadata"].get("finalizers"):
@@ -161,20 +170,20 @@ class Store:
 
     def _merged(self, resource: Resource, held: Json, wanted: Json, subresource: str) -> Json:
         """Return what a write may change: status by its subresource, everything else without."""
-        after = deepcopy(held)
+        after = copy_of(held)
         if subresource == "status":
             after.pop("status", None)
             if "status" in wanted:
-                after["status"] = deepcopy(wanted["status"])
+                after["status"] = copy_of(wanted["status"])
             return after
         kept = {"apiVersion", "kind", "metadata"} | ({"status"} if resource.has_status else set())
         after = {name: value for name, value in after.items() if name in kept}
-        after |= {name: deepcopy(value) for name, value in wanted.items() if name not in kept}
+        after |= {name: copy_of(value) for name, value in wanted.items() if name not in kept}
         theirs = wanted.get("metadata") or {}
         for name in ("labels", "annotations", "finalizers", "ownerReferences"):
             after["metadata"].pop(name, None)
             if theirs.get(name):
-                after["metadata"][name] = deepcopy(theirs[name])
+                after["metadata"][name] = copy_of(theirs[name])
         return after
 
     def delete(self, resource: Resource, place: Place, uid: str | None = None) -> Json:
@@ -184,11 +193,11 @@ class Store:
             raise ApiError(404, "NotFound", f'{resource.qualified} "{place[1]}" not found')
         self._is_current(resource, held, {"metadata": {"uid": uid}})
         self.writes.append((resource.plural, "", place))
-        after = deepcopy(held)
+        after = copy_of(held)
         if not held["metadata"].get("finalizers") and resource.kind != "Namespace":
             return self._remove(resource, place, after)
         if "deletionTimestamp" in held["metadata"]:
-            return deepcopy(held)
+            return copy_of(held)
         # A deletion is a new generation.
         after["metadata"] |= {
             "deletionTimestamp": _wire(self._now()),
@@ -203,7 +212,7 @@ class Store:
 
     def _admitted(self, resource: Resource, wanted: Json, held: Json | None) -> Json:
         if resource.schema is None:
-            return wanted
+            return without_nulls(wanted)
         stored, errors = resource.schema.admit(wanted, held)
         if errors:
             name = wanted["metadata"]["name"]
@@ -217,7 +226,7 @@ class Store:
         if how == "ADDED":
             self.writes.append((resource.plural, "", place))
         self._tell(how, resource, stored)
-        return deepcopy(stored)
+        return copy_of(stored)
 
     def _remove(self, resource: Resource, place: Place, last: Json) -> Json:
         del self._objects[resource][place]
@@ -225,11 +234,17 @@ class Store:
         # What watches hear has the version of the deletion, and is otherwise as it was last.
         last["metadata"]["resourceVersion"] = str(self._version)
         self._tell("DELETED", resource, last)
-        return deepcopy(last)
+        return copy_of(last)
 
     def _tell(self, how: str, resource: Resource, raw: Json) -> None:
         for watcher in list(self.watchers):
-            watcher(how, resource, deepcopy(raw))
+            watcher(how, resource, copy_of(raw))
+
+
+def without_nulls(raw: Json) -> Json:
+    """Return an object as one with a type is stored: a field that is null is not there."""
+    found = {name: without_nulls(value) if isinstance(value, dict) else value for name, value in raw.items()}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _new_finalizers(held: Json, after: Json) -> bool:

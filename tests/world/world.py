@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import HttpUrl
 
 from azdiskbackup.settings import Settings
-from harness import objects
+from harness import azure_rights, objects
 from harness.objects import DISK_GROUP, LOCATION, SECOND_SUBSCRIPTION, SNAPSHOT_GROUP, SUBSCRIPTION, VAULT_GROUP, Json
 from world.api_server import BY_KIND, ApiServer
 from world.azure import BASE, AzureInMemory, InMemoryNetwork
@@ -50,8 +50,8 @@ class World:
                 for subscription in (SUBSCRIPTION, SECOND_SUBSCRIPTION)
                 for name in (VAULT_GROUP, SNAPSHOT_GROUP, DISK_GROUP)
             ],
-            callers=[{"clientID": CLIENT_ID}],
         )
+        self.grant(SUBSCRIPTION, SECOND_SUBSCRIPTION)
         token = folder / "token"
         token.write_text(_service_account_token())
         self.environment = {
@@ -65,6 +65,8 @@ class World:
                 "resource_manager_endpoint": HttpUrl(BASE),
                 "authority_host": HttpUrl(BASE),
                 "identity": "WorkloadIdentity",
+                # So rarely that no story can lean on it: the watches alone have to tell what happens.
+                "resync_minutes": 1440,
                 **settings,
             }
         )
@@ -72,6 +74,11 @@ class World:
         self.cluster = self.make("Namespace", objects.namespace("kube-system"))["metadata"]["uid"]
         self.replicas: list[Replica] = []
         self._teams = 0
+
+    def grant(self, *subscriptions: str) -> None:
+        """Give the operator in subscriptions the roles of deploy/azure, and no other right anywhere."""
+        roles = azure_rights.assigned(subscriptions, CLIENT_ID)
+        self.azure.seed(callers=[{"clientID": CLIENT_ID, "roles": roles}])
 
     # --- the operator -------------------------------------------------------------------------------
 
@@ -96,6 +103,14 @@ class World:
         await self.settle()
         return found
 
+    async def stop_operator(self) -> None:
+        """Stop the operator as the kubelet does."""
+        await self.operator.stop()
+
+    async def kill_operator(self) -> None:
+        """End the operator as a crash would."""
+        await self.operator.kill()
+
     async def end(self) -> None:
         """End whatever still works."""
         for each in self.replicas:
@@ -114,12 +129,14 @@ class World:
 
     async def passes(self, holds: Callable[[], object], what: str, within: timedelta = timedelta(hours=3)) -> None:
         """Let time pass until something holds."""
-        end = self.clock.now() + within
+        begun = self.clock.now()
         await self.settle()
         while not holds():
-            if self.clock.now() >= end:
+            waited = self.clock.now() - begun
+            if waited >= within:
                 raise AssertionError(f"{what}: not within {within}: {self.all_says()}")
-            await self.advance(seconds=_STEP.total_seconds())
+            # What takes hours need not be looked at every few seconds.
+            await self.advance(seconds=max(_STEP, waited / 100).total_seconds())
 
     # --- the cluster --------------------------------------------------------------------------------
 

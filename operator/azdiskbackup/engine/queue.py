@@ -15,7 +15,6 @@ Its contract, tested line by line:
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import heapq
 import time
 from collections import deque
@@ -151,8 +150,8 @@ class WorkQueue(Generic[KeyT]):
         finally:
             for task in tasks:
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            # Not each by itself with its cancellation suppressed: one of whoever waits here would be lost with it.
+            await asyncio.wait(tasks)
 
     async def _sleep(self, until: datetime) -> None:
         await self._clock.sleep_until(until)

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from azure_simulator.graph.functions import AGGREGATES, scalar_functions
@@ -58,7 +59,9 @@ def parse(text: str, now: datetime) -> Query:
     return _Parser(text, now).query()
 
 
-def _words(text: str) -> list[Token]:
+@lru_cache(maxsize=256)
+def _words(text: str) -> Sequence[Token]:
+    """Return the words of a query; the same few are asked again and again."""
     found, at = [], 0
     while text[at:].strip():
         match = _TOKEN.match(text, at)

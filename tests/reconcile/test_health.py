@@ -1,0 +1,114 @@
+"""Whether backups happen: late ones are noticed in time and not before, and never because an index is behind."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from harness.objects import policy, vault
+from world.team import Team
+from world.world import CLIENT_ID, World
+
+# A scheduled backup may start two hours late, and takes some time.
+LIMIT = timedelta(hours=2, minutes=30)
+SWEEP = timedelta(minutes=10)
+
+
+def health(shop: Team) -> str:
+    return str(shop.condition("ProtectedDisk", "data", "BackupHealthy").get("reason"))
+
+
+def next_due(shop: Team) -> datetime:
+    return datetime.fromisoformat(shop.get("ProtectedDisk", "data")["status"]["nextBackupTime"])
+
+
+async def go_to(world: World, moment: datetime) -> None:
+    await world.advance(seconds=(moment - world.azure.now).total_seconds())
+
+
+async def protected(world: World, shop: Team) -> None:
+    shop.make_claim()
+    await shop.protect()
+    await shop.until("ProtectedDisk", "data", "Ready")
+    await shop.after_the_next_backup()
+    await shop.until("ProtectedDisk", "data", "BackupHealthy")
+
+
+async def test_a_backup_that_does_not_come_is_noticed_in_time_and_not_before(world: World, shop: Team) -> None:
+    await protected(world, shop)
+    # The next backup has its time already, the one after it never comes.
+    world.azure.knobs(schedule_delay=10**7)
+    await shop.after_the_next_backup()
+    await world.advance(minutes=15)
+    due = next_due(shop)
+    since = world.azure.request_count()
+    await go_to(world, due + LIMIT)
+    assert health(shop) == "BackupSucceeded", "it may still come"
+    await go_to(world, due + LIMIT + SWEEP + timedelta(seconds=5))
+    assert health(shop) == "BackupOverdue"
+    assert world.azure.counts(since)["recoveryPoints.list"] == 1, "its restore points could have told otherwise"
+    assert shop.condition("ProtectedDisk", "data", "Ready")["status"] == "True"
+    await world.says_the_same(minutes=60)
+
+
+async def test_an_index_that_lags_makes_no_backup_overdue(world: World, shop: Team) -> None:
+    await protected(world, shop)
+    due = next_due(shop)
+    world.azure.knobs(graph_lag=4 * 3600)
+    await go_to(world, due + LIMIT + 2 * SWEEP)
+    assert health(shop) != "BackupOverdue", "its restore point tells that it came"
+    world.azure.knobs(graph_lag=0)
+    await shop.until("ProtectedDisk", "data", "BackupHealthy", within=timedelta(hours=4))
+
+
+async def test_an_index_that_lags_makes_none_of_many_backups_overdue(world: World, shop: Team) -> None:
+    # More than can be looked at by themselves at once: those who wait for their turn say nothing meanwhile.
+    names = ["data", *(f"data-{number}" for number in range(1, 13))]
+    for name in names:
+        shop.make_claim(f"claim-{name}")
+        await shop.protect(name, f"claim-{name}")
+    for name in names:
+        await shop.until("ProtectedDisk", name, "Ready")
+    await shop.after_the_next_backup()
+    await world.advance(minutes=15)
+    due = next_due(shop)
+    world.azure.knobs(graph_lag=4 * 3600)
+    await go_to(world, due + LIMIT)
+    since = world.azure.request_count()
+    while world.azure.now < due + LIMIT + 2 * SWEEP:
+        await world.advance(seconds=20)
+        told = {shop.condition("ProtectedDisk", name, "BackupHealthy").get("reason") for name in names}
+        assert told == {"BackupSucceeded"}
+    assert world.azure.counts(since)["recoveryPoints.list"] == len(names)
+    world.azure.knobs(graph_lag=0)
+    await world.advance(minutes=15)
+
+
+async def test_what_rested_is_not_overdue_when_it_goes_on(world: World, shop: Team) -> None:
+    await protected(world, shop)
+    await shop.protect(protection="Suspended")
+    await shop.until("ProtectedDisk", "data", "Ready", reason="Suspended")
+    assert "activeSince" not in shop.get("ProtectedDisk", "data")["status"]
+    await world.advance(hours=15)
+    await shop.protect(protection="Active")
+    await shop.until("ProtectedDisk", "data", "Ready", reason="Protected")
+    await world.advance(minutes=30)
+    assert health(shop) == "BackupSucceeded"
+
+
+async def test_without_resource_graph_the_vault_is_listed_and_says_so(world: World, shop: Team) -> None:
+    await shop.apply(vault("own"), policy("own", "own"))
+    await shop.until("DiskBackupPolicy", "own", "Ready")
+    shop.make_claim()
+    await shop.protect(policy="own")
+    await shop.until("ProtectedDisk", "data", "Ready")
+    world.azure.deny(CLIENT_ID, ("Microsoft.ResourceGraph/.*", ".*"))
+    says = (await shop.until("BackupVault", "own", "ResourceGraphUnavailable", reason="VaultIsListed"))["message"]
+    assert "AuthorizationFailed" in says and "lists are read" in says
+    shop.portal("POST", f"{shop.instance()}/suspendBackups")
+    await world.passes(
+        lambda: ("Warning", "DriftCorrected") in shop.events("ProtectedDisk", "data"),
+        "it is seen and put back",
+    )
+    await shop.until("ProtectedDisk", "data", "Ready")
+    world.azure.deny(CLIENT_ID)
+    await world.passes(lambda: not shop.condition("BackupVault", "own", "ResourceGraphUnavailable"), "it is over")

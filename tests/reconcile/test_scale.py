@@ -1,0 +1,387 @@
+"""What many disks cost, counted: an extra call is a bug. The times are measured by ``make bench``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from azdiskbackup.azure.limits import limits_of
+from azure_simulator.client import Sent
+from harness import objects
+from harness.objects import Json
+from world.team import Team
+from world.world import CLIENT_ID, World
+
+DISKS = 50
+WORKERS = 16
+SHARE = 0.4
+SWEEP = timedelta(minutes=10)
+EVERY = timedelta(hours=4)
+LATE = timedelta(hours=1, minutes=59)
+
+MakeWorld = Callable[..., World]
+
+
+@pytest.fixture
+async def new_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MakeWorld]:
+    """Makes a world without an operator, by settings of the test's own: what is there before it starts would count."""
+    made: list[World] = []
+
+    def make(**settings: Any) -> World:
+        found = World(tmp_path, **settings)
+        for name, value in found.environment.items():
+            monkeypatch.setenv(name, value)
+        made.append(found)
+        return found
+
+    yield make
+    for each in made:
+        await each.end()
+
+
+def condition(raw: Json, type_: str) -> Json:
+    """Return a condition of an object, empty if there is none."""
+    return next((each for each in raw.get("status", {}).get("conditions", []) if each["type"] == type_), {})
+
+
+def holds(raw: Json, type_: str) -> bool:
+    return bool(condition(raw, type_).get("status") == "True")
+
+
+def since_when(raw: Json, type_: str) -> datetime:
+    """Return since when a condition holds."""
+    found = condition(raw, type_)
+    assert found.get("status") == "True", found
+    return datetime.fromisoformat(found["lastTransitionTime"])
+
+
+class Fleet:
+    """So many claims in some namespaces, each bound to a disk; one vault and one policy for all of them."""
+
+    def __init__(self, world: World, size: int, namespaces: int) -> None:
+        self.world = world
+        self.size = size
+        self.places = [(f"team-{number % namespaces}", f"data-{number}") for number in range(size)]
+
+    def make(self) -> None:
+        """Make namespaces, disks, volumes and claims."""
+        self.world.azure.seed(disks=[_disk(name) for _, name in self.places])
+        for namespace in sorted({namespace for namespace, _ in self.places}):
+            self.world.make("Namespace", objects.namespace(namespace))
+        for namespace, name in self.places:
+            Team(self.world, namespace).bind(name, name, objects.disk_id(name))
+
+    async def make_policy(self) -> None:
+        """Make the vault and the policy, and wait until they can be used."""
+        self.world.make("BackupVault", objects.vault("demo", access={"diskIDNamespaces": {}}))
+        self.world.make("DiskBackupPolicy", objects.policy("gold", "demo"))
+        await self.world.passes(lambda: holds(self.policy, "Ready"), "the policy is ready")
+
+    def protect(self) -> None:
+        """Create a ProtectedDisk for each claim."""
+        for namespace, name in self.places:
+            self.world.make("ProtectedDisk", objects.disk(name, namespace, name, "gold"))
+
+    def back_up(self, first: int = 0, last: int | None = None) -> None:
+        """Create an OnDemandBackup for each disk."""
+        for namespace, name in self.places[first:last]:
+            self.world.make("OnDemandBackup", objects.backup(f"now-{name}", namespace, name))
+
+    @property
+    def policy(self) -> Json:
+        (found,) = self.world.every("DiskBackupPolicy")
+        return found
+
+    def disks(self) -> list[Json]:
+        return self.world.every("ProtectedDisk")
+
+    def backups(self) -> list[Json]:
+        return self.world.every("OnDemandBackup")
+
+    async def until_ready(self, within: timedelta) -> None:
+        """Let time pass until every disk is Ready."""
+        deadline = self.world.clock.now() + within
+        await self.world.settle()
+        pause = timedelta(seconds=30)
+        while (count := sum(holds(each, "Ready") for each in self.disks())) < self.size:
+            assert self.world.clock.now() < deadline, f"{count} of {self.size} disks are Ready after {within}"
+            await self.world.advance(seconds=pause.total_seconds())
+            pause = min(pause * 1.2, timedelta(minutes=5))
+
+    async def to_after_a_backup(self, span: timedelta) -> None:
+        """Go to some time after the next scheduled backups."""
+        due = datetime.fromisoformat(self.policy["status"]["nextBackupTime"])
+        await self.world.advance(seconds=(due + span - self.world.clock.now()).total_seconds())
+
+    @property
+    def last_backup(self) -> datetime:
+        """Return when the last scheduled backups were due."""
+        return datetime.fromisoformat(self.policy["status"]["nextBackupTime"]) - EVERY
+
+
+def _disk(name: str, subscription: str = objects.SUBSCRIPTION) -> Json:
+    return {
+        "subscription": subscription,
+        "group": objects.DISK_GROUP,
+        "name": name,
+        "location": objects.LOCATION,
+    }
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What was spent.
+
+    Attributes:
+        azure: calls by route.
+        azure_writes: how many of them change something.
+        kubernetes_writes: all requests that change something, those that fail too.
+        seconds: of time.
+    """
+
+    azure: Counter[str]
+    azure_writes: int
+    kubernetes_writes: int
+    seconds: float
+
+    @property
+    def calls(self) -> int:
+        return sum(self.azure.values())
+
+    def an_hour(self, without: str = "") -> float:
+        """Return the calls an hour, those of a route apart."""
+        return sum(count for route, count in self.azure.items() if route != without) / (self.seconds / 3600)
+
+
+class Meter:
+    """Counts what the operator does from the moment the meter is made, or from its last reading."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._written = 0
+        exchange: Any = world.operator.kube._exchange
+        send = exchange.send
+
+        async def counted(method: str, *given: Any) -> Any:
+            self._written += method != "GET"
+            return await send(method, *given)
+
+        exchange.send = counted
+        self._mark()
+
+    def _mark(self) -> None:
+        self._requests = self._world.azure.request_count()
+        self._before = self._written
+        self._time = self._world.clock.now()
+
+    def read(self) -> Cost:
+        """Return what was spent since the last reading, and count anew."""
+        sent = [each for each in self._world.azure.requests(self._requests) if each.caller == CLIENT_ID]
+        cost = Cost(
+            azure=Counter(each.route for each in sent),
+            azure_writes=sum(each.writes for each in sent),
+            kubernetes_writes=self._written - self._before,
+            seconds=(self._world.clock.now() - self._time).total_seconds(),
+        )
+        self._mark()
+        return cost
+
+
+async def test_what_many_disks_cost(new_world: MakeWorld) -> None:
+    world = new_world()
+    azure, fleet = world.azure, Fleet(world, DISKS, namespaces=5)
+    azure.knobs(role_propagation=0)
+    fleet.make()
+    await world.start_operator()
+    await fleet.make_policy()
+    await fleet.to_after_a_backup(timedelta(minutes=1))
+    # A new disk is not hurried by the first of the backups of those before it.
+    azure.knobs(schedule_delay=0)
+
+    meter = Meter(world)
+    fleet.protect()
+    await fleet.until_ready(timedelta(hours=12))
+    protected = meter.read()
+    # Role assignment, validation and its end, instance and its state; a look before by the first ten; what all share.
+    assert protected.calls / DISKS <= 5 + 15 / DISKS and protected.azure_writes / DISKS == 3, protected
+    # Finalizer, three times status, one event; and what vault and policy say.
+    assert protected.kubernetes_writes / DISKS <= 5 + 10 / DISKS, protected
+
+    await fleet.to_after_a_backup(timedelta(hours=3, minutes=50))
+    # Those after the next are as late as Azure may have them: until then all restore points can be read, and nothing
+    # is left to do.
+    azure.knobs(schedule_delay=LATE.total_seconds())
+    meter.read()
+    points = azure.points_kept()
+    await world.advance(seconds=EVERY.total_seconds())
+    steady, new_points = meter.read(), azure.points_kept() - points
+    assert steady.azure_writes == 0, steady
+    assert steady.azure["recoveryPoints.list"] / max(1, new_points) == 1, (steady, new_points)
+    # Two queries a sweep, one an hour for the disks, and a look at vault, group, right and policy.
+    assert steady.an_hour(without="recoveryPoints.list") <= 6 * 2 + 1 + 6 * 4, steady
+
+    wait = read_within(DISKS)
+    sweeps = min(3, (EVERY + LATE - wait) // SWEEP)
+    await world.advance(seconds=(fleet.last_backup + wait - world.clock.now()).total_seconds())
+    meter.read()
+    await world.advance(seconds=(sweeps * SWEEP).total_seconds())
+    idle = meter.read()
+    assert idle.kubernetes_writes == 0, idle
+
+    await burst(fleet, meter)
+    await change_each(fleet)
+
+    await world.advance(minutes=5)
+    await world.kill_operator()
+    since, begun = azure.request_count(), world.clock.now()
+    await world.start_operator()
+    while waiting(world) and world.clock.now() < begun + timedelta(hours=1):
+        await world.advance(seconds=1)
+    assert world.calls(since) and not world.writes(since)
+
+
+def read_within(size: int) -> timedelta:
+    """Return how long after a backup all is read, and the time of the next one is in status."""
+    points = ("microsoft.dataprotection/backupvaults/backupinstances/recoverypoints", "read")
+    scarce = next(each for each in limits_of(*points, SHARE) if each.name.startswith("reads of"))
+    # The backups take four minutes, and a sweep shows them.
+    read = timedelta(seconds=size / scarce.per_second, minutes=5) + SWEEP
+    # More than that cannot be read between two backups: then the last sweep before the next one has to do.
+    return min(max(read, EVERY + 2 * SWEEP), EVERY + LATE - SWEEP)
+
+
+def waiting(world: World) -> int:
+    """Return how many objects wait for Azure's limits, those apart that only lack the newest restore points."""
+    lines = world.operator.engine.state().waiting
+    return sum(number for _, name, number, _ in lines if "recoverypoints" not in name)
+
+
+async def burst(fleet: Fleet, meter: Meter) -> None:
+    """A backup of every disk on demand, all in a minute, and another team's disk in the middle of it."""
+    world, azure, parts = fleet.world, fleet.world.azure, 12
+    azure.seed(disks=[_disk("other")])
+    meter.read()
+    since, start = azure.request_count(), world.clock.now()
+    for part in range(parts):
+        fleet.back_up(fleet.size * part // parts, fleet.size * (part + 1) // parts)
+        await world.advance(seconds=60 / parts)
+    applied = world.clock.now()
+    world.make("Namespace", objects.namespace("another-team"))
+    source = {"diskID": objects.disk_id("other")}
+    world.make("ProtectedDisk", objects.disk("other", "another-team", "none", "gold", source=source))
+    while (left := sum(not holds(each, "Succeeded") for each in fleet.backups())) > 0:
+        assert world.clock.now() <= start + timedelta(hours=12), f"{left} of {fleet.size} backups have not succeeded"
+        await world.advance(seconds=120)
+    # Its request, its operation, its job, its restore point, and the disk's list of them; what all share, and a disk.
+    spent = meter.read()
+    assert spent.calls / fleet.size <= 5, spent
+    sent = [each for each in azure.requests(since) if each.caller == CLIENT_ID]
+    # Each once, in order, and one that is not part of it at once.
+    asked = _backups(sent)
+    assert len(asked) == len(set(asked)) == fleet.size
+    assert _disorder(fleet, asked) <= WORKERS
+    first = next(datetime.fromisoformat(each.time) for each in sent if "/disks/other" in each.path)
+    assert (first - applied).total_seconds() <= 10
+    other = next(each for each in fleet.disks() if each["metadata"]["name"] == "other")
+    assert since_when(other, "Ready") >= applied
+
+
+def _backups(sent: list[Sent]) -> list[str]:
+    return [each.path.split("/")[-2] for each in sent if each.route == "backupInstances.backup"]
+
+
+def _disorder(fleet: Fleet, asked: list[str]) -> int:
+    """Return by how many places a backup was sent sooner or later than it was created."""
+    instances = {each["metadata"]["name"]: each["status"]["backupInstanceID"] for each in fleet.disks()}
+    created = [instances[name].rsplit("/", 1)[1] for _, name in fleet.places]
+    return max(abs(created.index(name) - position) for position, name in enumerate(asked))
+
+
+async def change_each(fleet: Fleet) -> None:
+    """Suspend disks one by one: each change becomes a call to Azure at once."""
+    world = fleet.world
+    for namespace, name in fleet.places:
+        since = world.azure.request_count()
+        await Team(world, namespace).patch("ProtectedDisk", name, {"spec": {"protection": "Suspended"}})
+        assert world.calls(since), f"no call for {name}"
+        await world.advance(seconds=1)
+
+
+async def test_a_burst_of_backups_runs_in_order_and_holds_up_nobody(new_world: MakeWorld) -> None:
+    # So little of Azure's limits that the burst needs an hour of them.
+    world = new_world(azure_share_percent=5)
+    azure, fleet = world.azure, Fleet(world, DISKS, namespaces=1)
+    azure.knobs(role_propagation=0)
+    fleet.make()
+    azure.seed(disks=[_disk("new")])
+    await world.start_operator()
+    await fleet.make_policy()
+    azure.plant("backupInstances.put", path="data-49", status=403, code="AuthorizationFailed", message="Not you.")
+    fleet.protect()
+    await world.settle()
+    assert "WaitingForAzureLimits" in {condition(each, "Ready").get("reason") for each in fleet.disks()}
+    await fleet.until_ready(timedelta(hours=12))
+    in_order = sorted(world.every("Event", "team-0"), key=lambda each: str(each["eventTime"]))
+    said = [each["reason"] for each in in_order if each["regarding"]["name"] == "data-49"]
+    assert said == ["AccessDenied", "Protected"], "whoever waited says how its step ended"
+    since, start = azure.request_count(), world.clock.now()
+    fleet.back_up()
+    world.make("Namespace", objects.namespace("another"))
+    source = {"diskID": objects.disk_id("new")}
+    world.make("ProtectedDisk", objects.disk("single", "another", "none", "gold", source=source))
+    await world.advance(minutes=5)
+    (single,) = world.every("ProtectedDisk", "another")
+    assert since_when(single, "Ready") < start + timedelta(minutes=4), "a flood holds up nobody"
+    for _ in range(24):
+        if all(holds(each, "Succeeded") for each in fleet.backups()):
+            break
+        await world.advance(minutes=30)
+    done = fleet.backups()
+    assert [condition(each, "Succeeded").get("status") for each in done] == ["True"] * DISKS
+    assert len({each["status"]["jobID"] for each in done}) == DISKS
+    sent = [each for each in azure.requests(since) if each.caller == CLIENT_ID]
+    assert not [each for each in sent if each.status == 429], "the budget stays within what Azure allows"
+    started = _backups(sent)
+    assert len(started) == DISKS
+    assert _disorder(fleet, started) <= WORKERS, (
+        "in the order of their creation, as far as several are worked on at a time"
+    )
+
+
+async def test_a_subscription_that_answers_nothing_holds_up_no_other(new_world: MakeWorld) -> None:
+    world = new_world()
+    azure = world.azure
+    subscriptions = [f"{number:08d}-0000-4000-8000-000000000001" for number in range(1, 21)]
+    azure.knobs(role_propagation=0)
+    azure.seed(
+        subscriptions=subscriptions,
+        groups=[
+            {"subscription": subscription, "name": name, "location": objects.LOCATION}
+            for subscription in subscriptions
+            for name in (objects.VAULT_GROUP, objects.SNAPSHOT_GROUP, objects.DISK_GROUP)
+        ],
+        disks=[_disk("d", subscription) for subscription in subscriptions],
+    )
+    world.grant(*subscriptions)
+    dead = subscriptions[7]
+    azure.plant(".*", path=f"/subscriptions/{dead}/", times=10**9, status=429, headers={"Retry-After": "600"})
+    await world.start_operator()
+    for number, subscription in enumerate(subscriptions):
+        access = {"diskIDNamespaces": {}}
+        source = {"diskID": objects.disk_id("d", subscription)}
+        world.make("BackupVault", objects.vault(f"v{number}", subscriptionID=subscription, access=access))
+        world.make("DiskBackupPolicy", objects.policy(f"p{number}", f"v{number}"))
+        world.make("ProtectedDisk", objects.disk(f"d{number}", "default", "none", f"p{number}", source=source))
+    await world.advance(minutes=15)
+    ready = {each["metadata"]["name"] for each in world.every("ProtectedDisk") if holds(each, "Ready")}
+    assert ready == {f"d{number}" for number in range(20)} - {"d7"}
+    vault = next(each for each in world.every("BackupVault") if each["metadata"]["name"] == "v7")
+    assert "Throttled" in condition(vault, "Ready")["reason"], "and says what is wrong"
+    refused = [each for each in azure.requests() if each.status == 429]
+    assert {each.path.split("/")[2] for each in refused} == {dead} and len(refused) < 10, "not before its time"
