@@ -113,7 +113,7 @@ test-unit: $(READY) ## Run the fast tests: rules, models, engine
 
 .PHONY: test-reconcile
 test-reconcile: $(READY) ## Run stories: the whole operator in one process, with Azure and an API server in memory
-	@$(BIN)/pytest tests/reconcile $(TEST_ARGS)
+	@$(BIN)/pytest tests/reconcile -n 2 $(TEST_ARGS)
 
 .PHONY: test-plugin
 test-plugin: $(READY) ## Run what needs no cluster of `kubectl azdiskbackup`: its output, its mistakes

@@ -15,6 +15,9 @@ from urllib.parse import quote
 
 from azure_simulator.http import tokens
 
+# To let weeks pass takes minutes on a busy machine.
+_PATIENCE_SECONDS = 1800
+
 
 class SimulatorError(RuntimeError):
     """The simulator refused a command of the test."""
@@ -58,7 +61,7 @@ class Simulator:
             headers={"Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, context=self._context, timeout=120) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, context=self._context, timeout=_PATIENCE_SECONDS) as answer:  # noqa: S310
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             with error:
@@ -74,7 +77,7 @@ class Simulator:
             headers={"Content-Type": "application/json", "Authorization": f"Bearer {tokens.token_for('a-person')}"},
         )
         try:
-            with urllib.request.urlopen(request, context=self._context, timeout=60) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, context=self._context, timeout=_PATIENCE_SECONDS) as answer:  # noqa: S310
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             with error:

@@ -1,7 +1,7 @@
 """What the operator may do against what it did, both ways, in Kubernetes and in Azure.
 
-Counted over a whole run of the integration tests: a right that nothing needed is one too many, and one that was refused
-is one too few.
+A right that nothing needed is one too many, and one that was refused is one too few. Counted over a whole run: those of
+Kubernetes of the integration tests, which have a real API server, those of Azure of the stories.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from azure_simulator.client import Simulator
 from azure_simulator.http.rights import linked_actions
 from azure_simulator.http.routes import action_of
 from controlplane.plane import AuditEntry
@@ -22,9 +23,10 @@ from harness.stack import CLIENT_ID, Stack
 # Who, and in words what; as strings, for they travel between processes.
 Right: TypeAlias = str
 
-# Rights that no test uses, each with its reason.
+# Rights that no test uses, or no story, each with its reason.
 _ONLY_A_LOCATION = "where an answer names no other URL it is followed there; the simulator always names one"
 UNUSED_WITH_REASON: dict[Right, str] = {
+    "Microsoft.Resources/subscriptions/read": "asked before the operator starts, which no story tells",
     "Microsoft.DataProtection/backupVaults/operationResults/read": _ONLY_A_LOCATION,
     "Microsoft.DataProtection/locations/operationResults/read": _ONLY_A_LOCATION,
 }
@@ -73,11 +75,15 @@ class Usage:
             named = (right.role, right.verb, right.resource) in limited
             text = str(right if named else KubernetesRight(right.role, right.verb, right.resource, ""))
             (self.kubernetes_refused if entry.forbidden else self.kubernetes)[text] += 1
-        for sent in stack.azure.requests():
-            if sent.caller == CLIENT_ID and sent.status != 403:
+        self.note_azure(stack.azure, CLIENT_ID)
+
+    def note_azure(self, azure: Simulator, client: str) -> None:
+        """Add what a client did in an Azure."""
+        for sent in azure.requests():
+            if sent.caller == client and sent.status != 403:
                 self.azure[action_of(sent.route)] += 1
                 self.azure.update(action for action, _ in linked_actions(sent.body or {}))
-        self.azure_refused.update(stack.azure.lacking(CLIENT_ID))
+        self.azure_refused.update(azure.lacking(client))
 
 
 # What this process saw; the one that distributes the tests gets that of all the others.
@@ -120,11 +126,15 @@ def _of_rule(role: str, rule: dict[str, Any]) -> Iterator[KubernetesRight]:
 
 
 def table(usage: Usage) -> Iterator[str]:
-    """Yield the lines of the comparison."""
+    """Yield the lines of the comparison in Kubernetes."""
     rights = {str(right) for right in granted()}
     yield f"Kubernetes: {len(rights)} rights granted, {_count(rights, usage.kubernetes)} used"
     for right in sorted(rights | usage.kubernetes_refused.keys()):
         yield _line(right, usage.kubernetes[right], usage.kubernetes_refused[right])
+
+
+def azure_table(usage: Usage) -> Iterator[str]:
+    """Yield the lines of the comparison in Azure."""
     actions = {action: role for role, action in azure_rights.actions()}
     yield f"Azure: {len(actions)} actions granted, {_count(actions, usage.azure)} used"
     for action in sorted(actions.keys() | usage.azure_refused.keys()):
@@ -149,7 +159,15 @@ def faults(usage: Usage) -> Iterator[str]:
     for right in usage.azure_refused:
         yield f"refused by Azure: {right}"
     unused = {str(right) for right in granted()} - {right for right, count in usage.kubernetes.items() if count}
-    unused |= {action for _, action in azure_rights.actions() if not usage.azure[action]}
+    for right in sorted(unused):
+        yield f"granted and never used: {right}"
+
+
+def azure_faults(usage: Usage) -> Iterator[str]:
+    """Yield what is wrong in Azure: refused, or granted and never used, without a reason."""
+    for right in usage.azure_refused:
+        yield f"refused by Azure: {right}"
+    unused = {action for _, action in azure_rights.actions() if not usage.azure[action]}
     for right in sorted(unused - UNUSED_WITH_REASON.keys()):
         yield f"granted and never used: {right}"
     for right in sorted(UNUSED_WITH_REASON.keys() - unused):

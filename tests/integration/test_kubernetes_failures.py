@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import pytest
@@ -71,59 +70,6 @@ def test_watches_that_break_miss_nothing(stack: Stack, shop: Tenant, proxy: Kube
     wait_for(lambda: shop.condition("protecteddisk", "data", "Ready"), "the new object is seen")
     shop.until("protecteddisk", "data", "Ready")
     assert proxy.struck == (2 if gone else 0)
-
-
-def test_objects_that_are_deleted_while_the_operator_is_down(stack: Stack, shop: Tenant, proxy: KubeProxy) -> None:
-    shop.make_claim()
-    shop.protect()
-    shop.until("protecteddisk", "data", "Ready")
-    shop.back_up()
-    stack.kill_operator()
-    shop.kubectl("delete", "ondemandbackup", "now")
-    shop.kubectl("delete", "protecteddisk", "data", "--wait=false")
-    shop.kubectl("delete", "pvc", "data-0")
-    since = len(stack.azure.requests())
-    stack.start_again()
-    shop.gone("protecteddisk", "data")
-    assert stack.writes(since) == ["backupInstances.stopProtection"]
-
-
-@pytest.mark.parametrize("restarted", [False, True])
-def test_status_that_is_wiped_is_rebuilt(stack: Stack, shop: Tenant, gold: str, restarted: bool) -> None:
-    shop.make_claim()
-    shop.protect()
-    shop.until("protecteddisk", "data", "Ready")
-    # No scheduled backup comes in between.
-    shop.after_the_next_backup()
-    shop.back_up()
-    shop.until("ondemandbackup", "now", "Succeeded")
-    stack.azure.advance(minutes=15)
-    before = shop.get("protecteddisk", "data")["status"]
-    since = len(stack.azure.requests())
-    for kind, name in (("protecteddisk", "data"), ("diskbackuppolicy", gold), ("backupvault", "demo")):
-        shop.kubectl("patch", kind, name, "--subresource=status", "--type=json", "-p",
-                     json.dumps([{"op": "remove", "path": "/status"}]))  # fmt: skip
-    if restarted:
-        stack.kill_operator()
-        stack.start_again()
-    shop.until("protecteddisk", "data", "Ready")
-    shop.passes(lambda: shop.get("protecteddisk", "data")["status"].get("restorePoints"), "its points")
-    after = shop.get("protecteddisk", "data")["status"]
-    for key in ("backupInstanceID", "disk", "policy", "policyID", "vault", "jobs", "lastSuccessfulBackupTime"):
-        assert after[key] == before[key], key
-    assert not stack.writes(since)
-
-
-def test_a_finalizer_that_is_removed_by_hand_comes_back(stack: Stack, shop: Tenant, gold: str) -> None:
-    shop.make_claim()
-    shop.protect()
-    shop.until("protecteddisk", "data", "Ready")
-    shop.kubectl("patch", "protecteddisk", "data", "--type=merge", "-p", '{"metadata":{"finalizers":[]}}')
-    shop.passes(lambda: shop.get("protecteddisk", "data")["metadata"].get("finalizers"), "it is back")
-    since = len(stack.azure.requests())
-    shop.kubectl("delete", "protecteddisk", "data", "--wait=false")
-    shop.gone("protecteddisk", "data")
-    assert stack.writes(since) == ["backupInstances.stopProtection"]
 
 
 def test_an_object_of_a_newer_schema_is_told_and_left_alone(stack: Stack, shop: Tenant, gold: str) -> None:

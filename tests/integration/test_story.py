@@ -110,3 +110,13 @@ def test_from_apply_to_a_protected_disk_and_a_finished_backup(stack: Stack, shop
         if entry.is_write and not entry.subresource and entry.name == "a" and entry.namespace == shop.namespace
     ]
     assert len(finalizers) == 1, "the finalizer went on once"
+
+
+def test_a_finished_backup_goes_when_its_time_is_over(stack: Stack, shop: Tenant, gold: str) -> None:
+    shop.make_claim()
+    shop.protect()
+    shop.back_up(ttlSecondsAfterFinished=600)
+    shop.until("ondemandbackup", "now", "Succeeded")
+    stack.azure.advance(minutes=8)
+    assert shop.get("ondemandbackup", "now")
+    shop.gone("ondemandbackup", "now")

@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 
+from harness import rights
 from world.team import Team
-from world.world import World
+from world.world import CLIENT_ID, World
 
 _PASSED = pytest.StashKey[bool]()
+
+# What the operator did in Azure, in all stories of this process.
+USAGE = rights.Usage()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -46,6 +51,7 @@ async def world(
     if request.node.stash.get(_PASSED, False):
         await found.rests()
     await found.end()
+    USAGE.note_azure(found.azure, CLIENT_ID)
 
 
 @pytest.fixture
@@ -54,3 +60,38 @@ async def shop(world: World) -> Team:
     found = await world.team()
     await found.gold()
     return found
+
+
+# --- least privilege --------------------------------------------------------------------------------
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Send what was used to the process that distributes the stories; there, compare it with what is granted."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["rights"] = USAGE.as_json()
+    elif not session.testsfailed and _is_whole(session.config) and list(rights.azure_faults(USAGE)):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Take what another process saw."""
+    USAGE.add(getattr(node, "workeroutput", {}).get("rights", {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the comparison, and what is wrong in it."""
+    if not _is_whole(config):
+        return
+    terminalreporter.section("Rights in Azure: granted, and how often used")
+    for line in rights.azure_table(USAGE):
+        terminalreporter.write_line(line)
+    for fault in rights.azure_faults(USAGE):
+        terminalreporter.write_line(f"WRONG: {fault}", red=True)
+
+
+def _is_whole(config: pytest.Config) -> bool:
+    """Return whether all stories are told: some of them alone leave rights unused."""
+    chosen = config.option.keyword or config.option.markexpr
+    return not chosen and [Path(each).name for each in config.args] == ["reconcile"]

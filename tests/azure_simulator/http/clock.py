@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-SETTLE_SECONDS = 120.0
+# What is busy for so long is stuck, however slow the machine.
+SETTLE_SECONDS = 900.0
 
 
 @dataclass

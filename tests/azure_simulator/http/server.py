@@ -148,7 +148,7 @@ class Server:
 
     async def _follow(self, incoming: web.Request) -> web.StreamResponse:
         """A web socket: the clock tells its readings, the follower tells whether it is idle and what is due."""
-        socket = web.WebSocketResponse(heartbeat=5)
+        socket = web.WebSocketResponse()
         await socket.prepare(incoming)
         name = incoming.match_info["name"]
         await self._clock.report(name, Follower())

@@ -1,0 +1,36 @@
+"""Vaults, and the groups that snapshots are kept in."""
+
+from __future__ import annotations
+
+from harness.objects import SUBSCRIPTION, vault
+from world.team import Team
+from world.world import World
+
+
+async def test_a_snapshot_group_is_made_where_that_was_asked_for(world: World, shop: Team) -> None:
+    since = world.azure.request_count()
+    await shop.apply(vault("maker", snapshotResourceGroups=[{"name": "made-rg", "create": True}]))
+    await shop.until("BackupVault", "maker", "Ready")
+    assert world.writes(since) == ["backupVaults.put", "resourceGroups.put", "roleAssignments.put"]
+    group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/made-rg"
+    assert shop.portal("GET", group, version="2024-03-01")["name"] == "made-rg"
+
+
+async def test_a_vault_says_whose_it_is_before_it_may_be_deleted(world: World, shop: Team) -> None:
+    """Made by somebody else, without an owner: kept until the object that is to delete it has said so in Azure."""
+    await shop.apply(vault("theirs", deletionPolicy="Retain"))
+    await shop.until("BackupVault", "theirs", "Ready")
+    vault_id = shop.get("BackupVault", "theirs")["status"]["vaultID"]
+    body = shop.portal("GET", vault_id)
+    shop.portal("PATCH", vault_id, {"tags": {"team": "others"}})
+    await shop.delete("BackupVault", "theirs")
+    await shop.gone("BackupVault", "theirs")
+    await shop.apply(vault("theirs", deletionPolicy="Delete"))
+    await shop.until("BackupVault", "theirs", "Ready")
+    tags = shop.portal("GET", vault_id)["tags"]
+    assert tags["team"] == "others" and tags["azdiskbackup.io.backupvault"] == "theirs"
+    assert tags["azdiskbackup.io.cluster"] == world.cluster and body["identity"]
+    since = world.azure.request_count()
+    await shop.delete("BackupVault", "theirs")
+    await shop.gone("BackupVault", "theirs")
+    assert world.writes(since) == ["backupVaults.delete", "roleAssignments.delete"]
