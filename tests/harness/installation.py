@@ -131,10 +131,16 @@ class Installation:
 
     def leading(self) -> Pod:
         """Return the pod that leads, waiting for it."""
-        wait_for(lambda: self._leading() is not None, "a replica leads")
-        found = self._leading()
-        assert found is not None
-        return found
+        found: list[Pod] = []
+
+        def leads() -> bool:
+            pod = self._leading()
+            # Kept from the very look that saw it: a moment later it may be gone, as one that was just killed is.
+            found.extend([pod] if pod is not None else [])
+            return bool(found)
+
+        wait_for(leads, "a replica leads")
+        return found[-1]
 
     def _leading(self) -> Pod | None:
         holder = self.leader()
