@@ -28,7 +28,7 @@ _TOKENS = ("/oauth2/v2.0/token", "/oauth2/token")
 # Of a planted fault, instead of a status: see ``azure_simulator.http.service.PlantedFault``.
 _DROPPED, _TORN, _HELD = 0, -1, -2
 
-# Is awaited before a request is carried out, and before its answer is given: how long each takes.
+# How many seconds a request takes on its way, and its answer on its own.
 Delay = Callable[[Request], float]
 
 

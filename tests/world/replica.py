@@ -6,7 +6,6 @@ import asyncio
 import contextvars
 from collections import deque
 from collections.abc import Callable, Coroutine
-from datetime import timedelta
 from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry
@@ -153,8 +152,3 @@ class Replica:
         self.hears = True
         for each in WATCHED:
             await self.engine.cache.replace(each.kind, self.kube.list_all(each))
-
-    @property
-    def unsettled(self) -> timedelta:
-        """Return for how long a write of this replica may still arrive."""
-        return self.fence.unsettled
