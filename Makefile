@@ -87,7 +87,7 @@ plugin: $(READY) ## Make `kubectl azdiskbackup` as a single file and as a wheel,
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(DIST)/.site --requirements $(DIST)/.requirements
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(DIST)/.site --no-deps $(DIST)/azdiskbackup-*.whl
 	@# With what is compiled for one Python only; another one is better not found than found wanting.
-	@$(BIN)/shiv --site-packages $(DIST)/.site --compressed --reproducible --entry-point azdiskbackup.plugin.single_file:main \
+	@$(BIN)/shiv --site-packages $(DIST)/.site --compressed --reproducible --entry-point azdiskbackup.plugin.runtime.single_file:main \
 	  --python "/usr/bin/env $$($(BIN)/python -c 'import sys; print("python%d.%d" % sys.version_info[:2])')" \
 	  --output-file $(DIST)/kubectl-azdiskbackup
 	@rm -rf $(DIST)/.site $(DIST)/.requirements; ls -1 $(DIST)/*

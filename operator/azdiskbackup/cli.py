@@ -12,13 +12,13 @@ import structlog
 from pydantic import ValidationError
 from pydantic_settings import CliApp, SettingsError
 
-from azdiskbackup.azure import preflight
-from azdiskbackup.ending import say_why
+from azdiskbackup.app.allocator import tune_allocator
+from azdiskbackup.app.replica import Process
+from azdiskbackup.app.termination import say_why
+from azdiskbackup.app.uninstall import let_go
+from azdiskbackup.azure.client import preflight
 from azdiskbackup.errors import CannotStart, Exit, OperatorError
-from azdiskbackup.footprint import settle
 from azdiskbackup.observability import logs
-from azdiskbackup.process import Process
-from azdiskbackup.removal import let_go
 from azdiskbackup.settings import Settings
 
 Command: TypeAlias = Callable[[Settings], Coroutine[Any, Any, None]]
@@ -45,18 +45,18 @@ def _done(command: Command, arguments: list[str]) -> Exit:
     try:
         asyncio.run(command(settings))
     except CannotStart as error:
-        return _ended(error.code, error.sentence, settings.termination_log)
+        return _ended(error.code, error.user_message, settings.termination_log)
     except OperatorError as error:
-        return _ended(Exit.KUBERNETES, error.sentence, settings.termination_log)
+        return _ended(Exit.KUBERNETES, error.user_message, settings.termination_log)
     except Exception as error:
         _log.exception("unexpected")
         return _ended(Exit.FAILED, f"{type(error).__name__}: {error}. The log has more.", settings.termination_log)
     return Exit.DONE
 
 
-def _ended(code: Exit, sentence: str, termination_log: Path) -> Exit:
-    _log.error(sentence, exit_code=int(code))
-    say_why(termination_log, sentence)
+def _ended(code: Exit, user_message: str, termination_log: Path) -> Exit:
+    _log.error(user_message, exit_code=int(code))
+    say_why(termination_log, user_message)
     return code
 
 
@@ -71,7 +71,7 @@ def _of_settings(error: ValidationError | SettingsError) -> str:
 
 
 async def _run(settings: Settings) -> None:
-    settle()
+    tune_allocator()
     await Process(settings).run()
 
 

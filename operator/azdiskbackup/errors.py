@@ -27,14 +27,14 @@ from enum import IntEnum
 CORRELATION = "Correlation id "
 
 
-class Postponed(Exception):
+class RateLimited(Exception):
     """It is not our turn to ask Azure; whoever asked is woken when it is.
 
     No error: nothing is said about it, and it counts as no try.
     """
 
 
-class HandingOver(Postponed):
+class LeaderHandover(RateLimited):
     """Another replica led a moment ago, and what it sent last may still arrive."""
 
 
@@ -57,10 +57,10 @@ class CannotStart(Exception):
         sentence: what it is, and what to do.
     """
 
-    def __init__(self, code: Exit, sentence: str) -> None:
-        super().__init__(sentence)
+    def __init__(self, code: Exit, user_message: str) -> None:
+        super().__init__(user_message)
         self.code = code
-        self.sentence = sentence
+        self.user_message = user_message
 
 
 class OperatorError(Exception):
@@ -75,7 +75,7 @@ class OperatorError(Exception):
         reason: the condition reason that stands for the class.
     """
 
-    waiting_helps = True
+    is_transient = True
     reason = "Error"
 
     def __init__(
@@ -93,7 +93,7 @@ class OperatorError(Exception):
         self.correlation_id = correlation_id
 
     @property
-    def sentence(self) -> str:
+    def user_message(self) -> str:
         """Return code, message, recommended action and correlation id for a person."""
         parts = [f"{self.code}: {self.message.strip().rstrip('.')}."]
         if self.action:
@@ -167,13 +167,13 @@ class QuotaExceeded(Waiting):
     reason = "QuotaExceeded"
 
 
-class Flooded(Waiting):
+class ServiceFloodGuard(Waiting):
     """The service's own guard against floods: it asks to come back after hours."""
 
     reason = "QuotaExceeded"
 
 
-class Ineffective(Waiting):
+class NoEffectYet(Waiting):
     """The service says that it did what was asked, and shows no change."""
 
     reason = "NoEffectYet"
@@ -182,7 +182,7 @@ class Ineffective(Waiting):
 class Terminal(OperatorError):
     """Nothing changes until somebody edits something."""
 
-    waiting_helps = False
+    is_transient = False
     reason = "Refused"
 
 

@@ -124,7 +124,7 @@ class Settings(BaseSettings):
             description="Percent of what Azure allows in a subscription that may be used; others work there too.",
         ),
     ] = 40
-    moves_per_minute: Annotated[
+    policy_migrations_per_minute: Annotated[
         int,
         Field(ge=1, le=600, description="Disks that are moved in a minute when a policy is edited."),
     ] = 30
@@ -217,7 +217,7 @@ class Settings(BaseSettings):
     @property
     def move_every(self) -> timedelta:
         """Return the time between two disks that move to an edited policy."""
-        return timedelta(minutes=1) / self.moves_per_minute
+        return timedelta(minutes=1) / self.policy_migrations_per_minute
 
     @property
     def observe_every(self) -> timedelta:
@@ -225,6 +225,6 @@ class Settings(BaseSettings):
         return timedelta(minutes=self.observe_minutes)
 
     @property
-    def picture_stays(self) -> timedelta:
+    def snapshot_max_age(self) -> timedelta:
         """Return how old what the sweep showed may be for a disk that looks between two of them."""
         return 1.5 * self.observe_every

@@ -26,7 +26,7 @@ Tell = Callable[[str], None]
 _TELLING = """
 import atexit, sys
 atexit.register(lambda: sys.stderr.write(open("/proc/self/status").read()))
-from azdiskbackup.plugin.app import main
+from azdiskbackup.plugin.runtime.app import main
 main()
 """
 

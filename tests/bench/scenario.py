@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from azdiskbackup.azure.limits import limits_of
+from azdiskbackup.azure.transport.limits import limits_of
 from bench.burst import burst
 from bench.fleet import Fleet
 from bench.meter import Cost, Meter, cpu_seconds, resident_kib, scrape, waiting

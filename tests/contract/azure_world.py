@@ -5,13 +5,13 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 
-from azdiskbackup.azure.gateways import Azure
-from azdiskbackup.core.arm_ids import ArmId, ResourceGroupId, vault_id
-from azdiskbackup.core.azure_model import AzureInstance, AzureVault, InstanceRequest, VaultSettings
-from azdiskbackup.core.disk_backup_policy.content import PolicyContent
-from azdiskbackup.core.naming import instance_name
-from azdiskbackup.core.presence import ABSENT
-from azdiskbackup.core.roles import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR, Grant
+from azdiskbackup.azure.gateways.azure import Azure
+from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId, vault_id
+from azdiskbackup.core.identity.naming import instance_name
+from azdiskbackup.core.identity.roles import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR, Grant
+from azdiskbackup.core.objects.azure import AzureInstance, AzureVault, InstanceRequest, VaultSettings
+from azdiskbackup.core.objects.policy_content import PolicyContent
+from azdiskbackup.core.rules.lookup import NOT_FOUND
 from azure_simulator.client import Simulator
 from harness.objects import DISK_GROUP, LOCATION, SNAPSHOT_GROUP, SUBSCRIPTION, VAULT_GROUP
 
@@ -48,7 +48,7 @@ async def request_for(azure: Azure, simulator: Simulator, vault: AzureVault, *, 
             await azure.roles.create(grant)
         simulator.advance(minutes=11)
     disk = await azure.resources.get_disk(disk_id)
-    assert disk is not ABSENT
+    assert disk is not NOT_FOUND
     instance = vault.id.child("backupInstances", instance_name(disk_id))
     return InstanceRequest(instance, disk, str(policy), str(SNAPSHOTS), {"owner": "me"})  # type: ignore[arg-type]
 

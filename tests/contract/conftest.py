@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from pydantic import HttpUrl
 
-from azdiskbackup.azure.connection import AzureConnection
-from azdiskbackup.azure.gateways import Azure
+from azdiskbackup.azure.client.connection import AzureConnection
+from azdiskbackup.azure.gateways.azure import Azure
 from azdiskbackup.settings import Settings
 from azure_simulator.client import Simulator
 from harness import openapi

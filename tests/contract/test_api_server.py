@@ -16,12 +16,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from azdiskbackup.core.resource import FINALIZER, Resource
+from azdiskbackup.core.objects.resource import FINALIZER, Resource
 from azdiskbackup.errors import Conflict, InvalidRequest, OperatorError
 from azdiskbackup.kube.client import KubeClient, NotFoundError
-from azdiskbackup.kube.connection import KubeConnection, connection
 from azdiskbackup.kube.exchange import Exchange, HttpsExchange
-from azdiskbackup.kube.resources import CLAIM, OURS
+from azdiskbackup.kube.kubeconfig import KubeConnection, connection
+from azdiskbackup.kube.watched import CLAIM, OURS
 from controlplane.plane import ControlPlane
 from harness import objects
 from world.api_server import ApiServer, InMemoryExchange

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from azdiskbackup.azure import decode
+from azdiskbackup.azure.gateways import decode
 from harness.openapi import DATA
 
 RECORDINGS = DATA / "recordings"

@@ -8,14 +8,14 @@ from dataclasses import replace
 import pytest
 from azure.identity.aio import WorkloadIdentityCredential
 
-from azdiskbackup.azure import encode
-from azdiskbackup.azure.connection import AzureConnection
-from azdiskbackup.azure.gateways import Azure
-from azdiskbackup.core.arm_ids import ArmId, ResourceGroupId, same_id, vault_id
-from azdiskbackup.core.azure_model import AzureVault
-from azdiskbackup.core.disk_backup_policy.content import PolicyContent
-from azdiskbackup.core.presence import ABSENT
-from azdiskbackup.core.roles import DISK_SNAPSHOT_CONTRIBUTOR, Grant
+from azdiskbackup.azure.client.connection import AzureConnection
+from azdiskbackup.azure.gateways import encode
+from azdiskbackup.azure.gateways.azure import Azure
+from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId, same_id, vault_id
+from azdiskbackup.core.identity.roles import DISK_SNAPSHOT_CONTRIBUTOR, Grant
+from azdiskbackup.core.objects.azure import AzureVault
+from azdiskbackup.core.objects.policy_content import PolicyContent
+from azdiskbackup.core.rules.lookup import NOT_FOUND
 from azdiskbackup.errors import (
     InvalidRequest,
     Waiting,
@@ -35,7 +35,7 @@ from harness.objects import DISK_GROUP, LOCATION, SUBSCRIPTION
 
 async def test_a_vault_is_absent_then_provisioned_then_gone(azure: Azure, simulator: Simulator) -> None:
     vault = new_vault()
-    assert await azure.vaults.get(vault) is ABSENT
+    assert await azure.vaults.get(vault) is NOT_FOUND
     await azure.vaults.submit_create(vault, LOCATION, SETTINGS)
     found = await azure.vaults.get(vault)
     assert isinstance(found, AzureVault) and found.provisioning_state == "Provisioning"
@@ -48,7 +48,7 @@ async def test_a_vault_is_absent_then_provisioned_then_gone(azure: Azure, simula
     assert (found.settings.soft_delete_days, found.settings.tags) == (30, {"env": "x"})
     await azure.vaults.submit_delete(vault)
     simulator.advance(seconds=2)
-    assert await azure.vaults.get(vault) is ABSENT
+    assert await azure.vaults.get(vault) is NOT_FOUND
 
 
 async def test_a_vault_in_a_group_that_does_not_exist(azure: Azure) -> None:
@@ -117,16 +117,16 @@ async def test_in_a_pod_the_workload_identity_is_used_and_nothing_else(connectio
 async def test_disks_and_groups(azure: Azure, simulator: Simulator) -> None:
     name = f"d-{uuid.uuid4()}"
     missing = ArmId(SUBSCRIPTION, DISK_GROUP, "Microsoft.Compute", ("disks", name))
-    assert await azure.resources.get_disk(missing) is ABSENT
-    assert await azure.resources.get_disk(replace(missing, group="no-such-rg")) is ABSENT
+    assert await azure.resources.get_disk(missing) is NOT_FOUND
+    assert await azure.resources.get_disk(replace(missing, group="no-such-rg")) is NOT_FOUND
     simulator.seed(disks=[{"subscription": SUBSCRIPTION, "group": DISK_GROUP, "name": name, "location": LOCATION,
                            "sizeGiB": 64, "sku": "Premium_LRS"}])  # fmt: skip
     disk = await azure.resources.get_disk(ArmId.parse(str(missing).upper()))
-    assert disk is not ABSENT and (disk.size_gib, disk.sku, disk.location) == (64, "Premium_LRS", LOCATION)  # type: ignore[union-attr]
+    assert disk is not NOT_FOUND and (disk.size_gib, disk.sku, disk.location) == (64, "Premium_LRS", LOCATION)  # type: ignore[union-attr]
     group = ResourceGroupId(SUBSCRIPTION, f"g-{uuid.uuid4()}")
-    assert await azure.resources.get_group(group) is ABSENT
+    assert await azure.resources.get_group(group) is NOT_FOUND
     await azure.resources.create_group(group, LOCATION)
-    assert await azure.resources.get_group(group) is not ABSENT
+    assert await azure.resources.get_group(group) is not NOT_FOUND
 
 
 async def test_a_grant_is_made_once_even_under_another_name(

@@ -8,12 +8,12 @@ from datetime import timedelta
 
 import pytest
 
-from azdiskbackup.azure import decode
-from azdiskbackup.azure.gateways import Azure
-from azdiskbackup.azure.submission import Failed, Pending, Succeeded
-from azdiskbackup.core.arm_ids import ArmId, ResourceGroupId, same_id
-from azdiskbackup.core.azure_model import AzureInstance, AzureJob
-from azdiskbackup.core.presence import ABSENT
+from azdiskbackup.azure.gateways import decode
+from azdiskbackup.azure.gateways.azure import Azure
+from azdiskbackup.azure.gateways.operations import Failed, Pending, Succeeded
+from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId, same_id
+from azdiskbackup.core.objects.azure import AzureInstance, AzureJob
+from azdiskbackup.core.rules.lookup import NOT_FOUND
 from azdiskbackup.errors import (
     AlreadyProtected,
     Conflict,
@@ -54,7 +54,7 @@ async def test_validation_fails_until_rights_have_spread(azure: Azure, simulator
 
 async def test_an_operation_that_succeeded_is_not_yet_protection(azure: Azure, simulator: Simulator) -> None:
     request = await request_for(azure, simulator, await made_vault(azure, simulator))
-    assert await azure.instances.get(request.id) is ABSENT
+    assert await azure.instances.get(request.id) is NOT_FOUND
     await azure.instances.submit_create_or_update(request)
     simulator.advance(seconds=2)
     assert await state(azure, request.id) == "ConfiguringProtection"
@@ -104,7 +104,7 @@ async def test_modes_and_soft_deletion(azure: Azure, simulator: Simulator) -> No
         assert await state(azure, request.id) == wanted
     await instances.submit_delete(request.id)
     simulator.advance(seconds=10)
-    assert await instances.get(request.id) is ABSENT
+    assert await instances.get(request.id) is NOT_FOUND
     deleted = await instances.get_deleted(request.id)
     assert isinstance(deleted, AzureInstance) and deleted.state == "SoftDeleted"
     assert deleted.soft_deleted_until == simulator.now + timedelta(days=14) and same_id(deleted.id, request.id)
@@ -113,7 +113,7 @@ async def test_modes_and_soft_deletion(azure: Azure, simulator: Simulator) -> No
     await instances.submit_undelete(request.id)
     simulator.advance(seconds=10)
     assert await state(azure, request.id) == "ProtectionStopped"
-    assert await instances.get_deleted(request.id) is ABSENT
+    assert await instances.get_deleted(request.id) is NOT_FOUND
 
 
 # --- backups ------------------------------------------------------------------------------------
@@ -138,10 +138,10 @@ async def test_an_on_demand_backup_is_a_job_with_the_requests_id(azure: Azure, s
     assert isinstance(job, AzureJob) and job.succeeded and job.duration == timedelta(seconds=216)
     assert job.restore_point_id is not None
     point = await azure.backups.get_restore_point(request.id, job.restore_point_id)
-    assert point is not ABSENT and point.retention_rule == "Daily"  # type: ignore[union-attr]
+    assert point is not NOT_FOUND and point.retention_rule == "Daily"  # type: ignore[union-attr]
     assert point.expiry == point.time + timedelta(days=30)  # type: ignore[union-attr, operator]
     assert [each.id for each in await azure.backups.list_restore_points(request.id)] == [job.restore_point_id]
-    assert await azure.backups.get_restore_point(request.id, "nonsense") is ABSENT
+    assert await azure.backups.get_restore_point(request.id, "nonsense") is NOT_FOUND
     listed, following = await azure.backups.jobs_page(vault)
     assert following is None
     assert [each.id for each in listed] == [job.id] and listed[0].duration == job.duration

@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from azdiskbackup.azure.asking import Asker, asking, page_by_page
-from azdiskbackup.azure.backups import Backups
-from azdiskbackup.azure.budget import Budget
-from azdiskbackup.azure.gateways import Azure
-from azdiskbackup.azure.lost_jobs import LostJobs
-from azdiskbackup.core.arm_ids import ArmId
-from azdiskbackup.core.azure_model import AzureJob
-from azdiskbackup.core.presence import ABSENT, Unreadable
-from azdiskbackup.errors import Postponed, Throttled
+from azdiskbackup.azure.gateways.azure import Azure
+from azdiskbackup.azure.gateways.backups import Backups
+from azdiskbackup.azure.inventory.job_search import LostJobs
+from azdiskbackup.azure.transport.rate_limiter import RateLimiter
+from azdiskbackup.azure.transport.request_scope import Requester, page_by_page, request_scope
+from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.objects.azure import AzureJob
+from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed
+from azdiskbackup.errors import RateLimited, Throttled
 from azure_simulator.client import Simulator
 from contract.azure_world import protected, quiet_hours
 
@@ -44,7 +44,7 @@ async def test_many_who_wait_are_one_search(azure: Azure, simulator: Simulator) 
     assert simulator.counts(since) == {LIST: 1}
     answers = [lost.ask(vault, each, each, now) for each in everyone]
     assert [each.activity_id for each in answers if isinstance(each, AzureJob)] == ids
-    assert answers[3:] == [ABSENT] * 300
+    assert answers[3:] == [NOT_FOUND] * 300
     assert await lost.search(vault) == [], "nobody waits any more"
 
 
@@ -58,7 +58,7 @@ async def test_a_search_goes_on_with_the_next_page_when_its_turn_comes(
     lost = searches(azure, simulator)
     lost.ask(vault, str(uuid.uuid4()), "who", simulator.now)
     since = len(simulator.requests())
-    with pytest.raises(Postponed):
+    with pytest.raises(RateLimited):
         await lost.search(vault)
     assert await lost.search(vault) == ["who"]
     assert simulator.counts(since) == {LIST: 2}, "no page twice"
@@ -69,21 +69,21 @@ def _with_a_turn_for_each(jobs_page):  # type: ignore[no-untyped-def]
 
     async def in_turns(self, vault, page=None):  # type: ignore[no-untyped-def]
         if not turns.pop(0):
-            raise Postponed("not our turn")
+            raise RateLimited("not our turn")
         return await jobs_page(self, vault, page)
 
     return in_turns
 
 
 def test_each_page_of_a_search_needs_its_turn() -> None:
-    at = Budget(lambda: START, 0.4)
+    at = RateLimiter(lambda: START, 0.4)
     path = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DataProtection/backupVaults/v/backupJobs"
-    with asking(Asker("search", "f")), page_by_page():
+    with request_scope(Requester("search", "f")), page_by_page():
         for _ in range(8):
             at.take("GET", path, continues=True)
-        with pytest.raises(Postponed):
+        with pytest.raises(RateLimited):
             at.take("GET", path, continues=True)
-    with asking(Asker("list", "f")):
+    with request_scope(Requester("list", "f")):
         at.take("GET", path, continues=True)
 
 
@@ -100,7 +100,7 @@ async def test_a_search_that_fails_says_so_and_one_that_is_throttled_goes_on(
     simulator.plant(LIST, status=403, code="AuthorizationFailed", message="No.")
     assert await lost.search(vault) == ["who"]
     found = lost.ask(vault, id_, "who", simulator.now)
-    assert isinstance(found, Unreadable) and "No." in found.error.sentence
+    assert isinstance(found, FetchFailed) and "No." in found.error.user_message
 
 
 async def test_an_answer_about_an_earlier_request_proves_nothing(azure: Azure, simulator: Simulator) -> None:
@@ -111,4 +111,4 @@ async def test_an_answer_about_an_earlier_request_proves_nothing(azure: Azure, s
     simulator.advance(minutes=10)
     assert lost.ask(vault, id_, "who", simulator.now - timedelta(minutes=5)) is None, "the search was before that"
     assert await lost.search(vault) == ["who"]
-    assert lost.ask(vault, id_, "who", simulator.now - timedelta(minutes=5)) is ABSENT
+    assert lost.ask(vault, id_, "who", simulator.now - timedelta(minutes=5)) is NOT_FOUND

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from azdiskbackup.core.roles import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR
+from azdiskbackup.core.identity.roles import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR
 from azure_simulator.client import Simulator, SimulatorError
 from harness.objects import DISK_GROUP, LOCATION, SUBSCRIPTION, VAULT_GROUP
 

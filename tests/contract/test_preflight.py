@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import HttpUrl
 
-from azdiskbackup.azure import preflight
-from azdiskbackup.azure.connection import AzureConnection
+from azdiskbackup.azure.client import preflight
+from azdiskbackup.azure.client.connection import AzureConnection
 from azdiskbackup.errors import CannotStart, Exit
 from azdiskbackup.settings import Settings
 from azure_simulator.client import Simulator

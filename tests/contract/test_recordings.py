@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote, urlsplit
 import pytest
 import yaml
 
-from azdiskbackup.azure import decode
+from azdiskbackup.azure.gateways import decode
 from azure_simulator.http import tokens
 from azure_simulator.http.messages import Request, Response
 from azure_simulator.http.service import Service

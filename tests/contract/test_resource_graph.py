@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from azdiskbackup.azure.connection import AzureConnection
-from azdiskbackup.azure.gateways import Azure
-from azdiskbackup.azure.graph import GRAPH_API, PATH
+from azdiskbackup.azure.client.connection import AzureConnection
+from azdiskbackup.azure.gateways.azure import Azure
+from azdiskbackup.azure.gateways.resource_graph import GRAPH_API, PATH
 from azdiskbackup.errors import InvalidRequest, Throttled
 from azure_simulator.client import Simulator
 from contract.azure_world import protected

@@ -9,12 +9,12 @@ from datetime import timedelta
 
 import pytest
 
-from azdiskbackup.azure import graph
-from azdiskbackup.azure.gateways import Azure
-from azdiskbackup.azure.sweep import Picture, Sweep
-from azdiskbackup.core.arm_ids import ArmId
-from azdiskbackup.core.azure_model import AzureInstance, AzureVault, InstanceRequest
-from azdiskbackup.core.naming import instance_name
+from azdiskbackup.azure.gateways import resource_graph as graph
+from azdiskbackup.azure.gateways.azure import Azure
+from azdiskbackup.azure.inventory.sweep import InventorySnapshot, Sweep
+from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.identity.naming import instance_name
+from azdiskbackup.core.objects.azure import AzureInstance, AzureVault, InstanceRequest
 from azdiskbackup.errors import AccessDenied, OperatorError, Throttled
 from azure_simulator.client import Simulator
 from contract.azure_world import CONTENT, SNAPSHOTS, grants, made_vault, protected
@@ -45,7 +45,7 @@ async def test_two_queries_tell_of_all_disks_to_all_readers(azure: Azure, simula
     assert simulator.counts(since) == ONCE
     simulator.advance(hours=5)
     picture = await sweep.read(one.id.parent, simulator.now)
-    assert sweep.trouble(one.id.parent) is None
+    assert sweep.degraded_reason(one.id.parent) is None
     seen = picture.of(one.id)
     listed, _ = await azure.backups.jobs_page(one.id.parent)
     listed.sort(key=lambda job: job.start, reverse=True)
@@ -59,23 +59,23 @@ async def test_two_queries_tell_of_all_disks_to_all_readers(azure: Azure, simula
 
 
 async def test_only_who_looks_otherwise_is_told(azure: Azure, simulator: Simulator) -> None:
-    begun: list[str] = []
+    on_new_subscription: list[str] = []
     mine, other = await protected(azure, simulator), await protected(azure, simulator)
     ours = {str(mine.id).lower(), str(mine.disk.id).lower()}
-    sweep = Sweep(azure, lambda: simulator.now, ours=ours.__contains__, begun=begun.append)
+    sweep = Sweep(azure, lambda: simulator.now, ours=ours.__contains__, on_new_subscription=on_new_subscription.append)
     for each in (mine, other):
         await sweep.read(each.id.parent, simulator.now)
-    assert begun == [SUBSCRIPTION] and (await sweep.disk(mine.disk.id)) == mine.disk
-    assert not (await sweep.changes(SUBSCRIPTION)).ids
+    assert on_new_subscription == [SUBSCRIPTION] and (await sweep.disk(mine.disk.id)) == mine.disk
+    assert not (await sweep.refresh(SUBSCRIPTION)).ids
     await azure.instances.submit_suspend(mine.id)
     await azure.instances.submit_suspend(other.id)
     simulator.advance(seconds=30)
     since = len(simulator.requests())
-    assert (await sweep.changes(SUBSCRIPTION)).ids == {str(mine.id).lower()}
+    assert (await sweep.refresh(SUBSCRIPTION)).ids == {str(mine.id).lower()}
     assert simulator.counts(since) == ONCE, "the same for both vaults"
     simulator.arm("PATCH", f"{mine.disk.id}?api-version=2023-10-02", {"properties": {"diskSizeGB": 64}})
     simulator.advance(hours=1, minutes=1)
-    assert (await sweep.changes(SUBSCRIPTION)).ids == {str(mine.disk.id).lower()}
+    assert (await sweep.refresh(SUBSCRIPTION)).ids == {str(mine.disk.id).lower()}
 
 
 async def test_a_disk_that_changed_is_told_also_if_somebody_read_the_list_meanwhile(
@@ -84,12 +84,12 @@ async def test_a_disk_that_changed_is_told_also_if_somebody_read_the_list_meanwh
     mine, other = await protected(azure, simulator), await protected(azure, simulator)
     sweep = Sweep(azure, lambda: simulator.now)
     await sweep.disk(mine.disk.id)
-    assert not (await sweep.changes(SUBSCRIPTION)).ids
+    assert not (await sweep.refresh(SUBSCRIPTION)).ids
     simulator.arm("PATCH", f"{mine.disk.id}?api-version=2023-10-02", {"properties": {"diskSizeGB": 64}})
     simulator.advance(minutes=20)
     await sweep.disk(other.disk.id, simulator.now)
-    assert (await sweep.changes(SUBSCRIPTION)).ids == {str(mine.disk.id).lower()}
-    assert not (await sweep.changes(SUBSCRIPTION)).ids, "once"
+    assert (await sweep.refresh(SUBSCRIPTION)).ids == {str(mine.disk.id).lower()}
+    assert not (await sweep.refresh(SUBSCRIPTION)).ids, "once"
 
 
 async def test_what_was_refused_is_not_asked_again_by_everybody(azure: Azure, simulator: Simulator) -> None:
@@ -113,16 +113,16 @@ async def test_a_vault_is_listed_while_resource_graph_is_refused(azure: Azure, s
     await sweep.read(vault, simulator.now)
     simulator.deny(CLIENT_ID, ("Microsoft.ResourceGraph/.*", ".*"))
     simulator.advance(minutes=10)
-    changes = await sweep.changes(SUBSCRIPTION)
-    assert changes.vaults == [vault] and "Resource Graph" in (sweep.trouble(vault) or "")
+    changes = await sweep.refresh(SUBSCRIPTION)
+    assert changes.vaults == [vault] and "Resource Graph" in (sweep.degraded_reason(vault) or "")
     picture = await sweep.read(vault, simulator.now)
     assert picture.listed and picture.of(request.id).instance is not None
     # Read all the same: nobody is to be woken.
-    assert [when for _, when, _ in sweep.last()] == [changes.begun]
+    assert [when for _, when, _ in sweep.last_read()] == [changes.on_new_subscription]
     simulator.deny(CLIENT_ID)
     simulator.advance(minutes=10)
-    assert (await sweep.changes(SUBSCRIPTION)).vaults == [vault] and sweep.trouble(vault) is None
-    assert (await sweep.changes(SUBSCRIPTION)).vaults == []
+    assert (await sweep.refresh(SUBSCRIPTION)).vaults == [vault] and sweep.degraded_reason(vault) is None
+    assert (await sweep.refresh(SUBSCRIPTION)).vaults == []
 
 
 async def test_nothing_to_be_read_is_an_error_and_heals(azure: Azure, simulator: Simulator) -> None:
@@ -135,12 +135,12 @@ async def test_nothing_to_be_read_is_an_error_and_heals(azure: Azure, simulator:
         await sweep.read(vault, simulator.now)
     simulator.advance(minutes=2)
     for _ in range(2):
-        assert (await sweep.changes(SUBSCRIPTION)).vaults == [vault], "as long as nothing can be read"
-        assert list(sweep.last()) == [(SUBSCRIPTION, tried, 0)], "it is told since when, though it was never read"
+        assert (await sweep.refresh(SUBSCRIPTION)).vaults == [vault], "as long as nothing can be read"
+        assert list(sweep.last_read()) == [(SUBSCRIPTION, tried, 0)], "it is told since when, though it was never read"
         simulator.advance(minutes=2)
     simulator.deny(CLIENT_ID)
-    assert (await sweep.changes(SUBSCRIPTION)).vaults == [vault]
-    assert (await sweep.changes(SUBSCRIPTION)).vaults == []
+    assert (await sweep.refresh(SUBSCRIPTION)).vaults == [vault]
+    assert (await sweep.refresh(SUBSCRIPTION)).vaults == []
 
 
 async def four(azure: Azure, simulator: Simulator) -> list[InstanceRequest]:
@@ -180,11 +180,11 @@ async def test_rows_that_are_missing_make_the_vault_be_listed(azure: Azure, simu
     simulator.advance(minutes=10)
     since = len(simulator.requests())
     picture = await sweep.read(vault, simulator.now)
-    assert picture.listed and all(picture.of(key).instance for key in keys) and sweep.trouble(vault)
+    assert picture.listed and all(picture.of(key).instance for key in keys) and sweep.degraded_reason(vault)
     assert simulator.counts(since) == {**ONCE, "backupInstances.list": 1, "backupJobs.list": 1}
     simulator.lose_rows()
     simulator.advance(minutes=10)
-    assert not (await sweep.read(vault, simulator.now)).listed and sweep.trouble(vault) is None
+    assert not (await sweep.read(vault, simulator.now)).listed and sweep.degraded_reason(vault) is None
 
 
 async def test_an_index_that_is_behind_is_found_out(azure: Azure, simulator: Simulator) -> None:
@@ -198,19 +198,19 @@ async def test_an_index_that_is_behind_is_found_out(azure: Azure, simulator: Sim
         await azure.instances.submit_suspend(each.id)
     simulator.advance(minutes=2)
 
-    async def state(picture: Picture) -> set[str]:
+    async def state(picture: InventorySnapshot) -> set[str]:
         shown = [picture.of(each.id).instance for each in requests]
         return {each.state for each in shown if isinstance(each, AzureInstance)}
 
     assert await state(await sweep.read(vault, simulator.now)) == {"ProtectionConfigured"}
     for _ in range(3):
         # Three disks looked at themselves, and saw something else.
-        sweep.contradict(vault)
+        sweep.report_mismatch(vault)
     assert await state(await sweep.read(vault, simulator.now)) == {"BackupsSuspended"}
-    assert "behind" in (sweep.trouble(vault) or "")
+    assert "behind" in (sweep.degraded_reason(vault) or "")
     simulator.advance(minutes=30)
     picture = await sweep.read(vault, simulator.now)
-    assert await state(picture) == {"BackupsSuspended"} and not picture.listed and sweep.trouble(vault) is None
+    assert await state(picture) == {"BackupsSuspended"} and not picture.listed and sweep.degraded_reason(vault) is None
 
 
 async def test_pages_that_repeat_rows(azure: Azure, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,6 +253,6 @@ async def test_a_vault_full_of_what_is_not_ours_costs_pages_and_no_memory(azure:
     assert list(picture.instances) == [str(request.id).lower()] and len(picture.others) >= 5000
     assert picture.of(request.id).instance is not None
     foreign = request.id.parent.child("backupInstances", f"{request.id.name[:100]}-7")
-    assert not picture.lacks(foreign) and picture.lacks(request.id.parent.child("backupInstances", "nobody"))
+    assert not picture.is_absent(foreign) and picture.is_absent(request.id.parent.child("backupInstances", "nobody"))
     # One sweep goes beyond our share of the quota, and never beyond Azure's.
     assert all(each.status == 200 for each in simulator.requests(since))

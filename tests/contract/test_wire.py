@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from azdiskbackup.azure.connection import AzureConnection
-from azdiskbackup.azure.gate import key_of
-from azdiskbackup.azure.gateways import Azure
-from azdiskbackup.core.arm_ids import ArmId
-from azdiskbackup.core.azure_model import AzureDisk
+from azdiskbackup.azure.client.connection import AzureConnection
+from azdiskbackup.azure.gateways.azure import Azure
+from azdiskbackup.azure.transport.throttle_gate import key_of
+from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.objects.azure import AzureDisk
 from azdiskbackup.errors import AccessDenied, InvalidRequest, OperatorError, Throttled, Unavailable
 from azure_simulator.client import Simulator
 from contract.azure_world import made_vault, protected, request_for
@@ -128,7 +128,7 @@ async def test_no_token_is_told_and_heals(
     simulator.plant("tokens.post", **fault)
     with pytest.raises(kind) as error:
         await azure.resources.get_disk(DISK)
-    assert error.value.waiting_helps and "No token could be had" in error.value.sentence
+    assert error.value.is_transient and "No token could be had" in error.value.user_message
     simulator.clear_faults()
     assert isinstance(await azure.resources.get_disk(DISK), AzureDisk)
 

@@ -8,8 +8,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 
 from azdiskbackup.core.protected_disk.summary import DiskSummary
-from azdiskbackup.observability.fleet import Fleet, Usable
-from azdiskbackup.observability.meters import Meters, State, StateCollector
+from azdiskbackup.observability.object_metrics import Fleet, Usable
+from azdiskbackup.observability.operator_metrics import Meters, State, StateCollector
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _HEAD = """# Metrics

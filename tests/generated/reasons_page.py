@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from azdiskbackup.core.explanations import EXPLANATIONS, Expect, Explanation
-from azdiskbackup.core.explanations.explanation import KINDS
+from azdiskbackup.core.reason_catalog import REASON_CATALOG, Expect, ReasonEntry
+from azdiskbackup.core.reason_catalog.entry import KINDS
 
 _HEAD = """# Reasons
 
@@ -12,8 +12,8 @@ a terminal. A reason is published: what it means does not change.
 
 """
 _ANCHORS = {
-    Expect.YOURS: "Somebody has to do something",
-    Expect.GOES_ON: "It goes on by itself",
+    Expect.ACTION_REQUIRED: "Somebody has to do something",
+    Expect.IN_PROGRESS: "It goes on by itself",
     Expect.GOOD: "All is as it should be",
 }
 
@@ -24,10 +24,10 @@ def page() -> str:
 
 
 def _chapter(expect: Expect, title: str) -> str:
-    return f"## {title}\n\n" + "".join(_entry(each) for each in EXPLANATIONS.values() if each.expect is expect)
+    return f"## {title}\n\n" + "".join(_entry(each) for each in REASON_CATALOG.values() if each.expect is expect)
 
 
-def _entry(each: Explanation) -> str:
+def _entry(each: ReasonEntry) -> str:
     kinds = "all kinds" if set(each.kinds) == set(KINDS) else ", ".join(each.kinds)
-    cure = "" if each.expect is Expect.GOOD else f"\n\n**What to do:** {each.cure}"
+    cure = "" if each.expect is Expect.GOOD else f"\n\n**What to do:** {each.remediation}"
     return f"### {each.reason}\n\n*{kinds}.* {each.cause}{cure}\n\n"

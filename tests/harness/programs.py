@@ -19,7 +19,7 @@ _OUR_COMMAND = """
 from azure_simulator.client import Simulator
 azure = Simulator({url!r}, Path({authority!r}))
 os.environ["AZDISKBACKUP_NOW"] = azure.now.isoformat()
-from azdiskbackup.plugin.app import main
+from azdiskbackup.plugin.runtime.app import main
 main()
 """
 _AZ = """

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from azdiskbackup.core.objects.resource import FINALIZER
 from azdiskbackup.core.protected_disk.desired import NAMESPACE_UID_TAG, OWNER_TAGS
-from azdiskbackup.core.resource import FINALIZER
 from harness.objects import LOCATION, SUBSCRIPTION, VAULT_GROUP, Json, backup, disk, policy, vault
 from harness.stack import Stack
 from harness.tenant import Tenant

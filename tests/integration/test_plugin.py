@@ -82,8 +82,8 @@ def test_what_a_developer_sees(developer: Person, backed_up: Tenant) -> None:
     done = developer.types("azdiskbackup", "status", *at)
     assert done.returncode == 0 and "1 of 1 as they should be" in done.stdout
     assert 'cannot list resource "backupvaults"' in done.stderr
-    everywhere = developer.types("azdiskbackup", "status", "--context", f"ann-{backed_up.namespace}")
-    assert everywhere.returncode == 1 and 'cannot list resource "protecteddisks"' in everywhere.stderr
+    list_visible = developer.types("azdiskbackup", "status", "--context", f"ann-{backed_up.namespace}")
+    assert list_visible.returncode == 1 and 'cannot list resource "protecteddisks"' in list_visible.stderr
     assert "BackupSucceeded" in developer.sees("describe", "data", *at)
     done = developer.types("azdiskbackup", "restore-points", "data", *at)
     assert done.returncode == 0 and "Incremental" in done.stdout and "az login" in done.stderr

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from azdiskbackup.kube.connection import KubeConnection
-from azdiskbackup.plugin import cluster as cluster_module
-from azdiskbackup.plugin.app import app
-from azdiskbackup.plugin.ending import Trouble
+from azdiskbackup.kube.kubeconfig import KubeConnection
+from azdiskbackup.plugin.cluster import client as cluster_module
+from azdiskbackup.plugin.runtime.app import app
+from azdiskbackup.plugin.runtime.exit_code import CliError
 from plugin import server
 from plugin.world import NOW, Api
 
@@ -42,7 +42,7 @@ def run(api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 
     connection = KubeConnection(server="https://cluster.example", namespace="shop", ca_file=None)
     monkeypatch.setattr(cluster_module, "_connect", lambda options: connection)
-    monkeypatch.setattr("azdiskbackup.plugin.session.Cluster", Canned)
+    monkeypatch.setattr("azdiskbackup.plugin.runtime.session.Cluster", Canned)
     monkeypatch.setenv("AZDISKBACKUP_NOW", NOW.isoformat())
     monkeypatch.setenv("TERM", "xterm-256color")
 
@@ -55,9 +55,9 @@ def run(api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
             app(list(words), prog_name="kubectl azdiskbackup", standalone_mode=True)
         except SystemExit as ended:
             code = int(ended.code or 0)
-        except Trouble as trouble:
+        except CliError as trouble:
             captured = capsys.readouterr()
-            return int(trouble.ending), captured.out, f"{captured.err}{trouble.sentence}\n"
+            return int(trouble.ending), captured.out, f"{captured.err}{trouble.user_message}\n"
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 

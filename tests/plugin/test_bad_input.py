@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from azdiskbackup.errors import Unavailable
-from azdiskbackup.plugin.ending import Ending
+from azdiskbackup.plugin.runtime.exit_code import ExitCode
 from harness import objects
 from harness.processes import free_ports
 from plugin import world
@@ -236,4 +236,4 @@ def test_a_reader_that_has_enough_ends_it_quietly() -> None:
 
 def test_the_exit_codes_are_those_of_the_page() -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / "kubectl-plugin.md").read_text().partition("| code |")[2]
-    assert [int(each) for each in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)] == [each.value for each in Ending]
+    assert [int(each) for each in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)] == [each.value for each in ExitCode]

@@ -9,10 +9,10 @@ import pytest
 
 from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
-from azdiskbackup.core.resource import Resource, parse_status
-from azdiskbackup.plugin.calendar import Day, Known, Verdict, days
+from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.plugin.commands.restore_points import of_status
 from azdiskbackup.plugin.commands.timeline import known_of
+from azdiskbackup.plugin.output.calendar import Day, Known, Verdict, days
 from plugin import world
 from plugin.world import NOW
 

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from azdiskbackup.core.arm_ids import ArmId
-from azdiskbackup.core.azure_model import AzureInstance
-from azdiskbackup.core.naming import instance_name
+from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.identity.naming import instance_name
+from azdiskbackup.core.objects.azure import AzureInstance
 from azdiskbackup.core.protected_disk.desired import OWNER_TAGS
 from azdiskbackup.plugin.commands.orphans import Here, orphans
-from azdiskbackup.plugin.way_back import way_back
+from azdiskbackup.plugin.output.restore_commands import way_back
 
 _GROUP = "/subscriptions/11111111-1111-4111-8111-111111111111/resourceGroups"
 VAULT = f"{_GROUP}/backup-rg/providers/Microsoft.DataProtection/backupVaults/demo"

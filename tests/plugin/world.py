@@ -11,7 +11,7 @@ from azdiskbackup.api.crd.definition import definition
 from azdiskbackup.api.v1alpha1 import KINDS
 from azdiskbackup.errors import AccessDenied
 from azdiskbackup.kube.client import NotFoundError
-from azdiskbackup.kube.resources import WatchedResource
+from azdiskbackup.kube.watched import WatchedResource
 from harness import objects
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -52,7 +52,7 @@ def whole(made: Json, **status: Any) -> Json:
     return made | {"status": status}
 
 
-WAY = (
+PROVISIONING_RULES = (
     ("Accepted", "Valid"),
     ("DiskResolved", "Resolved"),
     ("RolesGranted", "RolesGranted"),
@@ -127,7 +127,7 @@ def good(name: str = "data", namespace: str = "shop") -> Json:
     return disk(
         name,
         namespace,
-        *(condition(type_, "True", reason) for type_, reason in WAY),
+        *(condition(type_, "True", reason) for type_, reason in PROVISIONING_RULES),
         condition("BackupHealthy", "True", "BackupSucceeded", "The backup of 2026-11-22 10:00 UTC succeeded."),
         condition("Ready", "True", "Protected", "Azure Backup protects the disk."),
         backupInstanceID=f"{INSTANCE}{name}",
@@ -163,7 +163,7 @@ def waiting() -> Json:
     return disk(
         "orders",
         "shop",
-        *(condition(type_, "True", reason) for type_, reason in WAY[:3]),
+        *(condition(type_, "True", reason) for type_, reason in PROVISIONING_RULES[:3]),
         condition("Validated", "False", "WaitingForPermissions", message, ago(minutes=12)),
         condition("Protected", "Unknown", "NotYetKnown", "Not looked at until Validated holds."),
         condition("BackupHealthy", "Unknown", "NotYetKnown"),

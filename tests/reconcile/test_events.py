@@ -31,7 +31,7 @@ def log() -> Iterator[list[MutableMapping[str, Any]]]:
         yield found
 
 
-def said(log: list[MutableMapping[str, Any]]) -> list[MutableMapping[str, Any]]:
+def status(log: list[MutableMapping[str, Any]]) -> list[MutableMapping[str, Any]]:
     """Return the lines that the operator logs unless it is told to log more, as whoever reads JSON sees them."""
     least = level_number(str(Settings.model_fields["log_level"].default))
     lines = [line for line in log if level_number(str(line["log_level"])) >= least]
@@ -101,7 +101,7 @@ async def test_one_id_leads_from_an_event_through_the_log_to_the_request(
     assert correlation in refused["note"], "Azure answered with the id that it was given"
     sent = next(each for each in world.azure.requests(since) if each.route == "backupInstances.put")
     assert sent.correlation_id == correlation and sent.client_request_id != correlation
-    lines = [line for line in said(log) if line.get("correlation_id") == correlation]
+    lines = [line for line in status(log) if line.get("correlation_id") == correlation]
     assert {line["about"] for line in lines} == {f"ProtectedDisk/{shop.namespace}/data"}
     written = [line for line in lines if line["event"] == "written to Azure"]
     assert [line["request_id"] for line in written if line["path"] == sent.path] == [sent.request_id]
@@ -118,7 +118,7 @@ async def test_every_write_to_azure_is_one_line_and_no_read_is(
     await shop.after_the_next_backup()
     mine = [each for each in world.azure.requests(since) if each.writes and each.caller == CLIENT_ID]
     wanted = sorted(each.request_id for each in mine if not each.path.endswith("/validateForBackup"))
-    lines = [line for line in said(log) if line["event"] == "written to Azure"]
+    lines = [line for line in status(log) if line["event"] == "written to Azure"]
     told = sorted(line["request_id"] for line in lines if line["request_id"] in {each.request_id for each in mine})
     assert wanted and told == wanted
-    assert not [line for line in said(log) if line["event"] == "asked Azure"]
+    assert not [line for line in status(log) if line["event"] == "asked Azure"]

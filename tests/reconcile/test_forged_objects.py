@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from azdiskbackup.core.objects.resource import FINALIZER
 from azdiskbackup.core.protected_disk.desired import NAMESPACE_UID_TAG, OWNER_TAGS
-from azdiskbackup.core.resource import FINALIZER
 from harness.objects import LOCATION, SUBSCRIPTION, VAULT_GROUP, Json, backup, disk, policy, vault
 from world.team import Team
 from world.world import World

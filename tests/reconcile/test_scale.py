@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from azdiskbackup.azure.limits import limits_of
+from azdiskbackup.azure.transport.limits import limits_of
 from azure_simulator.client import Sent
 from harness import objects
 from harness.objects import Json
@@ -328,8 +328,8 @@ async def test_a_burst_of_backups_runs_in_order_and_holds_up_nobody(new_world: M
     assert "WaitingForAzureLimits" in {condition(each, "Ready").get("reason") for each in fleet.disks()}
     await fleet.until_ready(timedelta(hours=12))
     in_order = sorted(world.every("Event", "team-0"), key=lambda each: str(each["eventTime"]))
-    said = [each["reason"] for each in in_order if each["regarding"]["name"] == "data-49"]
-    assert said == ["AccessDenied", "Protected"], "whoever waited says how its step ended"
+    status = [each["reason"] for each in in_order if each["regarding"]["name"] == "data-49"]
+    assert status == ["AccessDenied", "Protected"], "whoever waited says how its step ended"
     since, start = azure.request_count(), world.clock.now()
     fleet.back_up()
     world.make("Namespace", objects.namespace("another"))

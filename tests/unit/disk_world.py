@@ -9,16 +9,16 @@ from typing import Any
 from azdiskbackup.api.v1alpha1.backup_vault import VaultAccess
 from azdiskbackup.api.v1alpha1.base import LabelSelector
 from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
-from azdiskbackup.core.arm_ids import ArmId, ResourceGroupId, vault_id
-from azdiskbackup.core.azure_model import AzureDisk, AzureFailure, AzureInstance
-from azdiskbackup.core.claims import ClaimedDisk
-from azdiskbackup.core.policy_view import PolicyView
-from azdiskbackup.core.presence import ABSENT
-from azdiskbackup.core.protected_disk.desired import OWNER_TAGS, Desired, desired
+from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId, vault_id
+from azdiskbackup.core.objects.azure import AzureDisk, AzureFailure, AzureInstance
+from azdiskbackup.core.objects.policy_view import PolicyView
+from azdiskbackup.core.objects.pvc import ClaimedDisk
+from azdiskbackup.core.objects.resource import FINALIZER, Resource
+from azdiskbackup.core.objects.vault_view import VaultView
+from azdiskbackup.core.protected_disk.desired import OWNER_TAGS, Desired, read_desired
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.validation import Passed
-from azdiskbackup.core.resource import FINALIZER, Resource
-from azdiskbackup.core.vault_view import VaultView
+from azdiskbackup.core.rules.lookup import NOT_FOUND
 from azdiskbackup.errors import PermissionsMissing
 from harness.objects import SUBSCRIPTION, disk, disk_id
 
@@ -47,8 +47,8 @@ def resource(deleting: bool = False, **spec: Any) -> Resource:
     return Resource(raw)
 
 
-def want(deleting: bool = False, **spec: Any) -> Desired:
-    found = desired(resource(deleting, **spec), "cluster-1")
+def desired(deleting: bool = False, **spec: Any) -> Desired:
+    found = read_desired(resource(deleting, **spec), "cluster-1")
     assert isinstance(found, Desired)
     return found
 
@@ -65,7 +65,7 @@ VAULT = VaultView(
     VaultAccess(),
 )
 NOTHING_ASKED = Observed(POLICY, VAULT, {}, ClaimedDisk(DISK.id, "pv"))
-UNPROTECTED = replace(NOTHING_ASKED, disk=DISK, instance=ABSENT, granted=True, validation=Passed())
+UNPROTECTED = replace(NOTHING_ASKED, disk=DISK, instance=NOT_FOUND, granted=True, validation=Passed())
 PROTECTED = replace(NOTHING_ASKED, disk=DISK, instance=INSTANCE)
 MAY_DELETE = replace(VAULT, access=VaultAccess(deletion_namespaces=LabelSelector()))
 DENIED = PermissionsMissing("UserErrorNotEnoughPermissionOnDisk", "Not yet.")

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
-from azdiskbackup.core import reasons
-from azdiskbackup.core.arm_ids import vault_id
-from azdiskbackup.core.azure_model import AzureFailure, AzureJob, AzureRestorePoint
+from azdiskbackup.core.identity.arm_ids import vault_id
+from azdiskbackup.core.objects.azure import AzureFailure, AzureJob, AzureRestorePoint
+from azdiskbackup.core.objects.policy_view import PolicyView
+from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.on_demand_backup.attempt import (
     Attempt,
     Following,
@@ -22,15 +23,14 @@ from azdiskbackup.core.on_demand_backup.attempt import (
     Sent,
     Unfollowable,
 )
-from azdiskbackup.core.on_demand_backup.desired import Desired, desired, is_over
+from azdiskbackup.core.on_demand_backup.desired import Desired, is_over, read_desired
 from azdiskbackup.core.on_demand_backup.observed import DiskView, Observed
-from azdiskbackup.core.on_demand_backup.plan import plan
+from azdiskbackup.core.on_demand_backup.plan import make_plan
 from azdiskbackup.core.on_demand_backup.rules import time_to_live
-from azdiskbackup.core.on_demand_backup.status import status
+from azdiskbackup.core.on_demand_backup.status import build_status
 from azdiskbackup.core.on_demand_backup.steps import DeleteObject, RecordIntent, Submit
-from azdiskbackup.core.policy_view import PolicyView
-from azdiskbackup.core.presence import ABSENT, UNKNOWN, Unreadable
-from azdiskbackup.core.resource import Invalid, Resource
+from azdiskbackup.core.rules import reasons
+from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed
 from azdiskbackup.errors import AccessDenied, InvalidRequest, Unavailable
 from harness.objects import SUBSCRIPTION, backup
 
@@ -53,13 +53,13 @@ def resource(status_: dict[str, Any] | None = None, **spec: Any) -> Resource:
     return Resource({**raw, "status": status_ or {}})
 
 
-def want(status_: dict[str, Any] | None = None, **spec: Any) -> Desired:
-    found = desired(resource(status_, **spec))
+def desired(status_: dict[str, Any] | None = None, **spec: Any) -> Desired:
+    found = read_desired(resource(status_, **spec))
     assert isinstance(found, Desired)
     return found
 
 
-def seen(attempt: Attempt | None = None, **more: Any) -> Observed:
+def observed(attempt: Attempt | None = None, **more: Any) -> Observed:
     given: dict[str, Any] = {"disk": DISK, "policy": POLICY, "ahead": (), "taken_today": (), "instance_owned": True}
     return Observed(**(given | more), attempt=attempt or NotStarted())
 
@@ -77,76 +77,81 @@ BAD = Following(job("Failed", failure=AzureFailure("Code", "Words.", "Do this.")
 @pytest.mark.parametrize(
     ("found", "condition", "reason"),
     [
-        (seen(disk=ABSENT), reasons.ACCEPTED, reasons.DISK_OBJECT_NOT_FOUND),
-        (seen(disk=replace(DISK, protected=False)), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
-        (seen(disk=replace(DISK, instance=None)), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
-        (seen(instance_owned=UNKNOWN), reasons.SUCCEEDED, reasons.NOT_YET_KNOWN),
-        (seen(instance_owned=Unreadable(AccessDenied("x", "y"))), reasons.SUCCEEDED, "AccessDenied"),
-        (seen(instance_owned=False), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
-        (seen(Recorded(NOW), instance_owned=False), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
-        (seen(policy=ABSENT), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
-        (seen(policy=replace(POLICY, in_force=False)), reasons.SUCCEEDED, reasons.POLICY_NOT_READY),
-        (seen(ahead=("before",)), reasons.SUCCEEDED, reasons.QUEUED),
-        (seen(taken_today=UNKNOWN), reasons.SUCCEEDED, reasons.NOT_YET_KNOWN),
-        (seen(taken_today=Unreadable(AccessDenied("x", "y"))), reasons.SUCCEEDED, "AccessDenied"),
-        (seen(taken_today=(NOW,) * 10), reasons.SUCCEEDED, reasons.DAILY_LIMIT_REACHED),
-        (seen(Sent(NOW, True, False)), reasons.SUCCEEDED, reasons.STARTING),
-        (seen(Sent(NOW, False, True)), reasons.SUCCEEDED, reasons.STARTING),
-        (seen(Unfollowable(Unavailable("x", "y"))), reasons.SUCCEEDED, "Unavailable"),
-        (seen(Refused(InvalidRequest("x", "y"), NOW)), reasons.SUCCEEDED, reasons.REFUSED),
-        (seen(Following(job("InProgress"))), reasons.SUCCEEDED, reasons.IN_PROGRESS),
-        (seen(Following(job("Brewing", ))), reasons.SUCCEEDED, reasons.FAILED),
-        (seen(BAD), reasons.SUCCEEDED, reasons.FAILED),
-        (seen(Over(False, "Failed", "It failed.", NOW)), reasons.SUCCEEDED, reasons.FAILED),
+        (observed(disk=NOT_FOUND), reasons.ACCEPTED, reasons.DISK_OBJECT_NOT_FOUND),
+        (observed(disk=replace(DISK, protected=False)), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
+        (observed(disk=replace(DISK, instance=None)), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
+        (observed(instance_owned=NOT_FETCHED), reasons.SUCCEEDED, reasons.NOT_YET_KNOWN),
+        (observed(instance_owned=FetchFailed(AccessDenied("x", "y"))), reasons.SUCCEEDED, "AccessDenied"),
+        (observed(instance_owned=False), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
+        (observed(Recorded(NOW), instance_owned=False), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
+        (observed(policy=NOT_FOUND), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
+        (observed(policy=replace(POLICY, in_force=False)), reasons.SUCCEEDED, reasons.POLICY_NOT_READY),
+        (observed(ahead=("before",)), reasons.SUCCEEDED, reasons.QUEUED),
+        (observed(taken_today=NOT_FETCHED), reasons.SUCCEEDED, reasons.NOT_YET_KNOWN),
+        (observed(taken_today=FetchFailed(AccessDenied("x", "y"))), reasons.SUCCEEDED, "AccessDenied"),
+        (observed(taken_today=(NOW,) * 10), reasons.SUCCEEDED, reasons.DAILY_LIMIT_REACHED),
+        (observed(Sent(NOW, True, False)), reasons.SUCCEEDED, reasons.STARTING),
+        (observed(Sent(NOW, False, True)), reasons.SUCCEEDED, reasons.STARTING),
+        (observed(Unfollowable(Unavailable("x", "y"))), reasons.SUCCEEDED, "Unavailable"),
+        (observed(Refused(InvalidRequest("x", "y"), NOW)), reasons.SUCCEEDED, reasons.REFUSED),
+        (observed(Following(job("InProgress"))), reasons.SUCCEEDED, reasons.IN_PROGRESS),
+        (observed(Following(job("Brewing", ))), reasons.SUCCEEDED, reasons.FAILED),
+        (observed(BAD), reasons.SUCCEEDED, reasons.FAILED),
+        (observed(Over(False, "Failed", "It failed.", NOW)), reasons.SUCCEEDED, reasons.FAILED),
     ],
 )  # fmt: skip
 def test_what_keeps_a_backup_from_success(found: Observed, condition: str, reason: str) -> None:
-    result = plan(want(), found, NOW)
+    result = make_plan(desired(), found, NOW)
     assert (result.condition, result.verdict.reason, result.step) == (condition, reason, None)
 
 
 def test_the_order_of_intent_request_and_job() -> None:
-    assert isinstance(plan(want(), seen(), NOW).step, RecordIntent)
-    step = plan(want(retentionRule="Daily"), seen(Recorded(NOW)), NOW).step
+    assert isinstance(make_plan(desired(), observed(), NOW).step, RecordIntent)
+    step = make_plan(desired(retentionRule="Daily"), observed(Recorded(NOW)), NOW).step
     assert step == Submit(INSTANCE, "BackupDaily", "Daily", "uid-1")
-    assert plan(want(), seen(GOOD), NOW).ready
-    assert plan(want(), seen(Over(True, "Completed", "m", NOW)), NOW).ready
+    assert make_plan(desired(), observed(GOOD), NOW).ready
+    assert make_plan(desired(), observed(Over(True, "Completed", "m", NOW)), NOW).ready
 
 
 def test_a_lost_request_is_sent_again_only_after_a_look_and_a_while() -> None:
-    lost = seen(Sent(NOW, False, True))
-    assert plan(want(), lost, NOW + timedelta(minutes=4, seconds=59)).step is None
-    assert isinstance(plan(want(), lost, NOW + timedelta(minutes=5)).step, RecordIntent), "a new intent comes first"
-    old = seen(Recorded(NOW))
-    assert isinstance(plan(want(), old, NOW + timedelta(seconds=59)).step, Submit)
-    assert isinstance(plan(want(), old, NOW + timedelta(minutes=1)).step, RecordIntent), "an intent grows stale"
-    unseen = seen(Sent(NOW, False, False))
-    assert plan(want(), unseen, NOW + timedelta(hours=1)).step is None, "the jobs were not looked through"
-    accepted = seen(Sent(NOW, True, True))
-    assert plan(want(), accepted, NOW + timedelta(hours=1)).step is None, "Azure accepted it"
+    lost = observed(Sent(NOW, False, True))
+    assert make_plan(desired(), lost, NOW + timedelta(minutes=4, seconds=59)).step is None
+    assert isinstance(make_plan(desired(), lost, NOW + timedelta(minutes=5)).step, RecordIntent), (
+        "a new intent comes first"
+    )
+    old = observed(Recorded(NOW))
+    assert isinstance(make_plan(desired(), old, NOW + timedelta(seconds=59)).step, Submit)
+    assert isinstance(make_plan(desired(), old, NOW + timedelta(minutes=1)).step, RecordIntent), "an intent grows stale"
+    unseen = observed(Sent(NOW, False, False))
+    assert make_plan(desired(), unseen, NOW + timedelta(hours=1)).step is None, "the jobs were not looked through"
+    accepted = observed(Sent(NOW, True, True))
+    assert make_plan(desired(), accepted, NOW + timedelta(hours=1)).step is None, "Azure accepted it"
 
 
 def test_once_asked_for_nothing_that_came_after_stops_it() -> None:
-    for hindrance in ({"disk": ABSENT}, {"policy": ABSENT}, {"ahead": ("x",)}, {"taken_today": (NOW,) * 10}):
-        assert plan(want(), seen(Following(job("InProgress")), **hindrance), NOW).verdict.reason == reasons.IN_PROGRESS
+    for hindrance in ({"disk": NOT_FOUND}, {"policy": NOT_FOUND}, {"ahead": ("x",)}, {"taken_today": (NOW,) * 10}):
+        assert (
+            make_plan(desired(), observed(Following(job("InProgress")), **hindrance), NOW).verdict.reason
+            == reasons.IN_PROGRESS
+        )
 
 
 def test_the_daily_limit_says_until_when() -> None:
     starts = tuple(NOW - timedelta(hours=h) for h in range(12))
-    found = plan(want(), seen(taken_today=starts), NOW)
-    assert found.verdict.look_again == NOW - timedelta(hours=9) + timedelta(hours=24)
+    found = make_plan(desired(), observed(taken_today=starts), NOW)
+    assert found.verdict.requeue_at == NOW - timedelta(hours=9) + timedelta(hours=24)
 
 
 def test_a_missing_retention_rule_is_told_and_not_final() -> None:
-    wanted = want(retentionRule="Weekly")
-    found = plan(wanted, seen(), NOW)
+    wanted = desired(retentionRule="Weekly")
+    found = make_plan(wanted, observed(), NOW)
     assert found.verdict.reason == reasons.RETENTION_RULE_MISSING
-    conditions = {each.type: each.status for each in status(resource(), NotStarted(), found, NOW).conditions}
+    conditions = {each.type: each.status for each in build_status(resource(), NotStarted(), found, NOW).conditions}
     assert conditions == {"Accepted": "False", "Succeeded": "Unknown", "Ready": "Unknown", "Stalled": "True"}
 
 
 def statuses(attempt: Attempt) -> dict[str, str]:
-    found = status(resource(), attempt, plan(want(), seen(attempt), NOW), NOW)
+    found = build_status(resource(), attempt, make_plan(desired(), observed(attempt), NOW), NOW)
     return {each.type: each.status for each in found.conditions}
 
 
@@ -161,61 +166,61 @@ def test_succeeded_is_unknown_until_the_end() -> None:
 
 
 def test_the_status_of_the_end() -> None:
-    found = status(resource(), GOOD, plan(want(), seen(GOOD), NOW), NOW)
+    found = build_status(resource(), GOOD, make_plan(desired(), observed(GOOD), NOW), NOW)
     assert (found.job_id, found.duration_seconds) == ("job-1", 216)
     assert found.restore_point is not None and found.restore_point.expiry_time == POINT.expiry
-    bad = status(resource(), BAD, plan(want(), seen(BAD), NOW), NOW)
+    bad = build_status(resource(), BAD, make_plan(desired(), observed(BAD), NOW), NOW)
     assert bad.error is not None and bad.error.recommended_action == "Do this." and bad.completion_time
     attempt = Refused(InvalidRequest("Code", "Words."), NOW)
-    refused = status(resource(), attempt, plan(want(), seen(attempt), NOW), NOW)
+    refused = build_status(resource(), attempt, make_plan(desired(), observed(attempt), NOW), NOW)
     assert refused.error is not None and refused.error.code == "Code" and refused.completion_time == NOW
-    recorded = status(resource(), Recorded(NOW), plan(want(), seen(), NOW), NOW)
+    recorded = build_status(resource(), Recorded(NOW), make_plan(desired(), observed(), NOW), NOW)
     assert recorded.start_time == NOW and recorded.completion_time is None
     no_point = Following(job("Completed"))
-    assert status(resource(), no_point, plan(want(), seen(no_point), NOW), NOW).restore_point is None
+    assert build_status(resource(), no_point, make_plan(desired(), observed(no_point), NOW), NOW).restore_point is None
     unread = Following(job("Completed", restore_point_id="p"))
-    taken = status(resource(), unread, plan(want(), seen(unread), NOW), NOW).restore_point
+    taken = build_status(resource(), unread, make_plan(desired(), observed(unread), NOW), NOW).restore_point
     assert taken is not None and taken.id == "p" and taken.expiry_time is None
 
 
 def ended() -> dict[str, Any]:
-    return status(resource(), GOOD, plan(want(), seen(GOOD), NOW), NOW).to_wire()
+    return build_status(resource(), GOOD, make_plan(desired(), observed(GOOD), NOW), NOW).to_wire()
 
 
 def test_what_is_over_never_changes() -> None:
     over = resource(ended())
     assert is_over(over) and not is_over(resource())
-    later = plan(want(), seen(BAD), NOW)
-    assert status(over, BAD, later, NOW).to_wire() == ended()
-    known = desired(over)
+    later = make_plan(desired(), observed(BAD), NOW)
+    assert build_status(over, BAD, later, NOW).to_wire() == ended()
+    known = read_desired(over)
     assert isinstance(known, Desired) and known.over is not None
     assert known.over.succeeded and known.job == "job-1" and known.intent == NOW
 
 
 def test_time_to_live() -> None:
-    assert time_to_live(want(), NOW) is None, "it is not over"
-    assert time_to_live(want(ended()), NOW) is None, "it is kept"
-    mortal = want(ended(), ttlSecondsAfterFinished=60)
+    assert time_to_live(desired(), NOW) is None, "it is not over"
+    assert time_to_live(desired(ended()), NOW) is None, "it is kept"
+    mortal = desired(ended(), ttlSecondsAfterFinished=60)
     waiting = time_to_live(mortal, NOW)
-    assert waiting is not None and waiting.look_again == NOW + timedelta(seconds=216 + 60)
+    assert waiting is not None and waiting.requeue_at == NOW + timedelta(seconds=216 + 60)
     done = time_to_live(mortal, NOW + timedelta(seconds=276))
     assert done is not None and isinstance(done.step, DeleteObject)
 
 
 def test_an_invalid_spec_is_told() -> None:
-    assert isinstance(desired(resource(retentionRule="Yearly")), Invalid)
+    assert isinstance(read_desired(resource(retentionRule="Yearly")), Invalid)
 
 
 def test_a_job_that_never_ends_is_given_up() -> None:
     endless = Following(job("InProgress"))
     late = NOW + timedelta(hours=24)
-    found = plan(want(), seen(endless), late)
+    found = make_plan(desired(), observed(endless), late)
     assert found.verdict.reason == reasons.TIMED_OUT and "for more than 24 h" in found.verdict.message
-    after = status(resource(), endless, found, late)
+    after = build_status(resource(), endless, found, late)
     assert after.completion_time == late and after.job_id == "job-1"
 
 
 def test_a_disk_that_has_yet_to_move_is_not_backed_up_by_the_policy_to_come() -> None:
     moving = replace(DISK, policy_id="/before")
-    found = plan(want(), seen(disk=moving), NOW)
+    found = make_plan(desired(), observed(disk=moving), NOW)
     assert found.verdict.reason == reasons.WAITING_FOR_PROTECTION and "has yet to move" in found.verdict.message

@@ -11,11 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from azdiskbackup.azure.asking import Asker, asking, if_it_can_be_had, in_background, in_one_go
-from azdiskbackup.azure.budget import TURN_STAYS, Budget
-from azdiskbackup.azure.limits import WINDOW
-from azdiskbackup.errors import Postponed
-from azdiskbackup.observability.meters import State, StateCollector
+from azdiskbackup.azure.transport.limits import WINDOW
+from azdiskbackup.azure.transport.rate_limiter import TURN_STAYS, RateLimiter
+from azdiskbackup.azure.transport.request_scope import (
+    Requester,
+    atomic_batch,
+    best_effort,
+    in_background,
+    request_scope,
+)
+from azdiskbackup.errors import RateLimited
+from azdiskbackup.observability.operator_metrics import State, StateCollector
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 VAULT = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DataProtection/backupVaults/v"
@@ -30,14 +36,14 @@ class World:
     def __init__(self, share: float = 0.4) -> None:
         self.now = START
         self.woken: list[Hashable] = []
-        self.budget = Budget(lambda: self.now, share, self.woken.append, lambda when: None)
+        self.budget = RateLimiter(lambda: self.now, share, self.woken.append, lambda when: None)
 
     def ask(self, key: str, path: str = POINTS, method: str = "GET", flow: str = "f", **how: bool) -> bool:
         """Return whether a request may be sent."""
         try:
-            with asking(Asker(key, flow, **how)):
-                self.budget.take(method, path)
-        except Postponed:
+            with request_scope(Requester(key, flow, **how)):
+                self.budget.acquire(method, path)
+        except RateLimited:
             return False
         return True
 
@@ -51,10 +57,10 @@ class World:
     def wait(self, seconds: float) -> None:
         """Let time pass, with a tick whenever one is due."""
         end = self.now + timedelta(seconds=seconds)
-        while (due := self.budget.tick()) is not None and due <= end:
+        while (due := self.budget.release_due()) is not None and due <= end:
             self.now = due
         self.now = end
-        self.budget.tick()
+        self.budget.release_due()
 
 
 @settings(deadline=None, max_examples=30)
@@ -130,8 +136,8 @@ def test_people_go_before_what_is_only_looked_at() -> None:
     world = World()
     world.drain()
     for number in range(3):
-        with asking(Asker(f"sweep-{number}", "sweep")), in_background(), pytest.raises(Postponed):
-            world.budget.take("GET", POINTS)
+        with request_scope(Requester(f"sweep-{number}", "sweep")), in_background(), pytest.raises(RateLimited):
+            world.budget.acquire("GET", POINTS)
     world.ask("person")
     world.wait(60)
     assert world.woken == ["person", "sweep-0", "sweep-1", "sweep-2"]
@@ -140,10 +146,10 @@ def test_people_go_before_what_is_only_looked_at() -> None:
 def test_what_one_can_do_without_takes_no_turn() -> None:
     world = World()
     world.drain()
-    with asking(Asker("backup", "f")), if_it_can_be_had(), pytest.raises(Postponed):
-        world.budget.take("GET", POINTS)
+    with request_scope(Requester("backup", "f")), best_effort(), pytest.raises(RateLimited):
+        world.budget.acquire("GET", POINTS)
     with in_background():
-        world.budget.take("GET", POINTS)  # in nobody's name
+        world.budget.acquire("GET", POINTS)  # in nobody's name
     world.wait(60)
     assert world.woken == []
 
@@ -161,9 +167,9 @@ def test_a_turn_that_is_not_taken_is_lost() -> None:
 
 def test_a_chain_of_pages_is_never_broken_off_and_paid_for_later() -> None:
     world = World()
-    with asking(Asker("list", "f")):
+    with request_scope(Requester("list", "f")):
         for page in range(20):
-            world.budget.take("GET", POINTS, continues=page > 0)
+            world.budget.acquire("GET", POINTS, continues=page > 0)
     assert not world.ask("next")
     world.wait(130)
     assert world.woken == [], "sixteen too many were sent"
@@ -174,13 +180,13 @@ def test_a_chain_of_pages_is_never_broken_off_and_paid_for_later() -> None:
 def test_what_is_of_use_only_together_is_begun_when_it_is_its_turn_and_finished() -> None:
     world = World()
     world.drain()
-    with asking(Asker("sweep", "f")), in_one_go(), pytest.raises(Postponed):
-        world.budget.take("GET", POINTS)
+    with request_scope(Requester("sweep", "f")), atomic_batch(), pytest.raises(RateLimited):
+        world.budget.acquire("GET", POINTS)
     world.wait(11)
     assert world.woken == ["sweep"]
-    with asking(Asker("sweep", "f")), in_one_go():
+    with request_scope(Requester("sweep", "f")), atomic_batch():
         for _ in range(3):
-            world.budget.take("GET", POINTS)
+            world.budget.acquire("GET", POINTS)
     assert not world.ask("next")
     world.wait(18)
     assert world.woken == ["sweep"], "two too many"
@@ -211,5 +217,5 @@ def test_a_starved_class_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
     labels = {"subscription": "s", "limit": limit}
     assert registry.get_sample_value("azdiskbackup_azure_requests_waiting", labels) == 21
     assert registry.get_sample_value("azdiskbackup_azure_requests_waiting_seconds", labels) == 1500
-    said = [line for line in capsys.readouterr().out.splitlines() if "wait for our share" in line]
-    assert 1 < len(said) < 4 and "recoverypoints" in said[0]
+    status = [line for line in capsys.readouterr().out.splitlines() if "wait for our share" in line]
+    assert 1 < len(status) < 4 and "recoverypoints" in status[0]

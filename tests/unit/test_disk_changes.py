@@ -7,10 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from azdiskbackup.core import reasons
-from azdiskbackup.core.arm_ids import vault_id
+from azdiskbackup.core.identity.arm_ids import vault_id
 from azdiskbackup.core.protected_disk.observed import Observed
-from azdiskbackup.core.protected_disk.plan import plan
+from azdiskbackup.core.protected_disk.plan import make_plan
 from azdiskbackup.core.protected_disk.steps import (
     AssignRole,
     PutInstance,
@@ -20,6 +19,7 @@ from azdiskbackup.core.protected_disk.steps import (
     Validate,
 )
 from azdiskbackup.core.protected_disk.validation import Never, Refused, Running, permission_pause, refused
+from azdiskbackup.core.rules import reasons
 from azdiskbackup.errors import AlreadyProtected, InvalidRequest
 from harness.objects import SUBSCRIPTION
 from unit.disk_world import (
@@ -33,15 +33,15 @@ from unit.disk_world import (
     UNPROTECTED,
     VAULT,
     VAULT_ID,
+    desired,
     in_state,
-    want,
 )
 
 # --- what others change in Azure ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("seen", "step"),
+    ("observed", "step"),
     [
         (in_state("ProtectionStopped"), Resume),
         (replace(in_state("SoftDeleted", soft_deleted_until=NOW), granted=True), Undelete),
@@ -49,48 +49,51 @@ from unit.disk_world import (
         (replace(UNPROTECTED, validation=Never()), Validate),
     ],
 )
-def test_what_somebody_changed_is_put_back_and_said(seen: Observed, step: type) -> None:
-    settled = replace(want(), settled=True, known_policy=POLICY_ID)
-    found = plan(settled, seen, NOW)
+def test_what_somebody_changed_is_put_back_and_said(observed: Observed, step: type) -> None:
+    settled = replace(desired(), settled=True, known_policy=POLICY_ID)
+    found = make_plan(settled, observed, NOW)
     assert isinstance(found.step, step) and found.verdict.reason == reasons.DRIFT_CORRECTED
-    assert plan(replace(settled, settled=False), replace(seen, turn=NOW), NOW).verdict.reason != reasons.DRIFT_CORRECTED
+    assert (
+        make_plan(replace(settled, settled=False), replace(observed, turn=NOW), NOW).verdict.reason
+        != reasons.DRIFT_CORRECTED
+    )
 
 
 def test_disks_move_to_an_edited_policy_in_their_turn() -> None:
     moving = in_state("ProtectionConfigured", policy_id="before")
-    settled = replace(want(), settled=True, known_policy="before")
+    settled = replace(desired(), settled=True, known_policy="before")
     later = NOW + timedelta(minutes=2)
-    waiting_ = plan(settled, replace(moving, turn=later), NOW)
+    waiting_ = make_plan(settled, replace(moving, turn=later), NOW)
     assert waiting_.ready and waiting_.step is None, "protected by the old policy until its turn comes"
-    found = plan(settled, replace(moving, turn=later), later)
+    found = make_plan(settled, replace(moving, turn=later), later)
     assert isinstance(found.step, PutInstance) and found.verdict.reason == reasons.CHANGING_PROTECTION
-    stopped = plan(want(protection="Stopped"), in_state("ProtectionStopped", policy_id="before"), NOW)
+    stopped = make_plan(desired(protection="Stopped"), in_state("ProtectionStopped", policy_id="before"), NOW)
     assert stopped.ready and stopped.step is None, "to move it would resume it"
 
 
 def test_roles_that_others_assign_are_asked_for_by_name() -> None:
     vault = replace(VAULT, assigns_roles=False)
-    found = plan(want(), replace(UNPROTECTED, vault=vault, granted=False), NOW)
+    found = make_plan(desired(), replace(UNPROTECTED, vault=vault, granted=False), NOW)
     assert (found.step, found.verdict.reason) == (None, reasons.ROLE_MISSING)
     assert f"--scope {DISK.id}" in found.verdict.message and "'Disk Backup Reader'" in found.verdict.message
 
 
 def test_one_right_for_a_group_of_disks() -> None:
     vault = replace(VAULT, role_scope="ResourceGroup")
-    found = plan(want(), replace(UNPROTECTED, vault=vault, granted=False), NOW).step
+    found = make_plan(desired(), replace(UNPROTECTED, vault=vault, granted=False), NOW).step
     assert isinstance(found, AssignRole) and found.grant.scope == str(DISK.id.resource_group)
     leaving = replace(UNPROTECTED, vault=replace(vault, access=MAY_DELETE.access), granted=True)
-    going = want(deleting=True, deletionPolicy="Delete")
-    assert isinstance(plan(going, leaving, NOW).step, RevokeRole)
-    kept = plan(going, replace(leaving, needed_by=("shop/other",)), NOW)
+    going = desired(deleting=True, deletionPolicy="Delete")
+    assert isinstance(make_plan(going, leaving, NOW).step, RevokeRole)
+    kept = make_plan(going, replace(leaving, grant_used_by=("shop/other",)), NOW)
     assert kept.ready and "shop/other" in kept.verdict.message
 
 
 def test_where_the_disk_is_protected_already_is_said() -> None:
     elsewhere = AlreadyProtected("UserErrorDppDatasourceAlreadyProtected", "Twice.")
     holder = replace(INSTANCE, id=vault_id(SUBSCRIPTION, "other-rg", "other").child("backupInstances", "theirs"))
-    seen = replace(UNPROTECTED, validation=Refused(elsewhere, NOW, NOW, 1), holder=holder)
-    found = plan(want(), seen, NOW)
+    observed = replace(UNPROTECTED, validation=Refused(elsewhere, NOW, NOW, 1), holder=holder)
+    found = make_plan(desired(), observed, NOW)
     assert found.verdict.reason == reasons.OWNED_ELSEWHERE and found.verdict.progress.name == "STALLED"
     for word in ("theirs", "vault other", "other-rg", "ProtectedDisk shop/data"):
         assert word in found.verdict.message
@@ -105,27 +108,27 @@ def waiting(tries: int, waited: timedelta = timedelta()) -> Observed:
 
 
 def test_the_wait_says_how_long_and_when_next() -> None:
-    found = plan(want(), waiting(3, timedelta(minutes=12)), NOW)
+    found = make_plan(desired(), waiting(3, timedelta(minutes=12)), NOW)
     assert found.step is None and found.verdict.reason == reasons.WAITING_FOR_PERMISSIONS
     assert "Waiting for 12 min now, next try at 2026-01-05 09:03 UTC" in found.verdict.message
-    assert found.verdict.look_again == NOW + timedelta(minutes=3)
+    assert found.verdict.requeue_at == NOW + timedelta(minutes=3)
 
 
 def test_after_the_pause_azure_is_asked_again() -> None:
-    assert isinstance(plan(want(), waiting(1), NOW + timedelta(minutes=1)).step, Validate)
+    assert isinstance(make_plan(desired(), waiting(1), NOW + timedelta(minutes=1)).step, Validate)
 
 
 def test_while_azure_checks_again_the_words_stay() -> None:
     before = Refused(DENIED, NOW, NOW, 1)
-    asked = plan(want(), replace(UNPROTECTED, validation=before), NOW + timedelta(minutes=1))
-    checking = plan(want(), replace(UNPROTECTED, validation=Running("op", NOW, before)), NOW)
+    asked = make_plan(desired(), replace(UNPROTECTED, validation=before), NOW + timedelta(minutes=1))
+    checking = make_plan(desired(), replace(UNPROTECTED, validation=Running("op", NOW, before)), NOW)
     assert asked.verdict.message == checking.verdict.message, "so that the check writes no status"
     assert checking.step is None
 
 
 def test_what_waiting_does_not_heal_is_stalled() -> None:
     error = InvalidRequest("UserErrorDiskBackupDiskTypeNotSupported", "No such disks.")
-    found = plan(want(), replace(UNPROTECTED, validation=Refused(error, NOW, NOW, 1)), NOW)
+    found = make_plan(desired(), replace(UNPROTECTED, validation=Refused(error, NOW, NOW, 1)), NOW)
     assert found.verdict.reason == reasons.REFUSED and found.verdict.progress.name == "STALLED"
 
 
@@ -140,11 +143,13 @@ def test_tries_thin_out() -> None:
 
 
 def test_rights_that_do_not_come_are_a_persons_affair() -> None:
-    found = plan(want(), waiting(12, timedelta(minutes=45)), NOW)
-    assert found.verdict.progress.name == "STALLED" and found.verdict.look_again == NOW + timedelta(minutes=10)
+    found = make_plan(desired(), waiting(12, timedelta(minutes=45)), NOW)
+    assert found.verdict.progress.name == "STALLED" and found.verdict.requeue_at == NOW + timedelta(minutes=10)
     for word in ("since 2026-01-05 08:15", "identity principal", "Disk Backup Reader", str(DISK.id), "snapshots-rg"):
         assert word in found.verdict.message
-    assert isinstance(plan(want(), waiting(12, timedelta(minutes=45)), NOW + timedelta(minutes=10)).step, Validate)
+    assert isinstance(
+        make_plan(desired(), waiting(12, timedelta(minutes=45)), NOW + timedelta(minutes=10)).step, Validate
+    )
 
 
 def test_what_azure_keeps_of_an_instance_is_asked_for_again() -> None:
@@ -152,22 +157,22 @@ def test_what_azure_keeps_of_an_instance_is_asked_for_again() -> None:
         INSTANCE, id=VAULT_ID.child("backupInstances", "by-hand"), tags={"mine": "x"}, identity="/identities/before"
     )
     vault = replace(VAULT, identity="/identities/now")
-    found = plan(want(), replace(PROTECTED, vault=vault, instance=theirs), NOW).step
+    found = make_plan(desired(), replace(PROTECTED, vault=vault, instance=theirs), NOW).step
     assert isinstance(found, PutInstance)
     asked = found.request
     assert (asked.id, asked.snapshot_group_id, asked.identity) == (theirs.id, "/snapshots", "/identities/before")
-    assert asked.tags == {"mine": "x", **want().owner}
-    fresh = plan(want(), replace(UNPROTECTED, vault=vault), NOW).step
+    assert asked.tags == {"mine": "x", **desired().owner}
+    fresh = make_plan(desired(), replace(UNPROTECTED, vault=vault), NOW).step
     assert isinstance(fresh, PutInstance) and fresh.request.identity == "/identities/now"
 
 
 def test_a_right_is_granted_to_nobody() -> None:
     nameless = replace(UNPROTECTED, vault=replace(VAULT, principal=None), granted=False)
-    found = plan(want(), nameless, NOW)
+    found = make_plan(desired(), nameless, NOW)
     assert (found.step, found.verdict.reason) == (None, reasons.VAULT_NOT_READY)
 
 
 def test_what_takes_the_place_of_an_adopted_instance_keeps_its_name() -> None:
-    known = replace(want(), known_instance=str(VAULT_ID.child("backupInstances", "by-hand")))
-    found = plan(known, UNPROTECTED, NOW).step
+    known = replace(desired(), known_instance=str(VAULT_ID.child("backupInstances", "by-hand")))
+    found = make_plan(known, UNPROTECTED, NOW).step
     assert isinstance(found, PutInstance) and found.request.id.name == "by-hand"

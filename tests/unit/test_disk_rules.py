@@ -10,15 +10,13 @@ import pytest
 
 from azdiskbackup.api.v1alpha1.backup_vault import VaultAccess
 from azdiskbackup.api.v1alpha1.base import LabelSelector
-from azdiskbackup.core import reasons
-from azdiskbackup.core.arm_ids import ArmId
-from azdiskbackup.core.azure_model import AzureFailure, AzureInstance
-from azdiskbackup.core.claims import NotAzureDisk, NotBound
-from azdiskbackup.core.presence import ABSENT, UNKNOWN, Unreadable
+from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.objects.azure import AzureFailure, AzureInstance
+from azdiskbackup.core.objects.pvc import NotAzureDisk, NotBound
 from azdiskbackup.core.protected_disk.desired import NAMESPACE_UID_TAG, OWNER_TAGS, Desired
 from azdiskbackup.core.protected_disk.observed import Observed
-from azdiskbackup.core.protected_disk.plan import plan
-from azdiskbackup.core.protected_disk.status import status
+from azdiskbackup.core.protected_disk.plan import make_plan
+from azdiskbackup.core.protected_disk.status import build_status
 from azdiskbackup.core.protected_disk.steps import (
     AssignRole,
     PutInstance,
@@ -30,6 +28,8 @@ from azdiskbackup.core.protected_disk.steps import (
     Validate,
 )
 from azdiskbackup.core.protected_disk.validation import Never, Refused, Running
+from azdiskbackup.core.rules import reasons
+from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed
 from azdiskbackup.errors import AccessDenied, InvalidRequest, QuotaExceeded
 from harness.objects import disk_id
 from unit.disk_world import (
@@ -45,50 +45,50 @@ from unit.disk_world import (
     PROTECTED,
     UNPROTECTED,
     VAULT,
+    desired,
     in_state,
     resource,
-    want,
 )
 
 
 @pytest.mark.parametrize(
-    ("seen", "condition", "reason"),
+    ("observed", "condition", "reason"),
     [
-        (replace(PROTECTED, policy=ABSENT), reasons.ACCEPTED, reasons.POLICY_NOT_FOUND),
+        (replace(PROTECTED, policy=NOT_FOUND), reasons.ACCEPTED, reasons.POLICY_NOT_FOUND),
         (replace(PROTECTED, policy=replace(POLICY, id=None)), reasons.ACCEPTED, reasons.POLICY_NOT_READY),
         (replace(PROTECTED, policy=replace(POLICY, ready=False)), reasons.ACCEPTED, reasons.POLICY_NOT_READY),
-        (replace(PROTECTED, vault=ABSENT), reasons.ACCEPTED, reasons.VAULT_NOT_FOUND),
+        (replace(PROTECTED, vault=NOT_FOUND), reasons.ACCEPTED, reasons.VAULT_NOT_FOUND),
         (replace(PROTECTED, vault=replace(VAULT, ready=False)), reasons.ACCEPTED, reasons.VAULT_NOT_READY),
-        (replace(PROTECTED, rival="older"), reasons.ACCEPTED, reasons.PROTECTED_TWICE),
-        (replace(PROTECTED, claim=ABSENT), reasons.DISK_RESOLVED, reasons.CLAIM_NOT_FOUND),
+        (replace(PROTECTED, older_duplicate="older"), reasons.ACCEPTED, reasons.PROTECTED_TWICE),
+        (replace(PROTECTED, claim=NOT_FOUND), reasons.DISK_RESOLVED, reasons.CLAIM_NOT_FOUND),
         (replace(PROTECTED, claim=NotBound("no")), reasons.DISK_RESOLVED, reasons.CLAIM_NOT_BOUND),
         (replace(PROTECTED, claim=NotAzureDisk("no")), reasons.DISK_RESOLVED, reasons.NOT_AN_AZURE_DISK),
         (NOTHING_ASKED, reasons.DISK_RESOLVED, reasons.NOT_YET_KNOWN),
-        (replace(PROTECTED, disk=ABSENT), reasons.DISK_RESOLVED, reasons.DISK_NOT_FOUND),
-        (replace(PROTECTED, disk=Unreadable(AccessDenied("x", "y"))), reasons.DISK_RESOLVED, "AccessDenied"),
+        (replace(PROTECTED, disk=NOT_FOUND), reasons.DISK_RESOLVED, reasons.DISK_NOT_FOUND),
+        (replace(PROTECTED, disk=FetchFailed(AccessDenied("x", "y"))), reasons.DISK_RESOLVED, "AccessDenied"),
         (replace(PROTECTED, disk=replace(DISK, location="x")), reasons.DISK_RESOLVED, reasons.REGION_DIFFERS),
         (replace(PROTECTED, disk=replace(DISK, id=ArmId.parse(disk_id("d", "other")))), reasons.DISK_RESOLVED,
          reasons.NO_SNAPSHOT_GROUP),
         (replace(PROTECTED, disk=replace(DISK, id=ArmId.parse(disk_id("d", group="SNAPSHOTS-RG")))),
          reasons.DISK_RESOLVED, reasons.DISK_IN_SNAPSHOT_GROUP),
-        (replace(UNPROTECTED, instance=UNKNOWN), reasons.ROLES_GRANTED, reasons.NOT_YET_KNOWN),
-        (replace(UNPROTECTED, instance=Unreadable(DENIED)), reasons.ROLES_GRANTED, reasons.WAITING_FOR_PERMISSIONS),
-        (replace(UNPROTECTED, granted=UNKNOWN), reasons.ROLES_GRANTED, reasons.NOT_YET_KNOWN),
-        (replace(UNPROTECTED, granted=Unreadable(DENIED)), reasons.ROLES_GRANTED, reasons.WAITING_FOR_PERMISSIONS),
+        (replace(UNPROTECTED, instance=NOT_FETCHED), reasons.ROLES_GRANTED, reasons.NOT_YET_KNOWN),
+        (replace(UNPROTECTED, instance=FetchFailed(DENIED)), reasons.ROLES_GRANTED, reasons.WAITING_FOR_PERMISSIONS),
+        (replace(UNPROTECTED, granted=NOT_FETCHED), reasons.ROLES_GRANTED, reasons.NOT_YET_KNOWN),
+        (replace(UNPROTECTED, granted=FetchFailed(DENIED)), reasons.ROLES_GRANTED, reasons.WAITING_FOR_PERMISSIONS),
         (replace(UNPROTECTED, validation=Running("op", NOW)), reasons.VALIDATED, reasons.VALIDATING),
         (in_state("ConfiguringProtection"), reasons.PROTECTED, reasons.CONFIGURING),
         (in_state("UpdatingProtection", policy_id="another"), reasons.PROTECTED, reasons.CONFIGURING),
         (in_state("SomethingNew"), reasons.PROTECTED, reasons.UNKNOWN_STATE),
     ],
 )  # fmt: skip
-def test_what_keeps_a_disk_waiting(seen: Observed, condition: str, reason: str) -> None:
-    found = plan(want(), seen, NOW)
+def test_what_keeps_a_disk_waiting(observed: Observed, condition: str, reason: str) -> None:
+    found = make_plan(desired(), observed, NOW)
     assert (found.condition, found.verdict.reason) == (condition, reason)
     assert found.step is None and not found.ready and found.verdict.message
 
 
 def test_conditions_before_are_true_and_those_after_are_unknown() -> None:
-    found = plan(want(), replace(UNPROTECTED, validation=Running("op", NOW)), NOW)
+    found = make_plan(desired(), replace(UNPROTECTED, validation=Running("op", NOW)), NOW)
     assert {each.type: each.status for each in found.findings} == {
         "Accepted": "True",
         "DiskResolved": "True",
@@ -99,7 +99,7 @@ def test_conditions_before_are_true_and_those_after_are_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "step"),
+    ("observed", "step"),
     [
         (replace(UNPROTECTED, granted=False), AssignRole),
         (replace(UNPROTECTED, validation=Never()), Validate),
@@ -117,8 +117,8 @@ def test_conditions_before_are_true_and_those_after_are_unknown() -> None:
         (in_state("BackupsSuspended"), Resume),
     ],
 )
-def test_the_one_step_of_a_pass(seen: Observed, step: type) -> None:
-    found = plan(want(), seen, NOW)
+def test_the_one_step_of_a_pass(observed: Observed, step: type) -> None:
+    found = make_plan(desired(), observed, NOW)
     assert isinstance(found.step, step) and not found.ready
 
 
@@ -134,20 +134,22 @@ def test_the_one_step_of_a_pass(seen: Observed, step: type) -> None:
     ],
 )
 def test_modes(mode: str, state: str, step: type | None) -> None:
-    found = plan(want(protection=mode), in_state(state), NOW)
+    found = make_plan(desired(protection=mode), in_state(state), NOW)
     assert (found.step is None and found.ready) if step is None else isinstance(found.step, step)
 
 
 def test_a_disk_that_is_protected_does_not_need_a_ready_vault_or_policy() -> None:
-    known = replace(want(), known_instance=str(INSTANCE.id))
-    seen = replace(PROTECTED, vault=replace(VAULT, ready=False), policy=replace(POLICY, ready=False))
-    assert plan(known, seen, NOW).ready
+    known = replace(desired(), known_instance=str(INSTANCE.id))
+    observed = replace(PROTECTED, vault=replace(VAULT, ready=False), policy=replace(POLICY, ready=False))
+    assert make_plan(known, observed, NOW).ready
 
 
 def test_another_disk_behind_the_same_claim_is_never_taken_silently() -> None:
-    known = replace(want(), known_disk=disk_id("before"))
-    assert plan(known, PROTECTED, NOW).verdict.reason == reasons.DISK_CHANGED
-    assert plan(replace(want(), known_disk=str(DISK.id).upper()), PROTECTED, NOW).ready, "letter case is no change"
+    known = replace(desired(), known_disk=disk_id("before"))
+    assert make_plan(known, PROTECTED, NOW).verdict.reason == reasons.DISK_CHANGED
+    assert make_plan(replace(desired(), known_disk=str(DISK.id).upper()), PROTECTED, NOW).ready, (
+        "letter case is no change"
+    )
 
 
 def owned(cluster: str = "cluster-1", namespace: str = "shop", name: str = "data") -> AzureInstance:
@@ -157,11 +159,11 @@ def owned(cluster: str = "cluster-1", namespace: str = "shop", name: str = "data
 def test_what_another_cluster_owns_is_taken_over_where_the_vault_says_so() -> None:
     vault = replace(VAULT, access=VaultAccess(adopt_from_clusters=["cluster-2"]))
     theirs = replace(PROTECTED, instance=owned(cluster="cluster-2"), vault=vault)
-    found = plan(want(), theirs, NOW).step
-    assert isinstance(found, PutInstance) and found.request.tags.items() >= want().owner.items()
-    assert plan(want(), replace(theirs, instance=owned(cluster="cluster-3")), NOW).step is None
+    found = make_plan(desired(), theirs, NOW).step
+    assert isinstance(found, PutInstance) and found.request.tags.items() >= desired().owner.items()
+    assert make_plan(desired(), replace(theirs, instance=owned(cluster="cluster-3")), NOW).step is None
     # Who goes before it has taken it over leaves it as it is.
-    assert plan(want(deleting=True), theirs, NOW).step is None
+    assert make_plan(desired(deleting=True), theirs, NOW).step is None
 
 
 @pytest.mark.parametrize(
@@ -175,15 +177,15 @@ def test_what_another_cluster_owns_is_taken_over_where_the_vault_says_so() -> No
     ],
 )
 def test_what_somebody_else_owns_is_left_alone(instance: AzureInstance, live: frozenset[str], free: bool) -> None:
-    seen = replace(PROTECTED, instance=instance, live_disks=live)
-    found = plan(want(), seen, NOW)
+    observed = replace(PROTECTED, instance=instance, live_disks=live)
+    found = make_plan(desired(), observed, NOW)
     assert (found.verdict.reason == reasons.OWNED_ELSEWHERE) is not free
     if free:
-        assert isinstance(found.step, PutInstance) and found.step.request.tags.items() >= want().owner.items()
+        assert isinstance(found.step, PutInstance) and found.step.request.tags.items() >= desired().owner.items()
     # Who goes before it has taken the instance over leaves it as it is, whoever owns it.
     for policy in ("Retain", "Suspend", "Delete"):
-        seen = replace(PROTECTED, instance=instance, live_disks=live, vault=MAY_DELETE, granted=True)
-        leaving = plan(want(deleting=True, deletionPolicy=policy), seen, NOW)
+        observed = replace(PROTECTED, instance=instance, live_disks=live, vault=MAY_DELETE, granted=True)
+        leaving = make_plan(desired(deleting=True, deletionPolicy=policy), observed, NOW)
         assert leaving.ready and leaving.step is None
 
 
@@ -199,10 +201,10 @@ def in_namespace(uid: str | None, written: str | None) -> Observed:
 def test_a_namespace_that_was_made_again_owns_nothing_of_the_old_one(
     uid: str | None, written: str | None, is_same: bool
 ) -> None:
-    leaving = plan(want(deleting=True), in_namespace(uid, written), NOW)
+    leaving = make_plan(desired(deleting=True), in_namespace(uid, written), NOW)
     assert isinstance(leaving.step, Stop) if is_same else (leaving.ready and leaving.step is None)
     # Whoever has the disk itself takes the instance over, and says so on it.
-    step = plan(want(), in_namespace(uid, written), NOW).step
+    step = make_plan(desired(), in_namespace(uid, written), NOW).step
     if not is_same:
         assert isinstance(step, PutInstance) and step.request.tags[NAMESPACE_UID_TAG] == "u2"
 
@@ -210,15 +212,15 @@ def test_a_namespace_that_was_made_again_owns_nothing_of_the_old_one(
 @pytest.mark.parametrize("mode", ["Suspended", "Stopped"])
 def test_an_instance_is_taken_over_before_anything_else_is_done_to_it(mode: str) -> None:
     found = replace(PROTECTED, instance=replace(INSTANCE, tags={}))
-    assert isinstance(plan(want(protection=mode), found, NOW).step, PutInstance)
+    assert isinstance(make_plan(desired(protection=mode), found, NOW).step, PutInstance)
     # To write to one that rests would resume it, and let expire what it keeps.
     rests = replace(found, instance=replace(INSTANCE, tags={}, state="ProtectionStopped"))
-    assert plan(want(protection="Stopped"), rests, NOW).ready
-    assert isinstance(plan(want(), rests, NOW).step, Resume)
+    assert make_plan(desired(protection="Stopped"), rests, NOW).ready
+    assert isinstance(make_plan(desired(), rests, NOW).step, Resume)
 
 
 def known(instance: str | None = str(INSTANCE.id), **more: Any) -> Desired:
-    return replace(want(**more), known_instance=instance, known_disk=str(DISK.id))
+    return replace(desired(**more), known_instance=instance, known_disk=str(DISK.id))
 
 
 def test_a_status_that_names_an_instance_gives_no_access() -> None:
@@ -226,84 +228,84 @@ def test_a_status_that_names_an_instance_gives_no_access() -> None:
         PROTECTED, vault=replace(VAULT, access=VaultAccess(namespaces=LabelSelector(match_labels={"a": "b"})))
     )
     for tags in ({}, owned(name="gone").tags, owned(cluster="cluster-2").tags):
-        found = plan(known(), replace(closed, instance=replace(INSTANCE, tags=tags)), NOW)
+        found = make_plan(known(), replace(closed, instance=replace(INSTANCE, tags=tags)), NOW)
         assert (found.condition, found.verdict.reason) == (reasons.ACCEPTED, reasons.NAMESPACE_NOT_ALLOWED)
         assert found.step is None and not found.ready
-    assert plan(known(), closed, NOW).ready, "its own stays as it is"
-    assert plan(known(), replace(closed, instance=UNKNOWN), NOW).verdict.reason == reasons.NOT_YET_KNOWN
-    assert plan(known(), replace(closed, instance=Unreadable(DENIED)), NOW).verdict.reason == DENIED.reason
-    assert plan(known(), replace(closed, instance=ABSENT), NOW).verdict.reason == reasons.NAMESPACE_NOT_ALLOWED
+    assert make_plan(known(), closed, NOW).ready, "its own stays as it is"
+    assert make_plan(known(), replace(closed, instance=NOT_FETCHED), NOW).verdict.reason == reasons.NOT_YET_KNOWN
+    assert make_plan(known(), replace(closed, instance=FetchFailed(DENIED)), NOW).verdict.reason == DENIED.reason
+    assert make_plan(known(), replace(closed, instance=NOT_FOUND), NOW).verdict.reason == reasons.NAMESPACE_NOT_ALLOWED
 
 
 def test_a_status_that_names_the_instance_of_another_disk_is_not_followed() -> None:
     other = replace(INSTANCE, disk_id=f"{INSTANCE.disk_id}-other", tags={})
-    found = plan(known(protection="Stopped"), replace(PROTECTED, instance=other), NOW)
+    found = make_plan(known(protection="Stopped"), replace(PROTECTED, instance=other), NOW)
     assert found.step is None and found.verdict.reason == reasons.OWNED_ELSEWHERE
 
 
 def test_deleting_an_object_for_which_nothing_was_done_touches_nothing() -> None:
     for policy in ("Retain", "Suspend", "Delete"):
-        never = replace(want(deleting=True, deletionPolicy=policy), began=False)
-        found = plan(never, replace(PROTECTED, vault=MAY_DELETE, granted=True), NOW)
+        never = replace(desired(deleting=True, deletionPolicy=policy), began=False)
+        found = make_plan(never, replace(PROTECTED, vault=MAY_DELETE, granted=True), NOW)
         assert found.ready and found.step is None
-    younger = plan(want(deleting=True), replace(PROTECTED, rival="older"), NOW)
+    younger = make_plan(desired(deleting=True), replace(PROTECTED, older_duplicate="older"), NOW)
     assert younger.ready and younger.step is None
 
 
 def test_a_disk_stays_in_its_vault() -> None:
-    elsewhere = replace(want(), known_instance=str(INSTANCE.id).replace("/demo/", "/strict/"))
-    assert plan(elsewhere, PROTECTED, NOW).verdict.reason == reasons.OTHER_VAULT
-    leaving = replace(want(deleting=True, deletionPolicy="Delete"), known_instance=elsewhere.known_instance)
-    found = plan(leaving, replace(PROTECTED, vault=MAY_DELETE), NOW)
+    elsewhere = replace(desired(), known_instance=str(INSTANCE.id).replace("/demo/", "/strict/"))
+    assert make_plan(elsewhere, PROTECTED, NOW).verdict.reason == reasons.OTHER_VAULT
+    leaving = replace(desired(deleting=True, deletionPolicy="Delete"), known_instance=elsewhere.known_instance)
+    found = make_plan(leaving, replace(PROTECTED, vault=MAY_DELETE), NOW)
     assert found.verdict.reason == reasons.DELETION_NOT_ALLOWED, "the strict vault is asked, not the permissive one"
 
 
 def test_a_deletion_waits_while_azure_is_busy() -> None:
-    found = plan(want(deleting=True), in_state("UpdatingProtection"), NOW)
+    found = make_plan(desired(deleting=True), in_state("UpdatingProtection"), NOW)
     assert found.step is None and not found.ready
 
 
 def test_other_obstacles_are_not_called_missing_rights() -> None:
     quota = QuotaExceeded("UserErrorSubscriptionDiskQuotaLimitReached", "Full.")
-    found = plan(want(), replace(UNPROTECTED, validation=Refused(quota, NOW, NOW, 1)), NOW)
+    found = make_plan(desired(), replace(UNPROTECTED, validation=Refused(quota, NOW, NOW, 1)), NOW)
     assert "rights" not in found.verdict.message and "Full." in found.verdict.message
 
 
 def test_a_refusal_stands_for_an_hour() -> None:
     refusal = Refused(InvalidRequest("No", "No."), NOW, NOW, 1)
-    seen = replace(UNPROTECTED, validation=refusal)
-    assert plan(want(), seen, NOW + timedelta(minutes=59)).step is None
-    assert isinstance(plan(want(), seen, NOW + timedelta(hours=1)).step, Validate)
+    observed = replace(UNPROTECTED, validation=refusal)
+    assert make_plan(desired(), observed, NOW + timedelta(minutes=59)).step is None
+    assert isinstance(make_plan(desired(), observed, NOW + timedelta(hours=1)).step, Validate)
 
 
 def test_an_edited_policy_says_nothing_about_schedules() -> None:
-    seen = replace(PROTECTED, policy=replace(POLICY, in_force=False))
-    found = status(resource(), want(), seen, plan(want(), seen, NOW), NOW)
+    observed = replace(PROTECTED, policy=replace(POLICY, in_force=False))
+    found = build_status(resource(), desired(), observed, make_plan(desired(), observed, NOW), NOW)
     health = next(each for each in found.conditions if each.type == "BackupHealthy")
     assert found.next_backup_time is None and health.status == "Unknown"
 
 
 def test_access_is_decided_by_the_vault() -> None:
     closed = replace(VAULT, access=VaultAccess(namespaces=LabelSelector(match_labels={"team": "a"})))
-    assert plan(want(), replace(PROTECTED, vault=closed), NOW).verdict.reason == reasons.NAMESPACE_NOT_ALLOWED
-    assert plan(want(), replace(PROTECTED, vault=closed, namespace_labels={"team": "a"}), NOW).ready
-    by_id = replace(want(source={"diskID": disk_id("d")}), owner=OWNED)
-    assert plan(by_id, PROTECTED, NOW).verdict.reason == reasons.NAMESPACE_NOT_ALLOWED
+    assert make_plan(desired(), replace(PROTECTED, vault=closed), NOW).verdict.reason == reasons.NAMESPACE_NOT_ALLOWED
+    assert make_plan(desired(), replace(PROTECTED, vault=closed, namespace_labels={"team": "a"}), NOW).ready
+    by_id = replace(desired(source={"diskID": disk_id("d")}), owner=OWNED)
+    assert make_plan(by_id, PROTECTED, NOW).verdict.reason == reasons.NAMESPACE_NOT_ALLOWED
     open_ = replace(VAULT, access=VaultAccess(disk_id_namespaces=LabelSelector()))
-    assert plan(by_id, replace(PROTECTED, vault=open_), NOW).ready
+    assert make_plan(by_id, replace(PROTECTED, vault=open_), NOW).ready
 
 
 def test_access_that_is_taken_away_stops_no_backup_and_says_so() -> None:
     closed = replace(VAULT, access=VaultAccess(namespaces=LabelSelector(match_labels={"team": "a"})))
-    known = replace(want(), known_instance=str(INSTANCE.id))
-    seen = replace(PROTECTED, vault=closed)
-    found = plan(known, seen, NOW)
+    known = replace(desired(), known_instance=str(INSTANCE.id))
+    observed = replace(PROTECTED, vault=closed)
+    found = make_plan(known, observed, NOW)
     says = {each.type: (each.status, each.reason) for each in found.findings}
     assert found.ready and found.step is None
     assert says["Accepted"] == ("False", reasons.NAMESPACE_NOT_ALLOWED)
     assert says["Protected"] == ("True", reasons.PROTECTION_CONFIGURED)
-    shown = {each.type: each for each in status(resource(), known, seen, found, NOW).conditions}
+    shown = {each.type: each for each in build_status(resource(), known, observed, found, NOW).conditions}
     assert (shown["Ready"].status, shown["Ready"].reason) == ("False", reasons.NAMESPACE_NOT_ALLOWED)
     assert "deletionPolicy: Retain" in shown["Stalled"].message
-    gone = plan(known, replace(UNPROTECTED, vault=closed), NOW)
+    gone = make_plan(known, replace(UNPROTECTED, vault=closed), NOW)
     assert gone.step is None and gone.verdict.reason == reasons.NAMESPACE_NOT_ALLOWED, "nothing is protected anew"

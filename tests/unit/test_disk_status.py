@@ -7,27 +7,27 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
-from azdiskbackup.core import reasons
-from azdiskbackup.core.azure_model import NO_JOBS, AzureFailure, AzureJob, AzureRestorePoint, job_history
-from azdiskbackup.core.protected_disk.desired import Desired, desired
+from azdiskbackup.core.objects.azure import NO_JOBS, AzureFailure, AzureJob, AzureRestorePoint, job_history
+from azdiskbackup.core.objects.resource import Resource
+from azdiskbackup.core.protected_disk.desired import Desired, read_desired
 from azdiskbackup.core.protected_disk.health import backup_health, next_due
 from azdiskbackup.core.protected_disk.observed import Observed
-from azdiskbackup.core.protected_disk.plan import plan
-from azdiskbackup.core.protected_disk.reading import in_work
+from azdiskbackup.core.protected_disk.plan import make_plan
+from azdiskbackup.core.protected_disk.rate_limited import covers, waiting
 from azdiskbackup.core.protected_disk.restore_points import (
     hides_expired,
     newest_restore_point_expected,
     next_expiry,
     unexpired,
 )
-from azdiskbackup.core.protected_disk.status import backup_expected, deadline, status
+from azdiskbackup.core.protected_disk.rules.common import in_work
+from azdiskbackup.core.protected_disk.status import backup_expected, build_status, deadline
 from azdiskbackup.core.protected_disk.steps import PutInstance, Validate
 from azdiskbackup.core.protected_disk.validation import Never, Running
-from azdiskbackup.core.protected_disk.waiting import covers, waiting
-from azdiskbackup.core.resource import Resource
+from azdiskbackup.core.rules import reasons
 from azdiskbackup.engine.cache import Key
-from azdiskbackup.errors import HandingOver, Postponed
-from azdiskbackup.reconcilers.deadlines import Deadlines
+from azdiskbackup.errors import LeaderHandover, RateLimited
+from azdiskbackup.reconcilers.common.deadlines import Deadlines
 from unit.disk_world import (
     DISK,
     INSTANCE,
@@ -37,9 +37,9 @@ from unit.disk_world import (
     SCHEDULE,
     UNPROTECTED,
     VAULT_ID,
+    desired,
     in_state,
     resource,
-    want,
 )
 
 # --- health and status --------------------------------------------------------------------------
@@ -85,8 +85,8 @@ def test_status_shows_jobs_and_restore_points_and_keeps_what_was_not_looked_at()
         AzureRestorePoint(f"p{n}", NOW - timedelta(hours=n), NOW + timedelta(days=7), "Default", "Incremental")
         for n in range(25)
     )
-    seen = replace(PROTECTED, jobs=job_history([old, failed, good], NOW), restore_points=points)
-    found = status(resource(), want(), seen, plan(want(), seen, NOW), NOW)
+    observed = replace(PROTECTED, jobs=job_history([old, failed, good], NOW), restore_points=points)
+    found = build_status(resource(), desired(), observed, make_plan(desired(), observed, NOW), NOW)
     assert found.policy_id == POLICY_ID
     assert found.jobs is not None and (found.jobs.completed, found.jobs.failed, found.jobs.in_progress) == (1, 1, 0)
     assert found.last_backup is not None and found.last_backup.duration_seconds == 240
@@ -96,13 +96,13 @@ def test_status_shows_jobs_and_restore_points_and_keeps_what_was_not_looked_at()
     assert found.next_backup_time == datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
     assert found.disk is not None and found.disk.persistent_volume == "pv"
     later = Resource({**resource().raw, "status": found.to_wire()})
-    kept = status(later, want(), PROTECTED, plan(want(), PROTECTED, NOW), NOW)
+    kept = build_status(later, desired(), PROTECTED, make_plan(desired(), PROTECTED, NOW), NOW)
     assert kept.restore_points == found.restore_points and kept.jobs == found.jobs
 
 
 def test_restore_points_are_read_only_when_a_new_one_is_known_to_exist() -> None:
-    seen = replace(PROTECTED, restore_points=())
-    before = status(resource(), want(), seen, plan(want(), seen, NOW), NOW)
+    observed = replace(PROTECTED, restore_points=())
+    before = build_status(resource(), desired(), observed, make_plan(desired(), observed, NOW), NOW)
 
     def expected(*jobs: AzureJob, newest: datetime | None = None) -> bool:
         return newest_restore_point_expected(before, job_history(jobs, NOW), newest)
@@ -112,7 +112,7 @@ def test_restore_points_are_read_only_when_a_new_one_is_known_to_exist() -> None
     assert not expected(job(NOW + timedelta(hours=1), "Failed"))
     point = AzureRestorePoint("p", NOW, None, None, None)
     listed = replace(PROTECTED, restore_points=(point,))
-    before = status(resource(), want(), listed, plan(want(), listed, NOW), NOW)
+    before = build_status(resource(), desired(), listed, make_plan(desired(), listed, NOW), NOW)
     assert not expected(newest=NOW + timedelta(milliseconds=4)), "Resource Graph rounds"
     assert expected(newest=NOW + timedelta(hours=1))
     before = before.model_copy(update={"restore_points": None})
@@ -120,21 +120,21 @@ def test_restore_points_are_read_only_when_a_new_one_is_known_to_exist() -> None
 
 
 def test_a_disk_on_its_way_says_that_it_waits_for_azures_limits() -> None:
-    said = waiting(resource(), Postponed(), NOW)
-    assert said is not None and said.observed_generation is None
-    assert [(each.type, each.status) for each in said.conditions] == [("Ready", "False"), ("Reconciling", "True")]
-    assert {each.reason for each in said.conditions} == {reasons.WAITING_FOR_LIMITS}
-    after = Resource({**resource().raw, "status": said.to_wire()})
-    assert waiting(after, Postponed(), NOW) is None and waiting(resource(deleting=True), Postponed(), NOW) is None
-    validates = plan(want(), replace(UNPROTECTED, validation=Never()), NOW)
+    status = waiting(resource(), RateLimited(), NOW)
+    assert status is not None and status.observed_generation is None
+    assert [(each.type, each.status) for each in status.conditions] == [("Ready", "False"), ("Reconciling", "True")]
+    assert {each.reason for each in status.conditions} == {reasons.WAITING_FOR_LIMITS}
+    after = Resource({**resource().raw, "status": status.to_wire()})
+    assert waiting(after, RateLimited(), NOW) is None and waiting(resource(deleting=True), RateLimited(), NOW) is None
+    validates = make_plan(desired(), replace(UNPROTECTED, validation=Never()), NOW)
     assert isinstance(validates.step, Validate)
     assert covers(after, validates) and not covers(resource(), validates), "an empty status is worse than a write"
-    puts = plan(want(), UNPROTECTED, NOW)
+    puts = make_plan(desired(), UNPROTECTED, NOW)
     assert isinstance(puts.step, PutInstance) and covers(after, puts)
-    assert not covers(after, plan(want(), PROTECTED, NOW))
+    assert not covers(after, make_plan(desired(), PROTECTED, NOW))
     validating = replace(UNPROTECTED, validation=Running("url", NOW, None))
-    begun = status(resource(), want(), validating, plan(want(), validating, NOW), NOW)
-    queued = waiting(Resource({**resource().raw, "status": begun.to_wire()}), Postponed(), NOW + timedelta(hours=1))
+    begun = build_status(resource(), desired(), validating, make_plan(desired(), validating, NOW), NOW)
+    queued = waiting(Resource({**resource().raw, "status": begun.to_wire()}), RateLimited(), NOW + timedelta(hours=1))
     assert queued is not None and queued.observed_generation == 2
     assert {each.type for each in queued.conditions if each.reason == reasons.WAITING_FOR_LIMITS} == {
         "Validated",
@@ -142,19 +142,19 @@ def test_a_disk_on_its_way_says_that_it_waits_for_azures_limits() -> None:
         "Reconciling",
     }
     assert len(queued.conditions) == len(begun.conditions)
-    protected = status(resource(), want(), PROTECTED, plan(want(), PROTECTED, NOW), NOW)
-    assert waiting(Resource({**resource().raw, "status": protected.to_wire()}), Postponed(), NOW) is None
+    protected = build_status(resource(), desired(), PROTECTED, make_plan(desired(), PROTECTED, NOW), NOW)
+    assert waiting(Resource({**resource().raw, "status": protected.to_wire()}), RateLimited(), NOW) is None
 
 
 def test_a_disk_says_that_another_replica_led_until_a_moment_ago() -> None:
-    said = waiting(resource(), HandingOver(), NOW)
-    assert said is not None and {each.reason for each in said.conditions} == {reasons.HANDING_OVER}
-    after = Resource({**resource().raw, "status": said.to_wire()})
-    limits = waiting(after, Postponed(), NOW)
+    status = waiting(resource(), LeaderHandover(), NOW)
+    assert status is not None and {each.reason for each in status.conditions} == {reasons.HANDING_OVER}
+    after = Resource({**resource().raw, "status": status.to_wire()})
+    limits = waiting(after, RateLimited(), NOW)
     assert limits is not None and {each.reason for each in limits.conditions} == {reasons.WAITING_FOR_LIMITS}
     waits = Resource({**resource().raw, "status": limits.to_wire()})
-    assert covers(waits, plan(want(), UNPROTECTED, NOW)), "a write less"
-    assert not covers(after, plan(want(), UNPROTECTED, NOW)), "it said that it goes on within a minute"
+    assert covers(waits, make_plan(desired(), UNPROTECTED, NOW)), "a write less"
+    assert not covers(after, make_plan(desired(), UNPROTECTED, NOW)), "it said that it goes on within a minute"
 
 
 def test_restore_points_that_have_expired_are_left_out_without_asking() -> None:
@@ -162,8 +162,8 @@ def test_restore_points_that_have_expired_are_left_out_without_asking() -> None:
     points = tuple(
         AzureRestorePoint(f"p{day.days}", NOW - day, NOW + timedelta(days=7) - day, None, None) for day in days
     )
-    seen = replace(PROTECTED, restore_points=points)
-    found = status(resource(), want(), seen, plan(want(), seen, NOW), NOW)
+    observed = replace(PROTECTED, restore_points=points)
+    found = build_status(resource(), desired(), observed, make_plan(desired(), observed, NOW), NOW)
     known = found.restore_points
     assert known is not None and (known.count, known.oldest) == (3, NOW - days[2])
     later = NOW + timedelta(days=5)
@@ -180,24 +180,28 @@ def test_restore_points_that_have_expired_are_left_out_without_asking() -> None:
     more = known.model_copy(update={"count": 30})
     assert unexpired(more, "ProtectionConfigured", later) is more, "of those that are not shown nobody knows"
     after = Resource({**resource().raw, "status": found.to_wire()})
-    assert status(after, want(), PROTECTED, plan(want(), PROTECTED, later), later).restore_points == left
+    assert (
+        build_status(after, desired(), PROTECTED, make_plan(desired(), PROTECTED, later), later).restore_points == left
+    )
     hiding = found.model_copy(update={"restore_points": known.model_copy(update={"count": 30})})
     assert hides_expired(hiding, later) and not hides_expired(hiding, NOW) and not hides_expired(found, later)
     assert not hides_expired(ProtectedDiskStatus(), later)
 
 
 def test_health_is_not_judged_by_a_policy_that_the_disk_does_not_have_yet() -> None:
-    seen = in_state("ProtectionConfigured", policy_id="before")
-    known = replace(want(), known_policy="before")
-    found = status(resource(), known, seen, plan(known, seen, NOW), NOW)
+    observed = in_state("ProtectionConfigured", policy_id="before")
+    known = replace(desired(), known_policy="before")
+    found = build_status(resource(), known, observed, make_plan(known, observed, NOW), NOW)
     health_ = next(each for each in found.conditions if each.type == "BackupHealthy")
     assert health_.status == "Unknown" and "has yet to move" in health_.message
 
 
 def test_backups_are_expected_from_when_the_disk_began_to_have_this_schedule() -> None:
-    def after(seen: Observed, before: dict[str, Any], now: datetime, **spec: Any) -> ProtectedDiskStatus:
-        wants = want(**spec)
-        return status(Resource({**resource(**spec).raw, "status": before}), wants, seen, plan(wants, seen, now), now)
+    def after(observed: Observed, before: dict[str, Any], now: datetime, **spec: Any) -> ProtectedDiskStatus:
+        wants = desired(**spec)
+        return build_status(
+            Resource({**resource(**spec).raw, "status": before}), wants, observed, make_plan(wants, observed, now), now
+        )
 
     first = after(PROTECTED, {}, NOW)
     assert first.active_since == NOW and backup_expected(first, PROTECTED) is not None
@@ -225,16 +229,18 @@ def test_a_deadline_is_kept_until_what_was_seen_is_newer() -> None:
 
 def test_a_restore_point_proves_a_backup_whose_job_nobody_shows() -> None:
     point = AzureRestorePoint("p", NOW, None, None, None)
-    seen = replace(PROTECTED, restore_points=(point,))
-    found = status(resource(), want(), seen, plan(want(), seen, NOW), NOW)
+    observed = replace(PROTECTED, restore_points=(point,))
+    found = build_status(resource(), desired(), observed, make_plan(desired(), observed, NOW), NOW)
     assert found.last_successful_backup_time is None
-    expected = backup_expected(found.model_copy(update={"active_since": NOW - timedelta(days=9)}), seen)
+    expected = backup_expected(found.model_copy(update={"active_since": NOW - timedelta(days=9)}), observed)
     assert expected is not None and expected[0] > NOW
 
 
 def test_the_letter_case_of_an_id_is_no_news() -> None:
     before = {"backupInstanceID": str(INSTANCE.id).upper(), "policyID": POLICY_ID.upper()}
-    found = status(Resource({**resource().raw, "status": before}), want(), PROTECTED, plan(want(), PROTECTED, NOW), NOW)
+    found = build_status(
+        Resource({**resource().raw, "status": before}), desired(), PROTECTED, make_plan(desired(), PROTECTED, NOW), NOW
+    )
     assert (found.backup_instance_id, found.policy_id) == (str(INSTANCE.id).upper(), POLICY_ID.upper())
     assert INSTANCE.looks_like(replace(INSTANCE, policy_id=POLICY_ID.upper()))
     assert not INSTANCE.looks_like(replace(INSTANCE, state="ProtectionStopped"))
@@ -242,8 +248,8 @@ def test_the_letter_case_of_an_id_is_no_news() -> None:
 
 
 def test_the_disk_in_status_stands_in_while_it_cannot_be_read() -> None:
-    found = status(resource(), want(), PROTECTED, plan(want(), PROTECTED, NOW), NOW)
-    known = desired(Resource({**resource().raw, "status": found.to_wire()}), "cluster-1")
+    found = build_status(resource(), desired(), PROTECTED, make_plan(desired(), PROTECTED, NOW), NOW)
+    known = read_desired(Resource({**resource().raw, "status": found.to_wire()}), "cluster-1")
     assert isinstance(known, Desired) and known.disk_before == DISK
 
 

@@ -10,15 +10,14 @@ from hypothesis import strategies as st
 
 from azdiskbackup.api.v1alpha1.backup_vault import VaultAccess
 from azdiskbackup.api.v1alpha1.base import LabelSelector
-from azdiskbackup.core import reasons
-from azdiskbackup.core.azure_model import AzureInstance
-from azdiskbackup.core.claims import ClaimedDisk, NotAzureDisk, NotBound
-from azdiskbackup.core.presence import ABSENT, UNKNOWN, Unreadable
-from azdiskbackup.core.protected_disk.desired import OWNER_TAGS, desired
+from azdiskbackup.core.objects.azure import AzureInstance
+from azdiskbackup.core.objects.pvc import ClaimedDisk, NotAzureDisk, NotBound
+from azdiskbackup.core.objects.resource import Invalid
+from azdiskbackup.core.protected_disk.desired import OWNER_TAGS, read_desired
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.ownership import is_owner, may_be_shown
-from azdiskbackup.core.protected_disk.plan import plan
-from azdiskbackup.core.protected_disk.status import status
+from azdiskbackup.core.protected_disk.plan import make_plan
+from azdiskbackup.core.protected_disk.status import build_status
 from azdiskbackup.core.protected_disk.steps import (
     DeleteInstance,
     RevokeRole,
@@ -26,7 +25,8 @@ from azdiskbackup.core.protected_disk.steps import (
     Suspend,
 )
 from azdiskbackup.core.protected_disk.validation import Never, Passed, Refused, Running
-from azdiskbackup.core.resource import Invalid
+from azdiskbackup.core.rules import reasons
+from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed
 from unit.disk_world import (
     DENIED,
     DISK,
@@ -37,9 +37,9 @@ from unit.disk_world import (
     PROTECTED,
     UNPROTECTED,
     VAULT,
+    desired,
     in_state,
     resource,
-    want,
 )
 
 CLOSED = replace(
@@ -52,7 +52,7 @@ THEIRS = replace(INSTANCE, tags=dict(zip(OWNER_TAGS, ("another-cluster", "shop",
 
 
 @pytest.mark.parametrize(
-    ("policy", "seen", "step"),
+    ("policy", "observed", "step"),
     [
         ("Retain", PROTECTED, Stop),
         ("Retain", in_state("ProtectionStopped"), None),
@@ -68,34 +68,34 @@ THEIRS = replace(INSTANCE, tags=dict(zip(OWNER_TAGS, ("another-cluster", "shop",
         ("Delete", replace(UNPROTECTED, vault=MAY_DELETE, granted=True), RevokeRole),
         ("Delete", replace(PROTECTED, instance=THEIRS, vault=MAY_DELETE, granted=True), None),
         ("Delete", replace(UNPROTECTED, vault=MAY_DELETE, granted=False), None),
-        ("Delete", replace(UNPROTECTED, vault=MAY_DELETE, disk=ABSENT), None),
-        ("Delete", replace(UNPROTECTED, vault=ABSENT), None),
+        ("Delete", replace(UNPROTECTED, vault=MAY_DELETE, disk=NOT_FOUND), None),
+        ("Delete", replace(UNPROTECTED, vault=NOT_FOUND), None),
         # Without the tags of the instance, which Azure does not keep, what may protect the disk may also take back.
         ("Delete", replace(UNPROTECTED, vault=CLOSED, granted=True), None),
         ("Delete", replace(UNPROTECTED, vault=CLOSED, granted=True, was_owner=True), RevokeRole),
-        ("Delete", replace(UNPROTECTED, vault=MAY_DELETE, granted=True, claim=ABSENT), None),
-        ("Delete", replace(UNPROTECTED, vault=MAY_DELETE, granted=True, claim=ABSENT, was_owner=True), RevokeRole),
+        ("Delete", replace(UNPROTECTED, vault=MAY_DELETE, granted=True, claim=NOT_FOUND), None),
+        ("Delete", replace(UNPROTECTED, vault=MAY_DELETE, granted=True, claim=NOT_FOUND, was_owner=True), RevokeRole),
     ],
 )
-def test_deletion_does_what_was_asked_and_nothing_more(policy: str, seen: Observed, step: type | None) -> None:
-    found = plan(want(deleting=True, deletionPolicy=policy), seen, NOW)
+def test_deletion_does_what_was_asked_and_nothing_more(policy: str, observed: Observed, step: type | None) -> None:
+    found = make_plan(desired(deleting=True, deletionPolicy=policy), observed, NOW)
     assert (found.step is None and found.ready) if step is None else isinstance(found.step, step)
 
 
 @pytest.mark.parametrize(
-    ("seen", "reason"),
+    ("observed", "reason"),
     [
         (PROTECTED, reasons.DELETION_NOT_ALLOWED),
-        (replace(PROTECTED, instance=UNKNOWN), reasons.NOT_YET_KNOWN),
-        (replace(PROTECTED, instance=Unreadable(DENIED)), reasons.WAITING_FOR_PERMISSIONS),
-        (replace(UNPROTECTED, disk=UNKNOWN), reasons.NOT_YET_KNOWN),
-        (replace(UNPROTECTED, disk=Unreadable(DENIED)), reasons.WAITING_FOR_PERMISSIONS),
-        (replace(UNPROTECTED, granted=UNKNOWN), reasons.NOT_YET_KNOWN),
-        (replace(UNPROTECTED, granted=Unreadable(DENIED)), reasons.WAITING_FOR_PERMISSIONS),
+        (replace(PROTECTED, instance=NOT_FETCHED), reasons.NOT_YET_KNOWN),
+        (replace(PROTECTED, instance=FetchFailed(DENIED)), reasons.WAITING_FOR_PERMISSIONS),
+        (replace(UNPROTECTED, disk=NOT_FETCHED), reasons.NOT_YET_KNOWN),
+        (replace(UNPROTECTED, disk=FetchFailed(DENIED)), reasons.WAITING_FOR_PERMISSIONS),
+        (replace(UNPROTECTED, granted=NOT_FETCHED), reasons.NOT_YET_KNOWN),
+        (replace(UNPROTECTED, granted=FetchFailed(DENIED)), reasons.WAITING_FOR_PERMISSIONS),
     ],
 )
-def test_what_keeps_a_deletion_waiting(seen: Observed, reason: str) -> None:
-    found = plan(want(deleting=True, deletionPolicy="Delete"), seen, NOW)
+def test_what_keeps_a_deletion_waiting(observed: Observed, reason: str) -> None:
+    found = make_plan(desired(deleting=True, deletionPolicy="Delete"), observed, NOW)
     assert found.verdict.reason == reason and found.step is None
 
 
@@ -107,8 +107,8 @@ STATES = st.sampled_from(
      "UpdatingProtection", "SoftDeleted", "NotProtected", "Invented", ""]
 )  # fmt: skip
 INSTANCES = st.one_of(
-    st.just(ABSENT),
-    st.just(Unreadable(DENIED)),
+    st.just(NOT_FOUND),
+    st.just(FetchFailed(DENIED)),
     STATES.map(lambda state: replace(INSTANCE, state=state)),
     STATES.map(lambda state: replace(INSTANCE, state=state, policy_id="another", soft_deleted_until=NOW)),
     STATES.map(lambda state: replace(INSTANCE, state=state, tags={})),
@@ -116,14 +116,14 @@ INSTANCES = st.one_of(
 )
 WORLDS = st.builds(
     Observed,
-    policy=st.sampled_from([POLICY, ABSENT, replace(POLICY, ready=False), replace(POLICY, id=None)]),
-    vault=st.sampled_from([VAULT, MAY_DELETE, ABSENT, replace(VAULT, ready=False), replace(VAULT, id=None)]),
+    policy=st.sampled_from([POLICY, NOT_FOUND, replace(POLICY, ready=False), replace(POLICY, id=None)]),
+    vault=st.sampled_from([VAULT, MAY_DELETE, NOT_FOUND, replace(VAULT, ready=False), replace(VAULT, id=None)]),
     namespace_labels=st.just({}),
-    claim=st.sampled_from([ClaimedDisk(DISK.id, "pv"), ABSENT, NotBound("no"), NotAzureDisk("no")]),
-    rival=st.sampled_from([None, "older"]),
-    disk=st.sampled_from([DISK, ABSENT, UNKNOWN, Unreadable(DENIED)]),
+    claim=st.sampled_from([ClaimedDisk(DISK.id, "pv"), NOT_FOUND, NotBound("no"), NotAzureDisk("no")]),
+    older_duplicate=st.sampled_from([None, "older"]),
+    disk=st.sampled_from([DISK, NOT_FOUND, NOT_FETCHED, FetchFailed(DENIED)]),
     instance=INSTANCES,
-    granted=st.sampled_from([True, False, UNKNOWN]),
+    granted=st.sampled_from([True, False, NOT_FETCHED]),
     validation=st.sampled_from([Never(), Passed(), Running("op", NOW), Refused(DENIED, NOW, NOW, 2)]),
 )
 
@@ -134,36 +134,36 @@ WORLDS = st.builds(
     st.sampled_from(["Active", "Suspended", "Stopped"]),
     st.sampled_from(["Retain", "Suspend", "Delete"]),
 )
-def test_every_world_leads_somewhere_with_a_reason(seen: Observed, deleting: bool, mode: str, policy: str) -> None:
-    wanted = want(deleting=deleting, protection=mode, deletionPolicy=policy)
-    found = plan(wanted, seen, NOW)
+def test_every_world_leads_somewhere_with_a_reason(observed: Observed, deleting: bool, mode: str, policy: str) -> None:
+    wanted = desired(deleting=deleting, protection=mode, deletionPolicy=policy)
+    found = make_plan(wanted, observed, NOW)
     assert found.verdict.reason and found.verdict.message
-    assert found.ready or found.step is not None or found.verdict.look_again is not None or (
+    assert found.ready or found.step is not None or found.verdict.requeue_at is not None or (
         found.verdict.progress.name == "STALLED"
     ), "nobody waits for ever without being stalled"  # fmt: skip
     destroys = isinstance(found.step, DeleteInstance | RevokeRole)
     assert not destroys or (deleting and policy == "Delete"), "nothing is destroyed that was not asked for"
-    if isinstance(seen.instance, AzureInstance) and not is_owner(wanted, seen, seen.instance):
+    if isinstance(observed.instance, AzureInstance) and not is_owner(wanted, observed, observed.instance):
         assert not deleting or found.step is None, "what was never this object's is left as it is"
-        assert not isinstance(found.step, Stop | Suspend) or seen.instance.state in RESTS
-    after = status(resource(deleting), wanted, seen, found, NOW)
+        assert not isinstance(found.step, Stop | Suspend) or observed.instance.state in RESTS
+    after = build_status(resource(deleting), wanted, observed, found, NOW)
     shown = after.backup_instance_id is not None
-    assert not shown or may_be_shown(wanted, seen), "nothing of anybody else's is told"
+    assert not shown or may_be_shown(wanted, observed), "nothing of anybody else's is told"
     names = [each.type for each in after.conditions]
     assert len(names) == len(set(names)) and all(each.reason and each.message for each in after.conditions)
-    again = status(resource(deleting), wanted, seen, found, NOW)
+    again = build_status(resource(deleting), wanted, observed, found, NOW)
     assert again == after
 
 
 def test_an_invalid_spec_is_told_in_words() -> None:
-    found = desired(resource(protection="Sometimes", source={}), "c")
+    found = read_desired(resource(protection="Sometimes", source={}), "c")
     assert isinstance(found, Invalid)
     assert "`spec.protection`" in found.message and "exactly one of" in found.message
 
 
 def test_of_several_that_are_deleted_together_the_last_one_takes_the_right_back() -> None:
-    leaving = replace(UNPROTECTED, vault=MAY_DELETE, granted=True, leaving_first=("shop/another",))
-    found = plan(want(deleting=True, deletionPolicy="Delete"), leaving, NOW)
+    leaving = replace(UNPROTECTED, vault=MAY_DELETE, granted=True, deleted_before_us=("shop/another",))
+    found = make_plan(desired(deleting=True, deletionPolicy="Delete"), leaving, NOW)
     assert found.step is None and not found.ready and "shop/another" in found.verdict.message
-    kept = replace(leaving, needed_by=("shop/kept",))
-    assert plan(want(deleting=True, deletionPolicy="Delete"), kept, NOW).ready
+    kept = replace(leaving, grant_used_by=("shop/kept",))
+    assert make_plan(desired(deleting=True, deletionPolicy="Delete"), kept, NOW).ready

@@ -59,8 +59,8 @@ def test_the_figures_in_the_readme_are_those_that_were_measured() -> None:
 
 def test_what_the_command_shows_in_the_readme_is_what_it_shows() -> None:
     shown = (ROOT / "README.md").read_text().partition("$ kubectl azdiskbackup status\n")[2].partition("```")[0]
-    seen = iter((ROOT / "tests" / "plugin" / "golden" / "status-160.txt").read_text().splitlines())
+    observed = iter((ROOT / "tests" / "plugin" / "golden" / "status-160.txt").read_text().splitlines())
     lines = [line.removesuffix("…").rstrip() for line in shown.splitlines() if line.strip("…")]
     assert len(lines) > 8
     for line in lines:
-        assert any(each.startswith(line) for each in seen), f"not there, or not in this order: {line}"
+        assert any(each.startswith(line) for each in observed), f"not there, or not in this order: {line}"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from azdiskbackup import errors
-from azdiskbackup.core import reasons
-from azdiskbackup.core.explanations import EXPLANATIONS
-from azdiskbackup.core.explanations.explanation import KINDS
+from azdiskbackup.core.reason_catalog import REASON_CATALOG
+from azdiskbackup.core.reason_catalog.entry import KINDS
+from azdiskbackup.core.rules import reasons
 
 CORE = Path(reasons.__file__).parent
 FOLDERS = dict(zip(("backup_vault", "disk_backup_policy", "protected_disk", "on_demand_backup"), KINDS, strict=True))
@@ -48,20 +48,20 @@ def used(folder: str) -> Iterator[str]:
 
 def test_every_reason_is_explained_and_nothing_else() -> None:
     own = {name for each in classes() for name in [each.reason] if each is not errors.Terminal}
-    assert set(constants().values()) | own == set(EXPLANATIONS)
+    assert set(constants().values()) | own == set(REASON_CATALOG)
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_it_is_explained_for_the_kinds_that_have_it(folder: str) -> None:
     known = constants()
     for name in set(used(folder)) & set(known):
-        assert FOLDERS[folder] in EXPLANATIONS[known[name]].kinds, f"{name} of {folder}"
+        assert FOLDERS[folder] in REASON_CATALOG[known[name]].kinds, f"{name} of {folder}"
 
 
-@pytest.mark.parametrize("reason", EXPLANATIONS)
+@pytest.mark.parametrize("reason", REASON_CATALOG)
 def test_it_is_said_in_whole_sentences(reason: str) -> None:
-    each = EXPLANATIONS[reason]
-    for text in (each.cause, each.cure):
+    each = REASON_CATALOG[reason]
+    for text in (each.cause, each.remediation):
         assert text[0].isupper() or text[0] == "`"
         assert text.rstrip("`").endswith(".")
         assert 10 < len(text) < 500

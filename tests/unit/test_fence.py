@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from azdiskbackup.azure.asking import Asker, asking, if_it_can_be_had
-from azdiskbackup.azure.fence import Fence, FencePolicy
-from azdiskbackup.errors import HandingOver, Throttled, Unavailable
+from azdiskbackup.azure.transport.fence import Fence, FencePolicy
+from azdiskbackup.azure.transport.request_scope import Requester, best_effort, request_scope
+from azdiskbackup.errors import LeaderHandover, Throttled, Unavailable
 
 _VAULT = "https://arm/subscriptions/s/resourceGroups/g/providers/Microsoft.DataProtection/backupVaults/v"
 _GRAPH = "https://arm/providers/Microsoft.ResourceGraph/resources?api-version=1"
@@ -57,9 +57,12 @@ async def test_writes_wait_until_it_opens_and_reads_do_not() -> None:
     await policy.send(request("GET", _VAULT))
     await policy.send(request("POST", _GRAPH))
     for key, waits in (("a", True), ("b", False)):
-        with asking(Asker(key, "flow", waits=waits)), pytest.raises(HandingOver, match="of the last leader"):
+        with (
+            request_scope(Requester(key, "flow", waits=waits)),
+            pytest.raises(LeaderHandover, match="of the last leader"),
+        ):
             await policy.send(request("PUT", _VAULT))
-    with asking(Asker("c", "flow")), if_it_can_be_had(), pytest.raises(HandingOver):
+    with request_scope(Requester("c", "flow")), best_effort(), pytest.raises(LeaderHandover):
         await policy.send(request("DELETE", _VAULT))
     assert line.sent == [f"GET {_VAULT}", f"POST {_GRAPH}"] and not woken
     await asyncio.sleep(0.1)

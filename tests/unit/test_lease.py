@@ -12,9 +12,9 @@ from typing import Any, cast
 import pytest
 
 from azdiskbackup.errors import AccessDenied, Conflict, OperatorError, Unavailable
-from azdiskbackup.kube import lease as module
 from azdiskbackup.kube.client import KubeClient, NotFoundError
-from azdiskbackup.kube.lease import Lease, Taken
+from azdiskbackup.kube.lease import lease as module
+from azdiskbackup.kube.lease.lease import Lease, Taken
 
 LONGEST = timedelta(seconds=30)
 

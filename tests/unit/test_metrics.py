@@ -11,18 +11,18 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from azdiskbackup.azure.gate import Gate
-from azdiskbackup.azure.metering import operation_of
+from azdiskbackup.azure.transport.metrics import operation_of
+from azdiskbackup.azure.transport.throttle_gate import ThrottleGate
+from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.protected_disk.summary import DiskSummary, summary
-from azdiskbackup.core.resource import Resource
 from azdiskbackup.engine.cache import Cache
 from azdiskbackup.errors import CannotStart
-from azdiskbackup.observability.fleet import Fleet
-from azdiskbackup.observability.meters import Meters, State, StateCollector
-from azdiskbackup.observability.metrics import answering
+from azdiskbackup.observability.object_metrics import Fleet
+from azdiskbackup.observability.operator_metrics import Meters, State, StateCollector
+from azdiskbackup.observability.scrape import answering
 from azdiskbackup.observability.serving import serving
-from azdiskbackup.reconcilers.fleet_watch import FleetWatch
-from azdiskbackup.reconcilers.indices import INDICES
+from azdiskbackup.reconcilers.watch.indices import INDICES
+from azdiskbackup.reconcilers.watch.metrics_feed import FleetWatch
 from harness import objects
 from harness.processes import accepts_connections, free_ports
 from unit.disk_world import NOW, POLICY, resource
@@ -179,7 +179,7 @@ def test_each_disk_has_as_many_series_as_the_page_says() -> None:
 
 def test_a_pause_is_an_increase_from_its_first_time_on() -> None:
     registry = CollectorRegistry()
-    gate = Gate(lambda: NOW, Meters(registry).throttled)
+    gate = ThrottleGate(lambda: NOW, Meters(registry).throttled)
     disks = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/disks/d"
     labels = {"subscription": "s", "operation": "read microsoft.compute/disks"}
     name = "azdiskbackup_azure_throttled_seconds_total"

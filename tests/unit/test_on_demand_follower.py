@@ -7,15 +7,15 @@ from typing import Any, cast
 
 import pytest
 
-from azdiskbackup.core.arm_ids import ArmId, vault_id
-from azdiskbackup.errors import Postponed
-from azdiskbackup.reconcilers.on_demand_follower import NothingNew, shown
-from azdiskbackup.reconcilers.tools import Tools
+from azdiskbackup.core.identity.arm_ids import ArmId, vault_id
+from azdiskbackup.errors import RateLimited
+from azdiskbackup.reconcilers.common.context import ReconcileContext
+from azdiskbackup.reconcilers.on_demand_backup.job_follower import NothingNew, shown
 
 
 class WaitingSweep:
     async def read(self, vault: ArmId, not_older_than: datetime) -> Any:
-        raise Postponed("not our turn")
+        raise RateLimited("not our turn")
 
 
 class ToolsWithIt:
@@ -24,4 +24,4 @@ class ToolsWithIt:
 
 async def test_who_waits_for_the_sweep_comes_back_by_itself() -> None:
     with pytest.raises(NothingNew):
-        await shown(cast(Tools, ToolsWithIt()), vault_id("s", "g", "v"), datetime(2026, 1, 5, tzinfo=UTC))
+        await shown(cast(ReconcileContext, ToolsWithIt()), vault_id("s", "g", "v"), datetime(2026, 1, 5, tzinfo=UTC))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from azdiskbackup.azure.picture import Picture
-from azdiskbackup.core.azure_model import AzureJob
+from azdiskbackup.azure.inventory.snapshot import InventorySnapshot
+from azdiskbackup.core.objects.azure import AzureJob
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
@@ -16,9 +16,9 @@ def ended(when: datetime) -> AzureJob:
 
 
 def test_a_job_that_just_ended_is_shown_before_the_index_shows_it() -> None:
-    seen = Picture(NOW, {}, {}, ended={"/i": ended(NOW - timedelta(minutes=5))}).of("/I")
-    assert seen.jobs.completed == 1 and seen.instance is None
+    observed = InventorySnapshot(NOW, {}, {}, ended={"/i": ended(NOW - timedelta(minutes=5))}).of("/I")
+    assert observed.jobs.completed == 1 and observed.instance is None
 
 
 def test_one_that_ended_long_ago_is_not_counted_beside_what_the_index_counts() -> None:
-    assert Picture(NOW, {}, {}, ended={"/i": ended(NOW - timedelta(hours=41))}).of("/i").jobs.completed == 0
+    assert InventorySnapshot(NOW, {}, {}, ended={"/i": ended(NOW - timedelta(hours=41))}).of("/i").jobs.completed == 0

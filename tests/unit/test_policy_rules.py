@@ -8,24 +8,24 @@ from typing import Any
 
 import pytest
 
-from azdiskbackup.core import reasons
-from azdiskbackup.core.arm_ids import ArmId, vault_id
-from azdiskbackup.core.conditions import after_failure
 from azdiskbackup.core.disk_backup_policy import desired as policy_desired
 from azdiskbackup.core.disk_backup_policy import plan as policy_plan
 from azdiskbackup.core.disk_backup_policy import status as policy_status
 from azdiskbackup.core.disk_backup_policy.observed import Observed as PolicySeen
 from azdiskbackup.core.disk_backup_policy.observed import Present, Uses
 from azdiskbackup.core.disk_backup_policy.steps import CreatePolicy, DeletePolicy
-from azdiskbackup.core.policy_view import policy_view
-from azdiskbackup.core.presence import ABSENT, UNKNOWN, Unreadable
-from azdiskbackup.core.resource import Invalid, Resource
-from azdiskbackup.core.vault_view import VaultView, vault_view
+from azdiskbackup.core.identity.arm_ids import ArmId, vault_id
+from azdiskbackup.core.objects.policy_view import policy_view
+from azdiskbackup.core.objects.resource import Invalid, Resource
+from azdiskbackup.core.objects.vault_view import VaultView, vault_view
+from azdiskbackup.core.rules import reasons
+from azdiskbackup.core.rules.conditions import after_failure
+from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed
 from azdiskbackup.errors import AccessDenied
 from harness.objects import SUBSCRIPTION, Json, policy, vault
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
-DENIED = Unreadable(AccessDenied("AuthorizationFailed", "No."))
+DENIED = FetchFailed(AccessDenied("AuthorizationFailed", "No."))
 VAULT_ID = vault_id(SUBSCRIPTION, "backup-rg", "demo")
 
 
@@ -48,7 +48,7 @@ assert VIEW is not None
 
 def wanted_policy(deleting: bool = False, known: str | None = None, **spec: Any) -> policy_desired.Desired:
     status = {"policyID": known} if known else {}
-    found = policy_desired.desired(resource(policy(**spec), deleting, **status), LIMITS)
+    found = policy_desired.read_desired(resource(policy(**spec), deleting, **status), LIMITS)
     assert isinstance(found, policy_desired.Desired)
     return found
 
@@ -57,13 +57,13 @@ KNOWN = str(wanted_policy().id_in(VAULT_ID))
 
 
 @pytest.mark.parametrize(
-    ("want", "seen", "condition", "reason"),
+    ("desired", "observed", "condition", "reason"),
     [
         (wanted_policy(schedule={"frequency": "Daily", "timeZone": "Mars"}), PolicySeen(VIEW, ()), reasons.ACCEPTED,
          reasons.TIME_ZONE_UNKNOWN),
         (wanted_policy(retention={"default": {"days": 80}}), PolicySeen(VIEW, ()), reasons.ACCEPTED,
          reasons.TOO_MANY_RESTORE_POINTS),
-        (wanted_policy(), PolicySeen(ABSENT, ()), reasons.VAULT_READY, reasons.VAULT_NOT_FOUND),
+        (wanted_policy(), PolicySeen(NOT_FOUND, ()), reasons.VAULT_READY, reasons.VAULT_NOT_FOUND),
         (wanted_policy(), PolicySeen(replace(VIEW, ready=False), ()), reasons.VAULT_READY, reasons.VAULT_NOT_READY),
         (wanted_policy(), PolicySeen(replace(VIEW, id=None), ()), reasons.VAULT_READY, reasons.VAULT_NOT_READY),
         (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, (), Present()), reasons.SYNCED,
@@ -82,25 +82,27 @@ KNOWN = str(wanted_policy().id_in(VAULT_ID))
     ],
 )  # fmt: skip
 def test_what_keeps_a_policy_waiting(
-    want: policy_desired.Desired, seen: PolicySeen, condition: str, reason: str
+    desired: policy_desired.Desired, observed: PolicySeen, condition: str, reason: str
 ) -> None:
-    found = policy_plan.plan(want, seen, NOW)
+    found = policy_plan.make_plan(desired, observed, NOW)
     assert (found.condition, found.verdict.reason, found.step) == (condition, reason, None)
 
 
 def test_a_policy_is_made_and_deleted() -> None:
-    step = policy_plan.plan(wanted_policy(), PolicySeen(VIEW, (), ABSENT), NOW).step
+    step = policy_plan.make_plan(wanted_policy(), PolicySeen(VIEW, (), NOT_FOUND), NOW).step
     assert isinstance(step, CreatePolicy) and str(step.id) == KNOWN and step.content.rule_name == "BackupHourly"
-    assert policy_plan.plan(wanted_policy(), PolicySeen(VIEW, (), Present()), NOW).ready
+    assert policy_plan.make_plan(wanted_policy(), PolicySeen(VIEW, (), Present()), NOW).ready
     leaving = wanted_policy(deleting=True, known=KNOWN)
     unused = PolicySeen(VIEW, (), Present(), uses=Uses((), None))
-    assert isinstance(policy_plan.plan(leaving, unused, NOW).step, DeletePolicy)
-    gone = policy_plan.plan(replace(wanted_policy(known=KNOWN), settled=True), PolicySeen(VIEW, (), ABSENT), NOW)
+    assert isinstance(policy_plan.make_plan(leaving, unused, NOW).step, DeletePolicy)
+    gone = policy_plan.make_plan(
+        replace(wanted_policy(known=KNOWN), settled=True), PolicySeen(VIEW, (), NOT_FOUND), NOW
+    )
     assert gone.verdict.reason == reasons.DRIFT_CORRECTED and isinstance(gone.step, CreatePolicy)
-    assert policy_plan.plan(leaving, PolicySeen(VIEW, (), ABSENT), NOW).ready
+    assert policy_plan.make_plan(leaving, PolicySeen(VIEW, (), NOT_FOUND), NOW).ready
     kept = wanted_policy(deleting=True, known=KNOWN, deletionPolicy="Retain")
-    assert policy_plan.plan(kept, PolicySeen(VIEW, ()), NOW).ready
-    assert policy_plan.plan(wanted_policy(deleting=True), PolicySeen(VIEW, ()), NOW).ready, "it was never made"
+    assert policy_plan.make_plan(kept, PolicySeen(VIEW, ()), NOW).ready
+    assert policy_plan.make_plan(wanted_policy(deleting=True), PolicySeen(VIEW, ()), NOW).ready, "it was never made"
 
 
 OLD = str(ArmId.parse(KNOWN).parent.child("backupPolicies", "gold-00000000"))
@@ -117,52 +119,52 @@ OLD = str(ArmId.parse(KNOWN).parent.child("backupPolicies", "gold-00000000"))
     ],
 )
 def test_an_edit_makes_a_successor_and_removes_what_it_replaced(more: Json, step: type | None, says: str) -> None:
-    want = wanted_policy(known=OLD)
-    found = policy_plan.plan(want, PolicySeen(VIEW, ("shop/data",), Present(), **more), NOW)
+    desired = wanted_policy(known=OLD)
+    found = policy_plan.make_plan(desired, PolicySeen(VIEW, ("shop/data",), Present(), **more), NOW)
     assert found.ready, "the policy can be used all the while"
     assert found.step is None if step is None else isinstance(found.step, step)
     assert says in found.verdict.message
-    assert policy_plan.plan(want, PolicySeen(VIEW, ()), NOW).verdict.reason == reasons.NOT_YET_KNOWN
+    assert policy_plan.make_plan(desired, PolicySeen(VIEW, ()), NOW).verdict.reason == reasons.NOT_YET_KNOWN
     unasked = PolicySeen(VIEW, (), Present())
-    assert policy_plan.plan(want, unasked, NOW).verdict.reason == reasons.NOT_YET_KNOWN
+    assert policy_plan.make_plan(desired, unasked, NOW).verdict.reason == reasons.NOT_YET_KNOWN
 
 
 @pytest.mark.parametrize("theirs", ["silver-0a1b2c3d", "gold-0a1b2c3", "gold-0a1b2c3d4", "gold", "GOLD-x0a1b2c3"])
 def test_a_status_that_names_a_policy_of_others_deletes_nothing(theirs: str) -> None:
     known = str(ArmId.parse(KNOWN).parent.child("backupPolicies", theirs))
     leaving = wanted_policy(deleting=True, known=known)
-    found = policy_plan.plan(leaving, PolicySeen(VIEW, (), Present(), uses=Uses((), None)), NOW)
+    found = policy_plan.make_plan(leaving, PolicySeen(VIEW, (), Present(), uses=Uses((), None)), NOW)
     assert found.ready and found.step is None
     raw = resource(policy(), policyID=KNOWN, predecessors=[theirs])
-    kept = policy_desired.desired(raw, LIMITS)
+    kept = policy_desired.read_desired(raw, LIMITS)
     assert isinstance(kept, policy_desired.Desired) and not kept.predecessors
 
 
 def test_succession_is_shown_while_disks_move() -> None:
     raw = resource(policy(), policyID=OLD, predecessors=["gold-11111111"])
-    want = policy_desired.desired(raw, LIMITS)
-    assert isinstance(want, policy_desired.Desired)
-    seen = PolicySeen(VIEW, ("shop/a", "shop/b"), Present(), policies_in_use=(OLD, KNOWN))
-    found = policy_status.status(raw, want, seen, policy_plan.plan(want, seen, NOW), NOW)
+    desired = policy_desired.read_desired(raw, LIMITS)
+    assert isinstance(desired, policy_desired.Desired)
+    observed = PolicySeen(VIEW, ("shop/a", "shop/b"), Present(), policies_in_use=(OLD, KNOWN))
+    found = policy_status.build_status(raw, desired, observed, policy_plan.make_plan(desired, observed, NOW), NOW)
     assert found.policy_id == KNOWN and found.predecessors == ["gold-11111111", ArmId.parse(OLD).name]
     assert found.succession is not None
     assert (found.succession.from_, found.succession.total, found.succession.moved) == (ArmId.parse(OLD).name, 2, 1)
-    moved = replace(seen, policies_in_use=(KNOWN, KNOWN), uses=Uses((), None))
-    going = policy_plan.plan(want, moved, NOW)
+    moved = replace(observed, policies_in_use=(KNOWN, KNOWN), uses=Uses((), None))
+    going = policy_plan.make_plan(desired, moved, NOW)
     assert isinstance(going.step, DeletePolicy) and going.step.id.name == "gold-11111111"
-    after = policy_status.status(raw, want, replace(moved, gone=going.step.id), going, NOW)
+    after = policy_status.build_status(raw, desired, replace(moved, gone=going.step.id), going, NOW)
     assert after.succession is None and after.predecessors == [ArmId.parse(OLD).name]
-    back = policy_desired.desired(resource(policy(), policyID=OLD, predecessors=[ArmId.parse(KNOWN).name]), LIMITS)
+    back = policy_desired.read_desired(resource(policy(), policyID=OLD, predecessors=[ArmId.parse(KNOWN).name]), LIMITS)
     assert isinstance(back, policy_desired.Desired)
-    again = policy_status.status(raw, back, seen, policy_plan.plan(back, seen, NOW), NOW)
+    again = policy_status.build_status(raw, back, observed, policy_plan.make_plan(back, observed, NOW), NOW)
     assert again.predecessors == [ArmId.parse(OLD).name], "an edit back finds the old policy"
 
 
 def test_a_chore_that_fails_spoils_nothing() -> None:
-    want = wanted_policy(known=OLD)
-    found = policy_plan.plan(want, PolicySeen(VIEW, (), Present(), uses=Uses((), None)), NOW)
+    desired = wanted_policy(known=OLD)
+    found = policy_plan.make_plan(desired, PolicySeen(VIEW, (), Present(), uses=Uses((), None)), NOW)
     after = after_failure(found, AccessDenied("AuthorizationFailed", "No."), NOW)
-    assert after.ready and after.step is None and after.verdict.look_again == NOW
+    assert after.ready and after.step is None and after.verdict.requeue_at == NOW
 
 
 def test_the_name_of_a_policy_follows_its_content_and_nothing_else() -> None:
@@ -176,14 +178,18 @@ def test_the_name_of_a_policy_follows_its_content_and_nothing_else() -> None:
 
 
 def test_status_of_a_policy() -> None:
-    want, seen = wanted_policy(), PolicySeen(VIEW, ("shop/data",), Present())
-    found = policy_status.status(resource(policy()), want, seen, policy_plan.plan(want, seen, NOW), NOW)
+    desired, observed = wanted_policy(), PolicySeen(VIEW, ("shop/data",), Present())
+    found = policy_status.build_status(
+        resource(policy()), desired, observed, policy_plan.make_plan(desired, observed, NOW), NOW
+    )
     assert found.policy_id == KNOWN and found.protected_disks == 1 and found.backups_per_day == 6
     assert found.restore_points is not None
     assert (found.restore_points.expected, found.restore_points.room_for_on_demand) == (42, 458)
     assert found.next_backup_time == datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
-    waiting = PolicySeen(ABSENT, (), UNKNOWN)
-    blind = policy_status.status(resource(policy()), want, waiting, policy_plan.plan(want, waiting, NOW), NOW)
+    waiting = PolicySeen(NOT_FOUND, (), NOT_FETCHED)
+    blind = policy_status.build_status(
+        resource(policy()), desired, waiting, policy_plan.make_plan(desired, waiting, NOW), NOW
+    )
     assert blind.next_backup_time is None and blind.policy_id is None
 
 
@@ -196,11 +202,16 @@ def test_a_policy_seen_from_outside() -> None:
     lost = policy_view(resource(policy(schedule={"frequency": "Daily", "timeZone": "Mars"}), policyID=KNOWN))
     assert lost is not None and not lost.in_force
     assert policy_view(resource(policy(schedule={}))) is None
-    assert isinstance(policy_desired.desired(resource(policy(schedule={})), LIMITS), Invalid)
+    assert isinstance(policy_desired.read_desired(resource(policy(schedule={})), LIMITS), Invalid)
     assert isinstance(VIEW, VaultView)
 
 
 def test_a_leaving_policy_shows_what_it_leaves() -> None:
-    want, seen = wanted_policy(deleting=True, known=OLD), PolicySeen(VIEW, (), Present(), uses=Uses(("i",), None))
-    found = policy_status.status(resource(policy(), policyID=OLD), want, seen, policy_plan.plan(want, seen, NOW), NOW)
+    desired, observed = (
+        wanted_policy(deleting=True, known=OLD),
+        PolicySeen(VIEW, (), Present(), uses=Uses(("i",), None)),
+    )
+    found = policy_status.build_status(
+        resource(policy(), policyID=OLD), desired, observed, policy_plan.make_plan(desired, observed, NOW), NOW
+    )
     assert found.policy_id == OLD and found.succession is None

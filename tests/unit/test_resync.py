@@ -8,10 +8,10 @@ from typing import Any, cast
 
 from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.kube.client import KubeClient
-from azdiskbackup.kube.resources import WatchedResource
-from azdiskbackup.reconcilers.dependents import affected
-from azdiskbackup.reconcilers.indices import INDICES
-from azdiskbackup.reconcilers.resync import RESYNC, Resync
+from azdiskbackup.kube.watched import WatchedResource
+from azdiskbackup.reconcilers.watch.indices import INDICES
+from azdiskbackup.reconcilers.watch.resync import RESYNC, Resync
+from azdiskbackup.reconcilers.watch.triggers import keys_to_enqueue
 from harness.clock import ManualClock
 from harness.objects import backup, disk, policy, vault
 
@@ -42,7 +42,7 @@ async def test_changes_and_losses_that_no_watch_told_reach_those_who_care() -> N
         server.put(raw)
     await resync.load()
     stirred: set[Key] = set()
-    cache.listen(lambda key, before, after: stirred.update(affected(cache, key, before, after)))
+    cache.listen(lambda key, before, after: stirred.update(keys_to_enqueue(cache, key, before, after)))
 
     assert await resync.reconcile(RESYNC) == clock.now() + timedelta(minutes=10)
     assert stirred == set(), "nothing changed, nobody is asked"
@@ -64,7 +64,7 @@ async def test_a_status_that_we_wrote_ourselves_stirs_up_only_those_who_can_see_
         raw["metadata"] |= {"uid": f"u{number}", "resourceVersion": str(number), "generation": 1}
         cache.put(raw["kind"], raw)
     stirred: list[str] = []
-    cache.listen(lambda key, before, after: stirred.extend(str(k) for k in affected(cache, key, before, after)))
+    cache.listen(lambda key, before, after: stirred.extend(str(k) for k in keys_to_enqueue(cache, key, before, after)))
 
     def status(raw: dict[str, Any], version: int, **fields: Any) -> set[str]:
         stirred.clear()
@@ -82,13 +82,15 @@ async def test_a_watch_that_is_open_and_tells_nothing_is_found_out() -> None:
     resync = Resync(cast(KubeClient, server), cache, ManualClock(), timedelta(minutes=10))
     server.put(disk())
     await resync.load()
-    resync.heard("ProtectedDisk")
+    resync.on_watch_event("ProtectedDisk")
     for round_ in range(2):
         server.put(disk())
         await resync.reconcile(RESYNC)
-        assert resync.blind is None, f"round {round_}: what was heard is not blind, and one change may be on its way"
+        assert resync.silent_watch is None, (
+            f"round {round_}: what was heard is not blind, and one change may be on its way"
+        )
     del server.objects["ProtectedDisk", "data"]
     await resync.reconcile(RESYNC)
-    assert resync.blind == "ProtectedDisk"
+    assert resync.silent_watch == "ProtectedDisk"
     await resync.reconcile(RESYNC)
-    assert resync.blind is None, "nothing happened that it could have told"
+    assert resync.silent_watch is None, "nothing happened that it could have told"

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from tzlocal.windows_tz import tz_win
 
 from azdiskbackup.api.v1alpha1.disk_backup_policy import Retention, RetentionRule, Schedule
-from azdiskbackup.core.retention import expected_restore_points
-from azdiskbackup.core.schedule import backups_per_day, interval, next_backup, windows_zone
+from azdiskbackup.core.schedule.backup_times import backups_per_day, interval, next_backup, windows_zone
+from azdiskbackup.core.schedule.retention import expected_restore_points
 
 TIMES = st.integers(0, 2 * 365 * 24 * 60).map(
     lambda minutes: datetime(2025, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)

@@ -7,21 +7,22 @@ import pytest
 
 from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultStatus
 from azdiskbackup.api.v1alpha1.base import Condition, LabelRequirement, LabelSelector
-from azdiskbackup.core import backoff, conditions, words
-from azdiskbackup.core.arm_ids import ArmId, same_id, vault_id
-from azdiskbackup.core.claims import ClaimedDisk, NotAzureDisk, NotBound, disk_of
-from azdiskbackup.core.naming import assignment_name, instance_name, policy_name
-from azdiskbackup.core.resource import Resource, parse_status, selects
-from azdiskbackup.core.roles import DISK_BACKUP_READER, Grant
-from azdiskbackup.core.verdicts import Finding, Plan, Verdict, first_unsatisfied, satisfied, wait
+from azdiskbackup.core import formatting as words
+from azdiskbackup.core.identity.arm_ids import ArmId, same_id, vault_id
+from azdiskbackup.core.identity.naming import assignment_name, instance_name, policy_name
+from azdiskbackup.core.identity.roles import DISK_BACKUP_READER, Grant
+from azdiskbackup.core.objects.pvc import ClaimedDisk, NotAzureDisk, NotBound, disk_of
+from azdiskbackup.core.objects.resource import Resource, parse_status, selects
+from azdiskbackup.core.rules import backoff, conditions
+from azdiskbackup.core.rules.verdicts import Finding, Plan, Verdict, evaluate, satisfied, wait
 from azdiskbackup.errors import (
     AccessDenied,
     Conflict,
-    Flooded,
-    Ineffective,
     InvalidRequest,
+    NoEffectYet,
     OperatorError,
     PermissionsMissing,
+    ServiceFloodGuard,
     Throttled,
     Unavailable,
 )
@@ -196,7 +197,7 @@ def test_tries_that_do_not_thin_out_any_more_are_told_in_the_same_words() -> Non
     assert backoff.rhythm(InvalidRequest("x", "y"), 1) == timedelta(hours=1)
     throttled = Throttled("429", "slow down", retry_after=timedelta(seconds=40))
     assert backoff.rhythm(throttled, 50) is None, "each time Azure may name another time"
-    plan: Plan[str] = first_unsatisfied((("A", rule(WAITING)),), None, None, NOW)
+    plan: Plan[str] = evaluate((("A", rule(WAITING)),), None, None, NOW)
     later = NOW + timedelta(minutes=10)
     told = [conditions.after_failure(plan, denied, when, timedelta(minutes=10)).verdict for when in (NOW, later)]
     assert told[0].message == told[1].message and "every 10 min" in told[0].message
@@ -206,7 +207,7 @@ def test_tries_that_do_not_thin_out_any_more_are_told_in_the_same_words() -> Non
 def test_another_correlation_id_is_not_worth_a_write() -> None:
     def told(code: str, correlation: str) -> Finding:
         error = AccessDenied(code, "No.", correlation_id=correlation)
-        return Finding("A", "False", "AccessDenied", f"{error.sentence} It is tried again.")
+        return Finding("A", "False", "AccessDenied", f"{error.user_message} It is tried again.")
 
     first = conditions.build([told("Denied", "c-1")], [], 1, NOW)
     assert conditions.build([told("Denied", "c-2")], first, 1, NOW) == first
@@ -215,8 +216,8 @@ def test_another_correlation_id_is_not_worth_a_write() -> None:
 
 def test_errors_speak_in_sentences() -> None:
     error = Conflict("Busy", "Another one runs.", action="Wait.", correlation_id="c-1")
-    assert error.sentence == "Busy: Another one runs. Azure recommends: Wait. Correlation id c-1."
-    assert OperatorError("X", "y").sentence == "X: y."
+    assert error.user_message == "Busy: Another one runs. Azure recommends: Wait. Correlation id c-1."
+    assert OperatorError("X", "y").user_message == "X: y."
 
 
 def test_words() -> None:
@@ -230,7 +231,7 @@ def test_words() -> None:
 
 
 def rule(verdict: Verdict[str]) -> Any:
-    return lambda want, seen, now: verdict
+    return lambda desired, observed, now: verdict
 
 
 GOOD: Verdict[str] = satisfied("Fine", "It is fine.")
@@ -243,20 +244,20 @@ def statuses(findings: Any) -> dict[str, str]:
 
 def test_the_first_rule_that_is_not_satisfied_decides() -> None:
     way = (("A", rule(GOOD)), ("A", rule(GOOD)), ("B", rule(WAITING)), ("B", rule(GOOD)), ("C", rule(GOOD)))
-    plan: Plan[str] = first_unsatisfied(way, None, None, NOW)
+    plan: Plan[str] = evaluate(way, None, None, NOW)
     assert statuses(plan.findings) == {"A": "True", "B": "False", "C": "Unknown"}
     assert plan.verdict is WAITING and plan.condition == "B" and not plan.ready and plan.step is None
 
 
 def test_a_condition_of_two_rules_is_true_only_when_both_hold() -> None:
-    plan: Plan[str] = first_unsatisfied((("A", rule(GOOD)), ("A", rule(WAITING))), None, None, NOW)
+    plan: Plan[str] = evaluate((("A", rule(GOOD)), ("A", rule(WAITING))), None, None, NOW)
     assert statuses(plan.findings) == {"A": "False"}
 
 
 def test_the_summary_is_what_kstatus_reads() -> None:
-    waiting: Plan[str] = first_unsatisfied((("A", rule(WAITING)),), None, None, NOW)
+    waiting: Plan[str] = evaluate((("A", rule(WAITING)),), None, None, NOW)
     assert statuses(conditions.summary(waiting, "R", "m")) == {"A": "False", "Ready": "False", "Reconciling": "True"}
-    ready: Plan[str] = first_unsatisfied((("A", rule(GOOD)),), None, None, NOW)
+    ready: Plan[str] = evaluate((("A", rule(GOOD)),), None, None, NOW)
     assert statuses(conditions.summary(ready, "R", "m")) == {"A": "True", "Ready": "True"}
     refused = conditions.after_failure(waiting, InvalidRequest("Bad", "no good"), NOW)
     assert statuses(conditions.summary(refused, "R", "m")) == {"A": "False", "Ready": "False", "Stalled": "True"}
@@ -265,7 +266,7 @@ def test_the_summary_is_what_kstatus_reads() -> None:
 
 def test_a_failure_changes_only_the_condition_that_asked_for_the_step() -> None:
     way = (("A", rule(GOOD)), ("B", rule(WAITING)), ("C", rule(GOOD)))
-    plan: Plan[str] = first_unsatisfied(way, None, None, NOW)
+    plan: Plan[str] = evaluate(way, None, None, NOW)
     failed = conditions.after_failure(plan, Unavailable("Down", "no answer"), NOW)
     assert [f.reason for f in failed.findings] == ["Fine", "Unavailable", "NotYetKnown"]
 
@@ -297,7 +298,7 @@ def test_resources_without_anything_are_read_all_the_same() -> None:
 
 
 def test_what_is_in_the_way_or_flooded_or_without_effect_has_its_own_pace() -> None:
-    busy, flooded, idle = Conflict("Busy", "."), Flooded("Flood", "."), Ineffective("Idle", ".")
+    busy, flooded, idle = Conflict("Busy", "."), ServiceFloodGuard("Flood", "."), NoEffectYet("Idle", ".")
     assert [seconds(busy, failures) for failures in (1, 2, 9)] == [20, 40, 300]
     assert [seconds(flooded, failures) for failures in (1, 2, 3, 9)] == [3600, 7200, 14400, 14400]
     assert [seconds(idle, failures) for failures in (1, 2, 99)] == [30, 60, 3600]

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from azdiskbackup.azure.submission import Failed, Operations, OperationState, Pending, Succeeded
-from azdiskbackup.core.verdicts import Finding, Plan, do, satisfied
+from azdiskbackup.azure.gateways.operations import Failed, Operations, OperationState, Pending, Succeeded
+from azdiskbackup.core.rules.verdicts import Finding, Plan, do, satisfied
 from azdiskbackup.errors import InvalidRequest, OperatorError, Unavailable
-from azdiskbackup.reconcilers.steps import Attempts
+from azdiskbackup.reconcilers.common.step_runner import StepRunner
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 CHANGE = timedelta(seconds=20)
@@ -41,7 +41,7 @@ class Azure:
     url: str | None = URL
     sent: list[str] = field(default_factory=list)
     checks: int = 0
-    attempts: Attempts = field(default_factory=Attempts)
+    attempts: StepRunner = field(default_factory=StepRunner)
 
     async def check(self, url: str) -> OperationState:
         assert url == URL
@@ -69,7 +69,7 @@ async def test_nothing_else_is_asked_while_an_operation_runs() -> None:
     await azure.take(Stop())
     waiting = await azure.take(Stop(), 3)
     assert (azure.sent, azure.checks) == (["Stop"], 0), "too early to ask"
-    assert waiting.step is None and waiting.verdict.look_again == START + CHANGE
+    assert waiting.step is None and waiting.verdict.requeue_at == START + CHANGE
     assert waiting.findings[0].message == "Changing.", "and so no status is written"
     await azure.take(Resume(), 20, generation=2)
     assert (azure.sent, azure.checks) == (["Stop"], 1), "whatever the spec says now"
@@ -110,11 +110,11 @@ async def test_success_without_effect_is_looked_at_again_before_it_is_asked_agai
     await azure.take(Stop())
     azure.state = Succeeded(None)
     waiting = await azure.take(Stop(), 20)
-    assert azure.sent == ["Stop"] and waiting.verdict.look_again == START + timedelta(seconds=50)
+    assert azure.sent == ["Stop"] and waiting.verdict.requeue_at == START + timedelta(seconds=50)
     await azure.take(Stop(), 50)
     assert azure.sent == ["Stop", "Stop"]
     waiting = await azure.take(Stop(), 71)
-    assert waiting.verdict.look_again == START + timedelta(seconds=71 + 60), "slower each time"
+    assert waiting.verdict.requeue_at == START + timedelta(seconds=71 + 60), "slower each time"
 
 
 async def test_an_operation_that_cannot_be_read_is_forgotten_in_the_end() -> None:
@@ -140,7 +140,7 @@ async def test_what_is_done_at_once_is_not_sent_again_while_reads_lag() -> None:
     azure = Azure(url=None)
     await azure.take(Stop())
     waiting = await azure.take(Stop(), 0)
-    assert azure.sent == ["Stop"] and waiting.verdict.look_again == START + timedelta(seconds=30)
+    assert azure.sent == ["Stop"] and waiting.verdict.requeue_at == START + timedelta(seconds=30)
     await azure.take(Stop(), 30)
     assert azure.sent == ["Stop", "Stop"]
     await azure.take(Resume(), 31)

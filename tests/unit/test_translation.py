@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from azdiskbackup.azure import decode
-from azdiskbackup.azure.translation import absent_or_raise, failure, of_operation, of_response
-from azdiskbackup.core.presence import ABSENT
+from azdiskbackup.azure.client.error_table import absent_or_raise, failure, of_operation, of_response
+from azdiskbackup.azure.gateways import decode
+from azdiskbackup.core.rules.lookup import NOT_FOUND
 from azdiskbackup.errors import (
     AccessDenied,
     AlreadyProtected,
     Conflict,
-    Flooded,
     InvalidRequest,
     OperatorError,
     PermissionsMissing,
     QuotaExceeded,
     Retryable,
+    ServiceFloodGuard,
     Throttled,
     Unavailable,
     Waiting,
@@ -54,7 +54,7 @@ MEANING: dict[str, type[OperatorError]] = {
     "UserErrorDisableSoftDeleteNotAllowed": InvalidRequest,
     "UserErrorUnsupportedVaultImmutabilityStateChange": InvalidRequest,
     "BMSUserErrorInvalidInput": InvalidRequest,
-    "CloudDosTimeboudLimitReached": Flooded,
+    "CloudDosTimeboudLimitReached": ServiceFloodGuard,
     "PrincipalNotFound": Retryable,
     "AuthorizationFailed": AccessDenied,
     "LinkedAuthorizationFailed": AccessDenied,
@@ -100,7 +100,7 @@ def test_the_details_are_dug_out_of_where_the_service_hides_them() -> None:
         "isRetryable": False,
     }
     error = of_operation({"code": "Outer", "message": "outer", "additionalInfo": [{"info": info}]}, "corr-1")
-    assert isinstance(error, PermissionsMissing) and error.waiting_helps
+    assert isinstance(error, PermissionsMissing) and error.is_transient
     assert (error.message, error.action, error.correlation_id) == ("Real words.", "Do this. Then that.", "corr-1")
 
 
@@ -121,7 +121,7 @@ def test_throttling_says_when_to_come_back() -> None:
 
 def test_missing_is_absent_and_everything_else_is_raised() -> None:
     for code in ("ResourceNotFound", "UserErrorGenericResourceNotFound", "RoleAssignmentNotFound"):
-        assert absent_or_raise(of_response(404, {"error": {"code": code, "message": "m"}}, {})) is ABSENT
+        assert absent_or_raise(of_response(404, {"error": {"code": code, "message": "m"}}, {})) is NOT_FOUND
     with pytest.raises(AccessDenied):
         absent_or_raise(of_response(403, {}, {}))
 

@@ -8,14 +8,11 @@ from typing import Any
 
 import pytest
 
-from azdiskbackup.core import reasons
-from azdiskbackup.core.arm_ids import ResourceGroupId, vault_id
-from azdiskbackup.core.azure_model import AzureGroup, AzureInstance, AzureVault, VaultSettings
 from azdiskbackup.core.backup_vault import desired as vault_desired
 from azdiskbackup.core.backup_vault import plan as vault_plan
 from azdiskbackup.core.backup_vault import status as vault_status
 from azdiskbackup.core.backup_vault.observed import Observed as VaultSeen
-from azdiskbackup.core.backup_vault.rules import wanted_grants
+from azdiskbackup.core.backup_vault.rules import needed_grants
 from azdiskbackup.core.backup_vault.steps import (
     AssignRole,
     CreateGroup,
@@ -25,14 +22,17 @@ from azdiskbackup.core.backup_vault.steps import (
     SetIdentity,
     UpdateVault,
 )
-from azdiskbackup.core.presence import ABSENT, Unreadable
-from azdiskbackup.core.resource import Invalid, Resource
-from azdiskbackup.core.vault_view import vault_view
+from azdiskbackup.core.identity.arm_ids import ResourceGroupId, vault_id
+from azdiskbackup.core.objects.azure import AzureGroup, AzureInstance, AzureVault, VaultSettings
+from azdiskbackup.core.objects.resource import Invalid, Resource
+from azdiskbackup.core.objects.vault_view import vault_view
+from azdiskbackup.core.rules import reasons
+from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed
 from azdiskbackup.errors import AccessDenied
 from harness.objects import SECOND_SUBSCRIPTION, SNAPSHOT_GROUP, SUBSCRIPTION, Json, vault
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
-DENIED = Unreadable(AccessDenied("AuthorizationFailed", "No."))
+DENIED = FetchFailed(AccessDenied("AuthorizationFailed", "No."))
 VAULT_ID = vault_id(SUBSCRIPTION, "backup-rg", "demo")
 
 
@@ -53,7 +53,7 @@ OWNER = dict(zip(vault_desired.OWNER_TAGS, ("cluster-1", "demo"), strict=True))
 
 def wanted_vault(deleting: bool = False, principal: str | None = None, **spec: Any) -> vault_desired.Desired:
     status = {"principalID": principal} if principal else {}
-    found = vault_desired.desired(resource(vault(**spec), deleting, **status), SUBSCRIPTION, "cluster-1")
+    found = vault_desired.read_desired(resource(vault(**spec), deleting, **status), SUBSCRIPTION, "cluster-1")
     assert isinstance(found, vault_desired.Desired)
     return found
 
@@ -61,15 +61,15 @@ def wanted_vault(deleting: bool = False, principal: str | None = None, **spec: A
 SETTINGS = VaultSettings("LocallyRedundant", "On", 14, "Disabled", {})
 VAULT = AzureVault(VAULT_ID, "westeurope", "Succeeded", "principal", SETTINGS)
 GROUP = ResourceGroupId(SUBSCRIPTION, SNAPSHOT_GROUP)
-NEW = VaultSeen((), 0, ABSENT)
+NEW = VaultSeen((), 0, NOT_FOUND)
 FOUND = VaultSeen((), 0, VAULT)
 OURS = VaultSeen((), 0, replace(VAULT, settings=replace(SETTINGS, tags=OWNER)))
-GRANT = wanted_grants(wanted_vault(), FOUND)[0]
+GRANT = needed_grants(wanted_vault(), FOUND)[0]
 READY = replace(FOUND, groups={GROUP: AzureGroup("westeurope")}, grants={GRANT: True})
 
 
 @pytest.mark.parametrize(
-    ("seen", "step"),
+    ("observed", "step"),
     [
         (NEW, CreateVault),
         (replace(FOUND, vault=replace(VAULT, settings=replace(SETTINGS, soft_delete_days=30))), UpdateVault),
@@ -78,13 +78,13 @@ READY = replace(FOUND, groups={GROUP: AzureGroup("westeurope")}, grants={GRANT: 
         (READY, None),
     ],
 )
-def test_the_one_step_for_a_vault(seen: VaultSeen, step: type | None) -> None:
-    found = vault_plan.plan(wanted_vault(), seen, NOW)
+def test_the_one_step_for_a_vault(observed: VaultSeen, step: type | None) -> None:
+    found = vault_plan.make_plan(wanted_vault(), observed, NOW)
     assert (found.ready and found.step is None) if step is None else isinstance(found.step, step)
 
 
 @pytest.mark.parametrize(
-    ("seen", "condition", "reason"),
+    ("observed", "condition", "reason"),
     [
         (VaultSeen((), 0), reasons.SYNCED, reasons.NOT_YET_KNOWN),
         (replace(NEW, vault=DENIED), reasons.SYNCED, "AccessDenied"),
@@ -96,37 +96,37 @@ def test_the_one_step_for_a_vault(seen: VaultSeen, step: type | None) -> None:
          reasons.DRIFT_DETECTED),
         (FOUND, reasons.SNAPSHOT_GROUPS_READY, reasons.NOT_YET_KNOWN),
         (replace(FOUND, groups={GROUP: DENIED}), reasons.SNAPSHOT_GROUPS_READY, "AccessDenied"),
-        (replace(FOUND, groups={GROUP: ABSENT}), reasons.SNAPSHOT_GROUPS_READY, reasons.GROUP_MISSING),
+        (replace(FOUND, groups={GROUP: NOT_FOUND}), reasons.SNAPSHOT_GROUPS_READY, reasons.GROUP_MISSING),
         (replace(READY, grants={}), reasons.SNAPSHOT_GROUPS_READY, reasons.NOT_YET_KNOWN),
         (replace(READY, grants={GRANT: DENIED}), reasons.SNAPSHOT_GROUPS_READY, "AccessDenied"),
     ],
 )  # fmt: skip
-def test_what_keeps_a_vault_waiting(seen: VaultSeen, condition: str, reason: str) -> None:
-    found = vault_plan.plan(wanted_vault(), seen, NOW)
+def test_what_keeps_a_vault_waiting(observed: VaultSeen, condition: str, reason: str) -> None:
+    found = vault_plan.make_plan(wanted_vault(), observed, NOW)
     assert (found.condition, found.verdict.reason, found.step) == (condition, reason, None)
 
 
 def test_a_missing_group_is_made_only_where_that_was_asked_for() -> None:
-    want = wanted_vault(snapshotResourceGroups=[{"name": SNAPSHOT_GROUP, "create": True}])
-    found = vault_plan.plan(want, replace(FOUND, groups={GROUP: ABSENT}), NOW)
+    desired = wanted_vault(snapshotResourceGroups=[{"name": SNAPSHOT_GROUP, "create": True}])
+    found = vault_plan.make_plan(desired, replace(FOUND, groups={GROUP: NOT_FOUND}), NOW)
     assert found.step == CreateGroup(GROUP, "westeurope")
 
 
 def test_a_vault_that_is_run_elsewhere_is_used_and_never_written() -> None:
-    want = wanted_vault(managementPolicy="Observe", deletionPolicy="Delete")
-    missing = vault_plan.plan(want, NEW, NOW)
+    desired = wanted_vault(managementPolicy="Observe", deletionPolicy="Delete")
+    missing = vault_plan.make_plan(desired, NEW, NOW)
     assert (missing.step, missing.verdict.reason) == (None, reasons.VAULT_MISSING)
     differs = replace(READY, vault=replace(VAULT, settings=replace(SETTINGS, soft_delete_days=30)))
-    found = vault_plan.plan(want, differs, NOW)
+    found = vault_plan.make_plan(desired, differs, NOW)
     assert found.ready and found.step is None
     synced = next(each for each in found.findings if each.type == "Synced")
     assert (synced.status, synced.reason) == ("False", reasons.DRIFT_DETECTED)
     assert "softDelete.retentionDays" in synced.message
-    shown = vault_status.status(resource(vault()), want, differs, found, NOW).conditions
+    shown = vault_status.build_status(resource(vault()), desired, differs, found, NOW).conditions
     assert {each.type: each.status for each in shown}["Ready"] == "True"
     leaving = wanted_vault(deleting=True, managementPolicy="Observe", deletionPolicy="Delete", principal="principal")
-    assert vault_plan.plan(leaving, replace(FOUND, instances=0, deleted=()), NOW).step is None
-    other = vault_plan.plan(want, replace(FOUND, vault=replace(VAULT, principal_id=None)), NOW)
+    assert vault_plan.make_plan(leaving, replace(FOUND, instances=0, deleted=()), NOW).step is None
+    other = vault_plan.make_plan(desired, replace(FOUND, vault=replace(VAULT, principal_id=None)), NOW)
     assert (other.step, other.verdict.reason) == (None, reasons.IDENTITY_MISSING)
 
 
@@ -137,34 +137,34 @@ ASSIGNED = (
 
 def test_the_identity_that_is_wanted_is_given() -> None:
     without = replace(FOUND, vault=replace(VAULT, principal_id=None))
-    step = vault_plan.plan(wanted_vault(), without, NOW).step
+    step = vault_plan.make_plan(wanted_vault(), without, NOW).step
     assert isinstance(step, SetIdentity) and (step.identity, step.own) == (None, False)
-    want = wanted_vault(identity={"type": "UserAssigned", "userAssignedIdentityID": ASSIGNED})
-    step = vault_plan.plan(want, FOUND, NOW).step
+    desired = wanted_vault(identity={"type": "UserAssigned", "userAssignedIdentityID": ASSIGNED})
+    step = vault_plan.make_plan(desired, FOUND, NOW).step
     assert isinstance(step, SetIdentity) and (step.identity, step.own) == (ASSIGNED, True)
     given = replace(FOUND, vault=replace(VAULT, assigned={ASSIGNED.lower(): "assigned"}))
-    assert wanted_grants(want, given)[0].principal == "assigned"
+    assert needed_grants(desired, given)[0].principal == "assigned"
 
 
 def test_roles_that_others_assign_are_asked_for_by_name() -> None:
-    want = wanted_vault(roleAssignments="Preassigned")
-    found = vault_plan.plan(want, replace(READY, grants={GRANT: False}), NOW)
+    desired = wanted_vault(roleAssignments="Preassigned")
+    found = vault_plan.make_plan(desired, replace(READY, grants={GRANT: False}), NOW)
     assert (found.step, found.verdict.reason) == (None, reasons.ROLE_MISSING)
     assert "az role assignment create --assignee-object-id principal" in found.verdict.message
     leaving = wanted_vault(deleting=True, deletionPolicy="Delete", roleAssignments="Preassigned", principal="p")
-    assert vault_plan.plan(leaving, NEW, NOW).ready, "what others assigned is theirs"
+    assert vault_plan.make_plan(leaving, NEW, NOW).ready, "what others assigned is theirs"
 
 
 @pytest.mark.parametrize(
-    ("seen", "step"),
+    ("observed", "step"),
     [
         (NEW, CreateVault),
         (replace(FOUND, vault=replace(VAULT, settings=replace(SETTINGS, soft_delete_days=30))), UpdateVault),
         (replace(READY, grants={GRANT: False}), AssignRole),
     ],
 )
-def test_what_somebody_changed_of_a_vault_is_put_back_and_said(seen: VaultSeen, step: type) -> None:
-    found = vault_plan.plan(replace(wanted_vault(), settled=True), seen, NOW)
+def test_what_somebody_changed_of_a_vault_is_put_back_and_said(observed: VaultSeen, step: type) -> None:
+    found = vault_plan.make_plan(replace(wanted_vault(), settled=True), observed, NOW)
     assert isinstance(found.step, step) and found.verdict.reason == reasons.DRIFT_CORRECTED
 
 
@@ -184,29 +184,29 @@ def test_a_vault_that_was_there_says_whose_it_is_before_it_may_be_deleted(
     deletion: str, tags: dict[str, str], written: dict[str, str] | None
 ) -> None:
     found = replace(READY, vault=replace(VAULT, settings=replace(SETTINGS, tags=tags)))
-    step = vault_plan.plan(wanted_vault(deletionPolicy=deletion), found, NOW).step
+    step = vault_plan.make_plan(wanted_vault(deletionPolicy=deletion), found, NOW).step
     assert step is None if written is None else isinstance(step, UpdateVault) and step.settings.tags == written
 
 
 def test_a_new_vault_says_whose_it_is() -> None:
-    step = vault_plan.plan(wanted_vault(tags={"env": "prod"}), NEW, NOW).step
+    step = vault_plan.make_plan(wanted_vault(tags={"env": "prod"}), NEW, NOW).step
     assert isinstance(step, CreateVault) and step.settings.tags == {"env": "prod", **OWNER}
 
 
 def test_a_vault_that_never_was_leaves_nothing_to_revoke() -> None:
-    assert vault_plan.plan(wanted_vault(deleting=True, deletionPolicy="Delete"), NEW, NOW).ready
+    assert vault_plan.make_plan(wanted_vault(deleting=True, deletionPolicy="Delete"), NEW, NOW).ready
 
 
 def test_tags_of_others_are_kept() -> None:
-    want = wanted_vault(tags={"env": "prod"})
+    desired = wanted_vault(tags={"env": "prod"})
     drifted = replace(VAULT, settings=replace(SETTINGS, tags={"owner": "them", "env": "test"}))
-    step = vault_plan.plan(want, replace(FOUND, vault=drifted), NOW).step
+    step = vault_plan.make_plan(desired, replace(FOUND, vault=drifted), NOW).step
     assert isinstance(step, UpdateVault) and step.settings.tags == {"owner": "them", "env": "prod"}
 
 
 def test_every_subscription_has_its_own_group_and_right() -> None:
     groups = [{"name": "a"}, {"name": "b", "subscriptionID": SECOND_SUBSCRIPTION}]
-    grants = wanted_grants(wanted_vault(snapshotResourceGroups=groups), FOUND)
+    grants = needed_grants(wanted_vault(snapshotResourceGroups=groups), FOUND)
     assert [grant.subscription for grant in grants] == [SUBSCRIPTION, SECOND_SUBSCRIPTION]
 
 
@@ -217,7 +217,7 @@ LEAVING = wanted_vault(deleting=True, principal="principal", deletionPolicy="Del
 
 
 @pytest.mark.parametrize(
-    ("want", "seen", "step"),
+    ("desired", "observed", "step"),
     [
         (LEAVING, replace(OURS, instances=0, deleted=()), DeleteVault),
         # Nothing says that this object ever kept it: neither a finalizer nor its status proves that.
@@ -227,13 +227,13 @@ LEAVING = wanted_vault(deleting=True, principal="principal", deletionPolicy="Del
         (wanted_vault(deleting=True), VaultSeen((), 0), None),
     ],
 )
-def test_the_way_out_of_a_vault(want: vault_desired.Desired, seen: VaultSeen, step: type | None) -> None:
-    found = vault_plan.plan(want, seen, NOW)
+def test_the_way_out_of_a_vault(desired: vault_desired.Desired, observed: VaultSeen, step: type | None) -> None:
+    found = vault_plan.make_plan(desired, observed, NOW)
     assert (found.ready and found.step is None) if step is None else isinstance(found.step, step)
 
 
 @pytest.mark.parametrize(
-    ("seen", "reason"),
+    ("observed", "reason"),
     [
         (VaultSeen(("gold",), 1), reasons.IN_USE),
         (VaultSeen((), 0), reasons.NOT_YET_KNOWN),
@@ -248,38 +248,42 @@ def test_the_way_out_of_a_vault(want: vault_desired.Desired, seen: VaultSeen, st
         (replace(NEW, grants={GRANT: DENIED}), "AccessDenied"),
     ],
 )
-def test_what_keeps_a_vault_from_going(seen: VaultSeen, reason: str) -> None:
-    found = vault_plan.plan(LEAVING, seen, NOW)
+def test_what_keeps_a_vault_from_going(observed: VaultSeen, reason: str) -> None:
+    found = vault_plan.make_plan(LEAVING, observed, NOW)
     assert (found.verdict.reason, found.step) == (reason, None)
 
 
 def test_status_of_a_vault() -> None:
-    want = wanted_vault()
-    found = vault_status.status(resource(vault()), want, READY, vault_plan.plan(want, READY, NOW), NOW)
+    desired = wanted_vault()
+    found = vault_status.build_status(resource(vault()), desired, READY, vault_plan.make_plan(desired, READY, NOW), NOW)
     assert (found.vault_id, found.principal_id, found.observed_generation) == (str(VAULT_ID), "principal", 3)
     assert [each.type for each in found.conditions][-1] == "Ready"
-    blind = vault_status.status(resource(vault(), **found.to_wire()), want, NEW, vault_plan.plan(want, NEW, NOW), NOW)
+    blind = vault_status.build_status(
+        resource(vault(), **found.to_wire()), desired, NEW, vault_plan.make_plan(desired, NEW, NOW), NOW
+    )
     assert blind.vault_id == found.vault_id, "what was known stays until Azure says otherwise"
 
 
 def test_a_vault_seen_from_outside() -> None:
     groups = [{"name": "a"}, {"name": "b", "subscriptionID": SECOND_SUBSCRIPTION}]
     fresh = vault_view(resource(vault(snapshotResourceGroups=groups)))
-    assert fresh is not None and fresh.id is None and not fresh.ready and fresh.why_not
+    assert fresh is not None and fresh.id is None and not fresh.ready and fresh.not_ready_reason
     ready = {"type": "Ready", "status": "True"}
     known = vault_view(resource(vault(snapshotResourceGroups=groups), vaultID=str(VAULT_ID), conditions=[ready]))
     assert known is not None and known.ready and known.id == VAULT_ID
     assert known.snapshot_group_for(SUBSCRIPTION.upper()) == ResourceGroupId(SUBSCRIPTION, "a")
     assert known.snapshot_group_for("another") is None
     assert vault_view(resource(vault(location=1))) is None
-    assert isinstance(vault_desired.desired(resource(vault(location=1)), SUBSCRIPTION, "cluster-1"), Invalid)
+    assert isinstance(vault_desired.read_desired(resource(vault(location=1)), SUBSCRIPTION, "cluster-1"), Invalid)
 
 
 def test_a_vault_says_that_it_is_listed_only_while_it_is() -> None:
-    def conditions(trouble: str | None) -> list[str]:
-        seen = replace(READY, trouble=trouble)
-        want = wanted_vault()
-        found = vault_status.status(resource(vault()), want, seen, vault_plan.plan(want, seen, NOW), NOW)
+    def conditions(degraded_reason: str | None) -> list[str]:
+        observed = replace(READY, degraded_reason=degraded_reason)
+        desired = wanted_vault()
+        found = vault_status.build_status(
+            resource(vault()), desired, observed, vault_plan.make_plan(desired, observed, NOW), NOW
+        )
         return [each.type for each in found.conditions]
 
     assert reasons.RESOURCE_GRAPH_UNAVAILABLE in conditions("Resource Graph is behind.")

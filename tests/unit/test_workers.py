@@ -8,13 +8,13 @@ from itertools import pairwise
 import pytest
 
 from azdiskbackup import correlation
-from azdiskbackup.core.backoff import pause
+from azdiskbackup.core.rules.backoff import pause
 from azdiskbackup.engine import workers
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.engine.clock import SystemClock
 from azdiskbackup.engine.queue import WorkQueue
 from azdiskbackup.engine.workers import Reconcile, Workers
-from azdiskbackup.errors import Postponed, Unavailable
+from azdiskbackup.errors import RateLimited, Unavailable
 from harness.clock import ManualClock, settle
 
 A, B, C = (Key("Thing", "ns", name) for name in "abc")
@@ -117,7 +117,7 @@ async def test_a_postponed_reconciler_failed_at_nothing(bench: Bench) -> None:
     async def reconcile(key: Key) -> datetime | None:
         passes.append(bench.clock.now())
         if len(passes) < 3:
-            raise Postponed
+            raise RateLimited
         return None
 
     bench.queue.add(A)
@@ -208,11 +208,11 @@ async def test_a_pass_that_does_not_end_is_told(bench: Bench, monkeypatch: pytes
     assert bench.workers is not None
     bench.queue.add(A)
     await settle()
-    assert bench.workers.stuck is None
+    assert bench.workers.stuck_key is None
     monkeypatch.setattr(workers, "STUCK_AFTER", timedelta(0))
-    assert bench.workers.stuck == A
+    assert bench.workers.stuck_key == A
     await bench.workers.stop(0)
-    assert bench.workers.stuck is None
+    assert bench.workers.stuck_key is None
 
 
 @pytest.mark.parametrize("turns", range(8))

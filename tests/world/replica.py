@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry
 
-from azdiskbackup.azure.fence import Fence
-from azdiskbackup.handlers.shell import on_watch_event
+from azdiskbackup.app.wiring import Engine
+from azdiskbackup.azure.transport.fence import Fence
+from azdiskbackup.handlers.shell import into_cache
 from azdiskbackup.kube.client import KubeClient
-from azdiskbackup.kube.resources import WATCHED
-from azdiskbackup.observability.meters import Meters
+from azdiskbackup.kube.watched import WATCHED
+from azdiskbackup.observability.operator_metrics import Meters
 from azdiskbackup.settings import Settings
-from azdiskbackup.wiring import Engine
 from world.api_server import ApiServer, InMemoryExchange
 from world.azure import InMemoryNetwork
 from world.clock import LoopClock
@@ -142,8 +142,8 @@ class Replica:
         def arrive() -> None:
             first = on_the_way.popleft()
             if self.is_alive:
-                self.engine.heard(watched.kind)
-                on_watch_event(self.engine.cache, watched, *first)
+                self.engine.on_watch_event(watched.kind)
+                into_cache(self.engine.cache, watched, *first)
 
         loop.call_at(at, arrive)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sys import intern
 from typing import Any, TypeAlias
 
-from azdiskbackup.footprint import pack, unpack
+from azdiskbackup.compression import pack, unpack
 
 Raw = Mapping[str, Any]
 

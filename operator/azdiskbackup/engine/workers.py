@@ -23,7 +23,7 @@ from azdiskbackup import correlation
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.engine.clock import Clock
 from azdiskbackup.engine.queue import WorkQueue
-from azdiskbackup.errors import OperatorError, Postponed
+from azdiskbackup.errors import OperatorError, RateLimited
 
 Reconcile = Callable[[Key], Awaitable[datetime | None]]
 Pause = Callable[[BaseException, int], timedelta]
@@ -74,7 +74,7 @@ class Workers:
         return (key for key, _ in self._running.values())
 
     @property
-    def stuck(self) -> Key | None:
+    def stuck_key(self) -> Key | None:
         """Return whose pass takes far longer than all of its requests may; None when none does."""
         late = time.monotonic() - STUCK_AFTER.total_seconds()
         return next((key for key, since in self._running.values() if since < late), None)
@@ -108,7 +108,7 @@ class Workers:
         begun, outcome = time.monotonic(), "error"
         try:
             again = await self._reconcilers[key.kind](key)
-        except Postponed:
+        except RateLimited:
             outcome = "postponed"
             # Woken when its turn comes; this is for a turn that got lost.
             self._queue.add_at(key, self._clock.now() + POSTPONED_AT_MOST)

@@ -17,8 +17,8 @@ from kopf._core.engines.peering import Identity
 from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 
 from azdiskbackup.engine.cache import Cache, key_of
-from azdiskbackup.kube.connection import KubeConnection
-from azdiskbackup.kube.resources import WATCHED, WatchedResource
+from azdiskbackup.kube.kubeconfig import KubeConnection
+from azdiskbackup.kube.watched import WATCHED, WatchedResource
 
 _LOGIN_EVERY = timedelta(minutes=10)
 _GIVE_UP_AFTER_SECONDS = 600
@@ -28,14 +28,14 @@ def registry(
     connection: KubeConnection,
     cache: Cache,
     *,
-    heard: Callable[[str], None],
+    on_watch_event: Callable[[str], None],
 ) -> kopf.OperatorRegistry:
     """Return the handlers.
 
     Args:
         connection: how the API server is reached.
         cache: takes what the watches see.
-        heard: is told the kind of each event.
+        on_watch_event: is told the kind of each event.
     """
     handlers = kopf.OperatorRegistry()
 
@@ -48,22 +48,22 @@ def registry(
         return _login(connection)
 
     for resource in WATCHED:
-        _watch(handlers, cache, resource, heard)
+        _watch(handlers, cache, resource, on_watch_event)
     return handlers
 
 
 def _watch(
-    handlers: kopf.OperatorRegistry, cache: Cache, resource: WatchedResource, heard: Callable[[str], None]
+    handlers: kopf.OperatorRegistry, cache: Cache, resource: WatchedResource, on_watch_event: Callable[[str], None]
 ) -> None:
     @kopf.on.event(resource.group, resource.version, resource.plural, registry=handlers, id=f"watch-{resource.plural}")
     async def seen(event: kopf.RawEvent, **_: Any) -> None:
         # Async, so that it runs on the loop: Kopf puts other functions into threads, for which neither cache nor queue
         # are made.
-        heard(resource.kind)
-        on_watch_event(cache, resource, event["type"] or "", event["object"])
+        on_watch_event(resource.kind)
+        into_cache(cache, resource, event["type"] or "", event["object"])
 
 
-def on_watch_event(cache: Cache, resource: WatchedResource, how: str, raw: Mapping[str, Any]) -> None:
+def into_cache(cache: Cache, resource: WatchedResource, how: str, raw: Mapping[str, Any]) -> None:
     """Take what a watch tells into the cache.
 
     Args:

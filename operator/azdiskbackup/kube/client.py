@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 from azdiskbackup.api.v1alpha1 import KINDS
 from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
-from azdiskbackup.core.resource import FINALIZER, Resource
+from azdiskbackup.core.objects.resource import FINALIZER, Resource
 from azdiskbackup.errors import (
     AccessDenied,
     Conflict,
@@ -23,7 +23,7 @@ from azdiskbackup.errors import (
     Unavailable,
 )
 from azdiskbackup.kube.exchange import Answer, Exchange
-from azdiskbackup.kube.resources import WatchedResource
+from azdiskbackup.kube.watched import WatchedResource
 
 Raw = Mapping[str, Any]
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from azdiskbackup import correlation
 from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
-from azdiskbackup.core.resource import Resource
+from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.kube.client import KubeClient, NotFoundError
 
 CORRELATION = f"{GROUP}/correlation-id"

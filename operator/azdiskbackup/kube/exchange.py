@@ -11,7 +11,7 @@ import aiohttp
 from kubernetes.aio.client import ApiClient, ApiException, Configuration
 
 from azdiskbackup.errors import InvalidRequest, Unavailable
-from azdiskbackup.kube.connection import KubeConnection
+from azdiskbackup.kube.kubeconfig import KubeConnection
 
 # Each has a buffer of a quarter of a megabyte.
 _CONNECTIONS = 8

@@ -13,15 +13,15 @@ from aiohttp import web
 from azdiskbackup.observability.serving import Answer
 
 
-def answering(why_not: Callable[[], str | None]) -> Answer:
+def answering(unhealthy_reason: Callable[[], str | None]) -> Answer:
     """Return what answers a probe.
 
     Args:
-        why_not: says what is broken, None when nothing is.
+        unhealthy_reason: says what is broken, None when nothing is.
     """
 
     async def answer(request: web.Request) -> web.Response:
-        broken = why_not()
+        broken = unhealthy_reason()
         return web.json_response({"ok": broken is None, "why": broken}, status=200 if broken is None else 503)
 
     return answer

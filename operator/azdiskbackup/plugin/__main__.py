@@ -1,5 +1,5 @@
 """``python -m azdiskbackup.plugin``."""
 
-from azdiskbackup.plugin.app import main
+from azdiskbackup.plugin.runtime.app import main
 
 main()

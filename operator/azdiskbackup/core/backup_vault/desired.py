@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultSpec
-from azdiskbackup.core.arm_ids import ArmId, ResourceGroupId, vault_id
-from azdiskbackup.core.azure_model import VaultSettings
-from azdiskbackup.core.resource import Invalid, Resource, parse_spec
+from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId, vault_id
+from azdiskbackup.core.objects.azure import VaultSettings
+from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec
 
 # By which BackupVault a vault in Azure is kept. Only that one ever deletes it.
 OWNER_TAGS = ("azdiskbackup.io.cluster", "azdiskbackup.io.backupvault")
@@ -68,7 +68,7 @@ class Desired:
         )
 
 
-def desired(resource: Resource, default_subscription: str, cluster: str) -> Desired | Invalid:
+def read_desired(resource: Resource, default_subscription: str, cluster: str) -> Desired | Invalid:
     """Read a BackupVault.
 
     Args:

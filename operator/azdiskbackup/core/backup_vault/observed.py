@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from azdiskbackup.core.arm_ids import ResourceGroupId
-from azdiskbackup.core.azure_model import AzureGroup, AzureInstance, AzureVault
-from azdiskbackup.core.presence import UNKNOWN, Absent, Unknown, Unreadable
-from azdiskbackup.core.roles import Grant
+from azdiskbackup.core.identity.arm_ids import ResourceGroupId
+from azdiskbackup.core.identity.roles import Grant
+from azdiskbackup.core.objects.azure import AzureGroup, AzureInstance, AzureVault
+from azdiskbackup.core.rules.lookup import NOT_FETCHED, FetchFailed, NotFetched, NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class Observed:
 
     policies: tuple[str, ...]
     disks: int
-    vault: AzureVault | Absent | Unknown | Unreadable = UNKNOWN
-    groups: Mapping[ResourceGroupId, AzureGroup | Absent | Unreadable] = field(default_factory=dict)
-    grants: Mapping[Grant, bool | Unreadable] = field(default_factory=dict)
-    instances: int | Unknown | Unreadable = UNKNOWN
-    deleted: tuple[AzureInstance, ...] | Unknown | Unreadable = UNKNOWN
-    trouble: str | None = None
+    vault: AzureVault | NotFound | NotFetched | FetchFailed = NOT_FETCHED
+    groups: Mapping[ResourceGroupId, AzureGroup | NotFound | FetchFailed] = field(default_factory=dict)
+    grants: Mapping[Grant, bool | FetchFailed] = field(default_factory=dict)
+    instances: int | NotFetched | FetchFailed = NOT_FETCHED
+    deleted: tuple[AzureInstance, ...] | NotFetched | FetchFailed = NOT_FETCHED
+    degraded_reason: str | None = None

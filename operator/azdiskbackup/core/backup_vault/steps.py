@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from azdiskbackup.core.arm_ids import ArmId, ResourceGroupId
-from azdiskbackup.core.azure_model import VaultSettings
-from azdiskbackup.core.roles import Grant
+from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId
+from azdiskbackup.core.identity.roles import Grant
+from azdiskbackup.core.objects.azure import VaultSettings
 
 
 @dataclass(frozen=True, slots=True)

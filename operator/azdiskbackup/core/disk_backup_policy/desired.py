@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec
-from azdiskbackup.core.arm_ids import ArmId
-from azdiskbackup.core.disk_backup_policy.content import PolicyContent, content
-from azdiskbackup.core.naming import is_policy_name
-from azdiskbackup.core.resource import Invalid, Resource, parse_spec
+from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.identity.naming import is_policy_name
+from azdiskbackup.core.objects.policy_content import PolicyContent, content
+from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Desired:
         return vault.child("backupPolicies", self.content.name(self.spec.azure_name or self.name))
 
 
-def desired(resource: Resource, limits: Limits) -> Desired | Invalid:
+def read_desired(resource: Resource, limits: Limits) -> Desired | Invalid:
     """Read a DiskBackupPolicy."""
     spec = parse_spec(DiskBackupPolicySpec, resource)
     if isinstance(spec, Invalid):

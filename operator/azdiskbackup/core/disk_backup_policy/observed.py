@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from azdiskbackup.core.arm_ids import ArmId
-from azdiskbackup.core.presence import UNKNOWN, Absent, Unknown, Unreadable
-from azdiskbackup.core.vault_view import VaultView
+from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.objects.vault_view import VaultView
+from azdiskbackup.core.rules.lookup import NOT_FETCHED, FetchFailed, NotFetched, NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,9 @@ class Observed:
         uses: what refers to the policy that is to be deleted.
     """
 
-    vault: VaultView | Absent
+    vault: VaultView | NotFound
     disks: tuple[str, ...]
-    policy: Present | Absent | Unknown | Unreadable = UNKNOWN
+    policy: Present | NotFound | NotFetched | FetchFailed = NOT_FETCHED
     policies_in_use: tuple[str, ...] = ()
-    uses: Uses | Unknown | Unreadable = UNKNOWN
+    uses: Uses | NotFetched | FetchFailed = NOT_FETCHED
     gone: ArmId | None = None

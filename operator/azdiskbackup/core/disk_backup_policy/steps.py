@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from azdiskbackup.core.arm_ids import ArmId
-from azdiskbackup.core.disk_backup_policy.content import PolicyContent
+from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.objects.policy_content import PolicyContent
 
 
 @dataclass(frozen=True, slots=True)

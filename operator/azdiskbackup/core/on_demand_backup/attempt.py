@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from azdiskbackup.core.azure_model import AzureJob, AzureRestorePoint
+from azdiskbackup.core.objects.azure import AzureJob, AzureRestorePoint
 from azdiskbackup.errors import OperatorError
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from azdiskbackup.api.v1alpha1.on_demand_backup import OnDemandBackupSpec
-from azdiskbackup.core import reasons
+from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec, parse_time
 from azdiskbackup.core.on_demand_backup.attempt import Over
-from azdiskbackup.core.resource import Invalid, Resource, parse_spec, parse_time
+from azdiskbackup.core.rules import reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Desired:
         return self.spec.protected_disk_ref.name
 
 
-def desired(resource: Resource) -> Desired | Invalid:
+def read_desired(resource: Resource) -> Desired | Invalid:
     """Read an OnDemandBackup."""
     spec = parse_spec(OnDemandBackupSpec, resource)
     if isinstance(spec, Invalid):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from azdiskbackup.core.arm_ids import ArmId
+from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.objects.policy_view import PolicyView
 from azdiskbackup.core.on_demand_backup.attempt import Attempt
-from azdiskbackup.core.policy_view import PolicyView
-from azdiskbackup.core.presence import UNKNOWN, Absent, Unknown, Unreadable
+from azdiskbackup.core.rules.lookup import NOT_FETCHED, FetchFailed, NotFetched, NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class DiskView:
     """
 
     protected: bool
-    why_not: str
+    not_ready_reason: str
     instance: ArmId | None
     policy_id: str = ""
 
@@ -37,9 +37,9 @@ class Observed:
         taken_today: starts of the disk's on-demand backups in the last 24 hours.
     """
 
-    disk: DiskView | Absent
-    policy: PolicyView | Absent
+    disk: DiskView | NotFound
+    policy: PolicyView | NotFound
     ahead: tuple[str, ...]
-    taken_today: tuple[datetime, ...] | Unknown | Unreadable
+    taken_today: tuple[datetime, ...] | NotFetched | FetchFailed
     attempt: Attempt
-    instance_owned: bool | Unknown | Unreadable = UNKNOWN
+    instance_owned: bool | NotFetched | FetchFailed = NOT_FETCHED

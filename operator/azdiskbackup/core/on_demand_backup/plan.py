@@ -6,11 +6,11 @@ from datetime import datetime
 
 from azdiskbackup.core.on_demand_backup.desired import Desired
 from azdiskbackup.core.on_demand_backup.observed import Observed
-from azdiskbackup.core.on_demand_backup.rules import WAY
+from azdiskbackup.core.on_demand_backup.rules import PROVISIONING_RULES
 from azdiskbackup.core.on_demand_backup.steps import Step
-from azdiskbackup.core.verdicts import Plan, first_unsatisfied
+from azdiskbackup.core.rules.verdicts import Plan, evaluate
 
 
-def plan(want: Desired, seen: Observed, now: datetime) -> Plan[Step]:
+def make_plan(desired: Desired, observed: Observed, now: datetime) -> Plan[Step]:
     """Return what this pass does: the first rule that is not satisfied decides."""
-    return first_unsatisfied(WAY, want, seen, now)
+    return evaluate(PROVISIONING_RULES, desired, observed, now)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TypeAlias, assert_never
 
-from azdiskbackup.core import reasons, verdicts
-from azdiskbackup.core.arm_ids import same_id
+from azdiskbackup.core.formatting import clock_time, listing, span
+from azdiskbackup.core.identity.arm_ids import same_id
+from azdiskbackup.core.objects.policy_view import PolicyView
 from azdiskbackup.core.on_demand_backup.attempt import (
     Following,
     NotStarted,
@@ -19,10 +20,9 @@ from azdiskbackup.core.on_demand_backup.attempt import (
 from azdiskbackup.core.on_demand_backup.desired import Desired
 from azdiskbackup.core.on_demand_backup.observed import DiskView, Observed
 from azdiskbackup.core.on_demand_backup.steps import DeleteObject, RecordIntent, Step, Submit
-from azdiskbackup.core.policy_view import PolicyView
-from azdiskbackup.core.presence import Absent, Unknown, Unreadable
-from azdiskbackup.core.verdicts import do, satisfied, stalled, wait
-from azdiskbackup.core.words import clock_time, listing, span
+from azdiskbackup.core.rules import reasons, verdicts
+from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
+from azdiskbackup.core.rules.verdicts import do, satisfied, stalled, wait
 
 Verdict: TypeAlias = verdicts.Verdict[Step]
 
@@ -40,102 +40,102 @@ A_DAY = timedelta(hours=24)
 MOST_A_DAY = 10
 
 
-def disk_is_known(want: Desired, seen: Observed, now: datetime) -> Verdict:
+def disk_is_known(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The disk and the retention rule must exist; once the backup was asked for they no longer matter."""
-    if not isinstance(seen.attempt, NotStarted):
+    if not isinstance(observed.attempt, NotStarted):
         return satisfied(reasons.VALID, "The spec is valid.")
-    if isinstance(seen.disk, Absent):
+    if isinstance(observed.disk, NotFound):
         return wait(
             reasons.DISK_OBJECT_NOT_FOUND,
-            f"There is no ProtectedDisk {want.disk!r} in the namespace {want.namespace!r}; this "
+            f"There is no ProtectedDisk {desired.disk!r} in the namespace {desired.namespace!r}; this "
             "goes on by itself when it appears.",
             now + LOOK_AGAIN,
         )
-    rule = want.spec.retention_rule
-    if isinstance(seen.policy, PolicyView) and rule not in seen.policy.retention_rules:
+    rule = desired.spec.retention_rule
+    if isinstance(observed.policy, PolicyView) and rule not in observed.policy.retention_rules:
         return stalled(
             reasons.RETENTION_RULE_MISSING,
-            f"The policy {seen.policy.name!r} has no retention rule {rule!r}, only "
-            f"{listing(sorted(seen.policy.retention_rules))}. Create another OnDemandBackup with "
+            f"The policy {observed.policy.name!r} has no retention rule {rule!r}, only "
+            f"{listing(sorted(observed.policy.retention_rules))}. Create another OnDemandBackup with "
             "one of these.",
             now + LOOK_AGAIN,
         )
     return satisfied(reasons.VALID, "The spec is valid.")
 
 
-def disk_is_protected(want: Desired, seen: Observed, now: datetime) -> Verdict:
+def disk_is_protected(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """There is nothing to back up by before the disk is protected."""
-    if not isinstance(seen.attempt, NotStarted):
+    if not isinstance(observed.attempt, NotStarted):
         return satisfied(reasons.VALID, "The backup was asked for.")
-    if isinstance(seen.disk, DiskView) and isinstance(seen.policy, PolicyView):
-        if not seen.policy.in_force:
+    if isinstance(observed.disk, DiskView) and isinstance(observed.policy, PolicyView):
+        if not observed.policy.in_force:
             return wait(
                 reasons.POLICY_NOT_READY,
-                f"The policy {seen.policy.name!r} was edited, and Azure does not have it as it is written.",
+                f"The policy {observed.policy.name!r} was edited, and Azure does not have it as it is written.",
                 now + LOOK_AGAIN,
             )
-        if seen.disk.instance is not None and not same_id(seen.disk.policy_id, seen.policy.id or ""):
+        if observed.disk.instance is not None and not same_id(observed.disk.policy_id, observed.policy.id or ""):
             return wait(
                 reasons.WAITING_FOR_PROTECTION,
-                f"The disk has yet to move to the policy {seen.policy.name!r} as it is written now.",
+                f"The disk has yet to move to the policy {observed.policy.name!r} as it is written now.",
                 now + LOOK_AGAIN,
             )
-        if seen.disk.protected and seen.disk.instance is not None:
+        if observed.disk.protected and observed.disk.instance is not None:
             return satisfied(reasons.VALID, "The disk is protected.")
-        why = seen.disk.why_not
+        why = observed.disk.not_ready_reason
     else:
         why = reasons.POLICY_NOT_FOUND
     return wait(
         reasons.WAITING_FOR_PROTECTION,
-        f"The ProtectedDisk {want.disk!r} is not protected yet ({why}); see `kubectl describe pdisk {want.disk}`.",
+        f"The ProtectedDisk {desired.disk!r} is not protected yet ({why}); see `kubectl describe pdisk {desired.disk}`.",
         now + LOOK_AGAIN,
     )
 
 
-def instance_is_the_disks(want: Desired, seen: Observed, now: datetime) -> Verdict:
+def instance_is_the_disks(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The disk's status names the instance, and a status may be written by others: the instance has to say the same.
 
     So before each request, and not only before the first: a recorded intent is in a status as well.
     """
-    if not isinstance(seen.attempt, NotStarted | Recorded):
+    if not isinstance(observed.attempt, NotStarted | Recorded):
         return satisfied(reasons.VALID, "The backup was asked for.")
-    match seen.instance_owned:
-        case Unknown():
+    match observed.instance_owned:
+        case NotFetched():
             return wait(reasons.NOT_YET_KNOWN, "Azure was not asked yet.", now)
-        case Unreadable(error):
+        case FetchFailed(error):
             again = now + LOOK_AGAIN
-            return wait(error.reason, f"{error.sentence} It is tried again every {span(LOOK_AGAIN)}.", again)
+            return wait(error.reason, f"{error.user_message} It is tried again every {span(LOOK_AGAIN)}.", again)
         case True:
             return satisfied(reasons.VALID, "The disk is protected.")
         case _:
             return wait(
                 reasons.WAITING_FOR_PROTECTION,
-                f"The status of the ProtectedDisk {want.disk!r} names a backup instance that is not its own; see "
-                f"`kubectl describe pdisk {want.disk}`.",
+                f"The status of the ProtectedDisk {desired.disk!r} names a backup instance that is not its own; see "
+                f"`kubectl describe pdisk {desired.disk}`.",
                 now + LOOK_AGAIN,
             )
 
 
-def it_is_first_in_line(want: Desired, seen: Observed, now: datetime) -> Verdict:
+def it_is_first_in_line(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """One backup a disk at a time, in the order of their creation."""
-    if isinstance(seen.attempt, NotStarted) and seen.ahead:
+    if isinstance(observed.attempt, NotStarted) and observed.ahead:
         return wait(
             reasons.QUEUED,
-            f"Waiting for {listing(list(seen.ahead))}: one backup of a disk runs at a time.",
+            f"Waiting for {listing(list(observed.ahead))}: one backup of a disk runs at a time.",
             now + LOOK_AGAIN,
         )
     return satisfied(reasons.VALID, "It is this backup's turn.")
 
 
-def day_has_room(want: Desired, seen: Observed, now: datetime) -> Verdict:
+def day_has_room(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """Azure takes ten on-demand backups of a disk a day."""
-    if not isinstance(seen.attempt, NotStarted):
+    if not isinstance(observed.attempt, NotStarted):
         return satisfied(reasons.VALID, "The backup was asked for.")
-    match seen.taken_today:
-        case Unreadable(error):
+    match observed.taken_today:
+        case FetchFailed(error):
             again = now + LOOK_AGAIN
-            return wait(error.reason, f"{error.sentence} It is tried again every {span(LOOK_AGAIN)}.", again)
-        case Unknown():
+            return wait(error.reason, f"{error.user_message} It is tried again every {span(LOOK_AGAIN)}.", again)
+        case NotFetched():
             return wait(reasons.NOT_YET_KNOWN, "Azure was not asked yet.", now)
         case taken if len(taken) >= MOST_A_DAY:
             again = sorted(taken)[-MOST_A_DAY] + A_DAY
@@ -149,15 +149,15 @@ def day_has_room(want: Desired, seen: Observed, now: datetime) -> Verdict:
             return satisfied(reasons.VALID, "The day has room for the backup.")
 
 
-def job_is_known(want: Desired, seen: Observed, now: datetime) -> Verdict:
+def job_is_known(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The intent is recorded, then the request is sent, once, then its job is found."""
-    match seen.attempt:
+    match observed.attempt:
         case NotStarted():
             return do(RecordIntent(), reasons.STARTING, "Asking Azure for the backup.")
         case Recorded(at=at):
             # Whoever comes after a crash counts from the intent: it must not be older than the request.
             fresh = now < at + INTENT_IS_FRESH
-            step: Step = _submit(want, seen) if fresh else RecordIntent()
+            step: Step = _submit(desired, observed) if fresh else RecordIntent()
             return do(step, reasons.STARTING, "Asking Azure for the backup.", now + POLL)
         case Sent(at=at, answered=answered, jobs_seen=jobs_seen):
             if not answered and jobs_seen and now >= at + JOB_APPEARS_WITHIN:
@@ -169,18 +169,18 @@ def job_is_known(want: Desired, seen: Observed, now: datetime) -> Verdict:
             return wait(reasons.STARTING, "Asking Azure for the backup.", now + POLL)
         case Unfollowable(error):
             again = now + LOOK_AGAIN
-            return wait(error.reason, f"{error.sentence} It is tried again every {span(LOOK_AGAIN)}.", again)
+            return wait(error.reason, f"{error.user_message} It is tried again every {span(LOOK_AGAIN)}.", again)
         case Refused(error):
-            return stalled(reasons.REFUSED, f"Azure refuses the backup. {error.sentence}")
+            return stalled(reasons.REFUSED, f"Azure refuses the backup. {error.user_message}")
         case Following() | Over():
             return satisfied(reasons.IN_PROGRESS, "The job is known.")
         case _:
-            assert_never(seen.attempt)
+            assert_never(observed.attempt)
 
 
-def job_has_succeeded(want: Desired, seen: Observed, now: datetime) -> Verdict:
+def job_has_succeeded(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """A backup is finished when its job is; the operation that started it says nothing about that."""
-    match seen.attempt:
+    match observed.attempt:
         case Over(succeeded=True, reason=reason, message=message):
             return satisfied(reason, message)
         case Over(reason=reason, message=message):
@@ -211,7 +211,7 @@ def job_has_succeeded(want: Desired, seen: Observed, now: datetime) -> Verdict:
             raise AssertionError("the rule before guarantees that the job is known")
 
 
-WAY = (
+PROVISIONING_RULES = (
     (reasons.ACCEPTED, disk_is_known),
     (reasons.SUCCEEDED, disk_is_protected),
     (reasons.SUCCEEDED, instance_is_the_disks),
@@ -222,18 +222,18 @@ WAY = (
 )
 
 
-def time_to_live(want: Desired, now: datetime) -> Verdict | None:
+def time_to_live(desired: Desired, now: datetime) -> Verdict | None:
     """Return what to do about a finished object that shall go after a while; None to keep it."""
-    ttl = want.spec.ttl_seconds_after_finished
-    if want.over is None or ttl is None:
+    ttl = desired.spec.ttl_seconds_after_finished
+    if desired.over is None or ttl is None:
         return None
-    end = want.over.completed + timedelta(seconds=ttl)
+    end = desired.over.completed + timedelta(seconds=ttl)
     if now >= end:
-        return do(DeleteObject(), want.over.reason, want.over.message)
-    return wait(want.over.reason, want.over.message, end)
+        return do(DeleteObject(), desired.over.reason, desired.over.message)
+    return wait(desired.over.reason, desired.over.message, end)
 
 
-def _submit(want: Desired, seen: Observed) -> Submit:
-    assert isinstance(seen.disk, DiskView) and seen.disk.instance
-    assert isinstance(seen.policy, PolicyView)
-    return Submit(seen.disk.instance, seen.policy.rule_name, want.spec.retention_rule, want.uid)
+def _submit(desired: Desired, observed: Observed) -> Submit:
+    assert isinstance(observed.disk, DiskView) and observed.disk.instance
+    assert isinstance(observed.policy, PolicyView)
+    return Submit(observed.disk.instance, observed.policy.rule_name, desired.spec.retention_rule, desired.uid)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 
 from azdiskbackup.api.v1alpha1.on_demand_backup import OnDemandBackupStatus, TakenRestorePoint
-from azdiskbackup.core import conditions, reasons
-from azdiskbackup.core.azure_model import AzureFailure
+from azdiskbackup.core.objects.azure import AzureFailure
+from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.core.on_demand_backup.attempt import Attempt, Following, Recorded, Refused
 from azdiskbackup.core.on_demand_backup.steps import Step
 from azdiskbackup.core.protected_disk.status import error_status
-from azdiskbackup.core.resource import Resource, parse_status
-from azdiskbackup.core.verdicts import Finding, Plan, Progress
+from azdiskbackup.core.rules import conditions, reasons
+from azdiskbackup.core.rules.verdicts import Finding, Plan, Progress
 
 
-def status(resource: Resource, attempt: Attempt, plan: Plan[Step], now: datetime) -> OnDemandBackupStatus:
+def build_status(resource: Resource, attempt: Attempt, plan: Plan[Step], now: datetime) -> OnDemandBackupStatus:
     """Return the status after a pass."""
     before = parse_status(OnDemandBackupStatus, resource)
     if before.completion_time is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from azdiskbackup.core.arm_ids import ArmId
+from azdiskbackup.core.identity.arm_ids import ArmId
 
 
 @dataclass(frozen=True, slots=True)

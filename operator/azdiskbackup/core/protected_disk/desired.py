@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskSpec
-from azdiskbackup.core import reasons
-from azdiskbackup.core.arm_ids import ArmId
-from azdiskbackup.core.azure_model import AzureDisk
-from azdiskbackup.core.resource import Invalid, Resource, parse_spec, parse_time
+from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.objects.azure import AzureDisk
+from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec, parse_time
+from azdiskbackup.core.rules import reasons
 
 # What a backup instance is in Kubernetes, written on it: cluster, namespace and name of its ProtectedDisk.
 OWNER_TAGS = ("azdiskbackup.io.cluster", "azdiskbackup.io.namespace", "azdiskbackup.io.protecteddisk")
@@ -52,7 +52,7 @@ class Desired:
     disk_before: AzureDisk | None = None
 
 
-def desired(resource: Resource, cluster: str) -> Desired | Invalid:
+def read_desired(resource: Resource, cluster: str) -> Desired | Invalid:
     """Read a ProtectedDisk.
 
     Args:

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
-from azdiskbackup.core import reasons
-from azdiskbackup.core.azure_model import JobHistory
-from azdiskbackup.core.schedule import START_WINDOW, next_backup
-from azdiskbackup.core.verdicts import Finding
-from azdiskbackup.core.words import clock_time
+from azdiskbackup.core.formatting import clock_time
+from azdiskbackup.core.objects.azure import JobHistory
+from azdiskbackup.core.rules import reasons
+from azdiskbackup.core.rules.verdicts import Finding
+from azdiskbackup.core.schedule.backup_times import START_WINDOW, next_backup
 
 # A job of which the length is not known yet.
 USUAL_JOB_TIME = timedelta(minutes=30)

@@ -6,17 +6,17 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from azdiskbackup.core.azure_model import AzureDisk, AzureInstance, AzureRestorePoint, JobHistory
-from azdiskbackup.core.claims import ClaimedDisk, NotAzureDisk, NotBound
-from azdiskbackup.core.policy_view import PolicyView
-from azdiskbackup.core.presence import UNKNOWN, Absent, Unknown, Unreadable
+from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance, AzureRestorePoint, JobHistory
+from azdiskbackup.core.objects.policy_view import PolicyView
+from azdiskbackup.core.objects.pvc import ClaimedDisk, NotAzureDisk, NotBound
+from azdiskbackup.core.objects.vault_view import VaultView
 from azdiskbackup.core.protected_disk.validation import Never, Validation
-from azdiskbackup.core.vault_view import VaultView
+from azdiskbackup.core.rules.lookup import NOT_FETCHED, FetchFailed, NotFetched, NotFound
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What was seen. ``Unknown`` was not asked for this time, ``Absent`` does not exist: never mixed.
+    """What was seen. ``NotFetched`` was not asked for this time, ``NotFound`` does not exist: never mixed.
 
     Attributes:
         claim: what the source stands for; a disk named by its id counts as claimed without a volume.
@@ -36,24 +36,24 @@ class Observed:
         newest_point: when the newest restore point was taken, as far as the sweep knows.
     """
 
-    policy: PolicyView | Absent
-    vault: VaultView | Absent
+    policy: PolicyView | NotFound
+    vault: VaultView | NotFound
     namespace_labels: Mapping[str, str]
-    claim: ClaimedDisk | NotBound | NotAzureDisk | Absent
-    rival: str | None = None
+    claim: ClaimedDisk | NotBound | NotAzureDisk | NotFound
+    older_duplicate: str | None = None
     live_disks: Container[str] = frozenset()
     namespace_uid: str | None = None
     was_owner: bool = False
-    disk: AzureDisk | Absent | Unknown | Unreadable = UNKNOWN
-    instance: AzureInstance | Absent | Unknown | Unreadable = UNKNOWN
-    granted: bool | Unknown | Unreadable = UNKNOWN
+    disk: AzureDisk | NotFound | NotFetched | FetchFailed = NOT_FETCHED
+    instance: AzureInstance | NotFound | NotFetched | FetchFailed = NOT_FETCHED
+    granted: bool | NotFetched | FetchFailed = NOT_FETCHED
     rights_doubted: bool = False
     holder: AzureInstance | None = None
     turn: datetime | None = None
-    needed_by: tuple[str, ...] = ()
-    leaving_first: tuple[str, ...] = ()
+    grant_used_by: tuple[str, ...] = ()
+    deleted_before_us: tuple[str, ...] = ()
     validation: Validation = field(default_factory=Never)
-    jobs: JobHistory | Unknown | Unreadable = UNKNOWN
+    jobs: JobHistory | NotFetched | FetchFailed = NOT_FETCHED
     jobs_at: datetime | None = None
     newest_point: datetime | None = None
-    restore_points: tuple[AzureRestorePoint, ...] | Unknown | Unreadable = UNKNOWN
+    restore_points: tuple[AzureRestorePoint, ...] | NotFetched | FetchFailed = NOT_FETCHED

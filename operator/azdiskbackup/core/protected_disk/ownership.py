@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from azdiskbackup.core.arm_ids import same_id
-from azdiskbackup.core.azure_model import AzureDisk, AzureInstance
-from azdiskbackup.core.claims import ClaimedDisk
+from azdiskbackup.core.identity.arm_ids import same_id
+from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance
+from azdiskbackup.core.objects.pvc import ClaimedDisk
+from azdiskbackup.core.objects.resource import selects
+from azdiskbackup.core.objects.vault_view import VaultView
 from azdiskbackup.core.protected_disk.desired import NAMESPACE_UID_TAG, OWNER_TAGS, Desired
 from azdiskbackup.core.protected_disk.observed import Observed
-from azdiskbackup.core.resource import selects
-from azdiskbackup.core.vault_view import VaultView
 
 
 def owner_tags(desired: Desired, observed: Observed) -> Mapping[str, str]:

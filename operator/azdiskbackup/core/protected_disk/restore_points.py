@@ -11,23 +11,23 @@ from azdiskbackup.api.v1alpha1.protected_disk import (
     RestorePointsStatus,
     RestorePointStatus,
 )
-from azdiskbackup.core.azure_model import AzureInstance, AzureRestorePoint, JobHistory
+from azdiskbackup.core.objects.azure import AzureInstance, AzureRestorePoint, JobHistory
 from azdiskbackup.core.protected_disk.observed import Observed
-from azdiskbackup.core.protected_disk.reading import STATES_OF_MODE
+from azdiskbackup.core.protected_disk.rules.common import STATES_OF_MODE
 
 # Resource Graph rounds the time of a restore point.
 SAME_POINT = timedelta(seconds=1)
 
 
 def known_restore_points(
-    before: RestorePointsStatus | None, seen: Observed, now: datetime
+    before: RestorePointsStatus | None, observed: Observed, now: datetime
 ) -> RestorePointsStatus | None:
     """Return what is known after a pass: what was listed in it, or else what is left of what was."""
-    if isinstance(seen.restore_points, tuple):
-        return listed(seen.restore_points, now)
-    if before is None or not isinstance(seen.instance, AzureInstance):
+    if isinstance(observed.restore_points, tuple):
+        return listed(observed.restore_points, now)
+    if before is None or not isinstance(observed.instance, AzureInstance):
         return before
-    return unexpired(before, seen.instance.state, now)
+    return unexpired(before, observed.instance.state, now)
 
 
 def listed(points: Sequence[AzureRestorePoint], now: datetime) -> RestorePointsStatus:

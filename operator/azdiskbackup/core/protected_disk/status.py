@@ -12,9 +12,8 @@ from azdiskbackup.api.v1alpha1.protected_disk import (
     LastBackupStatus,
     ProtectedDiskStatus,
 )
-from azdiskbackup.core import conditions, reasons
-from azdiskbackup.core.arm_ids import same_id
-from azdiskbackup.core.azure_model import (
+from azdiskbackup.core.identity.arm_ids import same_id
+from azdiskbackup.core.objects.azure import (
     NO_JOBS,
     AzureDisk,
     AzureFailure,
@@ -22,18 +21,19 @@ from azdiskbackup.core.azure_model import (
     AzureJob,
     JobHistory,
 )
-from azdiskbackup.core.claims import ClaimedDisk
-from azdiskbackup.core.policy_view import PolicyView
+from azdiskbackup.core.objects.policy_view import PolicyView
+from azdiskbackup.core.objects.pvc import ClaimedDisk
+from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.health import backup_health, next_due
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.ownership import disk_may_be_shown, may_be_shown
-from azdiskbackup.core.protected_disk.reading import STATES_OF_MODE
 from azdiskbackup.core.protected_disk.restore_points import known_restore_points
+from azdiskbackup.core.protected_disk.rules.common import STATES_OF_MODE
 from azdiskbackup.core.protected_disk.steps import Step
-from azdiskbackup.core.resource import Resource, parse_status
-from azdiskbackup.core.schedule import next_backup
-from azdiskbackup.core.verdicts import Finding, Plan
+from azdiskbackup.core.rules import conditions, reasons
+from azdiskbackup.core.rules.verdicts import Finding, Plan
+from azdiskbackup.core.schedule.backup_times import next_backup
 
 # A restore point is taken so soon after the start of its job.
 ONE_BACKUP = timedelta(minutes=30)
@@ -46,36 +46,38 @@ _READY = {
 }
 
 
-def status(resource: Resource, want: Desired, seen: Observed, plan: Plan[Step], now: datetime) -> ProtectedDiskStatus:
+def build_status(
+    resource: Resource, desired: Desired, observed: Observed, plan: Plan[Step], now: datetime
+) -> ProtectedDiskStatus:
     """Return the status after a pass; what was not looked at this time stays as it was."""
     before = parse_status(ProtectedDiskStatus, resource)
     update: dict[str, object] = {"observed_generation": resource.generation}
-    if isinstance(seen.policy, PolicyView):
-        update |= {"policy": seen.policy.name, "vault": seen.policy.vault}
-    if isinstance(seen.disk, AzureDisk) and disk_may_be_shown(want, seen):
-        update["disk"] = _disk(seen.disk, seen)
-    if isinstance(seen.instance, AzureInstance) and not may_be_shown(want, seen):
+    if isinstance(observed.policy, PolicyView):
+        update |= {"policy": observed.policy.name, "vault": observed.policy.vault}
+    if isinstance(observed.disk, AzureDisk) and disk_may_be_shown(desired, observed):
+        update["disk"] = _disk(observed.disk, observed)
+    if isinstance(observed.instance, AzureInstance) and not may_be_shown(desired, observed):
         # Whatever status says of it was not written by us, or is no longer this object's.
         update |= dict.fromkeys(_OF_INSTANCE)
-    elif isinstance(seen.instance, AzureInstance):
+    elif isinstance(observed.instance, AzureInstance):
         update |= {
-            "backup_instance_id": _id(before.backup_instance_id, seen.instance.id),
-            "protection_state": seen.instance.state,
-            "policy_id": _id(before.policy_id, seen.instance.policy_id),
+            "backup_instance_id": _id(before.backup_instance_id, observed.instance.id),
+            "protection_state": observed.instance.state,
+            "policy_id": _id(before.policy_id, observed.instance.policy_id),
         }
-    if isinstance(seen.jobs, JobHistory) and (seen.jobs.recent or before.jobs):
+    if isinstance(observed.jobs, JobHistory) and (observed.jobs.recent or before.jobs):
         # No job at all is no news, and a write for every new disk.
-        update |= _jobs(seen.jobs, before)
-    update["restore_points"] = known_restore_points(before.restore_points, seen, now)
+        update |= _jobs(observed.jobs, before)
+    update["restore_points"] = known_restore_points(before.restore_points, observed, now)
     after = before.model_copy(update=update)
-    active = plan.ready and want.spec.protection == "Active" and not want.deleting
+    active = plan.ready and desired.spec.protection == "Active" and not desired.deleting
     due = None
-    if active and isinstance(seen.policy, PolicyView) and seen.policy.in_force:
-        due = next_backup(seen.policy.schedule, now)
-    after = after.model_copy(update={"active_since": _active_since(before, want, seen, now, active=active)})
-    findings = conditions.summary(plan, *_READY[want.spec.protection])
-    if not want.deleting:
-        findings.insert(len(plan.findings), _health(want, seen, after, now, active=active))
+    if active and isinstance(observed.policy, PolicyView) and observed.policy.in_force:
+        due = next_backup(observed.policy.schedule, now)
+    after = after.model_copy(update={"active_since": _active_since(before, desired, observed, now, active=active)})
+    findings = conditions.summary(plan, *_READY[desired.spec.protection])
+    if not desired.deleting:
+        findings.insert(len(plan.findings), _health(desired, observed, after, now, active=active))
     return after.model_copy(
         update={
             "next_backup_time": due,
@@ -84,47 +86,51 @@ def status(resource: Resource, want: Desired, seen: Observed, plan: Plan[Step], 
     )
 
 
-def _id(known: str | None, seen: object) -> str:
+def _id(known: str | None, observed: object) -> str:
     """Return an id as it is known: Azure writes it in other letter case here and there, which is no news."""
-    return known if known is not None and same_id(known, seen) else str(seen)
+    return known if known is not None and same_id(known, observed) else str(observed)
 
 
-def _health(want: Desired, seen: Observed, after: ProtectedDiskStatus, now: datetime, *, active: bool) -> Finding:
-    if not active or not isinstance(seen.policy, PolicyView) or not seen.policy.in_force:
+def _health(
+    desired: Desired, observed: Observed, after: ProtectedDiskStatus, now: datetime, *, active: bool
+) -> Finding:
+    if not active or not isinstance(observed.policy, PolicyView) or not observed.policy.in_force:
         return Finding(
             reasons.BACKUP_HEALTHY,
             "Unknown",
             reasons.NOT_YET_KNOWN,
             "Backups are looked at while the disk is protected, by a policy that Azure has as it is written.",
         )
-    if isinstance(seen.instance, AzureInstance) and not same_id(seen.instance.policy_id, seen.policy.id or ""):
+    if isinstance(observed.instance, AzureInstance) and not same_id(
+        observed.instance.policy_id, observed.policy.id or ""
+    ):
         return Finding(
             reasons.BACKUP_HEALTHY,
             "Unknown",
             reasons.NOT_YET_KNOWN,
-            f"The disk has yet to move to the policy {seen.policy.name} as it is written now.",
+            f"The disk has yet to move to the policy {observed.policy.name} as it is written now.",
         )
     return backup_health(
-        seen.policy.schedule,
-        seen.jobs if isinstance(seen.jobs, JobHistory) else NO_JOBS,
+        observed.policy.schedule,
+        observed.jobs if isinstance(observed.jobs, JobHistory) else NO_JOBS,
         after.active_since or now,
         last_success(after),
-        seen.jobs_at or now,
+        observed.jobs_at or now,
     )
 
 
-def backup_expected(known: ProtectedDiskStatus, seen: Observed) -> tuple[datetime, datetime] | None:
+def backup_expected(known: ProtectedDiskStatus, observed: Observed) -> tuple[datetime, datetime] | None:
     """Return when the next good backup is due, and by when it must be there; None while none is expected."""
-    if known.active_since is None or not isinstance(seen.policy, PolicyView) or not seen.policy.in_force:
+    if known.active_since is None or not isinstance(observed.policy, PolicyView) or not observed.policy.in_force:
         return None
-    jobs = seen.jobs if isinstance(seen.jobs, JobHistory) else NO_JOBS
-    return next_due(seen.policy.schedule, jobs, known.active_since, last_success(known))
+    jobs = observed.jobs if isinstance(observed.jobs, JobHistory) else NO_JOBS
+    return next_due(observed.policy.schedule, jobs, known.active_since, last_success(known))
 
 
-def deadline(known: ProtectedDiskStatus, seen: Observed) -> datetime | None:
+def deadline(known: ProtectedDiskStatus, observed: Observed) -> datetime | None:
     """Return when the disk has to be looked at although nothing changes; None once what was seen is newer than that."""
-    expected = backup_expected(known, seen)
-    judged = expected is not None and seen.jobs_at is not None and seen.jobs_at > expected[1]
+    expected = backup_expected(known, observed)
+    judged = expected is not None and observed.jobs_at is not None and observed.jobs_at > expected[1]
     return expected[1] if expected is not None and not judged else None
 
 
@@ -136,20 +142,20 @@ def last_success(known: ProtectedDiskStatus) -> datetime | None:
 
 
 def _active_since(
-    before: ProtectedDiskStatus, want: Desired, seen: Observed, now: datetime, *, active: bool
+    before: ProtectedDiskStatus, desired: Desired, observed: Observed, now: datetime, *, active: bool
 ) -> datetime | None:
     """Return since when backups are taken by the schedule of the policy that Azure has; a failure does not end that."""
-    rests = isinstance(seen.instance, AzureInstance) and seen.instance.state.lower() in RESTING
-    if want.spec.protection != "Active" or want.deleting or rests:
+    rests = isinstance(observed.instance, AzureInstance) and observed.instance.state.lower() in RESTING
+    if desired.spec.protection != "Active" or desired.deleting or rests:
         return None
-    moved = isinstance(seen.instance, AzureInstance) and not same_id(before.policy_id, seen.instance.policy_id)
+    moved = isinstance(observed.instance, AzureInstance) and not same_id(before.policy_id, observed.instance.policy_id)
     if active and (before.active_since is None or moved):
         return now.replace(microsecond=0)
     return before.active_since
 
 
-def _disk(disk: AzureDisk, seen: Observed) -> DiskStatus:
-    volume = seen.claim.volume if isinstance(seen.claim, ClaimedDisk) else ""
+def _disk(disk: AzureDisk, observed: Observed) -> DiskStatus:
+    volume = observed.claim.volume if isinstance(observed.claim, ClaimedDisk) else ""
     return DiskStatus(
         id=str(disk.id),
         name=disk.id.name,

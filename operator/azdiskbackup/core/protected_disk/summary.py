@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
-from azdiskbackup.core import reasons
-from azdiskbackup.core.arm_ids import same_id
-from azdiskbackup.core.azure_model import succeeded
-from azdiskbackup.core.policy_view import PolicyView
+from azdiskbackup.core.identity.arm_ids import same_id
+from azdiskbackup.core.objects.azure import succeeded
+from azdiskbackup.core.objects.policy_view import PolicyView
+from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.core.protected_disk.health import due_and_limit
 from azdiskbackup.core.protected_disk.status import last_success
-from azdiskbackup.core.resource import Resource, parse_status
+from azdiskbackup.core.rules import reasons
 
 _GIB = 1024**3
 

@@ -17,16 +17,16 @@ from rich.text import Text
 from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
 from azdiskbackup.api.v1alpha1.on_demand_backup import OnDemandBackupStatus
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
-from azdiskbackup.core import reasons
-from azdiskbackup.core.resource import Resource, parse_status
+from azdiskbackup.core.objects.resource import Resource, parse_status
+from azdiskbackup.core.rules import reasons
 from azdiskbackup.errors import Throttled, Unavailable
-from azdiskbackup.plugin import manifests
-from azdiskbackup.plugin.cluster import BACKUPS, OBJECT_NAME, Cluster
-from azdiskbackup.plugin.ending import Ending, Trouble
-from azdiskbackup.plugin.fleet import needs
-from azdiskbackup.plugin.options import Output
-from azdiskbackup.plugin.output import Printer, Shape
-from azdiskbackup.plugin.words import State, duration
+from azdiskbackup.plugin.cluster.client import BACKUPS, OBJECT_NAME, Cluster
+from azdiskbackup.plugin.cluster.disk_rows import needs
+from azdiskbackup.plugin.output import manifests
+from azdiskbackup.plugin.output.formatting import State, duration
+from azdiskbackup.plugin.output.printer import Printer, Shape
+from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
+from azdiskbackup.plugin.runtime.options import Output
 
 _LOOK_EVERY_SECONDS = 1.0
 _FRAMES_A_SECOND = 8
@@ -57,23 +57,23 @@ async def run(
     wait: bool,
     within: float,
     dry_run: bool,
-) -> Ending:
+) -> ExitCode:
     """Ask for a backup."""
     if object_name is not None and not OBJECT_NAME.fullmatch(object_name):
-        raise Trouble(f"{object_name!r} is no name of an OnDemandBackup.", Ending.USAGE)
+        raise CliError(f"{object_name!r} is no name of an OnDemandBackup.", ExitCode.USAGE)
     disk = await cluster.disk(name)
     manifest = manifest_of(disk, rule, object_name, ttl)
     if dry_run:
         printer.write(
             f"{json.dumps(manifest, indent=2)}\n" if printer.form is Output.JSON else manifests.manifest(manifest)
         )
-        return Ending.DONE
+        return ExitCode.DONE
     made = await _made(cluster, manifest, disk.namespace)
     if not wait:
         _tell(printer, shape(made))
         if not printer.structured:
             printer.note(f"To see how it goes: kubectl get odbackup {made.name} -n {made.namespace} -w")
-        return Ending.DONE
+        return ExitCode.DONE
     if not printer.structured:
         printer.note(f"OnDemandBackup {made.namespace}/{made.name} is made.")
     try:
@@ -84,18 +84,18 @@ async def run(
         )
         raise
     _tell(printer, shape(ended))
-    return Ending.DONE if shape(ended).succeeded else Ending.NOT_WELL
+    return ExitCode.DONE if shape(ended).succeeded else ExitCode.NOT_WELL
 
 
 async def _made(cluster: Cluster, manifest: dict[str, Any], namespace: str) -> Resource:
     try:
         return await cluster.create(BACKUPS, manifest, namespace)
-    except Trouble as trouble:
+    except CliError as trouble:
         if not isinstance(trouble.__cause__, Unavailable):
             raise
         # The request may have arrived, and each backup counts.
         look = f"Whether it was made is not known; look before you try again: kubectl get odbackup -n {namespace}"
-        raise Trouble(f"{trouble.sentence} {look}") from trouble.__cause__
+        raise CliError(f"{trouble.user_message} {look}") from trouble.__cause__
 
 
 def manifest_of(disk: Resource, rule: str, name: str | None, ttl: int | None) -> dict[str, Any]:
@@ -145,14 +145,14 @@ async def _ended(cluster: Cluster, printer: Printer, made: Resource, usually: fl
         while True:
             try:
                 found = await cluster.get_or_none(BACKUPS, made.namespace, made.name)
-            except Trouble as trouble:
+            except CliError as trouble:
                 if not isinstance(trouble.__cause__, Unavailable | Throttled) or time.monotonic() - began > within:
                     raise
                 # The backup goes on, whoever may be away for a moment.
                 await asyncio.sleep(_LOOK_EVERY_SECONDS)
                 continue
             if found is None or found.uid != made.uid:
-                raise Trouble(
+                raise CliError(
                     f"Somebody deleted the OnDemandBackup {made.namespace}/{made.name}. A backup that was begun goes "
                     "on; `kubectl azdiskbackup jobs` shows it."
                 )
@@ -162,10 +162,10 @@ async def _ended(cluster: Cluster, printer: Printer, made: Resource, usually: fl
             waited = time.monotonic() - began
             told(now, waited, usually)
             if waited > within:
-                raise Trouble(
+                raise CliError(
                     f"After {duration(waited)} the backup has not ended ({now.reason}). It goes on; to see how it "
                     f"ends: kubectl get odbackup {made.name} -n {made.namespace}",
-                    Ending.TIMED_OUT,
+                    ExitCode.TIMED_OUT,
                 )
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
 
@@ -193,7 +193,7 @@ def _progress(printer: Printer) -> Iterator[Any]:
 
 
 def _words(now: Backup, waited: float, usually: float | None) -> Text:
-    state = needs(now.reason) if now.reason else State.GOES_ON
+    state = needs(now.reason) if now.reason else State.IN_PROGRESS
     often = f" (usually {duration(usually)})" if usually is not None else ""
     head = (now.reason or "Waiting for the operator", state.style)
     return Text.assemble(head, f" for {duration(waited)}{often}. {now.message} Ctrl-C leaves it running.")
@@ -206,7 +206,7 @@ def _tell(printer: Printer, each: Backup) -> None:
     if each.succeeded is None:
         printer.show(Text(f"ondemandbackup/{each.name}"))
         return
-    state = State.GOOD if each.succeeded else State.YOURS
+    state = State.GOOD if each.succeeded else State.ACTION_REQUIRED
     took = f" in {duration(each.duration_seconds)}" if each.duration_seconds is not None else ""
     head = (each.reason, state.style)
     printer.show(Text.assemble(state.sign(printer.out.encoding), f" {each.namespace}/{each.disk}: ", head, f"{took}."))

@@ -11,18 +11,18 @@ from rich.padding import Padding
 from rich.text import Text
 
 from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
-from azdiskbackup.core import reasons
-from azdiskbackup.core.arm_ids import ArmId
-from azdiskbackup.core.explanations import EXPLANATIONS
-from azdiskbackup.core.resource import Resource
+from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.objects.resource import Resource
+from azdiskbackup.core.reason_catalog import REASON_CATALOG
+from azdiskbackup.core.rules import reasons
 from azdiskbackup.errors import AccessDenied, CannotStart, OperatorError
-from azdiskbackup.kube import definitions
+from azdiskbackup.kube import crds as definitions
 from azdiskbackup.kube.client import NotFoundError
-from azdiskbackup.plugin.cluster import POLICIES, VAULTS, Cluster, arm_id_of, sentence_of
-from azdiskbackup.plugin.ending import Ending, Trouble
-from azdiskbackup.plugin.installation import operator_of
-from azdiskbackup.plugin.output import Printer, Shape
-from azdiskbackup.plugin.words import State, short
+from azdiskbackup.plugin.cluster.client import POLICIES, VAULTS, Cluster, arm_id_of, sentence_of
+from azdiskbackup.plugin.cluster.installation import operator_of
+from azdiskbackup.plugin.output.formatting import State, short
+from azdiskbackup.plugin.output.printer import Printer, Shape
+from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
 
 _REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 # What the commands need, and which of them do without.
@@ -48,10 +48,10 @@ class Finding(Shape, frozen=True, kw_only=True):
     what: str
     state: str
     detail: str
-    cure: str = ""
+    remediation: str = ""
 
 
-async def run(cluster: Cluster, printer: Printer, *, azure: bool) -> Ending:
+async def run(cluster: Cluster, printer: Printer, *, azure: bool) -> ExitCode:
     """Look at everything."""
     found = [finding async for finding in _all(cluster, azure=azure)]
     cluster.hidden.clear()
@@ -59,7 +59,7 @@ async def run(cluster: Cluster, printer: Printer, *, azure: bool) -> Ending:
         printer.data(found)
     else:
         show(found, printer)
-    return Ending.NOT_WELL if any(each.state == State.YOURS.name for each in found) else Ending.DONE
+    return ExitCode.NOT_WELL if any(each.state == State.ACTION_REQUIRED.name for each in found) else ExitCode.DONE
 
 
 async def _all(cluster: Cluster, *, azure: bool) -> AsyncIterator[Finding]:
@@ -71,9 +71,9 @@ async def _all(cluster: Cluster, *, azure: bool) -> AsyncIterator[Finding]:
     for kind, what in (("BackupVault", VAULTS), ("DiskBackupPolicy", POLICIES)):
         try:
             objects = await cluster.all_if_allowed(what)
-        except Trouble as trouble:
+        except CliError as trouble:
             # What else there is to be found is told all the same.
-            yield _bad(f"{kind}s", trouble.sentence, "See what is said of the kinds above.")
+            yield _bad(f"{kind}s", trouble.user_message, "See what is said of the kinds above.")
             continue
         for finding in _ready(kind, objects):
             yield finding
@@ -85,12 +85,12 @@ def _good(what: str, detail: str) -> Finding:
     return Finding(what=what, state=State.GOOD.name, detail=detail)
 
 
-def _bad(what: str, detail: str, cure: str) -> Finding:
-    return Finding(what=what, state=State.YOURS.name, detail=detail, cure=cure)
+def _bad(what: str, detail: str, remediation: str) -> Finding:
+    return Finding(what=what, state=State.ACTION_REQUIRED.name, detail=detail, remediation=remediation)
 
 
-def _unknown(what: str, detail: str, cure: str) -> Finding:
-    return Finding(what=what, state=State.UNKNOWN.name, detail=detail, cure=cure)
+def _unknown(what: str, detail: str, remediation: str) -> Finding:
+    return Finding(what=what, state=State.UNKNOWN.name, detail=detail, remediation=remediation)
 
 
 async def _api_server(cluster: Cluster) -> Finding:
@@ -107,11 +107,11 @@ async def _kinds(cluster: Cluster) -> Finding:
     try:
         await definitions.check(cluster.kube)
     except CannotStart as error:
-        return _bad(what, error.sentence, "Install or upgrade the chart with crds.enabled=true.")
+        return _bad(what, error.user_message, "Install or upgrade the chart with crds.enabled=true.")
     except AccessDenied:
         return await _served(cluster)
     except OperatorError as error:
-        return _unknown(what, error.sentence, "Try again.")
+        return _unknown(what, error.user_message, "Try again.")
     return _good(what, f"All four CustomResourceDefinitions are as version {VERSION_HERE} needs them.")
 
 
@@ -122,7 +122,7 @@ async def _served(cluster: Cluster) -> Finding:
     except NotFoundError:
         return _bad("Kinds", f"The cluster does not serve {GROUP}/{VERSION}.", "Install the chart.")
     except OperatorError as error:
-        return _unknown("Kinds", error.sentence, "Try again.")
+        return _unknown("Kinds", error.user_message, "Try again.")
     return _good("Kinds", f"{GROUP}/{VERSION} is served; you may not see of which version the definitions are.")
 
 
@@ -130,11 +130,13 @@ async def _operator(cluster: Cluster) -> Finding:
     what = "Operator"
     try:
         found = await operator_of(cluster)
-    except Trouble as trouble:
-        return _unknown(what, trouble.sentence, "Try again.")
+    except CliError as trouble:
+        return _unknown(what, trouble.user_message, "Try again.")
     if found is None:
         return _unknown(what, "You may not see it.", "Ask somebody who may list deployments and leases.")
-    detail = f"In the namespace {found.namespace}: {found.sentence}." if found.namespace else f"It {found.sentence}."
+    detail = (
+        f"In the namespace {found.namespace}: {found.user_message}." if found.namespace else f"It {found.user_message}."
+    )
     if found.leads is False:
         pods = f"kubectl get pods -n {found.namespace or 'NAMESPACE'}"
         return _bad(what, detail, f"`{pods}` shows why: a pod that cannot start says it in its status.")
@@ -148,7 +150,7 @@ async def _clock(cluster: Cluster) -> Finding:
     try:
         theirs = await cluster.kube.server_time()
     except OperatorError as error:
-        return _unknown(what, error.sentence, "Try again.")
+        return _unknown(what, error.user_message, "Try again.")
     if theirs is None:
         return _unknown(what, "The API server does not say what time it is.", "Nothing is to be done.")
     skew = theirs - datetime.now(UTC)
@@ -177,12 +179,12 @@ async def _right(cluster: Cluster, verb: str, group: str, plural: str, home: boo
     try:
         allowed = (await cluster.kube.create(_REVIEW, review)).get("status", {}).get("allowed")
     except OperatorError as error:
-        return _unknown(what, error.sentence, "Try again.")
+        return _unknown(what, error.user_message, "Try again.")
     if allowed:
         return _good(what, f"For {use}.")
-    cure = f"Ask for the right, for: {use}."
+    remediation = f"Ask for the right, for: {use}."
     # A team that sees its own namespace only has all that it needs.
-    return _bad(what, "No.", cure) if home else _unknown(what, "No.", cure)
+    return _bad(what, "No.", remediation) if home else _unknown(what, "No.", remediation)
 
 
 def _ready(kind: str, objects: list[Resource] | None) -> Iterable[Finding]:
@@ -193,8 +195,10 @@ def _ready(kind: str, objects: list[Resource] | None) -> Iterable[Finding]:
             yield _good(what, str(ready.get("message")))
         else:
             reason = str(ready.get("reason", ""))
-            cure = EXPLANATIONS[reason].cure if reason in EXPLANATIONS else "Look whether the operator runs."
-            yield _bad(what, f"{reason or 'Not looked at yet'}: {ready.get('message', '')}", cure)
+            remediation = (
+                REASON_CATALOG[reason].remediation if reason in REASON_CATALOG else "Look whether the operator runs."
+            )
+            yield _bad(what, f"{reason or 'Not looked at yet'}: {ready.get('message', '')}", remediation)
 
 
 def _ids(vaults: list[Resource] | None) -> list[ArmId]:
@@ -203,17 +207,19 @@ def _ids(vaults: list[Resource] | None) -> list[ArmId]:
 
 
 async def _vault(vault: ArmId) -> Finding:
-    from azdiskbackup.core.presence import Absent
-    from azdiskbackup.plugin.azure_side import READER, azure_of, why_not
+    from azdiskbackup.core.rules.lookup import NotFound
+    from azdiskbackup.plugin.cluster.azure_account import READER, azure_of, not_ready_reason
 
     what = f"Vault {vault.name} in Azure"
     async with azure_of(vault.subscription) as azure:
         try:
             found = await azure.vaults.get(vault)
         except OperatorError as error:
-            cure = f"`az login`, or the role {READER}: for orphans and all restore points, nothing else needs it."
-            return _unknown(what, why_not(error, str(vault)), cure)
-    if isinstance(found, Absent):
+            remediation = (
+                f"`az login`, or the role {READER}: for orphans and all restore points, nothing else needs it."
+            )
+            return _unknown(what, not_ready_reason(error, str(vault)), remediation)
+    if isinstance(found, NotFound):
         return _bad(what, "It does not exist, or you may not see it.", f"Ask for the role {READER} on it.")
     return _good(what, f"You may read it; it is {found.provisioning_state}.")
 
@@ -223,9 +229,9 @@ def show(found: list[Finding], printer: Printer) -> None:
     for each in found:
         state = State[each.state]
         printer.show(Text.assemble(state.sign(printer.out.encoding), " ", (f"{each.what}: ", "bold"), each.detail))
-        if state is not State.GOOD and each.cure:
-            printer.show(Padding(Text(each.cure, style="dim"), (0, 0, 0, 2)))
-    bad = sum(each.state == State.YOURS.name for each in found)
+        if state is not State.GOOD and each.remediation:
+            printer.show(Padding(Text(each.remediation, style="dim"), (0, 0, 0, 2)))
+    bad = sum(each.state == State.ACTION_REQUIRED.name for each in found)
     unknown = sum(each.state == State.UNKNOWN.name for each in found)
     rest = f", {unknown} not known" if unknown else ""
     printer.show(Text(f"\n{len(found) - bad - unknown} good, {bad} bad{rest}.", style="red" if bad else "green"))

@@ -10,15 +10,15 @@ from rich.text import Text
 
 from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec
 from azdiskbackup.api.v1alpha1.protected_disk import JobStatus, ProtectedDiskStatus
-from azdiskbackup.core import reasons
-from azdiskbackup.core.azure_model import succeeded
-from azdiskbackup.core.explanations import EXPLANATIONS, Expect
-from azdiskbackup.core.resource import Invalid, Resource, parse_spec, parse_status, parse_time
-from azdiskbackup.plugin.cluster import EVENTS, POLICIES, Cluster, together
-from azdiskbackup.plugin.ending import Ending
-from azdiskbackup.plugin.fleet import Disk, disk, needs
-from azdiskbackup.plugin.output import Printer, Shape
-from azdiskbackup.plugin.words import State, age, duration, moment, until
+from azdiskbackup.core.objects.azure import succeeded
+from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec, parse_status, parse_time
+from azdiskbackup.core.reason_catalog import REASON_CATALOG, Expect
+from azdiskbackup.core.rules import reasons
+from azdiskbackup.plugin.cluster.client import EVENTS, POLICIES, Cluster, gather_in_order
+from azdiskbackup.plugin.cluster.disk_rows import Disk, disk, needs
+from azdiskbackup.plugin.output.formatting import State, age, duration, moment, until
+from azdiskbackup.plugin.output.printer import Printer, Shape
+from azdiskbackup.plugin.runtime.exit_code import ExitCode
 
 _WAY = (
     reasons.ACCEPTED,
@@ -56,16 +56,16 @@ class Story(Shape, frozen=True, kw_only=True):
     disk: Disk
     schedule: str | None
     steps: list[Step]
-    cure: str
+    remediation: str
     status: dict[str, Any]
     events: list[str]
 
 
-async def run(cluster: Cluster, printer: Printer, *, name: str) -> Ending:
+async def run(cluster: Cluster, printer: Printer, *, name: str) -> ExitCode:
     """Describe a disk."""
     resource = await cluster.disk(name)
     policy_name = str((resource.spec.get("policyRef") or {}).get("name", ""))
-    policy, events = await together(
+    policy, events = await gather_in_order(
         cluster.get_if_allowed(POLICIES, "", policy_name),
         cluster.all_if_allowed(EVENTS, resource.namespace, fieldSelector=f"regarding.uid={resource.uid}"),
     )
@@ -74,19 +74,19 @@ async def run(cluster: Cluster, printer: Printer, *, name: str) -> Ending:
         printer.data(found)
     else:
         show(found, resource, printer, cluster.now)
-    return Ending.DONE
+    return ExitCode.DONE
 
 
 def story(resource: Resource, policy: Resource | None, events: list[Resource], now: datetime) -> Story:
     """Return what is to be told of a disk."""
     steps = [_step(resource, each) for each in _WAY]
     open_ = next((each for each in steps if each.state not in (State.GOOD.name, State.UNKNOWN.name)), None)
-    known = EXPLANATIONS.get(open_.reason) if open_ is not None else None
+    known = REASON_CATALOG.get(open_.reason) if open_ is not None else None
     return Story(
         disk=disk(resource, now),
         schedule=_schedule(policy),
         steps=steps,
-        cure=known.cure if known is not None and known.expect is not Expect.GOOD else "",
+        remediation=known.remediation if known is not None and known.expect is not Expect.GOOD else "",
         status=dict(resource.status),
         events=[_event(each) for each in sorted(events, key=_time_of)[-_EVENTS:]],
     )
@@ -97,9 +97,9 @@ def _step(resource: Resource, condition: str) -> Step:
     reason = str(found.get("reason", ""))
     state = {"True": State.GOOD, "False": needs(reason)}.get(str(found.get("status")), State.UNKNOWN)
     if reason == reasons.NO_BACKUP_YET:
-        state = State.GOES_ON
-    if state is State.GOES_ON and resource.is_true(reasons.STALLED):
-        state = State.YOURS
+        state = State.IN_PROGRESS
+    if state is State.IN_PROGRESS and resource.is_true(reasons.STALLED):
+        state = State.ACTION_REQUIRED
     since = found.get("lastTransitionTime")
     return Step(
         condition=condition,
@@ -152,16 +152,16 @@ def show(found: Story, resource: Resource, printer: Printer, now: datetime) -> N
     width = max(len(step.condition) for step in found.steps)
     for step in found.steps:
         state = State[step.state]
-        since = f" for {age(step.since, now)}" if state in (State.YOURS, State.GOES_ON) and step.since else ""
+        since = f" for {age(step.since, now)}" if state in (State.ACTION_REQUIRED, State.IN_PROGRESS) and step.since else ""
         head = Text.assemble(
             "  ", state.sign(printer.out.encoding), f" {step.condition:{width}}  ", (step.reason, state.style), since
         )
         printer.show(head)
         if state is not State.GOOD or printer.wide:
             printer.show(Padding(Text(step.message), (0, 0, 0, width + 6)))
-    if found.cure:
+    if found.remediation:
         _title(printer, "What to do")
-        printer.show(Padding(Text(found.cure), (0, 0, 0, 2)))
+        printer.show(Padding(Text(found.remediation), (0, 0, 0, 2)))
     _backups(printer, each, known, now)
     _in_azure(printer, known)
     if found.events:
@@ -210,7 +210,7 @@ def _backups(printer: Printer, each: Disk, known: ProtectedDiskStatus, now: date
 def job_line(job: JobStatus, encoding: str) -> Text:
     """Return a job in a line."""
     running = job.end_time is None
-    state = State.GOES_ON if running else State.GOOD if succeeded(job.status) else State.YOURS
+    state = State.IN_PROGRESS if running else State.GOOD if succeeded(job.status) else State.ACTION_REQUIRED
     took = f" in {duration(job.duration_seconds)}" if job.duration_seconds is not None and not running else ""
     error = f": {job.error.code}" if job.error is not None else ""
     return Text.assemble(

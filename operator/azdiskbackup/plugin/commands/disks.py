@@ -7,12 +7,12 @@ from datetime import datetime
 
 from rich.text import Text
 
-from azdiskbackup.core.explanations import EXPLANATIONS
-from azdiskbackup.plugin.cluster import DISKS, POLICIES, Cluster
-from azdiskbackup.plugin.ending import Ending, Trouble, nearest
-from azdiskbackup.plugin.fleet import Disk, disk
-from azdiskbackup.plugin.output import Column, Printer
-from azdiskbackup.plugin.words import age, until
+from azdiskbackup.core.reason_catalog import REASON_CATALOG
+from azdiskbackup.plugin.cluster.client import DISKS, POLICIES, Cluster
+from azdiskbackup.plugin.cluster.disk_rows import Disk, disk
+from azdiskbackup.plugin.output.formatting import age, until
+from azdiskbackup.plugin.output.printer import Column, Printer
+from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode, suggest
 
 _COLUMNS = (
     Column("NAMESPACE"),
@@ -32,10 +32,12 @@ _COLUMNS = (
 )
 
 
-async def run(cluster: Cluster, printer: Printer, *, policy: str | None, reason: str | None, not_ready: bool) -> Ending:
+async def run(
+    cluster: Cluster, printer: Printer, *, policy: str | None, reason: str | None, not_ready: bool
+) -> ExitCode:
     """Show the disks of the namespace, or of all."""
-    if reason is not None and reason not in EXPLANATIONS:
-        raise Trouble(f"There is no reason {reason!r}.{nearest(reason, EXPLANATIONS)}", Ending.USAGE)
+    if reason is not None and reason not in REASON_CATALOG:
+        raise CliError(f"There is no reason {reason!r}.{suggest(reason, REASON_CATALOG)}", ExitCode.USAGE)
     now = cluster.now
     selected = {"fieldSelector": f"spec.policyRef.name={policy}"} if policy else {}
     found = [disk(each, now) async for each in cluster.each(DISKS, cluster.namespace, **selected)]
@@ -50,14 +52,14 @@ async def run(cluster: Cluster, printer: Printer, *, policy: str | None, reason:
         kind = "such ProtectedDisk" if found else "ProtectedDisk"
         hint = "" if found or not cluster.namespace else " -A shows all namespaces."
         printer.table(_COLUMNS, rows(shown, now, printer.out.encoding), f"There is no {kind} {where}.{hint}")
-    return Ending.DONE
+    return ExitCode.DONE
 
 
 async def _policy_is_there(cluster: Cluster, policy: str | None) -> None:
     if policy is not None:
         known = await cluster.all_if_allowed(POLICIES)
         if known is not None and policy not in {each.name for each in known}:
-            raise Trouble(f"There is no DiskBackupPolicy {policy!r}.{nearest(policy, [each.name for each in known])}")
+            raise CliError(f"There is no DiskBackupPolicy {policy!r}.{suggest(policy, [each.name for each in known])}")
 
 
 def rows(disks: Iterable[Disk], now: datetime, encoding: str) -> Iterator[list[str | Text]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from azdiskbackup.core.explanations import EXPLANATIONS, Expect, Explanation
-from azdiskbackup.plugin.ending import Ending, Trouble, nearest
-from azdiskbackup.plugin.output import Column, Printer, Shape
-from azdiskbackup.plugin.words import State
+from azdiskbackup.core.reason_catalog import REASON_CATALOG, Expect, ReasonEntry
+from azdiskbackup.plugin.output.formatting import State
+from azdiskbackup.plugin.output.printer import Column, Printer, Shape
+from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode, suggest
 
-STATES = {Expect.GOOD: State.GOOD, Expect.GOES_ON: State.GOES_ON, Expect.YOURS: State.YOURS}
+STATES = {Expect.GOOD: State.GOOD, Expect.IN_PROGRESS: State.IN_PROGRESS, Expect.ACTION_REQUIRED: State.ACTION_REQUIRED}
 
 
 class Reason(Shape, frozen=True, kw_only=True):
@@ -19,26 +19,26 @@ class Reason(Shape, frozen=True, kw_only=True):
     kinds: tuple[str, ...]
     expect: str
     cause: str
-    cure: str
+    remediation: str
 
 
-def run(printer: Printer, reason: str | None) -> Ending:
+def run(printer: Printer, reason: str | None) -> ExitCode:
     """Explain a reason, or list all of them."""
     if reason is None:
         _list(printer)
-        return Ending.DONE
-    known = {name.lower(): each for name, each in EXPLANATIONS.items()}
+        return ExitCode.DONE
+    known = {name.lower(): each for name, each in REASON_CATALOG.items()}
     found = known.get(reason.lower())
     if found is None:
-        raise Trouble(f"There is no reason {reason!r}.{nearest(reason, EXPLANATIONS)}", Ending.USAGE)
+        raise CliError(f"There is no reason {reason!r}.{suggest(reason, REASON_CATALOG)}", ExitCode.USAGE)
     if printer.structured:
         printer.data(_shape(found))
     else:
         _show(printer, found)
-    return Ending.DONE
+    return ExitCode.DONE
 
 
-def _show(printer: Printer, found: Explanation) -> None:
+def _show(printer: Printer, found: ReasonEntry) -> None:
     state = STATES[found.expect]
     head = Text.assemble(
         state.sign(printer.out.encoding), " ", (found.reason, "bold"), f"  of {', '.join(found.kinds)}"
@@ -46,12 +46,12 @@ def _show(printer: Printer, found: Explanation) -> None:
     printer.show(head)
     printer.show(Text(found.expect.value, style=state.style))
     printer.show(Text.assemble(("Why   ", "bold"), found.cause))
-    printer.show(Text.assemble(("Do    ", "bold"), found.cure))
+    printer.show(Text.assemble(("Do    ", "bold"), found.remediation))
 
 
 def _list(printer: Printer) -> None:
     if printer.structured:
-        printer.data([_shape(each) for each in EXPLANATIONS.values()])
+        printer.data([_shape(each) for each in REASON_CATALOG.values()])
         return
     columns = (
         Column("REASON"),
@@ -61,11 +61,23 @@ def _list(printer: Printer) -> None:
         Column("KINDS", wide=True),
     )
     rows: list[list[str | Text]] = [
-        [each.reason, STATES[each.expect].sign(printer.out.encoding), each.cause, each.cure, ", ".join(each.kinds)]
-        for each in EXPLANATIONS.values()
+        [
+            each.reason,
+            STATES[each.expect].sign(printer.out.encoding),
+            each.cause,
+            each.remediation,
+            ", ".join(each.kinds),
+        ]
+        for each in REASON_CATALOG.values()
     ]
     printer.table(columns, rows, "")
 
 
-def _shape(found: Explanation) -> Reason:
-    return Reason(reason=found.reason, kinds=found.kinds, expect=found.expect.value, cause=found.cause, cure=found.cure)
+def _shape(found: ReasonEntry) -> Reason:
+    return Reason(
+        reason=found.reason,
+        kinds=found.kinds,
+        expect=found.expect.value,
+        cause=found.cause,
+        remediation=found.remediation,
+    )

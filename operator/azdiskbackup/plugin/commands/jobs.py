@@ -7,12 +7,12 @@ from datetime import datetime
 from rich.text import Text
 
 from azdiskbackup.api.v1alpha1.protected_disk import JobStatus, ProtectedDiskStatus
-from azdiskbackup.core.azure_model import succeeded
-from azdiskbackup.core.resource import Resource, parse_status
-from azdiskbackup.plugin.cluster import DISKS, Cluster
-from azdiskbackup.plugin.ending import Ending, Trouble
-from azdiskbackup.plugin.output import Column, Printer, Shape
-from azdiskbackup.plugin.words import State, age, duration
+from azdiskbackup.core.objects.azure import succeeded
+from azdiskbackup.core.objects.resource import Resource, parse_status
+from azdiskbackup.plugin.cluster.client import DISKS, Cluster
+from azdiskbackup.plugin.output.formatting import State, age, duration
+from azdiskbackup.plugin.output.printer import Column, Printer, Shape
+from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
 
 _COLUMNS = (
     Column("NAMESPACE"),
@@ -47,21 +47,21 @@ class Job(Shape, frozen=True, kw_only=True):
     recommended_action: str | None
 
 
-async def run(cluster: Cluster, printer: Printer, *, name: str | None, failed: bool) -> Ending:
+async def run(cluster: Cluster, printer: Printer, *, name: str | None, failed: bool) -> ExitCode:
     """Show the newest jobs of one disk, or of all."""
     if name is not None:
         if not cluster.namespace:
-            raise Trouble("A disk is in one namespace: name that with -n instead of -A.", Ending.USAGE)
+            raise CliError("A disk is in one namespace: name that with -n instead of -A.", ExitCode.USAGE)
         found = jobs(await cluster.disk(name))
     else:
         found = [job async for each in cluster.each(DISKS, cluster.namespace) for job in jobs(each)]
         if not found:
             await cluster.namespace_is_there()
-    found = [job for job in found if not failed or job.state == State.YOURS.name]
+    found = [job for job in found if not failed or job.state == State.ACTION_REQUIRED.name]
     found.sort(key=lambda job: job.start_time, reverse=True)
     if printer.structured:
         printer.data(found)
-        return Ending.DONE
+        return ExitCode.DONE
     now, encoding = cluster.now, printer.out.encoding
     rows: list[list[str | Text]] = [
         [
@@ -82,7 +82,7 @@ async def run(cluster: Cluster, printer: Printer, *, name: str | None, failed: b
     printer.table(
         _COLUMNS, rows, "No job failed in the last seven days." if failed else "There is no job in the last seven days."
     )
-    return Ending.DONE
+    return ExitCode.DONE
 
 
 def jobs(disk: Resource) -> list[Job]:
@@ -92,7 +92,7 @@ def jobs(disk: Resource) -> list[Job]:
 
 
 def _job(disk: Resource, job: JobStatus) -> Job:
-    state = State.GOES_ON if job.end_time is None else State.GOOD if succeeded(job.status) else State.YOURS
+    state = State.IN_PROGRESS if job.end_time is None else State.GOOD if succeeded(job.status) else State.ACTION_REQUIRED
     return Job(
         namespace=disk.namespace,
         disk=disk.name,

@@ -8,16 +8,25 @@ from datetime import datetime
 
 from rich.text import Text
 
-from azdiskbackup.core.arm_ids import ArmId
-from azdiskbackup.core.azure_model import AzureInstance
-from azdiskbackup.core.naming import instance_name
+from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.identity.naming import instance_name
+from azdiskbackup.core.objects.azure import AzureInstance
+from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.protected_disk.desired import OWNER_TAGS
-from azdiskbackup.core.resource import Resource
 from azdiskbackup.errors import OperatorError
-from azdiskbackup.plugin.cluster import CLAIM, DISKS, NAMESPACE, VAULTS, Cluster, arm_id_of, claim_of, together
-from azdiskbackup.plugin.ending import Ending, Trouble, nearest
-from azdiskbackup.plugin.output import Column, Printer, Shape
-from azdiskbackup.plugin.way_back import way_back
+from azdiskbackup.plugin.cluster.client import (
+    CLAIM,
+    DISKS,
+    NAMESPACE,
+    VAULTS,
+    Cluster,
+    arm_id_of,
+    claim_of,
+    gather_in_order,
+)
+from azdiskbackup.plugin.output.printer import Column, Printer, Shape
+from azdiskbackup.plugin.output.restore_commands import way_back
+from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode, suggest
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _COLUMNS = (
@@ -74,7 +83,7 @@ class Here(Shape, frozen=True, kw_only=True):
     claims: frozenset[tuple[str, str]]
 
 
-async def run(cluster: Cluster, printer: Printer, *, vaults: list[str], instance: str | None) -> Ending:
+async def run(cluster: Cluster, printer: Printer, *, vaults: list[str], instance: str | None) -> ExitCode:
     """Show the instances that nobody here looks after, or the way back of one."""
     here = await _here(cluster)
     found = [orphan for vault in await _vaults(cluster, vaults) for orphan in orphans(await _instances(vault), here)]
@@ -84,13 +93,13 @@ async def run(cluster: Cluster, printer: Printer, *, vaults: list[str], instance
         known = [each.instance for each in found] + [_place(each) for each in found if each.name]
         found = [each for each in found if instance in (each.instance, _place(each))]
         if not found:
-            raise Trouble(f"There is no orphan {instance!r}.{nearest(instance, known)}")
+            raise CliError(f"There is no orphan {instance!r}.{suggest(instance, known)}")
         if len(found) > 1:
             both = ", ".join(each.instance for each in found)
-            raise Trouble(f"Several backup instances were of {instance}: {both}. Say which one.")
+            raise CliError(f"Several backup instances were of {instance}: {both}. Say which one.")
     if printer.structured:
         printer.data(found)
-        return Ending.DONE
+        return ExitCode.DONE
     rows = [
         [
             each.namespace or "-",
@@ -112,7 +121,7 @@ async def run(cluster: Cluster, printer: Printer, *, vaults: list[str], instance
         printer.write("".join(f"{line}\n" for line in found[0].way_back))
     elif found:
         printer.note("For the way back to one: kubectl azdiskbackup orphans INSTANCE, or NAMESPACE/NAME")
-    return Ending.DONE
+    return ExitCode.DONE
 
 
 def _place(orphan: Orphan) -> str:
@@ -124,7 +133,7 @@ def _state(orphan: Orphan) -> str:
 
 
 async def _here(cluster: Cluster) -> Here:
-    namespaces, disks, claims = await together(cluster.all(NAMESPACE), cluster.all(DISKS), cluster.all(CLAIM))
+    namespaces, disks, claims = await gather_in_order(cluster.all(NAMESPACE), cluster.all(DISKS), cluster.all(CLAIM))
     system = next((each.uid for each in namespaces if each.name == "kube-system"), "")
     return Here(
         cluster=system,
@@ -140,11 +149,11 @@ async def _vaults(cluster: Cluster, named: list[str]) -> list[ArmId]:
         try:
             return [_vault_id(each) for each in named]
         except ValueError as error:
-            raise Trouble(f"{error}. A vault is named by its ARM id.", Ending.USAGE) from error
+            raise CliError(f"{error}. A vault is named by its ARM id.", ExitCode.USAGE) from error
     known: list[Resource] = await cluster.all(VAULTS)
     ids = [each for each in (arm_id_of(each.status.get("vaultID")) for each in known) if each is not None]
     if not ids:
-        raise Trouble("No BackupVault of this cluster is known to Azure yet. Name one with --vault-id.")
+        raise CliError("No BackupVault of this cluster is known to Azure yet. Name one with --vault-id.")
     return sorted(set(ids), key=str)
 
 
@@ -156,13 +165,13 @@ def _vault_id(text: str) -> ArmId:
 
 
 async def _instances(vault: ArmId) -> list[AzureInstance]:
-    from azdiskbackup.plugin.azure_side import azure_of, why_not
+    from azdiskbackup.plugin.cluster.azure_account import azure_of, not_ready_reason
 
     async with azure_of(vault.subscription) as azure:
         try:
             return [*await azure.instances.list(vault), *await azure.instances.list_deleted(vault)]
         except OperatorError as error:
-            raise Trouble(why_not(error, str(vault))) from error
+            raise CliError(not_ready_reason(error, str(vault))) from error
 
 
 def orphans(instances: Iterable[AzureInstance], here: Here) -> list[Orphan]:

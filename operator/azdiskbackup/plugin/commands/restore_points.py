@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
-from azdiskbackup.core.arm_ids import ArmId
-from azdiskbackup.core.resource import Resource, parse_status
+from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.errors import OperatorError
-from azdiskbackup.plugin.cluster import Cluster, arm_id_of
-from azdiskbackup.plugin.ending import Ending, Trouble
-from azdiskbackup.plugin.options import From
-from azdiskbackup.plugin.output import Column, Printer, Shape
-from azdiskbackup.plugin.words import age, moment, until
+from azdiskbackup.plugin.cluster.client import Cluster, arm_id_of
+from azdiskbackup.plugin.output.formatting import age, moment, until
+from azdiskbackup.plugin.output.printer import Column, Printer, Shape
+from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
+from azdiskbackup.plugin.runtime.options import From
 
 _COLUMNS = (
     Column("TIME (UTC)"),
@@ -41,7 +41,7 @@ class RestorePoint(Shape, frozen=True, kw_only=True):
     arm_id: str | None
 
 
-async def run(cluster: Cluster, printer: Printer, *, name: str, source: From) -> Ending:
+async def run(cluster: Cluster, printer: Printer, *, name: str, source: From) -> ExitCode:
     """Show the restore points of a disk, newest first."""
     resource = await cluster.disk(name)
     found = await read(resource, source)
@@ -64,7 +64,7 @@ async def run(cluster: Cluster, printer: Printer, *, name: str, source: From) ->
         printer.table(_COLUMNS, rows, f"{resource.namespace}/{resource.name} has no restore point yet.")
     if found.note:
         printer.note(found.note)
-    return Ending.DONE
+    return ExitCode.DONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +94,17 @@ async def read(resource: Resource, source: From) -> Read:
     try:
         return Read(await _of_azure(instance))
     except OperatorError as error:
-        from azdiskbackup.plugin.azure_side import why_not
+        from azdiskbackup.plugin.cluster.azure_account import not_ready_reason
 
-        sentence = why_not(error, f"the vault of {known.backup_instance_id}")
+        user_message = not_ready_reason(error, f"the vault of {known.backup_instance_id}")
         if source is From.AZURE:
-            raise Trouble(sentence) from error
+            raise CliError(user_message) from error
         found = of_status(known)
-        return replace(found, note=f"{found.note}{' ' if found.note else ''}Azure was not read: {sentence}")
+        return replace(found, note=f"{found.note}{' ' if found.note else ''}Azure was not read: {user_message}")
 
 
 async def _of_azure(instance: ArmId) -> list[RestorePoint]:
-    from azdiskbackup.plugin.azure_side import azure_of
+    from azdiskbackup.plugin.cluster.azure_account import azure_of
 
     async with azure_of(instance.subscription) as azure:
         points = await azure.backups.list_restore_points(instance)

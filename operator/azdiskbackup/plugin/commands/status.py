@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator
 from rich.padding import Padding
 from rich.text import Text
 
-from azdiskbackup.core import reasons
-from azdiskbackup.core.explanations import EXPLANATIONS
-from azdiskbackup.core.resource import Resource
-from azdiskbackup.plugin.cluster import BACKUPS, DISKS, POLICIES, VAULTS, Cluster, together
-from azdiskbackup.plugin.ending import Ending
-from azdiskbackup.plugin.fleet import Disk, disk, needs
-from azdiskbackup.plugin.installation import Operator, operator_of
-from azdiskbackup.plugin.output import Printer, Shape
-from azdiskbackup.plugin.words import State, counted
+from azdiskbackup.core.objects.resource import Resource
+from azdiskbackup.core.reason_catalog import REASON_CATALOG
+from azdiskbackup.core.rules import reasons
+from azdiskbackup.plugin.cluster.client import BACKUPS, DISKS, POLICIES, VAULTS, Cluster, gather_in_order
+from azdiskbackup.plugin.cluster.disk_rows import Disk, disk, needs
+from azdiskbackup.plugin.cluster.installation import Operator, operator_of
+from azdiskbackup.plugin.output.formatting import State, counted
+from azdiskbackup.plugin.output.printer import Printer, Shape
+from azdiskbackup.plugin.runtime.exit_code import ExitCode
 
 # Of one reason; `disks --reason` shows all.
 _NAMES = 5
@@ -44,7 +44,7 @@ class Problem(Shape, frozen=True, kw_only=True):
     state: str
     objects: list[str]
     message: str
-    cure: str
+    remediation: str
 
 
 class Status(Shape, frozen=True, kw_only=True):
@@ -65,9 +65,9 @@ class Status(Shape, frozen=True, kw_only=True):
     problems: list[Problem]
 
 
-async def run(cluster: Cluster, printer: Printer, *, exit_code: bool) -> Ending:
+async def run(cluster: Cluster, printer: Printer, *, exit_code: bool) -> ExitCode:
     """Show how all is."""
-    (disks, place), vaults, policies, operator = await together(
+    (disks, place), vaults, policies, operator = await gather_in_order(
         _disks(cluster),
         cluster.all_if_allowed(VAULTS),
         cluster.all_if_allowed(POLICIES),
@@ -79,13 +79,13 @@ async def run(cluster: Cluster, printer: Printer, *, exit_code: bool) -> Ending:
         printer.data(found)
     else:
         show(found, printer)
-    bad = found.stale or any(each.state == State.YOURS.name for each in found.problems)
-    return Ending.NOT_WELL if exit_code and bad else Ending.DONE
+    bad = found.stale or any(each.state == State.ACTION_REQUIRED.name for each in found.problems)
+    return ExitCode.NOT_WELL if exit_code and bad else ExitCode.DONE
 
 
 async def _disks(cluster: Cluster) -> tuple[list[Disk], str]:
     now = cluster.now
-    return await cluster.everywhere(DISKS, lambda each: disk(each, now))
+    return await cluster.list_visible(DISKS, lambda each: disk(each, now))
 
 
 def status(
@@ -109,14 +109,14 @@ def status(
         disks=Sum(
             total=len(disks),
             good=sum(each.sign is State.GOOD for each in disks),
-            going_on=sum(each.sign in (State.GOES_ON, State.UNKNOWN) for each in disks),
-            needing_a_person=sum(each.sign is State.YOURS for each in disks),
+            going_on=sum(each.sign in (State.IN_PROGRESS, State.UNKNOWN) for each in disks),
+            needing_a_person=sum(each.sign is State.ACTION_REQUIRED for each in disks),
         ),
         stale=sum(each.stale for each in disks),
         backups_waiting=len(waiting),
         policies=_sum(policies),
         vaults=_sum(vaults),
-        problems=sorted(problems, key=lambda each: (each.state != State.YOURS.name, -len(each.objects))),
+        problems=sorted(problems, key=lambda each: (each.state != State.ACTION_REQUIRED.name, -len(each.objects))),
     )
 
 
@@ -125,10 +125,10 @@ def _of_operator(operator: Operator | None) -> Iterator[Problem]:
         yield Problem(
             kind="Operator",
             reason="NobodyLeads",
-            state=State.YOURS.name,
+            state=State.ACTION_REQUIRED.name,
             objects=[operator.namespace] if operator.namespace else [],
             message="Backups that run by schedule go on; nothing is protected anew, and nothing new is known.",
-            cure="`kubectl azdiskbackup check` says more.",
+            remediation="`kubectl azdiskbackup check` says more.",
         )
 
 
@@ -139,7 +139,7 @@ def _unready(objects: Iterable[Resource]) -> Iterator[Bad]:
     for each in objects:
         ready = each.condition(reasons.READY)
         if ready.get("status") != "True":
-            state = State.YOURS if each.is_true(reasons.STALLED) else needs(str(ready.get("reason", "")))
+            state = State.ACTION_REQUIRED if each.is_true(reasons.STALLED) else needs(str(ready.get("reason", "")))
             yield each.name, str(ready.get("reason", "")), state, str(ready.get("message", ""))
 
 
@@ -160,7 +160,7 @@ def _problems(kind: str, bad: Iterable[Bad]) -> list[Problem]:
             state=state.name,
             objects=[name for name, _ in members],
             message=members[0][1],
-            cure=EXPLANATIONS[reason].cure if reason in EXPLANATIONS else "",
+            remediation=REASON_CATALOG[reason].remediation if reason in REASON_CATALOG else "",
         )
         for (reason, state), members in groups.items()
     ]
@@ -170,7 +170,7 @@ def _sum(objects: list[Resource] | None) -> Sum | None:
     if objects is None:
         return None
     bad = [state for _, _, state, _ in _unready(objects)]
-    yours = bad.count(State.YOURS)
+    yours = bad.count(State.ACTION_REQUIRED)
     return Sum(total=len(objects), good=len(objects) - len(bad), going_on=len(bad) - yours, needing_a_person=yours)
 
 
@@ -186,8 +186,8 @@ def show(found: Status, printer: Printer) -> None:
     if found.namespace:
         printer.show(Text(f"Only the namespace {found.namespace}.", style="dim"))
     printer.fields(_lines(found))
-    for state, title in ((State.YOURS, "Needs a person"), (State.GOES_ON, "Goes on by itself")):
-        mine = [each for each in found.problems if (each.state == State.YOURS.name) == (state is State.YOURS)]
+    for state, title in ((State.ACTION_REQUIRED, "Needs a person"), (State.IN_PROGRESS, "Goes on by itself")):
+        mine = [each for each in found.problems if (each.state == State.ACTION_REQUIRED.name) == (state is State.ACTION_REQUIRED)]
         if mine:
             printer.show(Text(f"\n{title}", style="bold"))
         for each in mine:
@@ -200,7 +200,7 @@ def show(found: Status, printer: Printer) -> None:
 
 def _lines(found: Status) -> Iterator[tuple[str, Text]]:
     if found.operator is not None:
-        yield "Operator", Text(found.operator.sentence, style="red" if found.operator.leads is False else "")
+        yield "Operator", Text(found.operator.user_message, style="red" if found.operator.leads is False else "")
     yield "Disks", _of_disks(found)
     for title, each in (("Policies", found.policies), ("Vaults", found.vaults)):
         if each is not None:
@@ -230,6 +230,6 @@ def _problem(printer: Printer, each: Problem, state: State) -> None:
     more = f" and {len(each.objects) - _NAMES} more" if len(each.objects) > _NAMES else ""
     head = Text.assemble(sign, " ", (each.reason or "not looked at yet", f"bold {state.style}"), f"  {each.kind} ")
     printer.show(Text.assemble(head, names, more))
-    for text, style in ((each.message, ""), (each.cure, "dim")):
+    for text, style in ((each.message, ""), (each.remediation, "dim")):
         if text:
             printer.show(Padding(Text(text, style=style), (0, 0, 0, 4)))

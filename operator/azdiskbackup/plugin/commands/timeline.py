@@ -8,16 +8,16 @@ from rich.text import Text
 
 from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec
 from azdiskbackup.api.v1alpha1.protected_disk import RECENT_JOBS, ProtectedDiskStatus
-from azdiskbackup.core import reasons
-from azdiskbackup.core.azure_model import succeeded
-from azdiskbackup.core.resource import Invalid, Resource, parse_spec, parse_status
-from azdiskbackup.plugin.calendar import Day, Known, Verdict, days
-from azdiskbackup.plugin.cluster import POLICIES, Cluster
+from azdiskbackup.core.objects.azure import succeeded
+from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec, parse_status
+from azdiskbackup.core.rules import reasons
+from azdiskbackup.plugin.cluster.client import POLICIES, Cluster
 from azdiskbackup.plugin.commands.restore_points import Read, read
-from azdiskbackup.plugin.ending import Ending
-from azdiskbackup.plugin.options import From
-from azdiskbackup.plugin.output import Printer, Shape
-from azdiskbackup.plugin.words import counted
+from azdiskbackup.plugin.output.calendar import Day, Known, Verdict, days
+from azdiskbackup.plugin.output.formatting import counted
+from azdiskbackup.plugin.output.printer import Printer, Shape
+from azdiskbackup.plugin.runtime.exit_code import ExitCode
+from azdiskbackup.plugin.runtime.options import From
 
 # The restore point of a job is taken within this time of its start.
 _A_JOB = timedelta(hours=1)
@@ -33,7 +33,7 @@ class DayShape(Shape, frozen=True, kw_only=True):
     due: int | None
 
 
-async def run(cluster: Cluster, printer: Printer, *, name: str, count: int, source: From) -> Ending:
+async def run(cluster: Cluster, printer: Printer, *, name: str, count: int, source: From) -> ExitCode:
     """Show the last days of a disk."""
     resource = await cluster.disk(name)
     policy_name = str((resource.spec.get("policyRef") or {}).get("name", ""))
@@ -49,7 +49,7 @@ async def run(cluster: Cluster, printer: Printer, *, name: str, count: int, sour
         show(f"{resource.namespace}/{resource.name}", found, printer)
     if points.note:
         printer.note(points.note)
-    return Ending.DONE
+    return ExitCode.DONE
 
 
 def known_of(resource: Resource, policy: Resource | None, read: Read, now: datetime) -> Known:

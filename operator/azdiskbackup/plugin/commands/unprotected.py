@@ -7,14 +7,23 @@ from datetime import datetime
 from typing import Any
 
 from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
-from azdiskbackup.core.claims import DRIVER, ClaimedDisk, disk_of
-from azdiskbackup.core.resource import Resource
-from azdiskbackup.plugin.cluster import DISKS, OBJECT_NAME, POLICIES, VOLUME, WHOLE_CLAIMS, Cluster, claim_of, together
-from azdiskbackup.plugin.ending import Ending, Trouble, nearest
-from azdiskbackup.plugin.manifests import manifest
-from azdiskbackup.plugin.options import Output
-from azdiskbackup.plugin.output import Column, Printer, Shape
-from azdiskbackup.plugin.words import age, counted
+from azdiskbackup.core.objects.pvc import DRIVER, ClaimedDisk, disk_of
+from azdiskbackup.core.objects.resource import Resource
+from azdiskbackup.plugin.cluster.client import (
+    DISKS,
+    OBJECT_NAME,
+    POLICIES,
+    VOLUME,
+    WHOLE_CLAIMS,
+    Cluster,
+    claim_of,
+    gather_in_order,
+)
+from azdiskbackup.plugin.output.formatting import age, counted
+from azdiskbackup.plugin.output.manifests import manifest
+from azdiskbackup.plugin.output.printer import Column, Printer, Shape
+from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode, suggest
+from azdiskbackup.plugin.runtime.options import Output
 
 _COLUMNS = (
     Column("NAMESPACE"),
@@ -41,12 +50,12 @@ class Claim(Shape, frozen=True, kw_only=True):
     disk_id: str | None
 
 
-async def run(cluster: Cluster, printer: Printer, *, apply_policy: str | None) -> Ending:
+async def run(cluster: Cluster, printer: Printer, *, apply_policy: str | None) -> ExitCode:
     """Show the PVCs that nothing protects, or write what protects them by a policy."""
     place = cluster.namespace
     if apply_policy is not None:
         await _policy_exists(cluster, apply_policy)
-    claims, disks, volumes = await together(
+    claims, disks, volumes = await gather_in_order(
         cluster.all(WHOLE_CLAIMS, place), _disks(cluster, place), cluster.all_if_allowed(VOLUME)
     )
     if not claims:
@@ -71,7 +80,7 @@ async def run(cluster: Cluster, printer: Printer, *, apply_policy: str | None) -
         printer.table(_COLUMNS, _rows(found, cluster.now), f"No PVC on a disk of Azure is unprotected {where}.")
         if found:
             printer.note("To protect them: kubectl azdiskbackup unprotected --apply-policy POLICY | kubectl apply -f -")
-    return Ending.DONE
+    return ExitCode.DONE
 
 
 async def _disks(cluster: Cluster, place: str) -> list[Resource]:
@@ -82,11 +91,11 @@ async def _disks(cluster: Cluster, place: str) -> list[Resource]:
 
 async def _policy_exists(cluster: Cluster, policy: str) -> None:
     if not OBJECT_NAME.fullmatch(policy):
-        raise Trouble(f"{policy!r} is no name of a DiskBackupPolicy.", Ending.USAGE)
+        raise CliError(f"{policy!r} is no name of a DiskBackupPolicy.", ExitCode.USAGE)
     known = await cluster.all_if_allowed(POLICIES)
     if known is not None and policy not in {each.name for each in known}:
-        names = nearest(policy, [each.name for each in known])
-        raise Trouble(f"There is no DiskBackupPolicy {policy!r}.{names}")
+        names = suggest(policy, [each.name for each in known])
+        raise CliError(f"There is no DiskBackupPolicy {policy!r}.{names}")
 
 
 def unprotected(claims: Iterable[Resource], disks: Iterable[Resource], volumes: list[Resource] | None) -> list[Claim]:

@@ -1,0 +1,28 @@
+"""How memory is given back to the machine."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import sys
+
+# From mallopt(3).
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_LARGE = 64 * 1024
+
+
+def tune_allocator() -> None:
+    """Have what is large given back when it is freed, and leave what is loaded now alone; call it after the imports.
+
+    Pages of answers come and go. Where glibc takes them from the heap, which it learns to do, what is kept of them ends
+    up between them, and holds the heap at its largest.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        # musl has none, and needs none.
+        if mallopt is not None:
+            mallopt(_M_MMAP_THRESHOLD, _LARGE)
+            mallopt(_M_TRIM_THRESHOLD, 2 * _LARGE)
+    # What was imported stays for good: not counted, it delays no collection of what was used once.
+    gc.collect()
+    gc.freeze()

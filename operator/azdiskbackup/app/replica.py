@@ -1,0 +1,198 @@
+"""The life of the process: look whether it can work, stand by until it leads, lead, and end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from azdiskbackup.app.termination import end_at_once
+from azdiskbackup.app.wiring import Engine
+from azdiskbackup.azure.client import preflight
+from azdiskbackup.azure.transport.fence import Fence
+from azdiskbackup.errors import CannotStart, Exit, OperatorError
+from azdiskbackup.handlers import shell
+from azdiskbackup.kube import crds as definitions
+from azdiskbackup.kube.client import KubeClient
+from azdiskbackup.kube.exchange import HttpsExchange
+from azdiskbackup.kube.kubeconfig import KubeConnection, connection
+from azdiskbackup.kube.lease.lease import Lease
+from azdiskbackup.kube.retry import patiently
+from azdiskbackup.observability import probes
+from azdiskbackup.observability import scrape as metrics
+from azdiskbackup.observability.lag import Lag
+from azdiskbackup.observability.operator_metrics import Meters, StateCollector
+from azdiskbackup.observability.serving import serving
+from azdiskbackup.settings import Settings
+
+# What is in work may take so long at the end; the Lease is released after it, and another replica waits for that.
+DRAIN_SECONDS = 1.2
+_KOPF_ENDS_WITHIN_SECONDS = 0.5
+_KUBE_SYSTEM = "/api/v1/namespaces/kube-system"
+
+T = TypeVar("T")
+
+_log = structlog.get_logger("azdiskbackup")
+
+
+class Process:
+    """One replica.
+
+    Args:
+        settings: all of them.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._ending = asyncio.Event()
+        # Kopf cancels every task that began after it: it must not end before all that is ours has.
+        self._kopf_ends = asyncio.Event()
+        self._not_ready: str | None = "it has not looked yet whether it can work"
+        self._engine: Engine | None = None
+        self._lease: Lease | None = None
+        self._registry = CollectorRegistry()
+        self._meters = Meters(self._registry)
+        self._registry.register(
+            StateCollector(
+                leads=lambda: self._engine is not None and self._leads(),
+                state=lambda: self._engine.state() if self._engine is not None else None,
+            )
+        )
+        self._fence = Fence(leads=self._leads)
+
+    async def run(self) -> None:
+        """Live until SIGTERM or SIGINT.
+
+        Raises:
+            CannotStart: something outside is not as it must be.
+            OperatorError: the service account is of no use.
+        """
+        self._heed_signals()
+        settings = self._settings
+        kube_connection = connection(settings.kubeconfig)
+        probed = {
+            "/healthz": probes.answering(lambda: self._engine.unhealthy_reason() if self._engine else None),
+            "/readyz": probes.answering(self._why_not_ready),
+        }
+        scraped = {"/metrics": metrics.answering(self._registry)}
+        async with (
+            serving(settings.bind_address, settings.probe_port, probed),
+            serving(settings.bind_address, settings.metrics_port, scraped),
+            KubeClient(HttpsExchange(kube_connection)) as kube,
+            KubeClient(HttpsExchange(kube_connection)) as kube_for_lease,
+        ):
+            life = asyncio.create_task(self._live(kube_connection, kube, kube_for_lease), name="life")
+            ending = asyncio.create_task(self._ending.wait(), name="ending")
+            await asyncio.wait([life, ending], return_when=asyncio.FIRST_COMPLETED)
+            await self._end(life)
+            ending.cancel()
+            if not life.cancelled():
+                life.result()
+
+    def _leads(self) -> bool:
+        return self._lease is None or self._lease.held
+
+    def _heed_signals(self) -> None:
+        for each in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(each, self._ending.set)
+
+    def _why_not_ready(self) -> str | None:
+        return self._not_ready or (self._lease.trouble if self._lease is not None else None)
+
+    async def _live(self, kube_connection: KubeConnection, kube: KubeClient, kube_for_lease: KubeClient) -> None:
+        await _asked(lambda: definitions.check(kube))
+        cluster = await _asked(lambda: _cluster(kube))
+        _log.info("checked", azure=await preflight.check(self._settings))
+        if self._settings.leader_election:
+            await self._stand_by(kube_connection, kube_for_lease)
+        self._not_ready = None
+        await self._lead(kube_connection, kube, cluster)
+
+    async def _stand_by(self, kube_connection: KubeConnection, kube: KubeClient) -> None:
+        settings = self._settings
+        lease = Lease(
+            kube,
+            settings.lease_namespace or kube_connection.namespace,
+            settings.lease_name,
+            settings.pod_name or socket.gethostname(),
+            timedelta(seconds=settings.request_timeout_seconds),
+            self._lost,
+        )
+        _log.info("standing by")
+        # Known before it is had: who is asked to end in that very moment has to release it.
+        self._lease = lease
+        self._not_ready = None
+        unsettled = (await lease.acquire()).unsettled
+        if unsettled:
+            _log.info("the last leader may still be heard", seconds=round(unsettled.total_seconds()))
+            self._fence.close(unsettled, lambda key: self._engine.wake(key) if self._engine else None)
+        _log.info("leading", holder=settings.pod_name)
+
+    def _lost(self, why: str) -> None:
+        # At once, and from whatever thread: from now on another replica may work.
+        user_message = f"The Lease was lost: {why}. Another replica leads, or this one after its restart."
+        end_at_once(Exit.LEASE_LOST, user_message, self._settings.termination_log)
+
+    async def _lead(self, kube_connection: KubeConnection, kube: KubeClient, cluster: str) -> None:
+        lag = Lag()
+        engine = Engine(self._settings, kube, self._fence, cluster, self._meters, lag=lambda: lag.most)
+        async with engine.connection, _running(lag.measure()):
+            await _asked(engine.load)
+            await engine.start()
+            self._engine = engine
+            self._registry.register(engine.fleet)
+            handlers = shell.registry(kube_connection, engine.cache, on_watch_event=engine.on_watch_event)
+            await shell.run(handlers, self._kopf_ends, begun=self._heed_signals)
+
+    async def _end(self, life: asyncio.Task[None]) -> None:
+        """End in the order in which another replica can go on soonest."""
+        if self._engine is not None:
+            await self._engine.stop(DRAIN_SECONDS)
+        else:
+            # Before it is released: it must not be taken right after.
+            life.cancel()
+            await asyncio.wait([life])
+        if self._lease is not None:
+            await self._lease.release(self._fence.unsettled)
+        # Kopf would wait five seconds more for a watch of its own that was just opening.
+        self._kopf_ends.set()
+        await asyncio.wait([life], timeout=_KOPF_ENDS_WITHIN_SECONDS)
+        life.cancel()
+        await asyncio.wait([life])
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Have something run beside, and end with the block."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _cluster(kube: KubeClient) -> str:
+    """Return by which id this cluster is known in Azure."""
+    return str((await kube.get(_KUBE_SYSTEM))["metadata"]["uid"])
+
+
+async def _asked(ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask the API server something that has to be known before work can begin.
+
+    Raises:
+        CannotStart: it refuses.
+    """
+    try:
+        return await patiently(ask)
+    except OperatorError as error:
+        raise CannotStart(
+            Exit.KUBERNETES, f"The API server refuses the service account what it needs: {error.user_message}"
+        ) from error

@@ -1,0 +1,249 @@
+"""How the parts are put together: one engine, with everything it works with."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import cast
+
+import structlog
+
+from azdiskbackup.azure.client.connection import AzureConnection
+from azdiskbackup.azure.gateways.azure import Azure
+from azdiskbackup.azure.inventory.job_search import LostJobs
+from azdiskbackup.azure.inventory.sweep import Sweep
+from azdiskbackup.azure.transport.fence import Fence
+from azdiskbackup.azure.transport.network import Network
+from azdiskbackup.azure.transport.rate_limiter import RateLimiter
+from azdiskbackup.azure.transport.request_scope import Requester, request_scope
+from azdiskbackup.core.rules.backoff import pause
+from azdiskbackup.engine.cache import Cache, Key, Raw
+from azdiskbackup.engine.clock import Clock, SystemClock
+from azdiskbackup.engine.queue import WorkQueue
+from azdiskbackup.engine.simulated_clock import SimulatedClock
+from azdiskbackup.engine.workers import Reconcile, Workers
+from azdiskbackup.kube.client import KubeClient
+from azdiskbackup.observability.object_metrics import Fleet
+from azdiskbackup.observability.operator_metrics import Meters, State
+from azdiskbackup.reconcilers.background import job_search as lost_job_search
+from azdiskbackup.reconcilers.background import sweep as sweeping
+from azdiskbackup.reconcilers.background.job_search import LostJobSearch, search_of
+from azdiskbackup.reconcilers.background.sweep import Sweeping, expected, is_ours, sweep_of
+from azdiskbackup.reconcilers.backup_vault.controller import BackupVaultReconciler
+from azdiskbackup.reconcilers.common.context import ReconcileContext
+from azdiskbackup.reconcilers.common.crd_deletion_guard import CrdDeletionGuard
+from azdiskbackup.reconcilers.common.deadlines import Deadlines
+from azdiskbackup.reconcilers.common.owned_instances import OwnedInstances
+from azdiskbackup.reconcilers.common.status_writer import Reporter
+from azdiskbackup.reconcilers.disk_backup_policy.controller import DiskBackupPolicyReconciler
+from azdiskbackup.reconcilers.on_demand_backup.controller import OnDemandBackupReconciler
+from azdiskbackup.reconcilers.protected_disk.controller import ProtectedDiskReconciler
+from azdiskbackup.reconcilers.watch.indices import INDICES
+from azdiskbackup.reconcilers.watch.metrics_feed import FleetWatch
+from azdiskbackup.reconcilers.watch.resync import RESYNC, Resync
+from azdiskbackup.reconcilers.watch.triggers import OURS, keys_to_enqueue
+from azdiskbackup.settings import Settings
+
+# What Resource Graph lacks for longer it has lost, or does not show to us.
+SHOWN_WITHIN = timedelta(minutes=30)
+BUDGET = Key("Budget", "", "all")
+_WATCHES_RUN_AFTER = timedelta(minutes=1)
+
+_log = structlog.get_logger("azdiskbackup")
+
+
+def by_name(reconcile: Reconcile) -> Reconcile:
+    """Have what a reconciler asks of Azure counted in the name of its object; those of a namespace share turns."""
+
+    async def reconcile_by_name(key: Key) -> datetime | None:
+        with request_scope(Requester(key, (key.kind, key.namespace))):
+            return await reconcile(key)
+
+    return reconcile_by_name
+
+
+def turns(budget: RateLimiter) -> Reconcile:
+    """Have the budget wake those whose turn has come."""
+
+    async def wake(key: Key) -> datetime | None:
+        return budget.release_due()
+
+    return wake
+
+
+def clock_of(settings: Settings) -> Clock:
+    """Return the clock that the settings name."""
+    if settings.clock == "system":
+        return SystemClock()
+    return SimulatedClock(settings.clock.removeprefix("simulated:"), settings.ca_file)
+
+
+class Engine:
+    """The engine of the process that leads.
+
+    Attributes:
+        cache: what the watches see goes here.
+        connection: the way to Azure; it has to be open while the engine runs.
+
+    Args:
+        settings: all of them.
+        kube: the API server.
+        fence: whether Azure may be written to.
+        cluster: the id of this cluster.
+        meters: count what is done.
+        clock: where time comes from; without one, the clock that the settings name.
+        network: carries requests to Azure; without one, the network of this machine.
+        jitter: uniformly random from 0 to 1.
+        lag: by how many seconds the event loop was late.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        kube: KubeClient,
+        fence: Fence,
+        cluster: str,
+        meters: Meters,
+        *,
+        clock: Clock | None = None,
+        network: Network | None = None,
+        jitter: Callable[[], float] = random.random,
+        lag: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self._clock = clock = clock or clock_of(settings)
+        self._settings = settings
+        self._cluster = cluster
+        self._queue = queue = WorkQueue[Key](clock)
+        self._budget = RateLimiter(
+            clock.now,
+            settings.azure_share_percent / 100,
+            wake=self.wake,
+            later=lambda when: queue.add_at(BUDGET, when),
+        )
+        self.connection = AzureConnection(
+            settings,
+            clock.now,
+            self._budget,
+            fence,
+            asked=meters.asked,
+            throttled=meters.throttled,
+            network=network,
+        )
+        self.cache = cache = Cache(INDICES)
+        azure = Azure(self.connection)
+        self._sweep = Sweep(
+            azure,
+            clock.now,
+            ours=lambda key: is_ours(cache, key),
+            expected=lambda vault: expected(cache, vault, clock.now() - SHOWN_WITHIN),
+            on_new_subscription=lambda subscription: queue.add_at(
+                sweep_of(subscription), clock.now() + settings.observe_every
+            ),
+            requester_for=lambda subscription: Requester(sweep_of(subscription), sweeping.KIND, background=True),
+        )
+        tools = ReconcileContext(
+            cache=cache,
+            reporter=Reporter(kube, cache, clock),
+            azure=azure,
+            sweep=self._sweep,
+            lost_jobs=LostJobs(azure.backups, clock.now, wake=lambda vault: queue.add(search_of(vault))),
+            clock=clock,
+            settings=settings,
+            cluster=cluster,
+            jitter=jitter,
+            deadlines=Deadlines(),
+            owned=OwnedInstances(),
+        )
+        going = CrdDeletionGuard(kube, cache, tools.reporter)
+        self._resync = Resync(kube, cache, clock, timedelta(minutes=settings.resync_minutes))
+        vaults, policies = BackupVaultReconciler(tools), DiskBackupPolicyReconciler(tools)
+        disks, backups = ProtectedDiskReconciler(tools), OnDemandBackupReconciler(tools)
+        self._reconcilers: dict[
+            str,
+            BackupVaultReconciler | DiskBackupPolicyReconciler | ProtectedDiskReconciler | OnDemandBackupReconciler,
+        ] = {"BackupVault": vaults, "DiskBackupPolicy": policies, "ProtectedDisk": disks, "OnDemandBackup": backups}
+        self._workers = Workers(
+            queue,
+            clock,
+            {
+                "BackupVault": by_name(going.wrap(vaults.reconcile)),
+                "DiskBackupPolicy": by_name(going.wrap(policies.reconcile)),
+                "ProtectedDisk": by_name(going.wrap(disks.reconcile)),
+                "OnDemandBackup": by_name(backups.reconcile),
+                sweeping.KIND: by_name(Sweeping(tools, queue.add).reconcile),
+                lost_job_search.KIND: by_name(LostJobSearch(tools, queue.add).reconcile),
+                BUDGET.kind: turns(self._budget),
+                RESYNC.kind: self._resync.reconcile,
+            },
+            pause=lambda error, failures: pause(error, failures, jitter()),
+            count=settings.workers,
+            passed=meters.passed,
+        )
+        self.fleet = Fleet(lambda: clock.now().timestamp(), settings.snapshot_limit)
+        self._fleet_watch = FleetWatch(cache, self.fleet)
+        self._lag = lag
+
+    def wake(self, key: object) -> None:
+        """Have an object looked at now."""
+        self._queue.add(cast(Key, key))
+
+    def on_watch_event(self, kind: str) -> None:
+        """Take note that the watch of a kind told something."""
+        self._resync.on_watch_event(kind)
+
+    def state(self) -> State:
+        """Return how the engine is at this moment."""
+        operations = {
+            kind: sum(memory.attempts.operation is not None for memory in reconciler.states.all())
+            for kind, reconciler in self._reconcilers.items()
+        }
+        nothing = dict.fromkeys(self._reconcilers, 0)
+        return State(
+            queued=nothing | Counter(key.kind for key in self._queue.ready),
+            running=nothing | Counter(key.kind for key in self._workers.running),
+            waiting=self._budget.waiting(),
+            left=self._budget.left(),
+            sweeps=self._sweep.last_read(),
+            operations=operations,
+            lag=self._lag(),
+        )
+
+    def unhealthy_reason(self) -> str | None:
+        """Return what is broken so that only a restart helps, None when nothing is."""
+        if not self._workers.alive:
+            return "the workers have died"
+        stuck = self._workers.stuck_key
+        if stuck is not None:
+            return f"the pass for {stuck} does not come to its end"
+        if self._resync.silent_watch is not None:
+            return f"the watch of {self._resync.silent_watch} tells nothing of what happens"
+        return None
+
+    async def load(self) -> None:
+        """Learn what there is: nothing is decided before everything that exists is known once."""
+        await self._resync.load()
+
+    async def start(self) -> None:
+        """Begin to work."""
+        await self._clock.start()
+        self._fleet_watch.load()
+        self.cache.listen(self._changed)
+        for kind in OURS:
+            for key in self.cache.keys(kind):
+                self._queue.add(key)
+        # What was deleted before the watches ran, none of them tells.
+        self._queue.add_at(RESYNC, self._clock.now() + _WATCHES_RUN_AFTER)
+        self._workers.start()
+        _log.info("started", cluster=self._cluster, workers=self._settings.workers)
+
+    def _changed(self, key: Key, before: Raw | None, after: Raw | None) -> None:
+        for each in keys_to_enqueue(self.cache, key, before, after):
+            self._queue.add(each)
+
+    async def stop(self, seconds: float) -> None:
+        """Take no more work, and let what is in work come to its end, for a while."""
+        await self._workers.stop(seconds)
+        await self._clock.stop()
+        _log.info("stopped")

@@ -1,0 +1,1 @@
+"""The connection to Azure: credential, errors, what is checked before the start."""

@@ -1,0 +1,1 @@
+"""One gateway for each resource of Azure."""

@@ -1,0 +1,29 @@
+"""One gateway for each thing of Azure: what the reconcilers may ask, and nothing more.
+
+Verbs: ``get`` and ``list`` read, ``submit_…`` sends one write and does not await its end, ``check`` looks how far an
+operation got. A missing thing is ``NotFound``, everything else that goes wrong is raised as one of ``errors``.
+"""
+
+from __future__ import annotations
+
+from azdiskbackup.azure.client.connection import AzureConnection
+from azdiskbackup.azure.gateways.backups import Backups
+from azdiskbackup.azure.gateways.instances import Instances
+from azdiskbackup.azure.gateways.operations import Operations
+from azdiskbackup.azure.gateways.resource_graph import Graph
+from azdiskbackup.azure.gateways.resources import Resources, RoleAssignments
+from azdiskbackup.azure.gateways.vaults import Policies, Vaults
+
+
+class Azure:
+    """All gateways, over one connection."""
+
+    def __init__(self, connection: AzureConnection) -> None:
+        self.vaults = Vaults(connection)
+        self.policies = Policies(connection)
+        self.instances = Instances(connection)
+        self.backups = Backups(connection)
+        self.roles = RoleAssignments(connection)
+        self.resources = Resources(connection)
+        self.operations = Operations(connection)
+        self.graph = Graph(connection)

@@ -1,0 +1,186 @@
+"""From wire JSON to values, leniently: the service sends nulls and states that its documents do not know."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from sys import intern
+from typing import Any, TypeVar
+
+import msgspec
+import structlog
+
+from azdiskbackup.azure.client.error_table import failure
+from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.objects.azure import (
+    AzureDisk,
+    AzureGroup,
+    AzureInstance,
+    AzureJob,
+    AzureRestorePoint,
+    AzureVault,
+    VaultSettings,
+)
+from azdiskbackup.errors import Unavailable
+
+Json = Mapping[str, Any]
+RowT = TypeVar("RowT")
+WireT = TypeVar("WireT")
+
+_log = structlog.get_logger("azdiskbackup.azure")
+
+_NET_SPAN = re.compile(r"(?:(?P<d>\d+)\.)?(?P<h>\d+):(?P<m>\d+):(?P<s>\d+)(?P<f>\.\d+)?")
+_ISO_SPAN = re.compile(r"P(?:(?P<d>\d+)D)?(?:T(?:(?P<h>\d+)H)?(?:(?P<m>\d+)M)?(?:(?P<s>\d+)(?P<f>\.\d+)?S)?)?")
+
+
+def time(text: object) -> datetime | None:
+    """Return a time; "never" is the year 1 in .NET. Seven digits after the point are one too many for Python."""
+    if not isinstance(text, str) or text.startswith("0001-"):
+        return None
+    when = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
+    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+
+
+def span(text: object) -> timedelta | None:
+    """Return a duration; a job says PT3M36S, a list of jobs 00:03:39.72."""
+    if not isinstance(text, str):
+        return None
+    match = _NET_SPAN.fullmatch(text) or _ISO_SPAN.fullmatch(text)
+    if match is None:
+        return None
+    part = {name: float(value) for name, value in match.groupdict().items() if value}
+    return timedelta(
+        days=part.get("d", 0),
+        hours=part.get("h", 0),
+        minutes=part.get("m", 0),
+        seconds=part.get("s", 0) + part.get("f", 0),
+    )
+
+
+def _dig(body: Json, *path: str) -> Any:
+    value: Any = body
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _shared(text: object) -> str | None:
+    return intern(text) if isinstance(text, str) else None
+
+
+def each(rows: Iterable[WireT], read: Callable[[WireT], RowT]) -> list[RowT]:
+    """Read the rows of a list; one that cannot be read is logged and left out, it must not hide all others."""
+    found = []
+    for row in rows:
+        try:
+            found.append(read(row))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            whole = msgspec.json.decode(row) if isinstance(row, msgspec.Raw) else row
+            id_ = whole.get("id") if isinstance(whole, Mapping) else None
+            _log.warning("row not understood", id=str(id_)[:300], error=repr(error))
+    return found
+
+
+def one(body: Json, read: Callable[[Json], RowT]) -> RowT:
+    """Read a single answer; raise ``Unavailable`` for one that cannot be understood."""
+    try:
+        return read(body)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Unavailable("NotUnderstood", f"Azure's answer cannot be understood: {error!r}") from error
+
+
+def vault(body: Json) -> AzureVault:
+    """Read a vault."""
+    properties = body["properties"]
+    stores = properties.get("storageSettings") or [{}]
+    soft = _dig(properties, "securitySettings", "softDeleteSettings") or {}
+    return AzureVault(
+        id=ArmId.parse(body["id"]),
+        location=body["location"],
+        provisioning_state=str(properties.get("provisioningState")),
+        principal_id=_dig(body, "identity", "principalId"),
+        assigned={
+            str(name).lower(): str(each_["principalId"])
+            for name, each_ in (_dig(body, "identity", "userAssignedIdentities") or {}).items()
+            if isinstance(each_, Mapping) and each_.get("principalId")
+        },
+        settings=VaultSettings(
+            redundancy=str(stores[0].get("type")),
+            soft_delete_state=str(soft.get("state", "On")),
+            soft_delete_days=round(float(soft.get("retentionDurationInDays") or 14)),
+            immutability=str(_dig(properties, "securitySettings", "immutabilitySettings", "state") or "Disabled"),
+            tags=body.get("tags") or {},
+        ),
+    )
+
+
+def group(body: Json) -> AzureGroup:
+    """Read a resource group."""
+    return AzureGroup(location=str(body["location"]))
+
+
+def disk(body: Json) -> AzureDisk:
+    """Read a managed disk."""
+    return AzureDisk(
+        id=ArmId.parse(body["id"]),
+        location=body["location"],
+        size_gib=_dig(body, "properties", "diskSizeGB"),
+        sku=_dig(body, "sku", "name"),
+    )
+
+
+def instance(body: Json) -> AzureInstance:
+    """Read a backup instance, or a deleted one."""
+    properties = body["properties"]
+    source = properties.get("dataSourceInfo") or {}
+    stores = _dig(properties, "policyInfo", "policyParameters", "dataStoreParametersList") or [{}]
+    state = properties.get("currentProtectionState") or _dig(properties, "protectionStatus", "status")
+    return AzureInstance(
+        id=ArmId.parse(body["id"]),
+        disk_id=str(source.get("resourceID") or source.get("resourceId")),
+        # The same few, in each of many thousand instances.
+        policy_id=intern(str(_dig(properties, "policyInfo", "policyId"))),
+        snapshot_group_id=_shared(stores[0].get("resourceGroupId")),
+        state=intern(str(state)),
+        tags={intern(str(key)): intern(str(value)) for key, value in (body.get("tags") or {}).items()},
+        failure=failure(
+            properties.get("protectionErrorDetails") or _dig(properties, "protectionStatus", "errorDetails")
+        ),
+        identity=_dig(properties, "identityDetails", "userAssignedIdentityArmUrl"),
+        soft_deleted_until=time(_dig(properties, "deletionInfo", "scheduledPurgeTime")),
+    )
+
+
+def job(body: Json, of: str | None = None) -> AzureJob:
+    """Read a job, single or from a list; ``of`` is its backup instance where the job does not name it."""
+    properties = body["properties"]
+    start, end = time(properties.get("startTime")), time(properties.get("endTime"))
+    point = _dig(properties, "extendedInfo", "targetRecoverPoint", "recoveryPointID")
+    return AzureJob(
+        id=str(body.get("name") or str(body["id"]).rsplit("/", 1)[-1]),
+        instance_id=of or str(properties.get("backupInstanceId")),
+        # A few words, in each of many thousand jobs.
+        operation=intern(str(properties.get("operationCategory") or properties.get("operation"))),
+        status=intern(str(properties.get("status"))),
+        on_demand=bool(properties.get("isUserTriggered")),
+        activity_id=str(properties.get("activityID")),
+        start=start or datetime.fromtimestamp(0, UTC),
+        end=end,
+        duration=span(properties.get("duration")) if end else None,
+        failure=failure(properties.get("errorDetails")),
+        restore_point_id=point,
+    )
+
+
+def restore_point(body: Json) -> AzureRestorePoint:
+    """Read a recovery point."""
+    properties = body["properties"]
+    when = time(properties.get("recoveryPointTime"))
+    return AzureRestorePoint(
+        id=str(properties.get("recoveryPointId") or body.get("name")),
+        time=when or datetime.fromtimestamp(0, UTC),
+        expiry=time(properties.get("expiryTime")),
+        retention_rule=properties.get("retentionTagName"),
+        type=properties.get("recoveryPointType"),
+    )

@@ -1,0 +1,164 @@
+"""From values to wire JSON."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from azdiskbackup.core.objects.azure import InstanceRequest, VaultSettings
+from azdiskbackup.core.objects.policy_content import PolicyContent
+
+Json = dict[str, Any]
+# The SDK documents that a body may be a dict in wire names; its type hints know of none.
+Body: TypeAlias = Any
+
+DISKS = "Microsoft.Compute/disks"
+_OPERATIONAL = {"objectType": "DataStoreInfoBase", "dataStoreType": "OperationalStore"}
+# The lower number wins; the values that Azure's own tools write.
+_TAGS = {"Default": (99, None), "Daily": (25, "FirstOfDay"), "Weekly": (20, "FirstOfWeek")}
+
+
+def _security(settings: VaultSettings) -> Json:
+    return {
+        "softDeleteSettings": {
+            "state": settings.soft_delete_state,
+            "retentionDurationInDays": float(settings.soft_delete_days),
+        },
+        "immutabilitySettings": {"state": settings.immutability},
+    }
+
+
+def _identity(own: bool, assigned: str | None) -> Json:
+    if assigned is None:
+        return {"type": "SystemAssigned"}
+    kind = "SystemAssigned,UserAssigned" if own else "UserAssigned"
+    return {"type": kind, "userAssignedIdentities": {assigned: {}}}
+
+
+def new_vault(location: str, settings: VaultSettings, identity: str | None = None) -> Body:
+    """Return the body that creates a vault, with an identity of its own or a user-assigned one."""
+    return {
+        "location": location,
+        "tags": dict(settings.tags),
+        "identity": _identity(own=False, assigned=identity),
+        "properties": {
+            "storageSettings": [{"datastoreType": "VaultStore", "type": settings.redundancy}],
+            "securitySettings": _security(settings),
+        },
+    }
+
+
+def vault_changes(settings: VaultSettings) -> Body:
+    """Return the body that changes what can be changed of a vault."""
+    return {"tags": dict(settings.tags), "properties": {"securitySettings": _security(settings)}}
+
+
+def vault_identity(identity: str | None, *, own: bool) -> Body:
+    """Return the body that gives a vault another identity; its ``own`` one stays, since instances may use it."""
+    return {"identity": _identity(own=own, assigned=identity)}
+
+
+def policy(content: PolicyContent) -> Body:
+    """Return the body of a policy."""
+    return {
+        "properties": {
+            "objectType": "BackupPolicy",
+            "datasourceTypes": [DISKS],
+            "policyRules": [
+                {
+                    "objectType": "AzureBackupRule",
+                    "name": content.rule_name,
+                    "backupParameters": {"objectType": "AzureBackupParams", "backupType": "Incremental"},
+                    "dataStore": _OPERATIONAL,
+                    "trigger": {
+                        "objectType": "ScheduleBasedTriggerContext",
+                        "schedule": {
+                            "repeatingTimeIntervals": [content.repeats],
+                            "timeZone": content.windows_zone,
+                        },
+                        "taggingCriteria": [_tag(name) for name in content.retention_days],
+                    },
+                },
+                *(_retention(name, days) for name, days in content.retention_days.items()),
+            ],
+        }
+    }
+
+
+def _tag(name: str) -> Json:
+    priority, criterion = _TAGS[name]
+    tag: Json = {
+        "isDefault": criterion is None,
+        "taggingPriority": priority,
+        "tagInfo": {"id": f"{name}_", "tagName": name},
+    }
+    if criterion is not None:
+        tag["criteria"] = [{"objectType": "ScheduleBasedBackupCriteria", "absoluteCriteria": [criterion]}]
+    return tag
+
+
+def _retention(name: str, days: int) -> Json:
+    return {
+        "objectType": "AzureRetentionRule",
+        "name": name,
+        "isDefault": name == "Default",
+        "lifecycles": [
+            {
+                "deleteAfter": {"objectType": "AbsoluteDeleteOption", "duration": f"P{days}D"},
+                "sourceDataStore": _OPERATIONAL,
+                "targetDataStoreCopySettings": [],
+            }
+        ],
+    }
+
+
+def validation(request: InstanceRequest) -> Body:
+    """Return the body that asks whether a disk can be backed up."""
+    return {"backupInstance": _instance_properties(request)}
+
+
+def instance(request: InstanceRequest) -> Body:
+    """Return the body of a backup instance."""
+    return {"tags": dict(request.tags), "properties": _instance_properties(request)}
+
+
+def _instance_properties(request: InstanceRequest) -> Json:
+    disk = request.disk
+    identity: Json = {"useSystemAssignedIdentity": True}
+    if request.identity is not None:
+        identity = {"useSystemAssignedIdentity": False, "userAssignedIdentityArmUrl": request.identity}
+    return {
+        "objectType": "BackupInstance",
+        "identityDetails": identity,
+        "friendlyName": disk.id.name,
+        "dataSourceInfo": {
+            "objectType": "Datasource",
+            "datasourceType": DISKS,
+            "resourceType": DISKS,
+            "resourceID": str(disk.id),
+            "resourceUri": str(disk.id),
+            "resourceName": disk.id.name,
+            "resourceLocation": disk.location,
+        },
+        "policyInfo": {
+            "policyId": request.policy_id,
+            "policyParameters": {
+                "dataStoreParametersList": [
+                    {
+                        "objectType": "AzureOperationalStoreParameters",
+                        "dataStoreType": "OperationalStore",
+                        "resourceGroupId": request.snapshot_group_id,
+                    }
+                ]
+            },
+        },
+    }
+
+
+def on_demand(rule_name: str, retention_rule: str) -> Body:
+    """Return the body that asks for a backup now."""
+    return {
+        "backupRuleOptions": {
+            "ruleName": rule_name,
+            "triggerOption": {"retentionTagOverride": retention_rule},
+        }
+    }

@@ -1,0 +1,90 @@
+"""Submitting a long-running operation without awaiting its end, and looking how far it got."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from azure.core.polling import AsyncLROPoller, AsyncNoPolling
+from azure.core.rest import AsyncHttpResponse
+
+from azdiskbackup.azure.client.connection import AzureConnection
+from azdiskbackup.azure.client.error_table import of_operation
+from azdiskbackup.errors import OperatorError
+
+
+class _FirstAnswer(AsyncNoPolling[Any]):
+    """A polling method that does not poll: the result is the first answer itself."""
+
+    def resource(self) -> AsyncHttpResponse:
+        """Return the first answer."""
+        assert self._initial_response is not None, "the poller was initialised"
+        response: AsyncHttpResponse = self._initial_response.http_response
+        return response
+
+
+def no_polling() -> Any:
+    """Return the polling method for a call that is only submitted; it keeps state, so a new one a call."""
+    return _FirstAnswer()  # type: ignore[no-untyped-call] # azure-core's constructor has no hints
+
+
+async def started_operation(poller: AsyncLROPoller[Any]) -> str | None:
+    """Return the URL by which a submitted operation can be followed; None if it is over already."""
+    return operation_url(await poller.result())
+
+
+def operation_url(response: AsyncHttpResponse) -> str | None:
+    """Return the URL of the operation that an answer started; None if it is over already."""
+    return response.headers.get("Azure-AsyncOperation") or response.headers.get("Location")
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The operation runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """The operation is over; ``job`` is the id of the job that it started, if it did."""
+
+    job: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The operation failed."""
+
+    error: OperatorError
+
+
+OperationState: TypeAlias = Pending | Succeeded | Failed
+
+
+def _mapping(response: AsyncHttpResponse) -> Mapping[str, Any]:
+    try:
+        body = response.json() if response.text() else {}
+    except ValueError:
+        body = {}
+    return body if isinstance(body, Mapping) else {}
+
+
+class Operations:
+    """Long-running operations."""
+
+    def __init__(self, connection: AzureConnection) -> None:
+        self._connection = connection
+
+    async def check(self, url: str) -> OperationState:
+        """Return how far an operation got."""
+        response = await self._connection.follow(url)
+        body = _mapping(response)
+        status = str(body.get("status", "")).lower()
+        if status in ("failed", "canceled", "cancelled"):
+            correlation = response.headers.get("x-ms-correlation-request-id")
+            return Failed(of_operation(body.get("error"), correlation))
+        if status == "succeeded":
+            told = body.get("properties")
+            job = told.get("jobId") if isinstance(told, Mapping) else None
+            return Succeeded(str(job).rsplit("/", 1)[-1] if job else None)
+        return Pending()

@@ -1,0 +1,69 @@
+"""The managed disks of a subscription, read together now and then: where they are, how large, of which SKU."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from sys import intern
+from typing import TypeAlias
+
+from azdiskbackup.azure.gateways.azure import Azure
+from azdiskbackup.azure.gateways.resource_graph import Keep
+from azdiskbackup.azure.transport.request_scope import atomic_batch
+from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.objects.azure import AzureDisk
+from azdiskbackup.errors import OperatorError
+
+# A disk changes rarely, and its backups say so when it is gone.
+DISKS_STAY = timedelta(hours=1)
+
+_Row: TypeAlias = tuple[str, int | None, str | None]
+
+
+class AllDisks:
+    """The disks of a subscription; most may be nobody's here, so little is kept of each, by the hash of its id."""
+
+    def __init__(self, azure: Azure, now: Callable[[], datetime], subscription: str) -> None:
+        self._azure = azure
+        self._now = now
+        self._subscription = subscription
+        self._lock = asyncio.Lock()
+        self._at: datetime | None = None
+        self._rows: Mapping[int, _Row] = {}
+        # By lower-case ids those that were asked for, as they were told: the list is read anew also between two sweeps.
+        self._told: dict[str, _Row | None] = {}
+
+    async def get(self, disk: ArmId, not_older_than: datetime | None = None) -> AzureDisk | None:
+        """Return a disk as it was some time ago; None where Resource Graph shows none."""
+        key = str(disk).lower()
+        # Twice as long as the sweep lets them be: it reads them again, not whoever comes by.
+        await self._read(not_older_than or self._now() - 2 * DISKS_STAY)
+        row = self._rows.get(hash(key))
+        self._told.setdefault(key, row)
+        return AzureDisk(disk, *row) if row is not None else None
+
+    async def changes(self, now: datetime, ours: Keep) -> set[str]:
+        """Read all disks anew if they are old; return which of those that were asked for look otherwise."""
+        with contextlib.suppress(OperatorError):
+            # As they were: whoever doubts a disk reads it itself.
+            await self._read(now - DISKS_STAY)
+        before = self._told
+        self._told = {key: self._rows.get(hash(key)) for key in before if ours(key)}
+        return {key for key, row in self._told.items() if row != before[key]}
+
+    async def _read(self, not_older_than: datetime) -> None:
+        async with self._lock:
+            if self._at is not None and self._at >= not_older_than:
+                return
+            at = self._now()
+            with atomic_batch():
+                disks = self._azure.graph.disks(self._subscription)
+                self._rows = {hash(str(row.id).lower()): _compact(row) async for row in disks}
+            self._at = at
+
+
+def _compact(disk: AzureDisk) -> _Row:
+    # A few words for many thousand disks.
+    return intern(disk.location), disk.size_gib, intern(disk.sku) if disk.sku is not None else None

@@ -1,0 +1,304 @@
+"""What is known about all disks, read together and shared by their reconcilers.
+
+For each subscription: two queries to Resource Graph a sweep, of 1,000 rows a page, however many jobs there were; and
+one for the disks themselves now and then. A vault for which Resource Graph cannot be believed is listed instead: one
+page for 200 instances, and its jobs.
+
+Readers that come while a sweep is under way wait for it instead of asking again. ``changes`` tells who has to look: all
+others are as they were.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from azdiskbackup.azure.gateways.azure import Azure
+from azdiskbackup.azure.gateways.resource_graph import InstanceRow, Keep
+from azdiskbackup.azure.gateways.rows import Known, Row
+from azdiskbackup.azure.inventory.disks import AllDisks
+from azdiskbackup.azure.inventory.snapshot import InventorySnapshot, newer_than_index, same_instance
+from azdiskbackup.azure.transport.request_scope import Requester, atomic_batch, may_queue, request_scope
+from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.objects.azure import AzureDisk, AzureJob, JobHistory, job_history
+from azdiskbackup.errors import OperatorError, RateLimited, Throttled
+
+AFTER_AN_ERROR = timedelta(minutes=1)
+# So many rows of a vault that are missing, or wrong, are no accident.
+A_FEW = 3
+# Pages of jobs that are read of a vault at each sweep while Resource Graph does not tell them.
+FEW_PAGES = 10
+
+
+@dataclass(slots=True)
+class Changes:
+    """Who has to look again after a sweep.
+
+    Attributes:
+        begun: when the sweep began.
+        ids: the lower-case ids of instances and disks that look otherwise than before.
+        vaults: vaults that could be read and no longer can, or the other way round, or that are read in another way.
+    """
+
+    on_new_subscription: datetime
+    ids: set[str] = field(default_factory=set)
+    vaults: list[ArmId] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Slot:
+    """The last picture of a subscription or of a vault."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    picture: InventorySnapshot | None = None
+    error: OperatorError | None = None
+    not_before: datetime | None = None
+
+
+@dataclass(slots=True)
+class _Vault:
+    """What is known of how a vault can be read.
+
+    Attributes:
+        swept: what the last sweep showed; the error where there was nothing to be seen.
+        judged: the time of the picture of Resource Graph that was compared with what is expected.
+        missing: how many of the expected instances that picture lacks.
+        contradicted: how many of its rows turned out to be wrong.
+        trouble: why the vault is listed instead.
+        told: whether there was trouble at the last sweep.
+        awaited: whether somebody could not be told anything, since it was not our turn to ask.
+    """
+
+    id: ArmId
+    swept: InventorySnapshot | OperatorError | None = None
+    judged: datetime | None = None
+    missing: int = 0
+    contradicted: int = 0
+    degraded_reason: str | None = None
+    told: bool = False
+    awaited: bool = False
+
+
+class Sweep:
+    """The pictures of all subscriptions.
+
+    Args:
+        azure: the gateways.
+        now: the time.
+        ours: whether a lower-case id of an instance or a disk is of interest.
+        expected: returns the lower-case ids of the instances of a vault that have been there for a while.
+        begun: is told of a subscription when it is read for the first time: from now on somebody has to sweep it.
+        sweeper: returns who sweeps a subscription, in whose name it is read whoever asks.
+    """
+
+    def __init__(
+        self,
+        azure: Azure,
+        now: Callable[[], datetime],
+        ours: Keep = lambda key: True,
+        expected: Callable[[ArmId], Iterable[str]] = lambda vault: (),
+        on_new_subscription: Callable[[str], None] = lambda subscription: None,
+        requester_for: Callable[[str], Requester | None] = lambda subscription: None,
+    ) -> None:
+        self._azure = azure
+        self._now = now
+        self._ours = ours
+        self._expected = expected
+        self._begun = on_new_subscription
+        self._sweeper = requester_for
+        self._graphs: dict[str, _Slot] = {}
+        self._lists: dict[str, _Slot] = {}
+        self._vaults: dict[str, _Vault] = {}
+        self._disks: dict[str, AllDisks] = {}
+        # When each subscription was read last; at first, since when it is to be.
+        self._read: dict[str, datetime] = {}
+        self._under_way: dict[str, Changes] = {}
+        self._ended: dict[str, AzureJob] = {}
+
+    # --- for readers ------------------------------------------------------------------------------
+
+    async def read(self, vault: ArmId, not_older_than: datetime) -> InventorySnapshot:
+        """Return what is known of a vault, asking Azure only when that is too old."""
+        known = self._vaults.setdefault(str(vault).lower(), _Vault(vault))
+        try:
+            picture = await self._picture(known, not_older_than)
+        except RateLimited:
+            known.awaited = known.awaited or may_queue()
+            raise
+        except OperatorError as error:
+            known.swept = known.swept or error
+            raise
+        known.swept = known.swept or picture
+        return picture
+
+    def last_read(self) -> Iterator[tuple[str, datetime, int]]:
+        """Yield each subscription, when it was read last, and how many of its instances are of interest.
+
+        Before it was read for the first time: since when that is tried.
+        """
+        for subscription, when in self._read.items():
+            slot = self._graphs.get(subscription)
+            known = slot.picture.instances if slot is not None and slot.picture is not None else ()
+            yield subscription, when, len(known)
+
+    def degraded_reason(self, vault: ArmId) -> str | None:
+        """Return why a vault is listed instead of being read from Resource Graph; None while it is not."""
+        known = self._vaults.get(str(vault).lower())
+        return known.degraded_reason if known is not None else None
+
+    def report_mismatch(self, vault: ArmId) -> None:
+        """Take note that an instance looks otherwise than Resource Graph shows it."""
+        known = self._vaults.get(str(vault).lower())
+        if known is not None:
+            known.contradicted += 1
+
+    def record_finished_job(self, job: AzureJob) -> None:
+        """Take note of a job that was seen to end."""
+        self._ended[job.instance_id.lower()] = job
+
+    async def disk(self, disk: ArmId, not_older_than: datetime | None = None) -> AzureDisk | None:
+        """Return a managed disk as it was some time ago; None where Resource Graph shows none."""
+        subscription = disk.subscription.lower()
+        if subscription not in self._disks:
+            self._disks[subscription] = AllDisks(self._azure, self._now, subscription)
+            self._begin(subscription)
+        with request_scope(self._sweeper(subscription)):
+            return await self._disks[subscription].get(disk, not_older_than)
+
+    # --- for the sweep ----------------------------------------------------------------------------
+
+    async def refresh(self, subscription: str) -> Changes:
+        """Read all of a subscription anew; return what looks otherwise than at the last sweep.
+
+        One that is postponed goes on, the next time, with what it has not read yet.
+        """
+        found = self._under_way.setdefault(subscription.lower(), Changes(self._now()))
+        for known in [each for each in self._vaults.values() if each.id.subscription.lower() == subscription.lower()]:
+            before = known.swept
+            try:
+                known.swept = await self._picture(known, found.on_new_subscription)
+            except OperatorError as error:
+                known.swept = error
+            if isinstance(before, InventorySnapshot) and isinstance(known.swept, InventorySnapshot):
+                found.ids |= known.swept.changed_since(before, known.id)
+            if not isinstance(before, InventorySnapshot) or not isinstance(known.swept, InventorySnapshot):
+                # Also while it stays unreadable: what was known is still believed for a while.
+                found.vaults.append(known.id)
+            elif known.awaited or known.told != (known.degraded_reason is not None):
+                found.vaults.append(known.id)
+            known.told, known.awaited = known.degraded_reason is not None, False
+        disks = self._disks.get(subscription.lower())
+        if disks is not None:
+            with request_scope(self._sweeper(subscription)):
+                found.ids |= await disks.changes(found.on_new_subscription, self._ours)
+        del self._under_way[subscription.lower()]
+        mine = [each for each in self._vaults.values() if each.id.subscription.lower() == subscription.lower()]
+        if not any(isinstance(each.swept, OperatorError) for each in mine):
+            self._read[subscription.lower()] = found.on_new_subscription
+        return found
+
+    # --- asking -----------------------------------------------------------------------------------
+
+    async def _picture(self, known: _Vault, not_older_than: datetime) -> InventorySnapshot:
+        """Return the picture of Resource Graph if it is to be believed about a vault, else that of its own list."""
+        vault = known.id
+        subscription = vault.subscription.lower()
+        if subscription not in self._graphs:
+            self._graphs[subscription] = _Slot()
+            self._begin(subscription)
+        slot = self._graphs[subscription]
+        try:
+            graph = await self._fresh(slot, subscription, not_older_than, lambda: self._ask_graph(subscription))
+        except OperatorError as error:
+            listed = await self._list(vault, not_older_than)
+            known.degraded_reason = f"Resource Graph cannot be read: {error.user_message}"
+            return listed
+        if known.judged != graph.at:
+            known.judged = graph.at
+            known.missing = sum(each not in graph.instances for each in self._expected(vault))
+        if max(known.missing, known.contradicted) < A_FEW:
+            known.degraded_reason = None
+            return graph
+        listed = await self._list(vault, not_older_than)
+        if all(same_instance(graph.of(key).instance, row.read().instance) for key, row in listed.instances.items()):
+            known.degraded_reason, known.missing, known.contradicted = None, 0, 0
+            return graph
+        known.degraded_reason = (
+            "Resource Graph is behind, or does not show everything to us: backup instances of the vault are missing "
+            "in it or look otherwise."
+        )
+        return listed
+
+    def _begin(self, subscription: str) -> None:
+        if subscription not in self._read:
+            self._read[subscription] = self._now()
+            self._begun(subscription)
+
+    async def _fresh(
+        self, slot: _Slot, subscription: str, not_older_than: datetime, take: Callable[[], Awaitable[InventorySnapshot]]
+    ) -> InventorySnapshot:
+        async with slot.lock:
+            if slot.picture is not None and slot.picture.at >= not_older_than:
+                return slot.picture
+            if slot.error is not None and slot.not_before is not None and self._now() < slot.not_before:
+                # Everybody who waits would ask the same again, of a service that just said no.
+                raise slot.error
+            try:
+                with request_scope(self._sweeper(subscription)), atomic_batch():
+                    slot.picture, slot.error = await take(), None
+            except OperatorError as error:
+                pause = error.retry_after if isinstance(error, Throttled) else None
+                slot.error, slot.not_before = error, self._now() + (pause or AFTER_AN_ERROR)
+                raise
+            return slot.picture
+
+    async def _ask_graph(self, subscription: str) -> InventorySnapshot:
+        at = self._now()
+        rows: dict[str, Row[InstanceRow]] = {}
+        others: set[int] = set()
+        slot = self._graphs.get(subscription)
+        before = slot.picture if slot is not None else None
+        graph = self._azure.graph
+        for key in [key for key, job in self._ended.items() if not newer_than_index(job, at)]:
+            del self._ended[key]
+        # What is as it was before is kept as it is: two pictures of many disks would need twice the memory.
+        known = before.instances if before is not None else {}
+        async for key, row in graph.instances(subscription, self._ours, known):
+            if row is not None:
+                rows[key] = row
+            else:
+                others.add(hash(key))
+        known_jobs = before.jobs if before is not None else {}
+        jobs = {key: row async for key, row in graph.jobs(subscription, self._ours, known_jobs)}
+        return InventorySnapshot(at, rows, jobs, others, self._ended)
+
+    async def _list(self, vault: ArmId, not_older_than: datetime) -> InventorySnapshot:
+        slot = self._lists.setdefault(str(vault).lower(), _Slot())
+        return await self._fresh(slot, vault.subscription, not_older_than, lambda: self._ask_vault(vault))
+
+    async def _ask_vault(self, vault: ArmId) -> InventorySnapshot:
+        at = self._now()
+        rows: dict[str, Row[InstanceRow]] = {}
+        others: set[int] = set()
+        for each in await self._azure.instances.list(vault):
+            key = str(each.id).lower()
+            if self._ours(key) or self._ours(each.disk_id.lower()):
+                rows[key] = Known(InstanceRow(each, None))
+            else:
+                # Of all others, that they are there.
+                others.add(hash(key))
+        return InventorySnapshot(at, rows, await self._listed_jobs(vault, at), others, self._ended, listed=True)
+
+    async def _listed_jobs(self, vault: ArmId, at: datetime) -> Mapping[str, Row[JobHistory]]:
+        listed = await self._azure.backups.list_few_jobs(vault, FEW_PAGES)
+        if listed is None:
+            # Too many to be read at each sweep: they stay as they were known.
+            slots = (self._lists.get(str(vault).lower()), self._graphs.get(vault.subscription.lower()))
+            pictures = [slot.picture for slot in slots if slot is not None and slot.picture is not None]
+            return max(pictures, key=lambda picture: picture.at).jobs if pictures else {}
+        jobs: dict[str, list[AzureJob]] = {}
+        for job in listed:
+            jobs.setdefault(job.instance_id.lower(), []).append(job)
+        return {key: Known(job_history(found, at)) for key, found in jobs.items() if self._ours(key)}

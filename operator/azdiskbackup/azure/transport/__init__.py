@@ -1,0 +1,1 @@
+"""What each request to Azure passes through."""

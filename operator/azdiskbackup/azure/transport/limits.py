@@ -1,0 +1,116 @@
+"""What Azure allows: Resource Manager's published limits, and those that Azure Backup showed in recorded answers.
+
+Sources: the documentation of Resource Manager's throttling (token buckets for each subscription and principal), of
+Resource Graph (15 queries in 5 seconds), and the ``x-ms-ratelimit-remaining-subscription-resource-requests`` of first
+answers of Azure Backup. How long its window is nobody says: five minutes is a guess on the safe side.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+WINDOW = timedelta(minutes=5)
+GRAPH_WINDOW = timedelta(seconds=5)
+
+# Resource Manager: how many at once, and how many more a second.
+_MANAGER = {"read": (250, 25.0), "write": (200, 10.0), "delete": (200, 10.0)}
+_VAULT = "microsoft.dataprotection/backupvaults"
+_PLACE = "microsoft.dataprotection/locations"
+# Azure Backup: how many in a window.
+_BACKUP = {
+    (f"{_VAULT}/backupinstances", "read"): 2000,
+    (f"{_VAULT}/backupinstances", "write"): 200,
+    (f"{_VAULT}/backupinstances", "delete"): 200,
+    (f"{_VAULT}/backupinstances/recoverypoints", "read"): 100,
+    (f"{_VAULT}/deletedbackupinstances", "read"): 2000,
+    (f"{_VAULT}/deletedbackupinstances/undelete", "write"): 2000,
+    (f"{_VAULT}/operationstatus", "read"): 1000,
+    (f"{_PLACE}/operationstatus", "read"): 15000,
+    (f"{_PLACE}/operationresults", "read"): 200,
+    (f"{_VAULT}/backupjobs", "read"): 200,
+    (f"{_VAULT}/backuppolicies", "read"): 200,
+    (f"{_VAULT}/backuppolicies", "write"): 200,
+    (f"{_VAULT}/backuppolicies", "delete"): 50,
+    (_VAULT, "read"): 500,
+    (_VAULT, "write"): 100,
+    (_VAULT, "delete"): 100,
+}
+_GRAPH = ("microsoft.resourcegraph/resources", "write")
+_REMAINING = "x-ms-ratelimit-remaining-subscription-"
+
+_PATH = re.compile(r"^(?:/subscriptions/(?P<subscription>[^/]+))?(?P<rest>.*)$", re.IGNORECASE)
+
+# Subscription, type of what is asked for (empty for all), and how: read, write or delete.
+RequestClass: TypeAlias = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Our share of one limit.
+
+    Attributes:
+        name: what is limited.
+        header: where Azure says how much is left of the whole.
+        most: how many requests Azure allows at once.
+        burst: how many of them are ours.
+        per_second: how many more are ours with each second.
+    """
+
+    name: str
+    header: str
+    most: int
+    burst: float
+    per_second: float
+
+
+def path_of(url: str) -> str:
+    """Return the path of a URL."""
+    return urlsplit(url).path
+
+
+def key_of(method: str, path: str) -> RequestClass:
+    """Return what a request is counted as: subscription, type of resource, and read, write or delete."""
+    match = _PATH.match(path)
+    assert match is not None, "the pattern matches everything"
+    how = {"GET": "read", "DELETE": "delete"}.get(method, "write")
+    _, found, provided = match["rest"].lower().rpartition("/providers/")
+    parts = provided.split("/") if found else ["resourcegroups"]
+    kind = "/".join([parts[0], *parts[1::2]])
+    return (match["subscription"] or "").lower(), kind, how
+
+
+def limits_of(kind: str, how: str, share: float) -> Iterator[Limit]:
+    """Yield our shares of the limits that a request counts against."""
+    if (kind, how) == _GRAPH:
+        yield _windowed(f"queries of {kind}", "x-ms-user-quota-remaining", 15, GRAPH_WINDOW, share)
+        return
+    at_once, per_second = _MANAGER[how]
+    yield Limit(f"{how}s", f"{_REMAINING}{how}s", at_once, at_once * share, per_second * share)
+    most = _BACKUP.get((kind, how))
+    if most is not None:
+        yield _windowed(f"{how}s of {kind}", f"{_REMAINING}resource-requests", most, WINDOW, share)
+
+
+def _windowed(name: str, header: str, most: int, window: timedelta, share: float) -> Limit:
+    """Return our share of a limit for a window: some at once and the rest evenly, so that no window ever sees more."""
+    ours = most * share
+    # What may come at once is missing later: with thousands of disks what counts is how many in the long run.
+    at_once = 0.5 if window == GRAPH_WINDOW else 0.1
+    return Limit(name, header, most, max(1.0, ours * at_once), (1 - at_once) * ours / window.total_seconds())
+
+
+def remaining(headers: Mapping[str, str], limit: Limit) -> int | None:
+    """Return how much of a limit is left, as Azure says."""
+    text = headers.get(limit.header, "")
+    return int(text) if text.isdigit() else None
+
+
+def retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    """Return how long the service asks to wait."""
+    text = headers.get("Retry-After", "")
+    return timedelta(seconds=int(text)) if text.isdigit() else None

@@ -1,0 +1,1 @@
+"""How things are named: ARM ids, names in Azure, roles."""

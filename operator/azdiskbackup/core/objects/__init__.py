@@ -1,0 +1,1 @@
+"""Objects of Kubernetes and of Azure as the rules see them."""

@@ -1,0 +1,236 @@
+"""What Azure answers, as values: the language between the gateways and the rules.
+
+States are open strings: the service sends some that no enumeration knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from azdiskbackup.api.v1alpha1.protected_disk import RECENT_JOBS
+from azdiskbackup.core.identity.arm_ids import ArmId
+
+
+@dataclass(frozen=True, slots=True)
+class VaultSettings:
+    """The settings of a vault that a spec can name."""
+
+    redundancy: str
+    soft_delete_state: str
+    soft_delete_days: int
+    immutability: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class AzureVault:
+    """A backup vault as it is.
+
+    Attributes:
+        principal_id: object id of its own identity.
+        assigned: object ids of its user-assigned identities, by lower-case ARM id.
+    """
+
+    id: ArmId
+    location: str
+    provisioning_state: str
+    principal_id: str | None
+    settings: VaultSettings
+    assigned: Mapping[str, str] = field(default_factory=dict)
+
+    def principal_of(self, identity: str | None) -> str | None:
+        """Return the object id of a user-assigned identity of the vault, or of its own."""
+        return self.principal_id if identity is None else self.assigned.get(identity.lower())
+
+
+@dataclass(frozen=True, slots=True)
+class AzureDisk:
+    """A managed disk as it is."""
+
+    id: ArmId
+    location: str
+    size_gib: int | None
+    sku: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AzureGroup:
+    """A resource group as it is."""
+
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class AzureFailure:
+    """An error that Azure shows on a resource or a job; ``about_rights`` says that the vault's identity lacks one."""
+
+    code: str
+    message: str
+    action: str | None = None
+    about_rights: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AzureInstance:
+    """A backup instance as it is.
+
+    Attributes:
+        soft_deleted_until: set for one that was deleted and can be brought back.
+        identity: the user-assigned identity that works for it; None for the vault's own.
+    """
+
+    id: ArmId
+    disk_id: str
+    policy_id: str
+    snapshot_group_id: str | None
+    state: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    failure: AzureFailure | None = None
+    soft_deleted_until: datetime | None = None
+    identity: str | None = None
+
+    def looks_like(self, other: AzureInstance) -> bool:
+        """Return whether another answer tells the same; Azure does not keep the letter case of ids."""
+        return self._essence() == other._essence()
+
+    def _essence(self) -> tuple[object, ...]:
+        ids = (self.id, self.disk_id, self.policy_id, self.snapshot_group_id, self.identity, self.state)
+        lower = tuple(str(each).lower() for each in ids)
+        return *lower, dict(self.tags), self.failure and self.failure.code, self.soft_deleted_until
+
+
+@dataclass(frozen=True, slots=True)
+class AzureJob:
+    """A job of Azure Backup."""
+
+    id: str
+    instance_id: str
+    operation: str
+    status: str
+    on_demand: bool
+    activity_id: str
+    start: datetime
+    end: datetime | None
+    duration: timedelta | None
+    failure: AzureFailure | None = None
+    restore_point_id: str | None = None
+
+    @property
+    def type(self) -> str:
+        """Return Scheduled or OnDemand."""
+        return "OnDemand" if self.on_demand else "Scheduled"
+
+    @property
+    def is_backup(self) -> bool:
+        """Return whether the job makes a restore point."""
+        return self.operation.lower() == "backup"
+
+    @property
+    def running(self) -> bool:
+        """Return whether the job has not ended; a state that nobody knows counts as running until it has an end."""
+        return self.status.lower() in _RUNNING or (self.status.lower() not in _ENDED and self.end is None)
+
+    @property
+    def succeeded(self) -> bool:
+        """Return whether the job ended well."""
+        return succeeded(self.status)
+
+
+def succeeded(status: str) -> bool:
+    """Return whether a state of a job is a good end."""
+    return status.lower() in _GOOD
+
+
+_RUNNING = {"inprogress", "started", "cancelling"}
+_GOOD = {"completed", "completedwithwarnings", "succeeded"}
+_ENDED = _GOOD | {"failed", "cancelled"}
+
+
+JOB_HISTORY = timedelta(days=7)
+A_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class JobHistory:
+    """The jobs of a backup instance in the last seven days.
+
+    Attributes:
+        completed: how many ended well.
+        failed: how many ended otherwise.
+        running: how many have not ended.
+        recent: the newest ones, newest first, at most ``RECENT_JOBS``.
+        on_demand: when the on-demand backups of the last day started, by the ids of their jobs.
+    """
+
+    completed: int = 0
+    failed: int = 0
+    running: int = 0
+    recent: tuple[AzureJob, ...] = ()
+    on_demand: Mapping[str, datetime] = field(default_factory=dict)
+
+    @property
+    def backups(self) -> tuple[AzureJob, ...]:
+        """Return those of the newest jobs that make restore points, newest first."""
+        return tuple(job for job in self.recent if job.is_backup)
+
+    @property
+    def ended_backup(self) -> AzureJob | None:
+        """Return the newest backup that has ended."""
+        return next((job for job in self.backups if not job.running), None)
+
+    def with_job(self, job: AzureJob) -> JobHistory:
+        """Return the history as it is with a job that was seen to end, which an index that lags may not show yet."""
+        known = next((each for each in self.recent if each.id == job.id), None)
+        if known is not None and not known.running:
+            return self
+        others = [each for each in self.recent if each.id != job.id]
+        newest_first = sorted([*others, job], key=lambda each: each.start, reverse=True)
+        return JobHistory(
+            completed=self.completed + job.succeeded,
+            failed=self.failed + (not job.succeeded),
+            running=self.running - (known is not None),
+            recent=tuple(newest_first[:RECENT_JOBS]),
+            on_demand={**self.on_demand, job.id: job.start} if job.on_demand else self.on_demand,
+        )
+
+
+NO_JOBS = JobHistory()
+
+
+def job_history(jobs: Iterable[AzureJob], now: datetime) -> JobHistory:
+    """Return the history that a list of jobs tells."""
+    newest_first = sorted((job for job in jobs if job.start > now - JOB_HISTORY), key=lambda job: job.start)[::-1]
+    return JobHistory(
+        completed=sum(job.succeeded for job in newest_first),
+        failed=sum(not job.running and not job.succeeded for job in newest_first),
+        running=sum(job.running for job in newest_first),
+        recent=tuple(newest_first[:RECENT_JOBS]),
+        on_demand={
+            job.id: job.start for job in newest_first if job.on_demand and job.is_backup and job.start > now - A_DAY
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AzureRestorePoint:
+    """A restore point (Azure: recovery point)."""
+
+    id: str
+    time: datetime
+    expiry: datetime | None
+    retention_rule: str | None
+    type: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRequest:
+    """The backup instance that is wanted; ``identity`` is a user-assigned one, None the vault's own."""
+
+    id: ArmId
+    disk: AzureDisk
+    policy_id: str
+    snapshot_group_id: str
+    tags: Mapping[str, str]
+    identity: str | None = None

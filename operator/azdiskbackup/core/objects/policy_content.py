@@ -1,0 +1,59 @@
+"""The content of a policy, which its name in Azure is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec
+from azdiskbackup.core.identity.naming import policy_name
+from azdiskbackup.core.schedule.backup_times import windows_zone
+
+# The schedule repeats from a day in the past. Fixed: another day would be another content, and so another policy.
+_FIRST_DAY = "2024-01-01"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyContent:
+    """What the service is told.
+
+    Attributes:
+        rule_name: name of the backup rule; an on-demand backup names it.
+        repeats: ISO 8601 repeating interval, such as ``R/2024-01-01T02:00:00+00:00/PT4H``.
+        windows_zone: Windows name of the time zone of the schedule.
+        retention_days: days of each retention rule by its name in Azure (Default, Daily, Weekly).
+    """
+
+    rule_name: str
+    repeats: str
+    windows_zone: str
+    retention_days: Mapping[str, int]
+
+    def name(self, stem: str) -> str:
+        """Return the name in Azure of the policy with this content."""
+        return policy_name(stem, asdict(self))
+
+
+def rule_name(spec: DiskBackupPolicySpec) -> str:
+    """Return the name that the service wants for the backup rule."""
+    return "BackupHourly" if spec.schedule.frequency == "Hourly" else "BackupDaily"
+
+
+def content(spec: DiskBackupPolicySpec) -> PolicyContent | None:
+    """Return the content of a policy; None when its time zone has no Windows name."""
+    zone = windows_zone(spec.schedule.time_zone)
+    if zone is None:
+        return None
+    hours = spec.schedule.interval_hours
+    period = f"PT{hours}H" if hours else "P1D"
+    days = {
+        "Default": spec.retention.default,
+        "Daily": spec.retention.daily,
+        "Weekly": spec.retention.weekly,
+    }
+    return PolicyContent(
+        rule_name=rule_name(spec),
+        repeats=f"R/{_FIRST_DAY}T{spec.schedule.start_time}:00+00:00/{period}",
+        windows_zone=zone,
+        retention_days={name: rule.days for name, rule in days.items() if rule is not None},
+    )

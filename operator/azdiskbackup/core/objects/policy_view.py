@@ -1,0 +1,56 @@
+"""A policy as disks and backups see it: from the DiskBackupPolicy object, without asking Azure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec, Schedule
+from azdiskbackup.core.objects.policy_content import content, rule_name
+from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec
+from azdiskbackup.core.rules import reasons
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyView:
+    """A DiskBackupPolicy.
+
+    Attributes:
+        id: ARM id of the policy in use; known once Azure has it.
+        in_force: whether the policy in Azure is what the spec says; not so after an edit that Azure does not have.
+        schedule: when backups start; rule_name and retention_rules likewise: only to be believed when in force.
+        rule_name: name of the backup rule, which an on-demand backup names.
+        retention_rules: the retention rules that the policy has.
+    """
+
+    name: str
+    vault: str
+    ready: bool
+    not_ready_reason: str
+    id: str | None
+    in_force: bool
+    schedule: Schedule
+    rule_name: str
+    retention_rules: frozenset[str]
+
+
+def policy_view(resource: Resource) -> PolicyView | None:
+    """Read a DiskBackupPolicy from outside; None when its spec cannot be read."""
+    spec = parse_spec(DiskBackupPolicySpec, resource)
+    if isinstance(spec, Invalid):
+        return None
+    ready = resource.condition(reasons.READY)
+    known = resource.status.get("policyID")
+    what = content(spec)
+    wanted = what.name(spec.azure_name or resource.name) if what is not None else None
+    optional = {"Daily": spec.retention.daily, "Weekly": spec.retention.weekly}
+    return PolicyView(
+        name=resource.name,
+        vault=spec.vault_ref.name,
+        ready=ready.get("status") == "True" and not resource.deleting,
+        not_ready_reason=str(ready.get("reason", reasons.NOT_YET_KNOWN)),
+        id=known,
+        in_force=wanted is not None and known is not None and known.endswith(f"/{wanted}"),
+        schedule=spec.schedule,
+        rule_name=rule_name(spec),
+        retention_rules=frozenset({"Default"} | {name for name, rule in optional.items() if rule}),
+    )

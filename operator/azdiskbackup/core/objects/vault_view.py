@@ -1,0 +1,71 @@
+"""A vault as policies, disks and backups see it: from the BackupVault object, without asking Azure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultSpec, VaultAccess
+from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId
+from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec
+from azdiskbackup.core.rules import reasons
+
+
+@dataclass(frozen=True, slots=True)
+class VaultView:
+    """A BackupVault.
+
+    Attributes:
+        ready: whether it can protect disks now.
+        why_not: the reason of its own that it is not ready.
+        id: ARM id, known once Azure has the vault.
+        principal: object id of its identity, known with the id.
+        snapshot_groups: the groups for snapshots.
+        identity: the user-assigned identity that works for the disks; None for the vault's own.
+        assigns_roles: whether the operator grants what is missing; else it only verifies.
+        role_scope: Disk or ResourceGroup, where the right to read disks is granted.
+    """
+
+    name: str
+    ready: bool
+    not_ready_reason: str
+    id: ArmId | None
+    principal: str | None
+    location: str
+    snapshot_groups: tuple[ResourceGroupId, ...]
+    access: VaultAccess
+    identity: str | None = None
+    assigns_roles: bool = True
+    role_scope: str = "Disk"
+
+    def snapshot_group_for(self, subscription: str) -> ResourceGroupId | None:
+        """Return the group that holds the snapshots of a subscription's disks."""
+        return next(
+            (g for g in self.snapshot_groups if g.subscription.lower() == subscription.lower()),
+            None,
+        )
+
+
+def vault_view(resource: Resource) -> VaultView | None:
+    """Read a BackupVault from outside; None when its spec cannot be read."""
+    spec = parse_spec(BackupVaultSpec, resource)
+    if isinstance(spec, Invalid):
+        return None
+    known = resource.status.get("vaultID")
+    vault = ArmId.parse(known) if known else None
+    fallback = spec.subscription_id or (vault.subscription if vault else "")
+    ready = resource.condition(reasons.READY)
+    return VaultView(
+        name=resource.name,
+        ready=ready.get("status") == "True" and not resource.deleting,
+        not_ready_reason=str(ready.get("reason", reasons.NOT_YET_KNOWN)),
+        id=vault,
+        principal=resource.status.get("principalID"),
+        location=spec.location,
+        snapshot_groups=tuple(
+            ResourceGroupId(group.subscription_id or fallback, group.name) for group in spec.snapshot_resource_groups
+        ),
+        access=spec.access,
+        identity=spec.identity.user_assigned_identity_id,
+        assigns_roles=spec.role_assignments == "Managed",
+        role_scope=spec.disk_role_scope,
+    )

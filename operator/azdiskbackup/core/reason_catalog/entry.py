@@ -1,0 +1,49 @@
+"""One entry of the catalog."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+VAULT, POLICY, DISK, BACKUP = KINDS = ("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "OnDemandBackup")
+
+
+class Expect(Enum):
+    """What somebody who reads the reason may expect."""
+
+    GOOD = "Healthy."
+    IN_PROGRESS = "The operator continues automatically."
+    ACTION_REQUIRED = "Somebody has to act."
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonEntry:
+    """What a reason means.
+
+    Attributes:
+        reason: the constant, one of ``core.reasons`` or of an error's class.
+        kinds: the kinds whose conditions have it.
+        cause: why it comes about, in whole sentences.
+        remediation: what to do, in whole sentences; while the operator continues by itself, what to do if it does not.
+    """
+
+    reason: str
+    kinds: tuple[str, ...]
+    expect: Expect
+    cause: str
+    remediation: str
+
+
+def good(reason: str, kinds: tuple[str, ...], cause: str) -> ReasonEntry:
+    """Describe a reason of a healthy condition."""
+    return ReasonEntry(reason, kinds, Expect.GOOD, cause, "No action required.")
+
+
+def in_progress(reason: str, kinds: tuple[str, ...], cause: str, remediation: str) -> ReasonEntry:
+    """Describe a reason that the operator resolves by itself."""
+    return ReasonEntry(reason, kinds, Expect.IN_PROGRESS, cause, remediation)
+
+
+def action_required(reason: str, kinds: tuple[str, ...], cause: str, remediation: str) -> ReasonEntry:
+    """Describe a reason that stays until somebody acts."""
+    return ReasonEntry(reason, kinds, Expect.ACTION_REQUIRED, cause, remediation)

@@ -1,0 +1,1 @@
+"""The small machine that the rules of all kinds share."""

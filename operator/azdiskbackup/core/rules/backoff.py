@@ -1,0 +1,59 @@
+"""How long to wait after failures in a row; jitter comes in as an argument."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from azdiskbackup.errors import Conflict, NoEffectYet, OperatorError, Retryable, ServiceFloodGuard, Terminal, Throttled
+
+FIRST = timedelta(seconds=1)
+SOON = timedelta(minutes=5)
+BUSY_FIRST = timedelta(seconds=20)
+SLOW_FIRST = timedelta(seconds=30)
+SLOW = timedelta(minutes=10)
+PARKED = timedelta(hours=1)
+FLOOD_FIRST = timedelta(hours=1)
+FLOOD = timedelta(hours=4)
+
+
+def pause(error: BaseException, failures: int, jitter: float) -> timedelta:
+    """Return how long to wait before the next try.
+
+    Args:
+        error: what went wrong this time; its class says how fast it may heal.
+        failures: failures in a row, this one included; at least 1.
+        jitter: uniformly random from 0 to 1; spreads the tries of many objects.
+    """
+    if isinstance(error, Throttled) and error.retry_after is not None:
+        return error.retry_after * (1 + jitter / 10)
+    first, most = _range(error)
+    full = min(most, first * float(2 ** min(failures - 1, 16)))
+    return full if first == most else full / 2 + full / 2 * jitter
+
+
+def rhythm(error: BaseException, failures: int) -> timedelta | None:
+    """Return the longest time between two tries once they do not thin out any more; None before, or by Azure's word.
+
+    From then on the same words fit every try, and none of them is worth a write of status.
+    """
+    if isinstance(error, Throttled) and error.retry_after is not None:
+        return None
+    first, most = _range(error)
+    return most if first * float(2 ** min(failures - 1, 16)) >= most else None
+
+
+def _range(error: BaseException) -> tuple[timedelta, timedelta]:
+    """Return the first pause and the longest one; each is twice the one before."""
+    if isinstance(error, Terminal):
+        # Parked until somebody edits; a rare look all the same, since Azure may have been edited.
+        return PARKED, PARKED
+    if isinstance(error, Conflict):
+        # What is in the way takes its time; asking each second does not make it shorter.
+        return BUSY_FIRST, SOON
+    if isinstance(error, ServiceFloodGuard):
+        return FLOOD_FIRST, FLOOD
+    if isinstance(error, NoEffectYet):
+        return SLOW_FIRST, PARKED
+    if isinstance(error, OperatorError) and not isinstance(error, Retryable):
+        return SLOW_FIRST, SLOW
+    return FIRST, SOON

@@ -1,0 +1,166 @@
+"""How rules decide: a list of rules in order, of which the first that is not satisfied decides the pass.
+
+Each kind has its list in ``core/<kind>/rules.py``; this is the small machine that they share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Generic, Literal, TypeVar
+
+ConditionStatus = Literal["True", "False", "Unknown"]
+
+StepT = TypeVar("StepT")
+DesiredT = TypeVar("DesiredT")
+ObservedT = TypeVar("ObservedT")
+
+
+class Progress(Enum):
+    """What a person may expect of an object."""
+
+    DONE = "nothing to do"
+    RECONCILING = "it is worked on, or waited for"
+    STALLED = "nothing will change until somebody edits something"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict(Generic[StepT]):
+    """What one rule says.
+
+    Attributes:
+        satisfied: whether the next rule may speak.
+        reason: constant for programs; one of ``core.reasons``.
+        message: whole sentences for a person.
+        step: the one thing to do about it in this pass.
+        look_again: when to look again if nothing happens before.
+        progress: what a person may expect.
+        caveat: a satisfied rule that does not hold all the same: its condition is False, and the way goes on.
+        keeps_ready: whether Ready may be True in spite of the caveat.
+        hint: what to do, in words, when the step fails.
+    """
+
+    satisfied: bool
+    reason: str
+    message: str
+    step: StepT | None = None
+    requeue_at: datetime | None = None
+    progress: Progress = Progress.RECONCILING
+    is_warning: bool = False
+    keeps_ready: bool = True
+    hint: str | None = None
+
+
+def satisfied(reason: str, message: str) -> Verdict[StepT]:
+    """Say that the rule holds."""
+    return Verdict(True, reason, message, progress=Progress.DONE)
+
+
+def allow_with_warning(reason: str, message: str, *, keeps_ready: bool) -> Verdict[StepT]:
+    """Say that the rule does not hold, and that what was begun goes on all the same."""
+    return Verdict(True, reason, message, progress=Progress.DONE, is_warning=True, keeps_ready=keeps_ready)
+
+
+def housekeeping(reason: str, message: str, step: StepT | None, requeue_at: datetime | None) -> Verdict[StepT]:
+    """Say that the rule holds, and that there is something to tidy up, or to look at later."""
+    return Verdict(True, reason, message, step, requeue_at, Progress.DONE)
+
+
+def do(
+    step: StepT, reason: str, message: str, requeue_at: datetime | None = None, hint: str | None = None
+) -> Verdict[StepT]:
+    """Say what to do about it; without ``requeue_at`` the next pass follows at once."""
+    return Verdict(False, reason, message, step, requeue_at, hint=hint)
+
+
+def wait(reason: str, message: str, until: datetime) -> Verdict[StepT]:
+    """Say that time, or another object, has to do it."""
+    return Verdict(False, reason, message, None, until)
+
+
+def stalled(reason: str, message: str, requeue_at: datetime | None = None) -> Verdict[StepT]:
+    """Say that somebody has to do it."""
+    return Verdict(False, reason, message, None, requeue_at, Progress.STALLED)
+
+
+Rule = Callable[[DesiredT, ObservedT, datetime], Verdict[StepT]]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is said about one condition."""
+
+    type: str
+    status: ConditionStatus
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan(Generic[StepT]):
+    """What one pass does and says.
+
+    Attributes:
+        findings: one for each condition of the way, in its order.
+        verdict: the verdict that decided, or the last one when all rules hold.
+        condition: the condition that the deciding rule speaks about.
+        objection: what keeps Ready from being True although every rule is satisfied.
+    """
+
+    findings: tuple[Finding, ...]
+    verdict: Verdict[StepT]
+    condition: str
+    blocking_warning: Finding | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Return whether every rule holds."""
+        return self.verdict.satisfied
+
+    @property
+    def step(self) -> StepT | None:
+        """Return the one thing to do."""
+        return self.verdict.step
+
+
+def evaluate(
+    way: Sequence[tuple[str, Rule[DesiredT, ObservedT, StepT]]],
+    desired: DesiredT,
+    observed: ObservedT,
+    now: datetime,
+) -> Plan[StepT]:
+    """Ask the rules in order; those before the first that is not satisfied report True, those after it Unknown.
+
+    Args:
+        way: pairs of condition type and rule; rules of one condition stand together.
+        want: what is wanted.
+        seen: what was gathered.
+        now: the time.
+    """
+    findings: dict[str, Finding] = {}
+    decided: Verdict[StepT] | None = None
+    condition = ""
+    blocking_warning: Finding | None = None
+    for type_, rule in way:
+        if decided is not None:
+            findings.setdefault(
+                type_,
+                Finding(type_, "Unknown", "NotYetKnown", f"Not looked at until {condition} holds."),
+            )
+            continue
+        verdict = rule(desired, observed, now)
+        condition = type_
+        holds = verdict.satisfied and not verdict.is_warning
+        finding = Finding(type_, "True" if holds else "False", verdict.reason, verdict.message)
+        if verdict.is_warning and not verdict.keeps_ready:
+            blocking_warning = finding
+        if holds and type_ in findings and findings[type_].status == "False":
+            # What an earlier rule of the same condition objected to stays said.
+            finding = findings[type_]
+        findings[type_] = finding
+        if not verdict.satisfied:
+            decided = verdict
+        last = verdict
+    return Plan(tuple(findings.values()), decided or last, condition, blocking_warning)

@@ -1,0 +1,1 @@
+"""What a command asks the API server, and Azure."""

@@ -1,0 +1,44 @@
+"""Azure, asked as the caller: whatever the Azure CLI, the environment or a workload identity has."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from pydantic import ValidationError
+
+from azdiskbackup.azure.client.connection import AzureConnection
+from azdiskbackup.azure.gateways.azure import Azure
+from azdiskbackup.errors import AccessDenied, OperatorError, Unavailable
+from azdiskbackup.plugin.runtime.exit_code import CliError
+from azdiskbackup.settings import Settings
+
+READER = "Backup Reader"
+
+
+@asynccontextmanager
+async def azure_of(subscription: str) -> AsyncIterator[Azure]:
+    """Open the way to Azure; the settings of the operator's environment say where it is, if it is not the public one.
+
+    Raises:
+        Trouble: the environment says something wrong.
+    """
+    try:
+        settings = Settings(subscription_id=subscription)
+    except ValidationError as error:
+        raise CliError(f"The environment is wrong: {error.errors()[0]['msg']}.") from error
+    async with AzureConnection(settings, lambda: datetime.now(UTC)) as connection:
+        yield Azure(connection)
+
+
+def not_ready_reason(error: OperatorError, scope: str) -> str:
+    """Return why Azure tells the caller nothing, and what to do."""
+    if isinstance(error, AccessDenied) and error.code == "NoToken":
+        # What the SDK says names each of its dozen ways to log in.
+        return "You are not logged in to Azure: `az login`."
+    if isinstance(error, AccessDenied):
+        return f"A right is missing in Azure: ask for the role {READER} on {scope}. {error.user_message}"
+    if isinstance(error, Unavailable):
+        return f"Azure gives no answer: {error.message.rstrip('.')}."
+    return error.user_message

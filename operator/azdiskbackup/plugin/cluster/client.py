@@ -1,0 +1,277 @@
+"""The cluster as the caller may see it; what goes wrong is said in a sentence that tells what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
+from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.objects.resource import Resource
+from azdiskbackup.errors import AccessDenied, InvalidRequest, OperatorError, Unavailable
+from azdiskbackup.kube.client import KubeClient, NotFoundError
+from azdiskbackup.kube.exchange import HttpsExchange
+from azdiskbackup.kube.kubeconfig import KubeConnection, connection, contexts, from_kubeconfig
+from azdiskbackup.kube.watched import CLAIM, NAMESPACE, OURS, VOLUME, WatchedResource
+from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode, suggest
+from azdiskbackup.plugin.runtime.options import Options
+
+ToldT = TypeVar("ToldT")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+
+VAULTS, POLICIES, DISKS, BACKUPS = OURS
+LEASES = WatchedResource("Lease", "coordination.k8s.io", "v1", "leases", lambda raw: raw)
+DEPLOYMENTS = WatchedResource("Deployment", "apps", "v1", "deployments", lambda raw: raw)
+EVENTS = WatchedResource("Event", "events.k8s.io", "v1", "events", lambda raw: raw)
+# The claims with what a person wants to know of them.
+WHOLE_CLAIMS = WatchedResource("PersistentVolumeClaim", "", "v1", CLAIM.plural, lambda raw: raw)
+
+__all__ = ["BACKUPS", "CLAIM", "DISKS", "NAMESPACE", "POLICIES", "VAULTS", "VOLUME", "Cluster"]
+
+
+class Cluster:
+    """The API server, asked as the caller; use it as an async context.
+
+    Attributes:
+        hidden: what could not be read for want of a right, in the API server's words.
+    """
+
+    def __init__(self, options: Options) -> None:
+        if options.namespace is not None and not _NAMESPACE.fullmatch(options.namespace):
+            raise CliError(f"{options.namespace!r} is no name of a namespace.", ExitCode.USAGE)
+        self._options = options
+        self._connection = _connect(options)
+        self.kube = KubeClient(HttpsExchange(self._connection))
+        self.hidden: list[str] = []
+
+    async def __aenter__(self) -> Self:
+        """Open the session."""
+        try:
+            await self.kube.__aenter__()
+        except OperatorError as error:
+            raise CliError(_of_kubeconfig(error, self._options)) from error
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the session."""
+        await self.kube.__aexit__(kind, error, trace)
+
+    @property
+    def server(self) -> str:
+        """Return the address of the API server."""
+        return self._connection.server
+
+    @property
+    def namespace(self) -> str:
+        """Return the namespace that is looked at; empty for all."""
+        return "" if self._options.all_namespaces else self.home
+
+    @property
+    def home(self) -> str:
+        """Return the namespace that was named, or that of the context."""
+        return self._options.namespace or self._connection.namespace
+
+    @property
+    def now(self) -> datetime:
+        """Return the time from which ages are told.
+
+        ``AZDISKBACKUP_NOW`` overrides it, for whoever looks at objects of another time.
+        """
+        given = os.environ.get("AZDISKBACKUP_NOW")
+        return datetime.fromisoformat(given) if given else datetime.now(UTC)
+
+    async def server_time(self) -> datetime | None:
+        """Return what time it is by the API server's clock; None if it does not say."""
+        try:
+            return await self.kube.server_time()
+        except OperatorError:
+            return None
+
+    async def all(self, what: WatchedResource, namespace: str = "", **selected: str) -> list[Resource]:
+        """Return all objects of a resource.
+
+        Raises:
+            Trouble: they cannot be read.
+        """
+        return [each async for each in self.each(what, namespace, **selected)]
+
+    async def each(self, what: WatchedResource, namespace: str = "", **selected: str) -> AsyncIterator[Resource]:
+        """Yield all objects of a resource, one after the other: there may be more than should be in memory.
+
+        Raises:
+            Trouble: they cannot be read.
+        """
+        try:
+            async for raw in self.kube.list_all(what, namespace, **selected):
+                yield Resource(raw)
+        except OperatorError as error:
+            raise self._trouble(error, what) from error
+
+    async def all_if_allowed(
+        self, what: WatchedResource, namespace: str = "", **selected: str
+    ) -> list[Resource] | None:
+        """Return all objects of a resource; None, and a note, where the caller may not read them."""
+        try:
+            return await self.all(what, namespace, **selected)
+        except CliError as trouble:
+            if not isinstance(trouble.__cause__, AccessDenied):
+                raise
+            self.hidden.append(trouble.__cause__.message)
+            return None
+
+    async def list_visible(self, what: WatchedResource, tell: Callable[[Resource], ToldT]) -> tuple[list[ToldT], str]:
+        """Return what is told of each object of the cluster, or of the one namespace that the caller may see; which."""
+        if self._options.namespace is None:
+            try:
+                return [tell(each) async for each in self.each(what)], ""
+            except CliError as trouble:
+                if not isinstance(trouble.__cause__, AccessDenied):
+                    raise
+                self.hidden.append(trouble.__cause__.message)
+        return [tell(each) async for each in self.each(what, self.home)], self.home
+
+    async def disk(self, name: str) -> Resource:
+        """Return a ProtectedDisk of the namespace, by its name or by that of its PVC.
+
+        Raises:
+            Trouble: there is none; the sentence suggests others.
+        """
+        found = await self.get_or_none(DISKS, self.home, name)
+        if found is not None:
+            return found
+        disks = await self.all(DISKS, self.home)
+        of_claim = [each for each in disks if name and claim_of(each) == name]
+        if len(of_claim) == 1:
+            return of_claim[0]
+        if of_claim:
+            both = ", ".join(each.name for each in of_claim)
+            raise CliError(f"Several ProtectedDisks name the PVC {name!r}: {both}. Say which one.")
+        if not disks:
+            await self.namespace_is_there()
+        known = [each.name for each in disks] + [claim_of(each) for each in disks]
+        elsewhere = "" if known else " Is it in another namespace (-n)?"
+        raise CliError(
+            f"There is no ProtectedDisk {name!r} in the namespace {self.home!r}."
+            f"{suggest(name, [each for each in known if each])}{elsewhere}"
+        )
+
+    async def namespace_is_there(self) -> None:
+        """Make sure that the namespace that was named exists, as far as the caller may see that.
+
+        Raises:
+            Trouble: it does not; the sentence suggests others.
+        """
+        if self._options.namespace is None or self._options.all_namespaces:
+            return
+        try:
+            names = [each.name for each in await self.all(NAMESPACE)]
+        except CliError:
+            return
+        if self.home not in names:
+            raise CliError(f"There is no namespace {self.home!r}.{suggest(self.home, names)}")
+
+    async def get_or_none(self, what: WatchedResource, namespace: str, name: str) -> Resource | None:
+        """Return an object; None if it does not exist."""
+        # What is no name would be another path.
+        if not OBJECT_NAME.fullmatch(name):
+            return None
+        try:
+            return Resource(await self.kube.get(f"{what.path_in(namespace)}/{name}"))
+        except NotFoundError:
+            return None
+        except OperatorError as error:
+            raise self._trouble(error, what) from error
+
+    async def get_if_allowed(self, what: WatchedResource, namespace: str, name: str) -> Resource | None:
+        """Return an object; None if it does not exist, or, with a note, where the caller may not read it."""
+        try:
+            return await self.get_or_none(what, namespace, name)
+        except CliError as trouble:
+            if not isinstance(trouble.__cause__, AccessDenied):
+                raise
+            self.hidden.append(trouble.__cause__.message)
+            return None
+
+    async def create(self, what: WatchedResource, body: Mapping[str, Any], namespace: str) -> Resource:
+        """Create an object; return it."""
+        try:
+            return Resource(await self.kube.create(what.path_in(namespace), body))
+        except OperatorError as error:
+            raise self._trouble(error, what) from error
+
+    def _trouble(self, error: OperatorError, what: WatchedResource) -> CliError:
+        return CliError(sentence_of(error, self.server, what))
+
+
+def sentence_of(error: OperatorError, server: str, what: WatchedResource | None = None) -> str:
+    """Return what went wrong with the API server, and what to do about it."""
+    ours = what is not None and what.group == GROUP
+    if isinstance(error, AccessDenied) and error.code == "Unauthorized":
+        return f"The API server {server} does not know you: log in again, or choose another --context."
+    if isinstance(error, AccessDenied):
+        remediation = (
+            "Ask for the ClusterRole view in the namespace, or name another with -n"
+            if ours
+            else "Ask a cluster admin for it"
+        )
+        return f"A right is missing: {error.message}. {remediation}."
+    if isinstance(error, NotFoundError) and ours and not error.message.startswith("namespaces "):
+        # In JSON or as plain text, as old and new API servers have it for a group that they do not know.
+        return (
+            f"The cluster {server} does not have azdiskbackup ({GROUP}/{VERSION}): install it, or choose another "
+            "--context."
+        )
+    if isinstance(error, Unavailable):
+        return f"The API server {server} gives no answer: {error.message.rstrip('.')}. Is this the right --context?"
+    return error.user_message
+
+
+def arm_id_of(known: object) -> ArmId | None:
+    """Return an ARM id that a status has; None where somebody wrote something else there."""
+    try:
+        return ArmId.parse(str(known)) if known else None
+    except ValueError:
+        return None
+
+
+def claim_of(disk: Resource) -> str:
+    """Return the name of the PVC that a ProtectedDisk protects; empty if it names a disk."""
+    source = disk.spec.get("source") or {}
+    return str((source.get("persistentVolumeClaim") or {}).get("name", ""))
+
+
+async def gather_in_order(*asked: Any) -> Any:
+    """Return the answers to several questions that were asked at the same time.
+
+    Of several that fail the first is told, as they were given: whichever answer came first would differ each time.
+    """
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return answers
+
+
+def _connect(options: Options) -> KubeConnection:
+    try:
+        return from_kubeconfig(options.kubeconfig, options.context)
+    except InvalidRequest as error:
+        if options.context is None and options.kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+            return connection(None)
+        raise CliError(_of_kubeconfig(error, options)) from error
+
+
+def _of_kubeconfig(error: OperatorError, options: Options) -> str:
+    known = contexts(options.kubeconfig)
+    if options.context is not None and known and options.context not in known:
+        return f"There is no context {options.context!r} in the kubeconfig.{suggest(options.context, known)}"
+    remediation = " Name a kubeconfig with --kubeconfig or KUBECONFIG." if error.code == "BadKubeconfig" else ""
+    return f"No cluster: {error.message.rstrip('.')}.{remediation}"

@@ -1,0 +1,82 @@
+"""The operator as the API server shows it: who leads, and which version runs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from azdiskbackup.core.objects.resource import Resource, parse_time
+from azdiskbackup.kube.lease.record import Record
+from azdiskbackup.plugin.cluster.client import DEPLOYMENTS, LEASES, Cluster, gather_in_order
+from azdiskbackup.plugin.output.formatting import counted
+from azdiskbackup.plugin.output.printer import Shape
+
+PART_OF = "app.kubernetes.io/part-of=azdiskbackup"
+_VERSION = "app.kubernetes.io/version"
+
+
+class Operator(Shape, frozen=True, kw_only=True):
+    """An installation of the operator.
+
+    Attributes:
+        leader: the pod that leads; empty for none.
+        renew_time: when it said so last, by the clock of the API server.
+        leads: whether somebody leads; null where that cannot be seen, or nobody is to be elected.
+        sentence: the same for a person.
+    """
+
+    namespace: str
+    version: str
+    replicas_ready: int
+    replicas: int
+    leader: str
+    renew_time: datetime | None
+    leads: bool | None
+    user_message: str
+
+
+async def operator_of(cluster: Cluster) -> Operator | None:
+    """Return the installation; None where the caller may not see it."""
+    deployments, leases = await gather_in_order(
+        cluster.all_if_allowed(DEPLOYMENTS, labelSelector=PART_OF),
+        cluster.all_if_allowed(LEASES, labelSelector=PART_OF),
+    )
+    if deployments is None and leases is None:
+        return None
+    # The Lease is of the real world, whatever clock the rest is told by; this machine's may be wrong.
+    now = await cluster.server_time() if leases else None
+    return operator(deployments, leases, now or datetime.now(UTC))
+
+
+def operator(deployments: list[Resource] | None, leases: list[Resource] | None, now: datetime) -> Operator:
+    """Return the installation that deployments and Leases of the chart tell of; None of what cannot be seen."""
+    deployment, lease = next(iter(deployments or []), None), next(iter(leases or []), None)
+    record = Record(lease.raw) if lease is not None else None
+    renewed = lease.raw["spec"].get("renewTime") if lease is not None and lease.raw.get("spec") else None
+    seconds = (now - parse_time(renewed)).total_seconds() if renewed else None
+    leader = record.holder if record is not None else ""
+    leads: bool | None = bool(leader) and seconds is not None and record is not None and seconds < 2 * record.lasts
+    if lease is None and (leases is None or deployment is not None):
+        leads = None
+    version = deployment.labels.get(_VERSION, "") if deployment is not None else ""
+    ready = int(deployment.status.get("readyReplicas") or 0) if deployment is not None else 0
+    wanted = int(deployment.spec.get("replicas") or 0) if deployment is not None else 0
+    told = [f"version {version}"] if version else []
+    if deployment is not None:
+        told.append(f"{ready} of {counted(wanted, 'replica')} ready")
+    if deployment is None and lease is None:
+        told = ["is not installed by the chart, or not seen"]
+    elif leads is None:
+        told.append("who leads cannot be seen" if leases is None else "without a Lease")
+    else:
+        told.append(f"{leader} leads" if leads else f"and nobody leads{f' since {renewed}' if renewed else ''}")
+    user_message = ", ".join(told)
+    return Operator(
+        namespace=(deployment or lease).namespace if deployment or lease else "",  # type: ignore[union-attr] # one is
+        version=version,
+        replicas_ready=ready,
+        replicas=wanted,
+        leader=leader,
+        renew_time=parse_time(renewed) if renewed else None,
+        leads=leads,
+        user_message=user_message,
+    )

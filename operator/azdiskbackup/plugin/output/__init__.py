@@ -1,0 +1,1 @@
+"""How a command writes what it found."""

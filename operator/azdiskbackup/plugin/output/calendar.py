@@ -1,0 +1,118 @@
+"""The days of a disk: on which of them it was backed up as its schedule asks. Days are those of UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import Enum
+
+from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
+from azdiskbackup.core.protected_disk.health import USUAL_JOB_TIME
+from azdiskbackup.core.schedule.backup_times import START_WINDOW, next_backup
+
+_DAY = timedelta(days=1)
+# A restore point is taken within this time of the moment at which its backup was due.
+_LATE = START_WINDOW + USUAL_JOB_TIME
+
+
+class Verdict(Enum):
+    """How a day went: its sign, its sign in ASCII, its colour, and what it means."""
+
+    GOOD = ("■", "#", "green", "every backup that was due is there")
+    SOME = ("◪", "/", "yellow", "some backups that were due are missing")
+    MISSED = ("□", "o", "red", "no backup, though one was due")
+    FAILED = ("✗", "x", "red", "a backup failed, and none succeeded")
+    KEPT = ("▪", "+", "green", "a backup is there; whether all are is not known any more")
+    UNKNOWN = ("·", ".", "dim", "none was due, or nothing is known any more")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the backups of a disk.
+
+    Attributes:
+        points: times of the restore points.
+        failures: ends of backups that failed.
+        schedule: when backups are due; None where the policy cannot be read.
+        since: since when they are; None while they are not.
+        kept: for how long every restore point is kept, by the policy.
+        complete_since: since when all restore points are known; None for all of them.
+    """
+
+    points: Sequence[datetime]
+    failures: Sequence[datetime]
+    schedule: Schedule | None
+    since: datetime | None
+    kept: timedelta | None
+    complete_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day of a disk.
+
+    Attributes:
+        good: backups that were due on it and are there; restore points of the day where the schedule is not known.
+        failed: backups that failed on it.
+        due: backups that were due on it and should be there by now; None where that is not known.
+    """
+
+    date: date
+    good: int
+    failed: int
+    due: int | None
+    verdict: Verdict
+
+
+def days(known: Known, now: datetime, count: int) -> list[Day]:
+    """Return the last days, today last."""
+    today = now.astimezone(UTC).date()
+    return [_day(known, today - timedelta(days=back), now) for back in range(count - 1, -1, -1)]
+
+
+def _day(known: Known, day: date, now: datetime) -> Day:
+    begins = datetime.combine(day, time(), tzinfo=UTC)
+    points = _within(known.points, begins)
+    failed = _within(known.failures, begins)
+    if not _all_is_known(known, begins, now):
+        verdict = Verdict.FAILED if failed and not points else Verdict.KEPT if points else Verdict.UNKNOWN
+        return Day(day, points, failed, None, verdict)
+    if known.schedule is None:
+        return Day(day, points, failed, None, _verdict(points, failed, 0, points))
+    there = list(_kept_times(known, begins, now))
+    return Day(day, sum(there), failed, len(there), _verdict(sum(there), failed, len(there), points))
+
+
+def _verdict(good: int, failed: int, due: int, points: int) -> Verdict:
+    if good < due:
+        return Verdict.SOME if good else Verdict.FAILED if failed else Verdict.MISSED
+    if failed and not points:
+        return Verdict.FAILED
+    return Verdict.GOOD if points or due else Verdict.UNKNOWN
+
+
+def _within(times: Iterable[datetime], begins: datetime) -> int:
+    return sum(begins <= each < begins + _DAY for each in times)
+
+
+def _all_is_known(known: Known, begins: datetime, now: datetime) -> bool:
+    """Return whether every restore point of a day would still be there, and seen."""
+    expired = known.kept is not None and begins < now - known.kept
+    return not expired and (known.complete_since is None or begins >= known.complete_since)
+
+
+def _kept_times(known: Known, begins: datetime, now: datetime) -> Iterator[bool]:
+    """Yield, for each time of a day at which a backup was due, whether it is there; one that may yet come is left out.
+
+    A backup is there if a restore point was taken before the next one was due.
+    """
+    if known.schedule is None or known.since is None:
+        return
+    due = next_backup(known.schedule, begins - timedelta(seconds=1))
+    while due < begins + _DAY and due <= now:
+        following = next_backup(known.schedule, due)
+        there = any(due <= each < following for each in known.points)
+        if due > known.since and (there or due + _LATE <= now):
+            yield there
+        due = following

@@ -1,0 +1,194 @@
+"""What is written: data to stdout, in the form that was asked for; notes and progress to stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import msgspec
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from azdiskbackup.plugin.runtime.options import Color, Options, Output
+
+# For whoever reads it with a program: nothing is folded.
+_WITHOUT_END = 100_000
+# Longer than each of the titles.
+_TITLES = 9
+# Between two columns, and the least that a column of prose needs.
+_GAP = 3
+_PROSE = 24
+
+
+class Shape(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """What a command tells, in the form of ``-o json``; times are UTC, absent is null."""
+
+    KIND: ClassVar[str] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        wide: only shown with ``-o wide``.
+        spare: left out where there is no room for it.
+        prose: folded where there is no room for it.
+    """
+
+    title: str
+    wide: bool = False
+    right: bool = False
+    spare: bool = False
+    prose: bool = False
+
+
+class Printer:
+    """Writes to stdout and stderr of this process."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        # Whoever asks for all columns gets them, whatever the width of the terminal.
+        self.out = _console(options.color, sys.stdout, _WITHOUT_END if self.wide else None)
+        self.err = _console(options.color, sys.stderr)
+
+    @property
+    def live(self) -> bool:
+        """Return whether stderr can show something that changes: a terminal that knows how to."""
+        return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+    @property
+    def form(self) -> Output:
+        """Return the form that was asked for."""
+        return self._options.output
+
+    @property
+    def structured(self) -> bool:
+        """Return whether JSON or YAML is wanted."""
+        return self._options.output in (Output.JSON, Output.YAML)
+
+    @property
+    def wide(self) -> bool:
+        """Return whether all columns are wanted."""
+        return self._options.output is Output.WIDE
+
+    def data(self, found: Any) -> None:
+        """Write a shape, or a list of them, as JSON or YAML."""
+        value = {"items": list(found)} if isinstance(found, (list, tuple)) else found
+        if self._options.output is Output.JSON:
+            self.json(msgspec.to_builtins(value))
+        else:
+            import yaml
+
+            self.write(yaml.safe_dump(msgspec.to_builtins(value), sort_keys=False, allow_unicode=self._unicode))
+
+    def json(self, value: Any) -> None:
+        """Write JSON; letters that the stream's alphabet lacks are escaped."""
+        self.write(f"{json.dumps(value, indent=2, ensure_ascii=not self._unicode)}\n")
+
+    @property
+    def _unicode(self) -> bool:
+        return "utf" in str(sys.stdout.encoding).lower()
+
+    def table(self, columns: Sequence[Column], rows: Iterable[Sequence[str | Text]], empty: str) -> None:
+        """Write a table, or to stderr that there is nothing."""
+        cells = [[each if isinstance(each, Text) else Text(each) for each in row] for row in rows]
+        if not cells:
+            self.note(empty)
+            return
+        shown, left_out, fits = self._fitting(columns, cells)
+        made = Table(box=None, pad_edge=False, show_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+        for index in shown:
+            column = columns[index]
+            justify: Literal["left", "right"] = "right" if column.right else "left"
+            # What somebody may have to type next is never cut: where there is no room at all it is folded.
+            made.add_column(column.title, justify=justify, overflow="fold", no_wrap=fits and not column.prose)
+        for row in cells:
+            made.add_row(*(row[index] for index in shown))
+        self.show(made)
+        if left_out:
+            self.note(f"Left out for want of room: {', '.join(left_out)}. -o wide shows all.")
+
+    def _fitting(self, columns: Sequence[Column], cells: Sequence[Sequence[Text]]) -> tuple[list[int], list[str], bool]:
+        """Return which columns are shown, the titles of those without room, and whether there is room for the rest."""
+        if self.wide:
+            return list(range(len(columns))), [], True
+        shown = [index for index, column in enumerate(columns) if not column.wide]
+        widths = {
+            index: _PROSE
+            if columns[index].prose
+            else max(len(columns[index].title), *(row[index].cell_len for row in cells))
+            for index in shown
+        }
+        left_out: list[str] = []
+        while sum(widths[index] + _GAP for index in shown) - _GAP > self.out.width:
+            spare = [index for index in shown if columns[index].spare]
+            if not spare:
+                return shown, left_out, False
+            shown.remove(spare[-1])
+            left_out.insert(0, columns[spare[-1]].title)
+        return shown, left_out, True
+
+    def fields(self, fields: Iterable[tuple[str, RenderableType]], *, indent: int = 0) -> None:
+        """Write titles and what belongs to each, one below the other."""
+        grid = Table.grid(padding=(0, 1, 0, 0))
+        grid.add_column(width=_TITLES, style="dim" if indent else "bold", no_wrap=True)
+        grid.add_column(overflow="fold")
+        for title, value in fields:
+            grid.add_row(title, value)
+        self.show(Padding(grid, (0, 0, 0, indent)))
+
+    def show(self, what: RenderableType) -> None:
+        """Write something for a person to stdout, without blanks at the ends of lines."""
+        with self.out.capture() as captured:
+            self.out.print(what, soft_wrap=False, crop=False)
+        self.write("".join(f"{line.rstrip()}\n" for line in harmless(captured.get()).split("\n")[:-1]))
+
+    def write(self, text: str) -> None:
+        """Write text to stdout as it is."""
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    def note(self, user_message: str) -> None:
+        """Write a sentence to stderr."""
+        self.err.print(Text(harmless(user_message)), soft_wrap=True)
+
+
+# What moves the cursor, renames the window or turns the direction of writing; colours are ours.
+_COMMANDS = re.compile(r"\x1b(?!\[[\d;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def harmless(text: str) -> str:
+    """Return text without commands to the terminal: whoever writes an event or a status may put some there."""
+    return _COMMANDS.sub("\ufffd", text)
+
+
+def _width(stream: Any) -> int | None:
+    """Return the width to keep to; None for that of the terminal."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given) > 0:
+        return int(given)
+    return None if stream.isatty() else _WITHOUT_END
+
+
+def _console(color: Color, stream: Any, width: int | None = None) -> Console:
+    terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
+    colored = color is Color.ALWAYS or (color is Color.AUTO and terminal and "NO_COLOR" not in os.environ)
+    return Console(
+        file=stream,
+        force_terminal=colored,
+        no_color=not colored,
+        color_system="standard" if colored else None,
+        highlight=False,
+        width=width or _width(stream),
+        emoji=False,
+        markup=False,
+        legacy_windows=False,
+    )

@@ -1,0 +1,84 @@
+"""What surrounds every command: streams that are closed, full or of another alphabet, and what nobody thought of."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Callable
+from io import TextIOWrapper
+
+from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
+
+# Set, it shows where in the code something happened that nobody thought of.
+DEBUG = "AZDISKBACKUP_DEBUG"
+
+
+def guarded(command: Callable[[], object]) -> None:
+    """Run a command to its end; whatever happens is an exit code and a sentence at most.
+
+    Raises:
+        SystemExit: always.
+    """
+    _prepare()
+    out = sys.stdout
+    try:
+        command()
+        code = ExitCode.DONE
+    except SystemExit as ended:
+        # The library of the options ends with 1 where whoever reads has enough, and takes the stream away.
+        code = ExitCode.READER_GONE if sys.stdout is not out else ended.code  # type: ignore[assignment] # it is a number
+    except CliError as trouble:
+        code = _say(trouble.user_message, trouble.ending)
+    except KeyboardInterrupt:
+        code = ExitCode.INTERRUPTED
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            code = ExitCode.READER_GONE
+        elif error.errno in (errno.ENOSPC, errno.EIO):
+            code = _say(f"The output cannot be written: {error.strerror}.", ExitCode.TROUBLE)
+        else:
+            code = _bug(error)
+    except Exception as error:
+        code = _bug(error)
+    _end(code)
+
+
+def _prepare() -> None:
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            # Somebody closed it.
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - to the end of the process
+        elif isinstance(stream, TextIOWrapper):
+            # A sign that the terminal's alphabet lacks is no reason to end.
+            stream.reconfigure(errors="replace")
+
+
+def _say(user_message: str, ending: ExitCode) -> ExitCode:
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{user_message}\n")
+    return ending
+
+
+def _bug(error: Exception) -> ExitCode:
+    if os.environ.get(DEBUG):
+        raise error
+    words = " ".join(str(error).split())
+    return _say(
+        f"Something that this command did not expect: {type(error).__name__}: {words}. With {DEBUG}=1 it shows where.",
+        ExitCode.TROUBLE,
+    )
+
+
+def _end(code: int) -> None:
+    """Write what is left, and end; a stream that breaks now would be told by the interpreter, in its own words."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            if code == ExitCode.DONE:
+                code = ExitCode.READER_GONE if error.errno == errno.EPIPE else ExitCode.TROUBLE
+    sys.exit(code)

@@ -1,0 +1,74 @@
+"""The sweep: all disks of a subscription are read together, and those that look otherwise than before are woken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.objects.resource import Resource, parse_time
+from azdiskbackup.core.rules import reasons
+from azdiskbackup.engine.cache import Cache, Key
+from azdiskbackup.reconcilers.common.context import ReconcileContext
+from azdiskbackup.reconcilers.watch.indices import (
+    DISKS_BY_AZURE_ID,
+    DISKS_BY_CLAIM,
+    DISKS_BY_VAULT_ID,
+    VAULTS_BY_ID,
+    VOLUMES_BY_DISK,
+    place,
+)
+
+KIND = "Sweep"
+
+_log = structlog.get_logger("azdiskbackup.sweep")
+
+
+def sweep_of(subscription: str) -> Key:
+    """Return the key of the sweep of a subscription: each goes on by itself, whatever happens to others."""
+    return Key(KIND, "", subscription.lower())
+
+
+class Sweeping:
+    """Sweeps subscriptions; a disk that did not change costs neither a call nor a pass."""
+
+    def __init__(self, tools: ReconcileContext, wake: Callable[[Key], None]) -> None:
+        self._tools = tools
+        self._wake = wake
+
+    async def reconcile(self, key: Key) -> datetime | None:
+        """Sweep a subscription, and come back after a while."""
+        now = self._tools.clock.now()
+        changes = await self._tools.sweep.refresh(key.name)
+        cache = self._tools.cache
+        woken = {disk for id_ in changes.ids for disk in cache.find(DISKS_BY_AZURE_ID, id_)}
+        for vault in changes.vaults:
+            woken.update(cache.find(DISKS_BY_VAULT_ID, str(vault).lower()))
+            woken.update(cache.find(VAULTS_BY_ID, str(vault).lower()))
+        # What was due and did not come changes nothing that could be seen.
+        woken.update(self._tools.deadlines.passed(now))
+        for each in sorted(woken):
+            self._wake(each)
+        _log.debug("swept", subscription=key.name, changed=len(woken))
+        return now + self._tools.settings.observe_every
+
+
+def expected(cache: Cache, vault: ArmId, before: datetime) -> list[str]:
+    """Return the lower-case ids of the instances of a vault that have been as they should be since a time."""
+    found = []
+    for raw in cache.read(DISKS_BY_VAULT_ID, str(vault).lower()):
+        disk = Resource(raw)
+        protected = disk.condition(reasons.PROTECTED)
+        if protected.get("status") == "True" and parse_time(str(protected["lastTransitionTime"])) < before:
+            found.append(str(disk.status["backupInstanceID"]).lower())
+    return found
+
+
+def is_ours(cache: Cache, azure_id: str) -> bool:
+    """Return whether a lower-case id is of a backup instance or a disk that some ProtectedDisk is about."""
+    if cache.knows(DISKS_BY_AZURE_ID, azure_id):
+        return True
+    claims = [volume["spec"]["claimRef"] for volume in cache.read(VOLUMES_BY_DISK, azure_id)]
+    return any(cache.knows(DISKS_BY_CLAIM, place(str(each["namespace"]), str(each["name"]))) for each in claims)

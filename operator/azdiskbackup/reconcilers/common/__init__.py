@@ -1,0 +1,1 @@
+"""What all kinds share: the pass, its context, its one step, its status."""

@@ -1,0 +1,79 @@
+"""What every reconciler works with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from azdiskbackup.azure.gateways.azure import Azure
+from azdiskbackup.azure.inventory.job_search import LostJobs
+from azdiskbackup.azure.inventory.sweep import Sweep
+from azdiskbackup.core.rules.lookup import FetchFailed
+from azdiskbackup.engine.cache import Cache, Key
+from azdiskbackup.engine.clock import Clock
+from azdiskbackup.errors import OperatorError
+from azdiskbackup.reconcilers.common.deadlines import Deadlines
+from azdiskbackup.reconcilers.common.owned_instances import OwnedInstances
+from azdiskbackup.reconcilers.common.status_writer import Reporter
+from azdiskbackup.settings import Settings
+
+AnswerT = TypeVar("AnswerT")
+MemoryT = TypeVar("MemoryT")
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileContext:
+    """Everything that is shared.
+
+    Attributes:
+        cluster: the id of this cluster, the uid of its kube-system namespace.
+        jitter: uniformly random from 0 to 1.
+        deadlines: by when the next backup of each disk must have succeeded.
+        owned: which backup instances name the disks of this cluster as their owners.
+    """
+
+    cache: Cache
+    reporter: Reporter
+    azure: Azure
+    sweep: Sweep
+    lost_jobs: LostJobs
+    clock: Clock
+    settings: Settings
+    cluster: str
+    jitter: Callable[[], float]
+    deadlines: Deadlines
+    owned: OwnedInstances
+
+
+class StateStore(Generic[MemoryT]):
+    """What passes leave for the next ones, by object: another object of the same name starts anew."""
+
+    def __init__(self, make: Callable[[], MemoryT]) -> None:
+        self._make = make
+        self._by_key: dict[Key, tuple[str, MemoryT]] = {}
+
+    def of(self, key: Key, uid: str) -> MemoryT:
+        """Return the memory of an object."""
+        known = self._by_key.get(key)
+        if known is None or known[0] != uid:
+            known = (uid, self._make())
+            self._by_key[key] = known
+        return known[1]
+
+    def all(self) -> Iterator[MemoryT]:
+        """Yield the memory of each object."""
+        return (memory for _, memory in self._by_key.values())
+
+    def forget(self, key: Key) -> str | None:
+        """Drop what is known of an object that is gone; return the uid that it had."""
+        known = self._by_key.pop(key, None)
+        return known[0] if known is not None else None
+
+
+async def capture_error(answer: Awaitable[AnswerT]) -> AnswerT | FetchFailed:
+    """Return an answer of Azure, or its error as a value: rules see errors, they do not catch them."""
+    try:
+        return await answer
+    except OperatorError as error:
+        return FetchFailed(error)

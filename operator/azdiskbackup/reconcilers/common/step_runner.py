@@ -1,0 +1,167 @@
+"""Taking the one step of a pass: never while Azure still works on the last one, nor too soon after it failed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from azdiskbackup.azure.gateways.operations import Failed, Operations, Succeeded
+from azdiskbackup.core.rules.backoff import pause, rhythm
+from azdiskbackup.core.rules.conditions import after_failure
+from azdiskbackup.core.rules.lookup import FetchFailed
+from azdiskbackup.core.rules.verdicts import Plan
+from azdiskbackup.errors import NoEffectYet, OperatorError
+from azdiskbackup.reconcilers.common.context import capture_error
+
+StepT = TypeVar("StepT")
+
+POLL = timedelta(seconds=20)
+# An operation that cannot be read for so long never will be.
+OPERATION_TELLS_WITHIN = timedelta(minutes=30)
+# What Azure says of an operation that it has forgotten.
+GONE = {"OperationNotFound", "ResourceNotFound", "UserErrorGenericResourceNotFound", "NotFound"}
+# What a step that succeeded, but changed nothing that can be seen, is paced like.
+_NO_EFFECT = NoEffectYet("NoEffect", "Azure says that it did what was asked, and shows no change yet.")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What Azure still does for us; it takes no other request for the same thing meanwhile.
+
+    Attributes:
+        url: where Azure tells how far it got.
+        step: the kind of step that it does.
+        look_at: before this, asking is a wasted call.
+    """
+
+    url: str
+    step: type
+    since: datetime
+    look_at: datetime
+
+
+@dataclass(slots=True)
+class StepRunner:
+    """One kind of step of one object, as often as it was tried in a row; forgotten when the spec changes.
+
+    Attributes:
+        step: the step as it was tried last; another one, of the same kind too, starts anew.
+        done: the step that Azure carried out at once; wanted again, it had no effect that can be seen yet.
+        failures: tries in a row that did not lead to what was wanted.
+        error: how the last try failed; None when Azure took it.
+        operation: what Azure still does for the last try, as far as we know. A restart forgets it, which costs one
+            request that Azure refuses.
+    """
+
+    step: object = None
+    generation: int = 0
+    done: object = None
+    failures: int = 0
+    error: OperatorError | None = None
+    not_before: datetime | None = None
+    operation: Operation | None = field(default=None)
+
+    async def take(
+        self,
+        plan: Plan[StepT],
+        act: Callable[[StepT], Awaitable[str | None]],
+        operations: Operations,
+        *,
+        generation: int,
+        now: datetime,
+        jitter: float,
+    ) -> Plan[StepT]:
+        """Take the step of a plan; return the plan as it looks afterwards.
+
+        Args:
+            plan: what the rules want.
+            act: sends the step to Azure and returns the URL of the operation that it started, None if it is done.
+            operations: where operations tell how far they got.
+            generation: of the object's spec.
+            now: the time.
+            jitter: uniformly random from 0 to 1.
+        """
+        step = plan.step
+        if step is None:
+            if plan.ready:
+                self._forget()
+            return plan
+        self._turn_to(step, generation, now, jitter)
+        if self.operation is not None and not await self._over(self.operation, operations, now, jitter):
+            assert self.operation is not None
+            return _waiting(plan, self.operation.look_at)
+        if self.not_before is not None and now < self.not_before:
+            return self._told(plan, self.error, self.not_before) if self.error else _waiting(plan, self.not_before)
+        try:
+            url = await act(step)
+        except OperatorError as error:
+            self._failed(error, now, jitter)
+            assert self.not_before is not None
+            return self._told(plan, error, self.not_before)
+        self.error, self.not_before = None, None
+        if url is None:
+            self.done = step
+        else:
+            self.operation = Operation(url, type(step), now, plan.verdict.requeue_at or now + POLL)
+        return plan
+
+    def _told(self, plan: Plan[StepT], error: OperatorError, again: datetime) -> Plan[StepT]:
+        return after_failure(plan, error, again, rhythm(error, self.failures))
+
+    def _turn_to(self, step: object, generation: int, now: datetime, jitter: float) -> None:
+        if (self.step, self.generation) != (step, generation):
+            self.step, self.generation, self.done = step, generation, None
+            self.failures, self.error, self.not_before = 0, None, None
+        elif self.done is not None:
+            # Wanted again at once: to send it once more is a write for nothing while reads lag behind.
+            self.done = None
+            self._failed(_NO_EFFECT, now, jitter)
+            self.error = None
+
+    async def _over(self, running: Operation, operations: Operations, now: datetime, jitter: float) -> bool:
+        if now < running.look_at:
+            return False
+        state = await capture_error(operations.check(running.url))
+        match state:
+            case Failed(error=error):
+                self.operation = None
+                if running.step is type(self.step):
+                    self._failed(error, now, jitter)
+                return True
+            case Succeeded():
+                # Seen before it was over, or not to be seen yet: one more look before it is asked for again.
+                self.operation = None
+                if running.step is type(self.step):
+                    self._failed(_NO_EFFECT, now, jitter)
+                    self.error = None
+                return True
+            case FetchFailed(error) if error.code in GONE or now >= running.since + OPERATION_TELLS_WITHIN:
+                self.operation = None
+                return True
+            case _:
+                self.operation = replace(running, look_at=now + POLL)
+                return False
+
+    def _failed(self, error: OperatorError, now: datetime, jitter: float) -> None:
+        self.failures += 1
+        self.error = error
+        self.not_before = now + pause(error, self.failures, jitter)
+
+    def _forget(self) -> None:
+        self.step, self.generation = None, 0
+        self.failures, self.error, self.not_before, self.operation, self.done = 0, None, None, None, None
+
+    @property
+    def failed(self) -> bool:
+        """Return whether the last try failed."""
+        return self.error is not None
+
+    def busy(self, now: datetime) -> bool:
+        """Return whether Azure surely still works, so that a look would show what is known already."""
+        return self.operation is not None and now < self.operation.look_at
+
+
+def _waiting(plan: Plan[StepT], until: datetime) -> Plan[StepT]:
+    return replace(plan, verdict=replace(plan.verdict, step=None, requeue_at=until))

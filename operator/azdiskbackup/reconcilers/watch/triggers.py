@@ -1,0 +1,173 @@
+"""Who has to look again when an object changes: those who refer to it, and only when they could see the change.
+
+An edge that is too generous costs an Azure call for every write to a status, so each names what travels along it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from azdiskbackup.core.objects.resource import Resource
+from azdiskbackup.core.on_demand_backup.desired import is_over
+from azdiskbackup.core.rules import reasons
+from azdiskbackup.engine.cache import Cache, Key, Raw
+from azdiskbackup.reconcilers.watch.indices import (
+    BACKUPS_BY_DISK,
+    CLAIMS_BY_VOLUME,
+    DISKS_BY_CLAIM,
+    DISKS_BY_NAMESPACE,
+    DISKS_BY_POLICY,
+    DISKS_BY_SOURCE,
+    POLICIES_BY_VAULT,
+    place,
+    source_of,
+)
+
+OURS = ("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "OnDemandBackup")
+
+See = Callable[[Resource], object]
+Find = Callable[[Cache, Resource], Iterator[Key]]
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """From a kind to those who have to look again.
+
+    Attributes:
+        sees: what they see of an object of the kind; they look again when that differs.
+        finds: who they are.
+    """
+
+    kind: str
+    projection: See
+    targets: Find
+
+
+def keys_to_enqueue(cache: Cache, key: Key, before: Raw | None, after: Raw | None) -> Iterator[Key]:
+    """Yield the keys that have to be reconciled after a change."""
+    if key.kind in OURS and _own(before) != _own(after):
+        yield key
+    for edge in TRIGGERS:
+        if edge.kind != key.kind:
+            continue
+        old = edge.projection(Resource(before)) if before is not None else None
+        new = edge.projection(Resource(after)) if after is not None else None
+        if old != new:
+            for raw in (before, after):
+                if raw is not None:
+                    yield from edge.targets(cache, Resource(raw))
+
+
+def _own(raw: Raw | None) -> object:
+    """What of an object its own reconciler must react to: not its own writes to status."""
+    if raw is None:
+        return None
+    metadata = raw["metadata"]
+    return metadata["uid"], metadata.get("generation"), metadata.get("deletionTimestamp")
+
+
+# --- what is seen -------------------------------------------------------------------------------
+
+
+def _usable(resource: Resource) -> object:
+    """Whether and how a vault or a policy can be used, and its reason when it cannot."""
+    ready = resource.condition(reasons.READY)
+    known = (resource.status.get("vaultID"), resource.status.get("principalID"), resource.status.get("policyID"))
+    return resource.spec, known, ready.get("status"), ready.get("reason"), resource.deleting
+
+
+def _refers(resource: Resource) -> object:
+    """That an object exists, and what it refers to."""
+    return resource.spec.get("vaultRef"), resource.spec.get("policyRef"), resource.spec.get("source")
+
+
+def _protection(resource: Resource) -> object:
+    """What backups see of a disk."""
+    protected = resource.condition(reasons.PROTECTED)
+    ready = resource.condition(reasons.READY)
+    shown = protected.get("status"), protected.get("observedGeneration")
+    known = resource.status.get("backupInstanceID"), resource.status.get("policyID")
+    return resource.spec, known, shown, ready.get("reason"), resource.deleting
+
+
+def _policy_in_azure(resource: Resource) -> object:
+    """What a policy that was edited sees of its disks: whether they have moved."""
+    return resource.status.get("policyID")
+
+
+def _everything(resource: Resource) -> object:
+    return resource.spec, resource.status, resource.labels
+
+
+# --- who looks ----------------------------------------------------------------------------------
+
+
+def _disks_and_policies_of_vault(cache: Cache, vault: Resource) -> Iterator[Key]:
+    for policy in cache.find(POLICIES_BY_VAULT, vault.name):
+        yield policy
+        yield from cache.find(DISKS_BY_POLICY, policy.name)
+
+
+def _vault_of_policy(cache: Cache, policy: Resource) -> Iterator[Key]:
+    yield Key("BackupVault", "", policy.spec["vaultRef"]["name"])
+
+
+def _disks_of_policy(cache: Cache, policy: Resource) -> Iterator[Key]:
+    yield from cache.find(DISKS_BY_POLICY, policy.name)
+
+
+def _policy_and_rivals_of_disk(cache: Cache, disk: Resource) -> Iterator[Key]:
+    policy = disk.spec["policyRef"]["name"]
+    yield Key("DiskBackupPolicy", "", policy)
+    known = cache.get(Key("DiskBackupPolicy", "", policy))
+    if known is not None:
+        yield Key("BackupVault", "", known["spec"]["vaultRef"]["name"])
+    # Of two objects for one source the older wins: when it goes, the other one's turn has come.
+    yield from cache.find(DISKS_BY_SOURCE, source_of(disk.namespace, disk.spec["source"]))
+
+
+def _policy_with_predecessors(cache: Cache, disk: Resource) -> Iterator[Key]:
+    """The policy of a disk, if it waits for disks to leave its predecessors."""
+    policy = Key("DiskBackupPolicy", "", disk.spec["policyRef"]["name"])
+    known = cache.get(policy)
+    status = (known or {}).get("status") or {}
+    if status.get("predecessors") or status.get("succession"):
+        yield policy
+
+
+def _backups_of_disk(cache: Cache, disk: Resource) -> Iterator[Key]:
+    yield from cache.find(BACKUPS_BY_DISK, place(disk.namespace, disk.name))
+
+
+def _disk_and_queue_of_backup(cache: Cache, backup: Resource) -> Iterator[Key]:
+    disk = backup.spec["protectedDiskRef"]["name"]
+    yield Key("ProtectedDisk", backup.namespace, disk)
+    yield from cache.find(BACKUPS_BY_DISK, place(backup.namespace, disk))
+
+
+def _disks_of_namespace(cache: Cache, namespace: Resource) -> Iterator[Key]:
+    yield from cache.find(DISKS_BY_NAMESPACE, namespace.name)
+
+
+def _disks_of_claim(cache: Cache, claim: Resource) -> Iterator[Key]:
+    yield from cache.find(DISKS_BY_CLAIM, place(claim.namespace, claim.name))
+
+
+def _disks_of_volume(cache: Cache, volume: Resource) -> Iterator[Key]:
+    for claim in cache.find(CLAIMS_BY_VOLUME, volume.name):
+        yield from cache.find(DISKS_BY_CLAIM, place(claim.namespace, claim.name))
+
+
+TRIGGERS = (
+    Trigger("BackupVault", _usable, _disks_and_policies_of_vault),
+    Trigger("DiskBackupPolicy", _refers, _vault_of_policy),
+    Trigger("DiskBackupPolicy", _usable, _disks_of_policy),
+    Trigger("ProtectedDisk", _refers, _policy_and_rivals_of_disk),
+    Trigger("ProtectedDisk", _policy_in_azure, _policy_with_predecessors),
+    Trigger("ProtectedDisk", _protection, _backups_of_disk),
+    Trigger("OnDemandBackup", is_over, _disk_and_queue_of_backup),
+    Trigger("Namespace", _everything, _disks_of_namespace),
+    Trigger("PersistentVolumeClaim", _everything, _disks_of_claim),
+    Trigger("PersistentVolume", _everything, _disks_of_volume),
+)
