@@ -215,7 +215,7 @@ class Settings(BaseSettings):
         return self.authority.rstrip("/") in {cloud.authority for cloud in _CLOUDS.values()}
 
     @property
-    def move_every(self) -> timedelta:
+    def migration_interval(self) -> timedelta:
         """Return the time between two disks that move to an edited policy."""
         return timedelta(minutes=1) / self.policy_migrations_per_minute
 

@@ -9,7 +9,7 @@ import pytest
 
 from azdiskbackup.azure.gateways.azure import Azure
 from azdiskbackup.azure.gateways.backups import Backups
-from azdiskbackup.azure.inventory.job_search import LostJobs
+from azdiskbackup.azure.inventory.job_search import JobSearch
 from azdiskbackup.azure.transport.rate_limiter import RateLimiter
 from azdiskbackup.azure.transport.request_scope import Requester, page_by_page, request_scope
 from azdiskbackup.core.identity.arm_ids import ArmId
@@ -23,8 +23,8 @@ LIST = "backupJobs.list"
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
-def searches(azure: Azure, simulator: Simulator, woken: list[ArmId] | None = None) -> LostJobs:
-    return LostJobs(azure.backups, lambda: simulator.now, (woken if woken is not None else []).append)
+def searches(azure: Azure, simulator: Simulator, woken: list[ArmId] | None = None) -> JobSearch:
+    return JobSearch(azure.backups, lambda: simulator.now, (woken if woken is not None else []).append)
 
 
 async def test_many_who_wait_are_one_search(azure: Azure, simulator: Simulator) -> None:

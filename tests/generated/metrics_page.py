@@ -8,8 +8,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 
 from azdiskbackup.core.protected_disk.summary import DiskSummary
-from azdiskbackup.observability.object_metrics import Fleet, Usable
-from azdiskbackup.observability.operator_metrics import Meters, State, StateCollector
+from azdiskbackup.observability.object_metrics import ObjectMetrics, Usable
+from azdiskbackup.observability.operator_metrics import OperatorMetrics, EngineState, StateCollector
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _HEAD = """# Metrics
@@ -39,16 +39,16 @@ operator. Here `make picture` drew its panels from what a Prometheus answers to 
 def families() -> list[Metric]:
     """Return every metric family, from a registry in which something of each was counted."""
     registry = CollectorRegistry()
-    meters = Meters(registry)
+    meters = OperatorMetrics(registry)
     meters.passed("ProtectedDisk", "success", 0, 0)
     meters.asked("GET x", 200, 0)
     meters.throttled("s", "read x", 1)
-    fleet = Fleet(lambda: 2, 500)
+    fleet = ObjectMetrics(lambda: 2, 500)
     fleet.vaults["v"] = fleet.policies["p"] = Usable(True, "Ready", "v")
     fleet.disks["ns", "d"] = DiskSummary("p", "v", "Active", "Protected", False, True, 0, 1, 1, 1, 1, 1, 1)
     registry.register(fleet)
     counts = {"ProtectedDisk": 1}
-    state = State(counts, counts, [("s", "l", 1, 1)], [("s", "l", 1)], [("s", _EPOCH, 1)], counts, 0)
+    state = EngineState(counts, counts, [("s", "l", 1, 1)], [("s", "l", 1)], [("s", _EPOCH, 1)], counts, 0)
     registry.register(StateCollector(lambda: True, lambda: state))
     return sorted(registry.collect(), key=lambda family: family.name)
 

@@ -55,7 +55,7 @@ def test_a_leader_that_is_killed_is_followed(pair: Stack, shop: Tenant) -> None:
     pair.plane.apply(disk("later", shop.namespace, "data-1"))
     since = pair.azure.request_count()
     # It looks at once; it writes to Azure when nothing of the first can be on its way any more.
-    wait_for(lambda: shop.condition("protecteddisk", "later", "Ready").get("reason") == "HandingOver", "it looks")
+    wait_for(lambda: shop.condition("protecteddisk", "later", "Ready").get("reason") == "LeaderHandover", "it looks")
     assert pair.installation.leading().name != leader.name
     assert not pair.writes(since)
     wait_for(lambda: pair.writes(since), "it writes")

@@ -67,7 +67,7 @@ async def test_a_disk_does_not_change_its_vault(world: World, shop: Team) -> Non
     await shop.until("ProtectedDisk", "data", "Ready")
     since = world.azure.request_count()
     await shop.protect(policy="lax", deletionPolicy="Delete")
-    await shop.until("ProtectedDisk", "data", "DiskResolved", "False", "OtherVault")
+    await shop.until("ProtectedDisk", "data", "DiskResolved", "False", "VaultMismatch")
     await shop.delete("ProtectedDisk", "data")
     await shop.until("ProtectedDisk", "data", "Protected", "False", "DeletionNotAllowed")
     assert world.writes(since) == []

@@ -157,7 +157,7 @@ async def test_vault_and_policy_wait_for_what_is_deleted_softly(world: World, sh
     await shop.gone("ProtectedDisk", "data")
     since = world.azure.request_count()
     await leave(shop, "BackupVault/waits", "DiskBackupPolicy/waits")
-    says = (await shop.until("DiskBackupPolicy", "waits", "Synced", "False", "KeptBySoftDelete"))["message"]
+    says = (await shop.until("DiskBackupPolicy", "waits", "Synced", "False", "BlockedBySoftDelete"))["message"]
     assert "soft-deleted backup instances refer to it until 2026-" in says
     await world.advance(hours=2)
     assert not world.writes(since)
@@ -175,7 +175,7 @@ async def test_a_vault_says_until_when_soft_delete_keeps_it(world: World, shop: 
     await shop.gone("ProtectedDisk", "data")
     await shop.patch("DiskBackupPolicy", "kept", RETAIN)
     await leave(shop, "DiskBackupPolicy/kept", "BackupVault/kept")
-    says = (await shop.until("BackupVault", "kept", "Synced", "False", "KeptBySoftDelete"))["message"]
+    says = (await shop.until("BackupVault", "kept", "Synced", "False", "BlockedBySoftDelete"))["message"]
     assert "keeps 1 soft-deleted backup instances until 2026-" in says
     await shop.patch("BackupVault", "kept", RETAIN)
     await shop.gone("BackupVault", "kept")

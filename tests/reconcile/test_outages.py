@@ -21,7 +21,7 @@ def sent(world: World, since: int, route: str) -> list[datetime]:
 
 def works(world: World) -> bool:
     """Return whether the operator is there, and sees no reason to be started anew."""
-    return world.operator.is_alive and world.operator.engine.why_not() is None
+    return world.operator.is_alive and world.operator.engine.unhealthy_reason() is None
 
 
 async def test_nobody_asks_before_the_time_that_azure_named(world: World, shop: Team) -> None:

@@ -61,7 +61,7 @@ def since_when(raw: Json, type_: str) -> datetime:
     return datetime.fromisoformat(found["lastTransitionTime"])
 
 
-class Fleet:
+class ObjectMetrics:
     """So many claims in some namespaces, each bound to a disk; one vault and one policy for all of them."""
 
     def __init__(self, world: World, size: int, namespaces: int) -> None:
@@ -195,7 +195,7 @@ class Meter:
 
 async def test_what_many_disks_cost(new_world: MakeWorld) -> None:
     world = new_world()
-    azure, fleet = world.azure, Fleet(world, DISKS, namespaces=5)
+    azure, fleet = world.azure, ObjectMetrics(world, DISKS, namespaces=5)
     azure.knobs(role_propagation=0)
     fleet.make()
     await world.start_operator()
@@ -262,7 +262,7 @@ def waiting(world: World) -> int:
     return sum(number for _, name, number, _ in lines if "recoverypoints" not in name)
 
 
-async def burst(fleet: Fleet, meter: Meter) -> None:
+async def burst(fleet: ObjectMetrics, meter: Meter) -> None:
     """A backup of every disk on demand, all in a minute, and another team's disk in the middle of it."""
     world, azure, parts = fleet.world, fleet.world.azure, 12
     azure.seed(disks=[_disk("other")])
@@ -296,14 +296,14 @@ def _backups(sent: list[Sent]) -> list[str]:
     return [each.path.split("/")[-2] for each in sent if each.route == "backupInstances.backup"]
 
 
-def _disorder(fleet: Fleet, asked: list[str]) -> int:
+def _disorder(fleet: ObjectMetrics, asked: list[str]) -> int:
     """Return by how many places a backup was sent sooner or later than it was created."""
     instances = {each["metadata"]["name"]: each["status"]["backupInstanceID"] for each in fleet.disks()}
     created = [instances[name].rsplit("/", 1)[1] for _, name in fleet.places]
     return max(abs(created.index(name) - position) for position, name in enumerate(asked))
 
 
-async def change_each(fleet: Fleet) -> None:
+async def change_each(fleet: ObjectMetrics) -> None:
     """Suspend disks one by one: each change becomes a call to Azure at once."""
     world = fleet.world
     for namespace, name in fleet.places:
@@ -316,7 +316,7 @@ async def change_each(fleet: Fleet) -> None:
 async def test_a_burst_of_backups_runs_in_order_and_holds_up_nobody(new_world: MakeWorld) -> None:
     # So little of Azure's limits that the burst needs an hour of them.
     world = new_world(azure_share_percent=5)
-    azure, fleet = world.azure, Fleet(world, DISKS, namespaces=1)
+    azure, fleet = world.azure, ObjectMetrics(world, DISKS, namespaces=1)
     azure.knobs(role_propagation=0)
     fleet.make()
     azure.seed(disks=[_disk("new")])

@@ -59,14 +59,14 @@ from unit.disk_world import (
         (replace(PROTECTED, policy=replace(POLICY, ready=False)), reasons.ACCEPTED, reasons.POLICY_NOT_READY),
         (replace(PROTECTED, vault=NOT_FOUND), reasons.ACCEPTED, reasons.VAULT_NOT_FOUND),
         (replace(PROTECTED, vault=replace(VAULT, ready=False)), reasons.ACCEPTED, reasons.VAULT_NOT_READY),
-        (replace(PROTECTED, older_duplicate="older"), reasons.ACCEPTED, reasons.PROTECTED_TWICE),
+        (replace(PROTECTED, older_duplicate="older"), reasons.ACCEPTED, reasons.DUPLICATE_PROTECTED_DISK),
         (replace(PROTECTED, claim=NOT_FOUND), reasons.DISK_RESOLVED, reasons.CLAIM_NOT_FOUND),
         (replace(PROTECTED, claim=NotBound("no")), reasons.DISK_RESOLVED, reasons.CLAIM_NOT_BOUND),
         (replace(PROTECTED, claim=NotAzureDisk("no")), reasons.DISK_RESOLVED, reasons.NOT_AN_AZURE_DISK),
         (NOTHING_ASKED, reasons.DISK_RESOLVED, reasons.NOT_YET_KNOWN),
         (replace(PROTECTED, disk=NOT_FOUND), reasons.DISK_RESOLVED, reasons.DISK_NOT_FOUND),
         (replace(PROTECTED, disk=FetchFailed(AccessDenied("x", "y"))), reasons.DISK_RESOLVED, "AccessDenied"),
-        (replace(PROTECTED, disk=replace(DISK, location="x")), reasons.DISK_RESOLVED, reasons.REGION_DIFFERS),
+        (replace(PROTECTED, disk=replace(DISK, location="x")), reasons.DISK_RESOLVED, reasons.REGION_MISMATCH),
         (replace(PROTECTED, disk=replace(DISK, id=ArmId.parse(disk_id("d", "other")))), reasons.DISK_RESOLVED,
          reasons.NO_SNAPSHOT_GROUP),
         (replace(PROTECTED, disk=replace(DISK, id=ArmId.parse(disk_id("d", group="SNAPSHOTS-RG")))),
@@ -254,7 +254,7 @@ def test_deleting_an_object_for_which_nothing_was_done_touches_nothing() -> None
 
 def test_a_disk_stays_in_its_vault() -> None:
     elsewhere = replace(desired(), known_instance=str(INSTANCE.id).replace("/demo/", "/strict/"))
-    assert make_plan(elsewhere, PROTECTED, NOW).verdict.reason == reasons.OTHER_VAULT
+    assert make_plan(elsewhere, PROTECTED, NOW).verdict.reason == reasons.VAULT_MISMATCH
     leaving = replace(desired(deleting=True, deletionPolicy="Delete"), known_instance=elsewhere.known_instance)
     found = make_plan(leaving, replace(PROTECTED, vault=MAY_DELETE), NOW)
     assert found.verdict.reason == reasons.DELETION_NOT_ALLOWED, "the strict vault is asked, not the permissive one"

@@ -148,7 +148,7 @@ def test_a_disk_on_its_way_says_that_it_waits_for_azures_limits() -> None:
 
 def test_a_disk_says_that_another_replica_led_until_a_moment_ago() -> None:
     status = waiting(resource(), LeaderHandover(), NOW)
-    assert status is not None and {each.reason for each in status.conditions} == {reasons.HANDING_OVER}
+    assert status is not None and {each.reason for each in status.conditions} == {reasons.LEADER_HANDOVER}
     after = Resource({**resource().raw, "status": status.to_wire()})
     limits = waiting(after, RateLimited(), NOW)
     assert limits is not None and {each.reason for each in limits.conditions} == {reasons.WAITING_FOR_LIMITS}

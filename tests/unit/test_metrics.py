@@ -17,12 +17,12 @@ from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.protected_disk.summary import DiskSummary, summary
 from azdiskbackup.engine.cache import Cache
 from azdiskbackup.errors import CannotStart
-from azdiskbackup.observability.object_metrics import Fleet
-from azdiskbackup.observability.operator_metrics import Meters, State, StateCollector
+from azdiskbackup.observability.object_metrics import ObjectMetrics
+from azdiskbackup.observability.operator_metrics import OperatorMetrics, EngineState, StateCollector
 from azdiskbackup.observability.scrape import answering
 from azdiskbackup.observability.serving import serving
 from azdiskbackup.reconcilers.watch.indices import INDICES
-from azdiskbackup.reconcilers.watch.metrics_feed import FleetWatch
+from azdiskbackup.reconcilers.watch.metrics_feed import MetricsFeed
 from harness import objects
 from harness.processes import accepts_connections, free_ports
 from unit.disk_world import NOW, POLICY, resource
@@ -95,7 +95,7 @@ class World:
     def __init__(self) -> None:
         self.now = seconds(0)
         self.cache = Cache(INDICES)
-        self.fleet = Fleet(lambda: self.now, 500)
+        self.fleet = ObjectMetrics(lambda: self.now, 500)
         self.registry = CollectorRegistry()
         self.registry.register(self.fleet)
         self._version = 0
@@ -116,7 +116,7 @@ def ready(reason: str = "Ready", status: str = "True") -> list[dict[str, Any]]:
 def test_series_come_and_go_with_their_objects() -> None:
     world = World()
     world.put(objects.vault("demo"), conditions=ready())
-    FleetWatch(world.cache, world.fleet).load()
+    MetricsFeed(world.cache, world.fleet).load()
     assert world.value("vault_ready", vault="demo", reason="Ready") == 1
     world.put(objects.disk("data", "shop"), conditions=ready("WaitingForPermissions", "False"))
     labels = {"namespace": "shop", "name": "data"}
@@ -179,7 +179,7 @@ def test_each_disk_has_as_many_series_as_the_page_says() -> None:
 
 def test_a_pause_is_an_increase_from_its_first_time_on() -> None:
     registry = CollectorRegistry()
-    gate = ThrottleGate(lambda: NOW, Meters(registry).throttled)
+    gate = ThrottleGate(lambda: NOW, OperatorMetrics(registry).throttled)
     disks = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/disks/d"
     labels = {"subscription": "s", "operation": "read microsoft.compute/disks"}
     name = "azdiskbackup_azure_throttled_seconds_total"
@@ -191,7 +191,7 @@ def test_a_pause_is_an_increase_from_its_first_time_on() -> None:
 
 def test_the_work_is_counted() -> None:
     registry = CollectorRegistry()
-    meters = Meters(registry)
+    meters = OperatorMetrics(registry)
     meters.passed("ProtectedDisk", "error", 0.2, 3)
     meters.asked("GET microsoft.compute/disks", 404, 0.1)
     meters.throttled("s", "read x", 30)
@@ -215,7 +215,7 @@ def test_what_names_a_request_names_no_thing() -> None:
 async def test_metrics_are_served_in_the_form_that_is_asked_for() -> None:
     port = free_ports(1)[0]
     registry = CollectorRegistry()
-    registry.register(StateCollector(lambda: False, lambda: State(waiting=[("s", "writes", 3, 12.5)])))
+    registry.register(StateCollector(lambda: False, lambda: EngineState(waiting=[("s", "writes", 3, 12.5)])))
     scraped = {"/metrics": answering(registry)}
     url = f"http://127.0.0.1:{port}/metrics"
     async with serving("127.0.0.1", port, scraped), aiohttp.ClientSession() as session:

@@ -73,7 +73,7 @@ KNOWN = str(wanted_policy().id_in(VAULT_ID))
         (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, (), Present(), uses=Uses(("i",), None)),
          reasons.SYNCED, reasons.IN_USE),
         (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, (), Present(), uses=Uses((), NOW)),
-         reasons.SYNCED, reasons.KEPT_BY_SOFT_DELETE),
+         reasons.SYNCED, reasons.BLOCKED_BY_SOFT_DELETE),
         (wanted_policy(), PolicySeen(VIEW, ()), reasons.SYNCED, reasons.NOT_YET_KNOWN),
         (wanted_policy(), PolicySeen(VIEW, (), DENIED), reasons.SYNCED, "AccessDenied"),
         (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, ("shop/data",)), reasons.SYNCED, reasons.IN_USE),

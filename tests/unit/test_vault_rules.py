@@ -12,7 +12,7 @@ from azdiskbackup.core.backup_vault import desired as vault_desired
 from azdiskbackup.core.backup_vault import plan as vault_plan
 from azdiskbackup.core.backup_vault import status as vault_status
 from azdiskbackup.core.backup_vault.observed import Observed as VaultSeen
-from azdiskbackup.core.backup_vault.rules import needed_grants
+from azdiskbackup.core.backup_vault.rules import snapshot_grants
 from azdiskbackup.core.backup_vault.steps import (
     AssignRole,
     CreateGroup,
@@ -62,18 +62,18 @@ SETTINGS = VaultSettings("LocallyRedundant", "On", 14, "Disabled", {})
 VAULT = AzureVault(VAULT_ID, "westeurope", "Succeeded", "principal", SETTINGS)
 GROUP = ResourceGroupId(SUBSCRIPTION, SNAPSHOT_GROUP)
 NEW = VaultSeen((), 0, NOT_FOUND)
-FOUND = VaultSeen((), 0, VAULT)
+EXISTS = VaultSeen((), 0, VAULT)
 OURS = VaultSeen((), 0, replace(VAULT, settings=replace(SETTINGS, tags=OWNER)))
-GRANT = needed_grants(wanted_vault(), FOUND)[0]
-READY = replace(FOUND, groups={GROUP: AzureGroup("westeurope")}, grants={GRANT: True})
+GRANT = snapshot_grants(wanted_vault(), EXISTS)[0]
+READY = replace(EXISTS, groups={GROUP: AzureGroup("westeurope")}, grants={GRANT: True})
 
 
 @pytest.mark.parametrize(
     ("observed", "step"),
     [
         (NEW, CreateVault),
-        (replace(FOUND, vault=replace(VAULT, settings=replace(SETTINGS, soft_delete_days=30))), UpdateVault),
-        (replace(FOUND, vault=replace(VAULT, settings=replace(SETTINGS, immutability="Unlocked"))), UpdateVault),
+        (replace(EXISTS, vault=replace(VAULT, settings=replace(SETTINGS, soft_delete_days=30))), UpdateVault),
+        (replace(EXISTS, vault=replace(VAULT, settings=replace(SETTINGS, immutability="Unlocked"))), UpdateVault),
         (replace(READY, grants={GRANT: False}), AssignRole),
         (READY, None),
     ],
@@ -88,15 +88,15 @@ def test_the_one_step_for_a_vault(observed: VaultSeen, step: type | None) -> Non
     [
         (VaultSeen((), 0), reasons.SYNCED, reasons.NOT_YET_KNOWN),
         (replace(NEW, vault=DENIED), reasons.SYNCED, "AccessDenied"),
-        (replace(FOUND, vault=replace(VAULT, provisioning_state="Updating")), reasons.SYNCED, reasons.PROVISIONING),
-        (replace(FOUND, vault=replace(VAULT, provisioning_state="Failed")), reasons.SYNCED,
+        (replace(EXISTS, vault=replace(VAULT, provisioning_state="Updating")), reasons.SYNCED, reasons.PROVISIONING),
+        (replace(EXISTS, vault=replace(VAULT, provisioning_state="Failed")), reasons.SYNCED,
          reasons.PROVISIONING_FAILED),
-        (replace(FOUND, vault=replace(VAULT, location="x")), reasons.SYNCED, reasons.DRIFT_DETECTED),
-        (replace(FOUND, vault=replace(VAULT, settings=replace(SETTINGS, redundancy="GeoRedundant"))), reasons.SYNCED,
+        (replace(EXISTS, vault=replace(VAULT, location="x")), reasons.SYNCED, reasons.DRIFT_DETECTED),
+        (replace(EXISTS, vault=replace(VAULT, settings=replace(SETTINGS, redundancy="GeoRedundant"))), reasons.SYNCED,
          reasons.DRIFT_DETECTED),
-        (FOUND, reasons.SNAPSHOT_GROUPS_READY, reasons.NOT_YET_KNOWN),
-        (replace(FOUND, groups={GROUP: DENIED}), reasons.SNAPSHOT_GROUPS_READY, "AccessDenied"),
-        (replace(FOUND, groups={GROUP: NOT_FOUND}), reasons.SNAPSHOT_GROUPS_READY, reasons.GROUP_MISSING),
+        (EXISTS, reasons.SNAPSHOT_GROUPS_READY, reasons.NOT_YET_KNOWN),
+        (replace(EXISTS, groups={GROUP: DENIED}), reasons.SNAPSHOT_GROUPS_READY, "AccessDenied"),
+        (replace(EXISTS, groups={GROUP: NOT_FOUND}), reasons.SNAPSHOT_GROUPS_READY, reasons.GROUP_MISSING),
         (replace(READY, grants={}), reasons.SNAPSHOT_GROUPS_READY, reasons.NOT_YET_KNOWN),
         (replace(READY, grants={GRANT: DENIED}), reasons.SNAPSHOT_GROUPS_READY, "AccessDenied"),
     ],
@@ -108,7 +108,7 @@ def test_what_keeps_a_vault_waiting(observed: VaultSeen, condition: str, reason:
 
 def test_a_missing_group_is_made_only_where_that_was_asked_for() -> None:
     desired = wanted_vault(snapshotResourceGroups=[{"name": SNAPSHOT_GROUP, "create": True}])
-    found = vault_plan.make_plan(desired, replace(FOUND, groups={GROUP: NOT_FOUND}), NOW)
+    found = vault_plan.make_plan(desired, replace(EXISTS, groups={GROUP: NOT_FOUND}), NOW)
     assert found.step == CreateGroup(GROUP, "westeurope")
 
 
@@ -125,8 +125,8 @@ def test_a_vault_that_is_run_elsewhere_is_used_and_never_written() -> None:
     shown = vault_status.build_status(resource(vault()), desired, differs, found, NOW).conditions
     assert {each.type: each.status for each in shown}["Ready"] == "True"
     leaving = wanted_vault(deleting=True, managementPolicy="Observe", deletionPolicy="Delete", principal="principal")
-    assert vault_plan.make_plan(leaving, replace(FOUND, instances=0, deleted=()), NOW).step is None
-    other = vault_plan.make_plan(desired, replace(FOUND, vault=replace(VAULT, principal_id=None)), NOW)
+    assert vault_plan.make_plan(leaving, replace(EXISTS, instances=0, deleted=()), NOW).step is None
+    other = vault_plan.make_plan(desired, replace(EXISTS, vault=replace(VAULT, principal_id=None)), NOW)
     assert (other.step, other.verdict.reason) == (None, reasons.IDENTITY_MISSING)
 
 
@@ -136,14 +136,14 @@ ASSIGNED = (
 
 
 def test_the_identity_that_is_wanted_is_given() -> None:
-    without = replace(FOUND, vault=replace(VAULT, principal_id=None))
+    without = replace(EXISTS, vault=replace(VAULT, principal_id=None))
     step = vault_plan.make_plan(wanted_vault(), without, NOW).step
     assert isinstance(step, SetIdentity) and (step.identity, step.own) == (None, False)
     desired = wanted_vault(identity={"type": "UserAssigned", "userAssignedIdentityID": ASSIGNED})
-    step = vault_plan.make_plan(desired, FOUND, NOW).step
+    step = vault_plan.make_plan(desired, EXISTS, NOW).step
     assert isinstance(step, SetIdentity) and (step.identity, step.own) == (ASSIGNED, True)
-    given = replace(FOUND, vault=replace(VAULT, assigned={ASSIGNED.lower(): "assigned"}))
-    assert needed_grants(desired, given)[0].principal == "assigned"
+    given = replace(EXISTS, vault=replace(VAULT, assigned={ASSIGNED.lower(): "assigned"}))
+    assert snapshot_grants(desired, given)[0].principal == "assigned"
 
 
 def test_roles_that_others_assign_are_asked_for_by_name() -> None:
@@ -159,7 +159,7 @@ def test_roles_that_others_assign_are_asked_for_by_name() -> None:
     ("observed", "step"),
     [
         (NEW, CreateVault),
-        (replace(FOUND, vault=replace(VAULT, settings=replace(SETTINGS, soft_delete_days=30))), UpdateVault),
+        (replace(EXISTS, vault=replace(VAULT, settings=replace(SETTINGS, soft_delete_days=30))), UpdateVault),
         (replace(READY, grants={GRANT: False}), AssignRole),
     ],
 )
@@ -200,13 +200,13 @@ def test_a_vault_that_never_was_leaves_nothing_to_revoke() -> None:
 def test_tags_of_others_are_kept() -> None:
     desired = wanted_vault(tags={"env": "prod"})
     drifted = replace(VAULT, settings=replace(SETTINGS, tags={"owner": "them", "env": "test"}))
-    step = vault_plan.make_plan(desired, replace(FOUND, vault=drifted), NOW).step
+    step = vault_plan.make_plan(desired, replace(EXISTS, vault=drifted), NOW).step
     assert isinstance(step, UpdateVault) and step.settings.tags == {"owner": "them", "env": "prod"}
 
 
 def test_every_subscription_has_its_own_group_and_right() -> None:
     groups = [{"name": "a"}, {"name": "b", "subscriptionID": SECOND_SUBSCRIPTION}]
-    grants = needed_grants(wanted_vault(snapshotResourceGroups=groups), FOUND)
+    grants = snapshot_grants(wanted_vault(snapshotResourceGroups=groups), EXISTS)
     assert [grant.subscription for grant in grants] == [SUBSCRIPTION, SECOND_SUBSCRIPTION]
 
 
@@ -221,7 +221,7 @@ LEAVING = wanted_vault(deleting=True, principal="principal", deletionPolicy="Del
     [
         (LEAVING, replace(OURS, instances=0, deleted=()), DeleteVault),
         # Nothing says that this object ever kept it: neither a finalizer nor its status proves that.
-        (LEAVING, replace(FOUND, instances=0, deleted=(), grants={GRANT: True}), None),
+        (LEAVING, replace(EXISTS, instances=0, deleted=(), grants={GRANT: True}), None),
         (LEAVING, replace(NEW, grants={GRANT: True}), RevokeRole),
         (LEAVING, replace(NEW, grants={GRANT: False}), None),
         (wanted_vault(deleting=True), VaultSeen((), 0), None),
@@ -243,7 +243,7 @@ def test_the_way_out_of_a_vault(desired: vault_desired.Desired, observed: VaultS
         (replace(OURS, instances=2), reasons.IN_USE),
         (replace(OURS, instances=0), reasons.NOT_YET_KNOWN),
         (replace(OURS, instances=0, deleted=DENIED), "AccessDenied"),
-        (replace(OURS, instances=0, deleted=(SOFT_DELETED,)), reasons.KEPT_BY_SOFT_DELETE),
+        (replace(OURS, instances=0, deleted=(SOFT_DELETED,)), reasons.BLOCKED_BY_SOFT_DELETE),
         (NEW, reasons.NOT_YET_KNOWN),
         (replace(NEW, grants={GRANT: DENIED}), "AccessDenied"),
     ],

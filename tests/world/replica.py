@@ -15,7 +15,7 @@ from azdiskbackup.azure.transport.fence import Fence
 from azdiskbackup.handlers.shell import into_cache
 from azdiskbackup.kube.client import KubeClient
 from azdiskbackup.kube.watched import WATCHED
-from azdiskbackup.observability.operator_metrics import Meters
+from azdiskbackup.observability.operator_metrics import OperatorMetrics
 from azdiskbackup.settings import Settings
 from world.api_server import ApiServer, InMemoryExchange
 from world.azure import InMemoryNetwork
@@ -84,7 +84,7 @@ class Replica:
             self.kube,
             self.fence,
             cluster,
-            Meters(self.registry),
+            OperatorMetrics(self.registry),
             clock=clock,
             network=network,
             jitter=jitter,

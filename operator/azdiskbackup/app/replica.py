@@ -28,7 +28,7 @@ from azdiskbackup.kube.retry import patiently
 from azdiskbackup.observability import probes
 from azdiskbackup.observability import scrape as metrics
 from azdiskbackup.observability.lag import Lag
-from azdiskbackup.observability.operator_metrics import Meters, StateCollector
+from azdiskbackup.observability.operator_metrics import OperatorMetrics, StateCollector
 from azdiskbackup.observability.serving import serving
 from azdiskbackup.settings import Settings
 
@@ -58,7 +58,7 @@ class Process:
         self._engine: Engine | None = None
         self._lease: Lease | None = None
         self._registry = CollectorRegistry()
-        self._meters = Meters(self._registry)
+        self._meters = OperatorMetrics(self._registry)
         self._registry.register(
             StateCollector(
                 leads=lambda: self._engine is not None and self._leads(),

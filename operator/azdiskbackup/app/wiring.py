@@ -6,13 +6,13 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 import structlog
 
 from azdiskbackup.azure.client.connection import AzureConnection
 from azdiskbackup.azure.gateways.azure import Azure
-from azdiskbackup.azure.inventory.job_search import LostJobs
+from azdiskbackup.azure.inventory.job_search import JobSearch
 from azdiskbackup.azure.inventory.sweep import Sweep
 from azdiskbackup.azure.transport.fence import Fence
 from azdiskbackup.azure.transport.network import Network
@@ -25,30 +25,30 @@ from azdiskbackup.engine.queue import WorkQueue
 from azdiskbackup.engine.simulated_clock import SimulatedClock
 from azdiskbackup.engine.workers import Reconcile, Workers
 from azdiskbackup.kube.client import KubeClient
-from azdiskbackup.observability.object_metrics import Fleet
-from azdiskbackup.observability.operator_metrics import Meters, State
-from azdiskbackup.reconcilers.background import job_search as lost_job_search
-from azdiskbackup.reconcilers.background import sweep as sweeping
-from azdiskbackup.reconcilers.background.job_search import LostJobSearch, search_of
-from azdiskbackup.reconcilers.background.sweep import Sweeping, expected, is_ours, sweep_of
-from azdiskbackup.reconcilers.backup_vault.controller import BackupVaultReconciler
+from azdiskbackup.observability.object_metrics import ObjectMetrics
+from azdiskbackup.observability.operator_metrics import EngineState, OperatorMetrics
+from azdiskbackup.reconcilers.background import job_search, sweep
+from azdiskbackup.reconcilers.background.job_search import JobSearchReconciler, search_of
+from azdiskbackup.reconcilers.background.sweep import SweepReconciler, expected, is_ours, sweep_of
+from azdiskbackup.reconcilers.backup_vault.controller import BackupVaultKind
 from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.common.crd_deletion_guard import CrdDeletionGuard
 from azdiskbackup.reconcilers.common.deadlines import Deadlines
 from azdiskbackup.reconcilers.common.owned_instances import OwnedInstances
-from azdiskbackup.reconcilers.common.status_writer import Reporter
-from azdiskbackup.reconcilers.disk_backup_policy.controller import DiskBackupPolicyReconciler
-from azdiskbackup.reconcilers.on_demand_backup.controller import OnDemandBackupReconciler
-from azdiskbackup.reconcilers.protected_disk.controller import ProtectedDiskReconciler
+from azdiskbackup.reconcilers.common.reconciler import Reconciler
+from azdiskbackup.reconcilers.common.status_writer import StatusWriter
+from azdiskbackup.reconcilers.disk_backup_policy.controller import DiskBackupPolicyKind
+from azdiskbackup.reconcilers.on_demand_backup.controller import OnDemandBackupKind
+from azdiskbackup.reconcilers.protected_disk.controller import ProtectedDiskKind
 from azdiskbackup.reconcilers.watch.indices import INDICES
-from azdiskbackup.reconcilers.watch.metrics_feed import FleetWatch
+from azdiskbackup.reconcilers.watch.metrics_feed import MetricsFeed
 from azdiskbackup.reconcilers.watch.resync import RESYNC, Resync
 from azdiskbackup.reconcilers.watch.triggers import OURS, keys_to_enqueue
 from azdiskbackup.settings import Settings
 
 # What Resource Graph lacks for longer it has lost, or does not show to us.
 SHOWN_WITHIN = timedelta(minutes=30)
-BUDGET = Key("Budget", "", "all")
+LIMITER = Key("RateLimiter", "", "all")
 _WATCHES_RUN_AFTER = timedelta(minutes=1)
 
 _log = structlog.get_logger("azdiskbackup")
@@ -64,11 +64,11 @@ def by_name(reconcile: Reconcile) -> Reconcile:
     return reconcile_by_name
 
 
-def turns(budget: RateLimiter) -> Reconcile:
-    """Have the budget wake those whose turn has come."""
+def release_due(limiter: RateLimiter) -> Reconcile:
+    """Have the rate limiter wake those whose turn has come."""
 
     async def wake(key: Key) -> datetime | None:
-        return budget.release_due()
+        return limiter.release_due()
 
     return wake
 
@@ -105,7 +105,7 @@ class Engine:
         kube: KubeClient,
         fence: Fence,
         cluster: str,
-        meters: Meters,
+        meters: OperatorMetrics,
         *,
         clock: Clock | None = None,
         network: Network | None = None,
@@ -116,16 +116,16 @@ class Engine:
         self._settings = settings
         self._cluster = cluster
         self._queue = queue = WorkQueue[Key](clock)
-        self._budget = RateLimiter(
+        self._limiter = RateLimiter(
             clock.now,
             settings.azure_share_percent / 100,
             wake=self.wake,
-            later=lambda when: queue.add_at(BUDGET, when),
+            later=lambda when: queue.add_at(LIMITER, when),
         )
         self.connection = AzureConnection(
             settings,
             clock.now,
-            self._budget,
+            self._limiter,
             fence,
             asked=meters.asked,
             throttled=meters.throttled,
@@ -141,14 +141,14 @@ class Engine:
             on_new_subscription=lambda subscription: queue.add_at(
                 sweep_of(subscription), clock.now() + settings.observe_every
             ),
-            requester_for=lambda subscription: Requester(sweep_of(subscription), sweeping.KIND, background=True),
+            requester_for=lambda subscription: Requester(sweep_of(subscription), sweep.KIND, background=True),
         )
-        tools = ReconcileContext(
+        context = ReconcileContext(
             cache=cache,
-            reporter=Reporter(kube, cache, clock),
+            status_writer=StatusWriter(kube, cache, clock),
             azure=azure,
             sweep=self._sweep,
-            lost_jobs=LostJobs(azure.backups, clock.now, wake=lambda vault: queue.add(search_of(vault))),
+            job_search=JobSearch(azure.backups, clock.now, wake=lambda vault: queue.add(search_of(vault))),
             clock=clock,
             settings=settings,
             cluster=cluster,
@@ -156,33 +156,30 @@ class Engine:
             deadlines=Deadlines(),
             owned=OwnedInstances(),
         )
-        going = CrdDeletionGuard(kube, cache, tools.reporter)
+        guard = CrdDeletionGuard(kube, cache, context.status_writer)
         self._resync = Resync(kube, cache, clock, timedelta(minutes=settings.resync_minutes))
-        vaults, policies = BackupVaultReconciler(tools), DiskBackupPolicyReconciler(tools)
-        disks, backups = ProtectedDiskReconciler(tools), OnDemandBackupReconciler(tools)
-        self._reconcilers: dict[
-            str,
-            BackupVaultReconciler | DiskBackupPolicyReconciler | ProtectedDiskReconciler | OnDemandBackupReconciler,
-        ] = {"BackupVault": vaults, "DiskBackupPolicy": policies, "ProtectedDisk": disks, "OnDemandBackup": backups}
+        self._reconcilers: dict[str, Reconciler[Any, Any, Any, Any]] = {
+            "BackupVault": Reconciler(BackupVaultKind(context), context),
+            "DiskBackupPolicy": Reconciler(DiskBackupPolicyKind(context), context),
+            "ProtectedDisk": Reconciler(ProtectedDiskKind(context), context),
+            "OnDemandBackup": Reconciler(OnDemandBackupKind(context), context),
+        }
         self._workers = Workers(
             queue,
             clock,
             {
-                "BackupVault": by_name(going.wrap(vaults.reconcile)),
-                "DiskBackupPolicy": by_name(going.wrap(policies.reconcile)),
-                "ProtectedDisk": by_name(going.wrap(disks.reconcile)),
-                "OnDemandBackup": by_name(backups.reconcile),
-                sweeping.KIND: by_name(Sweeping(tools, queue.add).reconcile),
-                lost_job_search.KIND: by_name(LostJobSearch(tools, queue.add).reconcile),
-                BUDGET.kind: turns(self._budget),
+                **{kind: by_name(guard.wrap(each.reconcile)) for kind, each in self._reconcilers.items()},
+                sweep.KIND: by_name(SweepReconciler(context, queue.add).reconcile),
+                job_search.KIND: by_name(JobSearchReconciler(context, queue.add).reconcile),
+                LIMITER.kind: release_due(self._limiter),
                 RESYNC.kind: self._resync.reconcile,
             },
             pause=lambda error, failures: pause(error, failures, jitter()),
             count=settings.workers,
             passed=meters.passed,
         )
-        self.fleet = Fleet(lambda: clock.now().timestamp(), settings.snapshot_limit)
-        self._fleet_watch = FleetWatch(cache, self.fleet)
+        self.fleet = ObjectMetrics(lambda: clock.now().timestamp(), settings.snapshot_limit)
+        self._fleet_watch = MetricsFeed(cache, self.fleet)
         self._lag = lag
 
     def wake(self, key: object) -> None:
@@ -193,18 +190,18 @@ class Engine:
         """Take note that the watch of a kind told something."""
         self._resync.on_watch_event(kind)
 
-    def state(self) -> State:
+    def state(self) -> EngineState:
         """Return how the engine is at this moment."""
         operations = {
-            kind: sum(memory.attempts.operation is not None for memory in reconciler.states.all())
+            kind: sum(state.steps.operation is not None for state in reconciler.states.all())
             for kind, reconciler in self._reconcilers.items()
         }
         nothing = dict.fromkeys(self._reconcilers, 0)
-        return State(
+        return EngineState(
             queued=nothing | Counter(key.kind for key in self._queue.ready),
             running=nothing | Counter(key.kind for key in self._workers.running),
-            waiting=self._budget.waiting(),
-            left=self._budget.left(),
+            waiting=self._limiter.waiting(),
+            left=self._limiter.left(),
             sweeps=self._sweep.last_read(),
             operations=operations,
             lag=self._lag(),

@@ -62,7 +62,7 @@ class Usable:
     vault: str = ""
 
 
-class Fleet(Collector):
+class ObjectMetrics(Collector):
     """All vaults, policies and disks.
 
     Args:

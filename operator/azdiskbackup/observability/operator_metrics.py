@@ -18,7 +18,7 @@ Waiting: TypeAlias = tuple[str, str, int, float]
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
-class Meters:
+class OperatorMetrics:
     """Counters and histograms.
 
     Args:
@@ -85,7 +85,7 @@ class Meters:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class EngineState:
     """How the engine is at this moment.
 
     Attributes:
@@ -114,7 +114,7 @@ class StateCollector(Collector):
         state: the state of the engine, None while it does not work.
     """
 
-    def __init__(self, leads: Callable[[], bool], state: Callable[[], State | None]) -> None:
+    def __init__(self, leads: Callable[[], bool], state: Callable[[], EngineState | None]) -> None:
         self._leads = leads
         self._state = state
 
@@ -122,7 +122,7 @@ class StateCollector(Collector):
         """Yield the metrics as they are at this moment."""
         yield InfoMetricFamily("azdiskbackup_build", "The version.", value={"version": version("azdiskbackup")})
         yield GaugeMetricFamily("azdiskbackup_leader", "Whether this replica leads.", value=self._leads())
-        state = self._state() or State()
+        state = self._state() or EngineState()
         yield GaugeMetricFamily(
             "azdiskbackup_event_loop_lag_seconds",
             "By how much the event loop was late, at most, in the last minute.",
@@ -141,7 +141,7 @@ class StateCollector(Collector):
         yield from _sweeps(state)
 
 
-def _limits(state: State) -> Iterator[Metric]:
+def _limits(state: EngineState) -> Iterator[Metric]:
     labels = ("subscription", "limit")
     name = "azdiskbackup_azure_requests_waiting"
     count = GaugeMetricFamily(name, "Objects that wait for our share of a limit of Azure.", labels=labels)
@@ -157,7 +157,7 @@ def _limits(state: State) -> Iterator[Metric]:
     yield from (count, age, left)
 
 
-def _sweeps(state: State) -> Iterator[Metric]:
+def _sweeps(state: EngineState) -> Iterator[Metric]:
     last = GaugeMetricFamily(
         "azdiskbackup_sweep_last_success_timestamp_seconds",
         "When all disks of a subscription were read from Azure last; before the first time, since when that is tried.",

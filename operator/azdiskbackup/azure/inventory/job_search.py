@@ -46,7 +46,7 @@ class _Vault:
     answers: dict[str, tuple[datetime, Answer]] = field(default_factory=dict)
 
 
-class LostJobs:
+class JobSearch:
     """The searches of all vaults.
 
     Args:

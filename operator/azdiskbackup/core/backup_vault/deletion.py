@@ -1,4 +1,4 @@
-"""The way out of a vault that somebody deletes: what `deletionPolicy` says, and nothing more."""
+"""What happens to a vault whose BackupVault somebody deletes: what `deletionPolicy` says, and nothing more."""
 
 from __future__ import annotations
 
@@ -6,42 +6,44 @@ from datetime import datetime
 from typing import assert_never
 
 from azdiskbackup.core.backup_vault.desired import Desired
-from azdiskbackup.core.backup_vault.observed import Observed
-from azdiskbackup.core.backup_vault.rules import LOOK_AGAIN, POLL, Verdict, needed_grants, not_asked, unreadable
+from azdiskbackup.core.backup_vault.observed import Fact, Observed
+from azdiskbackup.core.backup_vault.rules import Verdict, snapshot_grants
 from azdiskbackup.core.backup_vault.steps import DeleteVault, RevokeRole
 from azdiskbackup.core.formatting import clock_time, listing
 from azdiskbackup.core.objects.azure import AzureVault
 from azdiskbackup.core.rules import reasons
+from azdiskbackup.core.rules.intervals import RECHECK_INTERVAL, SLOW_RECHECK_INTERVAL, VAULT_CHANGE_TAKES
 from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
-from azdiskbackup.core.rules.verdicts import allow_with_warning, do, satisfied, wait
+from azdiskbackup.core.rules.verdicts import Need, act, allow_with_warning, fetch_failed, need, satisfied, wait
 
 
-def nobody_uses_it(desired: Desired, observed: Observed, now: datetime) -> Verdict:
-    """A vault is not let go while policies refer to it."""
+def no_policy_refers(desired: Desired, observed: Observed, now: datetime) -> Verdict:
+    """A vault is not released while policies refer to it."""
     if observed.policies:
         return wait(
             reasons.IN_USE,
-            f"The vault is used by the DiskBackupPolicies {listing(list(observed.policies))}; it goes when they are gone.",
-            now + LOOK_AGAIN,
+            f"The vault is used by the DiskBackupPolicies {listing(list(observed.policies))}. Delete them first; the "
+            "operator continues automatically once they are gone.",
+            now + RECHECK_INTERVAL,
         )
     return satisfied(reasons.DELETING, "No DiskBackupPolicy refers to the vault.")
 
 
-def vault_is_gone(desired: Desired, observed: Observed, now: datetime) -> Verdict:
+def vault_deleted(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
     """Only an empty vault is ever deleted, only when asked for, and only by the object that its tags name."""
-    if not desired.deletes:
+    if not desired.deletes_vault:
         return satisfied(reasons.DELETING, "The vault stays in Azure.")
     match observed.vault:
         case NotFound():
-            return satisfied(reasons.DELETING, "The vault is gone.")
+            return satisfied(reasons.DELETING, "The vault is deleted.")
         case NotFetched():
-            return not_asked(now)
+            return need(Fact.VAULT)
         case FetchFailed(error):
-            return unreadable(error.user_message, error.reason, now)
+            return fetch_failed(error, now)
         case AzureVault() as vault if not _is_owner(desired, vault):
             return allow_with_warning(
                 reasons.LEFT_IN_AZURE,
-                f"The vault {desired.id.name} stays in Azure: its tags {listing(list(desired.owner))} do not name this "
+                f"Vault {desired.id.name} stays in Azure: its tags {listing(list(desired.owner))} do not name this "
                 "object.",
                 keeps_ready=True,
             )
@@ -51,38 +53,40 @@ def vault_is_gone(desired: Desired, observed: Observed, now: datetime) -> Verdic
             assert_never(observed.vault)
 
 
-def _delete_if_empty(desired: Desired, observed: Observed, now: datetime) -> Verdict:
+def _delete_if_empty(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
     match observed.instances:
         case NotFetched():
-            return not_asked(now)
+            return need(Fact.INSTANCES)
         case FetchFailed(error):
-            return unreadable(error.user_message, error.reason, now)
+            return fetch_failed(error, now)
         case 0:
             return _delete_if_nothing_is_kept(desired, observed, now)
         case count:
             return wait(
                 reasons.IN_USE,
-                f"The vault still holds {count} backup instances, so it is not deleted. Delete "
-                "them in Azure, or set `deletionPolicy: Retain` to let the vault stay.",
-                now + LOOK_AGAIN,
+                f"The vault still holds {count} backup instances. Delete them in Azure, or set `deletionPolicy: "
+                "Retain` "
+                "to keep the vault.",
+                now + RECHECK_INTERVAL,
             )
 
 
-def _delete_if_nothing_is_kept(desired: Desired, observed: Observed, now: datetime) -> Verdict:
+def _delete_if_nothing_is_kept(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
     match observed.deleted:
         case NotFetched():
-            return not_asked(now)
+            return need(Fact.DELETED_INSTANCES)
         case FetchFailed(error):
-            return unreadable(error.user_message, error.reason, now)
+            return fetch_failed(error, now)
         case ():
-            return do(DeleteVault(desired.id), reasons.DELETING, f"Deleting the vault {desired.id.name}.", now + POLL)
+            message = f"Deleting the vault {desired.id.name}."
+            return act(DeleteVault(desired.id), reasons.DELETING, message, now + VAULT_CHANGE_TAKES)
         case kept:
             until = max(each.soft_deleted_until or now for each in kept)
             return wait(
-                reasons.KEPT_BY_SOFT_DELETE,
-                f"The vault keeps {len(kept)} soft-deleted backup instances until {clock_time(until)}, so it is not "
-                "deleted before. Set `deletionPolicy: Retain` to let the vault stay.",
-                max(min(until, now + LOOK_AGAIN * 12), now + LOOK_AGAIN),
+                reasons.BLOCKED_BY_SOFT_DELETE,
+                f"The vault keeps {len(kept)} soft-deleted backup instances until {clock_time(until)}, which block its "
+                "deletion. The operator deletes it afterwards; set `deletionPolicy: Retain` to keep the vault.",
+                max(min(until, now + SLOW_RECHECK_INTERVAL), now + RECHECK_INTERVAL),
             )
 
 
@@ -91,23 +95,24 @@ def _is_owner(desired: Desired, vault: AzureVault) -> bool:
     return all(vault.settings.tags.get(key) == value for key, value in desired.owner.items())
 
 
-def grants_are_revoked(desired: Desired, observed: Observed, now: datetime) -> Verdict:
-    """Rights are taken back after the vault is gone, never before: it could not delete its snapshots."""
-    if not desired.deletes or desired.spec.role_assignments == "Preassigned" or isinstance(observed.vault, AzureVault):
-        return satisfied(reasons.DELETING, "The vault keeps its rights.")
-    for grant in needed_grants(desired, observed):
+def snapshot_roles_revoked(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+    """Roles are revoked after the vault is gone, never before: it could not delete its snapshots."""
+    keeps_roles = not desired.deletes_vault or desired.spec.role_assignments == "Preassigned"
+    if keeps_roles or isinstance(observed.vault, AzureVault):
+        return satisfied(reasons.DELETING, "The vault keeps its role assignments.")
+    for grant in snapshot_grants(desired, observed):
         match observed.grants.get(grant):
             case None:
-                return not_asked(now)
+                return need(Fact.ROLE_GRANT, grant)
             case FetchFailed(error):
-                return unreadable(error.user_message, error.reason, now)
+                return fetch_failed(error, now)
             case True:
-                return do(RevokeRole(grant), reasons.DELETING, f"Revoking {grant}.")
-    return satisfied(reasons.DELETING, "Nothing is left to take back.")
+                return act(RevokeRole(grant), reasons.DELETING, f"Revoking {grant}.")
+    return satisfied(reasons.DELETING, "The role assignments are revoked.")
 
 
 DELETION_RULES = (
-    (reasons.SYNCED, nobody_uses_it),
-    (reasons.SYNCED, vault_is_gone),
-    (reasons.SYNCED, grants_are_revoked),
+    (reasons.SYNCED, no_policy_refers),
+    (reasons.SYNCED, vault_deleted),
+    (reasons.SYNCED, snapshot_roles_revoked),
 )

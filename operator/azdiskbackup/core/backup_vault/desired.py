@@ -28,8 +28,6 @@ class Desired:
 
     Attributes:
         owner: tags that name this object as the one that keeps the vault.
-        known_principal: the principal that we last saw, so that its grants are found when the vault is gone.
-        settled: whether everything was as this spec wants it: a difference since then is somebody else's doing.
     """
 
     name: str
@@ -37,8 +35,6 @@ class Desired:
     spec: BackupVaultSpec
     id: ArmId
     groups: tuple[SnapshotGroup, ...]
-    known_principal: str | None
-    settled: bool
     owner: Mapping[str, str]
 
     @property
@@ -47,14 +43,14 @@ class Desired:
         return self.spec.identity.user_assigned_identity_id
 
     @property
-    def ours(self) -> bool:
+    def is_managed(self) -> bool:
         """Return whether we keep the vault; one that is only observed is never written."""
         return self.spec.management_policy == "Manage"
 
     @property
-    def deletes(self) -> bool:
+    def deletes_vault(self) -> bool:
         """Return whether the vault goes with the object: when that was asked for, and it is not run elsewhere."""
-        return self.ours and self.spec.deletion_policy == "Delete"
+        return self.is_managed and self.spec.deletion_policy == "Delete"
 
     @property
     def settings(self) -> VaultSettings:
@@ -89,7 +85,5 @@ def read_desired(resource: Resource, default_subscription: str, cluster: str) ->
             SnapshotGroup(ResourceGroupId(group.subscription_id or subscription, group.name), group.create)
             for group in spec.snapshot_resource_groups
         ),
-        known_principal=resource.status.get("principalID"),
-        settled=resource.settled,
         owner=dict(zip(OWNER_TAGS, (cluster, resource.name), strict=True)),
     )

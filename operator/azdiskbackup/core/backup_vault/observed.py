@@ -4,29 +4,62 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from azdiskbackup.core.identity.arm_ids import ResourceGroupId
 from azdiskbackup.core.identity.roles import Grant
 from azdiskbackup.core.objects.azure import AzureGroup, AzureInstance, AzureVault
+from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, FetchFailed, NotFetched, NotFound
+
+
+class Fact(Enum):
+    """What a rule may need and the cache does not hold. Each has exactly one fetcher."""
+
+    VAULT = auto()
+    INSTANCES = auto()
+    DELETED_INSTANCES = auto()
+    # Of its id.
+    SNAPSHOT_GROUP = auto()
+    # Of the grant.
+    ROLE_GRANT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What status says of earlier passes.
+
+    Attributes:
+        principal: object id of the vault's identity, so that its role assignments are found when the vault is gone.
+        is_settled: whether everything was as this spec wants it: a difference since then is somebody else's doing.
+    """
+
+    principal: str | None = None
+    is_settled: bool = False
+
+
+def read_recorded(resource: Resource) -> Recorded:
+    """Read the status of a BackupVault."""
+    return Recorded(resource.status.get("principalID"), resource.settled)
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What was seen.
+    """What was observed.
 
     Attributes:
         policies: names of the DiskBackupPolicies that refer to the vault.
         disks: number of ProtectedDisks whose policy refers to it.
-        groups: the snapshot groups that were looked at.
-        grants: of the grants that were looked at, whether they exist.
-        instances: number of backup instances in the vault; looked at only before its deletion.
-        deleted: soft-deleted backup instances in the vault; looked at only before its deletion.
-        trouble: why its disks cannot be read from Resource Graph; None while they can.
+        groups: the snapshot resource groups that were fetched.
+        grants: of the role assignments that were fetched, whether they exist.
+        instances: number of backup instances in the vault; fetched only before its deletion.
+        deleted: soft-deleted backup instances in the vault; fetched only before its deletion.
+        degraded_reason: why its disks cannot be read from Resource Graph; None while they can.
     """
 
     policies: tuple[str, ...]
     disks: int
+    recorded: Recorded = field(default_factory=Recorded)
     vault: AzureVault | NotFound | NotFetched | FetchFailed = NOT_FETCHED
     groups: Mapping[ResourceGroupId, AzureGroup | NotFound | FetchFailed] = field(default_factory=dict)
     grants: Mapping[Grant, bool | FetchFailed] = field(default_factory=dict)

@@ -1,13 +1,13 @@
-"""The way of a vault to readiness, one rule a step, in the order of the conditions; ``way_out.py`` is its way out."""
+"""What must hold for a vault, one rule a step, in the order of the conditions; ``deletion.py`` has those of its end."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeAlias, assert_never
 
 from azdiskbackup.core.backup_vault.desired import OWNER_TAGS, Desired
-from azdiskbackup.core.backup_vault.observed import Observed
+from azdiskbackup.core.backup_vault.observed import Fact, Observed
 from azdiskbackup.core.backup_vault.steps import (
     AssignRole,
     CreateGroup,
@@ -20,53 +20,57 @@ from azdiskbackup.core.formatting import listing, span
 from azdiskbackup.core.identity.roles import DISK_SNAPSHOT_CONTRIBUTOR, Grant
 from azdiskbackup.core.objects.azure import AzureVault, VaultSettings
 from azdiskbackup.core.rules import reasons, verdicts
+from azdiskbackup.core.rules.intervals import RECHECK_INTERVAL, VAULT_CHANGE_TAKES
 from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
-from azdiskbackup.core.rules.verdicts import allow_with_warning, do, satisfied, stalled, wait
+from azdiskbackup.core.rules.verdicts import Need, act, allow_with_warning, fetch_failed, need, satisfied, stalled, wait
 
 Verdict: TypeAlias = verdicts.Verdict[Step]
 
-POLL = timedelta(seconds=10)
-LOOK_AGAIN = timedelta(minutes=5)
+
+def spec_valid(desired: Desired, observed: Observed, now: datetime) -> Verdict:
+    """Whatever is wrong with a spec was found when it was read."""
+    return satisfied(reasons.VALID, "The spec is valid.")
 
 
-def vault_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict:
-    """The vault is created when it is missing, and found when it is there."""
+def vault_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+    """The vault is created when it is missing, and used when it exists."""
     match observed.vault:
         case NotFetched():
-            return not_asked(now)
+            return need(Fact.VAULT)
         case FetchFailed(error):
-            return unreadable(error.user_message, error.reason, now)
-        case NotFound() if not desired.ours:
+            return fetch_failed(error, now)
+        case NotFound() if not desired.is_managed:
             return stalled(
                 reasons.VAULT_MISSING,
-                f"There is no vault {desired.id.name} in {desired.id.group} of subscription {desired.id.subscription}, and "
-                "`managementPolicy: Observe` never creates one. Create it where it is run; this goes on by itself.",
-                now + LOOK_AGAIN,
+                f"Vault {desired.id.name} does not exist in {desired.id.group} of subscription "
+                f"{desired.id.subscription}, and `managementPolicy: Observe` never creates one. Create it where it is "
+                "managed; the operator continues automatically once it exists.",
+                now + RECHECK_INTERVAL,
             )
         case NotFound():
-            return do(
+            return act(
                 CreateVault(desired.id, desired.spec.location, _with_owner(desired), desired.identity),
-                _why(desired, reasons.CREATING),
+                _unless_drift(observed, reasons.CREATING),
                 f"Creating the vault {desired.id.name} in {desired.id.group}"
-                f"{', since somebody deleted it' if desired.settled else ''}.",
-                now + POLL,
+                f"{', which was deleted in Azure' if observed.recorded.is_settled else ''}.",
+                now + VAULT_CHANGE_TAKES,
             )
         case AzureVault(provisioning_state=state) if state in ("Provisioning", "Updating"):
             return wait(
                 reasons.PROVISIONING,
-                f"Azure is working on the vault {desired.id.name} ({state}).",
-                now + POLL,
+                f"Azure is provisioning the vault {desired.id.name} ({state}).",
+                now + VAULT_CHANGE_TAKES,
             )
         case AzureVault(provisioning_state="Failed"):
             # Not created anew: a PUT replaces, and would take away what others set on the vault.
             return stalled(
                 reasons.PROVISIONING_FAILED,
-                f"Azure could not provision the vault {desired.id.name}. Look at it in Azure, repair or delete it; this "
-                f"goes on by itself. It is looked at every {span(LOOK_AGAIN)}.",
-                now + LOOK_AGAIN,
+                f"Azure failed to provision the vault {desired.id.name}. Repair or delete it in Azure; the operator "
+                f"checks again every {span(RECHECK_INTERVAL)}.",
+                now + RECHECK_INTERVAL,
             )
         case AzureVault():
-            return satisfied(reasons.FOUND, "The vault exists.")
+            return satisfied(reasons.EXISTS, "The vault exists.")
         case _:
             assert_never(observed.vault)
 
@@ -75,90 +79,90 @@ def _with_owner(desired: Desired) -> VaultSettings:
     return replace(desired.settings, tags={**desired.settings.tags, **desired.owner})
 
 
-def _wanted(desired: Desired, vault: AzureVault) -> VaultSettings:
-    """A vault that was there before, and shall go with the object one day, says whose it is, unless it is another's."""
-    is_free = OWNER_TAGS[0] not in vault.settings.tags
-    return _with_owner(desired) if desired.deletes and is_free else desired.settings
+def _settings(desired: Desired, vault: AzureVault) -> VaultSettings:
+    """A vault that was there before, and is to be deleted with the object, names it as its owner, unless it has one."""
+    has_no_owner = OWNER_TAGS[0] not in vault.settings.tags
+    return _with_owner(desired) if desired.deletes_vault and has_no_owner else desired.settings
 
 
-def settings_as_wanted(desired: Desired, observed: Observed, now: datetime) -> Verdict:
-    """What can be changed is put right; what cannot is told, and so is everything of a vault that is run elsewhere."""
+def settings_in_sync(desired: Desired, observed: Observed, now: datetime) -> Verdict:
+    """What can be changed is corrected; what cannot is reported, and so is all of a vault that is managed elsewhere."""
     vault = _vault(observed)
-    fixed = [
+    immutable = [
         f"`location` ({vault.location})" if vault.location.lower() != desired.spec.location else "",
         f"`redundancy` ({vault.settings.redundancy})" if vault.settings.redundancy != desired.spec.redundancy else "",
     ]
-    if any(fixed):
+    if any(immutable):
         return stalled(
             reasons.DRIFT_DETECTED,
-            f"The vault in Azure has another {listing([f for f in fixed if f])}, which cannot be "
-            "changed. Name another vault, or write what Azure has.",
-            now + LOOK_AGAIN,
+            f"The vault in Azure has another {listing([each for each in immutable if each])}, which cannot be changed. "
+            "Name another vault, or set what Azure has.",
+            now + RECHECK_INTERVAL,
         )
     changed = _changed(desired, vault)
-    if changed and not desired.ours:
+    if changed and not desired.is_managed:
         return allow_with_warning(
             reasons.DRIFT_DETECTED,
-            f"The vault in Azure differs in {listing(changed, 5)}. It is run elsewhere (`managementPolicy: Observe`), "
-            "so nothing is changed; write here what Azure has, or change it where it is run.",
+            f"The vault in Azure differs in {listing(changed, 5)}. It is managed elsewhere (`managementPolicy: "
+            "Observe`), so the operator changes nothing. Set here what Azure has, or change it where it is managed.",
             keeps_ready=True,
         )
     if changed:
-        wanted = _wanted(desired, vault)
-        merged = replace(wanted, tags={**vault.settings.tags, **wanted.tags})
-        return do(
+        settings = _settings(desired, vault)
+        merged = replace(settings, tags={**vault.settings.tags, **settings.tags})
+        return act(
             UpdateVault(desired.id, merged),
-            _why(desired, reasons.DRIFT_DETECTED),
-            f"The vault in Azure differs in {listing(changed, 5)}; putting it right.",
-            now + POLL,
+            _unless_drift(observed, reasons.DRIFT_DETECTED),
+            f"The vault in Azure differs in {listing(changed, 5)}. The operator corrects it.",
+            now + VAULT_CHANGE_TAKES,
         )
-    return satisfied(reasons.IN_SYNC, "The vault in Azure is as the spec wants it.")
+    return satisfied(reasons.IN_SYNC, "The vault in Azure matches the spec.")
 
 
 def _changed(desired: Desired, vault: AzureVault) -> list[str]:
-    is_, should = vault.settings, _wanted(desired, vault)
+    actual, settings = vault.settings, _settings(desired, vault)
     found = {
-        "`softDelete.state`": is_.soft_delete_state != should.soft_delete_state,
-        "`softDelete.retentionDays`": is_.soft_delete_days != should.soft_delete_days,
-        "`immutability`": is_.immutability != should.immutability,
+        "`softDelete.state`": actual.soft_delete_state != settings.soft_delete_state,
+        "`softDelete.retentionDays`": actual.soft_delete_days != settings.soft_delete_days,
+        "`immutability`": actual.immutability != settings.immutability,
         # Tags that others put there (Azure Policy does) are theirs.
-        "`tags`": any(is_.tags.get(key) != value for key, value in should.tags.items()),
+        "`tags`": any(actual.tags.get(key) != value for key, value in settings.tags.items()),
     }
     return [name for name, differs in found.items() if differs]
 
 
 def identity_known(desired: Desired, observed: Observed, now: datetime) -> Verdict:
-    """Rights are granted to the vault's identity, so its object id must be known."""
+    """Roles are assigned to the vault's identity, so its object id must be known."""
     vault = _vault(observed)
     principal = vault.principal_of(desired.identity)
     if principal is not None:
-        return satisfied(reasons.IDENTITY_KNOWN, f"The identity that works for the disks is {principal}.")
+        return satisfied(reasons.IDENTITY_KNOWN, f"The identity that backs up the disks is {principal}.")
     missing = desired.identity or "its system-assigned identity"
-    if not desired.ours:
+    if not desired.is_managed:
         return stalled(
             reasons.IDENTITY_MISSING,
-            f"The vault {desired.id.name} does not have {missing}. It is run elsewhere (`managementPolicy: Observe`): "
-            "give it that identity there; this goes on by itself.",
-            now + LOOK_AGAIN,
+            f"Vault {desired.id.name} lacks {missing}. It is managed elsewhere (`managementPolicy: Observe`): assign "
+            "that identity there; the operator continues automatically.",
+            now + RECHECK_INTERVAL,
         )
-    return do(
+    return act(
         SetIdentity(desired.id, desired.identity, own=vault.principal_id is not None),
         reasons.IDENTITY_MISSING,
-        f"Giving the vault {desired.id.name} {missing}.",
-        now + POLL,
+        f"Assigning {missing} to the vault {desired.id.name}.",
+        now + VAULT_CHANGE_TAKES,
     )
 
 
-def snapshot_groups_exist(desired: Desired, observed: Observed, now: datetime) -> Verdict:
+def snapshot_groups_exist(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
     """Snapshots are kept in these groups; a missing one is created where that was asked for."""
     for group in desired.groups:
         match observed.groups.get(group.id):
             case None:
-                return not_asked(now)
+                return need(Fact.SNAPSHOT_GROUP, group.id)
             case FetchFailed(error):
-                return unreadable(error.user_message, error.reason, now)
+                return fetch_failed(error, now)
             case NotFound() if group.create:
-                return do(
+                return act(
                     CreateGroup(group.id, desired.spec.location),
                     reasons.CREATING,
                     f"Creating the resource group {group.id.name} for snapshots.",
@@ -166,48 +170,44 @@ def snapshot_groups_exist(desired: Desired, observed: Observed, now: datetime) -
             case NotFound():
                 return stalled(
                     reasons.GROUP_MISSING,
-                    f"The resource group {group.id.name} does not exist in subscription "
-                    f"{group.id.subscription}. Create it, or set `create: true`; it is looked "
-                    f"for every {span(LOOK_AGAIN)}.",
-                    now + LOOK_AGAIN,
+                    f"Resource group {group.id.name} does not exist in subscription {group.id.subscription}. Create "
+                    "it, "
+                    f"or set `create: true`; the operator checks again every {span(RECHECK_INTERVAL)}.",
+                    now + RECHECK_INTERVAL,
                 )
-    return satisfied(reasons.FOUND, "Every snapshot resource group exists.")
+    return satisfied(reasons.EXISTS, "Every snapshot resource group exists.")
 
 
-def vault_may_write_snapshots(desired: Desired, observed: Observed, now: datetime) -> Verdict:
-    """The vault's identity needs the right to write snapshots in each group."""
-    for grant in needed_grants(desired, observed):
+def snapshot_role_granted(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+    """The vault's identity needs a role to write snapshots in each group."""
+    for grant in snapshot_grants(desired, observed):
         match observed.grants.get(grant):
             case None:
-                return not_asked(now)
+                return need(Fact.ROLE_GRANT, grant)
             case FetchFailed(error):
-                return unreadable(error.user_message, error.reason, now)
+                return fetch_failed(error, now)
             case False if desired.spec.role_assignments == "Preassigned":
-                return stalled(reasons.ROLE_MISSING, grant.request, now + LOOK_AGAIN)
+                return stalled(reasons.ROLE_MISSING, grant.request, now + RECHECK_INTERVAL)
             case False:
-                return do(AssignRole(grant), _why(desired, reasons.GRANTING), f"Granting {grant}.")
-    return satisfied(reasons.GRANTED, f"The vault's identity has {DISK_SNAPSHOT_CONTRIBUTOR.name} on each group.")
-
-
-def is_valid(desired: Desired, observed: Observed, now: datetime) -> Verdict:
-    """Whatever is wrong with a spec was found when it was read."""
-    return satisfied(reasons.VALID, "The spec is valid.")
+                return act(AssignRole(grant), _unless_drift(observed, reasons.GRANTING), f"Assigning {grant}.")
+    message = f"The vault's identity has the role {DISK_SNAPSHOT_CONTRIBUTOR.name} on each snapshot resource group."
+    return satisfied(reasons.GRANTED, message)
 
 
 PROVISIONING_RULES = (
-    (reasons.ACCEPTED, is_valid),
+    (reasons.ACCEPTED, spec_valid),
     (reasons.SYNCED, vault_exists),
-    (reasons.SYNCED, settings_as_wanted),
+    (reasons.SYNCED, settings_in_sync),
     (reasons.IDENTITY_READY, identity_known),
     (reasons.SNAPSHOT_GROUPS_READY, snapshot_groups_exist),
-    (reasons.SNAPSHOT_GROUPS_READY, vault_may_write_snapshots),
+    (reasons.SNAPSHOT_GROUPS_READY, snapshot_role_granted),
 )
 
 
-def needed_grants(desired: Desired, observed: Observed) -> list[Grant]:
-    """Return the rights that the vault's identity needs, one for each snapshot group."""
+def snapshot_grants(desired: Desired, observed: Observed) -> list[Grant]:
+    """Return the role assignments that the vault's identity needs, one for each snapshot resource group."""
     found = observed.vault.principal_of(desired.identity) if isinstance(observed.vault, AzureVault) else None
-    principal = found or desired.known_principal
+    principal = found or observed.recorded.principal
     if principal is None:
         return []
     return [
@@ -215,22 +215,11 @@ def needed_grants(desired: Desired, observed: Observed) -> list[Grant]:
     ]
 
 
-def _why(desired: Desired, reason: str) -> str:
-    """Return the reason of a step: what was as wanted before is put back, which somebody should know."""
-    return reasons.DRIFT_CORRECTED if desired.settled else reason
+def _unless_drift(observed: Observed, reason: str) -> str:
+    """Return the reason of a step: what was as desired before is put back, which somebody should know."""
+    return reasons.DRIFT_CORRECTED if observed.recorded.is_settled else reason
 
 
 def _vault(observed: Observed) -> AzureVault:
     assert isinstance(observed.vault, AzureVault), "the rule before guarantees it"
     return observed.vault
-
-
-def not_asked(now: datetime) -> Verdict:
-    """Say that Azure was not asked in this pass."""
-    return wait(reasons.NOT_YET_KNOWN, "Azure was not asked yet.", now)
-
-
-def unreadable(user_message: str, reason: str, now: datetime) -> Verdict:
-    """Say what Azure answered instead."""
-    # Without the time, which would be a write of status at each look.
-    return wait(reason, f"{user_message} It is tried again every {span(LOOK_AGAIN)}.", now + LOOK_AGAIN)

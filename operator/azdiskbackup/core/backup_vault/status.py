@@ -24,7 +24,7 @@ def build_status(
         instead = " Until then the vault's own lists are read, which takes more calls."
         findings.append(
             Finding(
-                reasons.RESOURCE_GRAPH_UNAVAILABLE, "True", reasons.VAULT_IS_LISTED, observed.degraded_reason + instead
+                reasons.RESOURCE_GRAPH_UNAVAILABLE, "True", reasons.USING_VAULT_LIST, observed.degraded_reason + instead
             )
         )
     update: dict[str, object] = {

@@ -11,8 +11,8 @@ from azdiskbackup.api.v1alpha1.disk_backup_policy import (
     Succession,
 )
 from azdiskbackup.core.disk_backup_policy.desired import Desired
-from azdiskbackup.core.disk_backup_policy.observed import Observed, Present
-from azdiskbackup.core.disk_backup_policy.steps import Step
+from azdiskbackup.core.disk_backup_policy.observed import Exists, Observed
+from azdiskbackup.core.disk_backup_policy.steps import DeletePolicy, Step
 from azdiskbackup.core.identity.arm_ids import ArmId, same_id
 from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.core.objects.vault_view import VaultView
@@ -27,7 +27,7 @@ def build_status(
 ) -> DiskBackupPolicyStatus:
     """Return the status after a pass."""
     before = parse_status(DiskBackupPolicyStatus, resource)
-    findings = conditions.summary(plan, reasons.ALL_GOOD, "The policy can be used by disks.")
+    findings = conditions.summary(plan, reasons.ALL_GOOD, "The policy is usable by disks.")
     expected = expected_restore_points(desired.spec.schedule, desired.spec.retention)
     update: dict[str, object] = {
         "observed_generation": resource.generation,
@@ -41,19 +41,19 @@ def build_status(
         "next_backup_time": next_backup(desired.spec.schedule, now) if plan.ready else None,
         "protected_disks": len(observed.disks),
     }
-    if isinstance(observed.policy, Present) and isinstance(observed.vault, VaultView) and observed.vault.id:
-        found = str(desired.known_id if desired.deleting else desired.id_in(observed.vault.id))
+    if isinstance(observed.policy, Exists) and isinstance(observed.vault, VaultView) and observed.vault.id:
+        found = str(observed.recorded.policy_id if desired.deleting else desired.id_in(observed.vault.id))
         update["policy_id"] = found
         if not desired.deleting:
-            update |= _succession(desired, observed, found)
+            update |= _succession(observed, plan, found)
     return before.model_copy(update=update)
 
 
-def _succession(desired: Desired, observed: Observed, policy: str) -> dict[str, object]:
-    known = [*desired.predecessors, *([desired.known_id] if desired.known_id else [])]
-    left = list(dict.fromkeys(ArmId.parse(each).name for each in known if not same_id(each, policy)))
-    gone = observed.gone.name if observed.gone is not None else None
-    left = [name for name in left if name != gone]
+def _succession(observed: Observed, plan: Plan[Step], policy: str) -> dict[str, object]:
+    made = [ArmId.parse(each) for each in observed.recorded.made if not same_id(each, policy)]
+    # A step that failed is no longer in the plan.
+    deleted = plan.step.id if isinstance(plan.step, DeletePolicy) else None
+    left = list(dict.fromkeys(each.name for each in made if each != deleted))
     moved = sum(same_id(each, policy) for each in observed.policies_in_use)
     total = len(observed.policies_in_use)
     moving = left and moved < total

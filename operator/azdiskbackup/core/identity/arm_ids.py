@@ -83,3 +83,8 @@ def same_id(one: object, other: object) -> bool:
 def vault_id(subscription: str, group: str, name: str) -> ArmId:
     """Return the id of a backup vault."""
     return ArmId(subscription, group, "Microsoft.DataProtection", ("backupVaults", name))
+
+
+def is_within(id_: object, parent: ArmId) -> bool:
+    """Return whether an ARM id is that of a child of another one."""
+    return str(id_).lower().startswith(f"{parent}/".lower())

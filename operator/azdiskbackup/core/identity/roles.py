@@ -40,11 +40,11 @@ class Grant:
 
     @property
     def request(self) -> str:
-        """Return what a person has to do who assigns the role, ready to be typed."""
+        """Return what is missing, and the command that assigns it."""
         return (
             f"The identity {self.principal} lacks the role {self.role.name} on {self.scope}. Assign it: az role "
             f"assignment create --assignee-object-id {self.principal} --assignee-principal-type ServicePrincipal "
-            f"--role '{self.role.name}' --scope {self.scope}. This goes on by itself."
+            f"--role '{self.role.name}' --scope {self.scope}. The operator continues automatically."
         )
 
     def __str__(self) -> str:

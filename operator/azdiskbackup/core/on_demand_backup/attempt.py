@@ -20,7 +20,7 @@ class NotStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class IntentRecorded:
     """This process recorded the intent and surely sent nothing yet."""
 
     at: datetime
@@ -57,7 +57,7 @@ class Unfollowable:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RequestRefused:
     """Azure refused the request for good; no job was made."""
 
     error: OperatorError
@@ -74,4 +74,4 @@ class Over:
     completed: datetime
 
 
-Attempt: TypeAlias = NotStarted | Recorded | Sent | Following | Unfollowable | Refused | Over
+Attempt: TypeAlias = NotStarted | IntentRecorded | Sent | Following | Unfollowable | RequestRefused | Over

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum, auto
 
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.policy_view import PolicyView
-from azdiskbackup.core.on_demand_backup.attempt import Attempt
+from azdiskbackup.core.objects.resource import Resource, parse_time
+from azdiskbackup.core.on_demand_backup.attempt import Attempt, Over
+from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, FetchFailed, NotFetched, NotFound
+
+
+class Fact(Enum):
+    """What a rule may need and the cache does not hold. Each has exactly one fetcher."""
+
+    ATTEMPT = auto()
+    INSTANCE_OWNER = auto()
+    BACKUPS_TAKEN = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +27,7 @@ class DiskView:
     """A ProtectedDisk as its backups see it.
 
     Attributes:
-        protected: whether Azure says protected, and backups are wanted.
+        protected: whether Azure says protected, and backups are desired.
         instance: ARM id of its backup instance, once known.
         policy_id: ARM id of the policy that the instance has.
     """
@@ -28,11 +39,51 @@ class DiskView:
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """What status says of earlier passes.
+
+    Attributes:
+        intent: when the intent to send the request was recorded.
+        job: id of the job, once known.
+        over: how the backup ended, once it has; nothing changes that any more.
+    """
+
+    intent: datetime | None = None
+    job: str | None = None
+    over: Over | None = None
+
+
+def read_recorded(resource: Resource) -> Recorded:
+    """Read the status of an OnDemandBackup."""
+    started = resource.status.get("startTime")
+    return Recorded(parse_time(started) if started else None, resource.status.get("jobID"), _over(resource))
+
+
+def _over(resource: Resource) -> Over | None:
+    completed = resource.status.get("completionTime")
+    if not completed:
+        return None
+    succeeded = resource.condition(reasons.SUCCEEDED)
+    return Over(
+        succeeded=succeeded.get("status") == "True",
+        reason=str(succeeded.get("reason", reasons.FAILED)),
+        message=str(succeeded.get("message", "")),
+        completed=parse_time(completed),
+    )
+
+
+def is_over(resource: Resource) -> bool:
+    """Return whether a backup has ended, well or not."""
+    return bool(resource.status.get("completionTime"))
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
-    """What was seen.
+    """What was observed.
 
     Attributes:
         ahead: names of unfinished OnDemandBackups of the same disk that come first.
+        attempt: how far the one attempt got.
         instance_owned: whether the instance that the disk's status names has the disk as its owner.
         taken_today: starts of the disk's on-demand backups in the last 24 hours.
     """
@@ -40,6 +91,7 @@ class Observed:
     disk: DiskView | NotFound
     policy: PolicyView | NotFound
     ahead: tuple[str, ...]
-    taken_today: tuple[datetime, ...] | NotFetched | FetchFailed
-    attempt: Attempt
+    recorded: Recorded = field(default_factory=Recorded)
+    attempt: Attempt | NotFetched = NOT_FETCHED
     instance_owned: bool | NotFetched | FetchFailed = NOT_FETCHED
+    taken_today: tuple[datetime, ...] | NotFetched | FetchFailed = NOT_FETCHED

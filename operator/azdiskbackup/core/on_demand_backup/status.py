@@ -7,14 +7,17 @@ from datetime import datetime
 from azdiskbackup.api.v1alpha1.on_demand_backup import OnDemandBackupStatus, TakenRestorePoint
 from azdiskbackup.core.objects.azure import AzureFailure
 from azdiskbackup.core.objects.resource import Resource, parse_status
-from azdiskbackup.core.on_demand_backup.attempt import Attempt, Following, Recorded, Refused
-from azdiskbackup.core.on_demand_backup.steps import Step
+from azdiskbackup.core.on_demand_backup.attempt import Attempt, Following, RequestRefused
+from azdiskbackup.core.on_demand_backup.steps import RecordIntent, Step
 from azdiskbackup.core.protected_disk.status import error_status
 from azdiskbackup.core.rules import conditions, reasons
+from azdiskbackup.core.rules.lookup import NotFetched
 from azdiskbackup.core.rules.verdicts import Finding, Plan, Progress
 
 
-def build_status(resource: Resource, attempt: Attempt, plan: Plan[Step], now: datetime) -> OnDemandBackupStatus:
+def build_status(
+    resource: Resource, attempt: Attempt | NotFetched, plan: Plan[Step], now: datetime
+) -> OnDemandBackupStatus:
     """Return the status after a pass."""
     before = parse_status(OnDemandBackupStatus, resource)
     if before.completion_time is not None:
@@ -27,14 +30,15 @@ def build_status(resource: Resource, attempt: Attempt, plan: Plan[Step], now: da
         "observed_generation": resource.generation,
         "conditions": conditions.build(findings, before.conditions, resource.generation, now),
     }
+    if isinstance(plan.step, RecordIntent):
+        # In status before the request may be sent: whoever comes after a crash has to look for the job.
+        update["start_time"] = now
     match attempt:
-        case Recorded(at=at):
-            update["start_time"] = at
         case Following():
             update |= _of_job(attempt)
             if plan.verdict.reason == reasons.TIMED_OUT:
                 update["completion_time"] = now
-        case Refused(error=error, at=at):
+        case RequestRefused(error=error, at=at):
             update |= {
                 "completion_time": at,
                 "error": error_status(AzureFailure(error.code, error.message, error.action)),

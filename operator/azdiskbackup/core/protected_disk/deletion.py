@@ -1,58 +1,65 @@
-"""The way out of a ProtectedDisk that somebody deletes: what `deletionPolicy` says, and nothing more."""
+"""What happens to the backups of a ProtectedDisk that somebody deletes: what `deletionPolicy` says, no more."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import assert_never
 
-from azdiskbackup.core.formatting import listing
+from azdiskbackup.core.formatting import clock_time, listing
 from azdiskbackup.core.identity.roles import DISK_SNAPSHOT_CONTRIBUTOR
 from azdiskbackup.core.objects.azure import AzureInstance
 from azdiskbackup.core.objects.resource import selects
 from azdiskbackup.core.objects.vault_view import VaultView
 from azdiskbackup.core.protected_disk.desired import Desired
-from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.observed import Fact, Observed
 from azdiskbackup.core.protected_disk.ownership import has_right_to_disk, in_another_vault, is_owner
-from azdiskbackup.core.protected_disk.rules.common import (
-    CHANGE_TAKES,
-    IN_WORK,
-    POLL,
-    STATES_OF_MODE,
-    Verdict,
-    not_asked,
-    reader_grant,
-    unreadable,
-)
+from azdiskbackup.core.protected_disk.rules.common import STATES_OF_MODE, Verdict, is_changing, reader_grant
 from azdiskbackup.core.protected_disk.steps import DeleteInstance, RevokeRole, Step, Stop, Suspend
 from azdiskbackup.core.rules import reasons
+from azdiskbackup.core.rules.intervals import INSTANCE_CHANGE_TAKES, RECHECK_INTERVAL
 from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
-from azdiskbackup.core.rules.verdicts import allow_with_warning, do, satisfied, stalled, wait
+from azdiskbackup.core.rules.verdicts import (
+    Need,
+    act,
+    allow_with_warning,
+    fetch_failed,
+    need,
+    satisfied,
+    stalled,
+    wait,
+)
 
-LOOK_AGAIN = timedelta(minutes=5)
 
-
-def instance_is_left_as_asked(desired: Desired, observed: Observed, now: datetime) -> Verdict:
+def instance_released(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
     """Retain stops, Suspend suspends, Delete deletes; an instance that does not name this object is not touched.
 
     An object that never protected the disk (refused, or younger than another one for it, or made to be deleted, with a
     finalizer and a status that say otherwise) must not stop or destroy anybody's backups by being deleted.
     """
-    if not desired.began:
+    if not observed.recorded.has_finalizer:
         return satisfied(reasons.DELETING, "Nothing was ever done for this object.")
     match observed.instance:
         case NotFetched():
-            return not_asked(now)
+            return need(Fact.INSTANCE)
         case FetchFailed(error):
-            return unreadable(error, now)
+            return fetch_failed(error, now)
+        case NotFound() if observed.creation_visible_at is not None and now < observed.creation_visible_at:
+            # To release the object now would leave an instance alone that Azure is about to show.
+            return wait(
+                reasons.DELETING,
+                "Azure may still be creating the backup instance. Next check at "
+                f"{clock_time(observed.creation_visible_at)}.",
+                observed.creation_visible_at,
+            )
         case NotFound():
             return satisfied(reasons.DELETING, "The disk has no backup instance.")
         case AzureInstance() as instance:
-            return _leave(desired, observed, instance, now)
+            return _release(desired, observed, instance, now)
         case _:
             assert_never(observed.instance)
 
 
-def _leave(desired: Desired, observed: Observed, instance: AzureInstance, now: datetime) -> Verdict:
+def _release(desired: Desired, observed: Observed, instance: AzureInstance, now: datetime) -> Verdict:
     if instance.soft_deleted_until is not None:
         return satisfied(reasons.DELETING, "The backup instance is deleted.")
     if observed.older_duplicate is not None:
@@ -61,35 +68,38 @@ def _leave(desired: Desired, observed: Observed, instance: AzureInstance, now: d
         # Without its name, which the namespace may not be allowed to know.
         return allow_with_warning(
             reasons.LEFT_IN_AZURE,
-            "The disk has a backup instance whose tags do not name this object as its owner. It is left as it is, with "
-            "its restore points and what they cost.",
+            "The disk has a backup instance whose tags do not name this object as its owner. It stays as it is, with "
+            "its restore points and their cost.",
             keeps_ready=True,
         )
-    if instance.state.lower() in IN_WORK:
-        return wait(reasons.DELETING, f"Azure is busy with the backup instance ({instance.state}).", now + POLL)
-    return _as_the_policy_says(desired, observed, instance, now)
+    if is_changing(instance):
+        return wait(
+            reasons.DELETING,
+            f"Azure is changing the backup instance ({instance.state}).",
+            now + INSTANCE_CHANGE_TAKES,
+        )
+    return _apply_deletion_policy(desired, observed, instance, now)
 
 
-def _as_the_policy_says(desired: Desired, observed: Observed, instance: AzureInstance, now: datetime) -> Verdict:
+def _apply_deletion_policy(desired: Desired, observed: Observed, instance: AzureInstance, now: datetime) -> Verdict:
     state = instance.state.lower()
     step: Step
     match desired.spec.deletion_policy:
         case "Delete":
-            if not _may_delete(desired, observed):
+            if not _may_delete(observed):
                 return stalled(
                     reasons.DELETION_NOT_ALLOWED,
-                    "`deletionPolicy: Delete` destroys restore points, and the vault does not "
-                    f"allow it to the namespace {desired.namespace!r}. Set `deletionPolicy: Retain`, "
-                    "or ask the platform team to label the namespace as "
-                    "`access.deletionNamespaces` asks.",
-                    now + LOOK_AGAIN,
+                    "`deletionPolicy: Delete` destroys restore points, and the vault does not allow that to the "
+                    f"namespace {desired.namespace!r}. Set `deletionPolicy: Retain`, or ask the platform team to label "
+                    "the namespace as `access.deletionNamespaces` requires.",
+                    now + RECHECK_INTERVAL,
                 )
-            return do(
+            return act(
                 DeleteInstance(instance.id),
                 reasons.DELETING,
-                "Deleting the backup instance and its restore points, softly.",
-                now + CHANGE_TAKES,
-                hint=_what_deleting_needs(observed, instance),
+                "Deleting the backup instance and its restore points (soft delete).",
+                now + INSTANCE_CHANGE_TAKES,
+                hint=_deletion_requires(observed, instance),
             )
         case "Suspend":
             if state in STATES_OF_MODE["Suspended"]:
@@ -97,14 +107,14 @@ def _as_the_policy_says(desired: Desired, observed: Observed, instance: AzureIns
             step, what = Suspend(instance.id), "Suspending backups"
         case "Retain":
             if state in STATES_OF_MODE["Stopped"]:
-                return satisfied(reasons.DELETING, "Protection is stopped, restore points stay.")
-            step, what = Stop(instance.id), "Stopping protection; restore points stay"
+                return satisfied(reasons.DELETING, "Protection is stopped. Restore points are kept.")
+            step, what = Stop(instance.id), "Stopping protection; restore points are kept"
         case _:
             assert_never(desired.spec.deletion_policy)
-    return do(step, reasons.DELETING, f"{what}.", now + CHANGE_TAKES)
+    return act(step, reasons.DELETING, f"{what}.", now + INSTANCE_CHANGE_TAKES)
 
 
-def _what_deleting_needs(observed: Observed, instance: AzureInstance) -> str:
+def _deletion_requires(observed: Observed, instance: AzureInstance) -> str:
     principal = (observed.vault.principal if isinstance(observed.vault, VaultView) else None) or "of the vault"
     return (
         f"To delete snapshots, the identity {principal} needs the role {DISK_SNAPSHOT_CONTRIBUTOR.name} on "
@@ -112,61 +122,67 @@ def _what_deleting_needs(observed: Observed, instance: AzureInstance) -> str:
     )
 
 
-def _may_delete(desired: Desired, observed: Observed) -> bool:
+def _may_delete(observed: Observed) -> bool:
     """The vault that holds the instance decides, not one that `policyRef` was turned to."""
-    if not isinstance(observed.vault, VaultView) or in_another_vault(desired, observed.vault):
+    if not isinstance(observed.vault, VaultView) or in_another_vault(observed, observed.vault):
         return False
     return selects(observed.vault.access.deletion_namespaces, observed.namespace_labels)
 
 
-def right_is_revoked(desired: Desired, observed: Observed, now: datetime) -> Verdict:
-    """The right to read the disk is taken back last, and only when no backup needs it any more."""
-    kept = not isinstance(observed.vault, VaultView) or not observed.vault.assigns_roles
-    if not desired.began or desired.spec.deletion_policy != "Delete" or kept:
-        return satisfied(reasons.DELETING, "The vault keeps its right, since restore points stay.")
+def reader_role_revoked(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+    """The role on the disk is revoked last, and only when no backup needs it any more."""
+    if not _revokes_roles(desired, observed):
+        return satisfied(reasons.DELETING, "The vault keeps its role assignment.")
     if observed.deleted_before_us and not observed.grant_used_by:
         return wait(
             reasons.DELETING,
-            f"Waiting for {listing(list(observed.deleted_before_us))}, which are deleted too, to need the right no more.",
-            now + POLL,
+            f"Waiting for {listing(list(observed.deleted_before_us))} (also being deleted) to release the shared role "
+            "assignment.",
+            now + INSTANCE_CHANGE_TAKES,
         )
     if observed.grant_used_by:
-        return satisfied(reasons.DELETING, f"The right stays: {listing(list(observed.grant_used_by))} need it.")
+        return satisfied(
+            reasons.DELETING, f"The role assignment stays: {listing(list(observed.grant_used_by))} need it."
+        )
     if not _was_granted_to(desired, observed):
-        # Assignments have the same name whoever makes them, and their backups would fail.
-        return satisfied(reasons.DELETING, "The right stays: nothing shows that it was granted for this object.")
+        # Assignments have the same name whoever makes them, and the backups of others would fail.
+        return satisfied(reasons.DELETING, "The role assignment stays: nothing shows that it was made for this object.")
     match observed.disk:
         case NotFetched():
-            return not_asked(now)
+            return need(Fact.DISK)
         case FetchFailed(error):
-            return unreadable(error, now)
+            return fetch_failed(error, now)
         case NotFound():
-            return satisfied(reasons.DELETING, "The disk is gone.")
+            return satisfied(reasons.DELETING, "The disk no longer exists.")
+    return _revoke(observed, now)
+
+
+def _revokes_roles(desired: Desired, observed: Observed) -> bool:
+    assigns_roles = isinstance(observed.vault, VaultView) and observed.vault.assigns_roles
+    return assigns_roles and observed.recorded.has_finalizer and desired.spec.deletion_policy == "Delete"
+
+
+def _revoke(observed: Observed, now: datetime) -> Verdict | Need:
+    match observed.role_grant:
+        case NotFetched():
+            return need(Fact.ROLE_GRANT)
+        case FetchFailed(error):
+            return fetch_failed(error, now)
+        case True:
+            grant = reader_grant(observed)
+            return act(RevokeRole(grant), reasons.DELETING, f"Revoking {grant}.")
         case _:
-            return _revoke(observed, now)
+            return satisfied(reasons.DELETING, "The role assignment is revoked.")
 
 
 def _was_granted_to(desired: Desired, observed: Observed) -> bool:
-    """Whoever owned the instance had the right, and so may whoever could protect the disk now that has none."""
+    """Whoever owned the instance had the role, and so may whoever could protect the disk now that has none."""
     if isinstance(observed.instance, AzureInstance) and observed.instance.soft_deleted_until is None:
         return is_owner(desired, observed, observed.instance)
     return observed.was_owner or has_right_to_disk(desired, observed)
 
 
-def _revoke(observed: Observed, now: datetime) -> Verdict:
-    match observed.granted:
-        case NotFetched():
-            return not_asked(now)
-        case FetchFailed(error):
-            return unreadable(error, now)
-        case True:
-            grant = reader_grant(observed)
-            return do(RevokeRole(grant), reasons.DELETING, f"Revoking {grant}.")
-        case _:
-            return satisfied(reasons.DELETING, "Nothing is to be taken back.")
-
-
 DELETION_RULES = (
-    (reasons.PROTECTED, instance_is_left_as_asked),
-    (reasons.PROTECTED, right_is_revoked),
+    (reasons.PROTECTED, instance_released),
+    (reasons.PROTECTED, reader_role_revoked),
 )

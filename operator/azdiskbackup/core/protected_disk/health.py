@@ -39,8 +39,8 @@ def backup_health(
             reasons.BACKUP_HEALTHY,
             "False",
             reasons.BACKUP_OVERDUE,
-            f"The backup due at {clock_time(due)} has not succeeded; it was expected by "
-            f"{clock_time(limit)}. Look at the jobs in status.",
+            f"The backup due at {clock_time(due)} is overdue: it was expected by {clock_time(limit)}. See the jobs in "
+            "status.",
         )
     if ended is not None and not ended.succeeded:
         words = f" {ended.failure.code}: {ended.failure.message}" if ended.failure else ""
@@ -55,7 +55,7 @@ def backup_health(
             reasons.BACKUP_HEALTHY,
             "Unknown",
             reasons.NO_BACKUP_YET,
-            f"No backup was due yet; the first one is at {clock_time(due)}.",
+            f"No backup was due yet. The first one starts at {clock_time(due)}.",
         )
     return Finding(
         reasons.BACKUP_HEALTHY,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from azdiskbackup.core.identity.arm_ids import same_id
+from azdiskbackup.core.identity.arm_ids import is_within, same_id
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance
 from azdiskbackup.core.objects.pvc import ClaimedDisk
 from azdiskbackup.core.objects.resource import selects
@@ -94,11 +94,10 @@ def disk_may_be_shown(desired: Desired, observed: Observed) -> bool:
     return has_right_to_disk(desired, observed) or may_be_shown(desired, observed)
 
 
-def in_another_vault(desired: Desired, vault: VaultView) -> bool:
-    """Return whether the known instance is in another vault than a given one."""
-    if desired.known_instance is None or vault.id is None:
-        return False
-    return not desired.known_instance.lower().startswith(f"{vault.id}/".lower())
+def in_another_vault(observed: Observed, vault: VaultView) -> bool:
+    """Return whether the recorded instance is in another vault than a given one."""
+    recorded = observed.recorded.instance_id
+    return recorded is not None and vault.id is not None and not is_within(recorded, vault.id)
 
 
 def access_refused(desired: Desired, observed: Observed, vault: VaultView) -> str | None:
@@ -107,14 +106,15 @@ def access_refused(desired: Desired, observed: Observed, vault: VaultView) -> st
         vault.access.disk_id_namespaces, observed.namespace_labels
     ):
         return (
-            f"The BackupVault {vault.name!r} does not let the namespace {desired.namespace!r} name "
-            "disks by ARM id. Name a PVC, or ask the platform team to label the namespace as "
-            "`access.diskIDNamespaces` asks."
+            f"BackupVault {vault.name!r} does not allow the namespace {desired.namespace!r} to name disks by ARM id. "
+            "Name a "
+            "PVC, or ask the platform team to label the namespace as `access.diskIDNamespaces` requires."
         )
     if not selects(vault.access.namespaces, observed.namespace_labels):
         return (
-            f"The BackupVault {vault.name!r} does not serve the namespace {desired.namespace!r}. Ask "
-            "the platform team to label the namespace as `access.namespaces` asks."
+            f"BackupVault {vault.name!r} does not allow the namespace {desired.namespace!r}. Ask the platform team to "
+            "label "
+            "the namespace as `access.namespaces` requires."
         )
     return None
 
@@ -124,4 +124,4 @@ def has_right_to_disk(desired: Desired, observed: Observed) -> bool:
     vault, claim = observed.vault, observed.claim
     if not isinstance(vault, VaultView) or not isinstance(claim, ClaimedDisk):
         return False
-    return access_refused(desired, observed, vault) is None and same_id(claim.id, desired.known_disk or claim.id)
+    return access_refused(desired, observed, vault) is None and same_id(claim.id, observed.recorded.disk_id or claim.id)

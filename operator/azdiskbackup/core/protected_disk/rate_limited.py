@@ -1,4 +1,4 @@
-"""What a disk says while nothing may be asked for it.
+"""The status of a disk while no request may be sent for it.
 
 Of thousands, the last may wait for hours for our share of Azure's limits; after a change of leader, all for seconds.
 """
@@ -14,28 +14,26 @@ from azdiskbackup.core.rules import conditions, reasons
 from azdiskbackup.core.rules.verdicts import Finding, Plan
 from azdiskbackup.errors import LeaderHandover, RateLimited
 
-# What a disk says that is about to take its next step; it has said nothing when it is new.
-_ON_ITS_WAY = {None, reasons.GRANTING, reasons.VALIDATING, reasons.HANDING_OVER}
-_MESSAGE = (
-    "Azure limits what may be asked of a subscription in a time, and other disks came before. This goes on by itself, "
-    "step by step, as their turns are over."
+# The reasons of a disk that is about to take its next step; a new one has none.
+_IN_PROGRESS = {None, reasons.GRANTING, reasons.VALIDATING, reasons.LEADER_HANDOVER}
+_WAITING_FOR_LIMITS = (
+    "Azure limits the requests to a subscription, and other disks are ahead in the queue. The operator continues "
+    "automatically, one step at a time."
+)
+_LEADER_HANDOVER = (
+    "Another replica of azdiskbackup was the leader until a moment ago, and its last requests may still arrive. The "
+    "operator continues automatically within a minute."
 )
 
 
-_HANDING_OVER = (
-    "Another replica of azdiskbackup led until a moment ago, and what it sent last may still arrive. This goes on by "
-    "itself within a minute."
-)
-
-
-def waiting(resource: Resource, why: RateLimited, now: datetime) -> ProtectedDiskStatus | None:
-    """Return the status of a disk that has to wait for its next step; None if what it says stays true meanwhile."""
-    handing_over = isinstance(why, LeaderHandover)
-    reason = reasons.HANDING_OVER if handing_over else reasons.WAITING_FOR_LIMITS
-    message = _HANDING_OVER if handing_over else _MESSAGE
+def status_while_rate_limited(resource: Resource, why: RateLimited, now: datetime) -> ProtectedDiskStatus | None:
+    """Return the status of a disk that waits for its next step; None if what it reports stays true meanwhile."""
+    is_handover = isinstance(why, LeaderHandover)
+    reason = reasons.LEADER_HANDOVER if is_handover else reasons.WAITING_FOR_LIMITS
+    message = _LEADER_HANDOVER if is_handover else _WAITING_FOR_LIMITS
     before = parse_status(ProtectedDiskStatus, resource)
     decided = resource.condition(reasons.READY).get("reason")
-    if decided not in _ON_ITS_WAY or resource.deleting:
+    if decided not in _IN_PROGRESS or resource.deleting:
         return None
     new = [Finding(reasons.READY, "False", "", ""), Finding(reasons.RECONCILING, "True", "", "")]
     known = [Finding(each.type, each.status, each.reason, each.message) for each in before.conditions]
@@ -47,7 +45,7 @@ def waiting(resource: Resource, why: RateLimited, now: datetime) -> ProtectedDis
     return before.model_copy(update={"conditions": built})
 
 
-def covers(resource: Resource, plan: Plan[Step]) -> bool:
-    """Return whether what a waiting disk says will do until the next look, a minute after a step: a write less."""
+def stays_true(resource: Resource, plan: Plan[Step]) -> bool:
+    """Return whether the status of a waiting disk will do until the next check, a minute after a step: a write less."""
     waits = resource.condition(reasons.READY).get("reason") == reasons.WAITING_FOR_LIMITS
     return waits and isinstance(plan.step, Validate | PutInstance)

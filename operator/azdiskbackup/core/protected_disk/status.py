@@ -41,8 +41,8 @@ RESTING = STATES_OF_MODE["Suspended"] | STATES_OF_MODE["Stopped"]
 _OF_INSTANCE = ("backup_instance_id", "protection_state", "policy_id")
 _READY = {
     "Active": (reasons.ACTIVE, "Azure Backup protects the disk."),
-    "Suspended": (reasons.SUSPENDED, "Backups are suspended; old ones expire by the policy."),
-    "Stopped": (reasons.STOPPED, "Protection is stopped; restore points are kept."),
+    "Suspended": (reasons.SUSPENDED, "Backups are suspended. Restore points expire by the policy."),
+    "Stopped": (reasons.STOPPED, "Protection is stopped. Restore points are kept."),
 }
 
 
@@ -99,7 +99,7 @@ def _health(
             reasons.BACKUP_HEALTHY,
             "Unknown",
             reasons.NOT_YET_KNOWN,
-            "Backups are looked at while the disk is protected, by a policy that Azure has as it is written.",
+            "Backups are evaluated while the disk is protected by the current version of its policy.",
         )
     if isinstance(observed.instance, AzureInstance) and not same_id(
         observed.instance.policy_id, observed.policy.id or ""
@@ -108,7 +108,7 @@ def _health(
             reasons.BACKUP_HEALTHY,
             "Unknown",
             reasons.NOT_YET_KNOWN,
-            f"The disk has yet to move to the policy {observed.policy.name} as it is written now.",
+            f"Waiting for the disk to be migrated to the current version of policy {observed.policy.name!r}.",
         )
     return backup_health(
         observed.policy.schedule,

@@ -10,17 +10,17 @@ from azdiskbackup.errors import OperatorError
 
 
 @dataclass(frozen=True, slots=True)
-class Never:
-    """Azure was not asked."""
+class NeverRun:
+    """Azure has not been asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """Azure checks. ``operation`` is where it tells; ``refused`` is how it ended last time."""
+    """Azure is validating. ``operation`` is the URL of its state; ``refused`` is how it ended last time."""
 
     operation: str
     since: datetime
-    refused: Refused | None = None
+    refused: ValidationRefused | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Passed:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class ValidationRefused:
     """Azure refused the disk, ``tries`` times since ``first``."""
 
     error: OperatorError
@@ -38,25 +38,27 @@ class Refused:
     tries: int
 
 
-Validation: TypeAlias = Never | Running | Passed | Refused
+Validation: TypeAlias = NeverRun | Running | Passed | ValidationRefused
 
 
-def refused(before: Refused | None, error: OperatorError, now: datetime, since: datetime | None) -> Refused:
-    """Return the refusal that follows another one, or is the first of this life; ``since`` is what status remembers."""
+def next_refusal(
+    before: ValidationRefused | None, error: OperatorError, now: datetime, since: datetime | None
+) -> ValidationRefused:
+    """Return the refusal that follows another one, or is the first of this process; ``since`` is from status."""
     if before is None:
-        return Refused(error, now, since or now, 1)
-    return Refused(error, now, before.first, before.tries + 1)
+        return ValidationRefused(error, now, since or now, 1)
+    return ValidationRefused(error, now, before.first, before.tries + 1)
 
 
-# Longer than rights take to spread: by then somebody has to look.
-SPREAD_WITHIN = timedelta(minutes=45)
+# Longer than role assignments take to propagate: by then somebody has to look.
+PROPAGATES_WITHIN = timedelta(minutes=45)
 
 
-def overdue(refusal: Refused) -> bool:
-    """Return whether rights have been missing for longer than they take to spread."""
-    return refusal.at - refusal.first >= SPREAD_WITHIN
+def is_overdue(refusal: ValidationRefused) -> bool:
+    """Return whether a role has been missing for longer than an assignment takes to propagate."""
+    return refusal.at - refusal.first >= PROPAGATES_WITHIN
 
 
-def permission_pause(refusal: Refused) -> timedelta:
-    """Return how long to wait for rights before asking again: 1, 2, 3, 4, then 5 minutes, and 10 in the end."""
-    return timedelta(minutes=10) if overdue(refusal) else timedelta(minutes=min(refusal.tries, 5))
+def permission_pause(refusal: ValidationRefused) -> timedelta:
+    """Return how long to wait before the next validation: 1, 2, 3, 4, then 5 minutes, and 10 in the end."""
+    return timedelta(minutes=10) if is_overdue(refusal) else timedelta(minutes=min(refusal.tries, 5))

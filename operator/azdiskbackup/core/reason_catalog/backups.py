@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from azdiskbackup.core.reason_catalog.entry import BACKUP, ReasonEntry, in_progress, good, action_required
+from azdiskbackup.core.reason_catalog.entry import BACKUP, ReasonEntry, action_required, good, in_progress
 from azdiskbackup.core.rules import reasons
 
 _B = (BACKUP,)

@@ -10,9 +10,9 @@ from azdiskbackup.core.reason_catalog.entry import (
     POLICY,
     VAULT,
     ReasonEntry,
-    in_progress,
-    good,
     action_required,
+    good,
+    in_progress,
 )
 from azdiskbackup.core.rules import reasons
 
@@ -20,7 +20,7 @@ OF_ALL: tuple[ReasonEntry, ...] = (
     good(reasons.VALID, KINDS, "The spec is valid, and what it names can be used."),
     good(reasons.ALL_GOOD, (VAULT, POLICY), "The object is as it is wanted, and can be used."),
     good(reasons.IN_SYNC, (VAULT, POLICY), "Azure has what the spec says."),
-    good(reasons.FOUND, (VAULT, DISK), "What the condition is about exists in Azure."),
+    good(reasons.EXISTS, (VAULT, DISK), "What the condition is about exists in Azure."),
     good(reasons.GRANTED, (VAULT, DISK), "The vault's identity has the role that it needs."),
     action_required(
         reasons.INVALID_SPEC,
@@ -71,7 +71,7 @@ OF_ALL: tuple[ReasonEntry, ...] = (
         "Azure, set `deletionPolicy: Retain`.",
     ),
     in_progress(
-        reasons.KEPT_BY_SOFT_DELETE,
+        reasons.BLOCKED_BY_SOFT_DELETE,
         (VAULT, POLICY),
         "Backups that were deleted are kept by Azure for the vault's soft-delete days (and billed from the fifteenth "
         "on), and as long they keep vault and policy.",

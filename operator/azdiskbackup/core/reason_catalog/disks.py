@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from azdiskbackup import errors
-from azdiskbackup.core.reason_catalog.entry import DISK, ReasonEntry, in_progress, good, action_required
+from azdiskbackup.core.reason_catalog.entry import DISK, ReasonEntry, action_required, good, in_progress
 from azdiskbackup.core.rules import reasons
 
 _D = (DISK,)
@@ -26,7 +26,7 @@ OF_DISKS: tuple[ReasonEntry, ...] = (
         "Ask the platform team to label the namespace as the vault's `access` asks, or use a policy of another vault.",
     ),
     action_required(
-        reasons.PROTECTED_TWICE,
+        reasons.DUPLICATE_PROTECTED_DISK,
         _D,
         "An older ProtectedDisk protects the same PVC or disk.",
         "Delete one of the two.",
@@ -66,7 +66,7 @@ OF_DISKS: tuple[ReasonEntry, ...] = (
         "role Reader on its resource group.",
     ),
     action_required(
-        reasons.REGION_DIFFERS,
+        reasons.REGION_MISMATCH,
         _D,
         "Disk and vault are in different regions, which Azure does not allow.",
         "Name a policy of a vault in the disk's region, in a new object.",
@@ -91,7 +91,7 @@ OF_DISKS: tuple[ReasonEntry, ...] = (
         "End the protection where the message says, and this goes on by itself.",
     ),
     action_required(
-        reasons.OTHER_VAULT,
+        reasons.VAULT_MISMATCH,
         _D,
         "`policyRef` names a policy of another vault than the one that protects the disk.",
         "Name a policy of the same vault. To change the vault, delete this object with its backups, or leave them "
@@ -155,7 +155,7 @@ OF_DISKS: tuple[ReasonEntry, ...] = (
         "Wait. `kubectl azdiskbackup status` tells how many are on their way.",
     ),
     in_progress(
-        reasons.HANDING_OVER,
+        reasons.LEADER_HANDOVER,
         _D,
         "Another replica of the operator led a moment ago, and what it sent last may still arrive in Azure; until "
         "then nothing is written.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from azdiskbackup.core.reason_catalog.entry import VAULT, ReasonEntry, in_progress, good, action_required
+from azdiskbackup.core.reason_catalog.entry import VAULT, ReasonEntry, action_required, good, in_progress
 from azdiskbackup.core.rules import reasons
 
 _V = (VAULT,)
@@ -50,7 +50,7 @@ OF_VAULTS: tuple[ReasonEntry, ...] = (
         "Create it, or set `create: true` for it in `snapshotResourceGroups`.",
     ),
     in_progress(
-        reasons.VAULT_IS_LISTED,
+        reasons.USING_VAULT_LIST,
         _V,
         "Resource Graph, which shows all disks with two questions, refuses, is behind or lacks rows; the vault's own "
         "list is read instead, which takes more of Azure's limits and finds jobs later.",

@@ -6,14 +6,14 @@ from datetime import timedelta
 
 from azdiskbackup.errors import Conflict, NoEffectYet, OperatorError, Retryable, ServiceFloodGuard, Terminal, Throttled
 
-FIRST = timedelta(seconds=1)
-SOON = timedelta(minutes=5)
-BUSY_FIRST = timedelta(seconds=20)
-SLOW_FIRST = timedelta(seconds=30)
-SLOW = timedelta(minutes=10)
-PARKED = timedelta(hours=1)
-FLOOD_FIRST = timedelta(hours=1)
-FLOOD = timedelta(hours=4)
+FAST_INITIAL = timedelta(seconds=1)
+FAST_MAX = timedelta(minutes=5)
+BUSY_INITIAL = timedelta(seconds=20)
+SLOW_INITIAL = timedelta(seconds=30)
+SLOW_MAX = timedelta(minutes=10)
+TERMINAL_RECHECK = timedelta(hours=1)
+FLOOD_INITIAL = timedelta(hours=1)
+FLOOD_MAX = timedelta(hours=4)
 
 
 def pause(error: BaseException, failures: int, jitter: float) -> timedelta:
@@ -31,7 +31,7 @@ def pause(error: BaseException, failures: int, jitter: float) -> timedelta:
     return full if first == most else full / 2 + full / 2 * jitter
 
 
-def rhythm(error: BaseException, failures: int) -> timedelta | None:
+def longest_pause(error: BaseException, failures: int) -> timedelta | None:
     """Return the longest time between two tries once they do not thin out any more; None before, or by Azure's word.
 
     From then on the same words fit every try, and none of them is worth a write of status.
@@ -46,14 +46,14 @@ def _range(error: BaseException) -> tuple[timedelta, timedelta]:
     """Return the first pause and the longest one; each is twice the one before."""
     if isinstance(error, Terminal):
         # Parked until somebody edits; a rare look all the same, since Azure may have been edited.
-        return PARKED, PARKED
+        return TERMINAL_RECHECK, TERMINAL_RECHECK
     if isinstance(error, Conflict):
         # What is in the way takes its time; asking each second does not make it shorter.
-        return BUSY_FIRST, SOON
+        return BUSY_INITIAL, FAST_MAX
     if isinstance(error, ServiceFloodGuard):
-        return FLOOD_FIRST, FLOOD
+        return FLOOD_INITIAL, FLOOD_MAX
     if isinstance(error, NoEffectYet):
-        return SLOW_FIRST, PARKED
+        return SLOW_INITIAL, TERMINAL_RECHECK
     if isinstance(error, OperatorError) and not isinstance(error, Retryable):
-        return SLOW_FIRST, SLOW
-    return FIRST, SOON
+        return SLOW_INITIAL, SLOW_MAX
+    return FAST_INITIAL, FAST_MAX

@@ -35,7 +35,7 @@ def after_failure(
         return replace(plan, verdict=replace(plan.verdict, step=None, requeue_at=again))
     terminal = isinstance(error, Terminal)
     hint = f" {plan.verdict.hint}" if plan.verdict.hint else ""
-    tries = f"It is tried again every {span(every)}." if every else f"Next try at {clock_time(again)}."
+    tries = f"The operator retries every {span(every)}." if every else f"Next attempt at {clock_time(again)}."
     message = f"{error.user_message}{hint} {tries}"
     verdict = replace(
         plan.verdict,

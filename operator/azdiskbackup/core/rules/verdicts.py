@@ -1,15 +1,20 @@
 """How rules decide: a list of rules in order, of which the first that is not satisfied decides the pass.
 
-Each kind has its list in ``core/<kind>/rules.py``; this is the small machine that they share.
+Each kind has its lists in ``core/<kind>/rules`` and ``core/<kind>/deletion.py``; this is the machine that they share.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
+
+from azdiskbackup.core.formatting import span
+from azdiskbackup.core.rules import reasons
+from azdiskbackup.core.rules.intervals import RECHECK_INTERVAL
+from azdiskbackup.errors import OperatorError
 
 ConditionStatus = Literal["True", "False", "Unknown"]
 
@@ -68,7 +73,7 @@ def housekeeping(reason: str, message: str, step: StepT | None, requeue_at: date
     return Verdict(True, reason, message, step, requeue_at, Progress.DONE)
 
 
-def do(
+def act(
     step: StepT, reason: str, message: str, requeue_at: datetime | None = None, hint: str | None = None
 ) -> Verdict[StepT]:
     """Say what to do about it; without ``requeue_at`` the next pass follows at once."""
@@ -85,7 +90,33 @@ def stalled(reason: str, message: str, requeue_at: datetime | None = None) -> Ve
     return Verdict(False, reason, message, None, requeue_at, Progress.STALLED)
 
 
-Rule = Callable[[DesiredT, ObservedT, datetime], Verdict[StepT]]
+def fetch_failed(error: OperatorError, now: datetime) -> Verdict[StepT]:
+    """Say what Azure answered instead of a fact."""
+    # Without a time, which would be a write of status at each look.
+    message = f"{error.user_message} The operator retries every {span(RECHECK_INTERVAL)}."
+    return wait(error.reason, message, now + RECHECK_INTERVAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A rule cannot decide before a fact is fetched.
+
+    Attributes:
+        fact: which; each has exactly one fetcher.
+        of: what it is about, where a kind has several of them, such as the resource group.
+    """
+
+    fact: Enum
+    of: tuple[Hashable, ...] = ()
+
+
+def need(fact: Enum, *of: Hashable) -> Need:
+    """Say which fact has to be fetched first."""
+    return Need(fact, of)
+
+
+Rule = Callable[[DesiredT, ObservedT, datetime], Verdict[StepT] | Need]
+Rules: TypeAlias = Sequence[tuple[str, Callable[[Any, Any, datetime], Verdict[Any] | Need]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,38 +157,42 @@ class Plan(Generic[StepT]):
 
 
 def evaluate(
-    way: Sequence[tuple[str, Rule[DesiredT, ObservedT, StepT]]],
+    rules: Sequence[tuple[str, Rule[DesiredT, ObservedT, StepT]]],
     desired: DesiredT,
     observed: ObservedT,
     now: datetime,
-) -> Plan[StepT]:
+) -> Plan[StepT] | Need:
     """Ask the rules in order; those before the first that is not satisfied report True, those after it Unknown.
 
     Args:
-        way: pairs of condition type and rule; rules of one condition stand together.
-        want: what is wanted.
-        seen: what was gathered.
+        rules: pairs of condition type and rule; rules of one condition stand together.
+        desired: what the object wants.
+        observed: what was gathered so far.
         now: the time.
+
+    Returns:
+        What to do and to report; or the fact without which a rule cannot decide.
     """
     findings: dict[str, Finding] = {}
     decided: Verdict[StepT] | None = None
     condition = ""
     blocking_warning: Finding | None = None
-    for type_, rule in way:
+    for type_, rule in rules:
         if decided is not None:
             findings.setdefault(
-                type_,
-                Finding(type_, "Unknown", "NotYetKnown", f"Not looked at until {condition} holds."),
+                type_, Finding(type_, "Unknown", reasons.NOT_YET_KNOWN, f"Not checked until {condition} holds.")
             )
             continue
         verdict = rule(desired, observed, now)
+        if isinstance(verdict, Need):
+            return verdict
         condition = type_
         holds = verdict.satisfied and not verdict.is_warning
         finding = Finding(type_, "True" if holds else "False", verdict.reason, verdict.message)
         if verdict.is_warning and not verdict.keeps_ready:
             blocking_warning = finding
         if holds and type_ in findings and findings[type_].status == "False":
-            # What an earlier rule of the same condition objected to stays said.
+            # What an earlier rule of the same condition warned of stays reported.
             finding = findings[type_]
         findings[type_] = finding
         if not verdict.satisfied:

@@ -152,7 +152,9 @@ def show(found: Story, resource: Resource, printer: Printer, now: datetime) -> N
     width = max(len(step.condition) for step in found.steps)
     for step in found.steps:
         state = State[step.state]
-        since = f" for {age(step.since, now)}" if state in (State.ACTION_REQUIRED, State.IN_PROGRESS) and step.since else ""
+        since = (
+            f" for {age(step.since, now)}" if state in (State.ACTION_REQUIRED, State.IN_PROGRESS) and step.since else ""
+        )
         head = Text.assemble(
             "  ", state.sign(printer.out.encoding), f" {step.condition:{width}}  ", (step.reason, state.style), since
         )

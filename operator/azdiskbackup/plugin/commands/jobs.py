@@ -92,7 +92,9 @@ def jobs(disk: Resource) -> list[Job]:
 
 
 def _job(disk: Resource, job: JobStatus) -> Job:
-    state = State.IN_PROGRESS if job.end_time is None else State.GOOD if succeeded(job.status) else State.ACTION_REQUIRED
+    state = (
+        State.IN_PROGRESS if job.end_time is None else State.GOOD if succeeded(job.status) else State.ACTION_REQUIRED
+    )
     return Job(
         namespace=disk.namespace,
         disk=disk.name,

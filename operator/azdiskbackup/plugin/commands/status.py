@@ -187,7 +187,11 @@ def show(found: Status, printer: Printer) -> None:
         printer.show(Text(f"Only the namespace {found.namespace}.", style="dim"))
     printer.fields(_lines(found))
     for state, title in ((State.ACTION_REQUIRED, "Needs a person"), (State.IN_PROGRESS, "Goes on by itself")):
-        mine = [each for each in found.problems if (each.state == State.ACTION_REQUIRED.name) == (state is State.ACTION_REQUIRED)]
+        mine = [
+            each
+            for each in found.problems
+            if (each.state == State.ACTION_REQUIRED.name) == (state is State.ACTION_REQUIRED)
+        ]
         if mine:
             printer.show(Text(f"\n{title}", style="bold"))
         for each in mine:

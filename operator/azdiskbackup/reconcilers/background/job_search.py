@@ -17,14 +17,14 @@ def search_of(vault: ArmId) -> Key:
     return Key(KIND, "", str(vault).lower())
 
 
-class LostJobSearch:
+class JobSearchReconciler:
     """Searches where somebody asks for it."""
 
-    def __init__(self, tools: ReconcileContext, wake: Callable[[Key], None]) -> None:
-        self._tools = tools
+    def __init__(self, context: ReconcileContext, wake: Callable[[Key], None]) -> None:
+        self._context = context
         self._wake = wake
 
     async def reconcile(self, key: Key) -> None:
         """Search on, from where the last turn ended."""
-        for each in await self._tools.lost_jobs.search(ArmId.parse(key.name)):
+        for each in await self._context.job_search.search(ArmId.parse(key.name)):
             self._wake(cast(Key, each))

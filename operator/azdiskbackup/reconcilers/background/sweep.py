@@ -31,28 +31,28 @@ def sweep_of(subscription: str) -> Key:
     return Key(KIND, "", subscription.lower())
 
 
-class Sweeping:
+class SweepReconciler:
     """Sweeps subscriptions; a disk that did not change costs neither a call nor a pass."""
 
-    def __init__(self, tools: ReconcileContext, wake: Callable[[Key], None]) -> None:
-        self._tools = tools
+    def __init__(self, context: ReconcileContext, wake: Callable[[Key], None]) -> None:
+        self._context = context
         self._wake = wake
 
     async def reconcile(self, key: Key) -> datetime | None:
         """Sweep a subscription, and come back after a while."""
-        now = self._tools.clock.now()
-        changes = await self._tools.sweep.refresh(key.name)
-        cache = self._tools.cache
+        now = self._context.clock.now()
+        changes = await self._context.sweep.refresh(key.name)
+        cache = self._context.cache
         woken = {disk for id_ in changes.ids for disk in cache.find(DISKS_BY_AZURE_ID, id_)}
         for vault in changes.vaults:
             woken.update(cache.find(DISKS_BY_VAULT_ID, str(vault).lower()))
             woken.update(cache.find(VAULTS_BY_ID, str(vault).lower()))
         # What was due and did not come changes nothing that could be seen.
-        woken.update(self._tools.deadlines.passed(now))
+        woken.update(self._context.deadlines.passed(now))
         for each in sorted(woken):
             self._wake(each)
         _log.debug("swept", subscription=key.name, changed=len(woken))
-        return now + self._tools.settings.observe_every
+        return now + self._context.settings.observe_every
 
 
 def expected(cache: Cache, vault: ArmId, before: datetime) -> list[str]:

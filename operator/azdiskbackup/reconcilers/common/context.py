@@ -1,4 +1,4 @@
-"""What every reconciler works with."""
+"""What every kind works with, and what passes leave for the next ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from azdiskbackup.azure.gateways.azure import Azure
-from azdiskbackup.azure.inventory.job_search import LostJobs
+from azdiskbackup.azure.inventory.job_search import JobSearch
 from azdiskbackup.azure.inventory.sweep import Sweep
 from azdiskbackup.core.rules.lookup import FetchFailed
 from azdiskbackup.engine.cache import Cache, Key
@@ -15,11 +15,11 @@ from azdiskbackup.engine.clock import Clock
 from azdiskbackup.errors import OperatorError
 from azdiskbackup.reconcilers.common.deadlines import Deadlines
 from azdiskbackup.reconcilers.common.owned_instances import OwnedInstances
-from azdiskbackup.reconcilers.common.status_writer import Reporter
+from azdiskbackup.reconcilers.common.status_writer import StatusWriter
 from azdiskbackup.settings import Settings
 
 AnswerT = TypeVar("AnswerT")
-MemoryT = TypeVar("MemoryT")
+StateT = TypeVar("StateT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,10 @@ class ReconcileContext:
     """
 
     cache: Cache
-    reporter: Reporter
+    status_writer: StatusWriter
     azure: Azure
     sweep: Sweep
-    lost_jobs: LostJobs
+    job_search: JobSearch
     clock: Clock
     settings: Settings
     cluster: str
@@ -46,24 +46,24 @@ class ReconcileContext:
     owned: OwnedInstances
 
 
-class StateStore(Generic[MemoryT]):
+class StateStore(Generic[StateT]):
     """What passes leave for the next ones, by object: another object of the same name starts anew."""
 
-    def __init__(self, make: Callable[[], MemoryT]) -> None:
+    def __init__(self, make: Callable[[], StateT]) -> None:
         self._make = make
-        self._by_key: dict[Key, tuple[str, MemoryT]] = {}
+        self._by_key: dict[Key, tuple[str, StateT]] = {}
 
-    def of(self, key: Key, uid: str) -> MemoryT:
-        """Return the memory of an object."""
+    def of(self, key: Key, uid: str) -> StateT:
+        """Return the state of an object."""
         known = self._by_key.get(key)
         if known is None or known[0] != uid:
             known = (uid, self._make())
             self._by_key[key] = known
         return known[1]
 
-    def all(self) -> Iterator[MemoryT]:
-        """Yield the memory of each object."""
-        return (memory for _, memory in self._by_key.values())
+    def all(self) -> Iterator[StateT]:
+        """Yield the state of each object."""
+        return (state for _, state in self._by_key.values())
 
     def forget(self, key: Key) -> str | None:
         """Drop what is known of an object that is gone; return the uid that it had."""

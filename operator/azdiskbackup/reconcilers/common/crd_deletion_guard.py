@@ -14,7 +14,7 @@ from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.engine.workers import Reconcile
 from azdiskbackup.kube import crds as definitions
 from azdiskbackup.kube.client import KubeClient, NotFoundError
-from azdiskbackup.reconcilers.common.status_writer import Reporter
+from azdiskbackup.reconcilers.common.status_writer import StatusWriter
 
 _KINDS = {kind.name: kind for kind in KINDS}
 
@@ -22,10 +22,10 @@ _KINDS = {kind.name: kind for kind in KINDS}
 class CrdDeletionGuard:
     """Looks at an object's kind before the object is reconciled that is about to be deleted."""
 
-    def __init__(self, kube: KubeClient, cache: Cache, reporter: Reporter) -> None:
+    def __init__(self, kube: KubeClient, cache: Cache, status_writer: StatusWriter) -> None:
         self._kube = kube
         self._cache = cache
-        self._reporter = reporter
+        self._status_writer = status_writer
         # The uids of those that were deleted by themselves, which stays true of them: asked once.
         self._by_themselves: dict[Key, str] = {}
 
@@ -37,7 +37,7 @@ class CrdDeletionGuard:
             if raw is None:
                 self._by_themselves.pop(key, None)
             elif await self._goes_with_its_kind(key, Resource(raw)):
-                await self._reporter.release(Resource(raw))
+                await self._status_writer.release(Resource(raw))
                 return None
             return await reconcile(key)
 

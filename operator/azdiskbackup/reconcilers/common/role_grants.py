@@ -9,7 +9,7 @@ from azdiskbackup.azure.gateways.resources import RoleAssignments
 from azdiskbackup.core.identity.roles import Grant
 
 
-class Grants:
+class RoleGrants:
     """Grants that were looked at or made; losing this costs calls, nothing else."""
 
     def __init__(self, roles: RoleAssignments) -> None:
@@ -31,7 +31,7 @@ class Grants:
             ours: whether only we make it, under our own name, which is a cheaper question.
         """
         async with self._lock(grant):
-            if self.known(grant):
+            if self.is_known(grant):
                 return True
             named = ours and hash(grant) not in self._by_others
             exists = await (self._roles.exists(grant) if named else self._roles.held(grant))
@@ -39,14 +39,14 @@ class Grants:
                 self._existing.add(hash(grant))
             return exists
 
-    def known(self, grant: Grant) -> bool:
+    def is_known(self, grant: Grant) -> bool:
         """Return whether a grant is known to exist, without asking anybody."""
         return hash(grant) in self._existing
 
     async def create(self, grant: Grant) -> None:
         """Create a grant, unless another disk has just done so."""
         async with self._lock(grant):
-            if self.known(grant):
+            if self.is_known(grant):
                 return
             if await self._roles.create(grant):
                 self._by_others.discard(hash(grant))
@@ -62,6 +62,6 @@ class Grants:
             await self._roles.delete(grant)
             self._by_others.discard(hash(grant))
 
-    def doubt(self, grant: Grant) -> None:
+    def recheck(self, grant: Grant) -> None:
         """Look again next time: Azure says that the right is missing, or somebody may have taken it."""
         self._existing.discard(hash(grant))

@@ -35,7 +35,7 @@ _QUIET = {
 }
 
 
-class Reporter:
+class StatusWriter:
     """Writes status, finalizers and events, and tells the cache what the server answered."""
 
     def __init__(self, kube: KubeClient, cache: Cache, clock: Clock) -> None:
@@ -44,7 +44,7 @@ class Reporter:
         self._cache = cache
         self._clock = clock
 
-    async def status(self, resource: Resource, status: Status) -> None:
+    async def write(self, resource: Resource, status: Status) -> None:
         """Write the status if it differs, and post an event if a person should hear of it."""
         wanted = status.to_wire()
         patch = difference(resource.status, wanted)
@@ -54,9 +54,9 @@ class Reporter:
         self._cache.put(str(resource.raw["kind"]), after.raw)
         await self._transition(resource, after)
 
-    async def invalid(self, resource: Resource, invalid: Invalid, model: type[Status]) -> None:
+    async def write_invalid(self, resource: Resource, invalid: Invalid, model: type[Status]) -> None:
         """Say that the spec cannot be read, which the API server should have refused."""
-        message = f"{invalid.message} Correct the spec; nothing is done in Azure until then."
+        message = f"{invalid.message} Correct the spec; the operator does nothing in Azure until then."
         findings = [
             Finding(reasons.ACCEPTED, "False", reasons.INVALID_SPEC, message),
             Finding(reasons.READY, "False", reasons.INVALID_SPEC, message),
@@ -64,7 +64,7 @@ class Reporter:
         ]
         before = parse_status(model, resource)
         built = conditions.build(findings, before.conditions, resource.generation, self._clock.now())
-        await self.status(
+        await self.write(
             resource,
             before.model_copy(update={"observed_generation": resource.generation, "conditions": built}),
         )
@@ -107,8 +107,8 @@ class Reporter:
         except OperatorError as error:
             _log.warning("event not posted", **_names(resource), reason=reason, error=error.user_message)
 
-    async def corrected(self, resource: Resource, verdict: Verdict[Any]) -> None:
-        """Tell of a step that put something back, and that the next pass follows at once, before status could show."""
+    async def report_correction(self, resource: Resource, verdict: Verdict[Any]) -> None:
+        """Post an event about a step that corrected drift, since the next pass follows before status could show it."""
         if verdict.reason == reasons.DRIFT_CORRECTED:
             await self.event(resource, warning=True, reason=verdict.reason, note=verdict.message)
 

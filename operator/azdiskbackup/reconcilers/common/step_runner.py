@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 
 from azdiskbackup.azure.gateways.operations import Failed, Operations, Succeeded
-from azdiskbackup.core.rules.backoff import pause, rhythm
+from azdiskbackup.core.rules.backoff import longest_pause, pause
 from azdiskbackup.core.rules.conditions import after_failure
+from azdiskbackup.core.rules.intervals import OPERATION_POLL, OPERATION_READABLE_WITHIN
 from azdiskbackup.core.rules.lookup import FetchFailed
 from azdiskbackup.core.rules.verdicts import Plan
 from azdiskbackup.errors import NoEffectYet, OperatorError
@@ -17,17 +18,14 @@ from azdiskbackup.reconcilers.common.context import capture_error
 
 StepT = TypeVar("StepT")
 
-POLL = timedelta(seconds=20)
-# An operation that cannot be read for so long never will be.
-OPERATION_TELLS_WITHIN = timedelta(minutes=30)
 # What Azure says of an operation that it has forgotten.
 GONE = {"OperationNotFound", "ResourceNotFound", "UserErrorGenericResourceNotFound", "NotFound"}
 # What a step that succeeded, but changed nothing that can be seen, is paced like.
-_NO_EFFECT = NoEffectYet("NoEffect", "Azure says that it did what was asked, and shows no change yet.")
+_NO_EFFECT = NoEffectYet("NoEffect", "Azure reports success, and shows no change yet.")
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class PendingOperation:
     """What Azure still does for us; it takes no other request for the same thing meanwhile.
 
     Attributes:
@@ -48,7 +46,7 @@ class StepRunner:
 
     Attributes:
         step: the step as it was tried last; another one, of the same kind too, starts anew.
-        done: the step that Azure carried out at once; wanted again, it had no effect that can be seen yet.
+        last_completed: the step that Azure carried out at once; wanted again, it had no effect that can be seen yet.
         failures: tries in a row that did not lead to what was wanted.
         error: how the last try failed; None when Azure took it.
         operation: what Azure still does for the last try, as far as we know. A restart forgets it, which costs one
@@ -57,13 +55,13 @@ class StepRunner:
 
     step: object = None
     generation: int = 0
-    done: object = None
+    last_completed: object = None
     failures: int = 0
     error: OperatorError | None = None
     not_before: datetime | None = None
-    operation: Operation | None = field(default=None)
+    operation: PendingOperation | None = field(default=None)
 
-    async def take(
+    async def run(
         self,
         plan: Plan[StepT],
         act: Callable[[StepT], Awaitable[str | None]],
@@ -88,39 +86,43 @@ class StepRunner:
             if plan.ready:
                 self._forget()
             return plan
-        self._turn_to(step, generation, now, jitter)
-        if self.operation is not None and not await self._over(self.operation, operations, now, jitter):
+        self._switch_to(step, generation, now, jitter)
+        if self.operation is not None and not await self._operation_finished(self.operation, operations, now, jitter):
             assert self.operation is not None
             return _waiting(plan, self.operation.look_at)
         if self.not_before is not None and now < self.not_before:
-            return self._told(plan, self.error, self.not_before) if self.error else _waiting(plan, self.not_before)
+            return (
+                self._failed_plan(plan, self.error, self.not_before) if self.error else _waiting(plan, self.not_before)
+            )
         try:
             url = await act(step)
         except OperatorError as error:
             self._failed(error, now, jitter)
             assert self.not_before is not None
-            return self._told(plan, error, self.not_before)
+            return self._failed_plan(plan, error, self.not_before)
         self.error, self.not_before = None, None
         if url is None:
-            self.done = step
+            self.last_completed = step
         else:
-            self.operation = Operation(url, type(step), now, plan.verdict.requeue_at or now + POLL)
+            self.operation = PendingOperation(url, type(step), now, plan.verdict.requeue_at or now + OPERATION_POLL)
         return plan
 
-    def _told(self, plan: Plan[StepT], error: OperatorError, again: datetime) -> Plan[StepT]:
-        return after_failure(plan, error, again, rhythm(error, self.failures))
+    def _failed_plan(self, plan: Plan[StepT], error: OperatorError, again: datetime) -> Plan[StepT]:
+        return after_failure(plan, error, again, longest_pause(error, self.failures))
 
-    def _turn_to(self, step: object, generation: int, now: datetime, jitter: float) -> None:
+    def _switch_to(self, step: object, generation: int, now: datetime, jitter: float) -> None:
         if (self.step, self.generation) != (step, generation):
-            self.step, self.generation, self.done = step, generation, None
+            self.step, self.generation, self.last_completed = step, generation, None
             self.failures, self.error, self.not_before = 0, None, None
-        elif self.done is not None:
+        elif self.last_completed is not None:
             # Wanted again at once: to send it once more is a write for nothing while reads lag behind.
-            self.done = None
+            self.last_completed = None
             self._failed(_NO_EFFECT, now, jitter)
             self.error = None
 
-    async def _over(self, running: Operation, operations: Operations, now: datetime, jitter: float) -> bool:
+    async def _operation_finished(
+        self, running: PendingOperation, operations: Operations, now: datetime, jitter: float
+    ) -> bool:
         if now < running.look_at:
             return False
         state = await capture_error(operations.check(running.url))
@@ -137,11 +139,11 @@ class StepRunner:
                     self._failed(_NO_EFFECT, now, jitter)
                     self.error = None
                 return True
-            case FetchFailed(error) if error.code in GONE or now >= running.since + OPERATION_TELLS_WITHIN:
+            case FetchFailed(error) if error.code in GONE or now >= running.since + OPERATION_READABLE_WITHIN:
                 self.operation = None
                 return True
             case _:
-                self.operation = replace(running, look_at=now + POLL)
+                self.operation = replace(running, look_at=now + OPERATION_POLL)
                 return False
 
     def _failed(self, error: OperatorError, now: datetime, jitter: float) -> None:
@@ -151,14 +153,14 @@ class StepRunner:
 
     def _forget(self) -> None:
         self.step, self.generation = None, 0
-        self.failures, self.error, self.not_before, self.operation, self.done = 0, None, None, None, None
+        self.failures, self.error, self.not_before, self.operation, self.last_completed = 0, None, None, None, None
 
     @property
     def failed(self) -> bool:
         """Return whether the last try failed."""
         return self.error is not None
 
-    def busy(self, now: datetime) -> bool:
+    def is_in_progress(self, now: datetime) -> bool:
         """Return whether Azure surely still works, so that a look would show what is known already."""
         return self.operation is not None and now < self.operation.look_at
 

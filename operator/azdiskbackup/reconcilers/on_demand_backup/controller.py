@@ -1,130 +1,80 @@
-"""OnDemandBackup: gather, decide, act, report. Exactly one backup an object, whatever crashes."""
+"""OnDemandBackup: what it brings to the pass. Exactly one backup an object, whatever crashes."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from azdiskbackup.api.v1alpha1.on_demand_backup import OnDemandBackupStatus
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.azure import AzureInstance
 from azdiskbackup.core.objects.policy_view import PolicyView, policy_view
 from azdiskbackup.core.objects.resource import Invalid, Resource
-from azdiskbackup.core.on_demand_backup.attempt import (
-    Recorded,
-    Refused,
-)
-from azdiskbackup.core.on_demand_backup.desired import Desired, is_over, read_desired
-from azdiskbackup.core.on_demand_backup.observed import DiskView, Observed
-from azdiskbackup.core.on_demand_backup.plan import make_plan
-from azdiskbackup.core.on_demand_backup.rules import A_DAY, JOB_POLL, time_to_live
+from azdiskbackup.core.on_demand_backup.attempt import RequestRefused
+from azdiskbackup.core.on_demand_backup.desired import Desired, read_desired
+from azdiskbackup.core.on_demand_backup.observed import DiskView, Fact, Observed, is_over, read_recorded
+from azdiskbackup.core.on_demand_backup.rules import DAY, FINISHED_RULES, PROVISIONING_RULES
 from azdiskbackup.core.on_demand_backup.status import build_status
 from azdiskbackup.core.on_demand_backup.steps import DeleteObject, RecordIntent, Step, Submit
 from azdiskbackup.core.protected_disk.ownership import names
 from azdiskbackup.core.rules import reasons
-from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed, NotFound
+from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed, NotFound
+from azdiskbackup.core.rules.verdicts import Plan, Rules
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import OperatorError, RateLimited, Terminal, Unavailable
-from azdiskbackup.reconcilers.common.context import ReconcileContext, StateStore, capture_error
-from azdiskbackup.reconcilers.on_demand_backup.job_follower import Follower, Memory, NothingNew, shown
+from azdiskbackup.reconcilers.common import reconciler
+from azdiskbackup.reconcilers.common.context import ReconcileContext, capture_error
+from azdiskbackup.reconcilers.on_demand_backup.job_follower import BackupState, JobFollower, shown
 from azdiskbackup.reconcilers.watch.indices import BACKUPS_BY_DISK, place
 
+Pass: TypeAlias = reconciler.Pass[Desired, BackupState]
 
-class OnDemandBackupReconciler:
+
+class OnDemandBackupKind(reconciler.Kind[Desired, Observed, Step, BackupState]):
     """Takes backups."""
 
-    def __init__(self, tools: ReconcileContext) -> None:
-        self._tools = tools
-        self._follower = Follower(tools)
-        self.states = StateStore(Memory)
+    status_model = OnDemandBackupStatus
+    has_finalizer = False
+    kubernetes_steps = (RecordIntent, DeleteObject)
 
-    async def reconcile(self, key: Key) -> datetime | None:
-        """Make one pass; return when to look again."""
-        raw = self._tools.cache.get(key)
-        if raw is None:
-            self.states.forget(key)
-            return None
-        resource = Resource(raw)
-        now = self._tools.clock.now()
-        desired = read_desired(resource)
-        if isinstance(desired, Invalid):
-            await self._tools.reporter.invalid(resource, desired, OnDemandBackupStatus)
-            return None
-        if desired.over is not None or resource.deleting:
-            return await self._rest(resource, desired, now)
-        memory = self.states.of(key, resource.uid)
-        try:
-            observed = await self._gather(desired, memory, now)
-        except NothingNew:
-            return now + JOB_POLL
-        plan = make_plan(desired, observed, now)
-        if isinstance(plan.step, RecordIntent):
-            # In status before the request may go out: whoever comes after a crash has to look for the job.
-            await self._tools.reporter.status(resource, build_status(resource, Recorded(now), plan, now))
-            memory.recorded, memory.sent, memory.operation = now, None, None
-            return now
+    def __init__(self, context: ReconcileContext) -> None:
+        self._context = context
+        self._follower = JobFollower(context)
+        self.fetchers = {
+            Fact.ATTEMPT: self._attempt,
+            Fact.INSTANCE_OWNER: self._instance_owner,
+            Fact.BACKUPS_TAKEN: self._backups_taken,
+        }
 
-        async def act(step: Step) -> str | None:
-            await self._act(step, memory, now)
-            return None
+    def new_state(self) -> BackupState:
+        """Return the state of a backup that no pass has seen yet."""
+        return BackupState()
 
-        plan = await memory.attempts.take(
-            plan,
-            act,
-            self._tools.azure.operations,
-            generation=resource.generation,
-            now=now,
-            jitter=self._tools.jitter(),
-        )
-        if memory.refused is not None and not isinstance(observed.attempt, Refused):
-            return now
-        await self._tools.reporter.status(resource, build_status(resource, observed.attempt, plan, now))
-        return plan.verdict.requeue_at
+    # --- gather and decide ------------------------------------------------------------------------
 
-    async def _rest(self, resource: Resource, desired: Desired, now: datetime) -> datetime | None:
-        """Delete a finished object whose time is over; nothing else ever happens to it."""
-        verdict = time_to_live(desired, now)
-        if verdict is not None and isinstance(verdict.step, DeleteObject):
-            await self._tools.reporter.delete(resource)
-            return None
-        return verdict.requeue_at if verdict is not None else None
+    def read_desired(self, resource: Resource) -> Desired | Invalid:
+        """Read the spec."""
+        return read_desired(resource)
 
-    # --- gather -----------------------------------------------------------------------------------
+    def rules(self, pass_: Pass) -> Rules:
+        """Return the rules for a backup, or for an object with which nothing happens any more."""
+        return FINISHED_RULES if _is_finished(pass_) else PROVISIONING_RULES
 
-    async def _gather(self, desired: Desired, memory: Memory, now: datetime) -> Observed:
-        cache = self._tools.cache
-        raw_disk = cache.get(Key("ProtectedDisk", desired.namespace, desired.disk))
-        disk = _disk_view(Resource(raw_disk)) if raw_disk is not None else NOT_FOUND
+    def from_cache(self, pass_: Pass) -> Observed:
+        """Return what the cache tells."""
+        cache, desired = self._context.cache, pass_.desired
+        raw = cache.get(Key("ProtectedDisk", desired.namespace, desired.disk))
         policy: PolicyView | NotFound = NOT_FOUND
-        if raw_disk is not None:
-            name = raw_disk["spec"]["policyRef"]["name"]
-            raw_policy = cache.get(Key("DiskBackupPolicy", "", name))
+        if raw is not None:
+            raw_policy = cache.get(Key("DiskBackupPolicy", "", raw["spec"]["policyRef"]["name"]))
             policy = (policy_view(Resource(raw_policy)) if raw_policy is not None else None) or NOT_FOUND
-        observed = Observed(
-            disk=disk,
+        return Observed(
+            disk=_disk_view(Resource(raw)) if raw is not None else NOT_FOUND,
             policy=policy,
             ahead=self._ahead(desired),
-            taken_today=NOT_FETCHED,
-            attempt=await self._follower.look(desired, disk, memory),
+            recorded=read_recorded(pass_.resource),
         )
-        if raw_disk is not None and make_plan(desired, observed, now).verdict.reason == reasons.NOT_YET_KNOWN:
-            observed = replace(observed, instance_owned=await self._instance_owned(Resource(raw_disk), disk))
-        if make_plan(desired, observed, now).verdict.reason == reasons.NOT_YET_KNOWN:
-            observed = replace(observed, taken_today=await capture_error(self._taken_today(desired, disk, now)))
-        return observed
-
-    async def _instance_owned(self, resource: Resource, disk: DiskView | NotFound) -> bool | FetchFailed:
-        """Return whether a disk's instance is its own: known since its last pass, or, after a restart, asked for."""
-        assert isinstance(disk, DiskView) and disk.instance is not None, "without one nothing can be asked for"
-        if self._tools.owned.has(resource.uid, disk.instance):
-            return True
-        found = await capture_error(self._tools.azure.instances.get(disk.instance))
-        if isinstance(found, FetchFailed):
-            return found
-        namespace = self._tools.cache.get(Key("Namespace", "", resource.namespace)) or {"metadata": {}}
-        owner = (self._tools.cluster, resource.namespace, resource.name)
-        return isinstance(found, AzureInstance) and names(found, owner, namespace["metadata"].get("uid"))
 
     def _ahead(self, desired: Desired) -> tuple[str, ...]:
         """Return unfinished backups of the same disk that were created before, or have begun.
@@ -135,7 +85,7 @@ class OnDemandBackupReconciler:
         others: list[tuple[tuple[str, str], str, bool]] = []
         for resource in self._of_disk(desired):
             if is_over(resource) or resource.deleting or resource.is_true(reasons.STALLED):
-                # One that waits for a person holds up nobody.
+                # One that needs attention holds up nobody.
                 continue
             order = (str(resource.meta["creationTimestamp"]), resource.name)
             if resource.uid == desired.uid:
@@ -145,58 +95,120 @@ class OnDemandBackupReconciler:
         return tuple(name for order, name, begun in sorted(others) if begun or mine is None or order < mine)
 
     def _of_disk(self, desired: Desired) -> list[Resource]:
-        found = self._tools.cache.read(BACKUPS_BY_DISK, place(desired.namespace, desired.disk))
+        found = self._context.cache.read(BACKUPS_BY_DISK, place(desired.namespace, desired.disk))
         return [Resource(each) for each in found]
 
-    async def _taken_today(self, desired: Desired, disk: DiskView | NotFound, now: datetime) -> tuple[datetime, ...]:
+    async def _attempt(self, pass_: Pass, observed: Observed) -> Observed:
+        attempt = await self._follower.look(pass_.desired, observed.recorded, observed.disk, pass_.state)
+        return replace(observed, attempt=attempt)
+
+    async def _instance_owner(self, pass_: Pass, observed: Observed) -> Observed:
+        """See whether a disk's instance is its own: known since its last pass, or, after a restart, asked for."""
+        disk, cache, desired = observed.disk, self._context.cache, pass_.desired
+        assert isinstance(disk, DiskView) and disk.instance is not None, "the rules before guarantee it"
+        raw = cache.get(Key("ProtectedDisk", desired.namespace, desired.disk))
+        if raw is not None and self._context.owned.has(Resource(raw).uid, disk.instance):
+            return replace(observed, instance_owned=True)
+        found = await capture_error(self._context.azure.instances.get(disk.instance))
+        if isinstance(found, FetchFailed):
+            return replace(observed, instance_owned=found)
+        namespace = cache.get(Key("Namespace", "", desired.namespace)) or {"metadata": {}}
+        owner = (self._context.cluster, desired.namespace, desired.disk)
+        is_owned = isinstance(found, AzureInstance) and names(found, owner, namespace["metadata"].get("uid"))
+        return replace(observed, instance_owned=is_owned)
+
+    async def _backups_taken(self, pass_: Pass, observed: Observed) -> Observed:
+        return replace(observed, taken_today=await capture_error(self._taken_today(pass_, observed)))
+
+    async def _taken_today(self, pass_: Pass, observed: Observed) -> tuple[datetime, ...]:
         """Return the starts of the disk's on-demand backups of the last 24 hours, ours and others'."""
         starts: dict[str, datetime] = {}
+        disk = observed.disk
         if isinstance(disk, DiskView) and disk.instance is not None:
-            picture = await shown(self._tools, disk.instance.parent, now - self._tools.settings.snapshot_max_age)
-            starts |= picture.of(disk.instance).jobs.on_demand
-        for resource in self._of_disk(desired):
+            since = pass_.now - self._context.settings.snapshot_max_age
+            snapshot = await shown(self._context, disk.instance.parent, since)
+            starts |= snapshot.of(disk.instance).jobs.on_demand
+        for resource in self._of_disk(pass_.desired):
             job_id, started = resource.status.get("jobID"), resource.status.get("startTime")
             if job_id and started:
                 starts[job_id] = datetime.fromisoformat(started)
-        return tuple(sorted(start for start in starts.values() if start > now - A_DAY))
+        return tuple(sorted(start for start in starts.values() if start > pass_.now - DAY))
 
     # --- act --------------------------------------------------------------------------------------
 
-    async def _act(self, step: Step, memory: Memory, now: datetime) -> None:
+    async def act(self, pass_: Pass, step: Step) -> str | None:
+        """Take a step: one write."""
         match step:
-            case Submit(instance=instance, rule_name=rule, retention_rule=retention, request_id=request):
-                memory.sent = now
-                try:
-                    memory.operation = await self._tools.azure.backups.submit(instance, rule, retention, request)
-                except RateLimited:
-                    memory.sent = None
-                    raise
-                except Unavailable:
-                    # It may have arrived: from now on the jobs tell, not we.
-                    raise
-                except OperatorError as error:
-                    # An answer that refuses proves that no job was made.
-                    memory.sent, memory.recorded = None, now
-                    if isinstance(error, Terminal):
-                        memory.refused = Refused(error, now)
-                    raise
-            case RecordIntent() | DeleteObject():
-                raise AssertionError("done where it is decided")
+            case RecordIntent():
+                # Written with the status of this pass.
+                pass
+            case DeleteObject():
+                await self._context.status_writer.delete(pass_.resource)
+            case Submit():
+                await self._submit(pass_, step)
             case _:
                 assert_never(step)
+        return None
+
+    async def _submit(self, pass_: Pass, step: Submit) -> None:
+        state, now = pass_.state, pass_.now
+        state.sent = now
+        try:
+            state.operation = await self._context.azure.backups.submit(
+                step.instance, step.rule_name, step.retention_rule, step.request_id
+            )
+        except RateLimited:
+            state.sent = None
+            raise
+        except Unavailable:
+            # It may have arrived: from now on the jobs tell, not we.
+            raise
+        except OperatorError as error:
+            # An answer that refuses proves that no job was made.
+            state.sent, state.recorded = None, now
+            if isinstance(error, Terminal):
+                state.refused = RequestRefused(error, now)
+            raise
+
+    # --- report -----------------------------------------------------------------------------------
+
+    def build_status(self, pass_: Pass, observed: Observed, plan: Plan[Step]) -> OnDemandBackupStatus:
+        """Return the status after the pass."""
+        return build_status(pass_.resource, observed.attempt, plan, pass_.now)
+
+    def is_status_due(self, pass_: Pass, plan: Plan[Step]) -> bool:
+        """Return whether the status has to be written: it is final at the end, and a refusal is for the next pass."""
+        return not _is_finished(pass_) and not _was_refused_just_now(pass_, plan)
+
+    def finish(
+        self, pass_: Pass, observed: Observed, plan: Plan[Step], status: OnDemandBackupStatus
+    ) -> datetime | None:
+        """Return when to look at the job again."""
+        if isinstance(plan.step, RecordIntent):
+            # Only now, since status has it: the request may be sent.
+            pass_.state.recorded, pass_.state.sent, pass_.state.operation = pass_.now, None, None
+        return pass_.now if _was_refused_just_now(pass_, plan) else plan.verdict.requeue_at
+
+
+def _is_finished(pass_: Pass) -> bool:
+    return is_over(pass_.resource) or pass_.desired.deleting
+
+
+def _was_refused_just_now(pass_: Pass, plan: Plan[Step]) -> bool:
+    """Return whether the request of this pass was refused for good: the next pass reports it as the end."""
+    return pass_.state.refused is not None and isinstance(plan.step, Submit)
 
 
 def _disk_view(resource: Resource) -> DiskView:
-    known = resource.status.get("backupInstanceID")
+    recorded = resource.status.get("backupInstanceID")
     condition = resource.condition(reasons.PROTECTED)
-    # What was said of an older spec may be about another policy, to which the disk moves right now.
-    current = condition.get("observedGeneration") == resource.generation
-    protected = condition.get("status") == "True" and current and not resource.deleting
-    active = resource.spec.get("protection", "Active") == "Active"
-    not_ready_reason = str(resource.condition(reasons.READY).get("reason", reasons.NOT_YET_KNOWN))
+    # What was reported of an older spec may be about another policy, to which the disk moves right now.
+    is_current = condition.get("observedGeneration") == resource.generation
+    is_protected = condition.get("status") == "True" and is_current and not resource.deleting
+    is_active = resource.spec.get("protection", "Active") == "Active"
     return DiskView(
-        protected=protected and active,
-        not_ready_reason=not_ready_reason,
-        instance=ArmId.parse(known) if known else None,
+        protected=is_protected and is_active,
+        not_ready_reason=str(resource.condition(reasons.READY).get("reason", reasons.NOT_YET_KNOWN)),
+        instance=ArmId.parse(recorded) if recorded else None,
         policy_id=str(resource.status.get("policyID", "")),
     )

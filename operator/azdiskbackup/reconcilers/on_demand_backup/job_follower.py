@@ -14,105 +14,105 @@ from azdiskbackup.core.objects.azure import AzureJob, AzureRestorePoint
 from azdiskbackup.core.on_demand_backup.attempt import (
     Attempt,
     Following,
+    IntentRecorded,
     NotStarted,
-    Recorded,
-    Refused,
+    RequestRefused,
     Sent,
     Unfollowable,
 )
 from azdiskbackup.core.on_demand_backup.desired import Desired
-from azdiskbackup.core.on_demand_backup.observed import DiskView
+from azdiskbackup.core.on_demand_backup.observed import DiskView, Recorded
 from azdiskbackup.core.on_demand_backup.rules import JOB_APPEARS_WITHIN
+from azdiskbackup.core.rules.intervals import JOB_POLL
 from azdiskbackup.core.rules.lookup import FetchFailed, NotFound
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import InvalidRequest, RateLimited
 from azdiskbackup.reconcilers.common.context import ReconcileContext, capture_error
+from azdiskbackup.reconcilers.common.reconciler import NothingNew
 from azdiskbackup.reconcilers.common.step_runner import StepRunner
 
 # How old what the sweep shows of a running job may be.
 SHOWN_JOB_STAYS = timedelta(minutes=2)
 
 
-class NothingNew(Exception):
-    """A job runs, and nobody can say more about it now."""
-
-
-async def shown(tools: ReconcileContext, vault: ArmId, not_older_than: datetime) -> InventorySnapshot:
+async def shown(context: ReconcileContext, vault: ArmId, not_older_than: datetime) -> InventorySnapshot:
     """Return what the sweep shows.
 
     Raises:
         NothingNew: it is not its turn to ask. It is woken then, and not we: we have to come back by ourselves.
     """
     try:
-        return await tools.sweep.read(vault, not_older_than)
+        return await context.sweep.read(vault, not_older_than)
     except RateLimited:
-        raise NothingNew from None
+        raise NothingNew(context.clock.now() + JOB_POLL) from None
 
 
 @dataclass(slots=True)
-class Memory:
+class BackupState:
     """What this process knows about its own attempt, which no crash can make wrong.
 
     Attributes:
         recorded: when this process recorded the intent, while it surely sent nothing.
         sent: when this process sent the request, or may have.
-        operation: where Azure tells the job of an accepted request.
-        refused: how Azure refused it for good.
+        operation: URL of the operation of an accepted request; it names the job.
+        refused: how Azure refused the request for good.
     """
 
-    attempts: StepRunner = field(default_factory=StepRunner)
+    steps: StepRunner = field(default_factory=StepRunner)
     recorded: datetime | None = None
     sent: datetime | None = None
     operation: str | None = None
-    refused: Refused | None = None
+    refused: RequestRefused | None = None
 
 
-class Follower:
-    """Follows attempts."""
+class JobFollower:
+    """Finds and follows the job of an attempt."""
 
-    def __init__(self, tools: ReconcileContext) -> None:
-        self._tools = tools
+    def __init__(self, context: ReconcileContext) -> None:
+        self._context = context
 
-    async def look(self, desired: Desired, disk: DiskView | NotFound, memory: Memory) -> Attempt:
+    async def look(
+        self, desired: Desired, recorded: Recorded, disk: DiskView | NotFound, state: BackupState
+    ) -> Attempt:
         """Return how far the attempt got.
 
         Raises:
             NothingNew: its job runs, and it is not our turn to ask more.
             Postponed: its job is searched for, and it is woken when that is over.
         """
-        if memory.refused is not None:
-            return memory.refused
-        if desired.intent is None:
+        if state.refused is not None:
+            return state.refused
+        if recorded.intent is None:
             return NotStarted()
         if isinstance(disk, NotFound) or disk.instance is None:
             error = InvalidRequest("ProtectedDiskGone", "The ProtectedDisk is gone, so its job cannot be followed")
-            return Refused(error, self._tools.clock.now())
-        if desired.job is not None:
-            return await self._follow(desired.job, disk.instance)
-        if memory.operation is not None:
-            return await self._accepted(desired, memory, disk.instance)
-        if memory.recorded is not None and memory.sent is None:
-            return Recorded(memory.recorded)
-        return await self._search(desired, memory.sent or desired.intent, disk.instance)
+            return RequestRefused(error, self._context.clock.now())
+        if recorded.job is not None:
+            return await self._follow(recorded.job, disk.instance)
+        if state.operation is not None:
+            return await self._accepted(desired, state, disk.instance)
+        if state.recorded is not None and state.sent is None:
+            return IntentRecorded(state.recorded)
+        return await self._search(desired, state.sent or recorded.intent, disk.instance)
 
-    async def _accepted(self, desired: Desired, memory: Memory, instance: ArmId) -> Attempt:
-        assert memory.operation is not None and memory.sent is not None
+    async def _accepted(self, desired: Desired, state: BackupState, instance: ArmId) -> Attempt:
+        assert state.operation is not None and state.sent is not None
         try:
             with best_effort():
-                state = await capture_error(self._tools.azure.operations.check(memory.operation))
+                progress = await capture_error(self._context.azure.operations.check(state.operation))
         except RateLimited:
             shown = await self._shown(instance, lambda job: job.activity_id.lower() == desired.uid.lower())
             return await self._following(shown, instance)
-        match state:
+        match progress:
             case Succeeded(job=str(job)):
                 return await self._follow(job, instance)
             case Failed(error=error):
-                return Refused(error, self._tools.clock.now())
+                return RequestRefused(error, self._context.clock.now())
             case Pending():
-                return Sent(memory.sent, answered=True, jobs_seen=False)
+                return Sent(state.sent, answered=True, jobs_seen=False)
             case _:
                 # The operation cannot be read, or tells no job: the jobs themselves do.
-                return await self._search(desired, memory.sent, instance, answered=True)
+                return await self._search(desired, state.sent, instance, answered=True)
 
     async def _search(self, desired: Desired, since: datetime, instance: ArmId, *, answered: bool = False) -> Attempt:
         """Look for the job of a request whose answer was lost: it carries the request's id.
@@ -120,17 +120,17 @@ class Follower:
         What the sweep shows proves that there is a job; that there is none, only all jobs of the vault can, a while
         after the request.
         """
-        now, vault = self._tools.clock.now(), instance.parent
-        picture = await capture_error(shown(self._tools, vault, now - SHOWN_JOB_STAYS))
-        if isinstance(picture, InventorySnapshot):
-            jobs = picture.of(instance).jobs.recent
+        now, vault = self._context.clock.now(), instance.parent
+        snapshot = await capture_error(shown(self._context, vault, now - SHOWN_JOB_STAYS))
+        if isinstance(snapshot, InventorySnapshot):
+            jobs = snapshot.of(instance).jobs.recent
             found = next((job for job in jobs if job.activity_id.lower() == desired.uid.lower()), None)
             if found is not None:
                 return await self._follow(found.id, instance)
         if now < since + JOB_APPEARS_WITHIN:
             return Sent(since, answered=answered, jobs_seen=False)
         me = Key("OnDemandBackup", desired.namespace, desired.name)
-        match self._tools.lost_jobs.ask(vault, desired.uid, me, since + JOB_APPEARS_WITHIN):
+        match self._context.job_search.ask(vault, desired.uid, me, since + JOB_APPEARS_WITHIN):
             case None:
                 raise RateLimited("its job is searched for")
             case FetchFailed(error):
@@ -143,22 +143,22 @@ class Follower:
     async def _follow(self, job_id: str, instance: ArmId) -> Attempt:
         try:
             with best_effort():
-                job = await capture_error(self._tools.azure.backups.get_job(instance.parent, job_id))
+                job = await capture_error(self._context.azure.backups.get_job(instance.parent, job_id))
         except RateLimited:
             job = await self._shown(instance, lambda job: job.id == job_id)
         if isinstance(job, FetchFailed):
             return Unfollowable(job.error)
         if isinstance(job, NotFound):
             error = InvalidRequest("JobNotFound", f"Azure no longer knows the job {job_id}")
-            return Refused(error, self._tools.clock.now())
+            return RequestRefused(error, self._context.clock.now())
         return await self._following(job, instance)
 
     async def _shown(self, instance: ArmId, fits: Callable[[AzureJob], bool]) -> AzureJob:
         """Return a job as the sweep shows it: of many that run, not each can be asked for by itself."""
-        picture = await shown(self._tools, instance.parent, self._tools.clock.now() - SHOWN_JOB_STAYS)
-        found = next((job for job in picture.of(instance).jobs.recent if fits(job)), None)
+        snapshot = await shown(self._context, instance.parent, self._context.clock.now() - SHOWN_JOB_STAYS)
+        found = next((job for job in snapshot.of(instance).jobs.recent if fits(job)), None)
         if found is None:
-            raise NothingNew
+            raise NothingNew(self._context.clock.now() + JOB_POLL)
         return found
 
     async def _following(self, job: AzureJob, instance: ArmId) -> Following:
@@ -168,12 +168,14 @@ class Follower:
         if job.running:
             return None
         # The disk shows this job and its point next, and the sweep may learn of it minutes later.
-        self._tools.sweep.record_finished_job(replace(job, instance_id=str(instance)))
+        self._context.sweep.record_finished_job(replace(job, instance_id=str(instance)))
         if job.restore_point_id is None:
             return None
         try:
             with best_effort():
-                found = await capture_error(self._tools.azure.backups.get_restore_point(instance, job.restore_point_id))
+                found = await capture_error(
+                    self._context.azure.backups.get_restore_point(instance, job.restore_point_id)
+                )
         except RateLimited:
             # Its id is enough to find it; that the backup is done must not wait for the rest.
             return None

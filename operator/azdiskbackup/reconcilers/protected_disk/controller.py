@@ -1,20 +1,23 @@
-"""ProtectedDisk: gather, decide, act, report. What is gathered, and when, is in ``protected_disk_facts.py``."""
+"""ProtectedDisk: what it brings to the pass."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from dataclasses import replace
 from datetime import datetime
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.core.objects.azure import AzureInstance, JobHistory
 from azdiskbackup.core.objects.resource import Invalid, Resource
-from azdiskbackup.core.protected_disk.desired import read_desired
+from azdiskbackup.core.protected_disk.deletion import DELETION_RULES
+from azdiskbackup.core.protected_disk.desired import Desired, read_desired
 from azdiskbackup.core.protected_disk.observed import Observed
-from azdiskbackup.core.protected_disk.plan import make_plan
-from azdiskbackup.core.protected_disk.rate_limited import covers, waiting
+from azdiskbackup.core.protected_disk.rate_limited import status_while_rate_limited, stays_true
+from azdiskbackup.core.protected_disk.recorded import read_recorded
 from azdiskbackup.core.protected_disk.restore_points import next_expiry
-from azdiskbackup.core.protected_disk.rules.common import in_work
+from azdiskbackup.core.protected_disk.rules import PROVISIONING_RULES
+from azdiskbackup.core.protected_disk.rules.common import is_changing
 from azdiskbackup.core.protected_disk.status import build_status, deadline
 from azdiskbackup.core.protected_disk.steps import (
     AssignRole,
@@ -30,133 +33,109 @@ from azdiskbackup.core.protected_disk.steps import (
     Undelete,
     Validate,
 )
-from azdiskbackup.core.protected_disk.validation import Refused, Running
-from azdiskbackup.core.rules.verdicts import Plan
-from azdiskbackup.engine.cache import Key
+from azdiskbackup.core.protected_disk.validation import Running, ValidationRefused
+from azdiskbackup.core.rules.lookup import NotFetched
+from azdiskbackup.core.rules.verdicts import Plan, Rules
 from azdiskbackup.errors import RateLimited
-from azdiskbackup.reconcilers.common.context import ReconcileContext, StateStore
-from azdiskbackup.reconcilers.common.role_grants import Grants
-from azdiskbackup.reconcilers.protected_disk.observe import Facts
-from azdiskbackup.reconcilers.protected_disk.state import Memory
+from azdiskbackup.reconcilers.common import reconciler
+from azdiskbackup.reconcilers.common.context import ReconcileContext
+from azdiskbackup.reconcilers.common.role_grants import RoleGrants
+from azdiskbackup.reconcilers.protected_disk.from_cache import from_cache
+from azdiskbackup.reconcilers.protected_disk.history import History
+from azdiskbackup.reconcilers.protected_disk.observe import Fetchers
+from azdiskbackup.reconcilers.protected_disk.state import DiskState, KnownInstance
 
-# Refusals after which it is worth a look whether the right is still there.
-DOUBTFUL = 5
+Pass: TypeAlias = reconciler.Pass[Desired, DiskState]
+
+# Refusals of a validation after which the role assignment is looked at again.
+RECHECK_ROLE_AFTER_TRIES = 5
 
 
-class ProtectedDiskReconciler:
+class ProtectedDiskKind(reconciler.Kind[Desired, Observed, Step, DiskState]):
     """Leads disks to protection, and out of it."""
 
-    def __init__(self, tools: ReconcileContext) -> None:
-        self._tools = tools
-        self._grants = Grants(tools.azure.roles)
-        self._facts = Facts(tools, self._grants)
-        self.states = StateStore(Memory)
+    status_model = ProtectedDiskStatus
 
-    async def reconcile(self, key: Key) -> datetime | None:
-        """Make one pass; return when to look again."""
-        raw = self._tools.cache.get(key)
-        if raw is None:
-            uid = self.states.forget(key)
-            if uid is not None:
-                self._tools.owned.set(uid, None)
-            return None
-        try:
-            return await self._pass(key, Resource(raw), self._tools.clock.now())
-        except RateLimited as why:
-            # The pass may have put the finalizer on.
-            resource = Resource(self._tools.cache.get(key) or raw)
-            status = waiting(resource, why, self._tools.clock.now())
-            if status is not None:
-                await self._tools.reporter.status(resource, status)
-            raise
+    def __init__(self, context: ReconcileContext) -> None:
+        self._context = context
+        self._grants = RoleGrants(context.azure.roles)
+        self._history = History(context, self._grants)
+        self.fetchers = Fetchers(context, self._grants).by_fact
 
-    async def _pass(self, key: Key, resource: Resource, now: datetime) -> datetime | None:
-        desired = read_desired(resource, self._tools.cluster)
-        if isinstance(desired, Invalid):
-            await self._tools.reporter.invalid(resource, desired, ProtectedDiskStatus)
-            return None
-        memory = self.states.of(key, resource.uid)
-        observed = await self._facts.gather(resource, desired, memory, now)
-        plan = make_plan(desired, observed, now)
-        settled = isinstance(observed.instance, AzureInstance) and plan.step is None and not in_work(observed.instance)
-        memory.changing = memory.changing and not settled
-        pending = memory.attempts.operation
-        appears = pending.look_at if pending is not None and pending.step is PutInstance else now
-        if desired.deleting and plan.ready and now < appears:
-            # Azure may be about to show an instance that we asked for: to let go now would leave it alone.
-            return appears
-        if desired.deleting and plan.ready:
-            await self._tools.reporter.release(resource, plan)
-            return None
-        if plan.step is not None or plan.ready:
-            # Also when nothing is to be done: what was found in Azure is ours to let go of from now on.
-            resource = await self._tools.reporter.ensure_finalizer(resource)
+    def new_state(self) -> DiskState:
+        """Return the state of a disk that no pass has seen yet."""
+        return DiskState()
 
-        async def act(step: Step) -> str | None:
-            return await self._act(step, memory, now)
+    def forget(self, uid: str) -> None:
+        """Drop which instance the object owned."""
+        self._context.owned.set(uid, None)
 
-        plan = await memory.attempts.take(
-            plan,
-            act,
-            self._tools.azure.operations,
-            generation=resource.generation,
-            now=now,
-            jitter=self._tools.jitter(),
+    # --- gather and decide ------------------------------------------------------------------------
+
+    def read_desired(self, resource: Resource) -> Desired | Invalid:
+        """Read the spec."""
+        return read_desired(resource, self._context.cluster)
+
+    def rules(self, pass_: Pass) -> Rules:
+        """Return the rules for protecting a disk, or for ending that."""
+        return DELETION_RULES if pass_.desired.deleting else PROVISIONING_RULES
+
+    def from_cache(self, pass_: Pass) -> Observed:
+        """Return what the cache and earlier passes tell."""
+        recorded, state = read_recorded(pass_.resource), pass_.state
+        if state.is_new is None:
+            state.is_new = not recorded.has_finalizer
+        creation = state.steps.operation
+        return replace(
+            from_cache(self._context.cache, pass_.desired, recorded),
+            conflicting_instance=state.conflict.instance,
+            creation_visible_at=creation.look_at if creation is not None and creation.step is PutInstance else None,
+            was_owner=state.instance.was_owner,
+            role_recheck_needed=state.role_recheck.is_for_job,
         )
-        if plan.step is not None and not memory.attempts.failed and plan.verdict.requeue_at is None:
-            await self._tools.reporter.corrected(resource, plan.verdict)
-            return now
-        status = build_status(resource, desired, observed, plan, now)
-        if memory.attempts.failed or not covers(resource, plan):
-            await self._tools.reporter.status(resource, status)
-        self._tools.deadlines.set(key, deadline(status, observed))
-        return self._look_again(observed, plan, status, memory, now)
 
-    def _look_again(
-        self, observed: Observed, plan: Plan[Step], status: ProtectedDiskStatus, memory: Memory, now: datetime
-    ) -> datetime | None:
-        """Return the next moment at which time alone changes something; all else is told by the sweep."""
-        if not plan.ready:
-            return plan.verdict.requeue_at
-        observe_every = self._tools.settings.observe_every
-        moments = [observed.turn, plan.verdict.requeue_at]
-        if status.next_backup_time is not None:
-            # The time of the next backup is in status. Its job is seen by then, as a rule: one write for both.
-            moments.append(status.next_backup_time + observe_every)
-        if isinstance(observed.instance, AzureInstance):
-            moments.append(next_expiry(status.restore_points, observed.instance.state, now))
-        if memory.failed_job is not None or memory.doubted is not None or not isinstance(observed.jobs, JobHistory):
-            moments.append(now + observe_every)
-        return min((each for each in moments if each is not None and each > now), default=None)
+    async def complete(self, pass_: Pass, observed: Observed, plan: Plan[Step]) -> Observed:
+        """Add jobs and restore points."""
+        observed = await self._history.add(pass_, observed)
+        instance = observed.instance
+        if isinstance(instance, AzureInstance) and plan.step is None and not is_changing(instance):
+            pass_.state.instance.change_expected = False
+        return observed
 
-    async def _act(self, step: Step, memory: Memory, now: datetime) -> str | None:
-        azure = self._tools.azure
+    # --- act --------------------------------------------------------------------------------------
+
+    async def act(self, pass_: Pass, step: Step) -> str | None:
+        """Take a step: one write to Azure."""
+        instances, known = self._context.azure.instances, pass_.state.instance
         match step:
             case AssignRole(grant=grant):
                 await self._grants.create(grant)
             case RevokeRole(grant=grant):
                 await self._grants.delete(grant)
-            case Validate(request=request, grant=grant):
-                before = memory.validation if isinstance(memory.validation, Refused) else None
-                if before is not None and before.tries >= DOUBTFUL:
-                    # It takes long: somebody may have taken the right away since we looked.
-                    self._grants.doubt(grant)
-                operation = await azure.instances.submit_validation(request)
-                memory.validation = Running(operation, now, before)
-                memory.validated = request
+            case Validate():
+                await self._validate(pass_, step)
             case PutInstance(request=request):
-                return await _sent(azure.instances.submit_create_or_update(request), memory)
+                return await _change(instances.submit_create_or_update(request), known)
             case Sync() | Undelete() | Resume() | Suspend() | Stop() | DeleteInstance():
                 if isinstance(step, Sync):
-                    self._grants.doubt(step.grant)
-                return await _sent(self._change(step), memory)
+                    self._grants.recheck(step.grant)
+                return await _change(self._submit(step), known)
             case _:
                 assert_never(step)
         return None
 
-    async def _change(self, step: Change) -> str | None:
-        instances = self._tools.azure.instances
-        call = {
+    async def _validate(self, pass_: Pass, step: Validate) -> None:
+        known = pass_.state.validation
+        before = known.state if isinstance(known.state, ValidationRefused) else None
+        if before is not None and before.tries >= RECHECK_ROLE_AFTER_TRIES:
+            # It takes long: somebody may have revoked the role since.
+            self._grants.recheck(step.grant)
+        operation = await self._context.azure.instances.submit_validation(step.request)
+        known.state, known.request = Running(operation, pass_.now, before), step.request
+
+    async def _submit(self, step: Change) -> str | None:
+        instances = self._context.azure.instances
+        submit = {
             Sync: instances.submit_sync,
             Undelete: instances.submit_undelete,
             Resume: instances.submit_resume,
@@ -164,15 +143,51 @@ class ProtectedDiskReconciler:
             Stop: instances.submit_stop,
             DeleteInstance: instances.submit_delete,
         }[type(step)]
-        return await call(step.id)
+        return await submit(step.id)
+
+    # --- report -----------------------------------------------------------------------------------
+
+    def build_status(self, pass_: Pass, observed: Observed, plan: Plan[Step]) -> ProtectedDiskStatus:
+        """Return the status after the pass."""
+        return build_status(pass_.resource, pass_.desired, observed, plan, pass_.now)
+
+    def is_status_due(self, pass_: Pass, plan: Plan[Step]) -> bool:
+        """Return whether the status has to be written: not for a step in the midst of a queue."""
+        return pass_.state.steps.failed or not stays_true(pass_.resource, plan)
+
+    def status_while_rate_limited(
+        self, resource: Resource, why: RateLimited, now: datetime
+    ) -> ProtectedDiskStatus | None:
+        """Return the status of a disk whose turn has not come."""
+        return status_while_rate_limited(resource, why, now)
+
+    def finish(self, pass_: Pass, observed: Observed, plan: Plan[Step], status: ProtectedDiskStatus) -> datetime | None:
+        """Return the next moment at which time alone changes something; of all else the sweep tells."""
+        self._context.deadlines.set(pass_.key, deadline(status, observed))
+        if not plan.ready:
+            return plan.verdict.requeue_at
+        state, now = pass_.state, pass_.now
+        observe_every = self._context.settings.observe_every
+        moments = [plan.verdict.requeue_at]
+        if not isinstance(observed.migrate_at, NotFetched):
+            moments.append(observed.migrate_at)
+        if status.next_backup_time is not None:
+            # The time of the next backup is in status. Its job is visible by then, as a rule: one write for both.
+            moments.append(status.next_backup_time + observe_every)
+        if isinstance(observed.instance, AzureInstance):
+            moments.append(next_expiry(status.restore_points, observed.instance.state, now))
+        is_rechecking = state.history.failed_job is not None or state.role_recheck.is_under_way
+        if is_rechecking or not isinstance(observed.jobs, JobHistory):
+            moments.append(now + observe_every)
+        return min((each for each in moments if each is not None and each > now), default=None)
 
 
-async def _sent(change: Awaitable[str | None], memory: Memory) -> str | None:
+async def _change(request: Awaitable[str | None], known: KnownInstance) -> str | None:
     """Send a change of the instance; an answer that is lost may have changed it all the same."""
-    before, memory.changing = memory.changing, True
+    before, known.change_expected = known.change_expected, True
     try:
-        return await change
+        return await request
     except RateLimited:
         # Surely not sent.
-        memory.changing = before
+        known.change_expected = before
         raise

@@ -9,6 +9,7 @@ from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.objects.vault_view import VaultView, vault_view
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.recorded import Recorded
 from azdiskbackup.core.rules.lookup import NOT_FOUND, NotFound
 from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.reconcilers.watch.indices import DISKS_BY_SCOPE, DISKS_BY_SOURCE, source_of
@@ -26,7 +27,7 @@ class LiveDisks:
         return self._cache.has(Key("ProtectedDisk", namespace, name))
 
 
-def from_cache(cache: Cache, desired: Desired) -> Observed:
+def from_cache(cache: Cache, desired: Desired, recorded: Recorded) -> Observed:
     """Return what the cache tells of a disk: its policy, vault, namespace, claim, and the other objects about it."""
     raw_policy = cache.get(Key("DiskBackupPolicy", "", desired.spec.policy_ref.name))
     policy = policy_view(Resource(raw_policy)) if raw_policy is not None else None
@@ -34,12 +35,13 @@ def from_cache(cache: Cache, desired: Desired) -> Observed:
     vault = vault_view(Resource(raw_vault)) if raw_vault is not None else None
     namespace = cache.get(Key("Namespace", "", desired.namespace))
     about = namespace["metadata"] if namespace is not None else {}
-    grant_used_by, deleted_before_us = _sharers(cache, desired, vault) if desired.deleting else ((), ())
+    grant_used_by, deleted_before_us = _sharers(cache, desired, recorded, vault) if desired.deleting else ((), ())
     return Observed(
         policy=policy or NOT_FOUND,
         vault=vault or NOT_FOUND,
         namespace_labels=about.get("labels") or {},
         namespace_uid=about.get("uid"),
+        recorded=recorded,
         claim=_claim(cache, desired),
         older_duplicate=_rival(cache, desired),
         grant_used_by=grant_used_by,
@@ -76,14 +78,16 @@ def _rival(cache: Cache, desired: Desired) -> str | None:
     return None if oldest == desired.name else oldest
 
 
-def _sharers(cache: Cache, desired: Desired, vault: VaultView | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _sharers(
+    cache: Cache, desired: Desired, recorded: Recorded, vault: VaultView | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the other objects that the same right serves: those that need it on, and those that let go of it first.
 
     Of several that are deleted together the one whose name comes last takes the right back.
     """
-    if desired.known_disk is None or vault is None or vault.id is None:
+    if recorded.disk_id is None or vault is None or vault.id is None:
         return (), ()
-    disk = ArmId.parse(desired.known_disk)
+    disk = recorded.disk_id
     scope = str(disk.resource_group if vault.role_scope == "ResourceGroup" else disk).lower()
     mine = f"{desired.namespace}/{desired.name}"
     need: list[str] = []

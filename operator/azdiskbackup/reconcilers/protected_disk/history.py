@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeAlias
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.azure.transport.request_scope import in_background
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance, AzureRestorePoint, JobHistory
-from azdiskbackup.core.objects.resource import Resource, parse_status
+from azdiskbackup.core.objects.resource import parse_status
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.ownership import may_be_shown
@@ -18,13 +19,16 @@ from azdiskbackup.core.protected_disk.rules.common import reader_grant
 from azdiskbackup.core.protected_disk.status import backup_expected
 from azdiskbackup.core.rules.lookup import FetchFailed
 from azdiskbackup.errors import RateLimited
+from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext, capture_error
-from azdiskbackup.reconcilers.common.role_grants import Grants
-from azdiskbackup.reconcilers.protected_disk.state import Memory
+from azdiskbackup.reconcilers.common.role_grants import RoleGrants
+from azdiskbackup.reconcilers.protected_disk.state import DiskState
+
+Pass: TypeAlias = reconciler.Pass[Desired, DiskState]
 
 
 @dataclass(frozen=True, slots=True)
-class _Late:
+class _Overdue:
     """A backup that was due, and the time by which it should have succeeded."""
 
     due: datetime
@@ -32,74 +36,71 @@ class _Late:
 
 
 class History:
-    """Gathers what happened."""
+    """Reads what happened."""
 
-    def __init__(self, tools: ReconcileContext, grants: Grants) -> None:
-        self._tools = tools
+    def __init__(self, context: ReconcileContext, grants: RoleGrants) -> None:
+        self._context = context
         self._grants = grants
 
-    async def add(
-        self, resource: Resource, desired: Desired, observed: Observed, memory: Memory, now: datetime
-    ) -> Observed:
+    async def add(self, pass_: Pass, observed: Observed) -> Observed:
         """Add jobs and restore points of a disk that has an instance since an earlier pass."""
-        instance = observed.instance
-        settled = desired.known_instance is not None and not memory.changing and not desired.deleting
-        if not settled or not isinstance(instance, AzureInstance) or not may_be_shown(desired, observed):
+        instance, state = observed.instance, pass_.state
+        has_history = observed.recorded.instance_id is not None and not state.instance.change_expected
+        if not has_history or pass_.desired.deleting or not isinstance(instance, AzureInstance):
             return observed
-        stays = self._tools.settings.snapshot_max_age
-        picture = await capture_error(self._tools.sweep.read(instance.id.parent, now - stays))
-        if isinstance(picture, FetchFailed):
-            return replace(observed, jobs=picture)
-        shown = picture.of(instance.id)
-        observed = replace(observed, jobs=shown.jobs, jobs_at=picture.at, newest_point=shown.newest_point)
-        self._doubt(shown.jobs, observed, memory)
-        before = parse_status(ProtectedDiskStatus, resource)
-        late = _late(before, observed)
-        if late is not None and late.due != memory.missed:
-            return await self._look_for_missed(late, instance, observed, memory)
-        if newest_restore_point_expected(before, shown.jobs, shown.newest_point) or hides_expired(before, now):
-            # Scarce, and nobody waits for it: what is known already is said meanwhile.
+        if not may_be_shown(pass_.desired, observed):
+            return observed
+        max_age = self._context.settings.snapshot_max_age
+        snapshot = await capture_error(self._context.sweep.read(instance.id.parent, pass_.now - max_age))
+        if isinstance(snapshot, FetchFailed):
+            return replace(observed, jobs=snapshot)
+        shown = snapshot.of(instance.id)
+        observed = replace(observed, jobs=shown.jobs, jobs_at=snapshot.at, newest_point=shown.newest_point)
+        self._recheck_after_failure(shown.jobs, observed, state)
+        before = parse_status(ProtectedDiskStatus, pass_.resource)
+        overdue = _overdue(before, observed)
+        if overdue is not None and overdue.due != state.history.overdue_checked_for:
+            return await self._look_for_overdue(overdue, instance, observed, state)
+        is_due = newest_restore_point_expected(before, shown.jobs, shown.newest_point)
+        if is_due or hides_expired(before, pass_.now):
+            # Scarce, and nobody waits for it: what is known already is reported meanwhile.
             with contextlib.suppress(RateLimited), in_background():
                 return replace(observed, restore_points=await self._points(instance))
         return observed
 
-    async def _look_for_missed(
-        self, late: _Late, instance: AzureInstance, observed: Observed, memory: Memory
+    async def _look_for_overdue(
+        self, overdue: _Overdue, instance: AzureInstance, observed: Observed, state: DiskState
     ) -> Observed:
-        """See whether a backup that is late only does not show its job; until that is known, it is not late yet."""
+        """See whether a backup that is overdue only does not show its job; until that is known, it is not overdue."""
         try:
             points = await self._points(instance)
         except RateLimited:
-            return replace(observed, jobs_at=late.limit)
+            return replace(observed, jobs_at=overdue.limit)
         if not isinstance(points, FetchFailed):
-            memory.missed = late.due
+            state.history.overdue_checked_for = overdue.due
         return replace(observed, restore_points=points)
 
     async def _points(self, instance: AzureInstance) -> tuple[AzureRestorePoint, ...] | FetchFailed:
-        points = await capture_error(self._tools.azure.backups.list_restore_points(instance.id))
+        points = await capture_error(self._context.azure.backups.list_restore_points(instance.id))
         return points if isinstance(points, FetchFailed) else tuple(points)
 
-    def _doubt(self, jobs: JobHistory, observed: Observed, memory: Memory) -> None:
+    def _recheck_after_failure(self, jobs: JobHistory, observed: Observed, state: DiskState) -> None:
         """After a failed backup, have the next pass look again at what may be why, once for each failure."""
         ended = jobs.ended_backup
-        if ended is not None and not ended.succeeded and memory.failed_job != ended.id:
+        if state.history.is_new_failure(ended):
             # The disk itself may be why.
-            memory.failed_job, memory.disk_until = ended.id, None
-        elif ended is not None and ended.succeeded:
-            memory.failed_job = None
-        failure = ended.failure if ended is not None else None
-        lacks = failure is not None and failure.about_rights
-        if ended is not None and lacks and memory.doubted != f"job {ended.id}" and isinstance(observed.disk, AzureDisk):
-            # The right may be why: it is granted again if somebody took it.
-            memory.doubted = f"job {ended.id}"
-            self._grants.doubt(reader_grant(observed))
-        elif not lacks and memory.doubted is not None and memory.doubted.startswith("job"):
-            memory.doubted = None
+            state.disk.expire()
+        lacks_role = ended is not None and ended.failure is not None and ended.failure.about_rights
+        if ended is None or not lacks_role:
+            state.role_recheck.job_is_fine()
+        elif isinstance(observed.disk, AzureDisk) and state.role_recheck.is_new(f"job {ended.id}"):
+            # The role may be why: it is assigned again if somebody revoked it.
+            self._grants.recheck(reader_grant(observed))
 
 
-def _late(before: ProtectedDiskStatus, observed: Observed) -> _Late | None:
-    """Return which backup is late: its job may only not be shown, so the restore points have to tell."""
+def _overdue(before: ProtectedDiskStatus, observed: Observed) -> _Overdue | None:
+    """Return which backup is overdue: its job may only not be shown, so the restore points have to tell."""
     expected = backup_expected(before, observed)
     if expected is None or observed.jobs_at is None or observed.jobs_at <= expected[1]:
         return None
-    return _Late(*expected)
+    return _Overdue(*expected)

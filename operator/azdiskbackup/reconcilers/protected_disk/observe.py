@@ -1,189 +1,144 @@
-"""What a pass of a ProtectedDisk has to know, and where it asks for it: the cache first, Azure only for the rest."""
+"""What a pass of a ProtectedDisk has to know: one fetcher for each fact that a rule may need."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from azdiskbackup.azure.gateways.operations import Failed, Succeeded
-from azdiskbackup.core.identity.arm_ids import same_id
+from azdiskbackup.core.identity.arm_ids import is_within, same_id
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance
 from azdiskbackup.core.objects.policy_view import PolicyView
-from azdiskbackup.core.objects.resource import Resource
-from azdiskbackup.core.objects.vault_view import VaultView
 from azdiskbackup.core.protected_disk.desired import Desired
-from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.observed import Fact, Observed
 from azdiskbackup.core.protected_disk.ownership import is_owner
-from azdiskbackup.core.protected_disk.plan import make_plan
-from azdiskbackup.core.protected_disk.rules.common import (
-    VALIDATION_TAKES,
-    instance_request,
-    reader_grant,
-    usable_vault,
-)
-from azdiskbackup.core.protected_disk.validation import (
-    Never,
-    Passed,
-    Running,
-    Validation,
-    refused,
-)
-from azdiskbackup.core.rules import reasons
-from azdiskbackup.core.rules.lookup import NOT_FETCHED, FetchFailed, NotFetched, NotFound
-from azdiskbackup.errors import AlreadyProtected
+from azdiskbackup.core.protected_disk.rules.common import instance_request, policy_of, reader_grant, usable_vault
+from azdiskbackup.core.protected_disk.trust import LastGet
+from azdiskbackup.core.protected_disk.validation import NeverRun, Passed, Running, Validation, next_refusal
+from azdiskbackup.core.rules.intervals import OPERATION_READABLE_WITHIN, VALIDATION_TAKES
+from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed, NotFound
+from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext, capture_error
-from azdiskbackup.reconcilers.common.role_grants import Grants
+from azdiskbackup.reconcilers.common.role_grants import RoleGrants
 from azdiskbackup.reconcilers.common.step_runner import GONE
-from azdiskbackup.reconcilers.protected_disk.from_cache import from_cache
-from azdiskbackup.reconcilers.protected_disk.history import History
-from azdiskbackup.reconcilers.protected_disk.instance_observer import Look
+from azdiskbackup.reconcilers.protected_disk.inventory_reader import InventoryReader
 from azdiskbackup.reconcilers.protected_disk.migration_pacer import MigrationPacer
-from azdiskbackup.reconcilers.protected_disk.state import Memory
+from azdiskbackup.reconcilers.protected_disk.state import DiskState
 
-# A disk that is read is taken to be as it was for this long; its backups would fail, and say so, if it were gone.
-DISK_STAYS = timedelta(hours=6)
-OPERATION_TELLS_WITHIN = timedelta(minutes=30)
+Pass: TypeAlias = reconciler.Pass[Desired, DiskState]
 
 
-class Facts:
-    """Gathers what the rules may know."""
+class Fetchers:
+    """Fetches facts: from the inventory where that can be believed, else by a request of their own."""
 
-    def __init__(self, tools: ReconcileContext, grants: Grants) -> None:
-        self._tools = tools
+    def __init__(self, context: ReconcileContext, grants: RoleGrants) -> None:
+        self._context = context
         self._grants = grants
-        self._history = History(tools, grants)
-        self._look = Look(tools)
-        self._turns = MigrationPacer(tools.settings.move_every)
+        self._inventory = InventoryReader(context)
+        self._pacer = MigrationPacer(context.settings.migration_interval)
+        self.by_fact = {
+            Fact.DISK: self._disk,
+            Fact.INSTANCE: self._instance,
+            Fact.VALIDATION: self._validation,
+            Fact.CONFLICTING_INSTANCE: self._conflicting_instance,
+            Fact.ROLE_GRANT: self._role_grant,
+            Fact.MIGRATION_TURN: self._migration_turn,
+        }
 
-    async def gather(self, resource: Resource, desired: Desired, memory: Memory, now: datetime) -> Observed:
-        """Ask for one thing after the other, as long as the rules say that they do not know enough."""
-        if memory.new is None:
-            memory.new = not desired.began
-        if isinstance(memory.validation, Running):
+    async def _disk(self, pass_: Pass, observed: Observed) -> Observed:
+        return replace(observed, disk=await self._inventory.disk(pass_, observed))
+
+    async def _instance(self, pass_: Pass, observed: Observed) -> Observed:
+        return self._with_instance(pass_, replace(observed, instance=await self._inventory.instance(pass_, observed)))
+
+    def _with_instance(self, pass_: Pass, observed: Observed) -> Observed:
+        """Take note of what an instance says of its owner, its role and its policy."""
+        instance, state = observed.instance, pass_.state
+        if not isinstance(instance, AzureInstance):
+            return observed
+        if instance.soft_deleted_until is None:
+            state.instance.was_owner = is_owner(pass_.desired, observed, instance)
+            self._context.owned.set(pass_.resource.uid, instance.id if state.instance.was_owner else None)
+        if _recheck_cause(instance) is None:
+            state.role_recheck.instance_is_fine()
+        policy = observed.policy.id if isinstance(observed.policy, PolicyView) else None
+        if policy is None or same_id(instance.policy_id, policy):
+            state.migrate_at = None
+        return observed
+
+    async def _validation(self, pass_: Pass, observed: Observed) -> Observed:
+        known = pass_.state.validation
+        known.reset_unless_about(instance_request(pass_.desired, observed))
+        if isinstance(known.state, Running):
             # A validation is followed on its own; to ask for it once more, after its answer, is no repetition.
-            memory.attempts.done = None
-        memory.validation = await self._validation(desired, memory.validation, now)
-        observed = replace(
-            from_cache(self._tools.cache, desired),
-            validation=memory.validation,
-            holder=memory.holder,
-            was_owner=memory.was_owner,
-            rights_doubted=(memory.doubted or "").startswith("job"),
-        )
-        observed = await self._ask(desired, observed, memory, now)
-        observed = await self._search(desired, observed, memory, now)
-        if (
-            memory.validated is not None
-            and isinstance(observed.instance, NotFound)
-            and isinstance(observed.disk, AzureDisk)
-        ):
-            usable = (
-                isinstance(observed.vault, VaultView) and observed.vault.id and isinstance(observed.policy, PolicyView)
-            )
-            if usable and instance_request(desired, observed) != memory.validated:
-                memory.validation, memory.validated = Never(), None
-                observed = await self._ask(desired, replace(observed, validation=memory.validation), memory, now)
-        observed = await self._doubt(desired, observed, memory, now)
-        if isinstance(observed.instance, AzureInstance) and observed.instance.soft_deleted_until is None:
-            memory.was_owner = is_owner(desired, observed, observed.instance)
-            self._tools.owned.set(resource.uid, observed.instance.id if memory.was_owner else None)
-        observed = self._turn(desired, observed, memory, now)
-        return await self._history.add(resource, desired, observed, memory, now)
+            pass_.state.steps.last_completed = None
+            known.state = await self._follow(pass_, observed, known.state)
+        conflict = pass_.state.conflict
+        due = conflict.is_search_due(pass_.state.refusal)
+        return replace(observed, validation=known.state, conflicting_instance=NOT_FETCHED if due else conflict.instance)
 
-    async def _ask(self, desired: Desired, observed: Observed, memory: Memory, now: datetime) -> Observed:
-        while make_plan(desired, observed, now).verdict.reason == reasons.NOT_YET_KNOWN:
-            more = await self._ask_next(desired, observed, memory, now)
-            if more == observed:
-                break
-            observed = more
-        return observed
-
-    async def _ask_next(self, desired: Desired, observed: Observed, memory: Memory, now: datetime) -> Observed:
-        if isinstance(observed.disk, NotFetched) and not desired.deleting:
-            return replace(observed, disk=await self._look.disk(desired, observed, memory, now))
-        if isinstance(observed.instance, NotFetched):
-            return replace(observed, instance=await self._look.instance(desired, observed, memory, now))
-        if isinstance(observed.disk, NotFetched):
-            return replace(observed, disk=await self._look.disk(desired, observed, memory, now))
-        if isinstance(observed.granted, NotFetched) and isinstance(observed.disk, AzureDisk):
-            vault = usable_vault(observed)
-            alone = vault.assigns_roles and vault.role_scope == "Disk"
-            if alone and memory.new and isinstance(observed.instance, NotFound):
-                # Nothing was ever written for this object: to grant it costs no more than to ask whether it is granted.
-                return replace(observed, granted=self._grants.known(reader_grant(observed)))
-            exists = self._grants.exists(reader_grant(observed), ours=vault.assigns_roles)
-            return replace(observed, granted=await capture_error(exists))
-        return observed
-
-    # --- from Azure -------------------------------------------------------------------------------
-
-    async def _validation(self, desired: Desired, known: Validation, now: datetime) -> Validation:
-        if not isinstance(known, Running) or now < known.since + VALIDATION_TAKES:
-            return known
-        state = await capture_error(self._tools.azure.operations.check(known.operation))
+    async def _follow(self, pass_: Pass, observed: Observed, running: Running) -> Validation:
+        now = pass_.now
+        if now < running.since + VALIDATION_TAKES:
+            return running
+        state = await capture_error(self._context.azure.operations.check(running.operation))
         match state:
             case Succeeded():
                 return Passed()
             case Failed(error=error):
-                return refused(known.refused, error, now, desired.validating_since)
-            case FetchFailed(error) if error.code in GONE or now >= known.since + OPERATION_TELLS_WITHIN:
+                return next_refusal(running.refused, error, now, observed.recorded.validation_failing_since)
+            case FetchFailed(error) if error.code in GONE or now >= running.since + OPERATION_READABLE_WITHIN:
                 # An operation that cannot be read for so long never will be: ask anew.
-                return Never()
+                return NeverRun()
             case _:
-                return known
+                return running
 
-    async def _search(self, desired: Desired, observed: Observed, memory: Memory, now: datetime) -> Observed:
+    async def _conflicting_instance(self, pass_: Pass, observed: Observed) -> Observed:
         """Find the instance because of which Azure refuses ours: in our vault it is adopted, elsewhere it is named."""
-        refusal = memory.refusal
-        vault = observed.vault.id if isinstance(observed.vault, VaultView) else None
-        known = not isinstance(refusal, AlreadyProtected) or refusal is memory.searched
-        if (
-            known
-            or vault is None
-            or not isinstance(observed.instance, NotFound)
-            or not isinstance(observed.disk, AzureDisk)
-        ):
-            return observed
-        found = await capture_error(self._tools.azure.instances.list_of_disk(observed.disk.id))
+        vault = usable_vault(observed).id
+        assert vault is not None and isinstance(observed.disk, AzureDisk), "the rules before guarantee it"
+        instances, conflict = self._context.azure.instances, pass_.state.conflict
+        found = await capture_error(instances.list_of_disk(observed.disk.id))
         if not isinstance(found, FetchFailed) and not found:
-            kept = await capture_error(self._tools.azure.instances.list_deleted(vault))
+            kept = await capture_error(instances.list_deleted(vault))
             ours = [] if isinstance(kept, FetchFailed) else kept
             found = [each for each in ours if same_id(each.disk_id, observed.disk.id)]
-        memory.searched = refusal
+        conflict.searched_for = pass_.state.refusal
         if isinstance(found, FetchFailed) or not found:
-            return observed
-        if not str(found[0].id).lower().startswith(f"{vault}/".lower()):
-            memory.holder = found[0]
-            return replace(observed, holder=found[0])
-        memory.holder, memory.instance, memory.instance_at = None, found[0], now
-        memory.adopted = found[0].id
-        return await self._ask(desired, replace(observed, instance=found[0], holder=None), memory, now)
+            return replace(observed, conflicting_instance=conflict.instance)
+        if not is_within(found[0].id, vault):
+            conflict.instance = found[0]
+            return replace(observed, conflicting_instance=found[0])
+        known = pass_.state.instance
+        conflict.instance, known.adopted_id, known.last_get = NOT_FOUND, found[0].id, LastGet(found[0], pass_.now)
+        return self._with_instance(pass_, replace(observed, instance=found[0], conflicting_instance=NOT_FOUND))
 
-    async def _doubt(self, desired: Desired, observed: Observed, memory: Memory, now: datetime) -> Observed:
-        """Look again at a right of which Azure says that it is missing, once for each time that it begins to say so."""
-        instance = observed.instance
-        if not isinstance(instance, AzureInstance) or not isinstance(observed.disk, AzureDisk) or desired.deleting:
-            return observed
-        lacks = instance.failure is not None and instance.failure.about_rights
-        cause = f"state {instance.state}" if lacks else "deleted" if instance.soft_deleted_until else None
-        if cause is None:
-            if memory.doubted is not None and not memory.doubted.startswith("job"):
-                memory.doubted = None
-            return observed
-        if memory.doubted == cause:
-            return observed
-        memory.doubted = cause
-        self._grants.doubt(reader_grant(observed))
-        return await self._ask(desired, replace(observed, granted=NOT_FETCHED), memory, now)
+    async def _role_grant(self, pass_: Pass, observed: Observed) -> Observed:
+        """Look whether the role is assigned: again where Azure says that it is missing, once for each such cause."""
+        grant, vault, state = reader_grant(observed), usable_vault(observed), pass_.state
+        cause = _recheck_cause(observed.instance)
+        if cause is not None and not pass_.desired.deleting and state.role_recheck.is_new(cause):
+            self._grants.recheck(grant)
+        is_private = vault.assigns_roles and vault.role_scope == "Disk"
+        if is_private and state.is_new and isinstance(observed.instance, NotFound):
+            # Nothing was ever written for this object: to assign it costs no more than to ask whether it is assigned.
+            return replace(observed, role_grant=self._grants.is_known(grant))
+        answer = await capture_error(self._grants.exists(grant, ours=vault.assigns_roles))
+        return replace(observed, role_grant=answer)
 
-    def _turn(self, desired: Desired, observed: Observed, memory: Memory, now: datetime) -> Observed:
+    async def _migration_turn(self, pass_: Pass, observed: Observed) -> Observed:
         """Reserve a turn for a disk that has to move; one that a person sent to another policy does not queue."""
-        instance, policy = observed.instance, observed.policy
-        if not isinstance(instance, AzureInstance) or not isinstance(policy, PolicyView):
-            return observed
-        if policy.id is None or same_id(instance.policy_id, policy.id):
-            memory.turn = None
-            return observed
-        if memory.turn is None:
-            memory.turn = now if desired.sent_elsewhere else self._turns.reserve(now)
-        return replace(observed, turn=memory.turn)
+        state = pass_.state
+        if state.migrate_at is None:
+            is_by_hand = observed.recorded.policy not in (None, policy_of(observed).name)
+            state.migrate_at = pass_.now if is_by_hand else self._pacer.reserve(pass_.now)
+        return replace(observed, migrate_at=state.migrate_at)
+
+
+def _recheck_cause(instance: object) -> str | None:
+    """Return why the role on the disk is in question, as the instance itself says."""
+    if not isinstance(instance, AzureInstance):
+        return None
+    if instance.failure is not None and instance.failure.about_rights:
+        return f"state {instance.state}"
+    return "deleted" if instance.soft_deleted_until else None

@@ -1,58 +1,170 @@
-"""What a pass of a ProtectedDisk leaves for the next one."""
+"""What a pass of a ProtectedDisk leaves for the next one. Losing it costs calls, nothing else."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from azdiskbackup.core.identity.arm_ids import ArmId
-from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance, InstanceRequest
-from azdiskbackup.core.protected_disk.validation import Never, Refused, Validation
+from azdiskbackup.core.identity.arm_ids import ArmId, same_id
+from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance, AzureJob, InstanceRequest
+from azdiskbackup.core.protected_disk.trust import LastGet
+from azdiskbackup.core.protected_disk.validation import NeverRun, Validation, ValidationRefused
 from azdiskbackup.core.rules.lookup import NotFound
-from azdiskbackup.errors import OperatorError
+from azdiskbackup.errors import AlreadyProtected, OperatorError
 from azdiskbackup.reconcilers.common.step_runner import StepRunner
 
 
 @dataclass(slots=True)
-class Memory:
-    """What a pass leaves for the next one; losing it costs calls, nothing else.
+class KnownDisk:
+    """The disk as a GET returned it, valid for a while."""
+
+    _disk: AzureDisk | None = None
+    _valid_until: datetime | None = None
+
+    def get(self, id_: ArmId, now: datetime) -> AzureDisk | None:
+        """Return the disk of an id, if it is still valid."""
+        is_valid = self._valid_until is not None and now < self._valid_until
+        return self.get_stale(id_) if is_valid else None
+
+    def get_stale(self, id_: ArmId) -> AzureDisk | None:
+        """Return the disk of an id, however old."""
+        return self._disk if self._disk is not None and same_id(self._disk.id, id_) else None
+
+    def set(self, disk: AzureDisk | None, valid_until: datetime | None = None) -> None:
+        """Take what a GET returned, or forget it."""
+        self._disk, self._valid_until = disk, valid_until
+
+    def expire(self) -> None:
+        """Have the disk read again."""
+        self._valid_until = None
+
+
+@dataclass(slots=True)
+class KnownInstance:
+    """The backup instance as a GET returned it last, and whether it may look otherwise by now.
 
     Attributes:
-        new: whether nothing was ever written for the object when this process saw it first.
-        validation: how far Azure's validation got.
-        validated: what the validation was about; its answer says nothing about another request.
-        disk: the disk as it was read, good until ``disk_until``.
-        changing: whether the instance changes, or was asked to and does not show it yet: only a look at itself counts.
-        holder: the instance in another vault that Azure refused ours for; ``searched`` is the refusal.
-        was_owner: whether the instance named the object as its owner when we last saw it.
-        failed_job: the failed backup after which the disk was looked at again.
-        missed: the due backup for which the restore points were looked through, since no job told of it.
-        adopted: an instance in our vault under another name than we would give it.
-        turn: when the disk may move to another policy; reserved once, so that it comes.
-        doubted: why the right to read the disk was looked at again; once for each cause.
-        instance: the instance as a look at itself showed it at ``instance_at``; a picture of the vault that is older
-            says less.
+        last_get: what it returned, and when; None while there is nothing to go by.
+        change_expected: whether the instance changes, or was asked to and does not show it yet: only a GET counts.
+        adopted_id: ARM id of an instance in our vault under another name than we would give it.
+        was_owner: whether it named the object as its owner when this process last saw it.
     """
 
-    attempts: StepRunner = field(default_factory=StepRunner)
-    new: bool | None = None
-    validation: Validation = field(default_factory=Never)
-    validated: InstanceRequest | None = None
-    disk: AzureDisk | None = None
-    disk_until: datetime | None = None
-    changing: bool = False
-    instance: AzureInstance | NotFound | None = None
-    instance_at: datetime | None = None
-    holder: AzureInstance | None = None
-    searched: OperatorError | None = None
-    turn: datetime | None = None
-    doubted: str | None = None
-    adopted: ArmId | None = None
+    last_get: LastGet | None = None
+    change_expected: bool = False
+    adopted_id: ArmId | None = None
     was_owner: bool = False
+
+    @property
+    def value(self) -> AzureInstance | NotFound | None:
+        """Return what the last GET returned."""
+        return self.last_get.instance if self.last_get is not None else None
+
+
+@dataclass(slots=True)
+class KnownValidation:
+    """How far Azure's validation got, and what it was about; its answer says nothing about another request."""
+
+    state: Validation = field(default_factory=NeverRun)
+    request: InstanceRequest | None = None
+
+    def reset_unless_about(self, request: InstanceRequest) -> None:
+        """Forget the answer to another request."""
+        if self.request is not None and self.request != request:
+            self.state, self.request = NeverRun(), None
+
+
+@dataclass(slots=True)
+class Conflict:
+    """The instance because of which Azure refuses ours; searched for once for each refusal.
+
+    Attributes:
+        instance: that in another vault.
+        searched_for: the refusal that it was searched for.
+    """
+
+    instance: AzureInstance | NotFound = field(default_factory=NotFound)
+    searched_for: OperatorError | None = None
+
+    def is_search_due(self, refusal: OperatorError | None) -> bool:
+        """Return whether Azure refused the disk anew because it is protected elsewhere."""
+        return isinstance(refusal, AlreadyProtected) and refusal is not self.searched_for
+
+
+@dataclass(slots=True)
+class RoleRecheck:
+    """Why the role on the disk was looked at again; once for each cause."""
+
+    _cause: str | None = None
+
+    @property
+    def is_for_job(self) -> bool:
+        """Return whether the newest backup failed for want of a role."""
+        return self._cause is not None and self._cause.startswith("job ")
+
+    @property
+    def is_under_way(self) -> bool:
+        """Return whether there is a cause."""
+        return self._cause is not None
+
+    def is_new(self, cause: str) -> bool:
+        """Take note of a cause; return whether it is another one than before."""
+        before, self._cause = self._cause, cause
+        return before != cause
+
+    def instance_is_fine(self) -> None:
+        """Forget a cause that the instance itself gave."""
+        if not self.is_for_job:
+            self._cause = None
+
+    def job_is_fine(self) -> None:
+        """Forget a cause that a job gave."""
+        if self.is_for_job:
+            self._cause = None
+
+
+@dataclass(slots=True)
+class KnownHistory:
+    """What was done about jobs, once for each.
+
+    Attributes:
+        failed_job: the failed backup after which the disk is looked at again.
+        overdue_checked_for: the due backup for which the restore points were listed, since no job told of it.
+    """
+
     failed_job: str | None = None
-    missed: datetime | None = None
+    overdue_checked_for: datetime | None = None
+
+    def is_new_failure(self, ended: AzureJob | None) -> bool:
+        """Take note of the newest backup that ended; return whether it is a failure not yet seen."""
+        if ended is None:
+            return False
+        before = self.failed_job
+        self.failed_job = None if ended.succeeded else ended.id
+        return self.failed_job is not None and self.failed_job != before
+
+
+@dataclass(slots=True)
+class DiskState:
+    """What earlier passes over one ProtectedDisk left.
+
+    Attributes:
+        is_new: whether nothing was ever written for the object when this process saw it first; None before that.
+        migrate_at: when the disk may move to another policy; reserved once, so that it comes.
+    """
+
+    steps: StepRunner = field(default_factory=StepRunner)
+    is_new: bool | None = None
+    disk: KnownDisk = field(default_factory=KnownDisk)
+    instance: KnownInstance = field(default_factory=KnownInstance)
+    validation: KnownValidation = field(default_factory=KnownValidation)
+    conflict: Conflict = field(default_factory=Conflict)
+    role_recheck: RoleRecheck = field(default_factory=RoleRecheck)
+    history: KnownHistory = field(default_factory=KnownHistory)
+    migrate_at: datetime | None = None
 
     @property
     def refusal(self) -> OperatorError | None:
         """Return how Azure refused the disk, or the last step."""
-        return self.validation.error if isinstance(self.validation, Refused) else self.attempts.error
+        validation = self.validation.state
+        return validation.error if isinstance(validation, ValidationRefused) else self.steps.error

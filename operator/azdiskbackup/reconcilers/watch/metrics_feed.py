@@ -7,11 +7,11 @@ from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.protected_disk.summary import summary
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.engine.cache import Cache, Key, Raw
-from azdiskbackup.observability.object_metrics import Fleet, Usable
+from azdiskbackup.observability.object_metrics import ObjectMetrics, Usable
 from azdiskbackup.reconcilers.watch.indices import DISKS_BY_POLICY
 
 
-class FleetWatch:
+class MetricsFeed:
     """Listens to the cache.
 
     Args:
@@ -19,7 +19,7 @@ class FleetWatch:
         fleet: takes what is told.
     """
 
-    def __init__(self, cache: Cache, fleet: Fleet) -> None:
+    def __init__(self, cache: Cache, fleet: ObjectMetrics) -> None:
         self._cache = cache
         self._fleet = fleet
         # A policy is read once for all of its disks.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from azdiskbackup.core.objects.resource import Resource
-from azdiskbackup.core.on_demand_backup.desired import is_over
+from azdiskbackup.core.on_demand_backup.observed import is_over
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.engine.cache import Cache, Key, Raw
 from azdiskbackup.reconcilers.watch.indices import (

@@ -1,12 +1,10 @@
-"""What the rules share: what was seen, in the form in which they need it, and how they say that it is not known."""
+"""What the rules share: what was observed, in the form in which they need it."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from azdiskbackup.core.formatting import span
-from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.identity.arm_ids import ArmId, is_within
 from azdiskbackup.core.identity.naming import instance_name
 from azdiskbackup.core.identity.roles import DISK_BACKUP_READER, Grant
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance, InstanceRequest
@@ -17,18 +15,8 @@ from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.ownership import owner_tags
 from azdiskbackup.core.protected_disk.steps import Step
 from azdiskbackup.core.rules import reasons, verdicts
-from azdiskbackup.core.rules.verdicts import wait
-from azdiskbackup.errors import OperatorError
 
 Verdict: TypeAlias = verdicts.Verdict[Step]
-
-LOOK_AGAIN = timedelta(minutes=5)
-# A validation takes about a minute, and so does the configuration of an instance after its PUT has succeeded.
-# Asking before is a wasted call.
-VALIDATION_TAKES = timedelta(seconds=65)
-CONFIGURATION_TAKES = timedelta(seconds=65)
-CHANGE_TAKES = timedelta(seconds=20)
-POLL = timedelta(seconds=20)
 
 STATES_OF_MODE = {
     "Active": {"protectionconfigured"},
@@ -36,16 +24,16 @@ STATES_OF_MODE = {
     "Suspended": {"backupssuspended", "backupschedulessuspended"},
     "Stopped": {"protectionstopped"},
 }
-IN_WORK = {"configuringprotection", "updatingprotection", "softdeleting"}
+CHANGING_STATES = {"configuringprotection", "updatingprotection", "softdeleting"}
 
 
-def in_work(instance: object) -> bool:
+def is_changing(instance: object) -> bool:
     """Return whether Azure is changing an instance right now."""
-    return isinstance(instance, AzureInstance) and instance.state.lower() in IN_WORK
+    return isinstance(instance, AzureInstance) and instance.state.lower() in CHANGING_STATES
 
 
 def reader_grant(observed: Observed) -> Grant:
-    """Return the right that the vault's identity needs on the disk, or on the disk's group."""
+    """Return the role that the vault's identity needs on the disk, or on the disk's group."""
     assert isinstance(observed.disk, AzureDisk)
     vault, disk = usable_vault(observed), observed.disk.id
     scope = disk.resource_group if vault.role_scope == "ResourceGroup" else disk
@@ -53,19 +41,20 @@ def reader_grant(observed: Observed) -> Grant:
 
 
 def instance_request(desired: Desired, observed: Observed) -> InstanceRequest:
-    """Return the backup instance that is wanted.
+    """Return the desired backup instance.
 
     The name and the snapshot group of an instance that exists stay, since Azure never lets them change, and so does the
-    identity that has the rights on its disk.
+    identity that has the roles on its disk.
     """
     vault = usable_vault(observed)
     assert isinstance(observed.disk, AzureDisk) and vault.id
     group = str(vault.snapshot_group_for(observed.disk.id.subscription))
     name, identity = vault.id.child("backupInstances", instance_name(observed.disk.id)), vault.identity
     tags = owner_tags(desired, observed)
-    if desired.known_instance is not None and desired.known_instance.lower().startswith(f"{vault.id}/".lower()):
+    recorded = observed.recorded.instance_id
+    if recorded is not None and is_within(recorded, vault.id):
         # One that was adopted had another name; what takes its place is looked for under that.
-        name = ArmId.parse(desired.known_instance)
+        name = ArmId.parse(recorded)
     if isinstance(observed.instance, AzureInstance):
         name, tags = observed.instance.id, {**observed.instance.tags, **tags}
         group, identity = observed.instance.snapshot_group_id or group, observed.instance.identity
@@ -97,17 +86,6 @@ def policy_of(observed: Observed) -> PolicyView:
     return observed.policy
 
 
-def not_asked(now: datetime) -> Verdict:
-    """Say that Azure was not asked in this pass."""
-    return wait(reasons.NOT_YET_KNOWN, "Azure was not asked yet.", now)
-
-
-def unreadable(error: OperatorError, now: datetime) -> Verdict:
-    """Say what Azure answered instead."""
-    # Without the time, which would be a write of status at each look.
-    return wait(error.reason, f"{error.user_message} It is tried again every {span(LOOK_AGAIN)}.", now + LOOK_AGAIN)
-
-
-def why(desired: Desired, reason: str) -> str:
-    """Return the reason of a step: what was as wanted before is put back, which somebody should know."""
-    return reasons.DRIFT_CORRECTED if desired.settled else reason
+def unless_drift(observed: Observed, reason: str) -> str:
+    """Return the reason of a step: what was as desired before is put back, which somebody should know."""
+    return reasons.DRIFT_CORRECTED if observed.recorded.is_settled else reason

@@ -1,0 +1,203 @@
+"""The pass: gather, decide, act, report. It exists once, and is the same for every kind."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
+
+from azdiskbackup.api.v1alpha1.base import Status
+from azdiskbackup.core.objects.resource import Invalid, Resource
+from azdiskbackup.core.rules.verdicts import Need, Plan, Rules, evaluate
+from azdiskbackup.engine.cache import Key
+from azdiskbackup.errors import RateLimited
+from azdiskbackup.reconcilers.common.context import ReconcileContext, StateStore
+from azdiskbackup.reconcilers.common.step_runner import StepRunner
+
+
+class HasSteps(Protocol):
+    """What the state of every kind has."""
+
+    steps: StepRunner
+
+
+DesiredT = TypeVar("DesiredT")
+ObservedT = TypeVar("ObservedT")
+StepT = TypeVar("StepT")
+StateT = TypeVar("StateT", bound=HasSteps)
+Fetcher: TypeAlias = Callable[..., Awaitable[ObservedT]]
+
+
+class NothingNew(Exception):
+    """Azure is at work, and nobody can say more about it now: the pass ends, and changes nothing.
+
+    Attributes:
+        requeue_at: when to look again.
+    """
+
+    def __init__(self, requeue_at: datetime) -> None:
+        super().__init__("nothing new is known")
+        self.requeue_at = requeue_at
+
+
+@dataclass(frozen=True, slots=True)
+class Pass(Generic[DesiredT, StateT]):
+    """One pass: what is built once, and handed on as one value.
+
+    Attributes:
+        state: what earlier passes left; losing it costs calls, nothing else.
+    """
+
+    key: Key
+    resource: Resource
+    desired: DesiredT
+    state: StateT
+    now: datetime
+
+
+class Kind(ABC, Generic[DesiredT, ObservedT, StepT, StateT]):
+    """What a kind brings to the pass.
+
+    Attributes:
+        status_model: the model of its status.
+        has_finalizer: whether the object holds something in Azure that it has to release.
+        kubernetes_steps: steps that write to Kubernetes alone: one that fails fails the pass, as any such write does.
+        fetchers: for each fact that a rule may need, what fetches it: pass, what was observed, what the fact is of.
+    """
+
+    status_model: ClassVar[type[Status]]
+    has_finalizer: ClassVar[bool] = True
+    kubernetes_steps: ClassVar[tuple[type, ...]] = ()
+    fetchers: Mapping[Any, Fetcher[ObservedT]]
+
+    @abstractmethod
+    def new_state(self) -> StateT:
+        """Return the state of an object that no pass has seen yet."""
+
+    @abstractmethod
+    def read_desired(self, resource: Resource) -> DesiredT | Invalid:
+        """Read the spec."""
+
+    @abstractmethod
+    def rules(self, pass_: Pass[DesiredT, StateT]) -> Rules:
+        """Return the rules that decide this pass."""
+
+    @abstractmethod
+    def from_cache(self, pass_: Pass[DesiredT, StateT]) -> ObservedT:
+        """Return what is known without asking anybody."""
+
+    async def complete(self, pass_: Pass[DesiredT, StateT], observed: ObservedT, plan: Plan[StepT]) -> ObservedT:
+        """Add what status reports and no rule asks for."""
+        return observed
+
+    @abstractmethod
+    async def act(self, pass_: Pass[DesiredT, StateT], step: StepT) -> str | None:
+        """Take a step: one write. Return the URL of the operation that it started, None if it is done."""
+
+    @abstractmethod
+    def build_status(self, pass_: Pass[DesiredT, StateT], observed: ObservedT, plan: Plan[StepT]) -> Status:
+        """Return the status after the pass."""
+
+    def is_status_due(self, pass_: Pass[DesiredT, StateT], plan: Plan[StepT]) -> bool:
+        """Return whether the status is to be written if it has changed."""
+        return True
+
+    def status_while_rate_limited(self, resource: Resource, why: RateLimited, now: datetime) -> Status | None:
+        """Return the status of an object for which no request may be sent now; None if it stays as it is."""
+        return None
+
+    @abstractmethod
+    def finish(
+        self, pass_: Pass[DesiredT, StateT], observed: ObservedT, plan: Plan[StepT], status: Any
+    ) -> datetime | None:
+        """Return when time alone makes the next pass necessary; called once status is written."""
+
+    def forget(self, uid: str) -> None:
+        """Drop what is shared about an object that is gone."""
+
+
+class Reconciler(Generic[DesiredT, ObservedT, StepT, StateT]):
+    """Reconciles the objects of one kind."""
+
+    def __init__(self, kind: Kind[DesiredT, ObservedT, StepT, StateT], context: ReconcileContext) -> None:
+        self._kind = kind
+        self._context = context
+        self.states = StateStore(kind.new_state)
+
+    async def reconcile(self, key: Key) -> datetime | None:
+        """Make one pass over an object; return when to make the next one.
+
+        Raises:
+            RateLimited: a request is not allowed yet; whoever limits it enqueues the object.
+            OperatorError: Kubernetes could not be written to.
+        """
+        raw = self._context.cache.get(key)
+        if raw is None:
+            uid = self.states.forget(key)
+            if uid is not None:
+                self._kind.forget(uid)
+            return None
+        try:
+            return await self._pass(key, Resource(raw))
+        except NothingNew as nothing:
+            return nothing.requeue_at
+        except RateLimited as why:
+            # The pass may have put the finalizer on.
+            resource = Resource(self._context.cache.get(key) or raw)
+            status = self._kind.status_while_rate_limited(resource, why, self._context.clock.now())
+            if status is not None:
+                await self._context.status_writer.write(resource, status)
+            raise
+
+    async def _pass(self, key: Key, resource: Resource) -> datetime | None:
+        kind, writer, now = self._kind, self._context.status_writer, self._context.clock.now()
+        desired = kind.read_desired(resource)
+        if isinstance(desired, Invalid):
+            await writer.write_invalid(resource, desired, kind.status_model)
+            return None
+        pass_ = Pass(key, resource, desired, self.states.of(key, resource.uid), now)
+        observed, plan = await self._gather(pass_)
+        observed = await kind.complete(pass_, observed, plan)
+        if resource.deleting and plan.ready:
+            await writer.release(resource, plan)
+            return None
+        if kind.has_finalizer and (plan.step is not None or plan.ready):
+            # Also when nothing is to be done: what was found in Azure is ours to release from now on.
+            pass_ = replace(pass_, resource=await writer.ensure_finalizer(resource))
+        plan = await self._run_step(pass_, plan)
+        if plan.step is not None and not pass_.state.steps.failed and plan.verdict.requeue_at is None:
+            await writer.report_correction(pass_.resource, plan.verdict)
+            return now
+        status = kind.build_status(pass_, observed, plan)
+        if kind.is_status_due(pass_, plan):
+            await writer.write(pass_.resource, status)
+        return kind.finish(pass_, observed, plan, status)
+
+    async def _gather(self, pass_: Pass[DesiredT, StateT]) -> tuple[ObservedT, Plan[Any]]:
+        """Fetch facts until the rules ask for no more; each is fetched at most once."""
+        observed, rules = self._kind.from_cache(pass_), self._kind.rules(pass_)
+        fetched: set[Need] = set()
+        while isinstance(decision := evaluate(rules, pass_.desired, observed, pass_.now), Need):
+            if decision in fetched:
+                raise AssertionError(f"a rule asks again for {decision}, which was fetched")
+            fetched.add(decision)
+            observed = await self._kind.fetchers[decision.fact](pass_, observed, *decision.of)
+        return observed, decision
+
+    async def _run_step(self, pass_: Pass[DesiredT, StateT], plan: Plan[StepT]) -> Plan[StepT]:
+        async def act(step: StepT) -> str | None:
+            return await self._kind.act(pass_, step)
+
+        if plan.step is not None and isinstance(plan.step, self._kind.kubernetes_steps):
+            await act(plan.step)
+            return plan
+        return await pass_.state.steps.run(
+            plan,
+            act,
+            self._context.azure.operations,
+            generation=pass_.resource.generation,
+            now=pass_.now,
+            jitter=self._context.jitter(),
+        )

@@ -1,0 +1,209 @@
+"""A disk and its backup instance: as the inventory shows them where that can be believed, else by a GET."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+from azdiskbackup.azure.inventory.snapshot import InventorySnapshot
+from azdiskbackup.azure.transport.request_scope import best_effort
+from azdiskbackup.core.identity.arm_ids import ArmId, same_id
+from azdiskbackup.core.identity.naming import instance_name
+from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance
+from azdiskbackup.core.objects.pvc import ClaimedDisk
+from azdiskbackup.core.objects.vault_view import VaultView
+from azdiskbackup.core.protected_disk.desired import Desired
+from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.rules import PROVISIONING_RULES
+from azdiskbackup.core.protected_disk.rules.common import is_changing
+from azdiskbackup.core.protected_disk.trust import LastGet, Trust, trusted_source
+from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed, NotFetched, NotFound
+from azdiskbackup.core.rules.verdicts import Plan, evaluate
+from azdiskbackup.errors import AlreadyProtected, RateLimited
+from azdiskbackup.reconcilers.common import reconciler
+from azdiskbackup.reconcilers.common.context import AnswerT, ReconcileContext, capture_error
+from azdiskbackup.reconcilers.protected_disk.state import DiskState
+
+Pass: TypeAlias = reconciler.Pass[Desired, DiskState]
+
+# A disk that was read is taken to be as it was for this long; its backups would fail, and say so, if it were gone.
+DISK_VALID_FOR = timedelta(hours=6)
+BURST_WINDOW = timedelta(minutes=1)
+BURST_SIZE = 10
+
+
+class BurstDetector:
+    """Notices when many new objects come within a short time, each of which would ask the same by itself."""
+
+    def __init__(self) -> None:
+        self._at_by_id: dict[str, datetime] = {}
+
+    def add(self, instance: ArmId, now: datetime) -> None:
+        """Take note of the instance of a new object."""
+        self._at_by_id = {key: at for key, at in self._at_by_id.items() if at > now - BURST_WINDOW}
+        self._at_by_id.setdefault(str(instance).lower(), now)
+
+    def started(self) -> datetime | None:
+        """Return since when there is a burst; None while there is none."""
+        return min(self._at_by_id.values()) if len(self._at_by_id) > BURST_SIZE else None
+
+
+class InventoryReader:
+    """Reads disks and instances, at little cost."""
+
+    def __init__(self, context: ReconcileContext) -> None:
+        self._context = context
+        self._burst = BurstDetector()
+
+    # --- the disk ---------------------------------------------------------------------------------
+
+    async def disk(self, pass_: Pass, observed: Observed) -> AzureDisk | NotFound | FetchFailed:
+        """Return the managed disk that the object is about."""
+        id_ = observed.recorded.disk_id
+        if isinstance(observed.claim, ClaimedDisk) and not pass_.desired.deleting:
+            id_ = observed.claim.id
+        if id_ is None:
+            return NOT_FOUND
+        known = pass_.state.disk
+        valid = known.get(id_, pass_.now)
+        if valid is not None:
+            return valid
+        shown = None if pass_.desired.deleting else await self._shown_disk(pass_, observed, id_)
+        if shown is not None:
+            known.set(None)
+            return shown
+        found = await capture_error(self._context.azure.resources.get_disk(id_))
+        if isinstance(found, AzureDisk):
+            known.set(found, pass_.now + DISK_VALID_FOR)
+        return found
+
+    async def _shown_disk(self, pass_: Pass, observed: Observed, id_: ArmId) -> AzureDisk | None:
+        """Return a disk as a query for all disks shows it; None if it needs a GET."""
+        if pass_.state.history.failed_job is not None:
+            # The disk itself may be why.
+            return None
+        recorded = observed.recorded
+        since = pass_.now - self._context.settings.snapshot_max_age if recorded.instance_id is None else None
+        shown = await self._cached_only(self._context.sweep.disk(id_, since))
+        if isinstance(shown, FetchFailed | NotFetched) and recorded.instance_id is not None:
+            # What was known is worth more than a call for each disk while the index is unavailable.
+            before = recorded.disk if recorded.disk is not None and same_id(recorded.disk.id, id_) else None
+            return pass_.state.disk.get_stale(id_) or before
+        return shown if isinstance(shown, AzureDisk) else None
+
+    # --- the instance -----------------------------------------------------------------------------
+
+    async def instance(self, pass_: Pass, observed: Observed) -> AzureInstance | NotFound | FetchFailed:
+        """Return the backup instance: by a GET while it changes, else as the snapshot of the whole vault shows it."""
+        known, now, deleting = pass_.state.instance, pass_.now, pass_.desired.deleting
+        id_ = self._instance_id(pass_, observed)
+        if id_ is None:
+            assert deleting, "the rules before guarantee disk and vault"
+            return NOT_FOUND
+        if observed.recorded.instance_id is not None and not known.change_expected and not deleting:
+            max_age = self._context.settings.snapshot_max_age
+            snapshot = await capture_error(self._context.sweep.read(id_.parent, now - max_age))
+            if isinstance(snapshot, FetchFailed):
+                return snapshot
+            return await self._trusted(pass_, observed, id_, snapshot)
+        if not deleting and self._known_absent(pass_):
+            return NOT_FOUND
+        if pass_.state.steps.is_in_progress(now) and known.value is not None:
+            return known.value
+        if await self._new_and_not_shown(pass_, id_):
+            known.last_get = LastGet(NOT_FOUND, now)
+            return NOT_FOUND
+        return await self._get(pass_, observed, id_)
+
+    def _instance_id(self, pass_: Pass, observed: Observed) -> ArmId | None:
+        """Return the id of the instance in question: the recorded one, else the one that would be made."""
+        recorded, deleting = observed.recorded, pass_.desired.deleting
+        if recorded.instance_id is not None:
+            return ArmId.parse(recorded.instance_id)
+        if pass_.state.instance.adopted_id is not None:
+            return pass_.state.instance.adopted_id
+        disk = observed.disk.id if isinstance(observed.disk, AzureDisk) else None
+        if disk is None and deleting:
+            # The claim may have gone first, and the instance may be so new that status does not name it.
+            claimed = observed.claim.id if isinstance(observed.claim, ClaimedDisk) else None
+            disk = recorded.disk_id or claimed
+        if disk is None or not isinstance(observed.vault, VaultView) or observed.vault.id is None:
+            return None
+        return observed.vault.id.child("backupInstances", instance_name(disk))
+
+    async def _trusted(
+        self, pass_: Pass, observed: Observed, id_: ArmId, snapshot: InventorySnapshot
+    ) -> AzureInstance | NotFound | FetchFailed:
+        shown, known = snapshot.of(id_).instance, pass_.state.instance
+        source = trusted_source(
+            shown,
+            snapshot.at,
+            known.last_get,
+            is_listed=snapshot.listed,
+            is_converged=shown is not None and _is_converged(pass_, replace(observed, instance=shown)),
+        )
+        if source is Trust.LAST_GET:
+            assert known.value is not None
+            return known.value
+        if source is Trust.SNAPSHOT_FROM_NOW_ON:
+            known.last_get = None
+        if source is not Trust.NEW_GET:
+            assert shown is not None
+            return shown
+        found = await self._get(pass_, observed, id_)
+        if isinstance(found, AzureInstance) and (shown is None or not found.looks_like(shown)):
+            # The row was wrong, or behind.
+            self._context.sweep.report_mismatch(id_.parent)
+        return found
+
+    def _known_absent(self, pass_: Pass) -> bool:
+        """Nobody but us makes an instance of this name, and we did not since the last GET."""
+        known = pass_.state.instance
+        if known.last_get is None or known.change_expected or not isinstance(known.value, NotFound):
+            return False
+        return pass_.now < known.last_get.at + self._context.settings.observe_every
+
+    async def _new_and_not_shown(self, pass_: Pass, id_: ArmId) -> bool:
+        """Return whether one of a burst of new objects has no instance: the index shows none, and Azure validates."""
+        state, now = pass_.state, pass_.now
+        if not state.is_new or pass_.desired.deleting or state.instance.change_expected:
+            return False
+        if isinstance(state.refusal, AlreadyProtected):
+            return False
+        if state.instance.last_get is None:
+            self._burst.add(id_, now)
+            since = self._burst.started()
+        else:
+            since = now - self._context.settings.snapshot_max_age
+        if since is None:
+            return False
+        snapshot = await self._cached_only(self._context.sweep.read(id_.parent, since))
+        return isinstance(snapshot, InventorySnapshot) and snapshot.is_absent(id_)
+
+    async def _get(self, pass_: Pass, observed: Observed, id_: ArmId) -> AzureInstance | NotFound | FetchFailed:
+        may_be_deleted = observed.recorded.instance_id is not None or isinstance(pass_.state.refusal, AlreadyProtected)
+        found = await capture_error(self._context.azure.instances.get(id_))
+        if isinstance(found, NotFound) and may_be_deleted:
+            found = await capture_error(self._context.azure.instances.get_deleted(id_))
+        if isinstance(found, FetchFailed):
+            return found
+        known = pass_.state.instance
+        known.last_get = LastGet(found, pass_.now)
+        known.change_expected = known.change_expected or is_changing(found)
+        return found
+
+    async def _cached_only(self, answer: Awaitable[AnswerT]) -> AnswerT | FetchFailed | NotFetched:
+        """Return what a sweep shows; NotFetched when it is not our turn to ask for one."""
+        try:
+            with best_effort():
+                return await capture_error(answer)
+        except RateLimited:
+            return NOT_FETCHED
+
+
+def _is_converged(pass_: Pass, observed: Observed) -> bool:
+    """Return whether nothing has to be done or reported if this is how the instance looks."""
+    plan = evaluate(PROVISIONING_RULES, pass_.desired, observed, pass_.now)
+    return isinstance(plan, Plan) and plan.ready and plan.step is None
