@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench import installation, report
-from bench.fleet import ObjectMetrics, FleetError
+from bench.fleet import FleetError, ObjectMetrics
 from bench.installation import Tell
 from bench.scenario import Result, run
 from harness.processes import ProcessDiedError

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from azure_simulator.client import Sent
-from bench.fleet import ObjectMetrics, FleetError, condition
+from bench.fleet import FleetError, ObjectMetrics, condition
 from bench.meter import Meter
 from harness import objects
 from harness.objects import Json

@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import Metric
 
 from azdiskbackup.core.protected_disk.summary import DiskSummary
 from azdiskbackup.observability.object_metrics import ObjectMetrics, Usable
-from azdiskbackup.observability.operator_metrics import OperatorMetrics, EngineState, StateCollector
+from azdiskbackup.observability.operator_metrics import EngineState, OperatorMetrics, StateCollector
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _HEAD = """# Metrics

@@ -159,7 +159,9 @@ async def test_a_second_object_for_one_claim_waits_for_the_older_one(shop: Team)
     await shop.protect("first")
     await shop.until("ProtectedDisk", "first", "Ready")
     await shop.protect("second")
-    assert "'first' already protects" in await told(shop, "ProtectedDisk", "second", "Accepted", "DuplicateProtectedDisk")
+    assert "'first' already protects" in await told(
+        shop, "ProtectedDisk", "second", "Accepted", "DuplicateProtectedDisk"
+    )
     await shop.delete("ProtectedDisk", "first")
     await shop.gone("ProtectedDisk", "first")
     await shop.until("ProtectedDisk", "second", "Ready")

@@ -192,16 +192,16 @@ def test_the_service_is_obeyed_when_it_names_a_time() -> None:
 
 def test_tries_that_do_not_thin_out_any_more_are_told_in_the_same_words() -> None:
     down, denied = Unavailable("Down", "no answer"), AccessDenied("x", "y")
-    assert backoff.rhythm(down, 8) is None and backoff.rhythm(down, 10) == timedelta(minutes=5)
-    assert backoff.rhythm(denied, 5) is None and backoff.rhythm(denied, 6) == timedelta(minutes=10)
-    assert backoff.rhythm(InvalidRequest("x", "y"), 1) == timedelta(hours=1)
+    assert backoff.longest_pause(down, 8) is None and backoff.longest_pause(down, 10) == timedelta(minutes=5)
+    assert backoff.longest_pause(denied, 5) is None and backoff.longest_pause(denied, 6) == timedelta(minutes=10)
+    assert backoff.longest_pause(InvalidRequest("x", "y"), 1) == timedelta(hours=1)
     throttled = Throttled("429", "slow down", retry_after=timedelta(seconds=40))
-    assert backoff.rhythm(throttled, 50) is None, "each time Azure may name another time"
+    assert backoff.longest_pause(throttled, 50) is None, "each time Azure may name another time"
     plan: Plan[str] = evaluate((("A", rule(WAITING)),), None, None, NOW)
     later = NOW + timedelta(minutes=10)
     told = [conditions.after_failure(plan, denied, when, timedelta(minutes=10)).verdict for when in (NOW, later)]
     assert told[0].message == told[1].message and "every 10 min" in told[0].message
-    assert "Next try at 2026-01-05 09:10 UTC" in conditions.after_failure(plan, denied, later).verdict.message
+    assert "Next attempt at 2026-01-05 09:10 UTC" in conditions.after_failure(plan, denied, later).verdict.message
 
 
 def test_another_correlation_id_is_not_worth_a_write() -> None:

@@ -59,10 +59,10 @@ class Observed:
 
     policies: tuple[str, ...]
     disks: int
-    recorded: Recorded = field(default_factory=Recorded)
     vault: AzureVault | NotFound | NotFetched | FetchFailed = NOT_FETCHED
     groups: Mapping[ResourceGroupId, AzureGroup | NotFound | FetchFailed] = field(default_factory=dict)
     grants: Mapping[Grant, bool | FetchFailed] = field(default_factory=dict)
     instances: int | NotFetched | FetchFailed = NOT_FETCHED
     deleted: tuple[AzureInstance, ...] | NotFetched | FetchFailed = NOT_FETCHED
     degraded_reason: str | None = None
+    recorded: Recorded = field(default_factory=Recorded)

@@ -8,8 +8,7 @@ from datetime import timedelta
 import pytest
 
 from azdiskbackup.core.identity.arm_ids import vault_id
-from azdiskbackup.core.protected_disk.observed import Observed
-from azdiskbackup.core.protected_disk.plan import make_plan
+from azdiskbackup.core.protected_disk.observed import Fact, Observed
 from azdiskbackup.core.protected_disk.steps import (
     AssignRole,
     PutInstance,
@@ -18,11 +17,17 @@ from azdiskbackup.core.protected_disk.steps import (
     Undelete,
     Validate,
 )
-from azdiskbackup.core.protected_disk.validation import Never, Refused, Running, permission_pause, refused
+from azdiskbackup.core.protected_disk.validation import (
+    NeverRun,
+    Running,
+    ValidationRefused,
+    next_refusal,
+    permission_pause,
+)
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.errors import AlreadyProtected, InvalidRequest
 from harness.objects import SUBSCRIPTION
-from unit.disk_world import (
+from unit.core.protected_disk.disk_world import (
     DENIED,
     DISK,
     INSTANCE,
@@ -35,6 +40,9 @@ from unit.disk_world import (
     VAULT_ID,
     desired,
     in_state,
+    make_plan,
+    needs,
+    with_recorded,
 )
 
 # --- what others change in Azure ------------------------------------------------------------------
@@ -44,28 +52,26 @@ from unit.disk_world import (
     ("observed", "step"),
     [
         (in_state("ProtectionStopped"), Resume),
-        (replace(in_state("SoftDeleted", soft_deleted_until=NOW), granted=True), Undelete),
+        (replace(in_state("SoftDeleted", soft_deleted_until=NOW), role_grant=True), Undelete),
         (in_state("ProtectionConfigured", policy_id="another"), PutInstance),
-        (replace(UNPROTECTED, validation=Never()), Validate),
+        (replace(UNPROTECTED, validation=NeverRun()), Validate),
     ],
 )
 def test_what_somebody_changed_is_put_back_and_said(observed: Observed, step: type) -> None:
-    settled = replace(desired(), settled=True, known_policy=POLICY_ID)
-    found = make_plan(settled, observed, NOW)
+    settled = with_recorded(observed, is_settled=True, policy_id=POLICY_ID)
+    found = make_plan(desired(), settled, NOW)
     assert isinstance(found.step, step) and found.verdict.reason == reasons.DRIFT_CORRECTED
-    assert (
-        make_plan(replace(settled, settled=False), replace(observed, turn=NOW), NOW).verdict.reason
-        != reasons.DRIFT_CORRECTED
-    )
+    edited = make_plan(desired(), replace(observed, migrate_at=NOW), NOW)
+    assert edited.verdict.reason != reasons.DRIFT_CORRECTED
 
 
 def test_disks_move_to_an_edited_policy_in_their_turn() -> None:
-    moving = in_state("ProtectionConfigured", policy_id="before")
-    settled = replace(desired(), settled=True, known_policy="before")
+    moving = with_recorded(in_state("ProtectionConfigured", policy_id="before"), is_settled=True, policy_id="before")
+    assert needs(desired(), moving) is Fact.MIGRATION_TURN
     later = NOW + timedelta(minutes=2)
-    waiting_ = make_plan(settled, replace(moving, turn=later), NOW)
+    waiting_ = make_plan(desired(), replace(moving, migrate_at=later), NOW)
     assert waiting_.ready and waiting_.step is None, "protected by the old policy until its turn comes"
-    found = make_plan(settled, replace(moving, turn=later), later)
+    found = make_plan(desired(), replace(moving, migrate_at=later), later)
     assert isinstance(found.step, PutInstance) and found.verdict.reason == reasons.CHANGING_PROTECTION
     stopped = make_plan(desired(protection="Stopped"), in_state("ProtectionStopped", policy_id="before"), NOW)
     assert stopped.ready and stopped.step is None, "to move it would resume it"
@@ -73,16 +79,16 @@ def test_disks_move_to_an_edited_policy_in_their_turn() -> None:
 
 def test_roles_that_others_assign_are_asked_for_by_name() -> None:
     vault = replace(VAULT, assigns_roles=False)
-    found = make_plan(desired(), replace(UNPROTECTED, vault=vault, granted=False), NOW)
+    found = make_plan(desired(), replace(UNPROTECTED, vault=vault, role_grant=False), NOW)
     assert (found.step, found.verdict.reason) == (None, reasons.ROLE_MISSING)
     assert f"--scope {DISK.id}" in found.verdict.message and "'Disk Backup Reader'" in found.verdict.message
 
 
 def test_one_right_for_a_group_of_disks() -> None:
     vault = replace(VAULT, role_scope="ResourceGroup")
-    found = make_plan(desired(), replace(UNPROTECTED, vault=vault, granted=False), NOW).step
+    found = make_plan(desired(), replace(UNPROTECTED, vault=vault, role_grant=False), NOW).step
     assert isinstance(found, AssignRole) and found.grant.scope == str(DISK.id.resource_group)
-    leaving = replace(UNPROTECTED, vault=replace(vault, access=MAY_DELETE.access), granted=True)
+    leaving = replace(UNPROTECTED, vault=replace(vault, access=MAY_DELETE.access), role_grant=True)
     going = desired(deleting=True, deletionPolicy="Delete")
     assert isinstance(make_plan(going, leaving, NOW).step, RevokeRole)
     kept = make_plan(going, replace(leaving, grant_used_by=("shop/other",)), NOW)
@@ -92,7 +98,7 @@ def test_one_right_for_a_group_of_disks() -> None:
 def test_where_the_disk_is_protected_already_is_said() -> None:
     elsewhere = AlreadyProtected("UserErrorDppDatasourceAlreadyProtected", "Twice.")
     holder = replace(INSTANCE, id=vault_id(SUBSCRIPTION, "other-rg", "other").child("backupInstances", "theirs"))
-    observed = replace(UNPROTECTED, validation=Refused(elsewhere, NOW, NOW, 1), holder=holder)
+    observed = replace(UNPROTECTED, validation=ValidationRefused(elsewhere, NOW, NOW, 1), conflicting_instance=holder)
     found = make_plan(desired(), observed, NOW)
     assert found.verdict.reason == reasons.OWNED_ELSEWHERE and found.verdict.progress.name == "STALLED"
     for word in ("theirs", "vault other", "other-rg", "ProtectedDisk shop/data"):
@@ -104,13 +110,13 @@ def test_where_the_disk_is_protected_already_is_said() -> None:
 
 def waiting(tries: int, waited: timedelta = timedelta()) -> Observed:
     first = NOW - waited
-    return replace(UNPROTECTED, validation=Refused(DENIED, NOW, first, tries))
+    return replace(UNPROTECTED, validation=ValidationRefused(DENIED, NOW, first, tries))
 
 
 def test_the_wait_says_how_long_and_when_next() -> None:
     found = make_plan(desired(), waiting(3, timedelta(minutes=12)), NOW)
     assert found.step is None and found.verdict.reason == reasons.WAITING_FOR_PERMISSIONS
-    assert "Waiting for 12 min now, next try at 2026-01-05 09:03 UTC" in found.verdict.message
+    assert "Waiting for 12 min; next attempt at 2026-01-05 09:03 UTC" in found.verdict.message
     assert found.verdict.requeue_at == NOW + timedelta(minutes=3)
 
 
@@ -119,7 +125,7 @@ def test_after_the_pause_azure_is_asked_again() -> None:
 
 
 def test_while_azure_checks_again_the_words_stay() -> None:
-    before = Refused(DENIED, NOW, NOW, 1)
+    before = ValidationRefused(DENIED, NOW, NOW, 1)
     asked = make_plan(desired(), replace(UNPROTECTED, validation=before), NOW + timedelta(minutes=1))
     checking = make_plan(desired(), replace(UNPROTECTED, validation=Running("op", NOW, before)), NOW)
     assert asked.verdict.message == checking.verdict.message, "so that the check writes no status"
@@ -128,18 +134,18 @@ def test_while_azure_checks_again_the_words_stay() -> None:
 
 def test_what_waiting_does_not_heal_is_stalled() -> None:
     error = InvalidRequest("UserErrorDiskBackupDiskTypeNotSupported", "No such disks.")
-    found = make_plan(desired(), replace(UNPROTECTED, validation=Refused(error, NOW, NOW, 1)), NOW)
+    found = make_plan(desired(), replace(UNPROTECTED, validation=ValidationRefused(error, NOW, NOW, 1)), NOW)
     assert found.verdict.reason == reasons.REFUSED and found.verdict.progress.name == "STALLED"
 
 
 def test_tries_thin_out() -> None:
-    pauses = [permission_pause(Refused(DENIED, NOW, NOW, tries)) for tries in (1, 2, 5, 50)]
+    pauses = [permission_pause(ValidationRefused(DENIED, NOW, NOW, tries)) for tries in (1, 2, 5, 50)]
     assert pauses == [timedelta(minutes=m) for m in (1, 2, 5, 5)]
-    first = refused(None, DENIED, NOW, None)
-    later = refused(first, DENIED, NOW + timedelta(minutes=2), None)
+    first = next_refusal(None, DENIED, NOW, None)
+    later = next_refusal(first, DENIED, NOW + timedelta(minutes=2), None)
     assert (later.tries, later.first, later.at) == (2, NOW, NOW + timedelta(minutes=2))
     begun = NOW - timedelta(minutes=30)
-    assert refused(None, DENIED, NOW, begun).first == begun, "a restart does not forget how long it has been"
+    assert next_refusal(None, DENIED, NOW, begun).first == begun, "a restart does not forget how long it has been"
 
 
 def test_rights_that_do_not_come_are_a_persons_affair() -> None:
@@ -167,12 +173,12 @@ def test_what_azure_keeps_of_an_instance_is_asked_for_again() -> None:
 
 
 def test_a_right_is_granted_to_nobody() -> None:
-    nameless = replace(UNPROTECTED, vault=replace(VAULT, principal=None), granted=False)
+    nameless = replace(UNPROTECTED, vault=replace(VAULT, principal=None), role_grant=False)
     found = make_plan(desired(), nameless, NOW)
     assert (found.step, found.verdict.reason) == (None, reasons.VAULT_NOT_READY)
 
 
 def test_what_takes_the_place_of_an_adopted_instance_keeps_its_name() -> None:
-    known = replace(desired(), known_instance=str(VAULT_ID.child("backupInstances", "by-hand")))
-    found = make_plan(known, UNPROTECTED, NOW).step
+    adopted = with_recorded(UNPROTECTED, instance_id=str(VAULT_ID.child("backupInstances", "by-hand")))
+    found = make_plan(desired(), adopted, NOW).step
     assert isinstance(found, PutInstance) and found.request.id.name == "by-hand"

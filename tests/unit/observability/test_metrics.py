@@ -18,14 +18,14 @@ from azdiskbackup.core.protected_disk.summary import DiskSummary, summary
 from azdiskbackup.engine.cache import Cache
 from azdiskbackup.errors import CannotStart
 from azdiskbackup.observability.object_metrics import ObjectMetrics
-from azdiskbackup.observability.operator_metrics import OperatorMetrics, EngineState, StateCollector
+from azdiskbackup.observability.operator_metrics import EngineState, OperatorMetrics, StateCollector
 from azdiskbackup.observability.scrape import answering
 from azdiskbackup.observability.serving import serving
 from azdiskbackup.reconcilers.watch.indices import INDICES
 from azdiskbackup.reconcilers.watch.metrics_feed import MetricsFeed
 from harness import objects
 from harness.processes import accepts_connections, free_ports
-from unit.disk_world import NOW, POLICY, resource
+from unit.core.protected_disk.disk_world import NOW, POLICY, resource
 
 # --- a disk ---------------------------------------------------------------------------------------
 

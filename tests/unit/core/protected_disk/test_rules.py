@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -13,9 +12,8 @@ from azdiskbackup.api.v1alpha1.base import LabelSelector
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.azure import AzureFailure, AzureInstance
 from azdiskbackup.core.objects.pvc import NotAzureDisk, NotBound
-from azdiskbackup.core.protected_disk.desired import NAMESPACE_UID_TAG, OWNER_TAGS, Desired
-from azdiskbackup.core.protected_disk.observed import Observed
-from azdiskbackup.core.protected_disk.plan import make_plan
+from azdiskbackup.core.protected_disk.desired import NAMESPACE_UID_TAG, OWNER_TAGS
+from azdiskbackup.core.protected_disk.observed import Fact, Observed
 from azdiskbackup.core.protected_disk.status import build_status
 from azdiskbackup.core.protected_disk.steps import (
     AssignRole,
@@ -27,18 +25,18 @@ from azdiskbackup.core.protected_disk.steps import (
     Undelete,
     Validate,
 )
-from azdiskbackup.core.protected_disk.validation import Never, Refused, Running
+from azdiskbackup.core.protected_disk.validation import NeverRun, Running, ValidationRefused
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed
 from azdiskbackup.errors import AccessDenied, InvalidRequest, QuotaExceeded
 from harness.objects import disk_id
-from unit.disk_world import (
+from unit.core.protected_disk.disk_world import (
     DENIED,
     DISK,
     INSTANCE,
     LACKS,
     MAY_DELETE,
-    NOTHING_ASKED,
+    NOTHING_FETCHED,
     NOW,
     OWNED,
     POLICY,
@@ -47,7 +45,10 @@ from unit.disk_world import (
     VAULT,
     desired,
     in_state,
+    make_plan,
+    needs,
     resource,
+    with_recorded,
 )
 
 
@@ -63,7 +64,6 @@ from unit.disk_world import (
         (replace(PROTECTED, claim=NOT_FOUND), reasons.DISK_RESOLVED, reasons.CLAIM_NOT_FOUND),
         (replace(PROTECTED, claim=NotBound("no")), reasons.DISK_RESOLVED, reasons.CLAIM_NOT_BOUND),
         (replace(PROTECTED, claim=NotAzureDisk("no")), reasons.DISK_RESOLVED, reasons.NOT_AN_AZURE_DISK),
-        (NOTHING_ASKED, reasons.DISK_RESOLVED, reasons.NOT_YET_KNOWN),
         (replace(PROTECTED, disk=NOT_FOUND), reasons.DISK_RESOLVED, reasons.DISK_NOT_FOUND),
         (replace(PROTECTED, disk=FetchFailed(AccessDenied("x", "y"))), reasons.DISK_RESOLVED, "AccessDenied"),
         (replace(PROTECTED, disk=replace(DISK, location="x")), reasons.DISK_RESOLVED, reasons.REGION_MISMATCH),
@@ -71,10 +71,8 @@ from unit.disk_world import (
          reasons.NO_SNAPSHOT_GROUP),
         (replace(PROTECTED, disk=replace(DISK, id=ArmId.parse(disk_id("d", group="SNAPSHOTS-RG")))),
          reasons.DISK_RESOLVED, reasons.DISK_IN_SNAPSHOT_GROUP),
-        (replace(UNPROTECTED, instance=NOT_FETCHED), reasons.ROLES_GRANTED, reasons.NOT_YET_KNOWN),
         (replace(UNPROTECTED, instance=FetchFailed(DENIED)), reasons.ROLES_GRANTED, reasons.WAITING_FOR_PERMISSIONS),
-        (replace(UNPROTECTED, granted=NOT_FETCHED), reasons.ROLES_GRANTED, reasons.NOT_YET_KNOWN),
-        (replace(UNPROTECTED, granted=FetchFailed(DENIED)), reasons.ROLES_GRANTED, reasons.WAITING_FOR_PERMISSIONS),
+        (replace(UNPROTECTED, role_grant=FetchFailed(DENIED)), reasons.ROLES_GRANTED, reasons.WAITING_FOR_PERMISSIONS),
         (replace(UNPROTECTED, validation=Running("op", NOW)), reasons.VALIDATED, reasons.VALIDATING),
         (in_state("ConfiguringProtection"), reasons.PROTECTED, reasons.CONFIGURING),
         (in_state("UpdatingProtection", policy_id="another"), reasons.PROTECTED, reasons.CONFIGURING),
@@ -85,6 +83,22 @@ def test_what_keeps_a_disk_waiting(observed: Observed, condition: str, reason: s
     found = make_plan(desired(), observed, NOW)
     assert (found.condition, found.verdict.reason) == (condition, reason)
     assert found.step is None and not found.ready and found.verdict.message
+
+
+@pytest.mark.parametrize(
+    ("observed", "fact"),
+    [
+        (NOTHING_FETCHED, Fact.DISK),
+        (replace(NOTHING_FETCHED, disk=DISK), Fact.INSTANCE),
+        (replace(UNPROTECTED, validation=NOT_FETCHED), Fact.VALIDATION),
+        (replace(UNPROTECTED, conflicting_instance=NOT_FETCHED), Fact.CONFLICTING_INSTANCE),
+        (replace(UNPROTECTED, role_grant=NOT_FETCHED), Fact.ROLE_GRANT),
+        (in_state("SoftDeleted", soft_deleted_until=NOW), Fact.ROLE_GRANT),
+        (in_state("ProtectionConfigured", policy_id="another"), Fact.MIGRATION_TURN),
+    ],
+)
+def test_a_rule_that_cannot_decide_names_the_fact(observed: Observed, fact: Fact) -> None:
+    assert needs(desired(), observed) is fact
 
 
 def test_conditions_before_are_true_and_those_after_are_unknown() -> None:
@@ -101,17 +115,17 @@ def test_conditions_before_are_true_and_those_after_are_unknown() -> None:
 @pytest.mark.parametrize(
     ("observed", "step"),
     [
-        (replace(UNPROTECTED, granted=False), AssignRole),
-        (replace(UNPROTECTED, validation=Never()), Validate),
+        (replace(UNPROTECTED, role_grant=False), AssignRole),
+        (replace(UNPROTECTED, validation=NeverRun()), Validate),
         (UNPROTECTED, PutInstance),
         (in_state("ProtectionError", failure=AzureFailure("Code", "Words", "Do this.")), Sync),
         (in_state("ConfiguringProtectionFailed"), Sync),
-        (replace(in_state("ProtectionError", failure=LACKS), granted=False), AssignRole),
-        (replace(in_state("ProtectionError", failure=LACKS), granted=True), Sync),
-        (replace(PROTECTED, rights_doubted=True, granted=False), AssignRole),
-        (replace(in_state("SoftDeleted", soft_deleted_until=NOW), granted=False), AssignRole),
-        (replace(in_state("SoftDeleted", soft_deleted_until=NOW), granted=True), Undelete),
-        (replace(in_state("ProtectionConfigured", policy_id="another"), turn=NOW), PutInstance),
+        (replace(in_state("ProtectionError", failure=LACKS), role_grant=False), AssignRole),
+        (replace(in_state("ProtectionError", failure=LACKS), role_grant=True), Sync),
+        (replace(PROTECTED, role_recheck_needed=True, role_grant=False), AssignRole),
+        (replace(in_state("SoftDeleted", soft_deleted_until=NOW), role_grant=False), AssignRole),
+        (replace(in_state("SoftDeleted", soft_deleted_until=NOW), role_grant=True), Undelete),
+        (replace(in_state("ProtectionConfigured", policy_id="another"), migrate_at=NOW), PutInstance),
         (in_state("ProtectionConfigured", tags={"mine": "x"}), PutInstance),
         (in_state("ProtectionStopped"), Resume),
         (in_state("BackupsSuspended"), Resume),
@@ -139,17 +153,15 @@ def test_modes(mode: str, state: str, step: type | None) -> None:
 
 
 def test_a_disk_that_is_protected_does_not_need_a_ready_vault_or_policy() -> None:
-    known = replace(desired(), known_instance=str(INSTANCE.id))
     observed = replace(PROTECTED, vault=replace(VAULT, ready=False), policy=replace(POLICY, ready=False))
-    assert make_plan(known, observed, NOW).ready
+    assert make_plan(desired(), with_recorded(observed, instance_id=str(INSTANCE.id)), NOW).ready
 
 
 def test_another_disk_behind_the_same_claim_is_never_taken_silently() -> None:
-    known = replace(desired(), known_disk=disk_id("before"))
-    assert make_plan(known, PROTECTED, NOW).verdict.reason == reasons.DISK_CHANGED
-    assert make_plan(replace(desired(), known_disk=str(DISK.id).upper()), PROTECTED, NOW).ready, (
-        "letter case is no change"
-    )
+    before = with_recorded(PROTECTED, disk=replace(DISK, id=ArmId.parse(disk_id("before"))))
+    assert make_plan(desired(), before, NOW).verdict.reason == reasons.DISK_CHANGED
+    upper = with_recorded(PROTECTED, disk=replace(DISK, id=ArmId.parse(str(DISK.id).replace("/disks/d", "/disks/D"))))
+    assert make_plan(desired(), upper, NOW).ready, "letter case is no change"
 
 
 def owned(cluster: str = "cluster-1", namespace: str = "shop", name: str = "data") -> AzureInstance:
@@ -184,7 +196,7 @@ def test_what_somebody_else_owns_is_left_alone(instance: AzureInstance, live: fr
         assert isinstance(found.step, PutInstance) and found.step.request.tags.items() >= desired().owner.items()
     # Who goes before it has taken the instance over leaves it as it is, whoever owns it.
     for policy in ("Retain", "Suspend", "Delete"):
-        observed = replace(PROTECTED, instance=instance, live_disks=live, vault=MAY_DELETE, granted=True)
+        observed = replace(PROTECTED, instance=instance, live_disks=live, vault=MAY_DELETE, role_grant=True)
         leaving = make_plan(desired(deleting=True, deletionPolicy=policy), observed, NOW)
         assert leaving.ready and leaving.step is None
 
@@ -219,44 +231,43 @@ def test_an_instance_is_taken_over_before_anything_else_is_done_to_it(mode: str)
     assert isinstance(make_plan(desired(), rests, NOW).step, Resume)
 
 
-def known(instance: str | None = str(INSTANCE.id), **more: Any) -> Desired:
-    return replace(desired(**more), known_instance=instance, known_disk=str(DISK.id))
+KNOWN = with_recorded(PROTECTED, instance_id=str(INSTANCE.id), disk=DISK)
 
 
 def test_a_status_that_names_an_instance_gives_no_access() -> None:
-    closed = replace(
-        PROTECTED, vault=replace(VAULT, access=VaultAccess(namespaces=LabelSelector(match_labels={"a": "b"})))
-    )
+    closed = replace(KNOWN, vault=replace(VAULT, access=VaultAccess(namespaces=LabelSelector(match_labels={"a": "b"}))))
     for tags in ({}, owned(name="gone").tags, owned(cluster="cluster-2").tags):
-        found = make_plan(known(), replace(closed, instance=replace(INSTANCE, tags=tags)), NOW)
+        found = make_plan(desired(), replace(closed, instance=replace(INSTANCE, tags=tags)), NOW)
         assert (found.condition, found.verdict.reason) == (reasons.ACCEPTED, reasons.NAMESPACE_NOT_ALLOWED)
         assert found.step is None and not found.ready
-    assert make_plan(known(), closed, NOW).ready, "its own stays as it is"
-    assert make_plan(known(), replace(closed, instance=NOT_FETCHED), NOW).verdict.reason == reasons.NOT_YET_KNOWN
-    assert make_plan(known(), replace(closed, instance=FetchFailed(DENIED)), NOW).verdict.reason == DENIED.reason
-    assert make_plan(known(), replace(closed, instance=NOT_FOUND), NOW).verdict.reason == reasons.NAMESPACE_NOT_ALLOWED
+    assert make_plan(desired(), closed, NOW).ready, "its own stays as it is"
+    assert needs(desired(), replace(closed, instance=NOT_FETCHED)) is Fact.INSTANCE
+    assert needs(desired(), replace(closed, disk=NOT_FETCHED, instance=NOT_FETCHED)) is Fact.DISK
+    assert make_plan(desired(), replace(closed, instance=FetchFailed(DENIED)), NOW).verdict.reason == DENIED.reason
+    absent = make_plan(desired(), replace(closed, instance=NOT_FOUND), NOW)
+    assert absent.verdict.reason == reasons.NAMESPACE_NOT_ALLOWED
 
 
 def test_a_status_that_names_the_instance_of_another_disk_is_not_followed() -> None:
     other = replace(INSTANCE, disk_id=f"{INSTANCE.disk_id}-other", tags={})
-    found = make_plan(known(protection="Stopped"), replace(PROTECTED, instance=other), NOW)
+    found = make_plan(desired(protection="Stopped"), replace(KNOWN, instance=other), NOW)
     assert found.step is None and found.verdict.reason == reasons.OWNED_ELSEWHERE
 
 
 def test_deleting_an_object_for_which_nothing_was_done_touches_nothing() -> None:
     for policy in ("Retain", "Suspend", "Delete"):
-        never = replace(desired(deleting=True, deletionPolicy=policy), began=False)
-        found = make_plan(never, replace(PROTECTED, vault=MAY_DELETE, granted=True), NOW)
+        never = with_recorded(replace(PROTECTED, vault=MAY_DELETE, role_grant=True), has_finalizer=False)
+        found = make_plan(desired(deleting=True, deletionPolicy=policy), never, NOW)
         assert found.ready and found.step is None
     younger = make_plan(desired(deleting=True), replace(PROTECTED, older_duplicate="older"), NOW)
     assert younger.ready and younger.step is None
 
 
 def test_a_disk_stays_in_its_vault() -> None:
-    elsewhere = replace(desired(), known_instance=str(INSTANCE.id).replace("/demo/", "/strict/"))
-    assert make_plan(elsewhere, PROTECTED, NOW).verdict.reason == reasons.VAULT_MISMATCH
-    leaving = replace(desired(deleting=True, deletionPolicy="Delete"), known_instance=elsewhere.known_instance)
-    found = make_plan(leaving, replace(PROTECTED, vault=MAY_DELETE), NOW)
+    elsewhere = with_recorded(PROTECTED, instance_id=str(INSTANCE.id).replace("/demo/", "/strict/"))
+    assert make_plan(desired(), elsewhere, NOW).verdict.reason == reasons.VAULT_MISMATCH
+    leaving = desired(deleting=True, deletionPolicy="Delete")
+    found = make_plan(leaving, replace(elsewhere, vault=MAY_DELETE), NOW)
     assert found.verdict.reason == reasons.DELETION_NOT_ALLOWED, "the strict vault is asked, not the permissive one"
 
 
@@ -267,12 +278,12 @@ def test_a_deletion_waits_while_azure_is_busy() -> None:
 
 def test_other_obstacles_are_not_called_missing_rights() -> None:
     quota = QuotaExceeded("UserErrorSubscriptionDiskQuotaLimitReached", "Full.")
-    found = make_plan(desired(), replace(UNPROTECTED, validation=Refused(quota, NOW, NOW, 1)), NOW)
+    found = make_plan(desired(), replace(UNPROTECTED, validation=ValidationRefused(quota, NOW, NOW, 1)), NOW)
     assert "rights" not in found.verdict.message and "Full." in found.verdict.message
 
 
 def test_a_refusal_stands_for_an_hour() -> None:
-    refusal = Refused(InvalidRequest("No", "No."), NOW, NOW, 1)
+    refusal = ValidationRefused(InvalidRequest("No", "No."), NOW, NOW, 1)
     observed = replace(UNPROTECTED, validation=refusal)
     assert make_plan(desired(), observed, NOW + timedelta(minutes=59)).step is None
     assert isinstance(make_plan(desired(), observed, NOW + timedelta(hours=1)).step, Validate)
@@ -297,15 +308,14 @@ def test_access_is_decided_by_the_vault() -> None:
 
 def test_access_that_is_taken_away_stops_no_backup_and_says_so() -> None:
     closed = replace(VAULT, access=VaultAccess(namespaces=LabelSelector(match_labels={"team": "a"})))
-    known = replace(desired(), known_instance=str(INSTANCE.id))
-    observed = replace(PROTECTED, vault=closed)
-    found = make_plan(known, observed, NOW)
+    observed = replace(KNOWN, vault=closed)
+    found = make_plan(desired(), observed, NOW)
     says = {each.type: (each.status, each.reason) for each in found.findings}
     assert found.ready and found.step is None
     assert says["Accepted"] == ("False", reasons.NAMESPACE_NOT_ALLOWED)
     assert says["Protected"] == ("True", reasons.PROTECTION_CONFIGURED)
-    shown = {each.type: each for each in build_status(resource(), known, observed, found, NOW).conditions}
+    shown = {each.type: each for each in build_status(resource(), desired(), observed, found, NOW).conditions}
     assert (shown["Ready"].status, shown["Ready"].reason) == ("False", reasons.NAMESPACE_NOT_ALLOWED)
     assert "deletionPolicy: Retain" in shown["Stalled"].message
-    gone = make_plan(known, replace(UNPROTECTED, vault=closed), NOW)
+    gone = make_plan(desired(), with_recorded(replace(UNPROTECTED, vault=closed), instance_id=str(INSTANCE.id)), NOW)
     assert gone.step is None and gone.verdict.reason == reasons.NAMESPACE_NOT_ALLOWED, "nothing is protected anew"

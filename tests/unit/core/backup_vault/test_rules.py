@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from azdiskbackup.core.backup_vault import desired as vault_desired
-from azdiskbackup.core.backup_vault import plan as vault_plan
 from azdiskbackup.core.backup_vault import status as vault_status
+from azdiskbackup.core.backup_vault.deletion import DELETION_RULES
+from azdiskbackup.core.backup_vault.observed import Fact, Recorded, read_recorded
 from azdiskbackup.core.backup_vault.observed import Observed as VaultSeen
-from azdiskbackup.core.backup_vault.rules import snapshot_grants
+from azdiskbackup.core.backup_vault.rules import PROVISIONING_RULES, snapshot_grants
 from azdiskbackup.core.backup_vault.steps import (
     AssignRole,
     CreateGroup,
@@ -28,6 +29,7 @@ from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.objects.vault_view import vault_view
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed
+from azdiskbackup.core.rules.verdicts import Need, Plan, evaluate
 from azdiskbackup.errors import AccessDenied
 from harness.objects import SECOND_SUBSCRIPTION, SNAPSHOT_GROUP, SUBSCRIPTION, Json, vault
 
@@ -51,9 +53,18 @@ def resource(raw: Json, deleting: bool = False, **status: Any) -> Resource:
 OWNER = dict(zip(vault_desired.OWNER_TAGS, ("cluster-1", "demo"), strict=True))
 
 
-def wanted_vault(deleting: bool = False, principal: str | None = None, **spec: Any) -> vault_desired.Desired:
-    status = {"principalID": principal} if principal else {}
-    found = vault_desired.read_desired(resource(vault(**spec), deleting, **status), SUBSCRIPTION, "cluster-1")
+def decide(desired: vault_desired.Desired, observed: VaultSeen, now: datetime) -> Plan[Any] | Need:
+    return evaluate(DELETION_RULES if desired.deleting else PROVISIONING_RULES, desired, observed, now)
+
+
+def make_plan(desired: vault_desired.Desired, observed: VaultSeen, now: datetime) -> Plan[Any]:
+    found = decide(desired, observed, now)
+    assert isinstance(found, Plan), f"{found} is missing"
+    return found
+
+
+def wanted_vault(deleting: bool = False, **spec: Any) -> vault_desired.Desired:
+    found = vault_desired.read_desired(resource(vault(**spec), deleting), SUBSCRIPTION, "cluster-1")
     assert isinstance(found, vault_desired.Desired)
     return found
 
@@ -65,6 +76,8 @@ NEW = VaultSeen((), 0, NOT_FOUND)
 EXISTS = VaultSeen((), 0, VAULT)
 OURS = VaultSeen((), 0, replace(VAULT, settings=replace(SETTINGS, tags=OWNER)))
 GRANT = snapshot_grants(wanted_vault(), EXISTS)[0]
+KNOWN = replace(NEW, recorded=Recorded("principal"))
+LEAVING = wanted_vault(deleting=True, deletionPolicy="Delete")
 READY = replace(EXISTS, groups={GROUP: AzureGroup("westeurope")}, grants={GRANT: True})
 
 
@@ -79,14 +92,13 @@ READY = replace(EXISTS, groups={GROUP: AzureGroup("westeurope")}, grants={GRANT:
     ],
 )
 def test_the_one_step_for_a_vault(observed: VaultSeen, step: type | None) -> None:
-    found = vault_plan.make_plan(wanted_vault(), observed, NOW)
+    found = make_plan(wanted_vault(), observed, NOW)
     assert (found.ready and found.step is None) if step is None else isinstance(found.step, step)
 
 
 @pytest.mark.parametrize(
     ("observed", "condition", "reason"),
     [
-        (VaultSeen((), 0), reasons.SYNCED, reasons.NOT_YET_KNOWN),
         (replace(NEW, vault=DENIED), reasons.SYNCED, "AccessDenied"),
         (replace(EXISTS, vault=replace(VAULT, provisioning_state="Updating")), reasons.SYNCED, reasons.PROVISIONING),
         (replace(EXISTS, vault=replace(VAULT, provisioning_state="Failed")), reasons.SYNCED,
@@ -94,39 +106,55 @@ def test_the_one_step_for_a_vault(observed: VaultSeen, step: type | None) -> Non
         (replace(EXISTS, vault=replace(VAULT, location="x")), reasons.SYNCED, reasons.DRIFT_DETECTED),
         (replace(EXISTS, vault=replace(VAULT, settings=replace(SETTINGS, redundancy="GeoRedundant"))), reasons.SYNCED,
          reasons.DRIFT_DETECTED),
-        (EXISTS, reasons.SNAPSHOT_GROUPS_READY, reasons.NOT_YET_KNOWN),
         (replace(EXISTS, groups={GROUP: DENIED}), reasons.SNAPSHOT_GROUPS_READY, "AccessDenied"),
         (replace(EXISTS, groups={GROUP: NOT_FOUND}), reasons.SNAPSHOT_GROUPS_READY, reasons.GROUP_MISSING),
-        (replace(READY, grants={}), reasons.SNAPSHOT_GROUPS_READY, reasons.NOT_YET_KNOWN),
         (replace(READY, grants={GRANT: DENIED}), reasons.SNAPSHOT_GROUPS_READY, "AccessDenied"),
     ],
 )  # fmt: skip
 def test_what_keeps_a_vault_waiting(observed: VaultSeen, condition: str, reason: str) -> None:
-    found = vault_plan.make_plan(wanted_vault(), observed, NOW)
+    found = make_plan(wanted_vault(), observed, NOW)
     assert (found.condition, found.verdict.reason, found.step) == (condition, reason, None)
+
+
+@pytest.mark.parametrize(
+    ("desired", "observed", "need"),
+    [
+        (wanted_vault(), VaultSeen((), 0), Need(Fact.VAULT)),
+        (wanted_vault(), EXISTS, Need(Fact.SNAPSHOT_GROUP, (GROUP,))),
+        (wanted_vault(), replace(READY, grants={}), Need(Fact.ROLE_GRANT, (GRANT,))),
+        (LEAVING, VaultSeen((), 0), Need(Fact.VAULT)),
+        (LEAVING, OURS, Need(Fact.INSTANCES)),
+        (LEAVING, replace(OURS, instances=0), Need(Fact.DELETED_INSTANCES)),
+        (LEAVING, KNOWN, Need(Fact.ROLE_GRANT, (GRANT,))),
+    ],
+)
+def test_a_rule_that_cannot_decide_names_the_fact(
+    desired: vault_desired.Desired, observed: VaultSeen, need: Need
+) -> None:
+    assert decide(desired, observed, NOW) == need
 
 
 def test_a_missing_group_is_made_only_where_that_was_asked_for() -> None:
     desired = wanted_vault(snapshotResourceGroups=[{"name": SNAPSHOT_GROUP, "create": True}])
-    found = vault_plan.make_plan(desired, replace(EXISTS, groups={GROUP: NOT_FOUND}), NOW)
+    found = make_plan(desired, replace(EXISTS, groups={GROUP: NOT_FOUND}), NOW)
     assert found.step == CreateGroup(GROUP, "westeurope")
 
 
 def test_a_vault_that_is_run_elsewhere_is_used_and_never_written() -> None:
     desired = wanted_vault(managementPolicy="Observe", deletionPolicy="Delete")
-    missing = vault_plan.make_plan(desired, NEW, NOW)
+    missing = make_plan(desired, NEW, NOW)
     assert (missing.step, missing.verdict.reason) == (None, reasons.VAULT_MISSING)
     differs = replace(READY, vault=replace(VAULT, settings=replace(SETTINGS, soft_delete_days=30)))
-    found = vault_plan.make_plan(desired, differs, NOW)
+    found = make_plan(desired, differs, NOW)
     assert found.ready and found.step is None
     synced = next(each for each in found.findings if each.type == "Synced")
     assert (synced.status, synced.reason) == ("False", reasons.DRIFT_DETECTED)
     assert "softDelete.retentionDays" in synced.message
     shown = vault_status.build_status(resource(vault()), desired, differs, found, NOW).conditions
     assert {each.type: each.status for each in shown}["Ready"] == "True"
-    leaving = wanted_vault(deleting=True, managementPolicy="Observe", deletionPolicy="Delete", principal="principal")
-    assert vault_plan.make_plan(leaving, replace(EXISTS, instances=0, deleted=()), NOW).step is None
-    other = vault_plan.make_plan(desired, replace(EXISTS, vault=replace(VAULT, principal_id=None)), NOW)
+    leaving = wanted_vault(deleting=True, managementPolicy="Observe", deletionPolicy="Delete")
+    assert make_plan(leaving, replace(EXISTS, instances=0, deleted=()), NOW).step is None
+    other = make_plan(desired, replace(EXISTS, vault=replace(VAULT, principal_id=None)), NOW)
     assert (other.step, other.verdict.reason) == (None, reasons.IDENTITY_MISSING)
 
 
@@ -137,10 +165,10 @@ ASSIGNED = (
 
 def test_the_identity_that_is_wanted_is_given() -> None:
     without = replace(EXISTS, vault=replace(VAULT, principal_id=None))
-    step = vault_plan.make_plan(wanted_vault(), without, NOW).step
+    step = make_plan(wanted_vault(), without, NOW).step
     assert isinstance(step, SetIdentity) and (step.identity, step.own) == (None, False)
     desired = wanted_vault(identity={"type": "UserAssigned", "userAssignedIdentityID": ASSIGNED})
-    step = vault_plan.make_plan(desired, EXISTS, NOW).step
+    step = make_plan(desired, EXISTS, NOW).step
     assert isinstance(step, SetIdentity) and (step.identity, step.own) == (ASSIGNED, True)
     given = replace(EXISTS, vault=replace(VAULT, assigned={ASSIGNED.lower(): "assigned"}))
     assert snapshot_grants(desired, given)[0].principal == "assigned"
@@ -148,11 +176,11 @@ def test_the_identity_that_is_wanted_is_given() -> None:
 
 def test_roles_that_others_assign_are_asked_for_by_name() -> None:
     desired = wanted_vault(roleAssignments="Preassigned")
-    found = vault_plan.make_plan(desired, replace(READY, grants={GRANT: False}), NOW)
+    found = make_plan(desired, replace(READY, grants={GRANT: False}), NOW)
     assert (found.step, found.verdict.reason) == (None, reasons.ROLE_MISSING)
     assert "az role assignment create --assignee-object-id principal" in found.verdict.message
-    leaving = wanted_vault(deleting=True, deletionPolicy="Delete", roleAssignments="Preassigned", principal="p")
-    assert vault_plan.make_plan(leaving, NEW, NOW).ready, "what others assigned is theirs"
+    leaving = wanted_vault(deleting=True, deletionPolicy="Delete", roleAssignments="Preassigned")
+    assert make_plan(leaving, KNOWN, NOW).ready, "what others assigned is theirs"
 
 
 @pytest.mark.parametrize(
@@ -164,7 +192,7 @@ def test_roles_that_others_assign_are_asked_for_by_name() -> None:
     ],
 )
 def test_what_somebody_changed_of_a_vault_is_put_back_and_said(observed: VaultSeen, step: type) -> None:
-    found = vault_plan.make_plan(replace(wanted_vault(), settled=True), observed, NOW)
+    found = make_plan(wanted_vault(), replace(observed, recorded=Recorded(is_settled=True)), NOW)
     assert isinstance(found.step, step) and found.verdict.reason == reasons.DRIFT_CORRECTED
 
 
@@ -184,23 +212,23 @@ def test_a_vault_that_was_there_says_whose_it_is_before_it_may_be_deleted(
     deletion: str, tags: dict[str, str], written: dict[str, str] | None
 ) -> None:
     found = replace(READY, vault=replace(VAULT, settings=replace(SETTINGS, tags=tags)))
-    step = vault_plan.make_plan(wanted_vault(deletionPolicy=deletion), found, NOW).step
+    step = make_plan(wanted_vault(deletionPolicy=deletion), found, NOW).step
     assert step is None if written is None else isinstance(step, UpdateVault) and step.settings.tags == written
 
 
 def test_a_new_vault_says_whose_it_is() -> None:
-    step = vault_plan.make_plan(wanted_vault(tags={"env": "prod"}), NEW, NOW).step
+    step = make_plan(wanted_vault(tags={"env": "prod"}), NEW, NOW).step
     assert isinstance(step, CreateVault) and step.settings.tags == {"env": "prod", **OWNER}
 
 
 def test_a_vault_that_never_was_leaves_nothing_to_revoke() -> None:
-    assert vault_plan.make_plan(wanted_vault(deleting=True, deletionPolicy="Delete"), NEW, NOW).ready
+    assert make_plan(wanted_vault(deleting=True, deletionPolicy="Delete"), NEW, NOW).ready
 
 
 def test_tags_of_others_are_kept() -> None:
     desired = wanted_vault(tags={"env": "prod"})
     drifted = replace(VAULT, settings=replace(SETTINGS, tags={"owner": "them", "env": "test"}))
-    step = vault_plan.make_plan(desired, replace(EXISTS, vault=drifted), NOW).step
+    step = make_plan(desired, replace(EXISTS, vault=drifted), NOW).step
     assert isinstance(step, UpdateVault) and step.settings.tags == {"owner": "them", "env": "prod"}
 
 
@@ -213,7 +241,6 @@ def test_every_subscription_has_its_own_group_and_right() -> None:
 SOFT_DELETED = AzureInstance(
     VAULT_ID.child("backupInstances", "d"), "disk", "policy", None, "SoftDeleted", soft_deleted_until=NOW
 )
-LEAVING = wanted_vault(deleting=True, principal="principal", deletionPolicy="Delete")
 
 
 @pytest.mark.parametrize(
@@ -222,13 +249,13 @@ LEAVING = wanted_vault(deleting=True, principal="principal", deletionPolicy="Del
         (LEAVING, replace(OURS, instances=0, deleted=()), DeleteVault),
         # Nothing says that this object ever kept it: neither a finalizer nor its status proves that.
         (LEAVING, replace(EXISTS, instances=0, deleted=(), grants={GRANT: True}), None),
-        (LEAVING, replace(NEW, grants={GRANT: True}), RevokeRole),
-        (LEAVING, replace(NEW, grants={GRANT: False}), None),
+        (LEAVING, replace(KNOWN, grants={GRANT: True}), RevokeRole),
+        (LEAVING, replace(KNOWN, grants={GRANT: False}), None),
         (wanted_vault(deleting=True), VaultSeen((), 0), None),
     ],
 )
 def test_the_way_out_of_a_vault(desired: vault_desired.Desired, observed: VaultSeen, step: type | None) -> None:
-    found = vault_plan.make_plan(desired, observed, NOW)
+    found = make_plan(desired, observed, NOW)
     assert (found.ready and found.step is None) if step is None else isinstance(found.step, step)
 
 
@@ -236,30 +263,27 @@ def test_the_way_out_of_a_vault(desired: vault_desired.Desired, observed: VaultS
     ("observed", "reason"),
     [
         (VaultSeen(("gold",), 1), reasons.IN_USE),
-        (VaultSeen((), 0), reasons.NOT_YET_KNOWN),
         (replace(NEW, vault=DENIED), "AccessDenied"),
-        (OURS, reasons.NOT_YET_KNOWN),
         (replace(OURS, instances=DENIED), "AccessDenied"),
         (replace(OURS, instances=2), reasons.IN_USE),
-        (replace(OURS, instances=0), reasons.NOT_YET_KNOWN),
         (replace(OURS, instances=0, deleted=DENIED), "AccessDenied"),
         (replace(OURS, instances=0, deleted=(SOFT_DELETED,)), reasons.BLOCKED_BY_SOFT_DELETE),
-        (NEW, reasons.NOT_YET_KNOWN),
-        (replace(NEW, grants={GRANT: DENIED}), "AccessDenied"),
+        (replace(KNOWN, grants={GRANT: DENIED}), "AccessDenied"),
     ],
 )
 def test_what_keeps_a_vault_from_going(observed: VaultSeen, reason: str) -> None:
-    found = vault_plan.make_plan(LEAVING, observed, NOW)
+    found = make_plan(LEAVING, observed, NOW)
     assert (found.verdict.reason, found.step) == (reason, None)
 
 
 def test_status_of_a_vault() -> None:
     desired = wanted_vault()
-    found = vault_status.build_status(resource(vault()), desired, READY, vault_plan.make_plan(desired, READY, NOW), NOW)
+    found = vault_status.build_status(resource(vault()), desired, READY, make_plan(desired, READY, NOW), NOW)
     assert (found.vault_id, found.principal_id, found.observed_generation) == (str(VAULT_ID), "principal", 3)
     assert [each.type for each in found.conditions][-1] == "Ready"
+    assert read_recorded(resource(vault(), **found.to_wire())) == Recorded("principal", True)
     blind = vault_status.build_status(
-        resource(vault(), **found.to_wire()), desired, NEW, vault_plan.make_plan(desired, NEW, NOW), NOW
+        resource(vault(), **found.to_wire()), desired, NEW, make_plan(desired, NEW, NOW), NOW
     )
     assert blind.vault_id == found.vault_id, "what was known stays until Azure says otherwise"
 
@@ -281,9 +305,7 @@ def test_a_vault_says_that_it_is_listed_only_while_it_is() -> None:
     def conditions(degraded_reason: str | None) -> list[str]:
         observed = replace(READY, degraded_reason=degraded_reason)
         desired = wanted_vault()
-        found = vault_status.build_status(
-            resource(vault()), desired, observed, vault_plan.make_plan(desired, observed, NOW), NOW
-        )
+        found = vault_status.build_status(resource(vault()), desired, observed, make_plan(desired, observed, NOW), NOW)
         return [each.type for each in found.conditions]
 
     assert reasons.RESOURCE_GRAPH_UNAVAILABLE in conditions("Resource Graph is behind.")

@@ -21,7 +21,7 @@ from azdiskbackup.azure.transport.request_scope import (
     request_scope,
 )
 from azdiskbackup.errors import RateLimited
-from azdiskbackup.observability.operator_metrics import State, StateCollector
+from azdiskbackup.observability.operator_metrics import EngineState, StateCollector
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 VAULT = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DataProtection/backupVaults/v"
@@ -212,7 +212,7 @@ def test_a_starved_class_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
         world.ask(f"disk-{number}")
     world.wait(1500)
     registry = CollectorRegistry()
-    registry.register(StateCollector(lambda: True, lambda: State(waiting=world.budget.waiting())))
+    registry.register(StateCollector(lambda: True, lambda: EngineState(waiting=world.budget.waiting())))
     limit = "reads of microsoft.dataprotection/backupvaults/backupinstances/recoverypoints"
     labels = {"subscription": "s", "limit": limit}
     assert registry.get_sample_value("azdiskbackup_azure_requests_waiting", labels) == 21

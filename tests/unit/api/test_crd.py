@@ -12,7 +12,7 @@ from azdiskbackup.api.crd.structural import NotStructuralError, structural_schem
 from azdiskbackup.api.v1alpha1 import KINDS
 from azdiskbackup.api.v1alpha1.base import Kind, wire_name
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def field(type_: Any, **constraints: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -13,10 +14,10 @@ from azdiskbackup.api.v1alpha1.base import LabelSelector
 from azdiskbackup.core.objects.azure import AzureInstance
 from azdiskbackup.core.objects.pvc import ClaimedDisk, NotAzureDisk, NotBound
 from azdiskbackup.core.objects.resource import Invalid
-from azdiskbackup.core.protected_disk.desired import OWNER_TAGS, read_desired
-from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.desired import OWNER_TAGS, Desired, read_desired
+from azdiskbackup.core.protected_disk.observed import Fact, Observed
 from azdiskbackup.core.protected_disk.ownership import is_owner, may_be_shown
-from azdiskbackup.core.protected_disk.plan import make_plan
+from azdiskbackup.core.protected_disk.recorded import Recorded
 from azdiskbackup.core.protected_disk.status import build_status
 from azdiskbackup.core.protected_disk.steps import (
     DeleteInstance,
@@ -24,10 +25,11 @@ from azdiskbackup.core.protected_disk.steps import (
     Stop,
     Suspend,
 )
-from azdiskbackup.core.protected_disk.validation import Never, Passed, Refused, Running
+from azdiskbackup.core.protected_disk.validation import NeverRun, Passed, Running, ValidationRefused
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed
-from unit.disk_world import (
+from azdiskbackup.core.rules.verdicts import Need
+from unit.core.protected_disk.disk_world import (
     DENIED,
     DISK,
     INSTANCE,
@@ -37,8 +39,11 @@ from unit.disk_world import (
     PROTECTED,
     UNPROTECTED,
     VAULT,
+    decide,
     desired,
     in_state,
+    make_plan,
+    needs,
     resource,
 )
 
@@ -62,19 +67,23 @@ THEIRS = replace(INSTANCE, tags=dict(zip(OWNER_TAGS, ("another-cluster", "shop",
         ("Delete", replace(PROTECTED, vault=MAY_DELETE), DeleteInstance),
         (
             "Delete",
-            replace(in_state("SoftDeleted", soft_deleted_until=NOW), vault=MAY_DELETE, granted=True),
+            replace(in_state("SoftDeleted", soft_deleted_until=NOW), vault=MAY_DELETE, role_grant=True),
             RevokeRole,
         ),
-        ("Delete", replace(UNPROTECTED, vault=MAY_DELETE, granted=True), RevokeRole),
-        ("Delete", replace(PROTECTED, instance=THEIRS, vault=MAY_DELETE, granted=True), None),
-        ("Delete", replace(UNPROTECTED, vault=MAY_DELETE, granted=False), None),
+        ("Delete", replace(UNPROTECTED, vault=MAY_DELETE, role_grant=True), RevokeRole),
+        ("Delete", replace(PROTECTED, instance=THEIRS, vault=MAY_DELETE, role_grant=True), None),
+        ("Delete", replace(UNPROTECTED, vault=MAY_DELETE, role_grant=False), None),
         ("Delete", replace(UNPROTECTED, vault=MAY_DELETE, disk=NOT_FOUND), None),
         ("Delete", replace(UNPROTECTED, vault=NOT_FOUND), None),
         # Without the tags of the instance, which Azure does not keep, what may protect the disk may also take back.
-        ("Delete", replace(UNPROTECTED, vault=CLOSED, granted=True), None),
-        ("Delete", replace(UNPROTECTED, vault=CLOSED, granted=True, was_owner=True), RevokeRole),
-        ("Delete", replace(UNPROTECTED, vault=MAY_DELETE, granted=True, claim=NOT_FOUND), None),
-        ("Delete", replace(UNPROTECTED, vault=MAY_DELETE, granted=True, claim=NOT_FOUND, was_owner=True), RevokeRole),
+        ("Delete", replace(UNPROTECTED, vault=CLOSED, role_grant=True), None),
+        ("Delete", replace(UNPROTECTED, vault=CLOSED, role_grant=True, was_owner=True), RevokeRole),
+        ("Delete", replace(UNPROTECTED, vault=MAY_DELETE, role_grant=True, claim=NOT_FOUND), None),
+        (
+            "Delete",
+            replace(UNPROTECTED, vault=MAY_DELETE, role_grant=True, claim=NOT_FOUND, was_owner=True),
+            RevokeRole,
+        ),
     ],
 )
 def test_deletion_does_what_was_asked_and_nothing_more(policy: str, observed: Observed, step: type | None) -> None:
@@ -86,17 +95,33 @@ def test_deletion_does_what_was_asked_and_nothing_more(policy: str, observed: Ob
     ("observed", "reason"),
     [
         (PROTECTED, reasons.DELETION_NOT_ALLOWED),
-        (replace(PROTECTED, instance=NOT_FETCHED), reasons.NOT_YET_KNOWN),
         (replace(PROTECTED, instance=FetchFailed(DENIED)), reasons.WAITING_FOR_PERMISSIONS),
-        (replace(UNPROTECTED, disk=NOT_FETCHED), reasons.NOT_YET_KNOWN),
         (replace(UNPROTECTED, disk=FetchFailed(DENIED)), reasons.WAITING_FOR_PERMISSIONS),
-        (replace(UNPROTECTED, granted=NOT_FETCHED), reasons.NOT_YET_KNOWN),
-        (replace(UNPROTECTED, granted=FetchFailed(DENIED)), reasons.WAITING_FOR_PERMISSIONS),
+        (replace(UNPROTECTED, role_grant=FetchFailed(DENIED)), reasons.WAITING_FOR_PERMISSIONS),
     ],
 )
 def test_what_keeps_a_deletion_waiting(observed: Observed, reason: str) -> None:
     found = make_plan(desired(deleting=True, deletionPolicy="Delete"), observed, NOW)
     assert found.verdict.reason == reason and found.step is None
+
+
+@pytest.mark.parametrize(
+    ("observed", "fact"),
+    [
+        (replace(PROTECTED, instance=NOT_FETCHED), Fact.INSTANCE),
+        (replace(UNPROTECTED, disk=NOT_FETCHED), Fact.DISK),
+        (replace(UNPROTECTED, role_grant=NOT_FETCHED), Fact.ROLE_GRANT),
+    ],
+)
+def test_what_a_deletion_has_to_know(observed: Observed, fact: Fact) -> None:
+    assert needs(desired(deleting=True, deletionPolicy="Delete"), observed) is fact
+
+
+def test_an_object_is_not_released_while_azure_may_be_creating_its_instance() -> None:
+    soon = NOW + timedelta(seconds=40)
+    found = make_plan(desired(deleting=True), replace(UNPROTECTED, creation_visible_at=soon), NOW)
+    assert not found.ready and found.verdict.requeue_at == soon
+    assert make_plan(desired(deleting=True), replace(UNPROTECTED, creation_visible_at=soon), soon).ready
 
 
 # --- from every state the way goes on -----------------------------------------------------------
@@ -121,21 +146,52 @@ WORLDS = st.builds(
     namespace_labels=st.just({}),
     claim=st.sampled_from([ClaimedDisk(DISK.id, "pv"), NOT_FOUND, NotBound("no"), NotAzureDisk("no")]),
     older_duplicate=st.sampled_from([None, "older"]),
-    disk=st.sampled_from([DISK, NOT_FOUND, NOT_FETCHED, FetchFailed(DENIED)]),
-    instance=INSTANCES,
-    granted=st.sampled_from([True, False, NOT_FETCHED]),
-    validation=st.sampled_from([Never(), Passed(), Running("op", NOW), Refused(DENIED, NOW, NOW, 2)]),
+    recorded=st.sampled_from(
+        [
+            Recorded(),
+            Recorded(has_finalizer=True),
+            Recorded(has_finalizer=True, instance_id=str(INSTANCE.id), disk=DISK, is_settled=True),
+        ]
+    ),
+    conflicting_instance=st.sampled_from([NOT_FOUND, NOT_FETCHED]),
 )
+# What the fetchers may find, when a rule asks.
+FINDINGS = {
+    Fact.DISK: ("disk", st.sampled_from([DISK, NOT_FOUND, FetchFailed(DENIED)])),
+    Fact.INSTANCE: ("instance", INSTANCES),
+    Fact.VALIDATION: (
+        "validation",
+        st.sampled_from([NeverRun(), Passed(), Running("op", NOW), ValidationRefused(DENIED, NOW, NOW, 2)]),
+    ),
+    Fact.CONFLICTING_INSTANCE: ("conflicting_instance", st.sampled_from([NOT_FOUND, THEIRS])),
+    Fact.ROLE_GRANT: ("role_grant", st.sampled_from([True, False, FetchFailed(DENIED)])),
+    Fact.MIGRATION_TURN: ("migrate_at", st.sampled_from([NOW, NOW + timedelta(minutes=1)])),
+}
+
+
+def gathered(draw: st.DataObject, wanted: Desired, observed: Observed) -> Observed:
+    """Fetch as the pass does: a rule that asks for what is there would never end it."""
+    fetched: set[Fact] = set()
+    while isinstance(decision := decide(wanted, observed, NOW), Need):
+        assert isinstance(decision.fact, Fact) and decision.fact not in fetched, f"{decision} is asked for again"
+        fetched.add(decision.fact)
+        member, values = FINDINGS[decision.fact]
+        observed = replace(observed, **{member: draw.draw(values)})
+    return observed
 
 
 @given(
+    st.data(),
     WORLDS,
     st.booleans(),
     st.sampled_from(["Active", "Suspended", "Stopped"]),
     st.sampled_from(["Retain", "Suspend", "Delete"]),
 )
-def test_every_world_leads_somewhere_with_a_reason(observed: Observed, deleting: bool, mode: str, policy: str) -> None:
+def test_every_world_leads_somewhere_with_a_reason(
+    data: st.DataObject, observed: Observed, deleting: bool, mode: str, policy: str
+) -> None:
     wanted = desired(deleting=deleting, protection=mode, deletionPolicy=policy)
+    observed = gathered(data, wanted, observed)
     found = make_plan(wanted, observed, NOW)
     assert found.verdict.reason and found.verdict.message
     assert found.ready or found.step is not None or found.verdict.requeue_at is not None or (
@@ -162,7 +218,7 @@ def test_an_invalid_spec_is_told_in_words() -> None:
 
 
 def test_of_several_that_are_deleted_together_the_last_one_takes_the_right_back() -> None:
-    leaving = replace(UNPROTECTED, vault=MAY_DELETE, granted=True, deleted_before_us=("shop/another",))
+    leaving = replace(UNPROTECTED, vault=MAY_DELETE, role_grant=True, deleted_before_us=("shop/another",))
     found = make_plan(desired(deleting=True, deletionPolicy="Delete"), leaving, NOW)
     assert found.step is None and not found.ready and "shop/another" in found.verdict.message
     kept = replace(leaving, grant_used_by=("shop/kept",))

@@ -16,21 +16,21 @@ from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.on_demand_backup.attempt import (
     Attempt,
     Following,
+    IntentRecorded,
     NotStarted,
     Over,
-    Recorded,
-    Refused,
+    RequestRefused,
     Sent,
     Unfollowable,
 )
-from azdiskbackup.core.on_demand_backup.desired import Desired, is_over, read_desired
-from azdiskbackup.core.on_demand_backup.observed import DiskView, Observed
-from azdiskbackup.core.on_demand_backup.plan import make_plan
-from azdiskbackup.core.on_demand_backup.rules import time_to_live
+from azdiskbackup.core.on_demand_backup.desired import Desired, read_desired
+from azdiskbackup.core.on_demand_backup.observed import DiskView, Fact, Observed, Recorded, is_over, read_recorded
+from azdiskbackup.core.on_demand_backup.rules import FINISHED_RULES, PROVISIONING_RULES
 from azdiskbackup.core.on_demand_backup.status import build_status
 from azdiskbackup.core.on_demand_backup.steps import DeleteObject, RecordIntent, Submit
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed
+from azdiskbackup.core.rules.verdicts import Need, Plan, evaluate
 from azdiskbackup.errors import AccessDenied, InvalidRequest, Unavailable
 from harness.objects import SUBSCRIPTION, backup
 
@@ -53,8 +53,14 @@ def resource(status_: dict[str, Any] | None = None, **spec: Any) -> Resource:
     return Resource({**raw, "status": status_ or {}})
 
 
-def desired(status_: dict[str, Any] | None = None, **spec: Any) -> Desired:
-    found = read_desired(resource(status_, **spec))
+def make_plan(desired: Desired, observed: Observed, now: datetime) -> Plan[Any]:
+    found = evaluate(PROVISIONING_RULES, desired, observed, now)
+    assert isinstance(found, Plan), f"{found} is missing"
+    return found
+
+
+def desired(**spec: Any) -> Desired:
+    found = read_desired(resource(**spec))
     assert isinstance(found, Desired)
     return found
 
@@ -80,20 +86,18 @@ BAD = Following(job("Failed", failure=AzureFailure("Code", "Words.", "Do this.")
         (observed(disk=NOT_FOUND), reasons.ACCEPTED, reasons.DISK_OBJECT_NOT_FOUND),
         (observed(disk=replace(DISK, protected=False)), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
         (observed(disk=replace(DISK, instance=None)), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
-        (observed(instance_owned=NOT_FETCHED), reasons.SUCCEEDED, reasons.NOT_YET_KNOWN),
         (observed(instance_owned=FetchFailed(AccessDenied("x", "y"))), reasons.SUCCEEDED, "AccessDenied"),
         (observed(instance_owned=False), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
-        (observed(Recorded(NOW), instance_owned=False), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
+        (observed(IntentRecorded(NOW), instance_owned=False), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
         (observed(policy=NOT_FOUND), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
         (observed(policy=replace(POLICY, in_force=False)), reasons.SUCCEEDED, reasons.POLICY_NOT_READY),
         (observed(ahead=("before",)), reasons.SUCCEEDED, reasons.QUEUED),
-        (observed(taken_today=NOT_FETCHED), reasons.SUCCEEDED, reasons.NOT_YET_KNOWN),
         (observed(taken_today=FetchFailed(AccessDenied("x", "y"))), reasons.SUCCEEDED, "AccessDenied"),
         (observed(taken_today=(NOW,) * 10), reasons.SUCCEEDED, reasons.DAILY_LIMIT_REACHED),
         (observed(Sent(NOW, True, False)), reasons.SUCCEEDED, reasons.STARTING),
         (observed(Sent(NOW, False, True)), reasons.SUCCEEDED, reasons.STARTING),
         (observed(Unfollowable(Unavailable("x", "y"))), reasons.SUCCEEDED, "Unavailable"),
-        (observed(Refused(InvalidRequest("x", "y"), NOW)), reasons.SUCCEEDED, reasons.REFUSED),
+        (observed(RequestRefused(InvalidRequest("x", "y"), NOW)), reasons.SUCCEEDED, reasons.REFUSED),
         (observed(Following(job("InProgress"))), reasons.SUCCEEDED, reasons.IN_PROGRESS),
         (observed(Following(job("Brewing", ))), reasons.SUCCEEDED, reasons.FAILED),
         (observed(BAD), reasons.SUCCEEDED, reasons.FAILED),
@@ -105,9 +109,21 @@ def test_what_keeps_a_backup_from_success(found: Observed, condition: str, reaso
     assert (result.condition, result.verdict.reason, result.step) == (condition, reason, None)
 
 
+@pytest.mark.parametrize(
+    ("found", "fact"),
+    [
+        (Observed(DISK, POLICY, ()), Fact.ATTEMPT),
+        (observed(instance_owned=NOT_FETCHED), Fact.INSTANCE_OWNER),
+        (observed(taken_today=NOT_FETCHED), Fact.BACKUPS_TAKEN),
+    ],
+)
+def test_a_rule_that_cannot_decide_names_the_fact(found: Observed, fact: Fact) -> None:
+    assert evaluate(PROVISIONING_RULES, desired(), found, NOW) == Need(fact)
+
+
 def test_the_order_of_intent_request_and_job() -> None:
     assert isinstance(make_plan(desired(), observed(), NOW).step, RecordIntent)
-    step = make_plan(desired(retentionRule="Daily"), observed(Recorded(NOW)), NOW).step
+    step = make_plan(desired(retentionRule="Daily"), observed(IntentRecorded(NOW)), NOW).step
     assert step == Submit(INSTANCE, "BackupDaily", "Daily", "uid-1")
     assert make_plan(desired(), observed(GOOD), NOW).ready
     assert make_plan(desired(), observed(Over(True, "Completed", "m", NOW)), NOW).ready
@@ -119,7 +135,7 @@ def test_a_lost_request_is_sent_again_only_after_a_look_and_a_while() -> None:
     assert isinstance(make_plan(desired(), lost, NOW + timedelta(minutes=5)).step, RecordIntent), (
         "a new intent comes first"
     )
-    old = observed(Recorded(NOW))
+    old = observed(IntentRecorded(NOW))
     assert isinstance(make_plan(desired(), old, NOW + timedelta(seconds=59)).step, Submit)
     assert isinstance(make_plan(desired(), old, NOW + timedelta(minutes=1)).step, RecordIntent), "an intent grows stale"
     unseen = observed(Sent(NOW, False, False))
@@ -171,10 +187,10 @@ def test_the_status_of_the_end() -> None:
     assert found.restore_point is not None and found.restore_point.expiry_time == POINT.expiry
     bad = build_status(resource(), BAD, make_plan(desired(), observed(BAD), NOW), NOW)
     assert bad.error is not None and bad.error.recommended_action == "Do this." and bad.completion_time
-    attempt = Refused(InvalidRequest("Code", "Words."), NOW)
+    attempt = RequestRefused(InvalidRequest("Code", "Words."), NOW)
     refused = build_status(resource(), attempt, make_plan(desired(), observed(attempt), NOW), NOW)
     assert refused.error is not None and refused.error.code == "Code" and refused.completion_time == NOW
-    recorded = build_status(resource(), Recorded(NOW), make_plan(desired(), observed(), NOW), NOW)
+    recorded = build_status(resource(), NotStarted(), make_plan(desired(), observed(), NOW), NOW)
     assert recorded.start_time == NOW and recorded.completion_time is None
     no_point = Following(job("Completed"))
     assert build_status(resource(), no_point, make_plan(desired(), observed(no_point), NOW), NOW).restore_point is None
@@ -192,19 +208,29 @@ def test_what_is_over_never_changes() -> None:
     assert is_over(over) and not is_over(resource())
     later = make_plan(desired(), observed(BAD), NOW)
     assert build_status(over, BAD, later, NOW).to_wire() == ended()
-    known = read_desired(over)
-    assert isinstance(known, Desired) and known.over is not None
-    assert known.over.succeeded and known.job == "job-1" and known.intent == NOW
+    known = read_recorded(over)
+    assert known.over is not None and known.over.succeeded
+    assert known.job == "job-1" and known.intent == NOW
 
 
 def test_time_to_live() -> None:
-    assert time_to_live(desired(), NOW) is None, "it is not over"
-    assert time_to_live(desired(ended()), NOW) is None, "it is kept"
-    mortal = desired(ended(), ttlSecondsAfterFinished=60)
-    waiting = time_to_live(mortal, NOW)
-    assert waiting is not None and waiting.requeue_at == NOW + timedelta(seconds=216 + 60)
-    done = time_to_live(mortal, NOW + timedelta(seconds=276))
-    assert done is not None and isinstance(done.step, DeleteObject)
+    def plan(now: datetime, recorded: Recorded, **spec: Any) -> Plan[Any]:
+        finished = observed(recorded=recorded)
+        found = evaluate(FINISHED_RULES, desired(**spec), finished, now)
+        assert isinstance(found, Plan)
+        return found
+
+    over = read_recorded(resource(ended()))
+    for kept in (plan(NOW, Recorded(), ttlSecondsAfterFinished=60), plan(NOW, over)):
+        assert kept.ready and (kept.step, kept.verdict.requeue_at) == (None, None)
+    waiting = plan(NOW, over, ttlSecondsAfterFinished=60)
+    assert waiting.step is None and waiting.verdict.requeue_at == NOW + timedelta(seconds=216 + 60)
+    done = plan(NOW + timedelta(seconds=276), over, ttlSecondsAfterFinished=60)
+    assert isinstance(done.step, DeleteObject)
+    gone = evaluate(
+        FINISHED_RULES, replace(desired(ttlSecondsAfterFinished=60), deleting=True), observed(recorded=over), NOW
+    )
+    assert isinstance(gone, Plan) and gone.ready and gone.step is None
 
 
 def test_an_invalid_spec_is_told() -> None:
@@ -223,4 +249,7 @@ def test_a_job_that_never_ends_is_given_up() -> None:
 def test_a_disk_that_has_yet_to_move_is_not_backed_up_by_the_policy_to_come() -> None:
     moving = replace(DISK, policy_id="/before")
     found = make_plan(desired(), observed(disk=moving), NOW)
-    assert found.verdict.reason == reasons.WAITING_FOR_PROTECTION and "has yet to move" in found.verdict.message
+    assert (
+        found.verdict.reason == reasons.WAITING_FOR_PROTECTION
+        and "Waiting for the disk to be migrated" in found.verdict.message
+    )

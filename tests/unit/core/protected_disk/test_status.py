@@ -9,26 +9,26 @@ from typing import Any
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.core.objects.azure import NO_JOBS, AzureFailure, AzureJob, AzureRestorePoint, job_history
 from azdiskbackup.core.objects.resource import Resource
-from azdiskbackup.core.protected_disk.desired import Desired, read_desired
 from azdiskbackup.core.protected_disk.health import backup_health, next_due
 from azdiskbackup.core.protected_disk.observed import Observed
-from azdiskbackup.core.protected_disk.plan import make_plan
-from azdiskbackup.core.protected_disk.rate_limited import covers, waiting
+from azdiskbackup.core.protected_disk.rate_limited import status_while_rate_limited as limited
+from azdiskbackup.core.protected_disk.rate_limited import stays_true
+from azdiskbackup.core.protected_disk.recorded import read_recorded
 from azdiskbackup.core.protected_disk.restore_points import (
     hides_expired,
     newest_restore_point_expected,
     next_expiry,
     unexpired,
 )
-from azdiskbackup.core.protected_disk.rules.common import in_work
+from azdiskbackup.core.protected_disk.rules.common import is_changing
 from azdiskbackup.core.protected_disk.status import backup_expected, build_status, deadline
 from azdiskbackup.core.protected_disk.steps import PutInstance, Validate
-from azdiskbackup.core.protected_disk.validation import Never, Running
+from azdiskbackup.core.protected_disk.validation import NeverRun, Running
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import LeaderHandover, RateLimited
 from azdiskbackup.reconcilers.common.deadlines import Deadlines
-from unit.disk_world import (
+from unit.core.protected_disk.disk_world import (
     DISK,
     INSTANCE,
     NOW,
@@ -39,7 +39,9 @@ from unit.disk_world import (
     VAULT_ID,
     desired,
     in_state,
+    make_plan,
     resource,
+    with_recorded,
 )
 
 # --- health and status --------------------------------------------------------------------------
@@ -120,21 +122,23 @@ def test_restore_points_are_read_only_when_a_new_one_is_known_to_exist() -> None
 
 
 def test_a_disk_on_its_way_says_that_it_waits_for_azures_limits() -> None:
-    status = waiting(resource(), RateLimited(), NOW)
+    status = limited(resource(), RateLimited(), NOW)
     assert status is not None and status.observed_generation is None
     assert [(each.type, each.status) for each in status.conditions] == [("Ready", "False"), ("Reconciling", "True")]
     assert {each.reason for each in status.conditions} == {reasons.WAITING_FOR_LIMITS}
     after = Resource({**resource().raw, "status": status.to_wire()})
-    assert waiting(after, RateLimited(), NOW) is None and waiting(resource(deleting=True), RateLimited(), NOW) is None
-    validates = make_plan(desired(), replace(UNPROTECTED, validation=Never()), NOW)
+    assert limited(after, RateLimited(), NOW) is None and limited(resource(deleting=True), RateLimited(), NOW) is None
+    validates = make_plan(desired(), replace(UNPROTECTED, validation=NeverRun()), NOW)
     assert isinstance(validates.step, Validate)
-    assert covers(after, validates) and not covers(resource(), validates), "an empty status is worse than a write"
+    assert stays_true(after, validates) and not stays_true(resource(), validates), (
+        "an empty status is worse than a write"
+    )
     puts = make_plan(desired(), UNPROTECTED, NOW)
-    assert isinstance(puts.step, PutInstance) and covers(after, puts)
-    assert not covers(after, make_plan(desired(), PROTECTED, NOW))
+    assert isinstance(puts.step, PutInstance) and stays_true(after, puts)
+    assert not stays_true(after, make_plan(desired(), PROTECTED, NOW))
     validating = replace(UNPROTECTED, validation=Running("url", NOW, None))
     begun = build_status(resource(), desired(), validating, make_plan(desired(), validating, NOW), NOW)
-    queued = waiting(Resource({**resource().raw, "status": begun.to_wire()}), RateLimited(), NOW + timedelta(hours=1))
+    queued = limited(Resource({**resource().raw, "status": begun.to_wire()}), RateLimited(), NOW + timedelta(hours=1))
     assert queued is not None and queued.observed_generation == 2
     assert {each.type for each in queued.conditions if each.reason == reasons.WAITING_FOR_LIMITS} == {
         "Validated",
@@ -143,18 +147,18 @@ def test_a_disk_on_its_way_says_that_it_waits_for_azures_limits() -> None:
     }
     assert len(queued.conditions) == len(begun.conditions)
     protected = build_status(resource(), desired(), PROTECTED, make_plan(desired(), PROTECTED, NOW), NOW)
-    assert waiting(Resource({**resource().raw, "status": protected.to_wire()}), RateLimited(), NOW) is None
+    assert limited(Resource({**resource().raw, "status": protected.to_wire()}), RateLimited(), NOW) is None
 
 
 def test_a_disk_says_that_another_replica_led_until_a_moment_ago() -> None:
-    status = waiting(resource(), LeaderHandover(), NOW)
+    status = limited(resource(), LeaderHandover(), NOW)
     assert status is not None and {each.reason for each in status.conditions} == {reasons.LEADER_HANDOVER}
     after = Resource({**resource().raw, "status": status.to_wire()})
-    limits = waiting(after, RateLimited(), NOW)
+    limits = limited(after, RateLimited(), NOW)
     assert limits is not None and {each.reason for each in limits.conditions} == {reasons.WAITING_FOR_LIMITS}
     waits = Resource({**resource().raw, "status": limits.to_wire()})
-    assert covers(waits, make_plan(desired(), UNPROTECTED, NOW)), "a write less"
-    assert not covers(after, make_plan(desired(), UNPROTECTED, NOW)), "it said that it goes on within a minute"
+    assert stays_true(waits, make_plan(desired(), UNPROTECTED, NOW)), "a write less"
+    assert not stays_true(after, make_plan(desired(), UNPROTECTED, NOW)), "it said that it goes on within a minute"
 
 
 def test_restore_points_that_have_expired_are_left_out_without_asking() -> None:
@@ -190,10 +194,10 @@ def test_restore_points_that_have_expired_are_left_out_without_asking() -> None:
 
 def test_health_is_not_judged_by_a_policy_that_the_disk_does_not_have_yet() -> None:
     observed = in_state("ProtectionConfigured", policy_id="before")
-    known = replace(desired(), known_policy="before")
-    found = build_status(resource(), known, observed, make_plan(known, observed, NOW), NOW)
+    observed = replace(with_recorded(observed, policy_id="before"), migrate_at=NOW + timedelta(hours=1))
+    found = build_status(resource(), desired(), observed, make_plan(desired(), observed, NOW), NOW)
     health_ = next(each for each in found.conditions if each.type == "BackupHealthy")
-    assert health_.status == "Unknown" and "has yet to move" in health_.message
+    assert health_.status == "Unknown" and "Waiting for the disk to be migrated" in health_.message
 
 
 def test_backups_are_expected_from_when_the_disk_began_to_have_this_schedule() -> None:
@@ -244,13 +248,14 @@ def test_the_letter_case_of_an_id_is_no_news() -> None:
     assert (found.backup_instance_id, found.policy_id) == (str(INSTANCE.id).upper(), POLICY_ID.upper())
     assert INSTANCE.looks_like(replace(INSTANCE, policy_id=POLICY_ID.upper()))
     assert not INSTANCE.looks_like(replace(INSTANCE, state="ProtectionStopped"))
-    assert INSTANCE.id.parent == VAULT_ID and not in_work(INSTANCE)
+    assert INSTANCE.id.parent == VAULT_ID and not is_changing(INSTANCE)
 
 
 def test_the_disk_in_status_stands_in_while_it_cannot_be_read() -> None:
     found = build_status(resource(), desired(), PROTECTED, make_plan(desired(), PROTECTED, NOW), NOW)
-    known = read_desired(Resource({**resource().raw, "status": found.to_wire()}), "cluster-1")
-    assert isinstance(known, Desired) and known.disk_before == DISK
+    assert read_recorded(Resource({**resource().raw, "status": found.to_wire()})).disk == DISK
+    forged = Resource({**resource().raw, "status": {"disk": {"id": "x"}, "backupInstanceID": "y"}})
+    assert (read_recorded(forged).disk, read_recorded(forged).instance_id) == (None, None)
 
 
 def test_a_job_that_was_seen_to_end_is_history_before_an_index_shows_it() -> None:

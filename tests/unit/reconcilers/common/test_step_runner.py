@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from azdiskbackup.azure.gateways.operations import Failed, Operations, OperationState, Pending, Succeeded
-from azdiskbackup.core.rules.verdicts import Finding, Plan, do, satisfied
+from azdiskbackup.core.rules.verdicts import Finding, Plan, act, satisfied
 from azdiskbackup.errors import InvalidRequest, OperatorError, Unavailable
 from azdiskbackup.reconcilers.common.step_runner import StepRunner
 
@@ -29,7 +29,7 @@ class Resume:
 
 def wanting(step: object, now: datetime) -> Plan[object]:
     finding = Finding("Protected", "False", "ChangingProtection", "Changing.")
-    return Plan((finding,), do(step, "ChangingProtection", "Changing.", now + CHANGE), "Protected")
+    return Plan((finding,), act(step, "ChangingProtection", "Changing.", now + CHANGE), "Protected")
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Azure:
     url: str | None = URL
     sent: list[str] = field(default_factory=list)
     checks: int = 0
-    attempts: StepRunner = field(default_factory=StepRunner)
+    steps: StepRunner = field(default_factory=StepRunner)
 
     async def check(self, url: str) -> OperationState:
         assert url == URL
@@ -59,7 +59,7 @@ class Azure:
     async def take(self, step: object, seconds: float = 0, generation: int = 1) -> Plan[object]:
         now = START + timedelta(seconds=seconds)
         act: Callable[[object], Awaitable[str | None]] = self.act
-        return await self.attempts.take(
+        return await self.steps.run(
             wanting(step, now), act, cast("Operations", cast("Any", self)), generation=generation, now=now, jitter=1.0
         )
 
@@ -79,8 +79,8 @@ async def test_what_became_of_an_operation_is_only_asked_when_its_effect_is_not_
     azure = Azure()
     await azure.take(Stop())
     done: Plan[object] = Plan((), satisfied("Stopped", "It is."), "Protected")
-    await azure.attempts.take(done, azure.act, cast("Operations", azure), generation=1, now=START, jitter=1)
-    assert azure.checks == 0 and azure.attempts.operation is None
+    await azure.steps.run(done, azure.act, cast("Operations", azure), generation=1, now=START, jitter=1)
+    assert azure.checks == 0 and azure.steps.operation is None
 
 
 async def test_an_operation_that_fails_is_told_and_tried_again_later() -> None:
@@ -94,7 +94,7 @@ async def test_an_operation_that_fails_is_told_and_tried_again_later() -> None:
     assert azure.sent == ["Stop", "Stop"]
     azure.state = Failed(Unavailable("CloudInternalError", "Try later"))
     await azure.take(Stop(), 43)
-    assert azure.attempts.failures == 2, "taken by Azure is no success"
+    assert azure.steps.failures == 2, "taken by Azure is no success"
 
 
 async def test_another_step_does_not_inherit_the_failure() -> None:

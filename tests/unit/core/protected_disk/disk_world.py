@@ -15,10 +15,15 @@ from azdiskbackup.core.objects.policy_view import PolicyView
 from azdiskbackup.core.objects.pvc import ClaimedDisk
 from azdiskbackup.core.objects.resource import FINALIZER, Resource
 from azdiskbackup.core.objects.vault_view import VaultView
+from azdiskbackup.core.protected_disk.deletion import DELETION_RULES
 from azdiskbackup.core.protected_disk.desired import OWNER_TAGS, Desired, read_desired
-from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.observed import Fact, Observed
+from azdiskbackup.core.protected_disk.recorded import Recorded
+from azdiskbackup.core.protected_disk.rules import PROVISIONING_RULES
+from azdiskbackup.core.protected_disk.steps import Step
 from azdiskbackup.core.protected_disk.validation import Passed
 from azdiskbackup.core.rules.lookup import NOT_FOUND
+from azdiskbackup.core.rules.verdicts import Need, Plan, evaluate
 from azdiskbackup.errors import PermissionsMissing
 from harness.objects import SUBSCRIPTION, disk, disk_id
 
@@ -64,9 +69,9 @@ VAULT = VaultView(
     (ResourceGroupId(SUBSCRIPTION, "snapshots-rg"),),
     VaultAccess(),
 )
-NOTHING_ASKED = Observed(POLICY, VAULT, {}, ClaimedDisk(DISK.id, "pv"))
-UNPROTECTED = replace(NOTHING_ASKED, disk=DISK, instance=NOT_FOUND, granted=True, validation=Passed())
-PROTECTED = replace(NOTHING_ASKED, disk=DISK, instance=INSTANCE)
+NOTHING_FETCHED = Observed(POLICY, VAULT, {}, ClaimedDisk(DISK.id, "pv"), Recorded(has_finalizer=True))
+UNPROTECTED = replace(NOTHING_FETCHED, disk=DISK, instance=NOT_FOUND, role_grant=True, validation=Passed())
+PROTECTED = replace(NOTHING_FETCHED, disk=DISK, instance=INSTANCE)
 MAY_DELETE = replace(VAULT, access=VaultAccess(deletion_namespaces=LabelSelector()))
 DENIED = PermissionsMissing("UserErrorNotEnoughPermissionOnDisk", "Not yet.")
 
@@ -76,3 +81,23 @@ LACKS = AzureFailure("UserErrorNotEnoughPermissionOnDisk", "No right.", None, ab
 
 def in_state(state: str, **more: Any) -> Observed:
     return replace(PROTECTED, instance=replace(INSTANCE, state=state, **more))
+
+
+def with_recorded(observed: Observed, **recorded: Any) -> Observed:
+    return replace(observed, recorded=replace(observed.recorded, **recorded))
+
+
+def decide(desired: Desired, observed: Observed, now: datetime) -> Plan[Step] | Need:
+    return evaluate(DELETION_RULES if desired.deleting else PROVISIONING_RULES, desired, observed, now)
+
+
+def make_plan(desired: Desired, observed: Observed, now: datetime) -> Plan[Step]:
+    found = decide(desired, observed, now)
+    assert isinstance(found, Plan), f"{found} is missing"
+    return found
+
+
+def needs(desired: Desired, observed: Observed) -> Fact:
+    found = decide(desired, observed, NOW)
+    assert isinstance(found, Need) and isinstance(found.fact, Fact), "nothing is missing"
+    return found.fact

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from azdiskbackup.core.disk_backup_policy import desired as policy_desired
-from azdiskbackup.core.disk_backup_policy import plan as policy_plan
 from azdiskbackup.core.disk_backup_policy import status as policy_status
+from azdiskbackup.core.disk_backup_policy.deletion import DELETION_RULES
+from azdiskbackup.core.disk_backup_policy.observed import Exists, Fact, Recorded, Uses, read_recorded
 from azdiskbackup.core.disk_backup_policy.observed import Observed as PolicySeen
-from azdiskbackup.core.disk_backup_policy.observed import Present, Uses
+from azdiskbackup.core.disk_backup_policy.rules import PROVISIONING_RULES
 from azdiskbackup.core.disk_backup_policy.steps import CreatePolicy, DeletePolicy
 from azdiskbackup.core.identity.arm_ids import ArmId, vault_id
 from azdiskbackup.core.objects.policy_view import policy_view
@@ -20,7 +21,8 @@ from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.objects.vault_view import VaultView, vault_view
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.conditions import after_failure
-from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed
+from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed
+from azdiskbackup.core.rules.verdicts import Need, Plan, evaluate
 from azdiskbackup.errors import AccessDenied
 from harness.objects import SUBSCRIPTION, Json, policy, vault
 
@@ -46,14 +48,24 @@ VIEW = vault_view(resource(vault(), vaultID=str(VAULT_ID), conditions=[{"type": 
 assert VIEW is not None
 
 
-def wanted_policy(deleting: bool = False, known: str | None = None, **spec: Any) -> policy_desired.Desired:
-    status = {"policyID": known} if known else {}
-    found = policy_desired.read_desired(resource(policy(**spec), deleting, **status), LIMITS)
+def decide(desired: policy_desired.Desired, observed: PolicySeen, now: datetime) -> Plan[Any] | Need:
+    return evaluate(DELETION_RULES if desired.deleting else PROVISIONING_RULES, desired, observed, now)
+
+
+def make_plan(desired: policy_desired.Desired, observed: PolicySeen, now: datetime) -> Plan[Any]:
+    found = decide(desired, observed, now)
+    assert isinstance(found, Plan), f"{found} is missing"
+    return found
+
+
+def wanted_policy(deleting: bool = False, **spec: Any) -> policy_desired.Desired:
+    found = policy_desired.read_desired(resource(policy(**spec), deleting), LIMITS)
     assert isinstance(found, policy_desired.Desired)
     return found
 
 
 KNOWN = str(wanted_policy().id_in(VAULT_ID))
+MADE, LEAVING = Recorded(KNOWN), wanted_policy(deleting=True)
 
 
 @pytest.mark.parametrize(
@@ -66,43 +78,51 @@ KNOWN = str(wanted_policy().id_in(VAULT_ID))
         (wanted_policy(), PolicySeen(NOT_FOUND, ()), reasons.VAULT_READY, reasons.VAULT_NOT_FOUND),
         (wanted_policy(), PolicySeen(replace(VIEW, ready=False), ()), reasons.VAULT_READY, reasons.VAULT_NOT_READY),
         (wanted_policy(), PolicySeen(replace(VIEW, id=None), ()), reasons.VAULT_READY, reasons.VAULT_NOT_READY),
-        (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, (), Present()), reasons.SYNCED,
-         reasons.NOT_YET_KNOWN),
-        (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, (), Present(), uses=DENIED), reasons.SYNCED,
+        (LEAVING, PolicySeen(VIEW, (), Exists(), uses=DENIED, recorded=MADE), reasons.SYNCED,
          "AccessDenied"),
-        (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, (), Present(), uses=Uses(("i",), None)),
+        (LEAVING, PolicySeen(VIEW, (), Exists(), uses=Uses(("i",), None), recorded=MADE),
          reasons.SYNCED, reasons.IN_USE),
-        (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, (), Present(), uses=Uses((), NOW)),
+        (LEAVING, PolicySeen(VIEW, (), Exists(), uses=Uses((), NOW), recorded=MADE),
          reasons.SYNCED, reasons.BLOCKED_BY_SOFT_DELETE),
-        (wanted_policy(), PolicySeen(VIEW, ()), reasons.SYNCED, reasons.NOT_YET_KNOWN),
         (wanted_policy(), PolicySeen(VIEW, (), DENIED), reasons.SYNCED, "AccessDenied"),
-        (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, ("shop/data",)), reasons.SYNCED, reasons.IN_USE),
-        (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, ()), reasons.SYNCED, reasons.NOT_YET_KNOWN),
-        (wanted_policy(deleting=True, known=KNOWN), PolicySeen(VIEW, (), DENIED), reasons.SYNCED, "AccessDenied"),
+        (LEAVING, PolicySeen(VIEW, ("shop/data",)), reasons.SYNCED, reasons.IN_USE),
+        (LEAVING, PolicySeen(VIEW, (), DENIED, recorded=MADE), reasons.SYNCED, "AccessDenied"),
     ],
 )  # fmt: skip
 def test_what_keeps_a_policy_waiting(
     desired: policy_desired.Desired, observed: PolicySeen, condition: str, reason: str
 ) -> None:
-    found = policy_plan.make_plan(desired, observed, NOW)
+    found = make_plan(desired, observed, NOW)
     assert (found.condition, found.verdict.reason, found.step) == (condition, reason, None)
 
 
 def test_a_policy_is_made_and_deleted() -> None:
-    step = policy_plan.make_plan(wanted_policy(), PolicySeen(VIEW, (), NOT_FOUND), NOW).step
+    step = make_plan(wanted_policy(), PolicySeen(VIEW, (), NOT_FOUND), NOW).step
     assert isinstance(step, CreatePolicy) and str(step.id) == KNOWN and step.content.rule_name == "BackupHourly"
-    assert policy_plan.make_plan(wanted_policy(), PolicySeen(VIEW, (), Present()), NOW).ready
-    leaving = wanted_policy(deleting=True, known=KNOWN)
-    unused = PolicySeen(VIEW, (), Present(), uses=Uses((), None))
-    assert isinstance(policy_plan.make_plan(leaving, unused, NOW).step, DeletePolicy)
-    gone = policy_plan.make_plan(
-        replace(wanted_policy(known=KNOWN), settled=True), PolicySeen(VIEW, (), NOT_FOUND), NOW
-    )
+    assert make_plan(wanted_policy(), PolicySeen(VIEW, (), Exists()), NOW).ready
+    unused = PolicySeen(VIEW, (), Exists(), uses=Uses((), None), recorded=MADE)
+    assert isinstance(make_plan(LEAVING, unused, NOW).step, DeletePolicy)
+    settled = Recorded(KNOWN, is_settled=True)
+    gone = make_plan(wanted_policy(), PolicySeen(VIEW, (), NOT_FOUND, recorded=settled), NOW)
     assert gone.verdict.reason == reasons.DRIFT_CORRECTED and isinstance(gone.step, CreatePolicy)
-    assert policy_plan.make_plan(leaving, PolicySeen(VIEW, (), NOT_FOUND), NOW).ready
-    kept = wanted_policy(deleting=True, known=KNOWN, deletionPolicy="Retain")
-    assert policy_plan.make_plan(kept, PolicySeen(VIEW, ()), NOW).ready
-    assert policy_plan.make_plan(wanted_policy(deleting=True), PolicySeen(VIEW, ()), NOW).ready, "it was never made"
+    assert make_plan(LEAVING, PolicySeen(VIEW, (), NOT_FOUND, recorded=MADE), NOW).ready
+    kept = wanted_policy(deleting=True, deletionPolicy="Retain")
+    assert make_plan(kept, PolicySeen(VIEW, (), recorded=MADE), NOW).ready
+    assert make_plan(wanted_policy(deleting=True), PolicySeen(VIEW, ()), NOW).ready, "it was never made"
+
+
+@pytest.mark.parametrize(
+    ("desired", "observed", "need"),
+    [
+        (wanted_policy(), PolicySeen(VIEW, ()), Need(Fact.POLICY, (ArmId.parse(KNOWN),))),
+        (LEAVING, PolicySeen(VIEW, (), recorded=MADE), Need(Fact.POLICY, (ArmId.parse(KNOWN),))),
+        (LEAVING, PolicySeen(VIEW, (), Exists(), recorded=MADE), Need(Fact.USES, (ArmId.parse(KNOWN),))),
+    ],
+)
+def test_a_rule_that_cannot_decide_names_the_fact(
+    desired: policy_desired.Desired, observed: PolicySeen, need: Need
+) -> None:
+    assert decide(desired, observed, NOW) == need
 
 
 OLD = str(ArmId.parse(KNOWN).parent.child("backupPolicies", "gold-00000000"))
@@ -111,58 +131,54 @@ OLD = str(ArmId.parse(KNOWN).parent.child("backupPolicies", "gold-00000000"))
 @pytest.mark.parametrize(
     ("more", "step", "says"),
     [
-        ({"policies_in_use": (OLD, KNOWN)}, None, "1 disks still move to it"),
-        ({"policies_in_use": (KNOWN,), "uses": Uses(("i",), None)}, None, "the backup instances i have it"),
+        ({"policies_in_use": (OLD, KNOWN)}, None, "Waiting for 1 disks to be migrated to it"),
+        ({"policies_in_use": (KNOWN,), "uses": Uses(("i",), None)}, None, "the backup instances i use it"),
         ({"uses": Uses((), NOW)}, None, "soft-deleted backup instances refer to it until 2026-01-05 09:00 UTC"),
         ({"uses": DENIED}, None, "Azure has the policy"),
         ({"uses": Uses((), None)}, DeletePolicy, "is deleted"),
     ],
 )
 def test_an_edit_makes_a_successor_and_removes_what_it_replaced(more: Json, step: type | None, says: str) -> None:
-    desired = wanted_policy(known=OLD)
-    found = policy_plan.make_plan(desired, PolicySeen(VIEW, ("shop/data",), Present(), **more), NOW)
-    assert found.ready, "the policy can be used all the while"
+    edited = PolicySeen(VIEW, ("shop/data",), Exists(), recorded=Recorded(OLD), **more)
+    found = make_plan(wanted_policy(), edited, NOW)
+    assert found.ready, "the policy is usable all the while"
     assert found.step is None if step is None else isinstance(found.step, step)
     assert says in found.verdict.message
-    assert policy_plan.make_plan(desired, PolicySeen(VIEW, ()), NOW).verdict.reason == reasons.NOT_YET_KNOWN
-    unasked = PolicySeen(VIEW, (), Present())
-    assert policy_plan.make_plan(desired, unasked, NOW).verdict.reason == reasons.NOT_YET_KNOWN
+    unfetched = PolicySeen(VIEW, (), Exists(), recorded=Recorded(OLD))
+    assert decide(wanted_policy(), unfetched, NOW) == Need(Fact.USES, (ArmId.parse(OLD),))
 
 
 @pytest.mark.parametrize("theirs", ["silver-0a1b2c3d", "gold-0a1b2c3", "gold-0a1b2c3d4", "gold", "GOLD-x0a1b2c3"])
 def test_a_status_that_names_a_policy_of_others_deletes_nothing(theirs: str) -> None:
     known = str(ArmId.parse(KNOWN).parent.child("backupPolicies", theirs))
-    leaving = wanted_policy(deleting=True, known=known)
-    found = policy_plan.make_plan(leaving, PolicySeen(VIEW, (), Present(), uses=Uses((), None)), NOW)
+    forged = read_recorded(resource(policy(), policyID=known), "gold")
+    found = make_plan(LEAVING, PolicySeen(VIEW, (), Exists(), uses=Uses((), None), recorded=forged), NOW)
     assert found.ready and found.step is None
-    raw = resource(policy(), policyID=KNOWN, predecessors=[theirs])
-    kept = policy_desired.read_desired(raw, LIMITS)
-    assert isinstance(kept, policy_desired.Desired) and not kept.predecessors
+    assert not read_recorded(resource(policy(), policyID=KNOWN, predecessors=[theirs]), "gold").predecessors
 
 
 def test_succession_is_shown_while_disks_move() -> None:
     raw = resource(policy(), policyID=OLD, predecessors=["gold-11111111"])
-    desired = policy_desired.read_desired(raw, LIMITS)
-    assert isinstance(desired, policy_desired.Desired)
-    observed = PolicySeen(VIEW, ("shop/a", "shop/b"), Present(), policies_in_use=(OLD, KNOWN))
-    found = policy_status.build_status(raw, desired, observed, policy_plan.make_plan(desired, observed, NOW), NOW)
+    desired, recorded = wanted_policy(), read_recorded(raw, "gold")
+    observed = PolicySeen(VIEW, ("shop/a", "shop/b"), Exists(), policies_in_use=(OLD, KNOWN), recorded=recorded)
+    found = policy_status.build_status(raw, desired, observed, make_plan(desired, observed, NOW), NOW)
     assert found.policy_id == KNOWN and found.predecessors == ["gold-11111111", ArmId.parse(OLD).name]
     assert found.succession is not None
     assert (found.succession.from_, found.succession.total, found.succession.moved) == (ArmId.parse(OLD).name, 2, 1)
     moved = replace(observed, policies_in_use=(KNOWN, KNOWN), uses=Uses((), None))
-    going = policy_plan.make_plan(desired, moved, NOW)
+    going = make_plan(desired, moved, NOW)
     assert isinstance(going.step, DeletePolicy) and going.step.id.name == "gold-11111111"
-    after = policy_status.build_status(raw, desired, replace(moved, gone=going.step.id), going, NOW)
+    after = policy_status.build_status(raw, desired, moved, going, NOW)
     assert after.succession is None and after.predecessors == [ArmId.parse(OLD).name]
-    back = policy_desired.read_desired(resource(policy(), policyID=OLD, predecessors=[ArmId.parse(KNOWN).name]), LIMITS)
-    assert isinstance(back, policy_desired.Desired)
-    again = policy_status.build_status(raw, back, observed, policy_plan.make_plan(back, observed, NOW), NOW)
+    edited_back = read_recorded(resource(policy(), policyID=OLD, predecessors=[ArmId.parse(KNOWN).name]), "gold")
+    back = replace(observed, recorded=edited_back)
+    again = policy_status.build_status(raw, desired, back, make_plan(desired, back, NOW), NOW)
     assert again.predecessors == [ArmId.parse(OLD).name], "an edit back finds the old policy"
 
 
 def test_a_chore_that_fails_spoils_nothing() -> None:
-    desired = wanted_policy(known=OLD)
-    found = policy_plan.make_plan(desired, PolicySeen(VIEW, (), Present(), uses=Uses((), None)), NOW)
+    edited = PolicySeen(VIEW, (), Exists(), uses=Uses((), None), recorded=Recorded(OLD))
+    found = make_plan(wanted_policy(), edited, NOW)
     after = after_failure(found, AccessDenied("AuthorizationFailed", "No."), NOW)
     assert after.ready and after.step is None and after.verdict.requeue_at == NOW
 
@@ -178,18 +194,14 @@ def test_the_name_of_a_policy_follows_its_content_and_nothing_else() -> None:
 
 
 def test_status_of_a_policy() -> None:
-    desired, observed = wanted_policy(), PolicySeen(VIEW, ("shop/data",), Present())
-    found = policy_status.build_status(
-        resource(policy()), desired, observed, policy_plan.make_plan(desired, observed, NOW), NOW
-    )
+    desired, observed = wanted_policy(), PolicySeen(VIEW, ("shop/data",), Exists())
+    found = policy_status.build_status(resource(policy()), desired, observed, make_plan(desired, observed, NOW), NOW)
     assert found.policy_id == KNOWN and found.protected_disks == 1 and found.backups_per_day == 6
     assert found.restore_points is not None
     assert (found.restore_points.expected, found.restore_points.room_for_on_demand) == (42, 458)
     assert found.next_backup_time == datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
-    waiting = PolicySeen(NOT_FOUND, (), NOT_FETCHED)
-    blind = policy_status.build_status(
-        resource(policy()), desired, waiting, policy_plan.make_plan(desired, waiting, NOW), NOW
-    )
+    waiting = PolicySeen(NOT_FOUND, ())
+    blind = policy_status.build_status(resource(policy()), desired, waiting, make_plan(desired, waiting, NOW), NOW)
     assert blind.next_backup_time is None and blind.policy_id is None
 
 
@@ -207,11 +219,8 @@ def test_a_policy_seen_from_outside() -> None:
 
 
 def test_a_leaving_policy_shows_what_it_leaves() -> None:
-    desired, observed = (
-        wanted_policy(deleting=True, known=OLD),
-        PolicySeen(VIEW, (), Present(), uses=Uses(("i",), None)),
-    )
+    desired, observed = LEAVING, PolicySeen(VIEW, (), Exists(), uses=Uses(("i",), None), recorded=Recorded(OLD))
     found = policy_status.build_status(
-        resource(policy(), policyID=OLD), desired, observed, policy_plan.make_plan(desired, observed, NOW), NOW
+        resource(policy(), policyID=OLD), desired, observed, make_plan(desired, observed, NOW), NOW
     )
     assert found.policy_id == OLD and found.succession is None

@@ -1,0 +1,150 @@
+"""The pass itself: facts are fetched once, and every fact has exactly one fetcher."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum, auto
+from typing import Any, cast
+
+import pytest
+
+from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultStatus
+from azdiskbackup.core.backup_vault.observed import Fact as VaultFact
+from azdiskbackup.core.disk_backup_policy.observed import Fact as PolicyFact
+from azdiskbackup.core.objects.resource import Resource
+from azdiskbackup.core.on_demand_backup.observed import Fact as BackupFact
+from azdiskbackup.core.protected_disk.observed import Fact as DiskFact
+from azdiskbackup.core.rules.verdicts import Need, Plan, Verdict, need, satisfied
+from azdiskbackup.engine.cache import Cache, Key
+from azdiskbackup.reconcilers.backup_vault.controller import BackupVaultKind
+from azdiskbackup.reconcilers.common.context import ReconcileContext
+from azdiskbackup.reconcilers.common.reconciler import Kind, NothingNew, Pass, Reconciler
+from azdiskbackup.reconcilers.common.step_runner import StepRunner
+from azdiskbackup.reconcilers.disk_backup_policy.controller import DiskBackupPolicyKind
+from azdiskbackup.reconcilers.on_demand_backup.controller import OnDemandBackupKind
+from azdiskbackup.reconcilers.protected_disk.controller import ProtectedDiskKind
+from azdiskbackup.settings import Settings
+from harness.objects import SUBSCRIPTION, vault
+
+NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+
+
+class Anything:
+    """Stands in for what is only kept, and never asked."""
+
+    def __getattr__(self, name: str) -> Anything:
+        return self
+
+
+def context(**given: Any) -> ReconcileContext:
+    names = ReconcileContext.__dataclass_fields__
+    settings = Settings(subscription_id=SUBSCRIPTION)
+    return ReconcileContext(**{name: cast(Any, Anything()) for name in names} | {"settings": settings} | given)
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts"),
+    [
+        (BackupVaultKind, VaultFact),
+        (DiskBackupPolicyKind, PolicyFact),
+        (ProtectedDiskKind, DiskFact),
+        (OnDemandBackupKind, BackupFact),
+    ],
+)
+def test_every_fact_has_exactly_one_fetcher(kind: Any, facts: type[Enum]) -> None:
+    fetchers = kind(context()).fetchers
+    assert set(fetchers) == set(facts)
+    assert len(set(fetchers.values())) == len(facts)
+
+
+class Fact(Enum):
+    TEA = auto()
+
+
+@dataclass
+class State:
+    steps: StepRunner = field(default_factory=StepRunner)
+
+
+class StandingClock:
+    def now(self) -> datetime:
+        return NOW
+
+
+class Thirsty(Kind[str, int, Any, State]):
+    """A kind whose one rule wants two cups, of which each fetch brings one, or none."""
+
+    status_model = BackupVaultStatus
+
+    def __init__(self, brings: int) -> None:
+        self._brings = brings
+        self.fetched: list[int] = []
+        self.fetchers = {Fact.TEA: self._tea}
+
+    def new_state(self) -> State:
+        return State()
+
+    def read_desired(self, resource: Resource) -> str:
+        return "tea"
+
+    def rules(self, pass_: Pass[str, State]) -> Any:
+        return (("Ready", self._enough),)
+
+    def _enough(self, desired: str, observed: int, now: datetime) -> Verdict[Any] | Need:
+        return satisfied("Enough", "Enough.") if observed >= 2 else need(Fact.TEA, observed)
+
+    def from_cache(self, pass_: Pass[str, State]) -> int:
+        return 0
+
+    async def _tea(self, pass_: Pass[str, State], observed: int, cups: int) -> int:
+        if self._brings < 0:
+            raise NothingNew(NOW)
+        self.fetched.append(cups)
+        return observed + self._brings
+
+    async def act(self, pass_: Pass[str, State], step: Any) -> str | None:
+        raise AssertionError("no rule wants a step")
+
+    def build_status(self, pass_: Pass[str, State], observed: int, plan: Plan[Any]) -> BackupVaultStatus:
+        return BackupVaultStatus()
+
+    def is_status_due(self, pass_: Pass[str, State], plan: Plan[Any]) -> bool:
+        return False
+
+    def finish(self, pass_: Pass[str, State], observed: int, plan: Plan[Any], status: Any) -> None:
+        assert observed == 2 and plan.ready
+
+
+KEY = Key("BackupVault", "", "demo")
+
+
+class Writer:
+    async def ensure_finalizer(self, resource: Resource) -> Resource:
+        return resource
+
+
+def reconciler(kind: Thirsty) -> Reconciler[str, int, Any, State]:
+    cache = Cache(())
+    raw = vault()
+    raw["metadata"] |= {"uid": "u", "resourceVersion": "1", "generation": 1}
+    cache.put("BackupVault", raw)
+    given = {"cache": cache, "clock": StandingClock(), "status_writer": Writer(), "jitter": lambda: 0.0}
+    return Reconciler(kind, context(**given))
+
+
+async def test_facts_are_fetched_until_the_rules_ask_for_no_more() -> None:
+    kind = Thirsty(brings=1)
+    assert await reconciler(kind).reconcile(KEY) is None
+    assert kind.fetched == [0, 1]
+
+
+async def test_a_rule_that_asks_for_what_is_there_fails_the_pass_and_does_not_turn_in_circles() -> None:
+    kind = Thirsty(brings=0)
+    with pytest.raises(AssertionError, match="asks again"):
+        await reconciler(kind).reconcile(KEY)
+    assert kind.fetched == [0]
+
+
+async def test_a_pass_that_learns_nothing_new_ends_without_a_word() -> None:
+    assert await reconciler(Thirsty(brings=-1)).reconcile(KEY) == NOW
