@@ -50,7 +50,7 @@ def _done(command: Command, arguments: list[str]) -> Exit:
         return _ended(Exit.KUBERNETES, error.user_message, settings.termination_log)
     except Exception as error:
         _log.exception("unexpected")
-        return _ended(Exit.FAILED, f"{type(error).__name__}: {error}. The log has more.", settings.termination_log)
+        return _ended(Exit.FAILED, f"{type(error).__name__}: {error}. See the log.", settings.termination_log)
     return Exit.DONE
 
 
@@ -67,7 +67,7 @@ def _of_settings(error: ValidationError | SettingsError) -> str:
         f"AZDISKBACKUP_{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
         for fault in error.errors(include_url=False)
     ]
-    return f"The settings are wrong: {'; '.join(faults)}. `azdiskbackup --help` describes each."
+    return f"Invalid settings: {'; '.join(faults)}. `azdiskbackup --help` describes each."
 
 
 async def _run(settings: Settings) -> None:

@@ -67,18 +67,18 @@ class Settings(BaseSettings):
     ] = None
     authority_host: Annotated[
         HttpUrl | None,
-        Field(description="Where tokens are had; default: AZURE_AUTHORITY_HOST, then the cloud's."),
+        Field(description="Authority host for tokens; default: AZURE_AUTHORITY_HOST, then the cloud's."),
     ] = None
     identity: Annotated[
         Literal["Any", "WorkloadIdentity", "ManagedIdentity"],
         Field(
-            description="What proves to Azure who the operator is: the federated token of its service account, the "
-            "identity of the node, or whatever the environment has."
+            description="How the operator authenticates to Azure: the federated token of its service account, the "
+            "identity of the node, or any credential of the environment."
         ),
     ] = "Any"
     ca_file: Annotated[
         Path | None,
-        Field(description="PEM file of authorities to trust for Azure besides the system's."),
+        Field(description="PEM file of certificate authorities to trust for Azure, in addition to the system's."),
     ] = None
     kubeconfig: Annotated[
         Path | None,
@@ -86,7 +86,9 @@ class Settings(BaseSettings):
     ] = None
     leader_election: Annotated[
         bool,
-        Field(description="Whether a Lease decides which of several replicas works. Without it, run one replica."),
+        Field(
+            description="Whether a Lease decides which of several replicas is the leader. Without it, run one replica."
+        ),
     ] = True
     lease_namespace: Annotated[
         str | None, Field(description="Namespace of the Lease; default: the pod's, or the kubeconfig's.")
@@ -105,15 +107,15 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=1, le=256, description="Objects that are reconciled at the same time.")] = 16
     resync_minutes: Annotated[
         int,
-        Field(ge=1, le=1440, description="Minutes between two full lists of what is watched."),
+        Field(ge=1, le=1440, description="Minutes between two full lists of the watched resources."),
     ] = 10
     observe_minutes: Annotated[
         int,
         Field(
             ge=1,
             le=1440,
-            description="Minutes between two sweeps, which show what changed of all disks, and between two looks at "
-            "an unchanging vault or policy in Azure.",
+            description="Minutes between two sweeps, which detect changes of all disks, and between two reads of an "
+            "unchanged vault or policy in Azure.",
         ),
     ] = 10
     azure_share_percent: Annotated[
@@ -121,27 +123,28 @@ class Settings(BaseSettings):
         Field(
             ge=5,
             le=100,
-            description="Percent of what Azure allows in a subscription that may be used; others work there too.",
+            description="Share of a subscription's request limits that the operator may use, in percent; the rest is "
+            "for other clients.",
         ),
     ] = 40
     policy_migrations_per_minute: Annotated[
         int,
-        Field(ge=1, le=600, description="Disks that are moved in a minute when a policy is edited."),
+        Field(ge=1, le=600, description="Disks that are migrated per minute when a policy is edited."),
     ] = 30
     restore_point_limit: Annotated[
         int,
-        Field(ge=1, le=500, description="Restore points that a policy may lead to, a disk."),
+        Field(ge=1, le=500, description="Restore points of a disk that a policy may lead to."),
     ] = 450
     snapshot_limit: Annotated[int, Field(ge=1, le=500, description="Snapshots that Azure keeps of one disk.")] = 500
     request_timeout_seconds: Annotated[
-        int, Field(ge=1, le=300, description="Seconds to wait for an answer of Azure.")
+        int, Field(ge=1, le=300, description="Timeout of a request to Azure, in seconds.")
     ] = 30
     check_wait_seconds: Annotated[
         int,
         Field(
             ge=0,
             le=3600,
-            description="Seconds for which `azdiskbackup check` waits for rights that were just given in Azure.",
+            description="Seconds for which `azdiskbackup check` waits for role assignments to propagate.",
         ),
     ] = 0
     bind_address: Annotated[
@@ -149,13 +152,13 @@ class Settings(BaseSettings):
     ] = None
     probe_port: Annotated[int, Field(ge=0, le=65535, description="Port of /healthz and /readyz; 0 serves none.")] = 8080
     metrics_port: Annotated[int, Field(ge=0, le=65535, description="Port of /metrics; 0 serves none.")] = 8081
-    log_format: Annotated[Literal["json", "console"], Field(description="Form of the log on stdout.")] = "json"
+    log_format: Annotated[Literal["json", "console"], Field(description="Format of the log on stdout.")] = "json"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
-        Field(description="Least level that is logged."),
+        Field(description="Log level."),
     ] = "info"
     termination_log: Annotated[
-        Path, Field(description="File for the sentence that says why this process ended, which the pod's status shows.")
+        Path, Field(description="File for the termination message, which the pod's status shows.")
     ] = Path("/dev/termination-log")
 
     @field_validator("subscription_id")

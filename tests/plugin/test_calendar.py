@@ -12,7 +12,7 @@ from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.plugin.commands.restore_points import of_status
 from azdiskbackup.plugin.commands.timeline import known_of
-from azdiskbackup.plugin.output.calendar import Day, Known, Verdict, days
+from azdiskbackup.plugin.output.calendar import Day, DayState, KnownBackups, days
 from plugin import world
 from plugin.world import NOW
 
@@ -25,7 +25,7 @@ def at(day: int, hour: int, minute: int = 5) -> datetime:
     return NOW.replace(day=day, hour=hour, minute=minute)
 
 
-def judged(known: Known, count: int = 3) -> dict[date, Day]:
+def judged(known: KnownBackups, count: int = 3) -> dict[date, Day]:
     return {each.date: each for each in days(known, NOW, count)}
 
 
@@ -36,8 +36,8 @@ def known(
     since: datetime | None = NOW - LONG,
     kept: timedelta | None = LONG,
     complete_since: datetime | None = None,
-) -> Known:
-    return Known(points, failures or [], schedule, since, kept, complete_since)
+) -> KnownBackups:
+    return KnownBackups(points, failures or [], schedule, since, kept, complete_since)
 
 
 ALL = [at(21, hour) for hour in (0, 6, 12, 18)]
@@ -46,30 +46,30 @@ ALL = [at(21, hour) for hour in (0, 6, 12, 18)]
 @pytest.mark.parametrize(
     ("what", "verdict", "good", "due"),
     [
-        (known(ALL), Verdict.GOOD, 4, 4),
-        (known(ALL[:3]), Verdict.SOME, 3, 4),
-        (known([]), Verdict.MISSED, 0, 4),
-        (known([], [at(21, 6)]), Verdict.FAILED, 0, 4),
-        (known(ALL[:1], [at(21, 6)]), Verdict.SOME, 1, 4),
+        (known(ALL), DayState.GOOD, 4, 4),
+        (known(ALL[:3]), DayState.SOME, 3, 4),
+        (known([]), DayState.MISSED, 0, 4),
+        (known([], [at(21, 6)]), DayState.FAILED, 0, 4),
+        (known(ALL[:1], [at(21, 6)]), DayState.SOME, 1, 4),
         # What came after midnight is the one of midnight, not that of 18:00.
-        (known([*ALL[:3], at(22, 1)]), Verdict.SOME, 3, 4),
+        (known([*ALL[:3], at(22, 1)]), DayState.SOME, 3, 4),
         # The one of 23:00 came after midnight, within the time in which Azure may start it.
-        (known([at(21, 5), at(21, 11), at(21, 17), at(22, 1)], schedule=LATE), Verdict.GOOD, 4, 4),
+        (known([at(21, 5), at(21, 11), at(21, 17), at(22, 1)], schedule=LATE), DayState.GOOD, 4, 4),
         # One that somebody asked for at noon stands for that of noon.
-        (known([ALL[0], ALL[1], at(21, 15), ALL[3]]), Verdict.GOOD, 4, 4),
-        (known([], since=None), Verdict.UNKNOWN, 0, 0),
-        (known([at(21, 15)], since=None), Verdict.GOOD, 0, 0),
-        (known(ALL[2:], since=at(21, 7)), Verdict.GOOD, 2, 2),
-        (known(ALL[:1], schedule=None), Verdict.GOOD, 1, None),
-        (known([], schedule=None), Verdict.UNKNOWN, 0, None),
-        (known([], [at(21, 6)], schedule=None), Verdict.FAILED, 0, None),
-        (known(ALL[:1], kept=timedelta(hours=12)), Verdict.KEPT, 1, None),
-        (known([], kept=timedelta(hours=12)), Verdict.UNKNOWN, 0, None),
-        (known([], [at(21, 6)], kept=timedelta(hours=12)), Verdict.FAILED, 0, None),
-        (known(ALL[2:], complete_since=ALL[2]), Verdict.KEPT, 2, None),
+        (known([ALL[0], ALL[1], at(21, 15), ALL[3]]), DayState.GOOD, 4, 4),
+        (known([], since=None), DayState.UNKNOWN, 0, 0),
+        (known([at(21, 15)], since=None), DayState.GOOD, 0, 0),
+        (known(ALL[2:], since=at(21, 7)), DayState.GOOD, 2, 2),
+        (known(ALL[:1], schedule=None), DayState.GOOD, 1, None),
+        (known([], schedule=None), DayState.UNKNOWN, 0, None),
+        (known([], [at(21, 6)], schedule=None), DayState.FAILED, 0, None),
+        (known(ALL[:1], kept=timedelta(hours=12)), DayState.KEPT, 1, None),
+        (known([], kept=timedelta(hours=12)), DayState.UNKNOWN, 0, None),
+        (known([], [at(21, 6)], kept=timedelta(hours=12)), DayState.FAILED, 0, None),
+        (known(ALL[2:], complete_since=ALL[2]), DayState.KEPT, 2, None),
     ],
 )
-def test_a_day_that_is_over(what: Known, verdict: Verdict, good: int, due: int | None) -> None:
+def test_a_day_that_is_over(what: KnownBackups, verdict: DayState, good: int, due: int | None) -> None:
     day = judged(what)[date(2026, 11, 21)]
     assert (day.verdict, day.good, day.due) == (verdict, good, due)
 
@@ -78,10 +78,10 @@ def test_today_counts_what_is_there_and_what_should_be() -> None:
     # It is noon: the backup of noon may come until half past two.
     today = date(2026, 11, 22)
     there = [at(22, 0), at(22, 6)]
-    assert judged(known([*ALL, *there]))[today] == Day(today, 2, 0, 2, Verdict.GOOD)
+    assert judged(known([*ALL, *there]))[today] == Day(today, 2, 0, 2, DayState.GOOD)
     soon = [*ALL, *there, NOW]
-    assert judged(known(soon))[today] == Day(today, 3, 0, 3, Verdict.GOOD)
-    assert judged(known([*ALL, at(22, 0)]))[today] == Day(today, 1, 0, 2, Verdict.SOME)
+    assert judged(known(soon))[today] == Day(today, 3, 0, 3, DayState.GOOD)
+    assert judged(known([*ALL, at(22, 0)]))[today] == Day(today, 1, 0, 2, DayState.SOME)
 
 
 def test_the_days_end_with_today() -> None:
@@ -91,7 +91,7 @@ def test_the_days_end_with_today() -> None:
 # --- from what status tells ---------------------------------------------------------------------------
 
 
-def verdicts(status: dict[str, Any], count: int = 3) -> list[Verdict]:
+def verdicts(status: dict[str, Any], count: int = 3) -> list[DayState]:
     made = Resource({**world.good(), "status": world.good()["status"] | status})
     policy = Resource(world.GOLD)
     found = known_of(made, policy, of_status(parse_status(ProtectedDiskStatus, made)), NOW)
@@ -100,17 +100,17 @@ def verdicts(status: dict[str, Any], count: int = 3) -> list[Verdict]:
 
 def test_backups_of_which_the_restore_points_were_not_read_yet_are_there() -> None:
     jobs = {"completed": 10, "failed": 0, "inProgress": 0, "recent": [world.job(n, 2 + 4 * n) for n in range(10)]}
-    assert verdicts({"jobs": jobs, "restorePoints": None}) == [Verdict.KEPT, Verdict.GOOD, Verdict.GOOD]
+    assert verdicts({"jobs": jobs, "restorePoints": None}) == [DayState.KEPT, DayState.GOOD, DayState.GOOD]
     # Read a day and a half ago: the newer ones are known by their jobs.
     read_then = world.points([NOW - timedelta(hours=34 + 4 * n) for n in range(9)])
-    assert verdicts({"jobs": jobs, "restorePoints": read_then}) == [Verdict.GOOD] * 3
+    assert verdicts({"jobs": jobs, "restorePoints": read_then}) == [DayState.GOOD] * 3
     # Between that list and the oldest job that is listed others may have been.
     hourly = {**jobs, "recent": [world.job(n, 1 + n) for n in range(10)]}
-    assert Verdict.MISSED not in verdicts({"jobs": hourly, "restorePoints": read_then})
-    assert verdicts({"jobs": None, "restorePoints": None}) == [Verdict.UNKNOWN] * 3
+    assert DayState.MISSED not in verdicts({"jobs": hourly, "restorePoints": read_then})
+    assert verdicts({"jobs": None, "restorePoints": None}) == [DayState.UNKNOWN] * 3
 
 
 def test_a_day_without_any_backup_is_missed_also_when_newer_jobs_are_known() -> None:
     jobs = {"completed": 2, "failed": 0, "inProgress": 0, "recent": [world.job(0, 2), world.job(1, 6)]}
     old = world.points([NOW - timedelta(days=2, hours=2 + 4 * n) for n in range(6)])
-    assert verdicts({"jobs": jobs, "restorePoints": old}, 2) == [Verdict.MISSED, Verdict.SOME]
+    assert verdicts({"jobs": jobs, "restorePoints": old}, 2) == [DayState.MISSED, DayState.SOME]

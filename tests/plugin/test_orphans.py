@@ -12,7 +12,7 @@ from azdiskbackup.core.identity.naming import instance_name
 from azdiskbackup.core.objects.azure import AzureInstance
 from azdiskbackup.core.protected_disk.desired import OWNER_TAGS
 from azdiskbackup.plugin.commands.orphans import Here, orphans
-from azdiskbackup.plugin.output.restore_commands import way_back
+from azdiskbackup.plugin.output.restore_commands import restore_commands
 
 _GROUP = "/subscriptions/11111111-1111-4111-8111-111111111111/resourceGroups"
 VAULT = f"{_GROUP}/backup-rg/providers/Microsoft.DataProtection/backupVaults/demo"
@@ -57,7 +57,7 @@ def test_one_that_was_deleted_has_no_tags_and_is_known_by_its_name() -> None:
     deleted = replace(instance(), state="SoftDeleted", soft_deleted_until=UNTIL)
     (found,) = orphans([deleted], HERE)
     assert (found.gone, found.namespace, found.kept_until) == ("BackupInstance", "", UNTIL)
-    assert "undelete" in found.way_back[1] and "2026-12-06" in found.way_back[0]
+    assert "undelete" in found.restore_commands[1] and "2026-12-06" in found.restore_commands[0]
     # Somebody else's, or of a disk that is protected here again: the operator brings that one back.
     other = replace(deleted, id=ArmId.parse(f"{VAULT}/backupInstances/by-hand"))
     here = Here(
@@ -67,5 +67,5 @@ def test_one_that_was_deleted_has_no_tags_and_is_known_by_its_name() -> None:
 
 
 def test_the_way_back_names_what_it_belonged_to_where_that_is_known() -> None:
-    assert "(shop/data)" in "".join(way_back(instance(), "shop", "data"))
-    assert "()" not in "".join(way_back(instance(), "", ""))
+    assert "(shop/data)" in "".join(restore_commands(instance(), "shop", "data"))
+    assert "()" not in "".join(restore_commands(instance(), "", ""))

@@ -125,19 +125,19 @@ class Process:
             timedelta(seconds=settings.request_timeout_seconds),
             self._lost,
         )
-        _log.info("standing by")
+        _log.info("on standby")
         # Known before it is had: who is asked to end in that very moment has to release it.
         self._lease = lease
         self._not_ready = None
         unsettled = (await lease.acquire()).unsettled
         if unsettled:
-            _log.info("the last leader may still be heard", seconds=round(unsettled.total_seconds()))
+            _log.info("waiting for requests of the previous leader", seconds=round(unsettled.total_seconds()))
             self._fence.close(unsettled, lambda key: self._engine.wake(key) if self._engine else None)
-        _log.info("leading", holder=settings.pod_name)
+        _log.info("elected as leader", holder=settings.pod_name)
 
     def _lost(self, why: str) -> None:
         # At once, and from whatever thread: from now on another replica may work.
-        user_message = f"The Lease was lost: {why}. Another replica leads, or this one after its restart."
+        user_message = f"The Lease was lost: {why}. Another replica takes over, or this one after its restart."
         end_at_once(Exit.LEASE_LOST, user_message, self._settings.termination_log)
 
     async def _lead(self, kube_connection: KubeConnection, kube: KubeClient, cluster: str) -> None:
@@ -194,5 +194,6 @@ async def _asked(ask: Callable[[], Awaitable[T]]) -> T:
         return await patiently(ask)
     except OperatorError as error:
         raise CannotStart(
-            Exit.KUBERNETES, f"The API server refuses the service account what it needs: {error.user_message}"
+            Exit.KUBERNETES,
+            f"The API server denies the service account a permission: {error.user_message}",
         ) from error

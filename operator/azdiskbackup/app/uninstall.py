@@ -43,7 +43,7 @@ async def let_go(settings: Settings) -> None:
 
     def lost(why: str) -> None:
         # An operator that works again puts finalizers on.
-        end_at_once(Exit.LEASE_LOST, f"The Lease was lost: {why}. Uninstall again.", settings.termination_log)
+        end_at_once(Exit.LEASE_LOST, f"The Lease was lost: {why}. Retry the uninstallation.", settings.termination_log)
 
     async with (
         KubeClient(HttpsExchange(kube_connection)) as kube,
@@ -60,16 +60,16 @@ async def let_go(settings: Settings) -> None:
             lasts=_LEASE_LASTS_SECONDS,
         )
         if await patiently(lease.seize):
-            _log.info("no operator works any more")
+            _log.info("all replicas have stopped")
         refused: list[str] = []
         count = 0
         for resource in OURS:
             if resource.kind not in _WITHOUT_FINALIZER:
                 count += await _let_go_of_all(kube, resource, refused)
-        _log.info("let go", objects=count, azure="left as it is: backups that run by schedule go on, and cost")
+        _log.info("finalizers removed", objects=count, azure="unchanged: scheduled backups continue, and are billed")
     if refused:
         more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
-        raise CannotStart(Exit.KUBERNETES, f"The finalizer is still on {refused[0]}{more}. Take it off by hand.")
+        raise CannotStart(Exit.KUBERNETES, f"The finalizer is still on {refused[0]}{more}. Remove it by hand.")
 
 
 async def _let_go_of_all(kube: KubeClient, resource: WatchedResource, refused: list[str]) -> int:

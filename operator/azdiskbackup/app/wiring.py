@@ -18,12 +18,13 @@ from azdiskbackup.azure.transport.fence import Fence
 from azdiskbackup.azure.transport.network import Network
 from azdiskbackup.azure.transport.rate_limiter import RateLimiter
 from azdiskbackup.azure.transport.request_scope import Requester, request_scope
+from azdiskbackup.core.formatting import span
 from azdiskbackup.core.rules.backoff import pause
 from azdiskbackup.engine.cache import Cache, Key, Raw
 from azdiskbackup.engine.clock import Clock, SystemClock
 from azdiskbackup.engine.queue import WorkQueue
 from azdiskbackup.engine.simulated_clock import SimulatedClock
-from azdiskbackup.engine.workers import Reconcile, Workers
+from azdiskbackup.engine.workers import STUCK_AFTER, Reconcile, Workers
 from azdiskbackup.kube.client import KubeClient
 from azdiskbackup.observability.object_metrics import ObjectMetrics
 from azdiskbackup.observability.operator_metrics import EngineState, OperatorMetrics
@@ -210,12 +211,12 @@ class Engine:
     def unhealthy_reason(self) -> str | None:
         """Return what is broken so that only a restart helps, None when nothing is."""
         if not self._workers.alive:
-            return "the workers have died"
+            return "the workers have ended"
         stuck = self._workers.stuck_key
         if stuck is not None:
-            return f"the pass for {stuck} does not come to its end"
+            return f"reconcile of {stuck} has been running for more than {span(STUCK_AFTER)}"
         if self._resync.silent_watch is not None:
-            return f"the watch of {self._resync.silent_watch} tells nothing of what happens"
+            return f"the watch on {self._resync.silent_watch} delivers no events"
         return None
 
     async def load(self) -> None:

@@ -27,7 +27,7 @@ from azdiskbackup.errors import OperatorError, RateLimited
 
 Reconcile = Callable[[Key], Awaitable[datetime | None]]
 Pause = Callable[[BaseException, int], timedelta]
-# Is told of each pass: kind, outcome (success, error or postponed), seconds in the queue, seconds of work.
+# Is told of each pass: kind, outcome (success, error or rate_limited), seconds in the queue, seconds of work.
 Passed = Callable[[str, str, float, float], None]
 
 POSTPONED_AT_MOST = timedelta(hours=1)
@@ -109,7 +109,7 @@ class Workers:
         try:
             again = await self._reconcilers[key.kind](key)
         except RateLimited:
-            outcome = "postponed"
+            outcome = "rate_limited"
             # Woken when its turn comes; this is for a turn that got lost.
             self._queue.add_at(key, self._clock.now() + POSTPONED_AT_MOST)
         except Exception as error:

@@ -35,7 +35,7 @@ async def check(kube: KubeClient) -> None:
             found = await kube.get(path_of(kind))
         except NotFoundError:
             raise CannotStart(
-                Exit.KUBERNETES, f"The CustomResourceDefinition {name} is missing. {_WHAT_TO_DO}."
+                Exit.KUBERNETES, f"CustomResourceDefinition {name} does not exist. {_WHAT_TO_DO}."
             ) from None
         lacking = next(_lacking(definition(kind), found), None)
         if lacking is not None:

@@ -61,7 +61,7 @@ def connection(kubeconfig: Path | None) -> KubeConnection:
         if not (_POD / "token").exists():
             raise InvalidRequest(
                 "NotInCluster",
-                "There is no service account token at /var/run/secrets; outside of a pod name a "
+                "No service account token at /var/run/secrets; outside of a pod name a "
                 "kubeconfig with AZDISKBACKUP_KUBECONFIG",
             )
         # As every client in a cluster does: by address, so that no name server stands between.
@@ -74,7 +74,7 @@ def connection(kubeconfig: Path | None) -> KubeConnection:
     try:
         return from_kubeconfig(str(kubeconfig))
     except InvalidRequest as error:
-        raise InvalidRequest("BadKubeconfig", f"The kubeconfig {kubeconfig} cannot be used: {error.message}") from error
+        raise InvalidRequest("BadKubeconfig", f"invalid kubeconfig {kubeconfig}: {error.message}") from error
 
 
 def from_kubeconfig(files: str | None = None, context: str | None = None) -> KubeConnection:
@@ -161,12 +161,12 @@ def _usable(namespace: str, user: Mapping[str, Any], cluster: Mapping[str, Any],
     """Refuse what would end in something else than what was asked for."""
     impersonated = [key for key in user if key == "as" or key.startswith("as-")]
     if impersonated:
-        raise InvalidRequest("Impersonates", "its user acts as somebody else (`as`), which only kubectl does")
+        raise InvalidRequest("Impersonates", "its user impersonates another one (`as`), which only kubectl supports")
     proxy = str(cluster.get("proxy-url") or "http:")
     if not proxy.startswith(("http:", "https:")):
         raise InvalidRequest("BadProxy", f"the proxy {proxy} is neither http nor https")
     if namespace and not _NAME.fullmatch(namespace):
-        raise InvalidRequest("BadNamespace", f"its namespace {namespace!r} is no name of one")
+        raise InvalidRequest("BadNamespace", f"its namespace {namespace!r} is not a valid namespace name")
     if any(each.isspace() for each in token.removeprefix("Bearer ")):
         raise InvalidRequest("BadToken", "its token has blanks or line breaks in it")
 

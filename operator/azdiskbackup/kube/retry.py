@@ -32,5 +32,5 @@ async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
         except Retryable as error:
             if error.code != told:
                 told = error.code
-                _log.warning("the API server does not answer", error=error.user_message)
+                _log.warning("the API server does not respond", error=error.user_message)
             await asyncio.sleep(_RETRY_SECONDS)

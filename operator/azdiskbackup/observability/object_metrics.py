@@ -20,13 +20,13 @@ _DISK = ("namespace", "name")
 _OF_A_DISK: tuple[tuple[str, str, Callable[[DiskSummary], float | None]], ...] = (
     (
         "protected",
-        "Whether Azure says that the disk is protected, or suspended or stopped where that is wanted.",
+        "Whether Azure reports the disk as protected, or as suspended or stopped if that is desired.",
         lambda disk: disk.protected,
     ),
-    ("created_timestamp_seconds", "When the ProtectedDisk was made.", lambda disk: disk.created),
+    ("created_timestamp_seconds", "When the ProtectedDisk was created.", lambda disk: disk.created),
     (
         "last_success_timestamp_seconds",
-        "When the newest good backup was taken; absent before the first.",
+        "When the newest successful backup was taken; absent before the first.",
         lambda disk: disk.last_success,
     ),
     (
@@ -41,12 +41,12 @@ _OF_A_DISK: tuple[tuple[str, str, Callable[[DiskSummary], float | None]], ...] =
     ),
     (
         "backup_expected_by_timestamp_seconds",
-        "When the next good backup must be there at the latest; in the past it is overdue. Absent while none is due.",
+        "By when the next backup must have succeeded; in the past if it is overdue. Absent while none is due.",
         lambda disk: disk.expected_by,
     ),
     (
         "restore_points",
-        "How many restore points there are; absent before they were read.",
+        "Number of restore points; absent before they were read.",
         lambda disk: disk.restore_points,
     ),
     ("size_bytes", "Size of the disk.", lambda disk: disk.size_bytes),
@@ -86,8 +86,7 @@ class ObjectMetrics(Collector):
     def _of_disks(self) -> Iterator[Metric]:
         info = GaugeMetricFamily(
             "azdiskbackup_disk_info",
-            "1 for each ProtectedDisk, with what is words of it: its policy and vault, the mode that is wanted, the "
-            "reason of its condition Ready, and whether nothing goes on until somebody edits something.",
+            "Always 1; labels carry policy, vault, mode, reason and stalled.",
             labels=(*_DISK, "policy", "vault", "mode", "reason", "stalled"),
         )
         for key, disk in self.disks.items():
@@ -102,7 +101,7 @@ class ObjectMetrics(Collector):
             yield family
         overdue = GaugeMetricFamily(
             "azdiskbackup_disk_backup_overdue_seconds",
-            "For how long a good backup has been overdue; absent while none is.",
+            "For how long a backup has been overdue; absent while none is.",
             labels=_DISK,
         )
         now = self._now()
@@ -111,7 +110,7 @@ class ObjectMetrics(Collector):
                 overdue.add_metric(key, now - disk.expected_by)
         yield overdue
         limit = "azdiskbackup_disk_restore_points_limit"
-        yield GaugeMetricFamily(limit, "How many restore points of one disk Azure keeps.", value=self._limit)
+        yield GaugeMetricFamily(limit, "Limit of restore points of one disk in Azure.", value=self._limit)
 
     def _of_usables(self) -> Iterator[Metric]:
         vaults = GaugeMetricFamily(

@@ -30,40 +30,40 @@ class OperatorMetrics:
         disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no hints here
         self._passes = Counter(
             "azdiskbackup_reconcile_total",
-            "Passes, by kind and outcome: success, error, postponed.",
+            "Reconciles, by kind and outcome: success, error, rate_limited.",
             ("kind", "outcome"),
             registry=registry,
         )
         self._took = Histogram(
             "azdiskbackup_reconcile_duration_seconds",
-            "How long a pass took.",
+            "Duration of a reconcile.",
             ("kind", "outcome"),
             registry=registry,
             buckets=_SECONDS,
         )
         self._waited = Histogram(
             "azdiskbackup_reconcile_wait_seconds",
-            "How long an object waited in the queue for its pass.",
+            "Time that an object waited in the queue.",
             ("kind",),
             registry=registry,
             buckets=_SECONDS,
         )
         self._requests = Counter(
             "azdiskbackup_azure_requests_total",
-            "Requests to Azure, by operation and status of the answer; 0 without an answer.",
+            "Requests to Azure, by operation and HTTP status; 0 without a response.",
             ("operation", "status"),
             registry=registry,
         )
         self._answers = Histogram(
             "azdiskbackup_azure_request_duration_seconds",
-            "How long Azure took for an answer.",
+            "Duration of a request to Azure.",
             ("operation",),
             registry=registry,
             buckets=_SECONDS,
         )
         self._throttled = Counter(
             "azdiskbackup_azure_throttled_seconds_total",
-            "Seconds for which Azure asked us to send no more requests of a class.",
+            "Seconds for which Azure throttled a class of requests.",
             ("subscription", "operation"),
             registry=registry,
         )
@@ -121,17 +121,17 @@ class StateCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics as they are at this moment."""
         yield InfoMetricFamily("azdiskbackup_build", "The version.", value={"version": version("azdiskbackup")})
-        yield GaugeMetricFamily("azdiskbackup_leader", "Whether this replica leads.", value=self._leads())
+        yield GaugeMetricFamily("azdiskbackup_leader", "Whether this replica is the leader.", value=self._leads())
         state = self._state() or EngineState()
         yield GaugeMetricFamily(
             "azdiskbackup_event_loop_lag_seconds",
-            "By how much the event loop was late, at most, in the last minute.",
+            "Maximum lag of the event loop in the last minute.",
             value=state.lag,
         )
         for name, text, counts in (
-            ("reconcile_queue_depth", "Objects that wait for their pass.", state.queued),
-            ("reconcile_running", "Objects whose pass is in work.", state.running),
-            ("azure_operations_in_flight", "Operations that Azure works on for our objects.", state.operations),
+            ("reconcile_queue_depth", "Objects in the queue.", state.queued),
+            ("reconcile_running", "Objects that are being reconciled.", state.running),
+            ("azure_operations_in_flight", "Operations of the operator in progress in Azure.", state.operations),
         ):
             family = GaugeMetricFamily(f"azdiskbackup_{name}", text, labels=("kind",))
             for kind, count in counts.items():
@@ -144,13 +144,13 @@ class StateCollector(Collector):
 def _limits(state: EngineState) -> Iterator[Metric]:
     labels = ("subscription", "limit")
     name = "azdiskbackup_azure_requests_waiting"
-    count = GaugeMetricFamily(name, "Objects that wait for our share of a limit of Azure.", labels=labels)
-    age = GaugeMetricFamily(f"{name}_seconds", "How long the first of them has waited.", labels=labels)
+    count = GaugeMetricFamily(name, "Requests queued for the operator's share of a limit of Azure.", labels=labels)
+    age = GaugeMetricFamily(f"{name}_seconds", "How long the oldest of them has been queued.", labels=labels)
     for subscription, limit, number, seconds in state.waiting:
         count.add_metric((subscription, limit), number)
         age.add_metric((subscription, limit), seconds)
     left = GaugeMetricFamily(
-        "azdiskbackup_azure_requests_left", "Requests that are left of our share of a limit of Azure.", labels=labels
+        "azdiskbackup_azure_requests_left", "Requests left in the operator's share of a limit of Azure.", labels=labels
     )
     for subscription, limit, requests in state.left:
         left.add_metric((subscription, limit), requests)
@@ -160,12 +160,12 @@ def _limits(state: EngineState) -> Iterator[Metric]:
 def _sweeps(state: EngineState) -> Iterator[Metric]:
     last = GaugeMetricFamily(
         "azdiskbackup_sweep_last_success_timestamp_seconds",
-        "When all disks of a subscription were read from Azure last; before the first time, since when that is tried.",
+        "Time of the last successful sweep of a subscription; before the first, when it was first attempted.",
         labels=("subscription",),
     )
     size = GaugeMetricFamily(
         "azdiskbackup_sweep_instances",
-        "Backup instances of ours that the last sweep of a subscription showed.",
+        "Backup instances of this cluster in the last sweep of a subscription.",
         labels=("subscription",),
     )
     for subscription, when, count in state.sweeps:

@@ -32,7 +32,7 @@ async def serving(address: str | None, port: int, answers: Mapping[str, Answer])
         try:
             await web.TCPSite(runner, address, port).start()
         except OSError as error:
-            raise CannotStart(Exit.BAD_SETTINGS, f"Nothing can be served there: {error}.") from error
+            raise CannotStart(Exit.BAD_SETTINGS, f"Cannot listen: {error}.") from error
         yield
     finally:
         await runner.cleanup()

@@ -79,7 +79,7 @@ class SoftDelete(Part):
         Field(
             ge=14,
             le=180,
-            description="Days for which deleted backups can be brought back; they stay billed.",
+            description="Days for which deleted backups can be undeleted; they stay billed.",
         ),
     ] = 14
 
@@ -110,8 +110,9 @@ class VaultAccess(Part):
         LabelSelector,
         Field(
             description="Namespaces whose PVCs may be protected with this vault; "
-            "the empty selector means every namespace. Narrowing it stops no backup: a disk that is protected "
-            "stays so and says `NamespaceNotAllowed`, until its object is deleted or the namespace may again."
+            "the empty selector means every namespace. Narrowing it stops no backup: a disk that is protected stays "
+            "protected and reports `NamespaceNotAllowed`, until its object is deleted or the namespace is allowed "
+            "again."
         ),
     ] = LabelSelector()
     disk_id_namespaces: Annotated[
@@ -132,10 +133,10 @@ class VaultAccess(Part):
         list[ClusterID],
         Field(
             max_length=32,
-            description="Clusters whose backup instances in this vault are taken over, with all their restore points, "
-            "by a ProtectedDisk here for the same disk: for a move to this cluster, or after the loss of another. "
-            "Each by the id that `OwnedElsewhere` names, the UID of its namespace `kube-system`. The other cluster "
-            "lets go of what was taken over: its object says `OwnedElsewhere` then, and can be deleted.",
+            description="Clusters whose backup instances in this vault a ProtectedDisk here for the same disk adopts, "
+            "with all their restore points: to move to this cluster, or after the loss of another. "
+            "Each by the id that `OwnedElsewhere` names, the UID of its namespace `kube-system`. The object of the "
+            "other cluster then reports `OwnedElsewhere`, and can be deleted.",
         ),
     ] = []
 
@@ -197,13 +198,11 @@ class BackupVaultSpec(Part):
     identity: Annotated[
         VaultIdentity,
         Field(
-            description="The identity that is granted the rights on disks and snapshots. A disk that is protected "
-            "keeps the identity that it began with."
+            description="The identity that backs up the disks and gets the roles on disks and snapshot resource "
+            "groups. A protected disk keeps the identity that it was protected with."
         ),
     ] = VaultIdentity()
-    soft_delete: Annotated[SoftDelete, Field(description="How long deleted backups can be brought back.")] = (
-        SoftDelete()
-    )
+    soft_delete: Annotated[SoftDelete, Field(description="How long deleted backups can be undeleted.")] = SoftDelete()
     immutability: Annotated[
         Literal["Disabled", "Unlocked", "Locked"],
         Field(description="Immutability of the vault; Locked can never be undone."),
@@ -225,24 +224,24 @@ class BackupVaultSpec(Part):
     role_assignments: Annotated[
         Literal["Managed", "Preassigned"],
         Field(
-            description="Managed: the operator grants the vault's identity what it needs. "
-            "Preassigned: it only verifies, and needs no right to assign roles."
+            description="Managed: the operator assigns the vault's identity the roles that it needs. Preassigned: it "
+            "only verifies them, and needs no permission to assign roles."
         ),
     ] = "Managed"
     disk_role_scope: Annotated[
         Literal["Disk", "ResourceGroup"],
         Field(
-            description="Scope of the right to read disks: each disk, or each group of disks "
-            "(a subscription holds 4,000 role assignments)."
+            description="Scope of the role on disks: each disk, or each resource group of disks (a subscription holds "
+            "4,000 role assignments)."
         ),
     ] = "Disk"
     access: Annotated[VaultAccess, Field(description="Which namespaces may use the vault, and how.")] = VaultAccess()
     management_policy: Annotated[
         Literal["Manage", "Observe"],
         Field(
-            description="Manage: the operator keeps the vault as written here. "
-            "Observe: the vault is run elsewhere; it is used and never written, and never deleted. Role assignments "
-            "are another matter, see `roleAssignments`."
+            description="Manage: the operator keeps the vault as specified here. Observe: the vault is managed "
+            "elsewhere; the operator uses it and never changes or deletes it. Role assignments are separate, see "
+            "`roleAssignments`."
         ),
     ] = "Manage"
     deletion_policy: Annotated[

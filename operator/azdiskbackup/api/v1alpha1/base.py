@@ -244,7 +244,7 @@ class Condition(StatusPart):
     ]
     message: Annotated[
         str,
-        Field(max_length=32768, description="Why, for a person: what is, and what happens next."),
+        Field(max_length=32768, description="State, cause, and what happens next or what to do, for humans."),
     ]
     last_transition_time: Annotated[datetime, Field(description="When `status` of this condition last changed.")]
     observed_generation: Annotated[

@@ -77,7 +77,7 @@ class Schedule(Part):
         TimeZone,
         Field(
             description="IANA name of the time zone of `startTime`, such as Europe/Berlin. "
-            "Azure is told the Windows name for it; a zone that has none is refused."
+            "Azure gets its Windows name; a zone without one is refused."
         ),
     ] = "UTC"
 

@@ -65,7 +65,7 @@ class OnDemandBackupStatus(Status):
     job_id: Annotated[Text | None, Field(description="Id of the job in Azure.")] = None
     start_time: Annotated[
         datetime | None,
-        Field(description="When the backup was asked for; once the job is known, when it started."),
+        Field(description="When the backup was requested; once the job is known, when it started."),
     ] = None
     completion_time: Annotated[datetime | None, Field(description="When the backup ended, well or not.")] = None
     duration_seconds: Annotated[Count | None, Field(description="How long the job ran, in seconds.")] = None

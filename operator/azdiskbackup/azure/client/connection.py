@@ -154,7 +154,7 @@ class AzureConnection:
     async def follow(self, url: str) -> AsyncHttpResponse:
         """Read an operation by the URL that Azure gave, which must lead to Azure: it gets our token."""
         if urlsplit(url).netloc.lower() != urlsplit(self._settings.arm_endpoint).netloc.lower():
-            raise InvalidRequest("ForeignOperation", f"Azure named an operation elsewhere: {url[:200]}")
+            raise InvalidRequest("ForeignOperation", f"Azure named an operation on another host: {url[:200]}")
         return await self._exchange(HttpRequest("GET", url))
 
     async def _exchange(self, request: HttpRequest) -> AsyncHttpResponse:

@@ -83,12 +83,12 @@ def _translated() -> Iterator[None]:
         status = error.status_code or answered or 401
         # A time-out of the authority, or too many requests, heals by itself.
         kind = Unavailable if status >= 500 or status in (408, 429) else AccessDenied
-        raise kind("NoToken", f"No token could be had: {_words(error)}") from error
+        raise kind("NoToken", f"Cannot get a token: {_words(error)}") from error
     except AzureError as error:
-        raise Unavailable(UNREACHABLE, f"No token could be had: {_words(error)}") from error
+        raise Unavailable(UNREACHABLE, f"Cannot get a token: {_words(error)}") from error
     except (OSError, ValueError) as error:
         # The file of the federated token is missing or empty.
-        raise AccessDenied("NoToken", f"No token could be had: {error}") from error
+        raise AccessDenied("NoToken", f"Cannot get a token: {error}") from error
 
 
 def _words(error: AzureError) -> str:

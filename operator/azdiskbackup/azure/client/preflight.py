@@ -48,7 +48,7 @@ async def check(settings: Settings, wait_seconds: float = 0, monotonic: Callable
             left = until - monotonic()
             if left <= 0 or not _may_be_on_its_way(error):
                 raise CannotStart(Exit.AZURE, _sentence(error, settings)) from error
-            _log.info("waiting for rights in Azure", seconds_left=round(left), why=_sentence(error, settings))
+            _log.info("waiting for role assignments", seconds_left=round(left), why=_sentence(error, settings))
         await asyncio.sleep(min(_LOOK_EVERY_SECONDS, left))
 
 
@@ -62,7 +62,7 @@ def _may_be_on_its_way(error: OperatorError) -> bool:
 def _sentence(error: OperatorError, settings: Settings) -> str:
     if error.code in ("NoToken", UNREACHABLE):
         return error.user_message
-    return f"The identity cannot see the subscription {settings.subscription_id}: {error.user_message}"
+    return f"The identity cannot read the subscription {settings.subscription_id}: {error.user_message}"
 
 
 async def _token_in_time(connection: AzureConnection, settings: Settings) -> None:
@@ -71,7 +71,7 @@ async def _token_in_time(connection: AzureConnection, settings: Settings) -> Non
         async with asyncio.timeout(_TOKEN_WITHIN_SECONDS):
             await _token(connection, settings)
     except TimeoutError as error:
-        told = f"No token could be had: no answer within {_TOKEN_WITHIN_SECONDS:.0f} s"
+        told = f"Cannot get a token: no response within {_TOKEN_WITHIN_SECONDS:.0f} s"
         raise Unavailable(UNREACHABLE, told) from error
 
 
@@ -95,9 +95,9 @@ async def _subscription(connection: AzureConnection, settings: Settings) -> str:
         response = await connection.send("GET", path, _SUBSCRIPTIONS)
     except Retryable as error:
         # Azure is away for a while. What is there is shown by the objects, and goes on when it is back.
-        return f"Azure gives no answer for now, and is asked again: {error.user_message}"
+        return f"Azure does not respond; the operator retries: {error.user_message}"
     try:
         name = response.json()["displayName"]
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidRequest("NotResourceManager", f"{settings.arm_endpoint} does not answer as Azure does") from error
-    return f"Subscription {name} ({settings.subscription_id}) is seen."
+    return f"Subscription {name} ({settings.subscription_id}) is readable."

@@ -78,7 +78,7 @@ def each(rows: Iterable[WireT], read: Callable[[WireT], RowT]) -> list[RowT]:
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             whole = msgspec.json.decode(row) if isinstance(row, msgspec.Raw) else row
             id_ = whole.get("id") if isinstance(whole, Mapping) else None
-            _log.warning("row not understood", id=str(id_)[:300], error=repr(error))
+            _log.warning("cannot decode row", id=str(id_)[:300], error=repr(error))
     return found
 
 
@@ -87,7 +87,7 @@ def one(body: Json, read: Callable[[Json], RowT]) -> RowT:
     try:
         return read(body)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise Unavailable("NotUnderstood", f"Azure's answer cannot be understood: {error!r}") from error
+        raise Unavailable("NotUnderstood", f"cannot decode Azure's response: {error!r}") from error
 
 
 def vault(body: Json) -> AzureVault:

@@ -170,12 +170,12 @@ class Graph:
             try:
                 page = msgspec.json.decode(response.content, type=_Page)
             except msgspec.MsgspecError as error:
-                raise Unavailable("NotUnderstood", f"Resource Graph answered without rows: {error}") from error
+                raise Unavailable("NotUnderstood", f"cannot decode Resource Graph's response: {error}") from error
             token = page.token
             yield page.data
             if not token:
                 return
-        raise Unavailable("NotUnderstood", f"Resource Graph answers with more than {MOST_PAGES} pages")
+        raise Unavailable("NotUnderstood", f"Resource Graph returned more than {MOST_PAGES} pages")
 
 
 def _again(text: msgspec.Raw, known: Row[RowT] | None, reader: Callable[[Json], RowT]) -> Row[RowT]:

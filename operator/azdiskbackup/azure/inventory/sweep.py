@@ -213,7 +213,7 @@ class Sweep:
             graph = await self._fresh(slot, subscription, not_older_than, lambda: self._ask_graph(subscription))
         except OperatorError as error:
             listed = await self._list(vault, not_older_than)
-            known.degraded_reason = f"Resource Graph cannot be read: {error.user_message}"
+            known.degraded_reason = f"Azure refuses Resource Graph queries: {error.user_message}"
             return listed
         if known.judged != graph.at:
             known.judged = graph.at
@@ -226,8 +226,8 @@ class Sweep:
             known.degraded_reason, known.missing, known.contradicted = None, 0, 0
             return graph
         known.degraded_reason = (
-            "Resource Graph is behind, or does not show everything to us: backup instances of the vault are missing "
-            "in it or look otherwise."
+            "Resource Graph lags, or the operator may not read all of it: backup instances of the vault are missing in "
+            "it, or differ."
         )
         return listed
 

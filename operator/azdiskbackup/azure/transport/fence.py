@@ -56,7 +56,7 @@ class Fence:
     def check(self) -> None:
         """Raise when no write may be sent now."""
         if not self._leads():
-            raise Unavailable("LeaseLost", "Another replica may lead by now")
+            raise Unavailable("LeaseLost", "The Lease may have expired, so another replica may be the leader")
         left = self._opens - self._monotonic()
         if left > 0:
             who = current_requester()

@@ -216,7 +216,7 @@ class RateLimiter:
         line.told = now
         minutes = round((now - oldest).total_seconds() / 60)
         name, count = line.limit.name, line.count
-        _log.warning("requests wait for our share of a limit", limit=name, waiting=count, minutes=minutes)
+        _log.warning("requests are queued for a limit", limit=name, waiting=count, minutes=minutes)
 
     def _of(self, method: str, path: str) -> list[_Bucket]:
         subscription, kind, how = key_of(method, path)

@@ -58,7 +58,7 @@ class ThrottleGate:
                 continue
             raise Throttled(
                 "TooManyRequests",
-                f"Azure asked to send no more {how} requests for {kind} before {until:%Y-%m-%d %H:%M:%S} UTC",
+                f"Azure is throttling {how} requests for {kind} until {until:%Y-%m-%d %H:%M:%S} UTC",
                 retry_after=until - now,
             )
 

@@ -19,9 +19,9 @@ def build_status(
 ) -> BackupVaultStatus:
     """Return the status after a pass."""
     before = parse_status(BackupVaultStatus, resource)
-    findings = conditions.summary(plan, reasons.ALL_GOOD, f"The vault {desired.id.name} is ready to protect disks.")
+    findings = conditions.summary(plan, reasons.ALL_GOOD, f"The vault {desired.id.name} is ready.")
     if observed.degraded_reason is not None:
-        instead = " Until then the vault's own lists are read, which takes more calls."
+        instead = " Meanwhile the operator lists the vault, which takes more requests."
         findings.append(
             Finding(
                 reasons.RESOURCE_GRAPH_UNAVAILABLE, "True", reasons.USING_VAULT_LIST, observed.degraded_reason + instead

@@ -46,7 +46,7 @@ def disk_of(claim: Mapping[str, Any], volume: Mapping[str, Any] | None) -> Claim
     if not volume_name or claim.get("status", {}).get("phase") != "Bound":
         return NotBound(f"The PVC {name!r} is not bound to a volume yet.")
     if volume is None:
-        return NotBound(f"The PVC {name!r} names the volume {volume_name!r}, which is not there.")
+        return NotBound(f"The PVC {name!r} names the volume {volume_name!r}, which does not exist.")
     spec = volume.get("spec", {})
     # Both directions must agree, by uid: anybody who may write a PVC can name a volume in it.
     if (spec.get("claimRef") or {}).get("uid") != claim["metadata"]["uid"]:
@@ -73,5 +73,5 @@ def _disk(volume_name: str, volume: Mapping[str, Any], spec: Mapping[str, Any]) 
     except ValueError:
         disk = None
     if disk is None or disk.provider.lower() != "microsoft.compute" or disk.path[0] != "disks":
-        return NotAzureDisk(f"The handle of the volume {volume_name!r} is not the id of a disk.")
+        return NotAzureDisk(f"The handle of the volume {volume_name!r} is not the ARM id of a disk.")
     return ClaimedDisk(disk, volume_name)

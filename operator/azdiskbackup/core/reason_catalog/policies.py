@@ -11,14 +11,14 @@ OF_POLICIES: tuple[ReasonEntry, ...] = (
     action_required(
         reasons.TOO_MANY_RESTORE_POINTS,
         _P,
-        "The policy would lead to more restore points of a disk than Azure allows (450 by policy, 500 snapshots in "
-        "all). The message has the sum.",
-        "Back up less often, or keep fewer days. Disks stay with the policy as it was before.",
+        "The policy leads to more restore points a disk than Azure allows (450 by policy, 500 snapshots in all). The "
+        "message has the calculation.",
+        "Back up less often, or keep fewer days. Disks keep the previous version of the policy.",
     ),
     action_required(
         reasons.TIME_ZONE_UNKNOWN,
         _P,
-        "The time zone has no Windows name, which Azure wants.",
+        "The time zone has no Windows name, which Azure requires.",
         "Use an IANA name such as UTC or Europe/Berlin.",
     ),
 )

@@ -8,40 +8,40 @@ from azdiskbackup.core.rules import reasons
 _V = (VAULT,)
 
 OF_VAULTS: tuple[ReasonEntry, ...] = (
-    good(reasons.IDENTITY_KNOWN, _V, "The vault has the identity that works for the disks."),
+    good(reasons.IDENTITY_KNOWN, _V, "The identity that backs up the disks is known."),
     in_progress(
         reasons.PROVISIONING,
         _V,
-        "Azure is working on the vault.",
+        "Azure is provisioning the vault.",
         "Wait; it takes a minute or two.",
     ),
     action_required(
         reasons.PROVISIONING_FAILED,
         _V,
-        "Azure could not provision the vault.",
-        "Look at the vault in Azure, repair it or delete it there: an empty one is made anew. It is looked at again "
-        "by itself.",
+        "Azure failed to provision the vault.",
+        "Repair the vault in Azure, or delete it there: the operator creates it again. The operator checks again every "
+        "5 minutes.",
     ),
     action_required(
         reasons.VAULT_MISSING,
         _V,
         "The vault does not exist, and `managementPolicy: Observe` never creates one.",
-        "Create it where it is run (Terraform, Bicep), or correct `azureName`, `resourceGroup` and `subscriptionID` in "
-        "a new object.",
+        "Create it where it is managed (Terraform, Bicep), or correct `azureName`, `resourceGroup` and "
+        "`subscriptionID` in a new object.",
     ),
     action_required(
         reasons.DRIFT_DETECTED,
         _V,
-        "The vault in Azure differs from the spec in what cannot be changed, or it is run elsewhere "
-        "(`managementPolicy: Observe`) and must not be.",
-        "Write what Azure has, change it where it is run, or name another vault in a new object.",
+        "The vault in Azure differs from the spec in an immutable property, or it is managed elsewhere "
+        "(`managementPolicy: Observe`).",
+        "Set what Azure has, change it where it is managed, or name another vault in a new object.",
     ),
     action_required(
         reasons.IDENTITY_MISSING,
         _V,
-        "The vault does not have the identity that the spec asks for. A vault of ours gets it; one that is run "
-        "elsewhere is left as it is.",
-        "Give the vault the identity where it is run; this goes on by itself.",
+        "The vault lacks the identity in the spec. The operator assigns it, unless the vault is managed elsewhere "
+        "(`managementPolicy: Observe`).",
+        "Assign the identity where the vault is managed. The operator continues automatically.",
     ),
     action_required(
         reasons.GROUP_MISSING,
@@ -52,9 +52,9 @@ OF_VAULTS: tuple[ReasonEntry, ...] = (
     in_progress(
         reasons.USING_VAULT_LIST,
         _V,
-        "Resource Graph, which shows all disks with two questions, refuses, is behind or lacks rows; the vault's own "
-        "list is read instead, which takes more of Azure's limits and finds jobs later.",
-        "If it stays for hours, give the operator's identity the role Reader on the vault's resource group, which "
-        "Resource Graph goes by.",
+        "Resource Graph refuses, lags or lacks rows. The operator lists the vault instead, which takes more requests "
+        "and finds jobs later.",
+        "If it stays for hours, assign the role Reader on the vault's resource group to the operator's identity: "
+        "Resource Graph shows only what it may read.",
     ),
 )

@@ -27,8 +27,8 @@ class Progress(Enum):
     """What a person may expect of an object."""
 
     DONE = "nothing to do"
-    RECONCILING = "it is worked on, or waited for"
-    STALLED = "nothing will change until somebody edits something"
+    RECONCILING = "in progress, or waiting"
+    STALLED = "nothing changes until somebody acts"
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,7 @@ class Lease:
                 raise
             except OperatorError as error:
                 if error.user_message != self._trouble:
-                    _log.warning("the lease cannot be had; the chart makes it", error=error.user_message)
+                    _log.warning("cannot read the Lease, which the chart creates", error=error.user_message)
                 self._trouble = error.user_message
             else:
                 self._trouble = None
@@ -252,11 +252,11 @@ class Lease:
             await self._look()
             return False
         except OperatorError as error:
-            _log.warning("the lease could not be renewed", error=error.user_message)
+            _log.warning("cannot renew the Lease", error=error.user_message)
             return False
         except Exception:
             # Renewals go on whatever it was: without them all work ends.
-            _log.exception("the lease could not be renewed")
+            _log.exception("cannot renew the Lease")
             return False
         self._until = begun + GIVE_UP_AFTER
         return True
@@ -267,13 +267,13 @@ class Lease:
             found = await self._get()
         except NotFoundError:
             self._until = 0.0
-            self._lost("somebody deleted it")
+            self._lost("it was deleted")
             return
         except OperatorError:
             return
         if found.holder != self._holder:
             self._until = 0.0
-            self._lost(f"{found.holder or 'nobody'} holds it")
+            self._lost(f"{found.holder} holds it" if found.holder else "it was released")
             return
         self._ours = found
 
@@ -299,7 +299,7 @@ class Lease:
                 self._ours = None
                 await self._write_release()
         except OperatorError as error:
-            _log.warning("the lease could not be released; another replica waits for it", error=error.user_message)
+            _log.warning("cannot release the Lease; another replica waits until it expires", error=error.user_message)
 
     async def _write_release(self) -> None:
         if self._ours is None:

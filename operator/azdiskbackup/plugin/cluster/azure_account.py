@@ -27,18 +27,18 @@ async def azure_of(subscription: str) -> AsyncIterator[Azure]:
     try:
         settings = Settings(subscription_id=subscription)
     except ValidationError as error:
-        raise CliError(f"The environment is wrong: {error.errors()[0]['msg']}.") from error
+        raise CliError(f"Invalid environment variable: {error.errors()[0]['msg']}.") from error
     async with AzureConnection(settings, lambda: datetime.now(UTC)) as connection:
         yield Azure(connection)
 
 
-def not_ready_reason(error: OperatorError, scope: str) -> str:
-    """Return why Azure tells the caller nothing, and what to do."""
+def unreadable_reason(error: OperatorError, scope: str) -> str:
+    """Return why the caller cannot read Azure, and what to do."""
     if isinstance(error, AccessDenied) and error.code == "NoToken":
         # What the SDK says names each of its dozen ways to log in.
-        return "You are not logged in to Azure: `az login`."
+        return "You are not logged in to Azure. Run `az login`."
     if isinstance(error, AccessDenied):
-        return f"A right is missing in Azure: ask for the role {READER} on {scope}. {error.user_message}"
+        return f"Azure denies access. Ask for the role {READER} on {scope}. {error.user_message}"
     if isinstance(error, Unavailable):
-        return f"Azure gives no answer: {error.message.rstrip('.')}."
+        return f"Azure does not respond: {error.message.rstrip('.')}."
     return error.user_message

@@ -21,7 +21,7 @@ from azdiskbackup.kube.watched import CLAIM, NAMESPACE, OURS, VOLUME, WatchedRes
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode, suggest
 from azdiskbackup.plugin.runtime.options import Options
 
-ToldT = TypeVar("ToldT")
+ShownT = TypeVar("ShownT")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
@@ -44,7 +44,7 @@ class Cluster:
 
     def __init__(self, options: Options) -> None:
         if options.namespace is not None and not _NAMESPACE.fullmatch(options.namespace):
-            raise CliError(f"{options.namespace!r} is no name of a namespace.", ExitCode.USAGE)
+            raise CliError(f"invalid namespace name {options.namespace!r}", ExitCode.USAGE)
         self._options = options
         self._connection = _connect(options)
         self.kube = KubeClient(HttpsExchange(self._connection))
@@ -99,7 +99,7 @@ class Cluster:
         """Return all objects of a resource.
 
         Raises:
-            Trouble: they cannot be read.
+            CliError: they cannot be read.
         """
         return [each async for each in self.each(what, namespace, **selected)]
 
@@ -107,7 +107,7 @@ class Cluster:
         """Yield all objects of a resource, one after the other: there may be more than should be in memory.
 
         Raises:
-            Trouble: they cannot be read.
+            CliError: they cannot be read.
         """
         try:
             async for raw in self.kube.list_all(what, namespace, **selected):
@@ -127,22 +127,22 @@ class Cluster:
             self.hidden.append(trouble.__cause__.message)
             return None
 
-    async def list_visible(self, what: WatchedResource, tell: Callable[[Resource], ToldT]) -> tuple[list[ToldT], str]:
+    async def list_visible(self, what: WatchedResource, show: Callable[[Resource], ShownT]) -> tuple[list[ShownT], str]:
         """Return what is told of each object of the cluster, or of the one namespace that the caller may see; which."""
         if self._options.namespace is None:
             try:
-                return [tell(each) async for each in self.each(what)], ""
+                return [show(each) async for each in self.each(what)], ""
             except CliError as trouble:
                 if not isinstance(trouble.__cause__, AccessDenied):
                     raise
                 self.hidden.append(trouble.__cause__.message)
-        return [tell(each) async for each in self.each(what, self.home)], self.home
+        return [show(each) async for each in self.each(what, self.home)], self.home
 
     async def disk(self, name: str) -> Resource:
         """Return a ProtectedDisk of the namespace, by its name or by that of its PVC.
 
         Raises:
-            Trouble: there is none; the sentence suggests others.
+            CliError: there is none; the sentence suggests others.
         """
         found = await self.get_or_none(DISKS, self.home, name)
         if found is not None:
@@ -153,13 +153,13 @@ class Cluster:
             return of_claim[0]
         if of_claim:
             both = ", ".join(each.name for each in of_claim)
-            raise CliError(f"Several ProtectedDisks name the PVC {name!r}: {both}. Say which one.")
+            raise CliError(f"Several ProtectedDisks name the PVC {name!r}: {both}. Name one of them.")
         if not disks:
             await self.namespace_is_there()
         known = [each.name for each in disks] + [claim_of(each) for each in disks]
         elsewhere = "" if known else " Is it in another namespace (-n)?"
         raise CliError(
-            f"There is no ProtectedDisk {name!r} in the namespace {self.home!r}."
+            f"ProtectedDisk {name!r} does not exist in the namespace {self.home!r}."
             f"{suggest(name, [each for each in known if each])}{elsewhere}"
         )
 
@@ -167,7 +167,7 @@ class Cluster:
         """Make sure that the namespace that was named exists, as far as the caller may see that.
 
         Raises:
-            Trouble: it does not; the sentence suggests others.
+            CliError: it does not; the sentence suggests others.
         """
         if self._options.namespace is None or self._options.all_namespaces:
             return
@@ -176,7 +176,7 @@ class Cluster:
         except CliError:
             return
         if self.home not in names:
-            raise CliError(f"There is no namespace {self.home!r}.{suggest(self.home, names)}")
+            raise CliError(f"Namespace {self.home!r} does not exist.{suggest(self.home, names)}")
 
     async def get_or_none(self, what: WatchedResource, namespace: str, name: str) -> Resource | None:
         """Return an object; None if it does not exist."""
@@ -215,14 +215,14 @@ def sentence_of(error: OperatorError, server: str, what: WatchedResource | None 
     """Return what went wrong with the API server, and what to do about it."""
     ours = what is not None and what.group == GROUP
     if isinstance(error, AccessDenied) and error.code == "Unauthorized":
-        return f"The API server {server} does not know you: log in again, or choose another --context."
+        return f"The API server {server} does not accept your credentials. Log in again, or choose another --context."
     if isinstance(error, AccessDenied):
         remediation = (
             "Ask for the ClusterRole view in the namespace, or name another with -n"
             if ours
             else "Ask a cluster admin for it"
         )
-        return f"A right is missing: {error.message}. {remediation}."
+        return f"Permission denied: {error.message}. {remediation}."
     if isinstance(error, NotFoundError) and ours and not error.message.startswith("namespaces "):
         # In JSON or as plain text, as old and new API servers have it for a group that they do not know.
         return (
@@ -230,7 +230,9 @@ def sentence_of(error: OperatorError, server: str, what: WatchedResource | None 
             "--context."
         )
     if isinstance(error, Unavailable):
-        return f"The API server {server} gives no answer: {error.message.rstrip('.')}. Is this the right --context?"
+        return (
+            f"The API server {server} does not respond: {error.message.rstrip('.')}. Check --context and the network."
+        )
     return error.user_message
 
 
@@ -251,7 +253,7 @@ def claim_of(disk: Resource) -> str:
 async def gather_in_order(*asked: Any) -> Any:
     """Return the answers to several questions that were asked at the same time.
 
-    Of several that fail the first is told, as they were given: whichever answer came first would differ each time.
+    Of several that fail the first one in order is raised: whichever failed first would differ each time.
     """
     answers = await asyncio.gather(*asked, return_exceptions=True)
     for answer in answers:
@@ -272,6 +274,6 @@ def _connect(options: Options) -> KubeConnection:
 def _of_kubeconfig(error: OperatorError, options: Options) -> str:
     known = contexts(options.kubeconfig)
     if options.context is not None and known and options.context not in known:
-        return f"There is no context {options.context!r} in the kubeconfig.{suggest(options.context, known)}"
+        return f"Context {options.context!r} does not exist in the kubeconfig.{suggest(options.context, known)}"
     remediation = " Name a kubeconfig with --kubeconfig or KUBECONFIG." if error.code == "BadKubeconfig" else ""
     return f"No cluster: {error.message.rstrip('.')}.{remediation}"

@@ -72,7 +72,7 @@ def disk(resource: Resource, now: datetime) -> Disk:
         stalled=stalled,
         backup_healthy={"True": True, "False": False}.get(str(healthy.get("status"))),
         reason=reason,
-        message=str(telling.get("message", "The operator has not looked at it yet.")),
+        message=str(telling.get("message", "Not reconciled yet.")),
         policy=str((resource.spec.get("policyRef") or {}).get("name", "")),
         vault=known.vault,
         persistent_volume_claim=claim_of(resource) or None,

@@ -64,11 +64,11 @@ def operator(deployments: list[Resource] | None, leases: list[Resource] | None, 
     if deployment is not None:
         told.append(f"{ready} of {counted(wanted, 'replica')} ready")
     if deployment is None and lease is None:
-        told = ["is not installed by the chart, or not seen"]
+        told = ["not installed by the chart, or not readable"]
     elif leads is None:
-        told.append("who leads cannot be seen" if leases is None else "without a Lease")
+        told.append("leader not readable" if leases is None else "no Lease")
     else:
-        told.append(f"{leader} leads" if leads else f"and nobody leads{f' since {renewed}' if renewed else ''}")
+        told.append(f"leader {leader}" if leads else f"no leader{f' since {renewed}' if renewed else ''}")
     user_message = ", ".join(told)
     return Operator(
         namespace=(deployment or lease).namespace if deployment or lease else "",  # type: ignore[union-attr] # one is

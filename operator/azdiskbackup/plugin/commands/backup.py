@@ -60,7 +60,7 @@ async def run(
 ) -> ExitCode:
     """Ask for a backup."""
     if object_name is not None and not OBJECT_NAME.fullmatch(object_name):
-        raise CliError(f"{object_name!r} is no name of an OnDemandBackup.", ExitCode.USAGE)
+        raise CliError(f"invalid OnDemandBackup name {object_name!r}", ExitCode.USAGE)
     disk = await cluster.disk(name)
     manifest = manifest_of(disk, rule, object_name, ttl)
     if dry_run:
@@ -72,19 +72,17 @@ async def run(
     if not wait:
         _tell(printer, shape(made))
         if not printer.structured:
-            printer.note(f"To see how it goes: kubectl get odbackup {made.name} -n {made.namespace} -w")
+            printer.note(f"To follow it: kubectl get odbackup {made.name} -n {made.namespace} -w")
         return ExitCode.DONE
     if not printer.structured:
-        printer.note(f"OnDemandBackup {made.namespace}/{made.name} is made.")
+        printer.note(f"OnDemandBackup {made.namespace}/{made.name} created.")
     try:
         ended = await _ended(cluster, printer, made, _usually(disk), within)
     except asyncio.CancelledError:
-        printer.note(
-            f"The backup goes on without you. To see how it ends: kubectl get odbackup {made.name} -n {made.namespace}"
-        )
+        printer.note(f"The backup continues. To follow it: kubectl get odbackup {made.name} -n {made.namespace}")
         raise
     _tell(printer, shape(ended))
-    return ExitCode.DONE if shape(ended).succeeded else ExitCode.NOT_WELL
+    return ExitCode.DONE if shape(ended).succeeded else ExitCode.UNHEALTHY
 
 
 async def _made(cluster: Cluster, manifest: dict[str, Any], namespace: str) -> Resource:
@@ -94,7 +92,7 @@ async def _made(cluster: Cluster, manifest: dict[str, Any], namespace: str) -> R
         if not isinstance(trouble.__cause__, Unavailable):
             raise
         # The request may have arrived, and each backup counts.
-        look = f"Whether it was made is not known; look before you try again: kubectl get odbackup -n {namespace}"
+        look = f"It is unknown whether it was created; check before you retry: kubectl get odbackup -n {namespace}"
         raise CliError(f"{trouble.user_message} {look}") from trouble.__cause__
 
 
@@ -138,7 +136,7 @@ async def _ended(cluster: Cluster, printer: Printer, made: Resource, usually: fl
     """Wait for the end of a backup, and show how it goes.
 
     Raises:
-        Trouble: it takes too long, or somebody deleted the object.
+        CliError: it takes too long, or somebody deleted the object.
     """
     began = time.monotonic()
     with _progress(printer) as told:
@@ -148,13 +146,14 @@ async def _ended(cluster: Cluster, printer: Printer, made: Resource, usually: fl
             except CliError as trouble:
                 if not isinstance(trouble.__cause__, Unavailable | Throttled) or time.monotonic() - began > within:
                     raise
-                # The backup goes on, whoever may be away for a moment.
+                # The backup continues while the API server is away for a moment.
                 await asyncio.sleep(_LOOK_EVERY_SECONDS)
                 continue
             if found is None or found.uid != made.uid:
                 raise CliError(
-                    f"Somebody deleted the OnDemandBackup {made.namespace}/{made.name}. A backup that was begun goes "
-                    "on; `kubectl azdiskbackup jobs` shows it."
+                    f"OnDemandBackup {made.namespace}/{made.name} was deleted. A backup that has started continues; "
+                    "see "
+                    "`kubectl azdiskbackup jobs`."
                 )
             now = shape(found)
             if now.succeeded is not None:
@@ -163,8 +162,8 @@ async def _ended(cluster: Cluster, printer: Printer, made: Resource, usually: fl
             told(now, waited, usually)
             if waited > within:
                 raise CliError(
-                    f"After {duration(waited)} the backup has not ended ({now.reason}). It goes on; to see how it "
-                    f"ends: kubectl get odbackup {made.name} -n {made.namespace}",
+                    f"The backup has not ended after {duration(waited)} ({now.reason}). It continues; to follow it: "
+                    f"kubectl get odbackup {made.name} -n {made.namespace}",
                     ExitCode.TIMED_OUT,
                 )
             await asyncio.sleep(_LOOK_EVERY_SECONDS)

@@ -1,4 +1,4 @@
-"""`check`: the installation, the caller's rights, the clocks and Azure; each finding with its cure."""
+"""`check`: the installation, the caller's rights, the clocks and Azure; each result with its remediation."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ from azdiskbackup.plugin.output.printer import Printer, Shape
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
 
 _REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-# What the commands need, and which of them do without.
+# What the commands need, and which of them work without.
 _RIGHTS = (
     ("list", GROUP, "protecteddisks", True, "every command"),
     ("create", GROUP, "ondemandbackups", True, "backup"),
     ("list", "", "persistentvolumeclaims", True, "unprotected, orphans"),
-    ("list", "", "persistentvolumes", False, "unprotected, which goes by annotations without it"),
-    ("list", GROUP, "diskbackuppolicies", False, "timeline and describe, which do without schedules"),
+    ("list", "", "persistentvolumes", False, "unprotected, which uses annotations without it"),
+    ("list", GROUP, "diskbackuppolicies", False, "timeline and describe, which show no schedules without it"),
     ("list", GROUP, "backupvaults", False, "orphans"),
     ("list", "", "namespaces", False, "orphans"),
-    ("list", "apps", "deployments", False, "status, which does without the operator's state"),
-    ("list", "coordination.k8s.io", "leases", False, "status, which does without the operator's state"),
+    ("list", "apps", "deployments", False, "status, which shows no operator without it"),
+    ("list", "coordination.k8s.io", "leases", False, "status, which shows no operator without it"),
 )
 VERSION_HERE = version("azdiskbackup")
 # More confuses whoever compares times, and breaks tokens.
 _SKEW_SECONDS = 60
 
 
-class Finding(Shape, frozen=True, kw_only=True):
-    """What was looked at, how it is, and what to do about it."""
+class CheckResult(Shape, frozen=True, kw_only=True):
+    """What was checked, the result, and what to do about it."""
 
     what: str
     state: str
@@ -52,17 +52,17 @@ class Finding(Shape, frozen=True, kw_only=True):
 
 
 async def run(cluster: Cluster, printer: Printer, *, azure: bool) -> ExitCode:
-    """Look at everything."""
+    """Check everything."""
     found = [finding async for finding in _all(cluster, azure=azure)]
     cluster.hidden.clear()
     if printer.structured:
         printer.data(found)
     else:
         show(found, printer)
-    return ExitCode.NOT_WELL if any(each.state == State.ACTION_REQUIRED.name for each in found) else ExitCode.DONE
+    return ExitCode.UNHEALTHY if any(each.state == State.ACTION_REQUIRED.name for each in found) else ExitCode.DONE
 
 
-async def _all(cluster: Cluster, *, azure: bool) -> AsyncIterator[Finding]:
+async def _all(cluster: Cluster, *, azure: bool) -> AsyncIterator[CheckResult]:
     yield await _api_server(cluster)
     for finding in await asyncio.gather(_kinds(cluster), _operator(cluster), _clock(cluster)):
         yield finding
@@ -72,8 +72,8 @@ async def _all(cluster: Cluster, *, azure: bool) -> AsyncIterator[Finding]:
         try:
             objects = await cluster.all_if_allowed(what)
         except CliError as trouble:
-            # What else there is to be found is told all the same.
-            yield _bad(f"{kind}s", trouble.user_message, "See what is said of the kinds above.")
+            # The other results are shown all the same.
+            yield _bad(f"{kind}s", trouble.user_message, "See the result for the kinds above.")
             continue
         for finding in _ready(kind, objects):
             yield finding
@@ -81,28 +81,28 @@ async def _all(cluster: Cluster, *, azure: bool) -> AsyncIterator[Finding]:
             yield await _vault(vault)
 
 
-def _good(what: str, detail: str) -> Finding:
-    return Finding(what=what, state=State.GOOD.name, detail=detail)
+def _good(what: str, detail: str) -> CheckResult:
+    return CheckResult(what=what, state=State.GOOD.name, detail=detail)
 
 
-def _bad(what: str, detail: str, remediation: str) -> Finding:
-    return Finding(what=what, state=State.ACTION_REQUIRED.name, detail=detail, remediation=remediation)
+def _bad(what: str, detail: str, remediation: str) -> CheckResult:
+    return CheckResult(what=what, state=State.ACTION_REQUIRED.name, detail=detail, remediation=remediation)
 
 
-def _unknown(what: str, detail: str, remediation: str) -> Finding:
-    return Finding(what=what, state=State.UNKNOWN.name, detail=detail, remediation=remediation)
+def _unknown(what: str, detail: str, remediation: str) -> CheckResult:
+    return CheckResult(what=what, state=State.UNKNOWN.name, detail=detail, remediation=remediation)
 
 
-async def _api_server(cluster: Cluster) -> Finding:
+async def _api_server(cluster: Cluster) -> CheckResult:
     what = "API server"
     try:
         version = await cluster.kube.get("/version")
     except OperatorError as error:
-        return _bad(what, sentence_of(error, cluster.server), "Choose another --context, or look at the network.")
-    return _good(what, f"{cluster.server} answers, version {version.get('gitVersion', 'unknown')}.")
+        return _bad(what, sentence_of(error, cluster.server), "Choose another --context, or check the network.")
+    return _good(what, f"{cluster.server} responds, version {version.get('gitVersion', 'unknown')}.")
 
 
-async def _kinds(cluster: Cluster) -> Finding:
+async def _kinds(cluster: Cluster) -> CheckResult:
     what = "Kinds"
     try:
         await definitions.check(cluster.kube)
@@ -111,55 +111,59 @@ async def _kinds(cluster: Cluster) -> Finding:
     except AccessDenied:
         return await _served(cluster)
     except OperatorError as error:
-        return _unknown(what, error.user_message, "Try again.")
-    return _good(what, f"All four CustomResourceDefinitions are as version {VERSION_HERE} needs them.")
+        return _unknown(what, error.user_message, "Retry.")
+    return _good(what, f"All four CustomResourceDefinitions match version {VERSION_HERE}.")
 
 
-async def _served(cluster: Cluster) -> Finding:
+async def _served(cluster: Cluster) -> CheckResult:
     """Whoever may not read the definitions sees at least whether they are served."""
     try:
         await cluster.kube.get(f"/apis/{GROUP}/{VERSION}")
     except NotFoundError:
         return _bad("Kinds", f"The cluster does not serve {GROUP}/{VERSION}.", "Install the chart.")
     except OperatorError as error:
-        return _unknown("Kinds", error.user_message, "Try again.")
-    return _good("Kinds", f"{GROUP}/{VERSION} is served; you may not see of which version the definitions are.")
+        return _unknown("Kinds", error.user_message, "Retry.")
+    return _good(
+        "Kinds", f"{GROUP}/{VERSION} is served; you may not read the version of its CustomResourceDefinitions."
+    )
 
 
-async def _operator(cluster: Cluster) -> Finding:
+async def _operator(cluster: Cluster) -> CheckResult:
     what = "Operator"
     try:
         found = await operator_of(cluster)
     except CliError as trouble:
-        return _unknown(what, trouble.user_message, "Try again.")
+        return _unknown(what, trouble.user_message, "Retry.")
     if found is None:
-        return _unknown(what, "You may not see it.", "Ask somebody who may list deployments and leases.")
+        return _unknown(
+            what, "You may not read it.", "Ask a cluster admin for the permission to list deployments and leases."
+        )
     detail = (
         f"In the namespace {found.namespace}: {found.user_message}." if found.namespace else f"It {found.user_message}."
     )
     if found.leads is False:
         pods = f"kubectl get pods -n {found.namespace or 'NAMESPACE'}"
-        return _bad(what, detail, f"`{pods}` shows why: a pod that cannot start says it in its status.")
+        return _bad(what, detail, f"See `{pods}`: a pod that cannot start reports why in its status.")
     if found.version and found.version != VERSION_HERE:
-        return _unknown(what, f"{detail} This command is version {VERSION_HERE}.", "Use the same version of both.")
+        return _unknown(what, f"{detail} This command is version {VERSION_HERE}.", "Use the same version for both.")
     return _good(what, detail)
 
 
-async def _clock(cluster: Cluster) -> Finding:
+async def _clock(cluster: Cluster) -> CheckResult:
     what = "Clock"
     try:
         theirs = await cluster.kube.server_time()
     except OperatorError as error:
-        return _unknown(what, error.user_message, "Try again.")
+        return _unknown(what, error.user_message, "Retry.")
     if theirs is None:
-        return _unknown(what, "The API server does not say what time it is.", "Nothing is to be done.")
+        return _unknown(what, "The API server does not report its time.", "No action required.")
     skew = theirs - datetime.now(UTC)
     if abs(skew.total_seconds()) > _SKEW_SECONDS:
-        return _bad(what, f"This machine and the API server differ by {short(abs(skew))}.", "Set the clock.")
+        return _bad(what, f"This machine and the API server differ by {short(abs(skew))}.", "Synchronize the clocks.")
     return _good(what, "This machine and the API server agree on the time.")
 
 
-async def _rights(cluster: Cluster) -> list[Finding]:
+async def _rights(cluster: Cluster) -> list[CheckResult]:
     return list(
         await asyncio.gather(
             *(_right(cluster, verb, group, plural, home, use) for verb, group, plural, home, use in _RIGHTS)
@@ -167,7 +171,7 @@ async def _rights(cluster: Cluster) -> list[Finding]:
     )
 
 
-async def _right(cluster: Cluster, verb: str, group: str, plural: str, home: bool, use: str) -> Finding:
+async def _right(cluster: Cluster, verb: str, group: str, plural: str, home: bool, use: str) -> CheckResult:
     attributes = {"verb": verb, "group": group, "resource": plural} | ({"namespace": cluster.namespace} if home else {})
     review = {
         "apiVersion": "authorization.k8s.io/v1",
@@ -179,15 +183,15 @@ async def _right(cluster: Cluster, verb: str, group: str, plural: str, home: boo
     try:
         allowed = (await cluster.kube.create(_REVIEW, review)).get("status", {}).get("allowed")
     except OperatorError as error:
-        return _unknown(what, error.user_message, "Try again.")
+        return _unknown(what, error.user_message, "Retry.")
     if allowed:
-        return _good(what, f"For {use}.")
-    remediation = f"Ask for the right, for: {use}."
+        return _good(what, f"Used by: {use}.")
+    remediation = f"Ask a cluster admin for this permission. It is used by: {use}."
     # A team that sees its own namespace only has all that it needs.
     return _bad(what, "No.", remediation) if home else _unknown(what, "No.", remediation)
 
 
-def _ready(kind: str, objects: list[Resource] | None) -> Iterable[Finding]:
+def _ready(kind: str, objects: list[Resource] | None) -> Iterable[CheckResult]:
     for each in objects or []:
         ready = each.condition(reasons.READY)
         what = f"{kind} {each.name}"
@@ -196,9 +200,9 @@ def _ready(kind: str, objects: list[Resource] | None) -> Iterable[Finding]:
         else:
             reason = str(ready.get("reason", ""))
             remediation = (
-                REASON_CATALOG[reason].remediation if reason in REASON_CATALOG else "Look whether the operator runs."
+                REASON_CATALOG[reason].remediation if reason in REASON_CATALOG else "Check that the operator runs."
             )
-            yield _bad(what, f"{reason or 'Not looked at yet'}: {ready.get('message', '')}", remediation)
+            yield _bad(what, f"{reason or 'Not reconciled yet'}: {ready.get('message', '')}", remediation)
 
 
 def _ids(vaults: list[Resource] | None) -> list[ArmId]:
@@ -206,25 +210,23 @@ def _ids(vaults: list[Resource] | None) -> list[ArmId]:
     return [each for each in known if each is not None]
 
 
-async def _vault(vault: ArmId) -> Finding:
+async def _vault(vault: ArmId) -> CheckResult:
     from azdiskbackup.core.rules.lookup import NotFound
-    from azdiskbackup.plugin.cluster.azure_account import READER, azure_of, not_ready_reason
+    from azdiskbackup.plugin.cluster.azure_account import READER, azure_of, unreadable_reason
 
     what = f"Vault {vault.name} in Azure"
     async with azure_of(vault.subscription) as azure:
         try:
             found = await azure.vaults.get(vault)
         except OperatorError as error:
-            remediation = (
-                f"`az login`, or the role {READER}: for orphans and all restore points, nothing else needs it."
-            )
-            return _unknown(what, not_ready_reason(error, str(vault)), remediation)
+            remediation = f"Run `az login`, or ask for the role {READER}. Only orphans and restore-points use it."
+            return _unknown(what, unreadable_reason(error, str(vault)), remediation)
     if isinstance(found, NotFound):
-        return _bad(what, "It does not exist, or you may not see it.", f"Ask for the role {READER} on it.")
+        return _bad(what, "It does not exist, or you may not read it.", f"Ask for the role {READER} on it.")
     return _good(what, f"You may read it; it is {found.provisioning_state}.")
 
 
-def show(found: list[Finding], printer: Printer) -> None:
+def show(found: list[CheckResult], printer: Printer) -> None:
     """Write the findings, and how many are not good."""
     for each in found:
         state = State[each.state]

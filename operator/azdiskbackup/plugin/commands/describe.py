@@ -1,4 +1,4 @@
-"""`describe`: one disk, the way to its protection step by step, its backups, and what to do."""
+"""`describe`: one disk, its conditions in order, its backups, and what to do."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from azdiskbackup.plugin.output.formatting import State, age, duration, moment, 
 from azdiskbackup.plugin.output.printer import Printer, Shape
 from azdiskbackup.plugin.runtime.exit_code import ExitCode
 
-_WAY = (
+_CONDITIONS = (
     reasons.ACCEPTED,
     reasons.DISK_RESOLVED,
     reasons.ROLES_GRANTED,
@@ -33,7 +33,7 @@ _JOBS, _EVENTS = 5, 5
 
 
 class Step(Shape, frozen=True, kw_only=True):
-    """A step of the way to protection.
+    """A condition, in the order in which they come to hold.
 
     Attributes:
         since: since when it is so.
@@ -50,7 +50,7 @@ class Story(Shape, frozen=True, kw_only=True):
     """A disk, described.
 
     Attributes:
-        cure: what to do about what is not as it should be; empty if all is.
+        remediation: what to do about what is unhealthy; empty if nothing is.
     """
 
     disk: Disk
@@ -78,8 +78,8 @@ async def run(cluster: Cluster, printer: Printer, *, name: str) -> ExitCode:
 
 
 def story(resource: Resource, policy: Resource | None, events: list[Resource], now: datetime) -> Story:
-    """Return what is to be told of a disk."""
-    steps = [_step(resource, each) for each in _WAY]
+    """Return the description of a disk."""
+    steps = [_step(resource, each) for each in _CONDITIONS]
     open_ = next((each for each in steps if each.state not in (State.GOOD.name, State.UNKNOWN.name)), None)
     known = REASON_CATALOG.get(open_.reason) if open_ is not None else None
     return Story(
@@ -105,7 +105,7 @@ def _step(resource: Resource, condition: str) -> Step:
         condition=condition,
         state=state.name,
         reason=reason,
-        message=str(found.get("message", "The operator has not looked yet.")),
+        message=str(found.get("message", "Not reconciled yet.")),
         since=parse_time(str(since)) if since else None,
     )
 
@@ -139,16 +139,16 @@ def show(found: Story, resource: Resource, printer: Printer, now: datetime) -> N
     printer.show(
         Text.assemble(
             each.sign.sign(printer.out.encoding), " ", (f"{each.namespace}/{each.name}", "bold"), "  ",
-            (each.reason or "not looked at yet", each.sign.style),
+            (each.reason or "not reconciled yet", each.sign.style),
         )
     )  # fmt: skip
     by = f" ({found.schedule})" if found.schedule else ""
     printer.fields([
         ("Source", _source(resource, known)),
-        ("Policy", f"{each.policy}{by}, vault {each.vault or 'not known yet'}"),
+        ("Policy", f"{each.policy}{by}, vault {each.vault or 'not resolved yet'}"),
         ("Mode", f"{resource.spec.get('protection', 'Active')}; when deleted: {_on_deletion(resource)}"),
     ])  # fmt: skip
-    _title(printer, "The way to protection")
+    _title(printer, "Conditions")
     width = max(len(step.condition) for step in found.steps)
     for step in found.steps:
         state = State[step.state]
@@ -176,7 +176,7 @@ def _source(resource: Resource, known: ProtectedDiskStatus) -> str:
     claim = (resource.spec.get("source") or {}).get("persistentVolumeClaim")
     parts = [f"PVC {claim['name']}"] if claim else []
     if known.disk is None:
-        return ", ".join([*parts, "the disk is not known yet"])
+        return ", ".join([*parts, "disk not resolved yet"])
     size = f", {known.disk.size_gib} GiB" if known.disk.size_gib is not None else ""
     sku = f" {known.disk.sku}" if known.disk.sku else ""
     if known.disk.persistent_volume:
@@ -186,9 +186,9 @@ def _source(resource: Resource, known: ProtectedDiskStatus) -> str:
 
 def _on_deletion(resource: Resource) -> str:
     return {
-        "Suspend": "backups end, restore points expire",
+        "Suspend": "backups stop, restore points expire",
         "Delete": "restore points are deleted",
-    }.get(str(resource.spec.get("deletionPolicy")), "backups end, restore points are kept")
+    }.get(str(resource.spec.get("deletionPolicy")), "backups stop, restore points are kept")
 
 
 def _backups(printer: Printer, each: Disk, known: ProtectedDiskStatus, now: datetime) -> None:
@@ -196,7 +196,7 @@ def _backups(printer: Printer, each: Disk, known: ProtectedDiskStatus, now: date
     last, due = each.last_successful_backup_time, each.next_backup_time
     fields: list[tuple[str, str]] = [
         ("Last good", f"{moment(last)} ({age(last, now)} ago)" if last else "none yet"),
-        ("Next", f"{moment(due)} ({until(due, now)})" if due else "none is scheduled"),
+        ("Next", f"{moment(due)} ({until(due, now)})" if due else "none scheduled"),
     ]
     points, jobs = known.restore_points, known.jobs
     if points is not None:

@@ -37,7 +37,7 @@ async def run(
 ) -> ExitCode:
     """Show the disks of the namespace, or of all."""
     if reason is not None and reason not in REASON_CATALOG:
-        raise CliError(f"There is no reason {reason!r}.{suggest(reason, REASON_CATALOG)}", ExitCode.USAGE)
+        raise CliError(f"Reason {reason!r} does not exist.{suggest(reason, REASON_CATALOG)}", ExitCode.USAGE)
     now = cluster.now
     selected = {"fieldSelector": f"spec.policyRef.name={policy}"} if policy else {}
     found = [disk(each, now) async for each in cluster.each(DISKS, cluster.namespace, **selected)]
@@ -51,7 +51,7 @@ async def run(
         where = f"in the namespace {cluster.namespace}" if cluster.namespace else "in any namespace"
         kind = "such ProtectedDisk" if found else "ProtectedDisk"
         hint = "" if found or not cluster.namespace else " -A shows all namespaces."
-        printer.table(_COLUMNS, rows(shown, now, printer.out.encoding), f"There is no {kind} {where}.{hint}")
+        printer.table(_COLUMNS, rows(shown, now, printer.out.encoding), f"No {kind} {where}.{hint}")
     return ExitCode.DONE
 
 
@@ -59,7 +59,9 @@ async def _policy_is_there(cluster: Cluster, policy: str | None) -> None:
     if policy is not None:
         known = await cluster.all_if_allowed(POLICIES)
         if known is not None and policy not in {each.name for each in known}:
-            raise CliError(f"There is no DiskBackupPolicy {policy!r}.{suggest(policy, [each.name for each in known])}")
+            raise CliError(
+                f"DiskBackupPolicy {policy!r} does not exist.{suggest(policy, [each.name for each in known])}"
+            )
 
 
 def rows(disks: Iterable[Disk], now: datetime, encoding: str) -> Iterator[list[str | Text]]:
@@ -70,7 +72,7 @@ def rows(disks: Iterable[Disk], now: datetime, encoding: str) -> Iterator[list[s
             each.namespace,
             each.name,
             each.sign.sign(encoding),
-            Text(each.reason or "not looked at yet", style=each.sign.style),
+            Text(each.reason or "not reconciled yet", style=each.sign.style),
             each.policy,
             Text(last, style="red" if each.backup_healthy is False else ""),
             Text(until(each.next_backup_time, now), style="red" if each.stale else ""),

@@ -13,7 +13,7 @@ STATES = {Expect.GOOD: State.GOOD, Expect.IN_PROGRESS: State.IN_PROGRESS, Expect
 
 
 class Reason(Shape, frozen=True, kw_only=True):
-    """A reason, explained."""
+    """A reason and what to do about it."""
 
     reason: str
     kinds: tuple[str, ...]
@@ -30,7 +30,7 @@ def run(printer: Printer, reason: str | None) -> ExitCode:
     known = {name.lower(): each for name, each in REASON_CATALOG.items()}
     found = known.get(reason.lower())
     if found is None:
-        raise CliError(f"There is no reason {reason!r}.{suggest(reason, REASON_CATALOG)}", ExitCode.USAGE)
+        raise CliError(f"Reason {reason!r} does not exist.{suggest(reason, REASON_CATALOG)}", ExitCode.USAGE)
     if printer.structured:
         printer.data(_shape(found))
     else:
@@ -45,8 +45,8 @@ def _show(printer: Printer, found: ReasonEntry) -> None:
     )
     printer.show(head)
     printer.show(Text(found.expect.value, style=state.style))
-    printer.show(Text.assemble(("Why   ", "bold"), found.cause))
-    printer.show(Text.assemble(("Do    ", "bold"), found.remediation))
+    printer.show(Text.assemble(("Cause        ", "bold"), found.cause))
+    printer.show(Text.assemble(("Remediation  ", "bold"), found.remediation))
 
 
 def _list(printer: Printer) -> None:
@@ -56,8 +56,8 @@ def _list(printer: Printer) -> None:
     columns = (
         Column("REASON"),
         Column(""),
-        Column("WHY", prose=True),
-        Column("DO", wide=True),
+        Column("CAUSE", prose=True),
+        Column("REMEDIATION", wide=True),
         Column("KINDS", wide=True),
     )
     rows: list[list[str | Text]] = [

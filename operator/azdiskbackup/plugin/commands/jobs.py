@@ -51,7 +51,7 @@ async def run(cluster: Cluster, printer: Printer, *, name: str | None, failed: b
     """Show the newest jobs of one disk, or of all."""
     if name is not None:
         if not cluster.namespace:
-            raise CliError("A disk is in one namespace: name that with -n instead of -A.", ExitCode.USAGE)
+            raise CliError("A disk is in one namespace: use -n instead of -A.", ExitCode.USAGE)
         found = jobs(await cluster.disk(name))
     else:
         found = [job async for each in cluster.each(DISKS, cluster.namespace) for job in jobs(each)]
@@ -80,7 +80,7 @@ async def run(cluster: Cluster, printer: Printer, *, name: str | None, failed: b
         for job in found
     ]
     printer.table(
-        _COLUMNS, rows, "No job failed in the last seven days." if failed else "There is no job in the last seven days."
+        _COLUMNS, rows, "No job failed in the last seven days." if failed else "No jobs in the last seven days."
     )
     return ExitCode.DONE
 

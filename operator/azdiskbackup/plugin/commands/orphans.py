@@ -1,4 +1,4 @@
-"""`orphans`: backup instances in Azure whose cluster, namespace, object or PVC is gone, with the way back."""
+"""`orphans`: backup instances in Azure whose cluster, namespace, object or PVC no longer exists."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from azdiskbackup.plugin.cluster.client import (
     gather_in_order,
 )
 from azdiskbackup.plugin.output.printer import Column, Printer, Shape
-from azdiskbackup.plugin.output.restore_commands import way_back
+from azdiskbackup.plugin.output.restore_commands import restore_commands
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode, suggest
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _COLUMNS = (
     Column("NAMESPACE"),
     Column("NAME"),
-    Column("GONE"),
+    Column("MISSING"),
     Column("STATE", spare=True),
     Column("VAULT", spare=True),
     Column("INSTANCE"),
@@ -43,30 +43,30 @@ _COLUMNS = (
 
 
 class Orphan(Shape, frozen=True, kw_only=True):
-    """A backup instance that nobody here looks after.
+    """A backup instance that no object of this cluster owns.
 
     Attributes:
         namespace: where its ProtectedDisk was; name and cluster likewise. Empty for one that was deleted: Azure keeps
             no tags of it.
         cluster: the uid of the kube-system namespace of its cluster.
-        gone: what is gone: Cluster (another one than this, which may well live), Namespace, ProtectedDisk,
+        missing: what no longer exists: Cluster (another one, which may well exist), Namespace, ProtectedDisk,
             PersistentVolumeClaim, or BackupInstance, which was deleted.
         state: Azure's state of the protection.
         kept_until: until when Azure keeps one that was deleted.
-        way_back: what to type to get at its data.
+        restore_commands: commands that restore its data.
     """
 
     namespace: str
     name: str
     cluster: str
-    gone: str
+    missing: str
     state: str
     kept_until: datetime | None
     vault: str
     instance: str
     disk_id: str
     instance_id: str
-    way_back: list[str]
+    restore_commands: list[str]
 
 
 class Here(Shape, frozen=True, kw_only=True):
@@ -84,7 +84,7 @@ class Here(Shape, frozen=True, kw_only=True):
 
 
 async def run(cluster: Cluster, printer: Printer, *, vaults: list[str], instance: str | None) -> ExitCode:
-    """Show the instances that nobody here looks after, or the way back of one."""
+    """Show the instances without an owner here, or how to restore one."""
     here = await _here(cluster)
     found = [orphan for vault in await _vaults(cluster, vaults) for orphan in orphans(await _instances(vault), here)]
     if cluster.namespace:
@@ -93,10 +93,10 @@ async def run(cluster: Cluster, printer: Printer, *, vaults: list[str], instance
         known = [each.instance for each in found] + [_place(each) for each in found if each.name]
         found = [each for each in found if instance in (each.instance, _place(each))]
         if not found:
-            raise CliError(f"There is no orphan {instance!r}.{suggest(instance, known)}")
+            raise CliError(f"Orphan {instance!r} does not exist.{suggest(instance, known)}")
         if len(found) > 1:
             both = ", ".join(each.instance for each in found)
-            raise CliError(f"Several backup instances were of {instance}: {both}. Say which one.")
+            raise CliError(f"{instance} had several backup instances: {both}. Name one of them.")
     if printer.structured:
         printer.data(found)
         return ExitCode.DONE
@@ -104,7 +104,7 @@ async def run(cluster: Cluster, printer: Printer, *, vaults: list[str], instance
         [
             each.namespace or "-",
             each.name or "-",
-            each.gone,
+            each.missing,
             _state(each),
             each.vault,
             each.instance,
@@ -114,13 +114,13 @@ async def run(cluster: Cluster, printer: Printer, *, vaults: list[str], instance
         ]
         for each in found
     ]
-    printer.table(_COLUMNS, rows, "Every backup instance belongs to a disk of this cluster.")
+    printer.table(_COLUMNS, rows, "Every backup instance is owned by a ProtectedDisk of this cluster.")
     if instance is not None:
-        printer.show(Text("\nThe way back", style="bold"))
+        printer.show(Text("\nHow to restore", style="bold"))
         # As it is: a line that is folded cannot be typed.
-        printer.write("".join(f"{line}\n" for line in found[0].way_back))
+        printer.write("".join(f"{line}\n" for line in found[0].restore_commands))
     elif found:
-        printer.note("For the way back to one: kubectl azdiskbackup orphans INSTANCE, or NAMESPACE/NAME")
+        printer.note("To restore one: kubectl azdiskbackup orphans INSTANCE (or NAMESPACE/NAME)")
     return ExitCode.DONE
 
 
@@ -149,11 +149,11 @@ async def _vaults(cluster: Cluster, named: list[str]) -> list[ArmId]:
         try:
             return [_vault_id(each) for each in named]
         except ValueError as error:
-            raise CliError(f"{error}. A vault is named by its ARM id.", ExitCode.USAGE) from error
+            raise CliError(f"{error}; name a vault by its ARM id", ExitCode.USAGE) from error
     known: list[Resource] = await cluster.all(VAULTS)
     ids = [each for each in (arm_id_of(each.status.get("vaultID")) for each in known) if each is not None]
     if not ids:
-        raise CliError("No BackupVault of this cluster is known to Azure yet. Name one with --vault-id.")
+        raise CliError("No BackupVault of this cluster exists in Azure yet. Name a vault with --vault-id.")
     return sorted(set(ids), key=str)
 
 
@@ -165,26 +165,26 @@ def _vault_id(text: str) -> ArmId:
 
 
 async def _instances(vault: ArmId) -> list[AzureInstance]:
-    from azdiskbackup.plugin.cluster.azure_account import azure_of, not_ready_reason
+    from azdiskbackup.plugin.cluster.azure_account import azure_of, unreadable_reason
 
     async with azure_of(vault.subscription) as azure:
         try:
             return [*await azure.instances.list(vault), *await azure.instances.list_deleted(vault)]
         except OperatorError as error:
-            raise CliError(not_ready_reason(error, str(vault))) from error
+            raise CliError(unreadable_reason(error, str(vault))) from error
 
 
 def orphans(instances: Iterable[AzureInstance], here: Here) -> list[Orphan]:
-    """Return the instances that carry our tags, or a name of ours, and that nobody here looks after."""
+    """Return the instances that carry our tags, or a name of ours, and that no object of this cluster owns."""
     found = []
     for each in instances:
         cluster, namespace, name = (each.tags.get(key, "") for key in OWNER_TAGS)
         if cluster:
-            gone = _gone(cluster, namespace, name, here)
+            missing = _missing(cluster, namespace, name, here)
         else:
-            gone = "BackupInstance" if _was_deleted(each, here) else ""
-        if gone:
-            found.append(_orphan(each, (cluster, namespace, name), gone))
+            missing = "BackupInstance" if _was_deleted(each, here) else ""
+        if missing:
+            found.append(_orphan(each, (cluster, namespace, name), missing))
     return sorted(found, key=lambda orphan: (orphan.cluster != here.cluster, orphan.namespace, orphan.name))
 
 
@@ -198,7 +198,7 @@ def _was_deleted(instance: AzureInstance, here: Here) -> bool:
         return False
 
 
-def _gone(cluster: str, namespace: str, name: str, here: Here) -> str:
+def _missing(cluster: str, namespace: str, name: str, here: Here) -> str:
     if cluster != here.cluster:
         return "Cluster"
     if namespace not in here.namespaces:
@@ -209,18 +209,18 @@ def _gone(cluster: str, namespace: str, name: str, here: Here) -> str:
     return "PersistentVolumeClaim" if claim and (namespace, claim) not in here.claims else ""
 
 
-def _orphan(instance: AzureInstance, owner: tuple[str, str, str], gone: str) -> Orphan:
+def _orphan(instance: AzureInstance, owner: tuple[str, str, str], missing: str) -> Orphan:
     cluster, namespace, name = owner
     return Orphan(
         namespace=namespace,
         name=name,
         cluster=cluster,
-        gone=gone,
+        missing=missing,
         state=instance.state,
         kept_until=instance.soft_deleted_until,
         vault=instance.id.path[1],
         instance=instance.id.name,
         disk_id=instance.disk_id,
         instance_id=str(instance.id),
-        way_back=way_back(instance, namespace, name),
+        restore_commands=restore_commands(instance, namespace, name),
     )

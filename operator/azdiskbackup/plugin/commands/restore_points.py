@@ -94,9 +94,9 @@ async def read(resource: Resource, source: From) -> Read:
     try:
         return Read(await _of_azure(instance))
     except OperatorError as error:
-        from azdiskbackup.plugin.cluster.azure_account import not_ready_reason
+        from azdiskbackup.plugin.cluster.azure_account import unreadable_reason
 
-        user_message = not_ready_reason(error, f"the vault of {known.backup_instance_id}")
+        user_message = unreadable_reason(error, f"the vault of {known.backup_instance_id}")
         if source is From.AZURE:
             raise CliError(user_message) from error
         found = of_status(known)
@@ -139,4 +139,4 @@ def of_status(known: ProtectedDiskStatus) -> Read:
         for each in points.recent
     ]
     more = points.count - len(found)
-    return Read(found, more <= 0, f"There are {more} older ones, which status does not show." if more > 0 else "")
+    return Read(found, more <= 0, f"{more} older ones are not in status." if more > 0 else "")

@@ -1,4 +1,4 @@
-"""`status`: the whole cluster at a glance, what needs a person first."""
+"""`status`: the whole cluster at a glance, what needs attention first."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class Sum(Shape, frozen=True, kw_only=True):
     """How many of a kind there are, and how they are."""
 
     total: int = 0
-    good: int = 0
-    going_on: int = 0
-    needing_a_person: int = 0
+    healthy: int = 0
+    in_progress: int = 0
+    needs_attention: int = 0
 
 
 class Problem(Shape, frozen=True, kw_only=True):
-    """What several objects have in common that are not as they should be.
+    """What several unhealthy objects have in common.
 
     Attributes:
         objects: names, with the namespace where there is one.
         message: of the first of them.
-        cure: what to do.
+        remediation: what to do.
     """
 
     kind: str
@@ -52,7 +52,7 @@ class Status(Shape, frozen=True, kw_only=True):
 
     Attributes:
         namespace: the only one that was looked at; empty for all.
-        stale: how many disks nobody has looked at since their next backup was due.
+        stale: how many disks were not reconciled since their next backup was due.
     """
 
     namespace: str
@@ -66,7 +66,7 @@ class Status(Shape, frozen=True, kw_only=True):
 
 
 async def run(cluster: Cluster, printer: Printer, *, exit_code: bool) -> ExitCode:
-    """Show how all is."""
+    """Show the cluster."""
     (disks, place), vaults, policies, operator = await gather_in_order(
         _disks(cluster),
         cluster.all_if_allowed(VAULTS),
@@ -80,7 +80,7 @@ async def run(cluster: Cluster, printer: Printer, *, exit_code: bool) -> ExitCod
     else:
         show(found, printer)
     bad = found.stale or any(each.state == State.ACTION_REQUIRED.name for each in found.problems)
-    return ExitCode.NOT_WELL if exit_code and bad else ExitCode.DONE
+    return ExitCode.UNHEALTHY if exit_code and bad else ExitCode.DONE
 
 
 async def _disks(cluster: Cluster) -> tuple[list[Disk], str]:
@@ -108,9 +108,9 @@ def status(
         operator=operator,
         disks=Sum(
             total=len(disks),
-            good=sum(each.sign is State.GOOD for each in disks),
-            going_on=sum(each.sign in (State.IN_PROGRESS, State.UNKNOWN) for each in disks),
-            needing_a_person=sum(each.sign is State.ACTION_REQUIRED for each in disks),
+            healthy=sum(each.sign is State.GOOD for each in disks),
+            in_progress=sum(each.sign in (State.IN_PROGRESS, State.UNKNOWN) for each in disks),
+            needs_attention=sum(each.sign is State.ACTION_REQUIRED for each in disks),
         ),
         stale=sum(each.stale for each in disks),
         backups_waiting=len(waiting),
@@ -124,11 +124,11 @@ def _of_operator(operator: Operator | None) -> Iterator[Problem]:
     if operator is not None and operator.leads is False:
         yield Problem(
             kind="Operator",
-            reason="NobodyLeads",
+            reason="NoLeader",
             state=State.ACTION_REQUIRED.name,
             objects=[operator.namespace] if operator.namespace else [],
-            message="Backups that run by schedule go on; nothing is protected anew, and nothing new is known.",
-            remediation="`kubectl azdiskbackup check` says more.",
+            message="Scheduled backups in Azure continue. No disk is newly protected, and status is stale.",
+            remediation="See `kubectl azdiskbackup check`.",
         )
 
 
@@ -170,8 +170,9 @@ def _sum(objects: list[Resource] | None) -> Sum | None:
     if objects is None:
         return None
     bad = [state for _, _, state, _ in _unready(objects)]
-    yours = bad.count(State.ACTION_REQUIRED)
-    return Sum(total=len(objects), good=len(objects) - len(bad), going_on=len(bad) - yours, needing_a_person=yours)
+    attention = bad.count(State.ACTION_REQUIRED)
+    healthy = len(objects) - len(bad)
+    return Sum(total=len(objects), healthy=healthy, in_progress=len(bad) - attention, needs_attention=attention)
 
 
 def _unfinished(backup: Resource) -> bool:
@@ -186,7 +187,7 @@ def show(found: Status, printer: Printer) -> None:
     if found.namespace:
         printer.show(Text(f"Only the namespace {found.namespace}.", style="dim"))
     printer.fields(_lines(found))
-    for state, title in ((State.ACTION_REQUIRED, "Needs a person"), (State.IN_PROGRESS, "Goes on by itself")):
+    for state, title in ((State.ACTION_REQUIRED, "Action required"), (State.IN_PROGRESS, "In progress")):
         mine = [
             each
             for each in found.problems
@@ -197,9 +198,11 @@ def show(found: Status, printer: Printer) -> None:
         for each in mine:
             _problem(printer, each, state)
     if not found.disks.total:
-        printer.show(Text("\nNothing is protected yet: `kubectl azdiskbackup unprotected` shows what could be."))
+        printer.show(
+            Text("\nNo disk is protected yet. `kubectl azdiskbackup unprotected` lists the PVCs that could be.")
+        )
     elif not found.problems and not found.stale:
-        printer.show(Text("\nAll is well.", style="green"))
+        printer.show(Text("\nAll disks healthy.", style="green"))
 
 
 def _lines(found: Status) -> Iterator[tuple[str, Text]]:
@@ -208,23 +211,23 @@ def _lines(found: Status) -> Iterator[tuple[str, Text]]:
     yield "Disks", _of_disks(found)
     for title, each in (("Policies", found.policies), ("Vaults", found.vaults)):
         if each is not None:
-            style = "yellow" if each.good < each.total else ""
-            yield title, Text(f"{each.good} of {each.total} ready", style=style)
+            style = "yellow" if each.healthy < each.total else ""
+            yield title, Text(f"{each.healthy}/{each.total} ready", style=style)
     if found.backups_waiting:
-        yield "Backups", Text(f"{counted(found.backups_waiting, 'on-demand backup')} on the way")
+        yield "Backups", Text(f"{counted(found.backups_waiting, 'on-demand backup')} in progress")
     if found.stale:
-        seen = counted(found.stale, "disk")
-        told = f"Nobody has looked at {seen} since the next backup was due: is the operator running? "
-        yield "Stale", Text(f"{told}`kubectl azdiskbackup check` tells.", style="red")
+        stale = f"Status of {counted(found.stale, 'disk')} is older than the next backup. Check the operator: "
+        yield "Stale", Text(f"{stale}`kubectl azdiskbackup check`.", style="red")
 
 
 def _of_disks(found: Status) -> Text:
     sums = found.disks
-    parts = [Text(f"{sums.good} of {sums.total} as they should be", style="green" if sums.good == sums.total else "")]
-    if sums.going_on:
-        parts.append(Text(f"{sums.going_on} on the way", style="yellow"))
-    if sums.needing_a_person:
-        parts.append(Text(f"{sums.needing_a_person} need{'s' * (sums.needing_a_person == 1)} a person", style="red"))
+    parts = [Text(f"{sums.healthy}/{sums.total} healthy", style="green" if sums.healthy == sums.total else "")]
+    if sums.in_progress:
+        parts.append(Text(f"{sums.in_progress} in progress", style="yellow"))
+    if sums.needs_attention:
+        verb = "needs" if sums.needs_attention == 1 else "need"
+        parts.append(Text(f"{sums.needs_attention} {verb} attention", style="red"))
     return Text(", ").join(parts)
 
 
@@ -232,7 +235,7 @@ def _problem(printer: Printer, each: Problem, state: State) -> None:
     sign = state.sign(printer.out.encoding)
     names = ", ".join(each.objects[:_NAMES])
     more = f" and {len(each.objects) - _NAMES} more" if len(each.objects) > _NAMES else ""
-    head = Text.assemble(sign, " ", (each.reason or "not looked at yet", f"bold {state.style}"), f"  {each.kind} ")
+    head = Text.assemble(sign, " ", (each.reason or "not reconciled yet", f"bold {state.style}"), f"  {each.kind} ")
     printer.show(Text.assemble(head, names, more))
     for text, style in ((each.message, ""), (each.remediation, "dim")):
         if text:

@@ -13,7 +13,7 @@ from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec, pa
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.plugin.cluster.client import POLICIES, Cluster
 from azdiskbackup.plugin.commands.restore_points import Read, read
-from azdiskbackup.plugin.output.calendar import Day, Known, Verdict, days
+from azdiskbackup.plugin.output.calendar import Day, DayState, KnownBackups, days
 from azdiskbackup.plugin.output.formatting import counted
 from azdiskbackup.plugin.output.printer import Printer, Shape
 from azdiskbackup.plugin.runtime.exit_code import ExitCode
@@ -52,7 +52,7 @@ async def run(cluster: Cluster, printer: Printer, *, name: str, count: int, sour
     return ExitCode.DONE
 
 
-def known_of(resource: Resource, policy: Resource | None, read: Read, now: datetime) -> Known:
+def known_of(resource: Resource, policy: Resource | None, read: Read, now: datetime) -> KnownBackups:
     """Return what is known of the backups of a disk: by its restore points, and by newer jobs than those."""
     status = parse_status(ProtectedDiskStatus, resource)
     recent = status.jobs.recent if status.jobs is not None else []
@@ -64,7 +64,7 @@ def known_of(resource: Resource, policy: Resource | None, read: Read, now: datet
     good = [job.start_time for job in jobs if succeeded(job.status) and (after is None or job.start_time > after)]
     spec = parse_spec(DiskBackupPolicySpec, policy) if policy is not None else None
     readable = spec if spec is not None and not isinstance(spec, Invalid) else None
-    return Known(
+    return KnownBackups(
         points=[*(each.time for each in read.points), *good],
         failures=failures,
         schedule=readable.schedule if readable is not None else None,
@@ -107,19 +107,19 @@ def show(name: str, found: list[Day], printer: Printer) -> None:
             line.append_text(_sign(each.verdict, printer.out.encoding))
             line.append("  ")
         printer.show(line)
-    seen = [verdict for verdict in Verdict if any(each.verdict is verdict for each in found)]
+    seen = [verdict for verdict in DayState if any(each.verdict is verdict for each in found)]
     printer.show("")
     for verdict in seen:
         number = sum(each.verdict is verdict for each in found)
         meaning = f" {counted(number, 'day')}: {verdict.value[3]}"
         printer.show(Text.assemble(_sign(verdict, printer.out.encoding), meaning))
     for each in found:
-        if each.verdict in (Verdict.SOME, Verdict.MISSED, Verdict.FAILED):
+        if each.verdict in (DayState.SOME, DayState.MISSED, DayState.FAILED):
             due = f" of {each.due} due" if each.due else ""
             failed = f", {each.failed} failed" if each.failed else ""
             printer.show(Text.assemble(f"{each.date}  ", (f"{each.good}{due}{failed}", each.verdict.value[2])))
 
 
-def _sign(verdict: Verdict, encoding: str) -> Text:
+def _sign(verdict: DayState, encoding: str) -> Text:
     nice, plain, style, _ = verdict.value
     return Text(nice if "utf" in encoding.lower() else plain, style=style)

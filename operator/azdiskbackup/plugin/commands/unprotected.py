@@ -1,4 +1,4 @@
-"""`unprotected`: PVCs on disks of Azure that no object protects, and the manifests that would."""
+"""`unprotected`: PVCs on Azure disks without a ProtectedDisk, and manifests that protect them."""
 
 from __future__ import annotations
 
@@ -69,15 +69,15 @@ async def run(cluster: Cluster, printer: Printer, *, apply_policy: str | None) -
         else:
             printer.write("".join(f"---\n{manifest(each)}" for each in written))
         printer.note(
-            f"{counted(len(found), 'ProtectedDisk')} written; `kubectl apply -f -` takes them from a pipe."
+            f"{counted(len(found), 'ProtectedDisk')} written. Pipe them into `kubectl apply -f -`."
             if found
-            else "Nothing is left to protect."
+            else "No PVC is left to protect."
         )
     elif printer.structured:
         printer.data(found)
     else:
         where = f"in the namespace {place}" if place else "in any namespace"
-        printer.table(_COLUMNS, _rows(found, cluster.now), f"No PVC on a disk of Azure is unprotected {where}.")
+        printer.table(_COLUMNS, _rows(found, cluster.now), f"No PVC on an Azure disk is unprotected {where}.")
         if found:
             printer.note("To protect them: kubectl azdiskbackup unprotected --apply-policy POLICY | kubectl apply -f -")
     return ExitCode.DONE
@@ -91,11 +91,11 @@ async def _disks(cluster: Cluster, place: str) -> list[Resource]:
 
 async def _policy_exists(cluster: Cluster, policy: str) -> None:
     if not OBJECT_NAME.fullmatch(policy):
-        raise CliError(f"{policy!r} is no name of a DiskBackupPolicy.", ExitCode.USAGE)
+        raise CliError(f"invalid DiskBackupPolicy name {policy!r}", ExitCode.USAGE)
     known = await cluster.all_if_allowed(POLICIES)
     if known is not None and policy not in {each.name for each in known}:
         names = suggest(policy, [each.name for each in known])
-        raise CliError(f"There is no DiskBackupPolicy {policy!r}.{names}")
+        raise CliError(f"DiskBackupPolicy {policy!r} does not exist.{names}")
 
 
 def unprotected(claims: Iterable[Resource], disks: Iterable[Resource], volumes: list[Resource] | None) -> list[Claim]:

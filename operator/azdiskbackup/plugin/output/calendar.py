@@ -16,7 +16,7 @@ _DAY = timedelta(days=1)
 _LATE = START_WINDOW + USUAL_JOB_TIME
 
 
-class Verdict(Enum):
+class DayState(Enum):
     """How a day went: its sign, its sign in ASCII, its colour, and what it means."""
 
     GOOD = ("■", "#", "green", "every backup that was due is there")
@@ -28,7 +28,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownBackups:
     """What is known of the backups of a disk.
 
     Attributes:
@@ -62,21 +62,21 @@ class Day:
     good: int
     failed: int
     due: int | None
-    verdict: Verdict
+    verdict: DayState
 
 
-def days(known: Known, now: datetime, count: int) -> list[Day]:
+def days(known: KnownBackups, now: datetime, count: int) -> list[Day]:
     """Return the last days, today last."""
     today = now.astimezone(UTC).date()
     return [_day(known, today - timedelta(days=back), now) for back in range(count - 1, -1, -1)]
 
 
-def _day(known: Known, day: date, now: datetime) -> Day:
+def _day(known: KnownBackups, day: date, now: datetime) -> Day:
     begins = datetime.combine(day, time(), tzinfo=UTC)
     points = _within(known.points, begins)
     failed = _within(known.failures, begins)
     if not _all_is_known(known, begins, now):
-        verdict = Verdict.FAILED if failed and not points else Verdict.KEPT if points else Verdict.UNKNOWN
+        verdict = DayState.FAILED if failed and not points else DayState.KEPT if points else DayState.UNKNOWN
         return Day(day, points, failed, None, verdict)
     if known.schedule is None:
         return Day(day, points, failed, None, _verdict(points, failed, 0, points))
@@ -84,25 +84,25 @@ def _day(known: Known, day: date, now: datetime) -> Day:
     return Day(day, sum(there), failed, len(there), _verdict(sum(there), failed, len(there), points))
 
 
-def _verdict(good: int, failed: int, due: int, points: int) -> Verdict:
+def _verdict(good: int, failed: int, due: int, points: int) -> DayState:
     if good < due:
-        return Verdict.SOME if good else Verdict.FAILED if failed else Verdict.MISSED
+        return DayState.SOME if good else DayState.FAILED if failed else DayState.MISSED
     if failed and not points:
-        return Verdict.FAILED
-    return Verdict.GOOD if points or due else Verdict.UNKNOWN
+        return DayState.FAILED
+    return DayState.GOOD if points or due else DayState.UNKNOWN
 
 
 def _within(times: Iterable[datetime], begins: datetime) -> int:
     return sum(begins <= each < begins + _DAY for each in times)
 
 
-def _all_is_known(known: Known, begins: datetime, now: datetime) -> bool:
+def _all_is_known(known: KnownBackups, begins: datetime, now: datetime) -> bool:
     """Return whether every restore point of a day would still be there, and seen."""
     expired = known.kept is not None and begins < now - known.kept
     return not expired and (known.complete_since is None or begins >= known.complete_since)
 
 
-def _kept_times(known: Known, begins: datetime, now: datetime) -> Iterator[bool]:
+def _kept_times(known: KnownBackups, begins: datetime, now: datetime) -> Iterator[bool]:
     """Yield, for each time of a day at which a backup was due, whether it is there; one that may yet come is left out.
 
     A backup is there if a restore point was taken before the next one was due.

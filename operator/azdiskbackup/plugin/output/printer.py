@@ -114,7 +114,7 @@ class Printer:
             made.add_row(*(row[index] for index in shown))
         self.show(made)
         if left_out:
-            self.note(f"Left out for want of room: {', '.join(left_out)}. -o wide shows all.")
+            self.note(f"Columns hidden to fit the terminal: {', '.join(left_out)} (use -o wide).")
 
     def _fitting(self, columns: Sequence[Column], cells: Sequence[Sequence[Text]]) -> tuple[list[int], list[str], bool]:
         """Return which columns are shown, the titles of those without room, and whether there is room for the rest."""

@@ -1,4 +1,4 @@
-"""The way back to the data of a backup instance, as commands of the Azure CLI."""
+"""How to restore the data of a backup instance, as commands of the Azure CLI."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from azdiskbackup.core.objects.azure import AzureInstance
 _INSTANCE = "az dataprotection backup-instance"
 
 
-def way_back(instance: AzureInstance, namespace: str, name: str) -> list[str]:
+def restore_commands(instance: AzureInstance, namespace: str, name: str) -> list[str]:
     """Return what to type, with comments; a soft-deleted instance is brought back first.
 
     Args:
@@ -25,14 +25,14 @@ def way_back(instance: AzureInstance, namespace: str, name: str) -> list[str]:
 def _undelete(instance: AzureInstance) -> Iterator[str]:
     if instance.soft_deleted_until is not None:
         kept = f"{instance.soft_deleted_until:%Y-%m-%d %H:%M} UTC"
-        yield f"# It was deleted, and Azure keeps it until {kept}. Bring it back:"
+        yield f"# It is soft-deleted, and Azure keeps it until {kept}. Undelete it:"
         yield f"{_INSTANCE} deleted-backup-instance undelete {_of(instance)}"
 
 
 def _take_over(instance: AzureInstance, namespace: str, name: str) -> Iterator[str]:
     was = f" as it was ({namespace}/{name})" if name else ""
-    yield f"# Does the disk still exist? Then a PersistentVolume for it, its PVC, and a ProtectedDisk{was}"
-    yield "# are enough: the backup instance is taken over with all its restore points."
+    yield f"# If the disk still exists, create a PersistentVolume for it, its PVC, and a ProtectedDisk{was}:"
+    yield "# the operator adopts the backup instance with all its restore points."
     yield f"az disk show --ids {quote(instance.disk_id)}"
 
 
@@ -41,11 +41,11 @@ def _restore(instance: AzureInstance) -> Iterator[str]:
     vault = f"az dataprotection backup-vault show {_vault(instance.id.parent)}"
     group, _, disk = instance.disk_id.partition("/providers/")
     request = "--restore-request-object restore.json"
-    yield "# Otherwise restore it. Which restore points are there?"
+    yield "# Otherwise restore it. List the restore points:"
     yield f"az dataprotection recovery-point list {_of(instance)} -o table"
     yield "# Choose one, a name for the new disk, and a resource group that exists (this one was the old disk's):"
     yield f"RESTORE_POINT=NAME NEW_DISK=NAME TARGET_GROUP={quote(group)}"
-    yield "# The identity of the vault needs a role there, which takes up to half an hour to work:"
+    yield "# The identity of the vault needs a role there, which takes up to 30 minutes to propagate:"
     yield (
         f'az role assignment create --role "Disk Restore Operator" --scope "$TARGET_GROUP" --assignee-object-id '
         f"$({vault} --query identity.principalId -o tsv) --assignee-principal-type ServicePrincipal"

@@ -90,13 +90,15 @@ def disks(
 def status(
     namespace: InOneNamespace = None,
     all_namespaces: InAll = False,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 3 if something needs a person.")] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with status 3 if any object needs attention.")
+    ] = False,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
     output: Form = Output.TABLE,
     color: Colors = Color.AUTO,
 ) -> None:
-    """Show the whole cluster at a glance, what needs a person first."""
+    """Show the whole cluster at a glance, what needs attention first."""
     from azdiskbackup.plugin.commands import status as command
 
     options = Options(None if all_namespaces else namespace, False, context, kubeconfig, output, color)
@@ -112,7 +114,7 @@ def describe(
     output: Form = Output.TABLE,
     color: Colors = Color.AUTO,
 ) -> None:
-    """Show one disk: its way to protection step by step, its backups, what to do."""
+    """Show one disk: its conditions in order, its backups, what to do."""
     from azdiskbackup.plugin.commands import describe as command
 
     _in_cluster(Options(namespace, False, context, kubeconfig, output, color), command.run, name=disk)
@@ -121,23 +123,24 @@ def describe(
 @app.command()
 def backup(
     disk: DiskName,
-    wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait for its end, and show how it goes.")] = False,
-    timeout: Annotated[int, typer.Option(min=1, help="Seconds to wait; then it ends with 124.")] = 3600,
+    wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait until it has ended, and show its progress.")] = False,
+    timeout: Annotated[int, typer.Option(min=1, help="Seconds to wait; then exit with status 124.")] = 3600,
     rule: Annotated[
         Rule, typer.Option(help="Retention rule that decides how long the restore point is kept.")
     ] = Rule.DEFAULT,
     name: Annotated[str | None, typer.Option(help="Name of the OnDemandBackup; default: made from the disk's.")] = None,
     ttl: Annotated[
-        int | None, typer.Option(min=0, help="Seconds after which the finished object goes; the restore point stays.")
+        int | None,
+        typer.Option(min=0, help="Seconds after which the finished object is deleted; the restore point stays."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write the manifest instead of sending it.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the manifest instead of applying it.")] = False,
     namespace: Namespace = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
     output: Form = Output.TABLE,
     color: Colors = Color.AUTO,
 ) -> None:
-    """Take a backup of a disk now."""
+    """Back up a disk now."""
     from azdiskbackup.plugin.commands import backup as command
 
     options = Options(namespace, False, context, kubeconfig, output, color)
@@ -156,7 +159,7 @@ def jobs(
     output: Form = Output.TABLE,
     color: Colors = Color.AUTO,
 ) -> None:
-    """List the newest jobs of the last seven days, with the errors of those that failed."""
+    """List the newest jobs of the last seven days, with their errors."""
     from azdiskbackup.plugin.commands import jobs as command
 
     options = Options(namespace, all_namespaces, context, kubeconfig, output, color)
@@ -173,7 +176,7 @@ def restore_points(
     output: Form = Output.TABLE,
     color: Colors = Color.AUTO,
 ) -> None:
-    """List the restore points of a disk: all of them from Azure, where you may read them there."""
+    """List the restore points of a disk: all of them if you may read them in Azure."""
     from azdiskbackup.plugin.commands import restore_points as command
 
     options = Options(namespace, False, context, kubeconfig, output, color)
@@ -208,7 +211,7 @@ def unprotected(
     output: Form = Output.TABLE,
     color: Colors = Color.AUTO,
 ) -> None:
-    """List the PVCs on disks of Azure that nothing protects."""
+    """List the PVCs on Azure disks without a ProtectedDisk."""
     from azdiskbackup.plugin.commands import unprotected as command
 
     options = Options(namespace, all_namespaces, context, kubeconfig, output, color)
@@ -219,7 +222,9 @@ def unprotected(
 def orphans(
     instance: Annotated[
         str | None,
-        typer.Argument(metavar="[INSTANCE]", help="Show the way back to this one; NAMESPACE/NAME names it, too."),
+        typer.Argument(
+            metavar="[INSTANCE]", help="Show how to restore this one; NAMESPACE/NAME of its ProtectedDisk works, too."
+        ),
     ] = None,
     vault_id: Annotated[
         list[str] | None, typer.Option(help="ARM id of a vault; default: those of the cluster. May be repeated.")
@@ -231,7 +236,7 @@ def orphans(
     output: Form = Output.TABLE,
     color: Colors = Color.AUTO,
 ) -> None:
-    """List backup instances in Azure whose cluster, namespace, object or PVC is gone."""
+    """List backup instances in Azure whose cluster, namespace, object or PVC no longer exists."""
     from azdiskbackup.plugin.commands import orphans as command
 
     options = Options(namespace, all_namespaces or namespace is None, context, kubeconfig, output, color)
@@ -240,7 +245,7 @@ def orphans(
 
 @app.command()
 def check(
-    azure: Annotated[bool, typer.Option(help="Look at the vaults in Azure too, with your own rights there.")] = True,
+    azure: Annotated[bool, typer.Option(help="Check the vaults in Azure too, with your own permissions.")] = True,
     namespace: Namespace = None,
     all_namespaces: AllNamespaces = False,
     context: Context = None,
@@ -248,7 +253,7 @@ def check(
     output: Form = Output.TABLE,
     color: Colors = Color.AUTO,
 ) -> None:
-    """Check the installation, your rights, the clock and the way to Azure; each finding comes with its cure."""
+    """Check the installation, your permissions, the clocks and Azure, with a remediation for each problem."""
     from azdiskbackup.plugin.commands import check as command
 
     options = Options(namespace, all_namespaces, context, kubeconfig, output, color)
@@ -257,7 +262,7 @@ def check(
 
 @app.command()
 def version() -> None:
-    """Say which version this is."""
+    """Show the version."""
     from importlib.metadata import version as version_of
 
     typer.echo(version_of("azdiskbackup"))
@@ -269,7 +274,7 @@ def explain(
     output: Form = Output.TABLE,
     color: Colors = Color.AUTO,
 ) -> None:
-    """Say what the reason of a condition means, and what to do."""
+    """Explain the reason of a condition: cause and remediation."""
     from azdiskbackup.plugin.commands import explain as command
     from azdiskbackup.plugin.output.printer import Printer
 

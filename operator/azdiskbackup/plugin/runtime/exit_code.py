@@ -1,4 +1,4 @@
-"""How a command ends."""
+"""The exit status of a command."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ class ExitCode(IntEnum):
     """Exit codes, as `docs/kubectl-plugin.md` says."""
 
     DONE = 0
-    TROUBLE = 1
+    FAILED = 1
     USAGE = 2
-    NOT_WELL = 3
+    UNHEALTHY = 3
     TIMED_OUT = 124
     INTERRUPTED = 130
-    READER_GONE = 141
+    BROKEN_PIPE = 141
 
 
 class CliError(Exception):
-    """Why a command cannot go on, for the person who typed it.
+    """Why a command failed, for the person who ran it.
 
     Attributes:
-        sentence: what it is, and what to do.
+        user_message: what it is, and what to do.
         ending: how the command ends.
     """
 
-    def __init__(self, user_message: str, ending: ExitCode = ExitCode.TROUBLE) -> None:
+    def __init__(self, user_message: str, ending: ExitCode = ExitCode.FAILED) -> None:
         super().__init__(user_message)
         self.user_message = user_message
         self.ending = ending
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """Return a sentence that suggests what somebody may have meant, or lists what there is; empty if nothing."""
+    """Return a sentence that suggests similar names, or lists those that exist; empty if there are none."""
     names = sorted(set(known))
     if not names:
         return ""
@@ -43,4 +43,4 @@ def suggest(name: str, known: Iterable[str]) -> str:
     if close:
         return f" Did you mean {' or '.join(close)}?"
     shown = ", ".join(names[:10])
-    return f" There is {shown}{f' and {len(names) - 10} more' if len(names) > 10 else ''}."
+    return f" Existing: {shown}{f' and {len(names) - 10} more' if len(names) > 10 else ''}."

@@ -48,14 +48,14 @@ AllNamespaces = Annotated[bool, typer.Option("--all-namespaces", "-A", help="All
 InOneNamespace = Annotated[
     str | None, typer.Option("--namespace", "-n", help="Only this namespace.", autocompletion=_complete_namespace)
 ]
-InAll = Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces, as without it.")]
+InAll = Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces (default).")]
 Context = Annotated[
     str | None,
     typer.Option("--context", help="Context of the kubeconfig.", autocompletion=_complete_context),
 ]
 Kubeconfig = Annotated[str | None, typer.Option("--kubeconfig", help="Path of the kubeconfig; default: as kubectl.")]
 Form = Annotated[Output, typer.Option("--output", "-o", help="Form of the output.")]
-Colors = Annotated[Color, typer.Option("--color", help="Whether to use colours; auto heeds NO_COLOR.")]
+Colors = Annotated[Color, typer.Option("--color", help="When to use colors; auto respects NO_COLOR.")]
 DiskName = Annotated[
     str, typer.Argument(metavar="DISK", help="A ProtectedDisk, or its PVC.", autocompletion=_complete_disk)
 ]
@@ -66,7 +66,7 @@ PolicyToApply = Annotated[
     str | None,
     typer.Option(
         metavar="POLICY",
-        help="Write the manifests that protect them by this policy, for `kubectl apply -f -`.",
+        help="Print ProtectedDisks with this policy for them, for `kubectl apply -f -`.",
         autocompletion=_complete_policy,
     ),
 ]

@@ -23,7 +23,7 @@ async def session(options: Options, command: Command, **words: Any) -> ExitCode:
     async with Cluster(options) as cluster:
         ending = await command(cluster, printer, **words)
     for right in cluster.hidden:
-        printer.note(f"Not shown, since a right is missing: {right}.")
+        printer.note(f"Not shown: permission denied: {right}.")
     return ending
 
 

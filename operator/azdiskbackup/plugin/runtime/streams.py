@@ -1,4 +1,4 @@
-"""What surrounds every command: streams that are closed, full or of another alphabet, and what nobody thought of."""
+"""What surrounds every command: streams that are closed, full or of another alphabet, and unexpected errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from io import TextIOWrapper
 
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
 
-# Set, it shows where in the code something happened that nobody thought of.
+# Set, unexpected errors show their stack trace.
 DEBUG = "AZDISKBACKUP_DEBUG"
 
 
@@ -28,16 +28,16 @@ def guarded(command: Callable[[], object]) -> None:
         code = ExitCode.DONE
     except SystemExit as ended:
         # The library of the options ends with 1 where whoever reads has enough, and takes the stream away.
-        code = ExitCode.READER_GONE if sys.stdout is not out else ended.code  # type: ignore[assignment] # it is a number
+        code = ExitCode.BROKEN_PIPE if sys.stdout is not out else ended.code  # type: ignore[assignment] # it is a number
     except CliError as trouble:
         code = _say(trouble.user_message, trouble.ending)
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
     except OSError as error:
         if error.errno == errno.EPIPE:
-            code = ExitCode.READER_GONE
+            code = ExitCode.BROKEN_PIPE
         elif error.errno in (errno.ENOSPC, errno.EIO):
-            code = _say(f"The output cannot be written: {error.strerror}.", ExitCode.TROUBLE)
+            code = _say(f"Cannot write the output: {error.strerror}.", ExitCode.FAILED)
         else:
             code = _bug(error)
     except Exception as error:
@@ -67,8 +67,8 @@ def _bug(error: Exception) -> ExitCode:
         raise error
     words = " ".join(str(error).split())
     return _say(
-        f"Something that this command did not expect: {type(error).__name__}: {words}. With {DEBUG}=1 it shows where.",
-        ExitCode.TROUBLE,
+        f"Unexpected error: {type(error).__name__}: {words}. Set {DEBUG}=1 for the stack trace.",
+        ExitCode.FAILED,
     )
 
 
@@ -80,5 +80,5 @@ def _end(code: int) -> None:
         except OSError as error:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
             if code == ExitCode.DONE:
-                code = ExitCode.READER_GONE if error.errno == errno.EPIPE else ExitCode.TROUBLE
+                code = ExitCode.BROKEN_PIPE if error.errno == errno.EPIPE else ExitCode.FAILED
     sys.exit(code)
