@@ -15,7 +15,7 @@ from pydantic_settings import CliApp, SettingsError
 from azdiskbackup.app.allocator import tune_allocator
 from azdiskbackup.app.replica import Process
 from azdiskbackup.app.termination import say_why
-from azdiskbackup.app.uninstall import let_go
+from azdiskbackup.app.uninstall import release_finalizers
 from azdiskbackup.azure.client import preflight
 from azdiskbackup.errors import CannotStart, Exit, OperatorError
 from azdiskbackup.observability import logs
@@ -82,7 +82,7 @@ async def _check(settings: Settings) -> None:
 
 async def _release(settings: Settings) -> None:
     """Let go of every object, so that it can be deleted without an operator."""
-    await let_go(settings)
+    await release_finalizers(settings)
 
 
 _COMMANDS: dict[str, Callable[[Settings], Coroutine[Any, Any, None]]] = {

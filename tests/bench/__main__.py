@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench import installation, report
-from bench.fleet import FleetError, ObjectMetrics
+from bench.fleet import Fleet, FleetError
 from bench.installation import Tell
 from bench.scenario import Result, run
 from harness.processes import ProcessDiedError
@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def _fleet(size: int) -> Result:
-    return _on_a_stack(f"{size} disks", lambda stack, tell: run(stack, ObjectMetrics(stack, size), SHARE, tell))
+    return _on_a_stack(f"{size} disks", lambda stack, tell: run(stack, Fleet(stack, size), SHARE, tell))
 
 
 def _on_a_stack(name: str, measure: Callable[[Stack, Tell], T]) -> T:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from azure_simulator.client import Sent
-from bench.fleet import FleetError, ObjectMetrics, condition
+from bench.fleet import Fleet, FleetError, condition
 from bench.meter import Meter
 from harness import objects
 from harness.objects import Json
@@ -41,7 +41,7 @@ class Burst:
     other_protected: float
 
 
-def burst(fleet: ObjectMetrics, tell: Callable[[str], None]) -> Burst:
+def burst(fleet: Fleet, tell: Callable[[str], None]) -> Burst:
     """Apply a backup of every disk, and one more disk, and wait until all is done."""
     stack, azure = fleet.stack, fleet.stack.azure
     azure.seed(
@@ -77,7 +77,7 @@ def burst(fleet: ObjectMetrics, tell: Callable[[str], None]) -> Burst:
     )
 
 
-def _disorder(fleet: ObjectMetrics, asked: list[str]) -> int:
+def _disorder(fleet: Fleet, asked: list[str]) -> int:
     names = {each["metadata"]["name"]: each["status"]["backupInstanceID"].rsplit("/", 1)[1] for each in fleet.disks()}
     wanted = {names[name]: number for number, (_, name) in enumerate(fleet.places)}
     return max(abs(wanted[name] - number) for number, name in enumerate(asked))

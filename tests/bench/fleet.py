@@ -18,7 +18,7 @@ class FleetError(RuntimeError):
     """The fleet did not become what it should."""
 
 
-class ObjectMetrics:
+class Fleet:
     """So many claims in 50 namespaces, each bound to a disk; one vault and one policy for all of them."""
 
     def __init__(self, stack: Stack, size: int, namespaces: int = NAMESPACES) -> None:

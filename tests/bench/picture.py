@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from bench.drawing import draw
-from bench.fleet import ObjectMetrics
+from bench.fleet import Fleet
 from generated.dashboard import ROWS, Panel
 from harness import objects
 from harness.processes import wait_for
@@ -90,7 +90,7 @@ def _live(folder: Path, recording: Path) -> datetime:
     try:
         stack.start_control_plane()
         stack.start_simulator()
-        fleet = ObjectMetrics(stack, DISKS, NAMESPACES)
+        fleet = Fleet(stack, DISKS, NAMESPACES)
         fleet.make()
         stack.start_operator()
         fleet.make_policy()
@@ -102,7 +102,7 @@ def _live(folder: Path, recording: Path) -> datetime:
         stack.stop()
 
 
-def _two_days(stack: Stack, fleet: ObjectMetrics, recorder: Recorder) -> None:
+def _two_days(stack: Stack, fleet: Fleet, recorder: Recorder) -> None:
     azure, plane = stack.azure, stack.plane
     print("the first teams come, and are protected")
     fleet.protect(last=36)

@@ -11,7 +11,7 @@ from typing import Any
 
 from azdiskbackup.azure.transport.limits import limits_of
 from bench.burst import burst
-from bench.fleet import ObjectMetrics
+from bench.fleet import Fleet
 from bench.meter import Cost, Meter, cpu_seconds, resident_kib, scrape, waiting
 from harness.stack import CLIENT_ID, Stack
 
@@ -90,7 +90,7 @@ class Result:
         return {name: round(value, 4) for name, value in asdict(self).items()}
 
 
-def run(stack: Stack, fleet: ObjectMetrics, share: float, tell: Tell) -> Result:
+def run(stack: Stack, fleet: Fleet, share: float, tell: Tell) -> Result:
     """Measure a fleet on a stack whose control plane and simulator run."""
     began = time.monotonic()
     azure, size = stack.azure, fleet.size
@@ -227,7 +227,7 @@ def _pass(stack: Stack, span: timedelta) -> None:
         stack.azure.advance(seconds=min(left, timedelta(minutes=5)).total_seconds())
 
 
-def _latencies(fleet: ObjectMetrics, count: int) -> list[float]:
+def _latencies(fleet: Fleet, count: int) -> list[float]:
     """Suspend disks one by one; return how long each change took to become a call to Azure."""
     stack, found = fleet.stack, []
     for namespace, name in fleet.places[:count]:

@@ -384,7 +384,7 @@ def test_what_there_is_to_know_afterwards_fits_the_values() -> None:
         assert done.returncode == 0, done.stderr
         return done.stdout.partition("NOTES:")[2]
 
-    assert "No backup is deleted" in notes({}) and "finalizers are taken off" in notes({})
-    assert "hang in their deletion" in notes({"uninstall": {"releaseObjects": False}})
+    assert "No backup is deleted" in notes({}) and "finalizers are removed" in notes({})
+    assert "their deletion blocks" in notes({"uninstall": {"releaseObjects": False}})
     assert "crds.keep is false" in notes({"crds": {"keep": False}})
     assert "With one replica" in notes({"replicaCount": 1})

@@ -154,4 +154,4 @@ async def test_a_principal_that_nobody_knows_heals_by_itself(azure: Azure) -> No
     grant = Grant(str(SNAPSHOTS), SUBSCRIPTION, DISK_SNAPSHOT_CONTRIBUTOR, str(uuid.uuid4()))
     with pytest.raises(Exception, match="PrincipalNotFound") as error:
         await azure.roles.create(grant)
-    assert getattr(error.value, "waiting_helps", False)
+    assert getattr(error.value, "is_transient", False)

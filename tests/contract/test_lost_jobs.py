@@ -80,11 +80,11 @@ def test_each_page_of_a_search_needs_its_turn() -> None:
     path = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DataProtection/backupVaults/v/backupJobs"
     with request_scope(Requester("search", "f")), page_by_page():
         for _ in range(8):
-            at.take("GET", path, continues=True)
+            at.acquire("GET", path, continues=True)
         with pytest.raises(RateLimited):
-            at.take("GET", path, continues=True)
+            at.acquire("GET", path, continues=True)
     with request_scope(Requester("list", "f")):
-        at.take("GET", path, continues=True)
+        at.acquire("GET", path, continues=True)
 
 
 async def test_a_search_that_fails_says_so_and_one_that_is_throttled_goes_on(

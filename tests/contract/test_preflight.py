@@ -39,7 +39,9 @@ async def silent() -> AsyncIterator[int]:
 
 
 async def test_it_says_what_it_sees(settings: Settings) -> None:
-    assert await preflight.check(settings) == f"Subscription Simulated 11111111 ({settings.subscription_id}) is seen."
+    assert (
+        await preflight.check(settings) == f"Subscription Simulated 11111111 ({settings.subscription_id}) is readable."
+    )
 
 
 async def test_an_authority_that_says_nothing_is_told_in_time(
@@ -48,7 +50,7 @@ async def test_an_authority_that_says_nothing_is_told_in_time(
     monkeypatch.setattr(preflight, "_TOKEN_WITHIN_SECONDS", 0.5)
     async with silent() as port:
         elsewhere = settings.model_copy(update={"authority_host": HttpUrl(f"https://127.0.0.1:{port}")})
-        with pytest.raises(CannotStart, match="no answer within") as caught:
+        with pytest.raises(CannotStart, match="no response within") as caught:
             await preflight.check(elsewhere)
     assert caught.value.code == Exit.AZURE
 
@@ -58,7 +60,7 @@ async def test_an_azure_that_says_nothing_is_no_reason_to_end(settings: Settings
         elsewhere = settings.model_copy(
             update={"resource_manager_endpoint": HttpUrl(f"https://127.0.0.1:{port}"), "request_timeout_seconds": 1}
         )
-        assert "is asked again" in await preflight.check(elsewhere)
+        assert "the operator retries" in await preflight.check(elsewhere)
 
 
 @pytest.mark.parametrize("status", [408, 429, 503])
@@ -67,7 +69,7 @@ async def test_an_authority_that_is_busy_is_no_reason_to_end(
 ) -> None:
     simulator.plant("tokens.post", status=status, times=9)
     try:
-        assert "is asked again" in await preflight.check(settings)
+        assert "the operator retries" in await preflight.check(settings)
     finally:
         simulator.clear_faults()
 
@@ -79,10 +81,10 @@ async def test_rights_that_are_on_their_way_are_waited_for_and_others_are_not(
     # Each time that it asks what time it is, a second has passed.
     seconds = itertools.count()
     simulator.plant("subscriptions.get", status=403, code="AuthorizationFailed", message="Not yet.", times=2)
-    assert "is seen" in await preflight.check(settings, wait_seconds=30, monotonic=lambda: next(seconds))
+    assert "is readable" in await preflight.check(settings, wait_seconds=30, monotonic=lambda: next(seconds))
     simulator.plant("subscriptions.get", status=403, code="AuthorizationFailed", message="Not you.", times=99)
     since = simulator.request_count()
-    with pytest.raises(CannotStart, match=r"cannot see the subscription .*Not you"):
+    with pytest.raises(CannotStart, match=r"cannot read the subscription .*Not you"):
         await preflight.check(settings, wait_seconds=5, monotonic=lambda: next(seconds))
     assert simulator.counts(since)["subscriptions.get"] == 5, "looked at again for as long as it was told to"
     simulator.clear_faults()
@@ -103,4 +105,4 @@ async def test_a_federated_credential_that_is_new_is_waited_for(
     with pytest.raises(CannotStart, match="AADSTS700213"):
         await preflight.check(settings)
     simulator.plant("tokens.post", status=401, code="invalid_client", message=text, times=2)
-    assert "is seen" in await preflight.check(settings, wait_seconds=30)
+    assert "is readable" in await preflight.check(settings, wait_seconds=30)

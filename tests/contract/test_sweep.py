@@ -207,7 +207,7 @@ async def test_an_index_that_is_behind_is_found_out(azure: Azure, simulator: Sim
         # Three disks looked at themselves, and saw something else.
         sweep.report_mismatch(vault)
     assert await state(await sweep.read(vault, simulator.now)) == {"BackupsSuspended"}
-    assert "behind" in (sweep.degraded_reason(vault) or "")
+    assert "lags" in (sweep.degraded_reason(vault) or "")
     simulator.advance(minutes=30)
     picture = await sweep.read(vault, simulator.now)
     assert await state(picture) == {"BackupsSuspended"} and not picture.listed and sweep.degraded_reason(vault) is None

@@ -14,13 +14,14 @@ from azdiskbackup.observability.operator_metrics import EngineState, OperatorMet
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _HEAD = """# Metrics
 
-Served on port 8081 at `/metrics`, as Prometheus' text or OpenMetrics, whichever is asked for. Times are seconds since
-the epoch. Only the replica that leads tells of objects; the other one says that it does not lead. What belongs to an
-object goes with it.
+Served on port 8081 at `/metrics`, in Prometheus' text format or OpenMetrics, whichever is requested. Times are seconds
+since the epoch. Only the leader exposes metrics of objects; a replica on standby reports that it is not the leader.
+The series of an object disappear with it.
 
 A disk has eight series, and one more each while a backup is overdue and after one has failed: with 2,000 disks these
-are 16,000 series, 20,000 at most, and under 2 MB a scrape. All other labels are words of our own (kinds, outcomes,
-operations of Azure, limits) or of the platform team (vaults, policies, subscriptions): some hundreds of series.
+are 16,000 series, 20,000 at most, and under 2 MB a scrape. All other labels have values of the operator (kinds,
+outcomes, operations of Azure, limits) or of the platform team (vaults, policies, subscriptions): some hundreds of
+series.
 
 The chart brings a ServiceMonitor or a PodMonitor (`metrics.serviceMonitor.enabled`, `metrics.podMonitor.enabled`), both
 with `honorLabels`, so that `namespace` is that of the disk, and [alerts](../charts/azdiskbackup/files/alerts.yaml)

@@ -1,4 +1,4 @@
-"""docs/reference/reasons.md: every reason that a condition may have, with cause and cure."""
+"""docs/reference/reasons.md: every reason that a condition may have, with cause and remediation."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from azdiskbackup.core.reason_catalog.entry import KINDS
 
 _HEAD = """# Reasons
 
-Every reason of a condition: why it comes about, and what to do. `kubectl azdiskbackup explain REASON` says the same in
-a terminal. A reason is published: what it means does not change.
+Every reason of a condition, with its cause and its remediation. `kubectl azdiskbackup explain REASON` shows the same in
+a terminal. A reason is part of the API: its meaning does not change.
 
 """
 _ANCHORS = {
-    Expect.ACTION_REQUIRED: "Somebody has to do something",
-    Expect.IN_PROGRESS: "It goes on by itself",
-    Expect.GOOD: "All is as it should be",
+    Expect.ACTION_REQUIRED: "Action required",
+    Expect.IN_PROGRESS: "In progress",
+    Expect.GOOD: "Healthy",
 }
 
 
 def page() -> str:
-    """Return the page: what needs a person first."""
+    """Return the page, what requires action first."""
     return _HEAD + "".join(_chapter(expect, title) for expect, title in _ANCHORS.items()).rstrip() + "\n"
 
 
@@ -29,5 +29,5 @@ def _chapter(expect: Expect, title: str) -> str:
 
 def _entry(each: ReasonEntry) -> str:
     kinds = "all kinds" if set(each.kinds) == set(KINDS) else ", ".join(each.kinds)
-    cure = "" if each.expect is Expect.GOOD else f"\n\n**What to do:** {each.remediation}"
-    return f"### {each.reason}\n\n*{kinds}.* {each.cause}{cure}\n\n"
+    remediation = "" if each.expect is Expect.GOOD else f"\n\n**Remediation:** {each.remediation}"
+    return f"### {each.reason}\n\n*{kinds}.* {each.cause}{remediation}\n\n"

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from bench.fleet import ObjectMetrics, condition
+from bench.fleet import Fleet, condition
 from bench.scenario import run
 from generated.dashboard import ROWS
 from harness import objects, rights
@@ -56,7 +56,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     try:
         stack.start_control_plane()
         stack.start_simulator()
-        fleet = ObjectMetrics(stack, DISKS, namespaces=3)
+        fleet = Fleet(stack, DISKS, namespaces=3)
         run(stack, fleet, 0.4, tell)
         _something_is_wrong(stack, fleet)
         (each,) = found
@@ -69,7 +69,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         stack.stop()
 
 
-def _something_is_wrong(stack: Stack, fleet: ObjectMetrics) -> None:
+def _something_is_wrong(stack: Stack, fleet: Fleet) -> None:
     """Have a disk that waits for a person, and backups that do not come."""
     namespace, name = fleet.places[-1]
     stack.azure.seed(

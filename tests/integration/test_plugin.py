@@ -59,7 +59,7 @@ def backed_up(shop: Tenant, gold: str) -> Tenant:
 
 def test_what_an_admin_sees(admin: Person, backed_up: Tenant) -> None:
     at = ("-n", backed_up.namespace)
-    assert "ready, azdiskbackup-" in admin.sees("status") and "1 of 1 as they should be" in admin.sees("status", *at)
+    assert "ready, leader azdiskbackup-" in admin.sees("status") and "1/1 healthy" in admin.sees("status", *at)
     (disk,) = items(admin.sees("disks", *at, "-o", "json"))
     assert (disk["name"], disk["state"], disk["restorePoints"]) == ("data", "GOOD", 1)
     assert disk["namespace"] in admin.sees("disks", "-A")
@@ -80,10 +80,10 @@ def test_what_an_admin_sees(admin: Person, backed_up: Tenant) -> None:
 def test_what_a_developer_sees(developer: Person, backed_up: Tenant) -> None:
     at = ("-n", backed_up.namespace)
     done = developer.types("azdiskbackup", "status", *at)
-    assert done.returncode == 0 and "1 of 1 as they should be" in done.stdout
+    assert done.returncode == 0 and "1/1 healthy" in done.stdout
     assert 'cannot list resource "backupvaults"' in done.stderr
-    list_visible = developer.types("azdiskbackup", "status", "--context", f"ann-{backed_up.namespace}")
-    assert list_visible.returncode == 1 and 'cannot list resource "protecteddisks"' in list_visible.stderr
+    everywhere = developer.types("azdiskbackup", "status", "--context", f"ann-{backed_up.namespace}")
+    assert everywhere.returncode == 1 and 'cannot list resource "protecteddisks"' in everywhere.stderr
     assert "BackupSucceeded" in developer.sees("describe", "data", *at)
     done = developer.types("azdiskbackup", "restore-points", "data", *at)
     assert done.returncode == 0 and "Incremental" in done.stdout and "az login" in done.stderr
@@ -124,10 +124,11 @@ def test_backups_whose_objects_are_gone_are_found(admin: Person, backed_up: Tena
     (orphan,) = [
         each for each in items(admin.sees("orphans", "-o", "json")) if each["namespace"] == backed_up.namespace
     ]
-    assert (orphan["gone"], orphan["name"], orphan["instanceId"].lower()) == ("ProtectedDisk", "data", instance.lower())
+    assert (orphan["missing"], orphan["name"]) == ("ProtectedDisk", "data")
+    assert orphan["instanceId"].lower() == instance.lower()
     way = admin.sees("orphans", orphan["instance"])
     assert way == admin.sees("orphans", f"{backed_up.namespace}/data")
-    assert "The way back" in way and f"--backup-instance-name {orphan['instance']}" in way
+    assert "How to restore" in way and f"--backup-instance-name {orphan['instance']}" in way
     # The shorter way back: an object as it was takes the instance over.
     backed_up.protect()
     backed_up.until("protecteddisk", "data", "Ready")
@@ -143,18 +144,18 @@ def test_azure_says_no(stack: Stack, backed_up: Tenant, azure_login: dict[str, s
     person = Person(stack, stack.plane.kubeconfig, azure_login)
     done = person.types("azdiskbackup", "restore-points", "data", *at, "--from", "azure")
     stack.azure.deny(READER)
-    assert done.returncode == 1 and "ask for the role Backup Reader" in done.stderr
+    assert done.returncode == 1 and "Ask for the role Backup Reader" in done.stderr
     away = Person(
         stack, stack.plane.kubeconfig, azure_login | {"AZDISKBACKUP_RESOURCE_MANAGER_ENDPOINT": "https://localhost:1"}
     )
     done = away.types("azdiskbackup", "restore-points", "data", *at, "--from", "azure")
-    assert done.returncode == 1 and "Azure gives no answer" in done.stderr
+    assert done.returncode == 1 and "Azure does not respond" in done.stderr
 
 
 def test_a_backup_that_somebody_waits_for(admin: Person, backed_up: Tenant, stack: Stack) -> None:
     at = ("-n", backed_up.namespace)
     done = admin.types("azdiskbackup", "backup", "data", *at, "--wait", "--timeout", "2", "--name", "slow")
-    assert done.returncode == 124 and "It goes on" in done.stderr
+    assert done.returncode == 124 and "It continues" in done.stderr
     stack.azure.advance(minutes=10)
     backed_up.until("ondemandbackup", "slow", "Succeeded")
     stack.azure.fail_backups("UserErrorDiskNotFound", "The disk is gone.", "Look for it.")
@@ -194,7 +195,7 @@ def test_ctrl_c_leaves_the_backup_running(terminal: Terminal, backed_up: Tenant,
     terminal.shows("Ctrl-C leaves it running.")
     terminal.press("C-c")
     terminal.shows("ended with 130")
-    assert "The backup goes on without you." in terminal.screen and "Traceback" not in terminal.screen
+    assert "The backup continues." in terminal.screen and "Traceback" not in terminal.screen
     stack.azure.advance(minutes=10)
     backed_up.until("ondemandbackup", "later", "Succeeded")
 

@@ -60,14 +60,14 @@ def test_a_kubeconfig_without_a_user_gets_a_sentence(tmp_path: Path) -> None:
     )
     done = run(subscription_id=SUBSCRIPTION, kubeconfig=str(tmp_path / "config"))
     (line,) = done.stdout.splitlines()
-    assert done.returncode == 3 and "cannot be used" in json.loads(line)["event"]
+    assert done.returncode == 3 and "invalid kubeconfig" in json.loads(line)["event"]
 
 
 @pytest.mark.skipif(
     Path("/var/run/secrets/kubernetes.io/serviceaccount/token").exists(),
     reason="the tests run in a pod, whose service account would be used",
 )
-@pytest.mark.parametrize(("kubeconfig", "says"), [("", "NotInCluster"), ("/no/such/file", "cannot be used")])
+@pytest.mark.parametrize(("kubeconfig", "says"), [("", "NotInCluster"), ("/no/such/file", "invalid kubeconfig")])
 def test_no_way_to_the_api_server_gets_a_sentence(kubeconfig: str, says: str) -> None:
     settings = {"subscription_id": SUBSCRIPTION} | ({"kubeconfig": kubeconfig} if kubeconfig else {})
     done = run(**settings)

@@ -36,7 +36,7 @@ def test_one_leads_and_the_other_is_ready_and_asks_nothing(pair: Stack, shop: Te
     leader = pair.installation.leading()
     (standby,) = (pod for pod in pair.installation.pods() if pod.name != leader.name)
     said = standby.log.read_text()
-    assert '"standing by"' in said and '"leading"' not in said
+    assert '"on standby"' in said and '"elected as leader"' not in said
     ready = pair.plane.kubectl("get", "pods", "-n", pair.installation.namespace, "-l",
                                "app.kubernetes.io/component=operator", "-o",
                                "jsonpath={.items[*].status.containerStatuses[0].ready}")  # fmt: skip
@@ -112,8 +112,8 @@ def test_a_leader_that_cannot_renew_ends_and_says_why(pair: Stack, shop: Tenant)
     status = pair.plane.read(leader.path)["status"]["containerStatuses"][0]
     ended = status["lastState"]["terminated"]
     assert ended["exitCode"] == 5 and "The Lease was lost" in ended["message"]
-    wait_for(lambda: leader.log.read_text().count('"standing by"') == 2, "it stands by")
-    assert leader.log.read_text().count('"leading"') == 1
+    wait_for(lambda: leader.log.read_text().count('"on standby"') == 2, "it stands by")
+    assert leader.log.read_text().count('"elected as leader"') == 1
 
 
 @pytest.fixture

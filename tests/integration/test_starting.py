@@ -21,7 +21,7 @@ WRONG: list[tuple[str, Json, int, str]] = [
         "unreachable authority",
         {"azure": {"authorityHost": "https://127.0.0.1:9"}},
         4,
-        "No token could be had",
+        "Cannot get a token",
     ),
     (
         "unknown client",
@@ -33,7 +33,7 @@ WRONG: list[tuple[str, Json, int, str]] = [
         "a subscription that cannot be seen",
         {"azure": {"subscriptionID": "99999999-9999-4999-8999-999999999999"}},
         4,
-        "cannot see the subscription 99999999",
+        "cannot read the subscription 99999999",
     ),
     (
         "no token, since no webhook put it there",
@@ -129,7 +129,7 @@ def test_the_check_waits_for_rights_that_were_just_given(stack: Stack, broken: I
         values = {"replicaCount": 0, "preflight": {"waitSeconds": 60}}
         with ThreadPoolExecutor() as threads:
             done = threads.submit(broken.apply, values=values)
-            wait_for(lambda: "waiting for rights in Azure" in stack.kubelet.said("broken-preflight"), "it waits")
+            wait_for(lambda: "waiting for role assignments" in stack.kubelet.said("broken-preflight"), "it waits")
             stack.azure.deny(CLIENT_ID)
             done.result(timeout=60)
     finally:
@@ -172,6 +172,6 @@ def test_a_right_that_is_missing_on_the_lease_is_told(stack: Stack, broken: Inst
         wait_for(lambda: any(pod.restarts for pod in broken.pods()), "it ended and was started again")
         (pod,) = broken.pods()
         ended = broken.plane.read(pod.path)["status"]["containerStatuses"][0]["lastState"]["terminated"]
-        assert ended["exitCode"] == 3 and "refuses the service account" in ended["message"], ended
+        assert ended["exitCode"] == 3 and "denies the service account a permission" in ended["message"], ended
     finally:
         broken.uninstall("--no-hooks")

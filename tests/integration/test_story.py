@@ -51,7 +51,7 @@ def test_from_apply_to_a_protected_disk_and_a_finished_backup(stack: Stack, shop
 
     # The wait: rights are granted and do not work yet; the object says so, with how long and when next.
     waiting = shop.until("protecteddisk", "a", "Validated", "False", "WaitingForPermissions")
-    assert "up to 30 minutes" in waiting["message"] and "next try at 2026-" in waiting["message"]
+    assert "up to 30 minutes" in waiting["message"] and "next attempt at 2026-" in waiting["message"]
     assert shop.condition("protecteddisk", "a", "Ready")["status"] == "False"
     assert shop.condition("protecteddisk", "a", "Reconciling")["status"] == "True"
     assert shop.condition("protecteddisk", "a", "RolesGranted")["status"] == "True"

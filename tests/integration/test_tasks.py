@@ -208,7 +208,7 @@ def test_leave_a_cluster(own_world: World) -> None:
     vault = (own_world.folder / "leave-a-cluster" / "vaults.txt").read_text().strip()
     (orphan,) = json.loads(own_world.types(f"kubectl azdiskbackup orphans --vault-id {vault} -o json"))["items"]
     told = own_world.types(f"kubectl azdiskbackup orphans {orphan['instance']} --vault-id {vault}")
-    commands = told.partition("The way back\n")[2]
+    commands = told.partition("How to restore\n")[2]
     points = next(line for line in commands.splitlines() if "recovery-point list" in line)
     newest = json.loads(own_world.types(points))[0]["name"]
     group = f"/subscriptions/{objects.SUBSCRIPTION}/resourceGroups/{objects.VAULT_GROUP}"

@@ -59,9 +59,9 @@ ANSWERS = [
     ((404, PLAIN, b"404 page not found\n"), "does not have azdiskbackup"),
     ((404, JSON, b'{"reason":"NotFound","message":"the server could not find the requested resource"}'),
      "does not have azdiskbackup"),
-    ((401, PLAIN, b"Unauthorized\n"), "does not know you"),
-    ((403, HTML, b"<html>\n<h1>No\n</h1></html>"), "A right is missing: No."),
-    ((502, HTML, b"<html>\n<h1>Bad\nGateway</h1></html>"), "gives no answer: Bad Gateway."),
+    ((401, PLAIN, b"Unauthorized\n"), "does not accept your credentials"),
+    ((403, HTML, b"<html>\n<h1>No\n</h1></html>"), "Permission denied: No."),
+    ((502, HTML, b"<html>\n<h1>Bad\nGateway</h1></html>"), "does not respond: Bad Gateway."),
 ]  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def test_check_tells_everything_where_nothing_is_installed(server: Any) -> None:
     done = plugin("check", "--no-azure", "-o", "json", KUBECONFIG=server.kubeconfig)
     assert done.returncode == 3 and done.stderr == ""
     found = {each["what"]: each for each in json.loads(done.stdout)["items"]}
-    assert found["API server"]["state"] == "GOOD" and "nstall" in found["Kinds"]["cure"]
+    assert found["API server"]["state"] == "GOOD" and "nstall" in found["Kinds"]["remediation"]
     assert "does not have azdiskbackup" in found["BackupVaults"]["detail"]
 
 
@@ -97,10 +97,10 @@ def test_check_tells_everything_where_nothing_is_installed(server: Any) -> None:
     [
         ({"exec": {"command": "sh", "args": ["-c", "echo expired >&2; exit 3"]}}, {}, "expired"),
         ({"exec": {"command": "kubelogin-that-is-not-there"}}, {}, "kubelogin-that-is-not-there"),
-        ({"token": "secret", "as": "bob"}, {}, "acts as somebody else"),
+        ({"token": "secret", "as": "bob"}, {}, "impersonates another one"),
         ({"token": "se\ncret"}, {}, "line breaks"),
         ({"client-certificate-data": "bm9uZQ==", "client-key-data": "bm9uZQ=="}, {}, "certificate or key"),
-        ({"token": "secret"}, {"namespace": "a/b"}, "no name of one"),
+        ({"token": "secret"}, {"namespace": "a/b"}, "not a valid namespace name"),
     ],
 )
 def test_a_kubeconfig_that_cannot_be_used(
@@ -125,7 +125,7 @@ def test_the_environments_proxy_stands_not_between_where_it_should_not(server: A
     beside = plugin("disks", **proxied, NO_PROXY="127.0.0.0/8", no_proxy="127.0.0.0/8")
     assert beside.returncode == 0, beside.stderr
     through = plugin("disks", **proxied, NO_PROXY="example.com", no_proxy="example.com")
-    assert through.returncode == 1 and "gives no answer" in through.stderr
+    assert through.returncode == 1 and "does not respond" in through.stderr
 
 
 # --- streams ------------------------------------------------------------------------------------------

@@ -50,13 +50,13 @@ def instance(*owner: str, name: str = instance_name(ArmId.parse(DISK))) -> Azure
     ],
 )
 def test_what_is_gone(owner: tuple[str, ...], gone: str | None) -> None:
-    assert [each.gone for each in orphans([instance(*owner)], HERE)] == ([gone] if gone else [])
+    assert [each.missing for each in orphans([instance(*owner)], HERE)] == ([gone] if gone else [])
 
 
 def test_one_that_was_deleted_has_no_tags_and_is_known_by_its_name() -> None:
     deleted = replace(instance(), state="SoftDeleted", soft_deleted_until=UNTIL)
     (found,) = orphans([deleted], HERE)
-    assert (found.gone, found.namespace, found.kept_until) == ("BackupInstance", "", UNTIL)
+    assert (found.missing, found.namespace, found.kept_until) == ("BackupInstance", "", UNTIL)
     assert "undelete" in found.restore_commands[1] and "2026-12-06" in found.restore_commands[0]
     # Somebody else's, or of a disk that is protected here again: the operator brings that one back.
     other = replace(deleted, id=ArmId.parse(f"{VAULT}/backupInstances/by-hand"))

@@ -42,7 +42,7 @@ def test_the_single_file_needs_nothing_but_python(dist: Path, big_cluster: str) 
     assert called(dist, "version").stdout == f"{version('azdiskbackup')}\n"
     done = called(dist, "status", KUBECONFIG=big_cluster, AZDISKBACKUP_NOW=world.NOW.isoformat())
     assert done.returncode == 0, done.stderr
-    assert "2000 of 2000 as they should be" in done.stdout
+    assert "2000/2000 healthy" in done.stdout
 
 
 def test_it_completes_under_the_name_that_kubectl_looks_for(dist: Path) -> None:

@@ -157,15 +157,16 @@ def failing() -> Json:
 
 def waiting() -> Json:
     message = (
-        "Azure does not let the vault read the disk or write its snapshots yet: new rights take up to 30 minutes to "
-        "work. Waiting for 12 min now, next try at 2026-11-22 12:03 UTC."
+        "Azure refuses the vault's identity access to the disk or to its snapshot resource group: role assignments "
+        "take "
+        "up to 30 minutes to propagate. Waiting for 12 min; next attempt at 2026-11-22 12:03 UTC."
     )
     return disk(
         "orders",
         "shop",
         *(condition(type_, "True", reason) for type_, reason in PROVISIONING_RULES[:3]),
         condition("Validated", "False", "WaitingForPermissions", message, ago(minutes=12)),
-        condition("Protected", "Unknown", "NotYetKnown", "Not looked at until Validated holds."),
+        condition("Protected", "Unknown", "NotYetKnown", "Not checked until Validated holds."),
         condition("BackupHealthy", "Unknown", "NotYetKnown"),
         condition("Ready", "False", "WaitingForPermissions", message, ago(minutes=12)),
         condition("Reconciling", "True", "WaitingForPermissions", message),
@@ -174,7 +175,7 @@ def waiting() -> Json:
 
 def lost() -> Json:
     message = (
-        "The source now stands for another disk (pvc-new) than the one that this object protects. Its restore points "
+        "The source now resolves to another disk (pvc-new) than the one that this object protects. Its restore points "
         "are kept. Delete this object and create another one to protect the new disk."
     )
     return disk(
@@ -198,11 +199,11 @@ def untouched() -> Json:
 VAULT = whole(
     objects.vault(),
     vaultID=INSTANCE.rsplit("/", 2)[0],
-    conditions=[condition("Ready", "True", "Ready", "The vault demo is ready to protect disks.")],
+    conditions=[condition("Ready", "True", "Ready", "The vault demo is ready.")],
 )
 GOLD = whole(
     objects.policy(retention={"default": {"days": 7}}),
-    conditions=[condition("Ready", "True", "Ready", "The policy can be used by disks.")],
+    conditions=[condition("Ready", "True", "Ready", "The policy is usable by disks.")],
 )
 GREEDY = whole(
     objects.policy("greedy"),

@@ -49,7 +49,7 @@ async def test_unknown_policy(world: World, shop: Team) -> None:
     since = world.azure.request_count()
     await shop.protect(policy="later")
     says = await told(shop, "ProtectedDisk", "data", "Accepted", "PolicyNotFound")
-    assert "There is no DiskBackupPolicy 'later'" in says
+    assert "DiskBackupPolicy 'later' does not exist" in says
     assert not writes(world, since, shop.namespace)
     await shop.apply(policy("later", "demo"))
     await shop.until("ProtectedDisk", "data", "Ready")
@@ -60,7 +60,7 @@ async def test_unknown_vault(shop: Team) -> None:
     await shop.apply(policy("early", "late-vault"))
     await shop.protect(policy="early")
     says = await told(shop, "DiskBackupPolicy", "early", "VaultReady", "VaultNotFound")
-    assert "There is no BackupVault 'late-vault'" in says
+    assert "BackupVault 'late-vault' does not exist" in says
     assert "is not ready" in await told(shop, "ProtectedDisk", "data", "Accepted", "PolicyNotReady")
     await shop.apply(vault("late-vault"))
     await shop.until("ProtectedDisk", "data", "Ready")
@@ -70,7 +70,7 @@ async def test_missing_claim(world: World, shop: Team) -> None:
     since = world.azure.request_count()
     await shop.protect()
     says = await told(shop, "ProtectedDisk", "data", "DiskResolved", "PersistentVolumeClaimNotFound")
-    assert "There is no PVC 'data-0'" in says
+    assert "PVC 'data-0' does not exist" in says
     assert not writes(world, since, shop.namespace)
     shop.make_claim()
     await shop.until("ProtectedDisk", "data", "Ready")
@@ -112,7 +112,7 @@ async def test_namespace_without_access(world: World, shop: Team) -> None:
     since = world.azure.request_count()
     await shop.protect(policy="exclusive")
     says = await told(shop, "ProtectedDisk", "data", "Accepted", "NamespaceNotAllowed")
-    assert "does not serve the namespace" in says
+    assert "does not allow the namespace" in says
     assert not writes(world, since, shop.namespace)
     await shop.label_namespace(tier="gold")
     await shop.until("ProtectedDisk", "data", "Ready")
@@ -170,7 +170,7 @@ async def test_a_second_object_for_one_claim_waits_for_the_older_one(shop: Team)
 async def test_backup_of_an_unknown_disk_waits_for_it(shop: Team) -> None:
     await shop.apply(backup("now", shop.namespace, "data"))
     says = (await shop.until("OnDemandBackup", "now", "Accepted", "False", "ProtectedDiskNotFound"))["message"]
-    assert "There is no ProtectedDisk 'data'" in says
+    assert "ProtectedDisk 'data' does not exist" in says
     shop.make_claim()
     await shop.protect()
     await shop.until("OnDemandBackup", "now", "Succeeded")

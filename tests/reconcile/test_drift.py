@@ -49,7 +49,7 @@ async def test_a_state_that_nobody_knows_is_shown_as_it_is(world: World, shop: T
     instance = await protected(shop)
     world.azure.set_state(instance, state)
     says = (await shop.until("ProtectedDisk", "data", "Protected", "False", "UnknownProtectionState"))["message"]
-    assert f"Azure says {state}" in says
+    assert f"Azure reports the state {state}" in says
     assert shop.get("ProtectedDisk", "data")["status"]["protectionState"] == state
     world.azure.set_state(instance, "ProtectionConfigured")
     await shop.until("ProtectedDisk", "data", "Ready")

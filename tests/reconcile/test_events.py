@@ -121,4 +121,4 @@ async def test_every_write_to_azure_is_one_line_and_no_read_is(
     lines = [line for line in status(log) if line["event"] == "written to Azure"]
     told = sorted(line["request_id"] for line in lines if line["request_id"] in {each.request_id for each in mine})
     assert wanted and told == wanted
-    assert not [line for line in status(log) if line["event"] == "asked Azure"]
+    assert not [line for line in status(log) if line["event"] == "read from Azure"]

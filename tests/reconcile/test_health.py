@@ -103,7 +103,7 @@ async def test_without_resource_graph_the_vault_is_listed_and_says_so(world: Wor
     await shop.until("ProtectedDisk", "data", "Ready")
     world.azure.deny(CLIENT_ID, ("Microsoft.ResourceGraph/.*", ".*"))
     says = (await shop.until("BackupVault", "own", "ResourceGraphUnavailable", reason="UsingVaultList"))["message"]
-    assert "AuthorizationFailed" in says and "lists are read" in says
+    assert "AuthorizationFailed" in says and "lists the vault" in says
     shop.portal("POST", f"{shop.instance()}/suspendBackups")
     await world.passes(
         lambda: ("Warning", "DriftCorrected") in shop.events("ProtectedDisk", "data"),

@@ -32,7 +32,7 @@ async def test_nobody_asks_before_the_time_that_azure_named(world: World, shop: 
     for number in range(4):
         await shop.protect(f"data-{number}", f"data-{number}")
     told = (await shop.until("ProtectedDisk", "data-0", "Validated", "False", "Throttled"))["message"]
-    assert "Next try at" in told
+    assert "Next attempt at" in told
     for number in range(4):
         await shop.until("ProtectedDisk", f"data-{number}", "Ready")
     times = sent(world, since, "backupVaults.validateForBackup")
@@ -47,7 +47,7 @@ async def test_the_guard_against_floods_opens_after_hours(world: World, shop: Te
     world.azure.plant("backupInstances.put", status=400, times=2, **flood)
     await shop.protect()
     told = (await shop.until("ProtectedDisk", "data", "Protected", "False", "QuotaExceeded"))["message"]
-    assert "Retry after a few hours" in told and "Next try at" in told
+    assert "Retry after a few hours" in told and "Next attempt at" in told
     await shop.until("ProtectedDisk", "data", "Ready", within=timedelta(hours=8))
     times = sent(world, since, "backupInstances.put")
     assert len(times) == 3 and times[1] - times[0] >= timedelta(minutes=30)
@@ -88,8 +88,8 @@ async def test_no_token_can_be_had(world: World, shop: Team) -> None:
     await world.stop_operator()
     await world.start_operator()
     await shop.protect()
-    await world.passes(lambda: "No token could be had" in shop.says("BackupVault", "demo"), "what is wrong")
-    assert "see `kubectl describe" in shop.says("ProtectedDisk", "data")
+    await world.passes(lambda: "Cannot get a token" in shop.says("BackupVault", "demo"), "what is wrong")
+    assert "See `kubectl describe" in shop.says("ProtectedDisk", "data")
     await world.advance(minutes=30)
     await world.says_the_same(minutes=30)
     assert works(world)

@@ -41,7 +41,7 @@ async def test_rights_spread_late(world: World, shop: Team, minutes: int) -> Non
     await shop.protect()
     if minutes:
         says = (await shop.until("ProtectedDisk", "data", "Validated", "False", "WaitingForPermissions"))["message"]
-        assert "next try at" in says and "new rights take" in says
+        assert "next attempt at" in says and "role assignments take" in says
     await shop.until("ProtectedDisk", "data", "Ready")
     assert (world.azure.now - begun).total_seconds() / 60 <= minutes + 9, "tries thin out, but not too far"
     tries = [

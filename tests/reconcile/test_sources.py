@@ -25,7 +25,7 @@ async def test_a_disk_that_is_gone_is_told_and_its_backups_are_kept(world: World
     world.azure.remove(handle)
     await shop.until("ProtectedDisk", "data", "DiskResolved", "False", "DiskNotFound", within=timedelta(hours=2))
     await shop.after_the_next_backup()
-    assert "Restore points that exist are kept" in shop.says("ProtectedDisk", "data")
+    assert "Existing restore points are kept" in shop.says("ProtectedDisk", "data")
     assert not world.writes(since)
     world.azure.seed(
         disks=[
@@ -144,7 +144,7 @@ async def test_access_that_is_narrowed_stops_no_backup(world: World, shop: Team,
     left = {"team": "a"} if which == "diskIDNamespaces" else {"ids": "yes"}
     await shop.label_namespace(**{name: None for name in ("team", "ids") if name not in left})
     says = (await shop.until("ProtectedDisk", "data", "Accepted", "False", "NamespaceNotAllowed"))["message"]
-    assert "stays so" in says and "deletionPolicy: Retain" in says
+    assert "stays protected" in says and "deletionPolicy: Retain" in says
     assert shop.condition("ProtectedDisk", "data", "Protected")["status"] == "True"
     assert shop.condition("ProtectedDisk", "data", "Ready")["status"] == "False"
     await shop.after_the_next_backup("narrow")

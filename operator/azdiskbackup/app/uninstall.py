@@ -30,7 +30,7 @@ _LEASE_LASTS_SECONDS = 300
 _log = structlog.get_logger("azdiskbackup")
 
 
-async def let_go(settings: Settings) -> None:
+async def release_finalizers(settings: Settings) -> None:
     """Take our finalizer off every object of ours, and ask nothing of Azure.
 
     The Lease is taken from whoever has it: an operator that works would put the finalizers on again.

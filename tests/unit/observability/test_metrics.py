@@ -223,7 +223,7 @@ async def test_metrics_are_served_in_the_form_that_is_asked_for() -> None:
             text = await answer.text()
         async with session.get(url, headers={"Accept": "application/openmetrics-text; version=1.0.0"}) as answer:
             families = {family.name for family in text_string_to_metric_families(await answer.text())}
-        with pytest.raises(CannotStart, match="Nothing can be served there"):
+        with pytest.raises(CannotStart, match="Cannot listen"):
             async with serving("127.0.0.1", port, scraped):
                 raise AssertionError("the port is taken")
     assert 'azdiskbackup_azure_requests_waiting{limit="writes",subscription="s"} 3.0' in text

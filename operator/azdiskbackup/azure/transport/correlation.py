@@ -40,7 +40,7 @@ class CorrelationPolicy(SansIOHTTPPolicy[Any, Any]):
         headers = response.http_response.headers
         changes = method in _WRITES and not path.lower().endswith(_QUESTIONS)
         (_log.info if changes else _log.debug)(
-            "Azure write" if changes else "Azure read",
+            "written to Azure" if changes else "read from Azure",
             operation=operation_of(method, path),
             path=path,
             status=int(response.http_response.status_code),

@@ -37,8 +37,8 @@ def restore_points_within_limit(desired: Desired, observed: Observed, now: datet
     if expected.count > desired.limits.policy:
         return stalled(
             reasons.TOO_MANY_RESTORE_POINTS,
-            f"The policy leads to {expected.count} restore points a disk ({expected.sum}), and Azure allows "
-            f"{desired.limits.policy}. Back up less often, or keep fewer days.",
+            f"The policy leads to {expected.count} restore points a disk, and Azure allows {desired.limits.policy}: "
+            f"{expected.sum}. Back up less often, or keep fewer days.",
         )
     return satisfied(reasons.VALID, f"Restore points a disk in the worst case: {expected.sum}.")
 

@@ -217,5 +217,5 @@ def test_a_starved_class_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
     labels = {"subscription": "s", "limit": limit}
     assert registry.get_sample_value("azdiskbackup_azure_requests_waiting", labels) == 21
     assert registry.get_sample_value("azdiskbackup_azure_requests_waiting_seconds", labels) == 1500
-    status = [line for line in capsys.readouterr().out.splitlines() if "wait for our share" in line]
+    status = [line for line in capsys.readouterr().out.splitlines() if "queued for a limit" in line]
     assert 1 < len(status) < 4 and "recoverypoints" in status[0]

@@ -239,7 +239,7 @@ async def test_who_finds_it_lost_is_told_at_once(server: Server, how: str) -> No
     else:
         server.lease = None
     await asyncio.sleep(5.1)
-    assert first.lost[0] == ("b holds it" if how == "taken" else "somebody deleted it")
+    assert first.lost[0] == ("b holds it" if how == "taken" else "it was deleted")
     await first.lease.release(timedelta())
     assert how == "deleted" or holder(server) == "b", "what is not ours is not released"
 
