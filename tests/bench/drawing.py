@@ -158,7 +158,7 @@ _DIVISORS = {"hours": 3600, "GiB": 2**30}
 
 def _unit(panel: Panel) -> str:
     if panel.unit == "s":
-        return "hours" if "good" in panel.title else "seconds"
+        return "hours" if "successful backup" in panel.title else "seconds"
     return {"bytes": "GiB", "reqps": "a second", "ops": "a second"}.get(panel.unit, "")
 
 

@@ -66,7 +66,7 @@ FLEET = (
         options=_MEAN,
     ),
     Panel(
-        "Disks by what they say",
+        "Disks by reason",
         "timeseries",
         (("{{reason}}", f"count by (reason) (azdiskbackup_disk_info{{{_CHOSEN}}})"),),
         width=12,
@@ -82,7 +82,7 @@ FLEET = (
         options=_MEAN,
     ),
     Panel(
-        "What needs a person, and what is late",
+        "Action required, or backup overdue",
         "table",
         (
             ("", f'azdiskbackup_disk_info{{{_CHOSEN}, stalled="true"}}'),
@@ -92,7 +92,7 @@ FLEET = (
         height=8,
     ),
     Panel(
-        "Age of the newest good backup, by namespace, the oldest disk",
+        "Age of the newest successful backup: oldest disk of each namespace",
         "timeseries",
         (
             (
@@ -106,9 +106,9 @@ FLEET = (
     ),
 )
 DISK = (
-    Panel("Says", "table", (("", f"azdiskbackup_disk_info{{{_DISK}}}"),), width=12, height=4),
+    Panel("Ready", "table", (("", f"azdiskbackup_disk_info{{{_DISK}}}"),), width=12, height=4),
     Panel(
-        "Since the newest good backup",
+        "Time since the newest successful backup",
         "stat",
         (("", f"time() - azdiskbackup_disk_last_success_timestamp_seconds{{{_DISK}}}"),),
         unit="s",
@@ -116,7 +116,7 @@ DISK = (
         options=_MEAN,
     ),
     Panel(
-        "Until the next backup",
+        "Time until the next backup",
         "stat",
         (("", f"azdiskbackup_disk_next_backup_timestamp_seconds{{{_DISK}}} - time()"),),
         unit="s",
@@ -124,10 +124,10 @@ DISK = (
         options=_MEAN,
     ),
     Panel(
-        "Backups: age of the newest good one; each fall is a backup",
+        "Age of the newest successful backup (each drop is a backup)",
         "timeseries",
         (
-            ("good", f"time() - azdiskbackup_disk_last_success_timestamp_seconds{{{_DISK}}}"),
+            ("age", f"time() - azdiskbackup_disk_last_success_timestamp_seconds{{{_DISK}}}"),
             ("overdue", f"azdiskbackup_disk_backup_overdue_seconds{{{_DISK}}}"),
         ),
         unit="s",
@@ -149,7 +149,7 @@ DISK = (
 OPERATOR = (
     Panel("Leader", "stat", (("{{pod}}", "azdiskbackup_leader"),), height=4, options=_MEAN),
     Panel(
-        "Since the last sweep",
+        "Time since the last sweep",
         "stat",
         (
             (
@@ -162,7 +162,7 @@ OPERATOR = (
         options=_MEAN,
     ),
     Panel(
-        "Event loop late by",
+        "Event loop lag",
         "stat",
         (("", "max(azdiskbackup_event_loop_lag_seconds)"),),
         unit="s",
@@ -170,7 +170,7 @@ OPERATOR = (
         options=_MEAN,
     ),
     Panel(
-        "Waiting for Azure's limits",
+        "Requests queued for Azure's limits",
         "stat",
         (("", "sum(azdiskbackup_azure_requests_waiting) or vector(0)"),),
         height=4,
@@ -190,7 +190,7 @@ OPERATOR = (
         height=8,
     ),
     Panel(
-        "Answers of Azure, 95th percentile",
+        "Azure request duration, 95th percentile",
         "timeseries",
         (
             (
@@ -204,24 +204,24 @@ OPERATOR = (
         height=8,
     ),
     Panel(
-        "Left of our share of Azure's limits, the least",
+        "Azure requests left, minimum",
         "timeseries",
         (("{{limit}}", "min by (limit) (azdiskbackup_azure_requests_left)"),),
         width=12,
         height=8,
     ),
     Panel(
-        "Queue",
+        "Reconcile queue",
         "timeseries",
         (
             ("{{kind}} waiting", "sum by (kind) (azdiskbackup_reconcile_queue_depth)"),
-            ("{{kind}} in work", "sum by (kind) (azdiskbackup_reconcile_running)"),
+            ("{{kind}} running", "sum by (kind) (azdiskbackup_reconcile_running)"),
         ),
         width=6,
         height=8,
     ),
     Panel(
-        "Passes",
+        "Reconciles",
         "timeseries",
         (
             (
@@ -234,7 +234,7 @@ OPERATOR = (
         height=8,
     ),
 )
-ROWS = (("Fleet", FLEET), ("One disk", DISK), ("The operator", OPERATOR))
+ROWS = (("Fleet", FLEET), ("One disk", DISK), ("Operator", OPERATOR))
 
 
 def dashboard() -> str:

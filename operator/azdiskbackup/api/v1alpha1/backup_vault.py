@@ -142,7 +142,7 @@ class VaultAccess(Part):
 
 
 class BackupVaultSpec(Part):
-    """The vault as it should be."""
+    """The desired vault."""
 
     rules = (
         Rule(

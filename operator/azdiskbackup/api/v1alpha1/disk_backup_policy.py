@@ -100,7 +100,7 @@ class Retention(Part):
 
 
 class DiskBackupPolicySpec(Part):
-    """The policy as it should be."""
+    """The desired policy."""
 
     transitions = (
         immutable("vaultRef", "create another DiskBackupPolicy instead", required=True),

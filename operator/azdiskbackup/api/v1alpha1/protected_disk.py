@@ -198,8 +198,8 @@ class ProtectedDiskStatus(Status):
     active_since: Annotated[
         datetime | None,
         Field(
-            description="Since when backups are taken by the schedule of that policy: no backup is missed before. Set "
-            "anew when the disk is resumed or moved to another policy; absent while it is suspended or stopped."
+            description="Since when backups are expected by the schedule of that policy. Reset when the disk is "
+            "resumed or migrated to another policy; absent while it is suspended or stopped."
         ),
     ] = None
     protection_state: Annotated[Text | None, Field(description="Azure's own state of the protection, as it is.")] = None

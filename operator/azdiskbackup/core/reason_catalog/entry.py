@@ -12,8 +12,8 @@ class Expect(Enum):
     """What somebody who reads the reason may expect."""
 
     GOOD = "Healthy."
-    IN_PROGRESS = "The operator continues automatically."
-    ACTION_REQUIRED = "Somebody has to act."
+    IN_PROGRESS = "In progress: the operator continues automatically."
+    ACTION_REQUIRED = "Action required."
 
 
 @dataclass(frozen=True, slots=True)

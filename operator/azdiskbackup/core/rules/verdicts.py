@@ -28,7 +28,7 @@ class Progress(Enum):
 
     DONE = "nothing to do"
     RECONCILING = "in progress, or waiting"
-    STALLED = "nothing changes until somebody acts"
+    STALLED = "stalled until the spec or Azure is changed"
 
 
 @dataclass(frozen=True, slots=True)

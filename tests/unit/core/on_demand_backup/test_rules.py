@@ -233,6 +233,12 @@ def test_time_to_live() -> None:
     assert isinstance(gone, Plan) and gone.ready and gone.step is None
 
 
+def test_an_end_without_a_condition_is_a_failure() -> None:
+    assert read_recorded(resource()).over is None
+    forged = read_recorded(resource({"completionTime": "2026-01-05T09:00:00Z"}))
+    assert forged.over is not None and not forged.over.succeeded and forged.over.reason == reasons.FAILED
+
+
 def test_an_invalid_spec_is_told() -> None:
     assert isinstance(read_desired(resource(retentionRule="Yearly")), Invalid)
 

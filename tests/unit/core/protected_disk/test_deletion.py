@@ -223,3 +223,29 @@ def test_of_several_that_are_deleted_together_the_last_one_takes_the_right_back(
     assert found.step is None and not found.ready and "shop/another" in found.verdict.message
     kept = replace(leaving, grant_used_by=("shop/kept",))
     assert make_plan(desired(deleting=True, deletionPolicy="Delete"), kept, NOW).ready
+
+
+@pytest.mark.parametrize(
+    ("observed", "is_shown"),
+    [
+        (PROTECTED, True),
+        (UNPROTECTED, False),
+        (replace(PROTECTED, instance=THEIRS), False),
+        (replace(PROTECTED, instance=replace(INSTANCE, tags={})), True),
+        (replace(PROTECTED, instance=replace(INSTANCE, tags={}, disk_id=f"{DISK.id}-2")), False),
+        (replace(PROTECTED, instance=replace(INSTANCE, tags={}), vault=CLOSED), False),
+        (replace(PROTECTED, instance=replace(INSTANCE, tags={}), vault=NOT_FOUND), False),
+        (
+            replace(
+                PROTECTED,
+                instance=THEIRS,
+                vault=replace(VAULT, access=VaultAccess(adopt_from_clusters=["another-cluster"])),
+            ),
+            True,
+        ),
+    ],
+)
+def test_what_may_be_told_of_an_instance(observed: Observed, is_shown: bool) -> None:
+    assert may_be_shown(desired(), observed) is is_shown
+    if observed.instance != INSTANCE:
+        assert not may_be_shown(desired(deleting=True), observed)

@@ -222,7 +222,7 @@ def instance_not_owned_elsewhere(desired: Desired, observed: Observed, now: date
     if owner is not None and not may_adopt(observed, vault):
         return stalled(
             reasons.OWNED_ELSEWHERE,
-            f"The disk's backup instance is owned by {owner}. Delete it there first; or, to take over the backups of "
+            f"The disk's backup instance is owned by {owner}. Delete it there first; or, to adopt the backups of "
             f"another cluster, name that cluster in `access.adoptFromClusters` of BackupVault {vault.name!r}.",
             now + RECHECK_INTERVAL,
         )

@@ -77,14 +77,12 @@ def _is_role_in_question(observed: Observed, instance: AzureInstance) -> bool:
     return instance.soft_deleted_until is not None or is_missing or observed.role_recheck_needed
 
 
-def validate_for_backup(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def validate_for_backup(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """Ask Azure whether the vault's identity can back up the disk: a new role takes up to 30 min to propagate."""
     if isinstance(observed.instance, AzureInstance):
         return satisfied(reasons.NOT_NEEDED, "The disk already has a backup instance.")
     request = instance_request(desired, observed)
     match observed.validation:
-        case NotFetched():
-            return need(Fact.VALIDATION)
         case NeverRun():
             return act(
                 Validate(request, reader_grant(observed)),
@@ -109,7 +107,7 @@ def validate_for_backup(desired: Desired, observed: Observed, now: datetime) -> 
         case ValidationRefused() as refusal:
             return _after_refusal(observed, request, refusal, now)
         case _:
-            assert_never(observed.validation)
+            raise AssertionError("the rule on owners guarantees that it was fetched")
 
 
 def _after_refusal(observed: Observed, request: InstanceRequest, refusal: ValidationRefused, now: datetime) -> Verdict:
