@@ -1,22 +1,22 @@
 """The error tree. Each class knows whether waiting helps.
 
     OperatorError
-    ├── Retryable            heals by itself, soon: back off exponentially
-    │   ├── Throttled        Azure or Kubernetes said when to come back
-    │   ├── Unavailable      no answer, or a 5xx
-    │   └── Conflict         somebody else was faster; look again
-    ├── Waiting              heals without a change of the spec, but slowly or by a person's hand: back off slowly
-    │   ├── AccessDenied     the operator lacks a right
-    │   ├── PermissionsMissing   the vault's identity lacks a right, or it has not spread yet
-    │   ├── QuotaExceeded    a limit of Azure
-    │   ├── Flooded          the service's own guard against floods; it opens after hours
-    │   └── Ineffective      the service says that it did it, and shows no change
-    └── Terminal             nothing changes until somebody edits something: parked
-        ├── InvalidRequest   Azure refuses what was asked
-        └── AlreadyProtected the disk is protected elsewhere
+    ├── Retryable              heals by itself, soon: back off exponentially
+    │   ├── Throttled          Azure or Kubernetes said when to come back
+    │   ├── Unavailable        no answer, or a 5xx
+    │   └── Conflict           another client was faster; look again
+    ├── Waiting                heals without a change of the spec, but slowly or by hand: back off slowly
+    │   ├── AccessDenied       the operator lacks a permission
+    │   ├── PermissionsMissing the vault's identity lacks a role, or it has not propagated yet
+    │   ├── QuotaExceeded      a limit of Azure
+    │   ├── ServiceFloodGuard  the service's own flood protection; it opens after hours
+    │   └── NoEffectYet        the service reports success, and shows no change
+    └── Terminal               nothing changes until the spec or Azure is edited: rarely retried
+        ├── InvalidRequest     Azure refuses the request
+        └── AlreadyProtected   the disk is protected elsewhere
 
-Only the two border modules (``azure.translation``, ``kube.client``) make them from foreign errors; only the worker and
-the status functions read them.
+Only the two border modules (``azure.client.error_table``, ``kube.client``) make them from foreign errors; only the
+worker and the rules read them.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ CORRELATION = "Correlation id "
 
 
 class RateLimited(Exception):
-    """It is not our turn to ask Azure; whoever asked is woken when it is.
+    """A request to Azure is not allowed yet; whoever sent it is enqueued when it is.
 
-    No error: nothing is said about it, and it counts as no try.
+    No error: no condition reports it, and it counts as no attempt.
     """
 
 
 class LeaderHandover(RateLimited):
-    """Another replica led a moment ago, and what it sent last may still arrive."""
+    """Another replica was the leader until a moment ago, and its last requests may still arrive."""
 
 
 class Exit(IntEnum):
@@ -50,11 +50,11 @@ class Exit(IntEnum):
 
 
 class CannotStart(Exception):
-    """Something outside keeps the process from its work; a person has to mend it.
+    """Something outside keeps the process from starting; somebody has to correct it.
 
     Attributes:
         code: how the process ends.
-        sentence: what it is, and what to do.
+        user_message: what it is, and what to do.
     """
 
     def __init__(self, code: Exit, user_message: str) -> None:
@@ -71,7 +71,7 @@ class OperatorError(Exception):
         message: the foreign message, in its own words.
         action: what the service recommends, if it says.
         correlation_id: the id by which the service's support finds the request.
-        waiting_helps: whether the same request may succeed later without anybody's edit.
+        is_transient: whether the same request may succeed later without an edit.
         reason: the condition reason that stands for the class.
     """
 
@@ -94,7 +94,7 @@ class OperatorError(Exception):
 
     @property
     def user_message(self) -> str:
-        """Return code, message, recommended action and correlation id for a person."""
+        """Return code, message, recommended action and correlation id in sentences."""
         parts = [f"{self.code}: {self.message.strip().rstrip('.')}."]
         if self.action:
             parts.append(f"Azure recommends: {self.action.strip().rstrip('.')}.")
@@ -138,25 +138,25 @@ class Unavailable(Retryable):
 
 
 class Conflict(Retryable):
-    """Somebody else changed it first, or another operation runs."""
+    """Another client changed it first, or another operation is in progress."""
 
     reason = "OperationInProgress"
 
 
 class Waiting(OperatorError):
-    """Heals without a change of the spec, but slowly or by a person's hand."""
+    """Heals without a change of the spec, but slowly or by hand."""
 
     reason = "Waiting"
 
 
 class AccessDenied(Waiting):
-    """The operator itself lacks a right."""
+    """The operator itself lacks a permission."""
 
     reason = "AccessDenied"
 
 
 class PermissionsMissing(Waiting):
-    """The vault's identity lacks a right, or a new right has not spread yet."""
+    """The vault's identity lacks a role, or a new role assignment has not propagated yet."""
 
     reason = "WaitingForPermissions"
 
@@ -168,26 +168,26 @@ class QuotaExceeded(Waiting):
 
 
 class ServiceFloodGuard(Waiting):
-    """The service's own guard against floods: it asks to come back after hours."""
+    """The service's own flood protection: it asks to come back after hours."""
 
     reason = "QuotaExceeded"
 
 
 class NoEffectYet(Waiting):
-    """The service says that it did what was asked, and shows no change."""
+    """The service reports success, and shows no change."""
 
     reason = "NoEffectYet"
 
 
 class Terminal(OperatorError):
-    """Nothing changes until somebody edits something."""
+    """Nothing changes until the spec or Azure is edited."""
 
     is_transient = False
     reason = "Refused"
 
 
 class InvalidRequest(Terminal):
-    """The service refuses what was asked."""
+    """The service refuses the request."""
 
     reason = "Refused"
 

@@ -13,6 +13,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import kopf
+
+# Private: Kopf lets neither its memory of objects nor its identity be chosen in public. `tests/unit/handlers` says when
+# they have moved.
 from kopf._core.engines.peering import Identity
 from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 

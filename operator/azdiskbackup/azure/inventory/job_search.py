@@ -84,7 +84,7 @@ class JobSearch:
         """Search on; return those for whom there is an answer now.
 
         Raises:
-            Postponed: it is not our turn; the next call goes on with the next page.
+            RateLimited: it is not our turn; the next call goes on with the next page.
             Throttled: as well.
         """
         known = self._vaults.setdefault(str(vault).lower(), _Vault())

@@ -36,11 +36,11 @@ class _FairQueue:
     fresh: dict[Hashable, dict[Hashable, datetime]] = field(default_factory=dict)
     others: dict[Hashable, dict[Hashable, datetime]] = field(default_factory=dict)
 
-    def add(self, current_requester: Requester, now: datetime) -> None:
-        flows = self.others if current_requester.flow in self.others else self.fresh
-        flows.setdefault(current_requester.flow, {}).setdefault(current_requester.key, now)
+    def add(self, requester: Requester, now: datetime) -> None:
+        flows = self.others if requester.flow in self.others else self.fresh
+        flows.setdefault(requester.flow, {}).setdefault(requester.key, now)
 
-    def acquire(self) -> Hashable:
+    def pop(self) -> Hashable:
         """Return whose turn it is; there is somebody."""
         while True:
             flows = self.fresh or self.others
@@ -91,17 +91,17 @@ class _Bucket:
         # Up to the next millisecond: a rounded clock must not come back too soon for ever.
         return self.at + timedelta(seconds=missing / self.limit.per_second, milliseconds=1)
 
-    def may_send(self, current_requester: Requester) -> bool:
-        if current_requester.key in self.turns:
+    def may_send(self, requester: Requester) -> bool:
+        if requester.key in self.turns:
             return True
-        before = self.waiting if current_requester.background else self.waiting[:1]
+        before = self.waiting if requester.background else self.waiting[:1]
         return self.tokens >= 1 and not any(before)
 
-    def queue(self, current_requester: Requester, now: datetime) -> None:
-        self.waiting[current_requester.background].add(current_requester, now)
+    def queue(self, requester: Requester, now: datetime) -> None:
+        self.waiting[requester.background].add(requester, now)
 
-    def spend(self, current_requester: Requester | None) -> None:
-        if current_requester is None or self.turns.pop(current_requester.key, None) is None:
+    def spend(self, requester: Requester | None) -> None:
+        if requester is None or self.turns.pop(requester.key, None) is None:
             self.tokens -= 1
 
     def next(self, now: datetime) -> Hashable | None:
@@ -109,7 +109,7 @@ class _Bucket:
         flows = next((each for each in self.waiting if each), None)
         if self.tokens < 1 or flows is None:
             return None
-        key = flows.acquire()
+        key = flows.pop()
         self.tokens -= 1
         self.turns[key] = now
         return key
@@ -144,7 +144,7 @@ class RateLimiter:
         self._share = share
         self._wake = wake
         self._later = later
-        self._lines: dict[tuple[str, str], _Bucket] = {}
+        self._buckets: dict[tuple[str, str], _Bucket] = {}
 
     def acquire(self, method: str, path: str, *, continues: bool = False) -> None:
         """Spend what a request costs.
@@ -155,74 +155,74 @@ class RateLimiter:
             continues: whether it is the next page of an answer: a chain that is broken off was for nothing.
 
         Raises:
-            Postponed: it is not its turn; whoever asks is woken then.
+            RateLimited: it is not its turn; whoever asks is woken then.
         """
-        who, go = current_requester(), current_batch()
-        lines = self._of(method, path)
+        who, batch = current_requester(), current_batch()
+        buckets = self._of(method, path)
         chained = continues and not (who is not None and who.page_by_page)
-        if who is not None and not chained and not (go is not None and go.begun):
-            for line in lines:
-                if not line.may_send(who):
+        if who is not None and not chained and not (batch is not None and batch.begun):
+            for bucket in buckets:
+                if not bucket.may_send(who):
                     if who.waits:
-                        line.queue(who, self._now())
-                        self._later(line.ready_at())
-                    raise RateLimited(f"{line.limit.name}: it is not our turn")
-        for line in lines:
-            line.spend(who)
-        if go is not None:
-            go.begun = True
+                        bucket.queue(who, self._now())
+                        self._later(bucket.ready_at())
+                    raise RateLimited(f"{bucket.limit.name}: it is not our turn")
+        for bucket in buckets:
+            bucket.spend(who)
+        if batch is not None:
+            batch.begun = True
 
     def note(self, method: str, path: str, headers: Mapping[str, str]) -> None:
         """Learn from an answer how much is left; others spend as well."""
-        for line in self._of(method, path):
-            left = remaining(headers, line.limit)
+        for bucket in self._of(method, path):
+            left = remaining(headers, bucket.limit)
             if left is not None:
                 # The last tenth is left to others, whatever our share is.
-                line.tokens = min(line.tokens, left - line.limit.most / 10)
+                bucket.tokens = min(bucket.tokens, left - bucket.limit.most / 10)
 
     def release_due(self) -> datetime | None:
         """Wake those whose turn has come; return when to come back, None if nobody waits."""
         now = self._now()
         again: list[datetime] = []
-        for line in self._lines.values():
-            line.refill(now)
-            for key in [key for key, since in line.turns.items() if now - since > TURN_STAYS]:
-                del line.turns[key]
-            while (key := line.next(now)) is not None:
+        for bucket in self._buckets.values():
+            bucket.refill(now)
+            for key in [key for key, since in bucket.turns.items() if now - since > TURN_STAYS]:
+                del bucket.turns[key]
+            while (key := bucket.next(now)) is not None:
                 self._wake(key)
-            oldest = line.oldest
+            oldest = bucket.oldest
             if oldest is not None:
-                again.append(line.ready_at())
-                self._say_starved(line, oldest, now)
+                again.append(bucket.ready_at())
+                self._say_starved(bucket, oldest, now)
         return min(again, default=None)
 
     def waiting(self) -> Iterator[tuple[str, str, int, float]]:
         """Yield, of each limit that somebody waits for: subscription, name, how many, the longest wait in seconds."""
         now = self._now()
-        for (subscription, name), line in list(self._lines.items()):
-            oldest = line.oldest
+        for (subscription, name), bucket in list(self._buckets.items()):
+            oldest = bucket.oldest
             if oldest is not None:
-                yield subscription, name, line.count, (now - oldest).total_seconds()
+                yield subscription, name, bucket.count, (now - oldest).total_seconds()
 
     def left(self) -> Iterator[tuple[str, str, float]]:
         """Yield, of each limit that was drawn on: subscription, name, and how many requests of our share are left."""
-        for (subscription, name), line in list(self._lines.items()):
-            line.refill(self._now())
-            yield subscription, name, max(0.0, line.tokens)
+        for (subscription, name), bucket in list(self._buckets.items()):
+            bucket.refill(self._now())
+            yield subscription, name, max(0.0, bucket.tokens)
 
-    def _say_starved(self, line: _Bucket, oldest: datetime, now: datetime) -> None:
-        if now - oldest < STARVED or (line.told is not None and now - line.told < STARVED):
+    def _say_starved(self, bucket: _Bucket, oldest: datetime, now: datetime) -> None:
+        if now - oldest < STARVED or (bucket.told is not None and now - bucket.told < STARVED):
             return
-        line.told = now
+        bucket.told = now
         minutes = round((now - oldest).total_seconds() / 60)
-        name, count = line.limit.name, line.count
+        name, count = bucket.limit.name, bucket.count
         _log.warning("requests are queued for a limit", limit=name, waiting=count, minutes=minutes)
 
     def _of(self, method: str, path: str) -> list[_Bucket]:
         subscription, kind, how = key_of(method, path)
         found = []
         for limit in limits_of(kind, how, self._share):
-            line = self._lines.setdefault((subscription, limit.name), _Bucket(limit, limit.burst, self._now()))
-            line.refill(self._now())
-            found.append(line)
+            bucket = self._buckets.setdefault((subscription, limit.name), _Bucket(limit, limit.burst, self._now()))
+            bucket.refill(self._now())
+            found.append(bucket)
         return found

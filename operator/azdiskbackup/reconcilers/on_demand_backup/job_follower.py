@@ -78,7 +78,7 @@ class JobFollower:
 
         Raises:
             NothingNew: its job runs, and it is not our turn to ask more.
-            Postponed: its job is searched for, and it is woken when that is over.
+            RateLimited: its job is searched for, and it is woken when that is over.
         """
         if state.refused is not None:
             return state.refused
