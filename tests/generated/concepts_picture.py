@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 _WIDTH, _HEIGHT = 1080, 500
-_STYLE = """
+STYLE = """
   text { font: 14px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2328 }
   .title { font-weight: 600 } .small { font-size: 12px; fill: #59636e }
   .region { fill: #f6f8fa; stroke: #d1d9e0 } .group { fill: none; stroke: #afb8c1; stroke-dasharray: 5 4 }
@@ -68,7 +68,7 @@ def picture() -> str:
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">',
         "<title>What there is in Kubernetes, and what it is in Azure</title>",
-        f"<style>{_STYLE}\n</style>",
+        f"<style>{STYLE}\n</style>",
         '<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
         '<path d="M0 0 L8 4 L0 8 z"/></marker></defs>',
         _area(10, 10, 456, 480, "region", "Kubernetes"),
@@ -95,7 +95,7 @@ def _arrows() -> Iterator[str]:
     for ours, azures in ((_VAULT, _AZURE_VAULT), (_POLICY, _AZURE_POLICY), (_CLAIM, _AZURE_DISK)):
         yield _same(ours.right, azures.left)
     yield _same(_ONCE.right, _INSTANCE.left)
-    for number, words in enumerate(("made, watched and", "put right by", "azdiskbackup")):
+    for number, words in enumerate(("created, watched,", "corrected by", "azdiskbackup")):
         yield f'<text x="528" y="{152 + 16 * number}" class="small" text-anchor="middle">{words}</text>'
 
 

@@ -11,7 +11,15 @@ from typing import Any
 import yaml
 
 from controlplane.tools import tool
-from generated import api_page, concepts_picture, dashboard, metrics_page, permissions_page, reasons_page
+from generated import (
+    api_page,
+    concepts_picture,
+    dashboard,
+    metrics_page,
+    pass_picture,
+    permissions_page,
+    reasons_page,
+)
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,6 +42,7 @@ def wanted() -> Iterator[tuple[Path, str]]:
     yield ROOT / "docs" / "reference" / "reasons.md", reasons_page.page()
     yield ROOT / "docs" / "reference" / "api.md", api_page.page()
     yield ROOT / "docs" / "concepts.svg", concepts_picture.picture()
+    yield ROOT / "docs" / "pass.svg", pass_picture.picture()
     yield ROOT / "docs" / "permissions.md", permissions_page.page(list(rendered()))
     yield CHART / "files" / "dashboard.json", dashboard.dashboard()
     yield from kustomize_base()

@@ -25,11 +25,9 @@ from azdiskbackup.kube.exchange import HttpsExchange
 from azdiskbackup.kube.kubeconfig import KubeConnection, connection
 from azdiskbackup.kube.lease.lease import Lease
 from azdiskbackup.kube.retry import patiently
-from azdiskbackup.observability import probes
-from azdiskbackup.observability import scrape as metrics
+from azdiskbackup.observability.endpoints import probe_answer, scrape_answer, serving
 from azdiskbackup.observability.lag import Lag
 from azdiskbackup.observability.operator_metrics import OperatorMetrics, StateCollector
-from azdiskbackup.observability.serving import serving
 from azdiskbackup.settings import Settings
 
 # What is in work may take so long at the end; the Lease is released after it, and another replica waits for that.
@@ -78,10 +76,10 @@ class Process:
         settings = self._settings
         kube_connection = connection(settings.kubeconfig)
         probed = {
-            "/healthz": probes.answering(lambda: self._engine.unhealthy_reason() if self._engine else None),
-            "/readyz": probes.answering(self._why_not_ready),
+            "/healthz": probe_answer(lambda: self._engine.unhealthy_reason() if self._engine else None),
+            "/readyz": probe_answer(self._why_not_ready),
         }
-        scraped = {"/metrics": metrics.answering(self._registry)}
+        scraped = {"/metrics": scrape_answer(self._registry)}
         async with (
             serving(settings.bind_address, settings.probe_port, probed),
             serving(settings.bind_address, settings.metrics_port, scraped),

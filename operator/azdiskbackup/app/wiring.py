@@ -32,10 +32,8 @@ from azdiskbackup.reconcilers.background import job_search, sweep
 from azdiskbackup.reconcilers.background.job_search import JobSearchReconciler, search_of
 from azdiskbackup.reconcilers.background.sweep import SweepReconciler, expected, is_ours, sweep_of
 from azdiskbackup.reconcilers.backup_vault.controller import BackupVaultKind
-from azdiskbackup.reconcilers.common.context import ReconcileContext
+from azdiskbackup.reconcilers.common.context import Deadlines, OwnedInstances, ReconcileContext
 from azdiskbackup.reconcilers.common.crd_deletion_guard import CrdDeletionGuard
-from azdiskbackup.reconcilers.common.deadlines import Deadlines
-from azdiskbackup.reconcilers.common.owned_instances import OwnedInstances
 from azdiskbackup.reconcilers.common.reconciler import Reconciler
 from azdiskbackup.reconcilers.common.status_writer import StatusWriter
 from azdiskbackup.reconcilers.disk_backup_policy.controller import DiskBackupPolicyKind

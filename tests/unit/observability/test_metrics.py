@@ -17,10 +17,9 @@ from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.protected_disk.summary import DiskSummary, summary
 from azdiskbackup.engine.cache import Cache
 from azdiskbackup.errors import CannotStart
+from azdiskbackup.observability.endpoints import scrape_answer, serving
 from azdiskbackup.observability.object_metrics import ObjectMetrics
 from azdiskbackup.observability.operator_metrics import EngineState, OperatorMetrics, StateCollector
-from azdiskbackup.observability.scrape import answering
-from azdiskbackup.observability.serving import serving
 from azdiskbackup.reconcilers.watch.indices import INDICES
 from azdiskbackup.reconcilers.watch.metrics_feed import MetricsFeed
 from harness import objects
@@ -216,7 +215,7 @@ async def test_metrics_are_served_in_the_form_that_is_asked_for() -> None:
     port = free_ports(1)[0]
     registry = CollectorRegistry()
     registry.register(StateCollector(lambda: False, lambda: EngineState(waiting=[("s", "writes", 3, 12.5)])))
-    scraped = {"/metrics": answering(registry)}
+    scraped = {"/metrics": scrape_answer(registry)}
     url = f"http://127.0.0.1:{port}/metrics"
     async with serving("127.0.0.1", port, scraped), aiohttp.ClientSession() as session:
         async with session.get(url) as answer:

@@ -6,6 +6,9 @@ operation got. A missing thing is ``NotFound``, everything else that goes wrong 
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from typing import TypeVar
+
 from azdiskbackup.azure.client.connection import AzureConnection
 from azdiskbackup.azure.gateways.backups import Backups
 from azdiskbackup.azure.gateways.instances import Instances
@@ -13,6 +16,10 @@ from azdiskbackup.azure.gateways.operations import Operations
 from azdiskbackup.azure.gateways.resource_graph import Graph
 from azdiskbackup.azure.gateways.resources import Resources, RoleAssignments
 from azdiskbackup.azure.gateways.vaults import Policies, Vaults
+from azdiskbackup.core.rules.lookup import FetchFailed
+from azdiskbackup.errors import OperatorError
+
+AnswerT = TypeVar("AnswerT")
 
 
 class Azure:
@@ -27,3 +34,11 @@ class Azure:
         self.resources = Resources(connection)
         self.operations = Operations(connection)
         self.graph = Graph(connection)
+
+
+async def capture_error(answer: Awaitable[AnswerT]) -> AnswerT | FetchFailed:
+    """Return an answer of Azure, or its error as a value: rules see errors, they do not catch them."""
+    try:
+        return await answer
+    except OperatorError as error:
+        return FetchFailed(error)

@@ -72,6 +72,15 @@ class AzureFailure:
     about_rights: bool = False
 
 
+STATES_OF_MODE = {
+    "Active": {"protectionconfigured"},
+    # The service sends BackupsSuspended; its documents say BackupSchedulesSuspended.
+    "Suspended": {"backupssuspended", "backupschedulessuspended"},
+    "Stopped": {"protectionstopped"},
+}
+CHANGING_STATES = {"configuringprotection", "updatingprotection", "softdeleting"}
+
+
 @dataclass(frozen=True, slots=True)
 class AzureInstance:
     """A backup instance as it is.
@@ -90,6 +99,15 @@ class AzureInstance:
     failure: AzureFailure | None = None
     soft_deleted_until: datetime | None = None
     identity: str | None = None
+
+    @property
+    def is_changing(self) -> bool:
+        """Return whether Azure is changing it right now."""
+        return self.state.lower() in CHANGING_STATES
+
+    def is_in_mode(self, mode: str) -> bool:
+        """Return whether it is Active, Suspended or Stopped."""
+        return self.state.lower() in STATES_OF_MODE[mode]
 
     def looks_like(self, other: AzureInstance) -> bool:
         """Return whether another answer tells the same; Azure does not keep the letter case of ids."""

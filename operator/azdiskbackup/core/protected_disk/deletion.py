@@ -13,7 +13,7 @@ from azdiskbackup.core.objects.vault_view import VaultView
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Fact, Observed
 from azdiskbackup.core.protected_disk.ownership import has_right_to_disk, in_another_vault, is_owner
-from azdiskbackup.core.protected_disk.rules.common import STATES_OF_MODE, Verdict, is_changing, reader_grant
+from azdiskbackup.core.protected_disk.rules.instance import Verdict
 from azdiskbackup.core.protected_disk.steps import DeleteInstance, RevokeRole, Step, Stop, Suspend
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.intervals import INSTANCE_CHANGE_TAKES, RECHECK_INTERVAL
@@ -72,7 +72,7 @@ def _release(desired: Desired, observed: Observed, instance: AzureInstance, now:
             "its restore points and their cost.",
             keeps_ready=True,
         )
-    if is_changing(instance):
+    if instance.is_changing:
         return wait(
             reasons.DELETING,
             f"Azure is changing the backup instance ({instance.state}).",
@@ -82,7 +82,6 @@ def _release(desired: Desired, observed: Observed, instance: AzureInstance, now:
 
 
 def _apply_deletion_policy(desired: Desired, observed: Observed, instance: AzureInstance, now: datetime) -> Verdict:
-    state = instance.state.lower()
     step: Step
     match desired.spec.deletion_policy:
         case "Delete":
@@ -102,11 +101,11 @@ def _apply_deletion_policy(desired: Desired, observed: Observed, instance: Azure
                 hint=_deletion_requires(observed, instance),
             )
         case "Suspend":
-            if state in STATES_OF_MODE["Suspended"]:
+            if instance.is_in_mode("Suspended"):
                 return satisfied(reasons.DELETING, "Backups are suspended.")
             step, what = Suspend(instance.id), "Suspending backups"
         case "Retain":
-            if state in STATES_OF_MODE["Stopped"]:
+            if instance.is_in_mode("Stopped"):
                 return satisfied(reasons.DELETING, "Protection is stopped. Restore points are kept.")
             step, what = Stop(instance.id), "Stopping protection; restore points are kept"
         case _:
@@ -169,7 +168,7 @@ def _revoke(observed: Observed, now: datetime) -> Verdict | Need:
         case FetchFailed(error):
             return fetch_failed(error, now)
         case True:
-            grant = reader_grant(observed)
+            grant = observed.reader_grant
             return act(RevokeRole(grant), reasons.DELETING, f"Revoking {grant}.")
         case _:
             return satisfied(reasons.DELETING, "The role assignment is revoked.")

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 
+from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.identity.roles import DISK_BACKUP_READER, Grant
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance, AzureRestorePoint, JobHistory
 from azdiskbackup.core.objects.policy_view import PolicyView
 from azdiskbackup.core.objects.pvc import ClaimedDisk, NotAzureDisk, NotBound
+from azdiskbackup.core.objects.resource import Resource, parse_time
 from azdiskbackup.core.objects.vault_view import VaultView
-from azdiskbackup.core.protected_disk.recorded import Recorded
 from azdiskbackup.core.protected_disk.validation import Validation
+from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed, NotFetched, NotFound
 
 
@@ -25,6 +28,71 @@ class Fact(Enum):
     CONFLICTING_INSTANCE = auto()
     ROLE_GRANT = auto()
     MIGRATION_TURN = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What status says of earlier passes: a hint where to look. It proves nothing, since others may write it, too.
+
+    Attributes:
+        has_finalizer: whether our finalizer is on the object. Without it nothing was ever written for it in Azure.
+        disk: the disk that the object protected before.
+        instance_id: ARM id of the backup instance that was made or found before.
+        policy_id: ARM id of the policy in Azure by which the disk was backed up when it was observed last.
+        policy: name of the DiskBackupPolicy that the spec named then.
+        validation_failing_since: when Azure began to refuse the disk; None while it does not.
+        is_settled: whether everything was as this spec wants it: a difference since then is somebody else's doing.
+    """
+
+    has_finalizer: bool = False
+    disk: AzureDisk | None = None
+    instance_id: str | None = None
+    policy_id: str | None = None
+    policy: str | None = None
+    validation_failing_since: datetime | None = None
+    is_settled: bool = False
+
+    def unless_drift(self, reason: str) -> str:
+        """Return the reason of a step: what was as desired before is put back, which somebody should know."""
+        return reasons.DRIFT_CORRECTED if self.is_settled else reason
+
+    @property
+    def disk_id(self) -> ArmId | None:
+        """Return the ARM id of the disk that the object protected before."""
+        return self.disk.id if self.disk is not None else None
+
+
+def read_recorded(resource: Resource) -> Recorded:
+    """Read the status of a ProtectedDisk; what is no ARM id is left out."""
+    validated = resource.condition(reasons.VALIDATED)
+    instance = parse_id(resource.status.get("backupInstanceID"))
+    return Recorded(
+        has_finalizer=resource.has_finalizer,
+        disk=_disk(resource),
+        instance_id=str(instance) if instance is not None else None,
+        policy_id=resource.status.get("policyID"),
+        policy=resource.status.get("policy"),
+        validation_failing_since=(
+            parse_time(validated["lastTransitionTime"]) if validated.get("status") == "False" else None
+        ),
+        is_settled=resource.settled,
+    )
+
+
+def parse_id(text: object) -> ArmId | None:
+    """Return an ARM id that a status has, None for what is none."""
+    try:
+        return ArmId.parse(str(text))
+    except ValueError:
+        return None
+
+
+def _disk(resource: Resource) -> AzureDisk | None:
+    recorded = resource.status.get("disk") or {}
+    disk = parse_id(recorded.get("id"))
+    if disk is None:
+        return None
+    return AzureDisk(disk, str(recorded.get("location")), recorded.get("sizeGiB"), recorded.get("sku"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +143,29 @@ class Observed:
     jobs_at: datetime | None = None
     newest_point: datetime | None = None
     restore_points: tuple[AzureRestorePoint, ...] | NotFetched | FetchFailed = NOT_FETCHED
+
+    @property
+    def usable_vault(self) -> VaultView:
+        """Return the vault, which the first rule guarantees."""
+        assert isinstance(self.vault, VaultView), "the first rule guarantees it"
+        return self.vault
+
+    @property
+    def usable_policy(self) -> PolicyView:
+        """Return the policy, which the first rule guarantees."""
+        assert isinstance(self.policy, PolicyView), "the first rule guarantees it"
+        return self.policy
+
+    @property
+    def existing_instance(self) -> AzureInstance:
+        """Return the instance, which a rule before guarantees."""
+        assert isinstance(self.instance, AzureInstance), "the rule before guarantees it"
+        return self.instance
+
+    @property
+    def reader_grant(self) -> Grant:
+        """Return the role that the vault's identity needs on the disk, or on the disk's group."""
+        assert isinstance(self.disk, AzureDisk), "a rule before guarantees it"
+        vault, disk = self.usable_vault, self.disk.id
+        scope = disk.resource_group if vault.role_scope == "ResourceGroup" else disk
+        return Grant(str(scope), disk.subscription, DISK_BACKUP_READER, vault.principal or "")

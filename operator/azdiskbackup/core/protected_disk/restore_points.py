@@ -11,9 +11,8 @@ from azdiskbackup.api.v1alpha1.protected_disk import (
     RestorePointsStatus,
     RestorePointStatus,
 )
-from azdiskbackup.core.objects.azure import AzureInstance, AzureRestorePoint, JobHistory
+from azdiskbackup.core.objects.azure import STATES_OF_MODE, AzureInstance, AzureRestorePoint, JobHistory
 from azdiskbackup.core.protected_disk.observed import Observed
-from azdiskbackup.core.protected_disk.rules.common import STATES_OF_MODE
 
 # Resource Graph rounds the time of a restore point.
 SAME_POINT = timedelta(seconds=1)

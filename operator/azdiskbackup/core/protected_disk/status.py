@@ -15,6 +15,7 @@ from azdiskbackup.api.v1alpha1.protected_disk import (
 from azdiskbackup.core.identity.arm_ids import same_id
 from azdiskbackup.core.objects.azure import (
     NO_JOBS,
+    STATES_OF_MODE,
     AzureDisk,
     AzureFailure,
     AzureInstance,
@@ -29,7 +30,6 @@ from azdiskbackup.core.protected_disk.health import backup_health, next_due
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.ownership import disk_may_be_shown, may_be_shown
 from azdiskbackup.core.protected_disk.restore_points import known_restore_points
-from azdiskbackup.core.protected_disk.rules.common import STATES_OF_MODE
 from azdiskbackup.core.protected_disk.steps import Step
 from azdiskbackup.core.rules import conditions, reasons
 from azdiskbackup.core.rules.verdicts import Finding, Plan

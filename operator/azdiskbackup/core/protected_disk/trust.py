@@ -10,7 +10,6 @@ from datetime import datetime
 from enum import Enum
 
 from azdiskbackup.core.objects.azure import AzureInstance
-from azdiskbackup.core.protected_disk.rules.common import is_changing
 from azdiskbackup.core.rules.lookup import NotFound
 
 
@@ -53,7 +52,7 @@ def trusted_source(
         return Trust.LAST_GET
     if shown is None:
         return Trust.NEW_GET
-    if is_listed and not is_changing(shown):
+    if is_listed and not shown.is_changing:
         return Trust.SNAPSHOT
     if last_get is None:
         return Trust.SNAPSHOT if is_converged else Trust.NEW_GET

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TypeAlias, assert_never
 
 from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultStatus
+from azdiskbackup.azure.gateways.azure import capture_error
 from azdiskbackup.core.backup_vault.deletion import DELETION_RULES
 from azdiskbackup.core.backup_vault.desired import Desired, read_desired
 from azdiskbackup.core.backup_vault.observed import Fact, Observed, read_recorded
@@ -28,7 +29,7 @@ from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.rules.lookup import FetchFailed
 from azdiskbackup.core.rules.verdicts import Plan, Rules
 from azdiskbackup.reconcilers.common import reconciler
-from azdiskbackup.reconcilers.common.context import ReconcileContext, capture_error
+from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.common.step_runner import StepRunner
 from azdiskbackup.reconcilers.watch.indices import DISKS_BY_POLICY, POLICIES_BY_VAULT
 

@@ -2,24 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from azdiskbackup.azure.gateways.azure import Azure
 from azdiskbackup.azure.inventory.job_search import JobSearch
 from azdiskbackup.azure.inventory.sweep import Sweep
-from azdiskbackup.core.rules.lookup import FetchFailed
+from azdiskbackup.core.identity.arm_ids import ArmId, same_id
 from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.engine.clock import Clock
-from azdiskbackup.errors import OperatorError
-from azdiskbackup.reconcilers.common.deadlines import Deadlines
-from azdiskbackup.reconcilers.common.owned_instances import OwnedInstances
 from azdiskbackup.reconcilers.common.status_writer import StatusWriter
 from azdiskbackup.settings import Settings
 
 AnswerT = TypeVar("AnswerT")
 StateT = TypeVar("StateT")
+
+
+class Deadlines:
+    """At most one deadline for each object; a restart sets them anew, with the first pass of each object."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[Key, datetime] = {}
+
+    def set(self, key: Key, deadline: datetime | None) -> None:
+        """Take note of an object's deadline, or that it has none."""
+        if deadline is None:
+            self._by_key.pop(key, None)
+        else:
+            self._by_key[key] = deadline
+
+    def passed(self, now: datetime) -> list[Key]:
+        """Return the objects whose deadlines have passed; each is told once."""
+        found = [key for key, deadline in self._by_key.items() if deadline < now]
+        for key in found:
+            del self._by_key[key]
+        return found
+
+
+class OwnedInstances:
+    """At most one instance for each ProtectedDisk, by the object's uid.
+
+    A status that names an instance proves nothing to whoever acts on it. A restart forgets all; the first pass of each
+    disk sets it again.
+    """
+
+    def __init__(self) -> None:
+        self._by_uid: dict[str, str] = {}
+
+    def set(self, uid: str, instance: ArmId | None) -> None:
+        """Take note of the instance that an object owns, or that it owns none."""
+        if instance is None:
+            self._by_uid.pop(uid, None)
+        else:
+            self._by_uid[uid] = str(instance)
+
+    def has(self, uid: str, instance: ArmId) -> bool:
+        """Return whether an object is known to own an instance."""
+        return same_id(self._by_uid.get(uid, ""), instance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +110,3 @@ class StateStore(Generic[StateT]):
         """Drop what is known of an object that is gone; return the uid that it had."""
         known = self._by_key.pop(key, None)
         return known[0] if known is not None else None
-
-
-async def capture_error(answer: Awaitable[AnswerT]) -> AnswerT | FetchFailed:
-    """Return an answer of Azure, or its error as a value: rules see errors, they do not catch them."""
-    try:
-        return await answer
-    except OperatorError as error:
-        return FetchFailed(error)

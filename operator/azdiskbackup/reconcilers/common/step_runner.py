@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
+from azdiskbackup.azure.gateways.azure import capture_error
 from azdiskbackup.azure.gateways.operations import Failed, Operations, Succeeded
 from azdiskbackup.core.rules.backoff import longest_pause, pause
 from azdiskbackup.core.rules.conditions import after_failure
@@ -14,7 +15,6 @@ from azdiskbackup.core.rules.intervals import OPERATION_POLL, OPERATION_READABLE
 from azdiskbackup.core.rules.lookup import FetchFailed
 from azdiskbackup.core.rules.verdicts import Plan
 from azdiskbackup.errors import NoEffectYet, OperatorError
-from azdiskbackup.reconcilers.common.context import capture_error
 
 StepT = TypeVar("StepT")
 
@@ -159,10 +159,6 @@ class StepRunner:
     def failed(self) -> bool:
         """Return whether the last try failed."""
         return self.error is not None
-
-    def is_in_progress(self, now: datetime) -> bool:
-        """Return whether Azure surely still works, so that a look would show what is known already."""
-        return self.operation is not None and now < self.operation.look_at
 
 
 def _waiting(plan: Plan[StepT], until: datetime) -> Plan[StepT]:

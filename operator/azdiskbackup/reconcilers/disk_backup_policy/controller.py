@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TypeAlias, assert_never
 
 from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicyStatus
+from azdiskbackup.azure.gateways.azure import capture_error
 from azdiskbackup.core.disk_backup_policy.deletion import DELETION_RULES
 from azdiskbackup.core.disk_backup_policy.desired import Desired, Limits, read_desired
 from azdiskbackup.core.disk_backup_policy.observed import Exists, Fact, Observed, Uses, read_recorded
@@ -21,7 +22,7 @@ from azdiskbackup.core.rules.verdicts import Plan, Rules
 from azdiskbackup.core.schedule.backup_times import next_backup
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.reconcilers.common import reconciler
-from azdiskbackup.reconcilers.common.context import ReconcileContext, capture_error
+from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.common.step_runner import StepRunner
 from azdiskbackup.reconcilers.watch.indices import DISKS_BY_POLICY
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TypeAlias, assert_never
 
 from azdiskbackup.api.v1alpha1.on_demand_backup import OnDemandBackupStatus
+from azdiskbackup.azure.gateways.azure import capture_error
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.azure import AzureInstance
 from azdiskbackup.core.objects.policy_view import PolicyView, policy_view
@@ -24,7 +25,7 @@ from azdiskbackup.core.rules.verdicts import Plan, Rules
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import OperatorError, RateLimited, Terminal, Unavailable
 from azdiskbackup.reconcilers.common import reconciler
-from azdiskbackup.reconcilers.common.context import ReconcileContext, capture_error
+from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.on_demand_backup.job_follower import BackupState, JobFollower, shown
 from azdiskbackup.reconcilers.watch.indices import BACKUPS_BY_DISK, place
 

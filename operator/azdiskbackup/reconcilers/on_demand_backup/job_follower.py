@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from azdiskbackup.azure.gateways.azure import capture_error
 from azdiskbackup.azure.gateways.operations import Failed, Pending, Succeeded
 from azdiskbackup.azure.inventory.snapshot import InventorySnapshot
 from azdiskbackup.azure.transport.request_scope import best_effort
@@ -27,7 +28,7 @@ from azdiskbackup.core.rules.intervals import JOB_POLL
 from azdiskbackup.core.rules.lookup import FetchFailed, NotFound
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import InvalidRequest, RateLimited
-from azdiskbackup.reconcilers.common.context import ReconcileContext, capture_error
+from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.common.reconciler import NothingNew
 from azdiskbackup.reconcilers.common.step_runner import StepRunner
 

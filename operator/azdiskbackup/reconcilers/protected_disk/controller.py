@@ -8,16 +8,15 @@ from datetime import datetime
 from typing import TypeAlias, assert_never
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
+from azdiskbackup.azure.inventory.role_grants import RoleGrants
 from azdiskbackup.core.objects.azure import AzureInstance, JobHistory
 from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.protected_disk.deletion import DELETION_RULES
 from azdiskbackup.core.protected_disk.desired import Desired, read_desired
-from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.observed import Observed, read_recorded
 from azdiskbackup.core.protected_disk.rate_limited import status_while_rate_limited, stays_true
-from azdiskbackup.core.protected_disk.recorded import read_recorded
 from azdiskbackup.core.protected_disk.restore_points import next_expiry
 from azdiskbackup.core.protected_disk.rules import PROVISIONING_RULES
-from azdiskbackup.core.protected_disk.rules.common import is_changing
 from azdiskbackup.core.protected_disk.status import build_status, deadline
 from azdiskbackup.core.protected_disk.steps import (
     AssignRole,
@@ -39,10 +38,8 @@ from azdiskbackup.core.rules.verdicts import Plan, Rules
 from azdiskbackup.errors import RateLimited
 from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.common.role_grants import RoleGrants
-from azdiskbackup.reconcilers.protected_disk.from_cache import from_cache
 from azdiskbackup.reconcilers.protected_disk.history import History
-from azdiskbackup.reconcilers.protected_disk.observe import Fetchers
+from azdiskbackup.reconcilers.protected_disk.observe import Fetchers, from_cache
 from azdiskbackup.reconcilers.protected_disk.state import DiskState, KnownInstance
 
 Pass: TypeAlias = reconciler.Pass[Desired, DiskState]
@@ -98,7 +95,7 @@ class ProtectedDiskKind(reconciler.Kind[Desired, Observed, Step, DiskState]):
         """Add jobs and restore points."""
         observed = await self._history.add(pass_, observed)
         instance = observed.instance
-        if isinstance(instance, AzureInstance) and plan.step is None and not is_changing(instance):
+        if isinstance(instance, AzureInstance) and plan.step is None and not instance.is_changing:
             pass_.state.instance.change_expected = False
         return observed
 

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import TypeAlias
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
+from azdiskbackup.azure.gateways.azure import capture_error
+from azdiskbackup.azure.inventory.role_grants import RoleGrants
 from azdiskbackup.azure.transport.request_scope import in_background
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance, AzureRestorePoint, JobHistory
 from azdiskbackup.core.objects.resource import parse_status
@@ -15,13 +17,11 @@ from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.ownership import may_be_shown
 from azdiskbackup.core.protected_disk.restore_points import hides_expired, newest_restore_point_expected
-from azdiskbackup.core.protected_disk.rules.common import reader_grant
 from azdiskbackup.core.protected_disk.status import backup_expected
 from azdiskbackup.core.rules.lookup import FetchFailed
 from azdiskbackup.errors import RateLimited
 from azdiskbackup.reconcilers.common import reconciler
-from azdiskbackup.reconcilers.common.context import ReconcileContext, capture_error
-from azdiskbackup.reconcilers.common.role_grants import RoleGrants
+from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.protected_disk.state import DiskState
 
 Pass: TypeAlias = reconciler.Pass[Desired, DiskState]
@@ -95,7 +95,7 @@ class History:
             state.role_recheck.job_is_fine()
         elif isinstance(observed.disk, AzureDisk) and state.role_recheck.is_new(f"job {ended.id}"):
             # The role may be why: it is assigned again if somebody revoked it.
-            self._grants.recheck(reader_grant(observed))
+            self._grants.recheck(observed.reader_grant)
 
 
 def _overdue(before: ProtectedDiskStatus, observed: Observed) -> _Overdue | None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from azdiskbackup.azure.gateways.azure import AnswerT, capture_error
 from azdiskbackup.azure.inventory.snapshot import InventorySnapshot
 from azdiskbackup.azure.transport.request_scope import best_effort
 from azdiskbackup.core.identity.arm_ids import ArmId, same_id
@@ -17,13 +18,12 @@ from azdiskbackup.core.objects.vault_view import VaultView
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.rules import PROVISIONING_RULES
-from azdiskbackup.core.protected_disk.rules.common import is_changing
 from azdiskbackup.core.protected_disk.trust import LastGet, Trust, trusted_source
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed, NotFetched, NotFound
 from azdiskbackup.core.rules.verdicts import Plan, evaluate
 from azdiskbackup.errors import AlreadyProtected, RateLimited
 from azdiskbackup.reconcilers.common import reconciler
-from azdiskbackup.reconcilers.common.context import AnswerT, ReconcileContext, capture_error
+from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.protected_disk.state import DiskState
 
 Pass: TypeAlias = reconciler.Pass[Desired, DiskState]
@@ -110,7 +110,7 @@ class InventoryReader:
             return await self._trusted(pass_, observed, id_, snapshot)
         if not deleting and self._known_absent(pass_):
             return NOT_FOUND
-        if pass_.state.steps.is_in_progress(now) and known.value is not None:
+        if pass_.state.is_operation_in_progress(now) and known.value is not None:
             return known.value
         if await self._new_and_not_shown(pass_, id_):
             known.last_get = LastGet(NOT_FOUND, now)
@@ -191,7 +191,7 @@ class InventoryReader:
             return found
         known = pass_.state.instance
         known.last_get = LastGet(found, pass_.now)
-        known.change_expected = known.change_expected or is_changing(found)
+        known.change_expected = known.change_expected or (isinstance(found, AzureInstance) and found.is_changing)
         return found
 
     async def _cached_only(self, answer: Awaitable[AnswerT]) -> AnswerT | FetchFailed | NotFetched:

@@ -1,29 +1,34 @@
-"""What a pass of a ProtectedDisk has to know: one fetcher for each fact that a rule may need."""
+"""What a pass of a ProtectedDisk has to know: what the cache tells, and one fetcher for each fact."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TypeAlias
 
+from azdiskbackup.azure.gateways.azure import capture_error
 from azdiskbackup.azure.gateways.operations import Failed, Succeeded
-from azdiskbackup.core.identity.arm_ids import is_within, same_id
+from azdiskbackup.azure.inventory.role_grants import RoleGrants
+from azdiskbackup.core.identity.arm_ids import ArmId, is_within, same_id
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance
-from azdiskbackup.core.objects.policy_view import PolicyView
+from azdiskbackup.core.objects.policy_view import PolicyView, policy_view
+from azdiskbackup.core.objects.pvc import ClaimedDisk, NotAzureDisk, NotBound, disk_of
+from azdiskbackup.core.objects.resource import Resource
+from azdiskbackup.core.objects.vault_view import VaultView, vault_view
 from azdiskbackup.core.protected_disk.desired import Desired
-from azdiskbackup.core.protected_disk.observed import Fact, Observed
+from azdiskbackup.core.protected_disk.observed import Fact, Observed, Recorded
 from azdiskbackup.core.protected_disk.ownership import is_owner
-from azdiskbackup.core.protected_disk.rules.common import instance_request, policy_of, reader_grant, usable_vault
+from azdiskbackup.core.protected_disk.rules.instance import instance_request
 from azdiskbackup.core.protected_disk.trust import LastGet
 from azdiskbackup.core.protected_disk.validation import NeverRun, Passed, Running, Validation, next_refusal
 from azdiskbackup.core.rules.intervals import OPERATION_READABLE_WITHIN, VALIDATION_TAKES
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed, NotFound
+from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.reconcilers.common import reconciler
-from azdiskbackup.reconcilers.common.context import ReconcileContext, capture_error
-from azdiskbackup.reconcilers.common.role_grants import RoleGrants
+from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.common.step_runner import GONE
 from azdiskbackup.reconcilers.protected_disk.inventory_reader import InventoryReader
-from azdiskbackup.reconcilers.protected_disk.migration_pacer import MigrationPacer
-from azdiskbackup.reconcilers.protected_disk.state import DiskState
+from azdiskbackup.reconcilers.protected_disk.state import DiskState, MigrationPacer
+from azdiskbackup.reconcilers.watch.indices import DISKS_BY_SCOPE, DISKS_BY_SOURCE, source_of
 
 Pass: TypeAlias = reconciler.Pass[Desired, DiskState]
 
@@ -95,7 +100,7 @@ class Fetchers:
 
     async def _conflicting_instance(self, pass_: Pass, observed: Observed) -> Observed:
         """Find the instance because of which Azure refuses ours: in our vault it is adopted, elsewhere it is named."""
-        vault = usable_vault(observed).id
+        vault = observed.usable_vault.id
         assert vault is not None and isinstance(observed.disk, AzureDisk), "the rules before guarantee it"
         instances, conflict = self._context.azure.instances, pass_.state.conflict
         found = await capture_error(instances.list_of_disk(observed.disk.id))
@@ -115,7 +120,7 @@ class Fetchers:
 
     async def _role_grant(self, pass_: Pass, observed: Observed) -> Observed:
         """Look whether the role is assigned: again where Azure says that it is missing, once for each such cause."""
-        grant, vault, state = reader_grant(observed), usable_vault(observed), pass_.state
+        grant, vault, state = observed.reader_grant, observed.usable_vault, pass_.state
         cause = _recheck_cause(observed.instance)
         if cause is not None and not pass_.desired.deleting and state.role_recheck.is_new(cause):
             self._grants.recheck(grant)
@@ -130,7 +135,7 @@ class Fetchers:
         """Reserve a turn for a disk that has to move; one that a person sent to another policy does not queue."""
         state = pass_.state
         if state.migrate_at is None:
-            is_by_hand = observed.recorded.policy not in (None, policy_of(observed).name)
+            is_by_hand = observed.recorded.policy not in (None, observed.usable_policy.name)
             state.migrate_at = pass_.now if is_by_hand else self._pacer.reserve(pass_.now)
         return replace(observed, migrate_at=state.migrate_at)
 
@@ -142,3 +147,95 @@ def _recheck_cause(instance: object) -> str | None:
     if instance.failure is not None and instance.failure.about_rights:
         return f"state {instance.state}"
     return "deleted" if instance.soft_deleted_until else None
+
+
+# --- from the cache -------------------------------------------------------------------------------
+
+
+class LiveDisks:
+    """The ``namespace/name`` of every ProtectedDisk, looked up one at a time."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def __contains__(self, place: object) -> bool:
+        """Return whether there is a ProtectedDisk of this namespace and name."""
+        namespace, _, name = str(place).partition("/")
+        return self._cache.has(Key("ProtectedDisk", namespace, name))
+
+
+def from_cache(cache: Cache, desired: Desired, recorded: Recorded) -> Observed:
+    """Return what the cache tells of a disk: its policy, vault, namespace, claim, and the other objects about it."""
+    raw_policy = cache.get(Key("DiskBackupPolicy", "", desired.spec.policy_ref.name))
+    policy = policy_view(Resource(raw_policy)) if raw_policy is not None else None
+    raw_vault = cache.get(Key("BackupVault", "", policy.vault)) if policy is not None else None
+    vault = vault_view(Resource(raw_vault)) if raw_vault is not None else None
+    namespace = cache.get(Key("Namespace", "", desired.namespace))
+    about = namespace["metadata"] if namespace is not None else {}
+    grant_used_by, deleted_before_us = _sharers(cache, desired, recorded, vault) if desired.deleting else ((), ())
+    return Observed(
+        policy=policy or NOT_FOUND,
+        vault=vault or NOT_FOUND,
+        namespace_labels=about.get("labels") or {},
+        namespace_uid=about.get("uid"),
+        recorded=recorded,
+        claim=_claim(cache, desired),
+        older_duplicate=_rival(cache, desired),
+        grant_used_by=grant_used_by,
+        deleted_before_us=deleted_before_us,
+        live_disks=LiveDisks(cache),
+    )
+
+
+def _claim(cache: Cache, desired: Desired) -> ClaimedDisk | NotBound | NotAzureDisk | NotFound:
+    source = desired.spec.source
+    if source.disk_id is not None:
+        try:
+            return ClaimedDisk(ArmId.parse(source.disk_id), "")
+        except ValueError as error:
+            return NotAzureDisk(f"`diskID` is {error}.")
+    assert source.persistent_volume_claim is not None
+    name = source.persistent_volume_claim.name
+    claim = cache.get(Key("PersistentVolumeClaim", desired.namespace, name))
+    if claim is None:
+        return NOT_FOUND
+    volume = (claim.get("spec") or {}).get("volumeName")
+    return disk_of(claim, cache.get(Key("PersistentVolume", "", volume or "")))
+
+
+def _rival(cache: Cache, desired: Desired) -> str | None:
+    """Return the oldest other object of the same namespace for the same source, if it is older."""
+    source = desired.spec.source.model_dump(by_alias=True, exclude_none=True)
+    same = [
+        (str(each["metadata"]["creationTimestamp"]), str(each["metadata"]["name"]))
+        for each in cache.read(DISKS_BY_SOURCE, source_of(desired.namespace, source))
+    ]
+    # The server's times of creation are whole seconds; within one the names decide.
+    oldest = min(same)[1] if same else desired.name
+    return None if oldest == desired.name else oldest
+
+
+def _sharers(
+    cache: Cache, desired: Desired, recorded: Recorded, vault: VaultView | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the other objects that the same right serves: those that need it on, and those that let go of it first.
+
+    Of several that are deleted together the one whose name comes last takes the right back.
+    """
+    if recorded.disk_id is None or vault is None or vault.id is None:
+        return (), ()
+    disk = recorded.disk_id
+    scope = str(disk.resource_group if vault.role_scope == "ResourceGroup" else disk).lower()
+    mine = f"{desired.namespace}/{desired.name}"
+    need: list[str] = []
+    go_first: list[str] = []
+    for each in cache.read(DISKS_BY_SCOPE, scope):
+        other = Resource(each)
+        name = f"{other.namespace}/{other.name}"
+        # Where its instance is counts, not where `policyRef` was turned to.
+        held = str(other.status.get("backupInstanceID") or f"{vault.id}/").lower()
+        if name == mine or not held.startswith(f"{vault.id}/".lower()):
+            continue
+        leaves = other.deleting and other.spec.get("deletionPolicy") == "Delete"
+        (go_first if leaves and name < mine else need).append(name)
+    return tuple(sorted(need)), tuple(sorted(go_first))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from azdiskbackup.core.identity.arm_ids import ArmId, same_id
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance, AzureJob, InstanceRequest
@@ -163,8 +163,26 @@ class DiskState:
     history: KnownHistory = field(default_factory=KnownHistory)
     migrate_at: datetime | None = None
 
+    def is_operation_in_progress(self, now: datetime) -> bool:
+        """Return whether Azure surely is at the last step, so that a GET would show what is known already."""
+        return self.steps.operation is not None and now < self.steps.operation.look_at
+
     @property
     def refusal(self) -> OperatorError | None:
         """Return how Azure refused the disk, or the last step."""
         validation = self.validation.state
         return validation.error if isinstance(validation, ValidationRefused) else self.steps.error
+
+
+class MigrationPacer:
+    """Hands out moments, evenly spaced; a restart begins anew, and what has moved has moved."""
+
+    def __init__(self, every: timedelta) -> None:
+        self._every = every
+        self._next: datetime | None = None
+
+    def reserve(self, now: datetime) -> datetime:
+        """Return when the next one may go."""
+        turn = now if self._next is None else max(now, self._next)
+        self._next = turn + self._every
+        return turn

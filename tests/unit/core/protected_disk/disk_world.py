@@ -17,8 +17,7 @@ from azdiskbackup.core.objects.resource import FINALIZER, Resource
 from azdiskbackup.core.objects.vault_view import VaultView
 from azdiskbackup.core.protected_disk.deletion import DELETION_RULES
 from azdiskbackup.core.protected_disk.desired import OWNER_TAGS, Desired, read_desired
-from azdiskbackup.core.protected_disk.observed import Fact, Observed
-from azdiskbackup.core.protected_disk.recorded import Recorded
+from azdiskbackup.core.protected_disk.observed import Fact, Observed, Recorded
 from azdiskbackup.core.protected_disk.rules import PROVISIONING_RULES
 from azdiskbackup.core.protected_disk.steps import Step
 from azdiskbackup.core.protected_disk.validation import Passed

@@ -15,9 +15,8 @@ from azdiskbackup.core.objects.azure import AzureInstance
 from azdiskbackup.core.objects.pvc import ClaimedDisk, NotAzureDisk, NotBound
 from azdiskbackup.core.objects.resource import Invalid
 from azdiskbackup.core.protected_disk.desired import OWNER_TAGS, Desired, read_desired
-from azdiskbackup.core.protected_disk.observed import Fact, Observed
+from azdiskbackup.core.protected_disk.observed import Fact, Observed, Recorded
 from azdiskbackup.core.protected_disk.ownership import is_owner, may_be_shown
-from azdiskbackup.core.protected_disk.recorded import Recorded
 from azdiskbackup.core.protected_disk.status import build_status
 from azdiskbackup.core.protected_disk.steps import (
     DeleteInstance,

@@ -10,24 +10,22 @@ from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.core.objects.azure import NO_JOBS, AzureFailure, AzureJob, AzureRestorePoint, job_history
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.protected_disk.health import backup_health, next_due
-from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.observed import Observed, read_recorded
 from azdiskbackup.core.protected_disk.rate_limited import status_while_rate_limited as limited
 from azdiskbackup.core.protected_disk.rate_limited import stays_true
-from azdiskbackup.core.protected_disk.recorded import read_recorded
 from azdiskbackup.core.protected_disk.restore_points import (
     hides_expired,
     newest_restore_point_expected,
     next_expiry,
     unexpired,
 )
-from azdiskbackup.core.protected_disk.rules.common import is_changing
 from azdiskbackup.core.protected_disk.status import backup_expected, build_status, deadline
 from azdiskbackup.core.protected_disk.steps import PutInstance, Validate
 from azdiskbackup.core.protected_disk.validation import NeverRun, Running
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import LeaderHandover, RateLimited
-from azdiskbackup.reconcilers.common.deadlines import Deadlines
+from azdiskbackup.reconcilers.common.context import Deadlines
 from unit.core.protected_disk.disk_world import (
     DISK,
     INSTANCE,
@@ -248,7 +246,7 @@ def test_the_letter_case_of_an_id_is_no_news() -> None:
     assert (found.backup_instance_id, found.policy_id) == (str(INSTANCE.id).upper(), POLICY_ID.upper())
     assert INSTANCE.looks_like(replace(INSTANCE, policy_id=POLICY_ID.upper()))
     assert not INSTANCE.looks_like(replace(INSTANCE, state="ProtectionStopped"))
-    assert INSTANCE.id.parent == VAULT_ID and not is_changing(INSTANCE)
+    assert INSTANCE.id.parent == VAULT_ID and not INSTANCE.is_changing
 
 
 def test_the_disk_in_status_stands_in_while_it_cannot_be_read() -> None:

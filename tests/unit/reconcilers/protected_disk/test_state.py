@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from azdiskbackup.core.identity.arm_ids import ArmId
-from azdiskbackup.core.protected_disk.rules.common import instance_request
+from azdiskbackup.core.protected_disk.rules.instance import instance_request
 from azdiskbackup.core.protected_disk.validation import NeverRun, Passed, ValidationRefused
 from azdiskbackup.errors import AlreadyProtected, InvalidRequest
 from azdiskbackup.reconcilers.protected_disk.inventory_reader import BURST_SIZE, BURST_WINDOW, BurstDetector

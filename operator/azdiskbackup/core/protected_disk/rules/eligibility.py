@@ -20,7 +20,7 @@ from azdiskbackup.core.protected_disk.ownership import (
     may_adopt,
     owned_elsewhere,
 )
-from azdiskbackup.core.protected_disk.rules.common import Verdict, usable_vault
+from azdiskbackup.core.protected_disk.rules.instance import Verdict
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.intervals import INSTANCE_CHANGE_TAKES, RECHECK_INTERVAL
 from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
@@ -78,7 +78,7 @@ def namespace_allowed(desired: Desired, observed: Observed, now: datetime) -> Ve
 
     That the disk was protected before is what the tags of its instance say; a status that says so proves nothing.
     """
-    refusal = access_refused(desired, observed, usable_vault(observed))
+    refusal = access_refused(desired, observed, observed.usable_vault)
     if refusal is None:
         return satisfied(reasons.VALID, "The spec is valid, and the namespace may use the vault.")
     if observed.recorded.instance_id is not None:
@@ -160,7 +160,7 @@ def disk_eligible(desired: Desired, observed: Observed, now: datetime) -> Verdic
                 now + RECHECK_INTERVAL,
             )
         case AzureDisk() as disk:
-            return _eligible(disk, usable_vault(observed), now)
+            return _eligible(disk, observed.usable_vault, now)
         case _:
             assert_never(observed.disk)
 
@@ -195,7 +195,7 @@ def instance_not_owned_elsewhere(desired: Desired, observed: Observed, now: date
 
     Under another name than ours the disk's instance is found because Azure refuses to validate a second one.
     """
-    vault = usable_vault(observed)
+    vault = observed.usable_vault
     if in_another_vault(observed, vault):
         return stalled(
             reasons.VAULT_MISMATCH,

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TypeAlias
 
 from azdiskbackup.core.formatting import span
-from azdiskbackup.core.identity.arm_ids import same_id
-from azdiskbackup.core.objects.azure import AzureInstance
+from azdiskbackup.core.identity.arm_ids import ArmId, is_within, same_id
+from azdiskbackup.core.identity.naming import instance_name
+from azdiskbackup.core.objects.azure import STATES_OF_MODE, AzureDisk, AzureInstance, InstanceRequest
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Fact, Observed
-from azdiskbackup.core.protected_disk.ownership import is_owner
-from azdiskbackup.core.protected_disk.rules.common import (
-    CHANGING_STATES,
-    STATES_OF_MODE,
-    Verdict,
-    existing_instance,
-    instance_request,
-    is_changing,
-    policy_of,
-    reader_grant,
-    unless_drift,
-)
+from azdiskbackup.core.protected_disk.ownership import is_owner, owner_tags
 from azdiskbackup.core.protected_disk.steps import PutInstance, Resume, Step, Stop, Suspend, Sync, Undelete
-from azdiskbackup.core.rules import reasons
+from azdiskbackup.core.rules import reasons, verdicts
 from azdiskbackup.core.rules.intervals import CONFIGURATION_TAKES, INSTANCE_CHANGE_TAKES, RECHECK_INTERVAL
 from azdiskbackup.core.rules.lookup import NotFetched, NotFound
 from azdiskbackup.core.rules.verdicts import Need, act, need, satisfied, wait
+
+Verdict: TypeAlias = verdicts.Verdict[Step]
 
 _BROKEN = {"protectionerror", "configuringprotectionfailed", "invalid"}
 
@@ -36,13 +29,13 @@ def instance_exists_with_policy(desired: Desired, observed: Observed, now: datet
         case AzureInstance(soft_deleted_until=until) as instance if until is not None:
             return act(
                 Undelete(instance.id),
-                unless_drift(observed, reasons.UNDELETING),
+                observed.recorded.unless_drift(reasons.UNDELETING),
                 "The disk has a soft-deleted backup instance. The operator undeletes it.",
                 now + INSTANCE_CHANGE_TAKES,
             )
-        case AzureInstance() as instance if is_changing(instance):
+        case AzureInstance() as instance if instance.is_changing:
             return satisfied(reasons.CONFIGURING, "The backup instance exists.")
-        case AzureInstance() as instance if not same_id(instance.policy_id, policy_of(observed).id):
+        case AzureInstance() as instance if not same_id(instance.policy_id, observed.usable_policy.id):
             return _migrate(desired, observed, now)
         case AzureInstance():
             return satisfied(reasons.EXISTS, "The backup instance exists.")
@@ -59,7 +52,7 @@ def instance_exists_with_policy(desired: Desired, observed: Observed, now: datet
 
 def _migrate(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
     """Another policy on the instance: one that was named or replaced here, or one that somebody set in Azure."""
-    policy = policy_of(observed)
+    policy = observed.usable_policy
     if desired.spec.protection == "Stopped":
         # To give a stopped instance another policy would resume it.
         return satisfied(
@@ -84,16 +77,16 @@ def _migrate(desired: Desired, observed: Observed, now: datetime) -> Verdict | N
 
 def protection_configured(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """A finished request is not yet protection: only Azure's own state is."""
-    instance = existing_instance(observed)
+    instance = observed.existing_instance
     state = instance.state.lower()
-    if state in CHANGING_STATES:
+    if instance.is_changing:
         return wait(reasons.CONFIGURING, "Azure is configuring protection of the disk.", now + INSTANCE_CHANGE_TAKES)
     if state in _BROKEN:
         failure = instance.failure
         words = f"{failure.code}: {failure.message}" if failure else "It gives no reason."
         action = f" Azure recommends: {failure.action}" if failure and failure.action else ""
         return act(
-            Sync(instance.id, reader_grant(observed)),
+            Sync(instance.id, observed.reader_grant),
             reasons.PROTECTION_ERROR,
             f"Azure reports {instance.state}. {words}{action} The operator asks Azure to retry, with increasing "
             "pauses.",
@@ -120,9 +113,9 @@ def owner_tags_written(desired: Desired, observed: Observed, now: datetime) -> V
     By the tags its backups are found when the cluster is gone, and only by them this object may stop it one day. To
     write to an instance that rests would resume it, and let expire what it keeps: it gets them when it is resumed.
     """
-    instance = existing_instance(observed)
+    instance = observed.existing_instance
     is_tagged = is_owner(desired, observed, instance) and _describes(desired, instance)
-    if is_tagged or instance.state.lower() not in STATES_OF_MODE["Active"]:
+    if is_tagged or not instance.is_in_mode("Active"):
         return _configured(instance)
     return act(
         PutInstance(instance_request(desired, observed)),
@@ -134,9 +127,9 @@ def owner_tags_written(desired: Desired, observed: Observed, now: datetime) -> V
 
 def protection_mode(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """Active, Suspended or Stopped, as the spec says."""
-    instance = existing_instance(observed)
+    instance = observed.existing_instance
     mode = desired.spec.protection
-    if instance.state.lower() in STATES_OF_MODE[mode]:
+    if instance.is_in_mode(mode):
         return _configured(instance)
     steps: dict[str, Step] = {
         "Active": Resume(instance.id),
@@ -145,7 +138,7 @@ def protection_mode(desired: Desired, observed: Observed, now: datetime) -> Verd
     }
     return act(
         steps[mode],
-        unless_drift(observed, reasons.CHANGING_PROTECTION),
+        observed.recorded.unless_drift(reasons.CHANGING_PROTECTION),
         f"Azure reports {instance.state}. The operator changes protection to {mode}.",
         now + INSTANCE_CHANGE_TAKES,
     )
@@ -153,3 +146,31 @@ def protection_mode(desired: Desired, observed: Observed, now: datetime) -> Verd
 
 def _describes(desired: Desired, instance: AzureInstance) -> bool:
     return all(instance.tags.get(key) == value for key, value in desired.owner.items())
+
+
+def instance_request(desired: Desired, observed: Observed) -> InstanceRequest:
+    """Return the desired backup instance.
+
+    The name and the snapshot group of an instance that exists stay, since Azure never lets them change, and so does the
+    identity that has the roles on its disk.
+    """
+    vault = observed.usable_vault
+    assert isinstance(observed.disk, AzureDisk) and vault.id
+    group = str(vault.snapshot_group_for(observed.disk.id.subscription))
+    name, identity = vault.id.child("backupInstances", instance_name(observed.disk.id)), vault.identity
+    tags = owner_tags(desired, observed)
+    recorded = observed.recorded.instance_id
+    if recorded is not None and is_within(recorded, vault.id):
+        # One that was adopted had another name; what takes its place is looked for under that.
+        name = ArmId.parse(recorded)
+    if isinstance(observed.instance, AzureInstance):
+        name, tags = observed.instance.id, {**observed.instance.tags, **tags}
+        group, identity = observed.instance.snapshot_group_id or group, observed.instance.identity
+    return InstanceRequest(
+        id=name,
+        disk=observed.disk,
+        policy_id=observed.usable_policy.id or "",
+        snapshot_group_id=group,
+        tags=tags,
+        identity=identity,
+    )

@@ -11,13 +11,7 @@ from azdiskbackup.core.identity.roles import DISK_BACKUP_READER, DISK_SNAPSHOT_C
 from azdiskbackup.core.objects.azure import AzureInstance, InstanceRequest
 from azdiskbackup.core.protected_disk.desired import OWNER_TAGS, Desired
 from azdiskbackup.core.protected_disk.observed import Fact, Observed
-from azdiskbackup.core.protected_disk.rules.common import (
-    Verdict,
-    instance_request,
-    reader_grant,
-    unless_drift,
-    usable_vault,
-)
+from azdiskbackup.core.protected_disk.rules.instance import Verdict, instance_request
 from azdiskbackup.core.protected_disk.steps import AssignRole, Validate
 from azdiskbackup.core.protected_disk.validation import (
     NeverRun,
@@ -58,7 +52,7 @@ def reader_role_granted(desired: Desired, observed: Observed, now: datetime) -> 
 
 
 def _assign_role(observed: Observed, now: datetime) -> Verdict:
-    vault, grant = usable_vault(observed), reader_grant(observed)
+    vault, grant = observed.usable_vault, observed.reader_grant
     if vault.principal is None:
         return wait(
             reasons.VAULT_NOT_READY,
@@ -68,7 +62,7 @@ def _assign_role(observed: Observed, now: datetime) -> Verdict:
         )
     if not vault.assigns_roles:
         return stalled(reasons.ROLE_MISSING, grant.request, now + RECHECK_INTERVAL)
-    return act(AssignRole(grant), unless_drift(observed, reasons.GRANTING), f"Assigning {grant}.")
+    return act(AssignRole(grant), observed.recorded.unless_drift(reasons.GRANTING), f"Assigning {grant}.")
 
 
 def _is_role_in_question(observed: Observed, instance: AzureInstance) -> bool:
@@ -85,8 +79,8 @@ def validate_for_backup(desired: Desired, observed: Observed, now: datetime) -> 
     match observed.validation:
         case NeverRun():
             return act(
-                Validate(request, reader_grant(observed)),
-                unless_drift(observed, reasons.VALIDATING),
+                Validate(request, observed.reader_grant),
+                observed.recorded.unless_drift(reasons.VALIDATING),
                 "The backup instance was deleted in Azure. The operator protects the disk again."
                 if observed.recorded.is_settled
                 else "Azure is validating the disk.",
@@ -114,7 +108,7 @@ def _after_refusal(observed: Observed, request: InstanceRequest, refusal: Valida
     reason, message = refusal.error.reason, _message(observed, refusal)
     again = refusal.at + _pause(refusal)
     if now >= again:
-        step = Validate(request, reader_grant(observed))
+        step = Validate(request, observed.reader_grant)
         return _until_azure_agrees(act(step, reason, message, now + VALIDATION_TAKES), refusal)
     return _until_azure_agrees(wait(reason, message, again), refusal)
 
@@ -150,8 +144,8 @@ def _message(observed: Observed, refusal: ValidationRefused) -> str:
 
 
 def _overdue_message(observed: Observed, refusal: ValidationRefused) -> str:
-    grant = reader_grant(observed)
-    snapshots = usable_vault(observed).snapshot_group_for(grant.subscription)
+    grant = observed.reader_grant
+    snapshots = observed.usable_vault.snapshot_group_for(grant.subscription)
     # Without a time that moves: this can last for weeks, and each write of status wakes everybody who watches.
     return (
         f"Azure has refused the vault's identity access since {clock_time(refusal.first)}, longer than role "
