@@ -136,6 +136,10 @@ bench: $(READY) controlplane tools sandbox ## Measure what protection costs with
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --group bench
 	@$(BIN)/python -m bench $(if $(BENCH_N),--sizes $(BENCH_N)) $(BENCH_ARGS)
 
+.PHONY: house
+house: $(READY) controlplane ## Measure what it is like to work here: times, coverage, distances; HOUSE_ARGS=--full runs `make test`, too
+	@$(BIN)/python -m bench.house $(HOUSE_ARGS)
+
 .PHONY: picture
 picture: $(READY) controlplane tools sandbox prometheus ## Draw docs/dashboard.png: a fleet's two days by the dashboard's queries; minutes
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --group bench
