@@ -119,7 +119,7 @@ async def _heard(way: KubeConnection, namespace: str) -> AsyncIterator[Heard]:
     headers = {"Authorization": f"Bearer {way.token()}"} if way.token() else {}
     path = f"{GROUP}/namespaces/{namespace}/protecteddisks"
 
-    async def follow(stream: aiohttp.ClientResponse) -> None:
+    async def get_operation(stream: aiohttp.ClientResponse) -> None:
         async for line in stream.content:
             event = json.loads(line)
             if event["object"]["metadata"]["name"] == "the-end":
@@ -136,7 +136,7 @@ async def _heard(way: KubeConnection, namespace: str) -> AsyncIterator[Heard]:
                 # A definition that is new has no watches for a moment.
                 break
         assert stream.status == 200, await stream.text()
-        task = asyncio.create_task(follow(stream))
+        task = asyncio.create_task(get_operation(stream))
         yield heard
         await kube.create(path, objects.disk("the-end", namespace))
         await task

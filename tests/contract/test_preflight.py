@@ -88,12 +88,12 @@ async def test_rights_that_are_on_their_way_are_waited_for_and_others_are_not(
         await preflight.check(settings, wait_seconds=5, monotonic=lambda: next(seconds))
     assert simulator.counts(since)["subscriptions.get"] == 5, "looked at again for as long as it was told to"
     simulator.clear_faults()
-    begun = next(seconds)
+    started = next(seconds)
     monkeypatch.setenv("AZURE_CLIENT_ID", "99999999-9999-4999-8999-999999999999")
     with pytest.raises(CannotStart, match="AADSTS700016"):
         await preflight.check(settings, wait_seconds=30, monotonic=lambda: next(seconds))
     # It looked at the time when it began and after its first try. A wrong client id gets no righter.
-    assert next(seconds) == begun + 3
+    assert next(seconds) == started + 3
 
 
 async def test_a_federated_credential_that_is_new_is_waited_for(

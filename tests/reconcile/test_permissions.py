@@ -37,13 +37,13 @@ async def test_rights_spread_late(world: World, shop: Team, minutes: int) -> Non
     world.azure.knobs(role_propagation=minutes * 60)
     shop.make_claim()
     since = world.azure.request_count()
-    begun = world.azure.now
+    started = world.azure.now
     await shop.protect()
     if minutes:
         says = (await shop.until("ProtectedDisk", "data", "Validated", "False", "WaitingForPermissions"))["message"]
         assert "next attempt at" in says and "role assignments take" in says
     await shop.until("ProtectedDisk", "data", "Ready")
-    assert (world.azure.now - begun).total_seconds() / 60 <= minutes + 9, "tries thin out, but not too far"
+    assert (world.azure.now - started).total_seconds() / 60 <= minutes + 9, "tries thin out, but not too far"
     tries = [
         datetime.fromisoformat(each.time[:19])
         for each in world.azure.requests(since)

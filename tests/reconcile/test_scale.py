@@ -239,9 +239,9 @@ async def test_what_many_disks_cost(new_world: MakeWorld) -> None:
 
     await world.advance(minutes=5)
     await world.kill_operator()
-    since, begun = azure.request_count(), world.clock.now()
+    since, started = azure.request_count(), world.clock.now()
     await world.start_operator()
-    while waiting(world) and world.clock.now() < begun + timedelta(hours=1):
+    while waiting(world) and world.clock.now() < started + timedelta(hours=1):
         await world.advance(seconds=1)
     assert world.calls(since) and not world.writes(since)
 

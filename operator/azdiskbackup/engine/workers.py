@@ -105,7 +105,7 @@ class Workers:
 
     async def _work(self, key: Key, waited: float) -> None:
         correlation.begin(str(key))
-        begun, outcome = time.monotonic(), "error"
+        started, outcome = time.monotonic(), "error"
         try:
             again = await self._reconcilers[key.kind](key)
         except RateLimited:
@@ -127,6 +127,6 @@ class Workers:
             if again is not None:
                 self._queue.add_at(key, again)
         finally:
-            self._passed(key.kind, outcome, waited, time.monotonic() - begun)
+            self._passed(key.kind, outcome, waited, time.monotonic() - started)
             self._queue.done(key)
             self._slots.release()

@@ -138,13 +138,13 @@ def _backoffs() -> list[float]:
     return pauses
 
 
-async def run(handlers: kopf.OperatorRegistry, stop: asyncio.Event, begun: Callable[[], None]) -> None:
+async def run(handlers: kopf.OperatorRegistry, stop: asyncio.Event, started: Callable[[], None]) -> None:
     """Run until it is to stop, or until a watch cannot be had any more.
 
     Args:
         handlers: what to run.
         stop: set when it is to stop.
-        begun: called once Kopf has put its own signal handlers in the place of everybody else's.
+        started: called once Kopf has put its own signal handlers in the place of everybody else's.
     """
     ours = asyncio.all_tasks()
     tasks = await kopf.spawn_tasks(
@@ -156,5 +156,5 @@ async def run(handlers: kopf.OperatorRegistry, stop: asyncio.Event, begun: Calla
         identity=Identity("azdiskbackup"),
         stop_flag=stop,
     )
-    begun()
+    started()
     await kopf.run_tasks(tasks, ignored=ours)

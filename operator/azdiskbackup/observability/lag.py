@@ -30,6 +30,6 @@ class Lag:
     async def measure(self) -> None:
         """Measure until cancelled."""
         while True:
-            begun = self._monotonic()
+            started = self._monotonic()
             await asyncio.sleep(_EVERY_SECONDS)
-            self._late.append(max(0.0, self._monotonic() - begun - _EVERY_SECONDS))
+            self._late.append(max(0.0, self._monotonic() - started - _EVERY_SECONDS))

@@ -151,7 +151,7 @@ class AzureConnection:
         )
         return await self._exchange(request)
 
-    async def follow(self, url: str) -> AsyncHttpResponse:
+    async def get_operation(self, url: str) -> AsyncHttpResponse:
         """Read an operation by the URL that Azure gave, which must lead to Azure: it gets our token."""
         if urlsplit(url).netloc.lower() != urlsplit(self._settings.arm_endpoint).netloc.lower():
             raise InvalidRequest("ForeignOperation", f"Azure named an operation on another host: {url[:200]}")

@@ -77,7 +77,7 @@ class Operations:
 
     async def check(self, url: str) -> OperationState:
         """Return how far an operation got."""
-        response = await self._connection.follow(url)
+        response = await self._connection.get_operation(url)
         body = _mapping(response)
         status = str(body.get("status", "")).lower()
         if status in ("failed", "canceled", "cancelled"):

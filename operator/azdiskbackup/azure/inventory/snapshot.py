@@ -16,7 +16,7 @@ SHOWN_SURELY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class InventoryEntry:
     """What a sweep shows of one backup instance; None where it shows none."""
 
     instance: AzureInstance | None = None
@@ -41,17 +41,17 @@ class InventorySnapshot:
     ended: Mapping[str, AzureJob] = field(default_factory=dict)
     listed: bool = False
 
-    def of(self, instance: ArmId | str) -> Seen:
-        """Return what the picture shows of an instance."""
+    def of(self, instance: ArmId | str) -> InventoryEntry:
+        """Return what the snapshot shows of an instance."""
         key = str(instance).lower()
         row, history, ended = self.instances.get(key), self.jobs.get(key), self.ended.get(key)
         jobs = history.read() if history is not None else NO_JOBS
         if ended is not None and newer_than_index(ended, self.at):
             jobs = jobs.with_job(ended)
         if row is None:
-            return Seen(jobs=jobs)
+            return InventoryEntry(jobs=jobs)
         shown = row.read()
-        return Seen(shown.instance, jobs, shown.newest_point)
+        return InventoryEntry(shown.instance, jobs, shown.newest_point)
 
     def is_absent(self, instance: ArmId) -> bool:
         """Return whether there is no such instance, of whomever."""
@@ -59,7 +59,7 @@ class InventorySnapshot:
         return key not in self.instances and hash(key) not in self.others
 
     def changed_since(self, other: InventorySnapshot, vault: ArmId) -> set[str]:
-        """Return the instances of a vault that another picture shows otherwise."""
+        """Return the instances of a vault that another snapshot shows otherwise."""
         inside = f"{vault}/".lower()
         keys = self.instances.keys() | other.instances.keys() | self.jobs.keys() | other.jobs.keys()
         return {
@@ -79,5 +79,5 @@ def newer_than_index(job: AzureJob, at: datetime) -> bool:
 
 
 def same_instance(shown: AzureInstance | None, listed: AzureInstance) -> bool:
-    """Return whether a picture shows an instance, and as the vault lists it."""
+    """Return whether a snapshot shows an instance, and as the vault lists it."""
     return shown is not None and shown.looks_like(listed)

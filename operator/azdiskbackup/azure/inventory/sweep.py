@@ -37,7 +37,7 @@ class Changes:
     """Who has to look again after a sweep.
 
     Attributes:
-        begun: when the sweep began.
+        started: when the sweep began.
         ids: the lower-case ids of instances and disks that look otherwise than before.
         vaults: vaults that could be read and no longer can, or the other way round, or that are read in another way.
     """
@@ -49,10 +49,10 @@ class Changes:
 
 @dataclass(slots=True)
 class _Slot:
-    """The last picture of a subscription or of a vault."""
+    """The last snapshot of a subscription or of a vault."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    picture: InventorySnapshot | None = None
+    snapshot: InventorySnapshot | None = None
     error: OperatorError | None = None
     not_before: datetime | None = None
 
@@ -63,10 +63,10 @@ class _Vault:
 
     Attributes:
         swept: what the last sweep showed; the error where there was nothing to be seen.
-        judged: the time of the picture of Resource Graph that was compared with what is expected.
-        missing: how many of the expected instances that picture lacks.
+        judged: the time of the snapshot of Resource Graph that was compared with what is expected.
+        missing: how many of the expected instances that snapshot lacks.
         contradicted: how many of its rows turned out to be wrong.
-        trouble: why the vault is listed instead.
+        degraded_reason: why the vault is listed instead.
         told: whether there was trouble at the last sweep.
         awaited: whether somebody could not be told anything, since it was not our turn to ask.
     """
@@ -82,15 +82,15 @@ class _Vault:
 
 
 class Sweep:
-    """The pictures of all subscriptions.
+    """The snapshots of all subscriptions.
 
     Args:
         azure: the gateways.
         now: the time.
         ours: whether a lower-case id of an instance or a disk is of interest.
         expected: returns the lower-case ids of the instances of a vault that have been there for a while.
-        begun: is told of a subscription when it is read for the first time: from now on somebody has to sweep it.
-        sweeper: returns who sweeps a subscription, in whose name it is read whoever asks.
+        on_new_subscription: called with a subscription that is read for the first time: from now on it has to be swept.
+        requester_for: returns who sweeps a subscription, in whose name it is read whoever asks.
     """
 
     def __init__(
@@ -106,8 +106,8 @@ class Sweep:
         self._now = now
         self._ours = ours
         self._expected = expected
-        self._begun = on_new_subscription
-        self._sweeper = requester_for
+        self._on_new_subscription = on_new_subscription
+        self._requester_for = requester_for
         self._graphs: dict[str, _Slot] = {}
         self._lists: dict[str, _Slot] = {}
         self._vaults: dict[str, _Vault] = {}
@@ -123,15 +123,15 @@ class Sweep:
         """Return what is known of a vault, asking Azure only when that is too old."""
         known = self._vaults.setdefault(str(vault).lower(), _Vault(vault))
         try:
-            picture = await self._picture(known, not_older_than)
+            snapshot = await self._snapshot_of(known, not_older_than)
         except RateLimited:
             known.awaited = known.awaited or may_queue()
             raise
         except OperatorError as error:
             known.swept = known.swept or error
             raise
-        known.swept = known.swept or picture
-        return picture
+        known.swept = known.swept or snapshot
+        return snapshot
 
     def last_read(self) -> Iterator[tuple[str, datetime, int]]:
         """Yield each subscription, when it was read last, and how many of its instances are of interest.
@@ -140,7 +140,7 @@ class Sweep:
         """
         for subscription, when in self._read.items():
             slot = self._graphs.get(subscription)
-            known = slot.picture.instances if slot is not None and slot.picture is not None else ()
+            known = slot.snapshot.instances if slot is not None and slot.snapshot is not None else ()
             yield subscription, when, len(known)
 
     def degraded_reason(self, vault: ArmId) -> str | None:
@@ -164,7 +164,7 @@ class Sweep:
         if subscription not in self._disks:
             self._disks[subscription] = AllDisks(self._azure, self._now, subscription)
             self._begin(subscription)
-        with request_scope(self._sweeper(subscription)):
+        with request_scope(self._requester_for(subscription)):
             return await self._disks[subscription].get(disk, not_older_than)
 
     # --- for the sweep ----------------------------------------------------------------------------
@@ -178,7 +178,7 @@ class Sweep:
         for known in [each for each in self._vaults.values() if each.id.subscription.lower() == subscription.lower()]:
             before = known.swept
             try:
-                known.swept = await self._picture(known, found.on_new_subscription)
+                known.swept = await self._snapshot_of(known, found.on_new_subscription)
             except OperatorError as error:
                 known.swept = error
             if isinstance(before, InventorySnapshot) and isinstance(known.swept, InventorySnapshot):
@@ -191,7 +191,7 @@ class Sweep:
             known.told, known.awaited = known.degraded_reason is not None, False
         disks = self._disks.get(subscription.lower())
         if disks is not None:
-            with request_scope(self._sweeper(subscription)):
+            with request_scope(self._requester_for(subscription)):
                 found.ids |= await disks.changes(found.on_new_subscription, self._ours)
         del self._under_way[subscription.lower()]
         mine = [each for each in self._vaults.values() if each.id.subscription.lower() == subscription.lower()]
@@ -201,8 +201,8 @@ class Sweep:
 
     # --- asking -----------------------------------------------------------------------------------
 
-    async def _picture(self, known: _Vault, not_older_than: datetime) -> InventorySnapshot:
-        """Return the picture of Resource Graph if it is to be believed about a vault, else that of its own list."""
+    async def _snapshot_of(self, known: _Vault, not_older_than: datetime) -> InventorySnapshot:
+        """Return the snapshot of Resource Graph if it is to be believed about a vault, else that of its own list."""
         vault = known.id
         subscription = vault.subscription.lower()
         if subscription not in self._graphs:
@@ -234,36 +234,36 @@ class Sweep:
     def _begin(self, subscription: str) -> None:
         if subscription not in self._read:
             self._read[subscription] = self._now()
-            self._begun(subscription)
+            self._on_new_subscription(subscription)
 
     async def _fresh(
         self, slot: _Slot, subscription: str, not_older_than: datetime, take: Callable[[], Awaitable[InventorySnapshot]]
     ) -> InventorySnapshot:
         async with slot.lock:
-            if slot.picture is not None and slot.picture.at >= not_older_than:
-                return slot.picture
+            if slot.snapshot is not None and slot.snapshot.at >= not_older_than:
+                return slot.snapshot
             if slot.error is not None and slot.not_before is not None and self._now() < slot.not_before:
                 # Everybody who waits would ask the same again, of a service that just said no.
                 raise slot.error
             try:
-                with request_scope(self._sweeper(subscription)), atomic_batch():
-                    slot.picture, slot.error = await take(), None
+                with request_scope(self._requester_for(subscription)), atomic_batch():
+                    slot.snapshot, slot.error = await take(), None
             except OperatorError as error:
                 pause = error.retry_after if isinstance(error, Throttled) else None
                 slot.error, slot.not_before = error, self._now() + (pause or AFTER_AN_ERROR)
                 raise
-            return slot.picture
+            return slot.snapshot
 
     async def _ask_graph(self, subscription: str) -> InventorySnapshot:
         at = self._now()
         rows: dict[str, Row[InstanceRow]] = {}
         others: set[int] = set()
         slot = self._graphs.get(subscription)
-        before = slot.picture if slot is not None else None
+        before = slot.snapshot if slot is not None else None
         graph = self._azure.graph
         for key in [key for key, job in self._ended.items() if not newer_than_index(job, at)]:
             del self._ended[key]
-        # What is as it was before is kept as it is: two pictures of many disks would need twice the memory.
+        # What is as it was before is kept as it is: two snapshots of many disks would need twice the memory.
         known = before.instances if before is not None else {}
         async for key, row in graph.instances(subscription, self._ours, known):
             if row is not None:
@@ -296,8 +296,8 @@ class Sweep:
         if listed is None:
             # Too many to be read at each sweep: they stay as they were known.
             slots = (self._lists.get(str(vault).lower()), self._graphs.get(vault.subscription.lower()))
-            pictures = [slot.picture for slot in slots if slot is not None and slot.picture is not None]
-            return max(pictures, key=lambda picture: picture.at).jobs if pictures else {}
+            snapshots = [slot.snapshot for slot in slots if slot is not None and slot.snapshot is not None]
+            return max(snapshots, key=lambda snapshot: snapshot.at).jobs if snapshots else {}
         jobs: dict[str, list[AzureJob]] = {}
         for job in listed:
             jobs.setdefault(job.instance_id.lower(), []).append(job)

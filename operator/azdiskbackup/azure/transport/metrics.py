@@ -34,11 +34,11 @@ class MeterPolicy(AsyncHTTPPolicy[Any, Any]):
     async def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
         """Send a request and count it."""
         operation = operation_of(str(request.http_request.method), path_of(str(request.http_request.url)))
-        begun = time.monotonic()
+        started = time.monotonic()
         status = 0
         try:
             response: PipelineResponse[Any, Any] = await self.next.send(request)
             status = int(response.http_response.status_code)
         finally:
-            self._asked(operation, status, time.monotonic() - begun)
+            self._asked(operation, status, time.monotonic() - started)
         return response

@@ -160,7 +160,7 @@ class RateLimiter:
         who, batch = current_requester(), current_batch()
         buckets = self._of(method, path)
         chained = continues and not (who is not None and who.page_by_page)
-        if who is not None and not chained and not (batch is not None and batch.begun):
+        if who is not None and not chained and not (batch is not None and batch.started):
             for bucket in buckets:
                 if not bucket.may_send(who):
                     if who.waits:
@@ -170,7 +170,7 @@ class RateLimiter:
         for bucket in buckets:
             bucket.spend(who)
         if batch is not None:
-            batch.begun = True
+            batch.started = True
 
     def note(self, method: str, path: str, headers: Mapping[str, str]) -> None:
         """Learn from an answer how much is left; others spend as well."""

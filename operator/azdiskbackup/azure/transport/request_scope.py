@@ -44,7 +44,7 @@ class Requester:
 class Batch:
     """Requests that are of use only together."""
 
-    begun: bool = False
+    started: bool = False
 
 
 @dataclass(frozen=True, slots=True)

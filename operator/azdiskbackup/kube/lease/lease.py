@@ -164,13 +164,13 @@ class Lease:
     async def _write_ours(self, found: Record, transitions: int) -> bool:
         """Write our name into it and keep it; return False when somebody else was faster."""
         self._perhaps_ours = True
-        begun = self._monotonic()
+        started = self._monotonic()
         try:
             self._ours = await self._write(found, transitions)
         except Conflict:
             self._perhaps_ours = False
             return False
-        self._keep_until(begun + GIVE_UP_AFTER)
+        self._keep_until(started + GIVE_UP_AFTER)
         return True
 
     async def _write(self, found: Record, transitions: int) -> Record:
@@ -238,14 +238,14 @@ class Lease:
         pause = RENEW_EVERY
         while True:
             await asyncio.sleep(pause)
-            begun = self._monotonic()
+            started = self._monotonic()
             # Counted from when the last one began: it may have taken a while.
             renewed = await self._renewed()
-            pause = max(begun + RENEW_EVERY - self._monotonic(), 0) if renewed else _AGAIN_AFTER
+            pause = max(started + RENEW_EVERY - self._monotonic(), 0) if renewed else _AGAIN_AFTER
 
     async def _renewed(self) -> bool:
         assert self._ours is not None, "it is renewed once it is ours"
-        begun = self._monotonic()
+        started = self._monotonic()
         try:
             self._ours = await self._write(self._ours, self._ours.transitions)
         except (Conflict, NotFoundError):
@@ -258,7 +258,7 @@ class Lease:
             # Renewals go on whatever it was: without them all work ends.
             _log.exception("cannot renew the Lease")
             return False
-        self._until = begun + GIVE_UP_AFTER
+        self._until = started + GIVE_UP_AFTER
         return True
 
     async def _look(self) -> None:

@@ -47,7 +47,7 @@ class Problem(Shape, frozen=True, kw_only=True):
     remediation: str
 
 
-class Status(Shape, frozen=True, kw_only=True):
+class ClusterStatus(Shape, frozen=True, kw_only=True):
     """A cluster at a glance.
 
     Attributes:
@@ -95,7 +95,7 @@ def status(
     operator: Operator | None,
     place: str,
     waiting: list[Resource],
-) -> Status:
+) -> ClusterStatus:
     """Return a cluster at a glance."""
     others = [("BackupVault", vaults or []), ("DiskBackupPolicy", policies or [])]
     problems = [
@@ -103,7 +103,7 @@ def status(
         *(problem for kind, objects in others for problem in _problems(kind, _unready(objects))),
         *_problems("ProtectedDisk", _bad(disks)),
     ]
-    return Status(
+    return ClusterStatus(
         namespace=place,
         operator=operator,
         disks=Sum(
@@ -182,7 +182,7 @@ def _unfinished(backup: Resource) -> bool:
 # --- for a person -------------------------------------------------------------------------------------
 
 
-def show(found: Status, printer: Printer) -> None:
+def show(found: ClusterStatus, printer: Printer) -> None:
     """Write it to stdout."""
     if found.namespace:
         printer.show(Text(f"Only the namespace {found.namespace}.", style="dim"))
@@ -205,7 +205,7 @@ def show(found: Status, printer: Printer) -> None:
         printer.show(Text("\nAll disks healthy.", style="green"))
 
 
-def _lines(found: Status) -> Iterator[tuple[str, Text]]:
+def _lines(found: ClusterStatus) -> Iterator[tuple[str, Text]]:
     if found.operator is not None:
         yield "Operator", Text(found.operator.user_message, style="red" if found.operator.leads is False else "")
     yield "Disks", _of_disks(found)
@@ -220,7 +220,7 @@ def _lines(found: Status) -> Iterator[tuple[str, Text]]:
         yield "Stale", Text(f"{stale}`kubectl azdiskbackup check`.", style="red")
 
 
-def _of_disks(found: Status) -> Text:
+def _of_disks(found: ClusterStatus) -> Text:
     sums = found.disks
     parts = [Text(f"{sums.healthy}/{sums.total} healthy", style="green" if sums.healthy == sums.total else "")]
     if sums.in_progress:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from azdiskbackup.plugin.runtime.exit_code import ExitCode
-from azdiskbackup.plugin.runtime.options import Color, From, Options, Output, Rule
+from azdiskbackup.plugin.runtime.options import Color, From, Options, Output, RetentionRule
 from azdiskbackup.plugin.runtime.parameters import (
     AllNamespaces,
     Colors,
@@ -126,8 +126,8 @@ def backup(
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait until it has ended, and show its progress.")] = False,
     timeout: Annotated[int, typer.Option(min=1, help="Seconds to wait; then exit with status 124.")] = 3600,
     rule: Annotated[
-        Rule, typer.Option(help="Retention rule that decides how long the restore point is kept.")
-    ] = Rule.DEFAULT,
+        RetentionRule, typer.Option(help="Retention rule that decides how long the restore point is kept.")
+    ] = RetentionRule.DEFAULT,
     name: Annotated[str | None, typer.Option(help="Name of the OnDemandBackup; default: made from the disk's.")] = None,
     ttl: Annotated[
         int | None,

@@ -31,7 +31,7 @@ class From(StrEnum):
     STATUS = "status"
 
 
-class Rule(StrEnum):
+class RetentionRule(StrEnum):
     """A retention rule of a policy."""
 
     DEFAULT = "Default"

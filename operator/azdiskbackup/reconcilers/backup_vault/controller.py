@@ -53,7 +53,7 @@ class VaultState:
 Pass: TypeAlias = reconciler.Pass[Desired, VaultState]
 
 
-class BackupVaultKind(reconciler.Kind[Desired, Observed, Step, VaultState]):
+class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultState]):
     """Makes vaults as their objects want them."""
 
     status_model = BackupVaultStatus

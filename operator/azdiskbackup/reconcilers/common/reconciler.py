@@ -57,7 +57,7 @@ class Pass(Generic[DesiredT, StateT]):
     now: datetime
 
 
-class Kind(ABC, Generic[DesiredT, ObservedT, StepT, StateT]):
+class KindController(ABC, Generic[DesiredT, ObservedT, StepT, StateT]):
     """What a kind brings to the pass.
 
     Attributes:
@@ -121,7 +121,7 @@ class Kind(ABC, Generic[DesiredT, ObservedT, StepT, StateT]):
 class Reconciler(Generic[DesiredT, ObservedT, StepT, StateT]):
     """Reconciles the objects of one kind."""
 
-    def __init__(self, kind: Kind[DesiredT, ObservedT, StepT, StateT], context: ReconcileContext) -> None:
+    def __init__(self, kind: KindController[DesiredT, ObservedT, StepT, StateT], context: ReconcileContext) -> None:
         self._kind = kind
         self._context = context
         self.states = StateStore(kind.new_state)

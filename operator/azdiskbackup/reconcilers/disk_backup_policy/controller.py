@@ -50,7 +50,7 @@ class PolicyState:
 Pass: TypeAlias = reconciler.Pass[Desired, PolicyState]
 
 
-class DiskBackupPolicyKind(reconciler.Kind[Desired, Observed, Step, PolicyState]):
+class DiskBackupPolicyKind(reconciler.KindController[Desired, Observed, Step, PolicyState]):
     """Makes policies as their objects want them."""
 
     status_model = DiskBackupPolicyStatus

@@ -32,7 +32,7 @@ from azdiskbackup.reconcilers.watch.indices import BACKUPS_BY_DISK, place
 Pass: TypeAlias = reconciler.Pass[Desired, BackupState]
 
 
-class OnDemandBackupKind(reconciler.Kind[Desired, Observed, Step, BackupState]):
+class OnDemandBackupKind(reconciler.KindController[Desired, Observed, Step, BackupState]):
     """Takes backups."""
 
     status_model = OnDemandBackupStatus
@@ -93,7 +93,7 @@ class OnDemandBackupKind(reconciler.Kind[Desired, Observed, Step, BackupState]):
                 mine = order
             else:
                 others.append((order, resource.name, bool(resource.status.get("startTime"))))
-        return tuple(name for order, name, begun in sorted(others) if begun or mine is None or order < mine)
+        return tuple(name for order, name, started in sorted(others) if started or mine is None or order < mine)
 
     def _of_disk(self, desired: Desired) -> list[Resource]:
         found = self._context.cache.read(BACKUPS_BY_DISK, place(desired.namespace, desired.disk))

@@ -48,7 +48,7 @@ Pass: TypeAlias = reconciler.Pass[Desired, DiskState]
 RECHECK_ROLE_AFTER_TRIES = 5
 
 
-class ProtectedDiskKind(reconciler.Kind[Desired, Observed, Step, DiskState]):
+class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskState]):
     """Leads disks to protection, and out of it."""
 
     status_model = ProtectedDiskStatus

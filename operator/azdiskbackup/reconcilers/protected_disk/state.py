@@ -75,7 +75,7 @@ class KnownValidation:
 
 
 @dataclass(slots=True)
-class Conflict:
+class KnownConflict:
     """The instance because of which Azure refuses ours; searched for once for each refusal.
 
     Attributes:
@@ -158,7 +158,7 @@ class DiskState:
     disk: KnownDisk = field(default_factory=KnownDisk)
     instance: KnownInstance = field(default_factory=KnownInstance)
     validation: KnownValidation = field(default_factory=KnownValidation)
-    conflict: Conflict = field(default_factory=Conflict)
+    conflict: KnownConflict = field(default_factory=KnownConflict)
     role_recheck: RoleRecheck = field(default_factory=RoleRecheck)
     history: KnownHistory = field(default_factory=KnownHistory)
     migrate_at: datetime | None = None

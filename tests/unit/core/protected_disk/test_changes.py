@@ -144,8 +144,8 @@ def test_tries_thin_out() -> None:
     first = next_refusal(None, DENIED, NOW, None)
     later = next_refusal(first, DENIED, NOW + timedelta(minutes=2), None)
     assert (later.tries, later.first, later.at) == (2, NOW, NOW + timedelta(minutes=2))
-    begun = NOW - timedelta(minutes=30)
-    assert next_refusal(None, DENIED, NOW, begun).first == begun, "a restart does not forget how long it has been"
+    started = NOW - timedelta(minutes=30)
+    assert next_refusal(None, DENIED, NOW, started).first == started, "a restart does not forget how long it has been"
 
 
 def test_rights_that_do_not_come_are_a_persons_affair() -> None:

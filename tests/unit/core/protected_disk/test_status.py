@@ -135,15 +135,15 @@ def test_a_disk_on_its_way_says_that_it_waits_for_azures_limits() -> None:
     assert isinstance(puts.step, PutInstance) and stays_true(after, puts)
     assert not stays_true(after, make_plan(desired(), PROTECTED, NOW))
     validating = replace(UNPROTECTED, validation=Running("url", NOW, None))
-    begun = build_status(resource(), desired(), validating, make_plan(desired(), validating, NOW), NOW)
-    queued = limited(Resource({**resource().raw, "status": begun.to_wire()}), RateLimited(), NOW + timedelta(hours=1))
+    started = build_status(resource(), desired(), validating, make_plan(desired(), validating, NOW), NOW)
+    queued = limited(Resource({**resource().raw, "status": started.to_wire()}), RateLimited(), NOW + timedelta(hours=1))
     assert queued is not None and queued.observed_generation == 2
     assert {each.type for each in queued.conditions if each.reason == reasons.WAITING_FOR_LIMITS} == {
         "Validated",
         "Ready",
         "Reconciling",
     }
-    assert len(queued.conditions) == len(begun.conditions)
+    assert len(queued.conditions) == len(started.conditions)
     protected = build_status(resource(), desired(), PROTECTED, make_plan(desired(), PROTECTED, NOW), NOW)
     assert limited(Resource({**resource().raw, "status": protected.to_wire()}), RateLimited(), NOW) is None
 

@@ -163,9 +163,9 @@ async def test_who_says_nothing_any_more_loses_it_and_its_longest_request_is_wai
     dies(first)
     # The clock of the first was wrong by an hour: it is not asked.
     server.touch(leaseDurationSeconds=15, renewTime="2020-01-01T00:00:00.000000Z")
-    begun = now()
+    started = now()
     taken = await second.lease.acquire()
-    assert 15 < now() - begun <= 16.1, "by its own clock, from when it first saw it"
+    assert 15 < now() - started <= 16.1, "by its own clock, from when it first saw it"
     # From the last sign of life, which is sixteen seconds ago, it may have sent for ten.
     assert near(taken.unsettled, 10 + LONGEST.total_seconds() - 16), "how long that is says who sent it"
     assert holder(server) == "b"
@@ -196,9 +196,9 @@ async def test_one_that_somebody_emptied_was_not_released(server: Server) -> Non
     assert server.lease is not None
     server.lease["metadata"]["creationTimestamp"] = "2020-01-01T00:00:00Z"
     server.lease["spec"] = {}
-    begun = now()
+    started = now()
     taken = await second.lease.acquire()
-    assert 10 < now() - begun <= 11.1, "whoever had it may not have seen it yet"
+    assert 10 < now() - started <= 11.1, "whoever had it may not have seen it yet"
     assert near(taken.unsettled, 10 + LONGEST.total_seconds() - 11)
     await second.lease.release(timedelta())
 
@@ -299,9 +299,9 @@ async def test_an_api_server_that_is_away_is_waited_for_and_a_missing_right_is_n
 async def test_it_is_seized_by_who_uninstalls(server: Server) -> None:
     first, remover = Replica(server, "a"), Replica(server, "uninstall")
     await first.lease.acquire()
-    begun = now()
+    started = now()
     assert await remover.lease.seize()
-    assert now() - begun == pytest.approx(10), "nobody can lead any more"
+    assert now() - started == pytest.approx(10), "nobody can lead any more"
     assert first.lost[0] == "uninstall holds it" and not first.lease.held and remover.lease.held
     await remover.lease.release(timedelta())
     assert await remover.lease.seize(), "free, it is had at once"

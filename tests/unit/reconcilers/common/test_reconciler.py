@@ -19,7 +19,7 @@ from azdiskbackup.core.rules.verdicts import Need, Plan, Verdict, need, satisfie
 from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.reconcilers.backup_vault.controller import BackupVaultKind
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.common.reconciler import Kind, NothingNew, Pass, Reconciler
+from azdiskbackup.reconcilers.common.reconciler import KindController, NothingNew, Pass, Reconciler
 from azdiskbackup.reconcilers.common.step_runner import StepRunner
 from azdiskbackup.reconcilers.disk_backup_policy.controller import DiskBackupPolicyKind
 from azdiskbackup.reconcilers.on_demand_backup.controller import OnDemandBackupKind
@@ -72,7 +72,7 @@ class StandingClock:
         return NOW
 
 
-class Thirsty(Kind[str, int, Any, State]):
+class Thirsty(KindController[str, int, Any, State]):
     """A kind whose one rule wants two cups, of which each fetch brings one, or none."""
 
     status_model = BackupVaultStatus

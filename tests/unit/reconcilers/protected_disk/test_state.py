@@ -11,8 +11,8 @@ from azdiskbackup.core.protected_disk.validation import NeverRun, Passed, Valida
 from azdiskbackup.errors import AlreadyProtected, InvalidRequest
 from azdiskbackup.reconcilers.protected_disk.inventory_reader import BURST_SIZE, BURST_WINDOW, BurstDetector
 from azdiskbackup.reconcilers.protected_disk.state import (
-    Conflict,
     DiskState,
+    KnownConflict,
     KnownDisk,
     KnownHistory,
     KnownValidation,
@@ -44,7 +44,7 @@ def test_the_answer_of_a_validation_is_about_its_request_alone() -> None:
 
 
 def test_a_conflict_is_searched_for_once_for_each_refusal() -> None:
-    conflict, refusal = Conflict(), AlreadyProtected("Already", "Twice.")
+    conflict, refusal = KnownConflict(), AlreadyProtected("Already", "Twice.")
     assert conflict.is_search_due(refusal)
     assert not conflict.is_search_due(None) and not conflict.is_search_due(InvalidRequest("No", "No."))
     conflict.searched_for = refusal
