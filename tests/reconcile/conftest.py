@@ -42,8 +42,11 @@ def quiet() -> None:
 async def world(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[World]:
-    """A cluster without our objects, an Azure with groups, the operator at work; a story ends in a steady state."""
-    found = World(tmp_path)
+    """A cluster without our objects, an Azure with groups, the operator at work; a story ends in a steady state.
+
+    A story that depends on how long the operator pauses names the seeds, as parameters of this fixture.
+    """
+    found = World(tmp_path, seed=getattr(request, "param", 0))
     for name, value in found.environment.items():
         monkeypatch.setenv(name, value)
     await found.start_operator()

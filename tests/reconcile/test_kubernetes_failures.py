@@ -70,6 +70,7 @@ def way(world: World) -> Way:
     return found
 
 
+@pytest.mark.parametrize("world", [0, 5, 56], indirect=True, ids="seed {}".format)
 async def test_a_conflict_at_every_write_of_status(world: World, shop: Team, way: Way) -> None:
     way.plant("PATCH", f"/namespaces/{shop.namespace}/.*/status", 409, "Conflict", times=12)
     shop.make_claim()

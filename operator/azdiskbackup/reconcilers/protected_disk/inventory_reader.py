@@ -170,7 +170,8 @@ class InventoryReader:
         state, now = pass_.state, pass_.now
         if not state.is_new or pass_.desired.deleting or state.instance.change_expected:
             return False
-        if isinstance(state.refusal, AlreadyProtected):
+        if isinstance(state.refusal, AlreadyProtected) or isinstance(state.instance.value, AzureInstance):
+            # What a GET showed is there, however long an index takes to show it.
             return False
         if state.instance.last_get is None:
             self._burst.add(id_, now)
