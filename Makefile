@@ -121,7 +121,7 @@ test-plugin: $(READY) ## Run what needs no cluster of `kubectl azdiskbackup`: it
 
 .PHONY: test-contract
 test-contract: $(READY) controlplane ## Run gateways against the simulator, simulator and API server in memory against the real things
-	@$(BIN)/pytest tests/contract $(TEST_ARGS)
+	@$(BIN)/pytest tests/contract -n $(STACKS) --dist loadfile $(TEST_ARGS)
 
 .PHONY: test-chart
 test-chart: $(READY) tools sandbox prometheus ## Run what needs no cluster of the chart and of deploy/: rendering, linting, drift
@@ -129,7 +129,7 @@ test-chart: $(READY) tools sandbox prometheus ## Run what needs no cluster of th
 
 .PHONY: test-integration
 test-integration: $(READY) controlplane tools sandbox prometheus terminal json ## Run the operator on a real API server against the simulator
-	@$(BIN)/pytest tests/integration -n $(STACKS) --dist loadfile $(TEST_ARGS)
+	@$(BIN)/pytest tests/integration -n $(STACKS) --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
 .PHONY: bench
 bench: $(READY) controlplane tools sandbox ## Measure what protection costs with 100, 500 and 2,000 disks (BENCH_N=… for others); minutes

@@ -57,8 +57,7 @@ def kinds(stack: Stack) -> list[str]:
     return [each["metadata"]["name"] for each in found if each["spec"]["group"] == "azdiskbackup.io"]
 
 
-@pytest.mark.parametrize("line", ["helm", "helm3"])
-@pytest.mark.parametrize("keep", [True, False], ids=["CRDs stay", "CRDs go"])
+@pytest.mark.parametrize(("line", "keep"), [("helm", True), ("helm3", False)], ids=["CRDs stay", "CRDs go"])
 def test_uninstalled_with_objects_left(clean: Stack, line: str, keep: bool) -> None:
     clean.line = line
     clean.start_operator({"crds": {"keep": keep}})

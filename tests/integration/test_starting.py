@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from harness import objects
 from harness.installation import IMAGE, NAMESPACE, HelmError, Installation
 from harness.processes import wait_for
 from harness.stack import CLIENT_ID, Stack
@@ -16,13 +15,8 @@ from harness.tenant import Tenant
 
 Json = dict[str, Any]
 
+# One of each kind: Azure refuses, the pod lacks something, a file is missing. More in tests/contract/test_preflight.py.
 WRONG: list[tuple[str, Json, int, str]] = [
-    (
-        "unreachable authority",
-        {"azure": {"authorityHost": "https://127.0.0.1:9"}},
-        4,
-        "Cannot get a token",
-    ),
     (
         "unknown client",
         {"azure": {"clientID": "99999999-9999-4999-8999-999999999999"}},
@@ -30,25 +24,10 @@ WRONG: list[tuple[str, Json, int, str]] = [
         "AADSTS700016",
     ),
     (
-        "a subscription that cannot be seen",
-        {"azure": {"subscriptionID": "99999999-9999-4999-8999-999999999999"}},
-        4,
-        "cannot read the subscription 99999999",
-    ),
-    (
         "no token, since no webhook put it there",
         {"azure": {"tenantID": ""}},
         4,
         "AZURE_FEDERATED_TOKEN_FILE and AZURE_TENANT_ID not set",
-    ),
-    (
-        "a token file that is not there",
-        {"azure": {"tenantID": ""}, "extraEnv": [
-            {"name": "AZURE_TENANT_ID", "value": objects.SUBSCRIPTION},
-            {"name": "AZURE_FEDERATED_TOKEN_FILE", "value": "/nowhere/token"},
-        ]},
-        4,
-        "/nowhere/token",
     ),
     (
         "a CA file without its key",
@@ -106,7 +85,7 @@ def _is_told_everywhere(broken: Installation, values: Json, code: int, says: str
         broken.uninstall("--no-hooks")
 
 
-@pytest.mark.parametrize("line", ["helm", "helm3"])
+@pytest.mark.parametrize("line", ["helm3"])
 def test_after_an_installation_that_failed_the_same_command_works(broken: Installation, line: str) -> None:
     broken.line = line
     try:
