@@ -24,7 +24,6 @@ from harness.objects import (
 from harness.stack import CLIENT_ID, Stack
 from harness.tenant import Tenant
 
-
 # Files are distributed in this order, so that no long one is last.
 LONGEST_FIRST = ("life_cycle", "tasks", "replicas", "starting", "quick_start", "demo", "dashboard", "plugin")
 

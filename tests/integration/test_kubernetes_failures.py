@@ -98,3 +98,13 @@ def applies(stack: Stack, wanted: dict[str, object]) -> bool:
     except KubectlError:
         return False
     return True
+
+
+def test_an_event_that_is_repeated_is_counted(stack: Stack, shop: Tenant, gold: str) -> None:
+    shop.protect(claim="missing")
+    for policy in ("unknown", gold, "unknown"):
+        shop.protect(claim="missing", policy=policy)
+        reason = "PersistentVolumeClaimNotFound" if policy == gold else "PolicyNotFound"
+        shop.until("protecteddisk", "data", "Ready", "False", reason)
+    found = [each for each in shop.full_events("protecteddisk", "data") if each["reason"] == "PolicyNotFound"]
+    assert [each["series"]["count"] for each in found] == [2]

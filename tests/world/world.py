@@ -26,6 +26,8 @@ from world.team import Team
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 CLIENT_ID = "operator-in-memory"
 _STEP = timedelta(seconds=10)
+# How long a steady state is looked at, with some minutes before and after.
+_REST = timedelta(minutes=105)
 
 
 class World:
@@ -182,7 +184,7 @@ class World:
             for each in self.every("DiskBackupPolicy")
             if each.get("status", {}).get("nextBackupTime")
         ]
-        if due:
+        if due and min(due) < self.clock.now() + _REST:
             await self.advance(seconds=(min(due) - self.clock.now()).total_seconds() + 600)
         await self.advance(minutes=25)
         since = self.azure.request_count()

@@ -13,7 +13,12 @@ from azdiskbackup.errors import OperatorError
 
 
 class Instances:
-    """Backup instances."""
+    """Backup instances.
+
+    Raises:
+        OperatorError: Azure refuses or fails; its class says whether waiting helps (``azure.client.error_table``).
+        RateLimited: the request is not allowed yet.
+    """
 
     def __init__(self, connection: AzureConnection) -> None:
         self._connection = connection

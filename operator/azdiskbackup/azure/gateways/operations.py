@@ -70,7 +70,12 @@ def _mapping(response: AsyncHttpResponse) -> Mapping[str, Any]:
 
 
 class Operations:
-    """Long-running operations."""
+    """Long-running operations.
+
+    Raises:
+        OperatorError: Azure refuses or fails; its class says whether waiting helps (``azure.client.error_table``).
+        RateLimited: the request is not allowed yet.
+    """
 
     def __init__(self, connection: AzureConnection) -> None:
         self._connection = connection

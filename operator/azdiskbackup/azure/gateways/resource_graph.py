@@ -110,7 +110,12 @@ Keep: TypeAlias = Callable[[str], bool]
 
 
 class Graph:
-    """Azure Resource Graph."""
+    """Azure Resource Graph.
+
+    Raises:
+        OperatorError: Azure refuses or fails; its class says whether waiting helps (``azure.client.error_table``).
+        RateLimited: the request is not allowed yet.
+    """
 
     def __init__(self, connection: AzureConnection) -> None:
         self._connection = connection

@@ -17,7 +17,12 @@ _AUTHORIZATION = "2022-04-01"
 
 
 class Resources:
-    """Disks and resource groups, read without the compute SDK, whose import alone costs 141 MB."""
+    """Disks and resource groups, read without the compute SDK, whose import alone costs 141 MB.
+
+    Raises:
+        OperatorError: Azure refuses or fails; its class says whether waiting helps (``azure.client.error_table``).
+        RateLimited: the request is not allowed yet.
+    """
 
     def __init__(self, connection: AzureConnection) -> None:
         self._connection = connection
@@ -44,7 +49,12 @@ class Resources:
 
 
 class RoleAssignments:
-    """Role assignments, by their deterministic names."""
+    """Role assignments, by their deterministic names.
+
+    Raises:
+        OperatorError: Azure refuses or fails; its class says whether waiting helps (``azure.client.error_table``).
+        RateLimited: the request is not allowed yet.
+    """
 
     def __init__(self, connection: AzureConnection) -> None:
         self._connection = connection

@@ -14,7 +14,12 @@ from azdiskbackup.errors import OperatorError
 
 
 class Vaults:
-    """Backup vaults."""
+    """Backup vaults.
+
+    Raises:
+        OperatorError: Azure refuses or fails; its class says whether waiting helps (``azure.client.error_table``).
+        RateLimited: the request is not allowed yet.
+    """
 
     def __init__(self, connection: AzureConnection) -> None:
         self._connection = connection
@@ -67,7 +72,12 @@ class Vaults:
 
 
 class Policies:
-    """Backup policies: made and deleted, never changed."""
+    """Backup policies: made and deleted, never changed.
+
+    Raises:
+        OperatorError: Azure refuses or fails; its class says whether waiting helps (``azure.client.error_table``).
+        RateLimited: the request is not allowed yet.
+    """
 
     def __init__(self, connection: AzureConnection) -> None:
         self._connection = connection
