@@ -54,9 +54,9 @@ def _done(command: Command, arguments: list[str]) -> Exit:
     return Exit.DONE
 
 
-def _ended(code: Exit, user_message: str, termination_log: Path) -> Exit:
-    _log.error(user_message, exit_code=int(code))
-    say_why(termination_log, user_message)
+def _ended(code: Exit, message: str, termination_log: Path) -> Exit:
+    _log.error(message, exit_code=int(code))
+    say_why(termination_log, message)
     return code
 
 

@@ -118,7 +118,7 @@ async def test_a_vault_is_listed_while_resource_graph_is_refused(azure: Azure, s
     picture = await sweep.read(vault, simulator.now)
     assert picture.listed and picture.of(request.id).instance is not None
     # Read all the same: nobody is to be woken.
-    assert [when for _, when, _ in sweep.last_read()] == [changes.on_new_subscription]
+    assert [when for _, when, _ in sweep.last_read()] == [changes.started]
     simulator.deny(CLIENT_ID)
     simulator.advance(minutes=10)
     assert (await sweep.refresh(SUBSCRIPTION)).vaults == [vault] and sweep.degraded_reason(vault) is None

@@ -135,8 +135,8 @@ class Process:
 
     def _lost(self, why: str) -> None:
         # At once, and from whatever thread: from now on another replica may work.
-        user_message = f"The Lease was lost: {why}. Another replica takes over, or this one after its restart."
-        end_at_once(Exit.LEASE_LOST, user_message, self._settings.termination_log)
+        message = f"The Lease was lost: {why}. Another replica takes over, or this one after its restart."
+        end_at_once(Exit.LEASE_LOST, message, self._settings.termination_log)
 
     async def _lead(self, kube_connection: KubeConnection, kube: KubeClient, cluster: str) -> None:
         lag = Lag()

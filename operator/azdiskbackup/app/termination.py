@@ -16,20 +16,20 @@ from azdiskbackup.errors import Exit
 _SPEAKS_FOR_SECONDS = 0.5
 
 
-def say_why(termination_log: Path, user_message: str) -> None:
+def say_why(termination_log: Path, message: str) -> None:
     """Leave the sentence where the kubelet takes it from; outside of a pod there is no such file."""
     with contextlib.suppress(OSError):
         if termination_log.exists():
-            termination_log.write_text(user_message)
+            termination_log.write_text(message)
 
 
-def end_at_once(code: Exit, user_message: str, termination_log: Path) -> Never:
+def end_at_once(code: Exit, message: str, termination_log: Path) -> Never:
     """End the process, from whatever thread and whatever else it is at; say why, if that can be said quickly."""
 
     def speak() -> None:
-        say_why(termination_log, user_message)
+        say_why(termination_log, message)
         # Not through the logger: whoever is stuck may hold its lock.
-        line = {"event": user_message, "level": "error", "exit_code": int(code), "logger": "azdiskbackup"}
+        line = {"event": message, "level": "error", "exit_code": int(code), "logger": "azdiskbackup"}
         print(json.dumps(line | {"timestamp": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"}), flush=True)
 
     speaker = threading.Thread(target=speak, name="last words", daemon=True)

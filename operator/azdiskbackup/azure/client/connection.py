@@ -113,18 +113,21 @@ class AzureConnection:
             MeterPolicy(self._asked),
         ]
 
+    def _client_options(self) -> dict[str, Any]:
+        """Return what the SDK's clients have in common."""
+        return {
+            "base_url": self._settings.arm_endpoint,
+            "credential_scopes": [self._settings.arm_scope],
+            "policies": self._policies(),
+            "transport": self._network.transport(),
+        }
+
     def data_protection(self, subscription: str) -> DataProtectionMgmtClient:
         """Return the client of Azure Backup for a subscription."""
         key = subscription.lower()
         if key not in self._data_protection:
             self._data_protection[key] = DataProtectionMgmtClient(
-                self._credential,
-                subscription,
-                base_url=self._settings.arm_endpoint,
-                credential_scopes=[self._settings.arm_scope],
-                policies=self._policies(),
-                transport=self._network.transport(),
-                api_version=DATA_PROTECTION_API,
+                self._credential, subscription, api_version=DATA_PROTECTION_API, **self._client_options()
             )
         return self._data_protection[key]
 
@@ -133,12 +136,7 @@ class AzureConnection:
         key = subscription.lower()
         if key not in self._authorization:
             self._authorization[key] = AuthorizationManagementClient(
-                self._credential,
-                subscription,
-                base_url=self._settings.arm_endpoint,
-                credential_scopes=[self._settings.arm_scope],
-                policies=self._policies(),
-                transport=self._network.transport(),
+                self._credential, subscription, **self._client_options()
             )
         return self._authorization[key]
 

@@ -42,7 +42,7 @@ class Changes:
         vaults: vaults that could be read and no longer can, or the other way round, or that are read in another way.
     """
 
-    on_new_subscription: datetime
+    started: datetime
     ids: set[str] = field(default_factory=set)
     vaults: list[ArmId] = field(default_factory=list)
 
@@ -178,7 +178,7 @@ class Sweep:
         for known in [each for each in self._vaults.values() if each.id.subscription.lower() == subscription.lower()]:
             before = known.swept
             try:
-                known.swept = await self._snapshot_of(known, found.on_new_subscription)
+                known.swept = await self._snapshot_of(known, found.started)
             except OperatorError as error:
                 known.swept = error
             if isinstance(before, InventorySnapshot) and isinstance(known.swept, InventorySnapshot):
@@ -192,11 +192,11 @@ class Sweep:
         disks = self._disks.get(subscription.lower())
         if disks is not None:
             with request_scope(self._requester_for(subscription)):
-                found.ids |= await disks.changes(found.on_new_subscription, self._ours)
+                found.ids |= await disks.changes(found.started, self._ours)
         del self._under_way[subscription.lower()]
         mine = [each for each in self._vaults.values() if each.id.subscription.lower() == subscription.lower()]
         if not any(isinstance(each.swept, OperatorError) for each in mine):
-            self._read[subscription.lower()] = found.on_new_subscription
+            self._read[subscription.lower()] = found.started
         return found
 
     # --- asking -----------------------------------------------------------------------------------

@@ -65,8 +65,7 @@ def _delete_if_empty(desired: Desired, observed: Observed, now: datetime) -> Ver
             return wait(
                 reasons.IN_USE,
                 f"The vault still holds {count} backup instances. Delete them in Azure, or set `deletionPolicy: "
-                "Retain` "
-                "to keep the vault.",
+                "Retain` to keep the vault.",
                 now + RECHECK_INTERVAL,
             )
 

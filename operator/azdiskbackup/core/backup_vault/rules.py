@@ -171,8 +171,7 @@ def snapshot_groups_exist(desired: Desired, observed: Observed, now: datetime) -
                 return stalled(
                     reasons.GROUP_MISSING,
                     f"Resource group {group.id.name} does not exist in subscription {group.id.subscription}. Create "
-                    "it, "
-                    f"or set `create: true`; the operator checks again every {span(RECHECK_INTERVAL)}.",
+                    f"it, or set `create: true`; the operator checks again every {span(RECHECK_INTERVAL)}.",
                     now + RECHECK_INTERVAL,
                 )
     return satisfied(reasons.EXISTS, "Every snapshot resource group exists.")

@@ -51,8 +51,7 @@ def vault_ready(desired: Desired, observed: Observed, now: datetime) -> Verdict:
             return wait(
                 reasons.VAULT_NOT_FOUND,
                 f"BackupVault {name!r} does not exist. Create it, or name another vault in another policy; the "
-                "operator "
-                "continues automatically once it exists.",
+                "operator continues automatically once it exists.",
                 now + RECHECK_INTERVAL,
             )
         case VaultView(id=None) | VaultView(ready=False):

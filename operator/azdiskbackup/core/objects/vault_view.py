@@ -16,7 +16,7 @@ class VaultView:
 
     Attributes:
         ready: whether it can protect disks now.
-        why_not: the reason of its own that it is not ready.
+        not_ready_reason: the reason of its own that it is not ready.
         id: ARM id, known once Azure has the vault.
         principal: object id of its identity, known with the id.
         snapshot_groups: the groups for snapshots.

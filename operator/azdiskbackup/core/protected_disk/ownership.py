@@ -107,14 +107,12 @@ def access_refused(desired: Desired, observed: Observed, vault: VaultView) -> st
     ):
         return (
             f"BackupVault {vault.name!r} does not allow the namespace {desired.namespace!r} to name disks by ARM id. "
-            "Name a "
-            "PVC, or ask the platform team to label the namespace as `access.diskIDNamespaces` requires."
+            "Name a PVC, or ask the platform team to label the namespace as `access.diskIDNamespaces` requires."
         )
     if not selects(vault.access.namespaces, observed.namespace_labels):
         return (
             f"BackupVault {vault.name!r} does not allow the namespace {desired.namespace!r}. Ask the platform team to "
-            "label "
-            "the namespace as `access.namespaces` requires."
+            "label the namespace as `access.namespaces` requires."
         )
     return None
 

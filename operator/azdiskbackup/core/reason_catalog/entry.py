@@ -21,7 +21,7 @@ class ReasonEntry:
     """What a reason means.
 
     Attributes:
-        reason: the constant, one of ``core.reasons`` or of an error's class.
+        reason: the constant, one of ``core.rules.reasons`` or of an error's class.
         kinds: the kinds whose conditions have it.
         cause: why it comes about, in whole sentences.
         remediation: what to do, in whole sentences; while the operator continues by itself, what to do if it does not.

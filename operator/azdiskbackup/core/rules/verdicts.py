@@ -37,13 +37,13 @@ class Verdict(Generic[StepT]):
 
     Attributes:
         satisfied: whether the next rule may speak.
-        reason: constant for programs; one of ``core.reasons``.
+        reason: constant for programs; one of ``core.rules.reasons``.
         message: whole sentences for a person.
         step: the one thing to do about it in this pass.
-        look_again: when to look again if nothing happens before.
+        requeue_at: when to look again if nothing happens before.
         progress: what a person may expect.
-        caveat: a satisfied rule that does not hold all the same: its condition is False, and the way goes on.
-        keeps_ready: whether Ready may be True in spite of the caveat.
+        is_warning: whether a satisfied rule does not hold all the same: its condition is False, and the pass continues.
+        keeps_ready: whether Ready may be True in spite of the warning.
         hint: what to do, in words, when the step fails.
     """
 
@@ -137,7 +137,7 @@ class Plan(Generic[StepT]):
         findings: one for each condition of the way, in its order.
         verdict: the verdict that decided, or the last one when all rules hold.
         condition: the condition that the deciding rule speaks about.
-        objection: what keeps Ready from being True although every rule is satisfied.
+        blocking_warning: what keeps Ready from being True although every rule is satisfied.
     """
 
     findings: tuple[Finding, ...]

@@ -33,11 +33,6 @@ def backups_per_day(schedule: Schedule) -> int:
     return 24 // schedule.interval_hours if schedule.interval_hours else 1
 
 
-def interval(schedule: Schedule) -> timedelta:
-    """Return the time between two backups."""
-    return timedelta(hours=schedule.interval_hours or 24)
-
-
 def start_time(schedule: Schedule) -> time:
     """Return the time of day of the schedule, in its own time zone."""
     return time.fromisoformat(schedule.start_time)

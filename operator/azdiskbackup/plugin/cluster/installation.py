@@ -21,7 +21,7 @@ class Operator(Shape, frozen=True, kw_only=True):
         leader: the pod that leads; empty for none.
         renew_time: when it said so last, by the clock of the API server.
         leads: whether somebody leads; null where that cannot be seen, or nobody is to be elected.
-        sentence: the same for a person.
+        summary: the same for a person.
     """
 
     namespace: str
@@ -31,7 +31,7 @@ class Operator(Shape, frozen=True, kw_only=True):
     leader: str
     renew_time: datetime | None
     leads: bool | None
-    user_message: str
+    summary: str
 
 
 async def operator_of(cluster: Cluster) -> Operator | None:
@@ -69,7 +69,7 @@ def operator(deployments: list[Resource] | None, leases: list[Resource] | None, 
         told.append("leader not readable" if leases is None else "no Lease")
     else:
         told.append(f"leader {leader}" if leads else f"no leader{f' since {renewed}' if renewed else ''}")
-    user_message = ", ".join(told)
+    summary = ", ".join(told)
     return Operator(
         namespace=(deployment or lease).namespace if deployment or lease else "",  # type: ignore[union-attr] # one is
         version=version,
@@ -78,5 +78,5 @@ def operator(deployments: list[Resource] | None, leases: list[Resource] | None, 
         leader=leader,
         renew_time=parse_time(renewed) if renewed else None,
         leads=leads,
-        user_message=user_message,
+        summary=summary,
     )

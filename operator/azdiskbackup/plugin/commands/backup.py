@@ -152,8 +152,7 @@ async def _ended(cluster: Cluster, printer: Printer, made: Resource, usually: fl
             if found is None or found.uid != made.uid:
                 raise CliError(
                     f"OnDemandBackup {made.namespace}/{made.name} was deleted. A backup that has started continues; "
-                    "see "
-                    "`kubectl azdiskbackup jobs`."
+                    "see `kubectl azdiskbackup jobs`."
                 )
             now = shape(found)
             if now.succeeded is not None:

@@ -138,9 +138,7 @@ async def _operator(cluster: Cluster) -> CheckResult:
         return _unknown(
             what, "You may not read it.", "Ask a cluster admin for the permission to list deployments and leases."
         )
-    detail = (
-        f"In the namespace {found.namespace}: {found.user_message}." if found.namespace else f"It {found.user_message}."
-    )
+    detail = f"In the namespace {found.namespace}: {found.summary}." if found.namespace else f"It {found.summary}."
     if found.leads is False:
         pods = f"kubectl get pods -n {found.namespace or 'NAMESPACE'}"
         return _bad(what, detail, f"See `{pods}`: a pod that cannot start reports why in its status.")

@@ -96,11 +96,11 @@ async def read(resource: Resource, source: From) -> Read:
     except OperatorError as error:
         from azdiskbackup.plugin.cluster.azure_account import unreadable_reason
 
-        user_message = unreadable_reason(error, f"the vault of {known.backup_instance_id}")
+        message = unreadable_reason(error, f"the vault of {known.backup_instance_id}")
         if source is From.AZURE:
-            raise CliError(user_message) from error
+            raise CliError(message) from error
         found = of_status(known)
-        return replace(found, note=f"{found.note}{' ' if found.note else ''}Azure was not read: {user_message}")
+        return replace(found, note=f"{found.note}{' ' if found.note else ''}Azure was not read: {message}")
 
 
 async def _of_azure(instance: ArmId) -> list[RestorePoint]:

@@ -207,7 +207,7 @@ def show(found: ClusterStatus, printer: Printer) -> None:
 
 def _lines(found: ClusterStatus) -> Iterator[tuple[str, Text]]:
     if found.operator is not None:
-        yield "Operator", Text(found.operator.user_message, style="red" if found.operator.leads is False else "")
+        yield "Operator", Text(found.operator.summary, style="red" if found.operator.leads is False else "")
     yield "Disks", _of_disks(found)
     for title, each in (("Policies", found.policies), ("Vaults", found.vaults)):
         if each is not None:

@@ -156,9 +156,9 @@ class Printer:
         sys.stdout.write(text)
         sys.stdout.flush()
 
-    def note(self, user_message: str) -> None:
+    def note(self, message: str) -> None:
         """Write a sentence to stderr."""
-        self.err.print(Text(harmless(user_message)), soft_wrap=True)
+        self.err.print(Text(harmless(message)), soft_wrap=True)
 
 
 # What moves the cursor, renames the window or turns the direction of writing; colours are ours.

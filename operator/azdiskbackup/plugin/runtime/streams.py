@@ -56,9 +56,9 @@ def _prepare() -> None:
             stream.reconfigure(errors="replace")
 
 
-def _say(user_message: str, ending: ExitCode) -> ExitCode:
+def _say(message: str, ending: ExitCode) -> ExitCode:
     with contextlib.suppress(OSError):
-        sys.stderr.write(f"{user_message}\n")
+        sys.stderr.write(f"{message}\n")
     return ending
 
 

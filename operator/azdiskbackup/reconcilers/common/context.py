@@ -16,7 +16,6 @@ from azdiskbackup.engine.clock import Clock
 from azdiskbackup.reconcilers.common.status_writer import StatusWriter
 from azdiskbackup.settings import Settings
 
-AnswerT = TypeVar("AnswerT")
 StateT = TypeVar("StateT")
 
 

@@ -26,8 +26,8 @@ from azdiskbackup.reconcilers.watch.indices import (
 
 OURS = ("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "OnDemandBackup")
 
-See = Callable[[Resource], object]
-Find = Callable[[Cache, Resource], Iterator[Key]]
+Projection = Callable[[Resource], object]
+Targets = Callable[[Cache, Resource], Iterator[Key]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,13 @@ class Trigger:
     """From a kind to those who have to look again.
 
     Attributes:
-        sees: what they see of an object of the kind; they look again when that differs.
-        finds: who they are.
+        projection: what they see of an object of the kind; they look again when that differs.
+        targets: who they are.
     """
 
     kind: str
-    projection: See
-    targets: Find
+    projection: Projection
+    targets: Targets
 
 
 def keys_to_enqueue(cache: Cache, key: Key, before: Raw | None, after: Raw | None) -> Iterator[Key]:

@@ -121,8 +121,7 @@ def pvc_resolves_to_disk(desired: Desired, observed: Observed, now: datetime) ->
             return wait(
                 reasons.CLAIM_NOT_FOUND,
                 f"PVC {claim.name if claim else ''!r} does not exist in the namespace {desired.namespace!r}. Create "
-                "it; "
-                "the operator continues automatically once it exists.",
+                "it; the operator continues automatically once it exists.",
                 now + RECHECK_INTERVAL,
             )
         case NotBound(why):
@@ -200,8 +199,7 @@ def instance_not_owned_elsewhere(desired: Desired, observed: Observed, now: date
         return stalled(
             reasons.VAULT_MISMATCH,
             f"The disk is protected in another vault than {vault.name!r}, and `policyRef` may only name policies of "
-            "the "
-            "same vault. To change the vault, delete this object and create another one.",
+            "the same vault. To change the vault, delete this object and create another one.",
             now + RECHECK_INTERVAL,
         )
     match observed.instance:

@@ -149,10 +149,9 @@ def _overdue_message(observed: Observed, refusal: ValidationRefused) -> str:
     # Without a time that moves: this can last for weeks, and each write of status wakes everybody who watches.
     return (
         f"Azure has refused the vault's identity access since {clock_time(refusal.first)}, longer than role "
-        "assignments "
-        f"take to propagate. Check that the identity {grant.principal} has the role {grant.role.name} on {grant.scope} "
-        f"and the role {DISK_SNAPSHOT_CONTRIBUTOR.name} on {snapshots}, and that no deny assignment forbids it. The "
-        f"operator retries every {span(_pause(refusal))}. {refusal.error.user_message}"
+        f"assignments take to propagate. Check that the identity {grant.principal} has the role {grant.role.name} "
+        f"on {grant.scope} and the role {DISK_SNAPSHOT_CONTRIBUTOR.name} on {snapshots}, and that no deny assignment "
+        f"forbids it. The operator retries every {span(_pause(refusal))}. {refusal.error.user_message}"
     )
 
 
