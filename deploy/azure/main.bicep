@@ -26,7 +26,7 @@ param snapshotGroups array = []
 @description('Resource groups of user-assigned identities that vaults are to act as.')
 param vaultIdentityGroups array = []
 
-@description('managed: the operator makes vaults and gives them their rights. preassigned: others give them. observe: vaults are run elsewhere.')
+@description('managed: the operator makes vaults and their role assignments. preassigned: role assignments are made elsewhere. observe: vaults are managed elsewhere.')
 @allowed(['managed', 'preassigned', 'observe'])
 param mode string = 'managed'
 

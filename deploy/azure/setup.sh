@@ -5,7 +5,7 @@
 #   deploy/azure/setup.sh --cluster my-aks --cluster-group my-aks-rg --vault-group backup-rg --disk-group MC_… \
 #       --snapshot-group snapshots-rg
 #
-# Ends by printing the values for the chart. Needs the az CLI, logged in as somebody who may create identities, role
+# Ends by printing the values for the chart. Needs the az CLI, logged in and allowed to create identities, role
 # definitions and role assignments (Owner, or User Access Administrator beside Contributor).
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -20,9 +20,9 @@ usage: setup.sh --cluster NAME --cluster-group GROUP --vault-group GROUP --disk-
   --vault-group                resource group of the vaults; repeatable
   --disk-group                 resource group of the disks, usually the node resource group; repeatable
   --snapshot-group             resource group of the snapshots; repeatable
-  --mode                       managed: the operator makes vaults and gives them their rights (default)
-                               preassigned: it makes vaults; somebody else gives them their rights
-                               observe: vaults are run elsewhere, and it only uses them
+  --mode                       managed: the operator makes vaults and their role assignments (default)
+                               preassigned: it makes vaults; role assignments are made elsewhere
+                               observe: vaults are managed elsewhere, and it only uses them
   --create-snapshot-groups     the operator may make resource groups (a vault says create: true)
   --vault-identity             resource id of a user-assigned identity that a vault is to act as; repeatable
   --subscription               subscription of these groups (default: the one that az uses, where the cluster is);
@@ -156,7 +156,7 @@ fi
 
 cat <<VALUES
 
-Done. Install the chart; it waits for the new rights, which take minutes to work:
+Done. Install the chart; it waits for the role assignments, which take minutes to work:
 
 helm upgrade --install azdiskbackup charts/azdiskbackup --namespace $namespace --create-namespace \\
   --set azure.subscriptionID=$home \\

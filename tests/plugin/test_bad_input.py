@@ -109,7 +109,7 @@ def test_nothing_is_well_while_nobody_leads(run: Run, api: Api) -> None:
     assert run("status", "--exit-code")[0] == 0
     api.objects["leases"] = [{**world.LEASE, "spec": {**world.LEASE["spec"], "renewTime": world.ago(hours=1)}}]
     ended, out, _ = run("status", "--exit-code")
-    assert ended == 3 and "NoLeader" in out and "All is well" not in out
+    assert ended == 3 and "NoLeader" in out and "All disks healthy" not in out
     # What cannot be seen is no reason to be woken, and neither is an operator that needs no Lease.
     api.denied = ("leases",)
     ended, out, _ = run("status", "--exit-code")

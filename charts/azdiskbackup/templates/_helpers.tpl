@@ -15,7 +15,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* What selects our pods; no label of somebody's replaces these (validation.yaml). */}}
+{{/* What selects our pods; labels from the values cannot replace these (validation.yaml). */}}
 {{- define "azdiskbackup.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "azdiskbackup.name" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}

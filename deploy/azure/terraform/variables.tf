@@ -38,7 +38,7 @@ variable "create_roles" {
 }
 
 variable "mode" {
-  description = "managed: the operator makes vaults and gives them their rights. preassigned: others give them. observe: vaults are run elsewhere."
+  description = "managed: the operator makes vaults and their role assignments. preassigned: role assignments are made elsewhere. observe: vaults are managed elsewhere."
   type        = string
   default     = "managed"
 
