@@ -13,15 +13,16 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from controlplane import audit
+from controlplane.audit import AuditEntry
 from controlplane.build import binaries
 from harness.certificates import Authority, KeyPair, service_account_key
-from harness.processes import Child, free_ports
+from harness.processes import Child, free_ports, wait_for
 
 CONTROLLERS = (
     "namespace-controller",
@@ -38,36 +39,10 @@ CONTROLLERS = (
     "job-controller",
     "endpointslice-controller",
 )
-AUDIT_POLICY = {
-    "apiVersion": "audit.k8s.io/v1",
-    "kind": "Policy",
-    "omitStages": ["RequestReceived"],
-    "rules": [{"level": "Metadata"}],
-}
 
 
 class KubectlError(RuntimeError):
     """kubectl failed; the message is what it printed on stderr."""
-
-
-@dataclass(frozen=True)
-class AuditEntry:
-    """One request as the API server logged it."""
-
-    user: str
-    verb: str
-    group: str
-    resource: str
-    subresource: str
-    namespace: str
-    name: str
-    code: int
-    # Refused for want of a right; a 403 of an admission plugin (a namespace that ends, say) is none.
-    forbidden: bool
-
-    @property
-    def is_write(self) -> bool:
-        return self.verb in {"create", "update", "patch", "delete", "deletecollection"}
 
 
 class ControlPlane:
@@ -87,6 +62,8 @@ class ControlPlane:
         self.admin = self.authority.client("admin", "system:masters")
         self.kubeconfig = self._write_kubeconfig("admin", pair=self.admin)
         self._connection: http.client.HTTPSConnection | None = None
+        # Of each kind by its version: its plural, and whether it is in a namespace.
+        self._kinds: dict[tuple[str, str], tuple[str, bool]] = {}
 
     def start(self) -> None:
         """Start etcd, the API server and the controller manager, and wait until they are ready."""
@@ -102,11 +79,12 @@ class ControlPlane:
         )
         self._start_api_server(etcd)
         self._start_controllers()
-        self.kubectl("wait", "--for=create", "serviceaccount/default", "-n", "default")
+        account = "/api/v1/namespaces/default/serviceaccounts/default"
+        wait_for(lambda: self.request("GET", account)[0] == 200, "pods can be made")
 
     def _start_api_server(self, etcd: int) -> None:
         policy = self.folder / "audit-policy.yaml"
-        policy.write_text(yaml.safe_dump(AUDIT_POLICY))
+        policy.write_text(yaml.safe_dump(audit.POLICY))
         self._run(
             "kube-apiserver",
             f"--etcd-servers=http://127.0.0.1:{etcd}",
@@ -187,11 +165,54 @@ class ControlPlane:
         self.last_warnings = [line for line in done.stderr.splitlines() if line.strip()]
         return done.stdout
 
-    def apply(self, *objects: dict[str, Any]) -> str:
-        """Apply objects with kubectl."""
-        return self.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(objects))
+    def apply(self, *objects: dict[str, Any]) -> None:
+        """Apply objects on the server's side, without the cost of a kubectl.
 
-    def request(self, method: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
+        Raises:
+            KubectlError: the server's own words.
+        """
+        for each in objects:
+            meta = each["metadata"]
+            path = f"{self._resource(each['apiVersion'], each['kind'], meta.get('namespace', ''))}/{meta['name']}"
+            query = "fieldManager=kubectl&force=true&fieldValidation=Strict"
+            self._done("PATCH", f"{path}?{query}", each, "application/apply-patch+yaml")
+
+    def patch(self, path: str, patch: dict[str, Any]) -> None:
+        """Merge a patch into what is at a path.
+
+        Raises:
+            KubectlError: the server's own words.
+        """
+        self._done("PATCH", path, patch, "application/merge-patch+json")
+
+    def delete(self, path: str) -> None:
+        """Delete what is at a path, one object or all of a kind, and do not wait; it may be gone already.
+
+        Raises:
+            KubectlError: the server's own words.
+        """
+        self._done("DELETE", path, absent=True)
+
+    def _resource(self, version: str, kind: str, namespace: str) -> str:
+        """Return the path of the objects of a kind, in a namespace if they are in one."""
+        root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+        if (version, kind) not in self._kinds:
+            served = (each for each in self.read(root)["resources"] if "/" not in each["name"])
+            self._kinds |= {(version, each["kind"]): (each["name"], each["namespaced"]) for each in served}
+        plural, namespaced = self._kinds[version, kind]
+        return f"{root}/namespaces/{namespace or 'default'}/{plural}" if namespaced else f"{root}/{plural}"
+
+    def _done(
+        self, method: str, path: str, body: object = None, media: str = "application/json", *, absent: bool = False
+    ) -> dict[str, Any]:
+        status, answer = self.request(method, path, body, media)
+        if status >= 400 and not (absent and status == 404):
+            raise KubectlError(str(answer.get("message")))
+        return answer
+
+    def request(
+        self, method: str, path: str, body: object = None, media: str = "application/json"
+    ) -> tuple[int, dict[str, Any]]:
         """Send a request as admin over a connection that is kept open; return status and answer.
 
         The server closes a connection that was idle for a while; then the request is sent once more.
@@ -203,7 +224,7 @@ class ControlPlane:
                 context.load_cert_chain(self.admin.certificate, self.admin.key)
                 self._connection = http.client.HTTPSConnection("127.0.0.1", self._ports[2], context=context, timeout=30)
             try:
-                self._connection.request(method, path, text, {"Content-Type": "application/json"})
+                self._connection.request(method, path, text, {"Content-Type": media})
                 response = self._connection.getresponse()
                 return response.status, json.loads(response.read())
             except (http.client.HTTPException, ConnectionError, ssl.SSLError):
@@ -219,10 +240,7 @@ class ControlPlane:
         Raises:
             KubectlError: the server's own words.
         """
-        status, answer = self.request("GET", path)
-        if status != 200:
-            raise KubectlError(str(answer.get("message")))
-        return answer
+        return self._done("GET", path)
 
     @property
     def kubectl_path(self) -> Path:
@@ -268,27 +286,9 @@ class ControlPlane:
         path.chmod(0o600)
         return path
 
-    # --- the audit log ----------------------------------------------------------------------------
-
     def audit(self, user: str | None = None) -> Iterator[AuditEntry]:
         """Yield what the API server logged, optionally of one user only."""
-        with self.audit_log.open() as lines:
-            for line in lines:
-                entry = json.loads(line)
-                who = entry["user"].get("username", "")
-                reference = entry.get("objectRef", {})
-                if (user is None or who == user) and entry["stage"] == "ResponseComplete":
-                    yield AuditEntry(
-                        user=who,
-                        verb=entry["verb"],
-                        group=reference.get("apiGroup", ""),
-                        resource=reference.get("resource", ""),
-                        subresource=reference.get("subresource", ""),
-                        namespace=reference.get("namespace", ""),
-                        name=reference.get("name", ""),
-                        code=entry.get("responseStatus", {}).get("code", 0),
-                        forbidden=entry.get("annotations", {}).get("authorization.k8s.io/decision") == "forbid",
-                    )
+        return audit.entries(self.audit_log, user)
 
 
 def _answers_ok(url: str, context: ssl.SSLContext) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -148,8 +147,8 @@ class Installation:
         return next((pod for pod in running if pod.name == holder), None)
 
     def scale(self, replicas: int) -> None:
-        patch = json.dumps({"spec": {"replicas": replicas}})
-        self.plane.kubectl("patch", "deployment", RELEASE, "-n", self.namespace, "--type=merge", "-p", patch)
+        path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{RELEASE}"
+        self.plane.patch(path, {"spec": {"replicas": replicas}})
 
     def said(self) -> str:
         """Return all that the operator's pods wrote, those that are gone first."""

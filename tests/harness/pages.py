@@ -10,10 +10,11 @@ import itertools
 import os
 import re
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from harness.processes import wait_for
 
 _FENCE = re.compile(r"^```(?P<language>\w*)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^```$", re.M | re.S)
 _LANGUAGES = {"sh", "yaml", "text"}
@@ -92,14 +93,16 @@ def _run(
             stdout=sink,
             stdin=subprocess.DEVNULL,
         )
+
+        def ended() -> bool:
+            if meanwhile:
+                meanwhile()
+            return shell.poll() is not None
+
         try:
-            deadline = time.monotonic() + 600
-            while shell.poll() is None:
-                assert time.monotonic() < deadline, f"{page.name} is not done after ten minutes:\n{output.read_text()}"
-                if meanwhile:
-                    meanwhile()
-                # Real time, on purpose: a shell works, and says only at its end that it has.
-                time.sleep(0.05)
+            wait_for(ended, f"{page.name} is followed to its end")
+        except AssertionError as error:
+            raise AssertionError(f"{error}:\n{output.read_text()}") from None
         finally:
             shell.kill()
     seen = output.read_text(errors="replace")

@@ -15,7 +15,7 @@ from pathlib import Path
 _PR_SET_PDEATHSIG = 1
 _READY_POLL_SECONDS = 0.05
 # After so long nothing comes any more, however slow and busy the machine: a bound, no measurement.
-PATIENCE_SECONDS = 300
+PATIENCE_SECONDS = 600
 
 
 class ProcessDiedError(RuntimeError):

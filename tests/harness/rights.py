@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from azure_simulator.client import Simulator
 from azure_simulator.http.rights import linked_actions
 from azure_simulator.http.routes import action_of
-from controlplane.plane import AuditEntry
+from controlplane.audit import AuditEntry
 from generated.files import rendered
 from harness import azure_rights
 from harness.installation import NAMESPACE, RELEASE

@@ -14,6 +14,7 @@ from controlplane.plane import ControlPlane
 from harness import azure_rights
 from harness.certificates import Authority, KeyPair
 from harness.installation import NAMESPACE, OPERATOR_USER, ROOT, Installation, kubelet_of
+from harness.objects import namespace
 from harness.processes import Child, free_ports, wait_for
 
 _BACK_OFF_SECONDS = 0.1
@@ -81,7 +82,7 @@ class Stack:
         self.kubelet = kubelet_of(self.plane, self.folder / "pods", lambda restarts: _BACK_OFF_SECONDS)
         self.kubelet.start()
         self._kubelet_runs = True
-        self.plane.kubectl("create", "namespace", NAMESPACE)
+        self.plane.apply(namespace(NAMESPACE))
 
     # --- Azure ------------------------------------------------------------------------------------
 

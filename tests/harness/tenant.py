@@ -1,4 +1,4 @@
-"""A team in a namespace: what it applies with kubectl, and what it sees while time passes."""
+"""A team in a namespace: what it applies, and what it sees while time passes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from azure_simulator.client import Simulator
 from controlplane.plane import KubectlError
 from harness import objects
 from harness.objects import Json
-from harness.processes import PATIENCE_SECONDS, wait_for
+from harness.processes import wait_for
 from harness.stack import Stack
 
 _STEP = timedelta(minutes=15)
@@ -38,7 +38,8 @@ class Tenant:
 
     def clear(self) -> None:
         """Delete what the tenant applied and wait, in virtual time, until it is gone; Azure keeps the backups."""
-        self.kubectl("delete", "ondemandbackups,protecteddisks", "--all", "--wait=false")
+        for kind in reversed(_KINDS):
+            self.stack.plane.delete(self._path(kind))
         for kind in _KINDS:
             for each in self.every(kind):
                 self._end_is_seen(kind, each["metadata"]["name"])
@@ -48,8 +49,8 @@ class Tenant:
             if name in {each["metadata"]["name"] for each in self.every(kind)}:
                 with contextlib.suppress(KubectlError):
                     # It may be on its way out, and gone by now.
-                    self.kubectl("patch", kind, name, "--type=merge", "-p", '{"spec":{"deletionPolicy":"Retain"}}')
-                    self.kubectl("delete", kind, name, "--wait=false")
+                    self.stack.plane.patch(f"{self._path(kind)}/{name}", {"spec": {"deletionPolicy": "Retain"}})
+                    self.stack.plane.delete(f"{self._path(kind)}/{name}")
                 self.gone(kind, name)
 
     # --- what it does -------------------------------------------------------------------------------
@@ -70,12 +71,11 @@ class Tenant:
     def seen(self, kind: str, name: str) -> None:
         """Wait in real time until the operator has looked at the newest spec of an object."""
         generation = self.get(kind, name)["metadata"]["generation"]
-        self.kubectl(
-            "wait",
-            f"--for=jsonpath={{.status.observedGeneration}}={generation}",
-            f"{kind}/{name}",
-            f"--timeout={PATIENCE_SECONDS}s",
-        )
+
+        def holds() -> bool:
+            return bool(self.get(kind, name).get("status", {}).get("observedGeneration") == generation)
+
+        self.really(holds, f"the operator sees {kind}/{name}")
 
     def make_claim(
         self,
@@ -109,7 +109,8 @@ class Tenant:
             objects.volume(volume, handle, claim, self.namespace, driver),
             objects.claim(claim, volume, self.namespace),
         )
-        self.kubectl("wait", "--for=jsonpath={.status.phase}=Bound", f"pvc/{claim}", f"--timeout={PATIENCE_SECONDS}s")
+        path = f"/api/v1/namespaces/{self.namespace}/persistentvolumeclaims/{claim}"
+        self.really(lambda: self.stack.plane.read(path)["status"]["phase"] == "Bound", f"{claim} is bound")
 
     def protect(self, name: str = "data", claim: str = "data-0", policy: str = "gold", **spec: Any) -> None:
         self.apply(objects.disk(name, self.namespace, claim, policy, **spec))

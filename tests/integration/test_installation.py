@@ -77,7 +77,7 @@ def test_every_variant_is_well_formed_and_taken_by_the_api_server(stack: Stack, 
 
 
 def test_every_sample_is_taken(stack: Stack) -> None:
-    stack.plane.kubectl("create", "namespace", "shop")
+    stack.plane.apply(objects.namespace("shop"))
     samples = sorted((ROOT / "deploy" / "samples").rglob("*.yaml"))
     assert len(samples) > 10
     for sample in samples:
@@ -88,7 +88,7 @@ def test_every_sample_is_taken(stack: Stack) -> None:
                 each["metadata"]["name"] += "-sample"
         text = yaml.safe_dump_all(found)
         stack.plane.kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=text)
-    stack.plane.kubectl("delete", "namespace", "shop", "--wait=false")
+    stack.plane.delete("/api/v1/namespaces/shop")
 
 
 def test_the_way_to_the_first_disk_can_be_copied(stack: Stack, shop: Tenant, tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_the_pods_pass_the_restricted_standard(stack: Stack) -> None:
         pod = {"apiVersion": "v1", "kind": "Pod", "spec": template["spec"]}
         pod["metadata"] = {"name": each["metadata"]["name"], "namespace": "restricted"}
         stack.plane.kubectl("create", "--dry-run=server", "-f", "-", stdin=yaml.safe_dump(pod))
-    stack.plane.kubectl("delete", "namespace", "restricted", "--wait=false")
+    stack.plane.delete("/api/v1/namespaces/restricted")
 
 
 # --- what is there already ---------------------------------------------------------------------------

@@ -74,8 +74,7 @@ def test_uninstalled_with_objects_left(clean: Stack, line: str, keep: bool) -> N
     assert [each for each in left if "default" not in each] == []
     assert RELEASE not in clean.plane.kubectl("get", "clusterroles,clusterrolebindings", "-o", "name")
     # Nothing hangs.
-    clean.plane.kubectl("delete", "namespace", "shop", f"--timeout={PATIENCE_SECONDS}s")
-    clean.plane.kubectl("delete", "namespace", NAMESPACE, f"--timeout={PATIENCE_SECONDS}s")
+    clean.plane.kubectl("delete", "namespace", "shop", NAMESPACE, f"--timeout={PATIENCE_SECONDS}s")
     if keep:
         clean.plane.kubectl("delete", "crd", *kinds(clean), f"--timeout={PATIENCE_SECONDS}s")
 

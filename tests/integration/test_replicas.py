@@ -29,18 +29,16 @@ def two(stack: Stack, gold: str) -> Iterator[Stack]:
 @pytest.fixture
 def pair(two: Stack) -> Iterator[Stack]:
     """Two replicas that are ready, whatever a test before did to them."""
-    wait_for(lambda: _ready(two) == ["true", "true"], "two replicas are ready")
+    wait_for(lambda: _ready(two) == [True, True], "two replicas are ready")
     two.works()
     yield two
     two.kubelet.go_on()
 
 
-def _ready(stack: Stack) -> list[str]:
-    selector, path = "app.kubernetes.io/component=operator", "{.items[*].status.containerStatuses[0].ready}"
-    found = stack.plane.kubectl(
-        "get", "pods", "-n", stack.installation.namespace, "-l", selector, "-o", f"jsonpath={path}"
-    )
-    return found.split()
+def _ready(stack: Stack) -> list[bool]:
+    path = f"/api/v1/namespaces/{stack.installation.namespace}/pods?labelSelector=app.kubernetes.io/component=operator"
+    found = stack.plane.read(path)["items"]
+    return [each["ready"] for pod in found for each in pod["status"].get("containerStatuses", [])]
 
 
 def seen(shop: Tenant, name: str) -> None:

@@ -40,12 +40,12 @@ def may(stack: Stack, role: str, verb: str, resource: str) -> bool:
 @pytest.fixture(scope="module")
 def people(stack: Stack) -> Iterator[None]:
     """Somebody with view, somebody with edit and somebody with admin in a namespace."""
-    stack.plane.kubectl("create", "namespace", "team")
+    stack.plane.apply(objects.namespace("team"))
     for role in ("view", "edit", "admin"):
         stack.plane.kubectl("create", "rolebinding", role, f"--clusterrole={role}", f"--user={role}-user", "-n", "team")
     wait_for(lambda: may(stack, "admin", "create", "protecteddisks"), "the roles are aggregated")
     yield
-    stack.plane.kubectl("delete", "namespace", "team", "--wait=false")
+    stack.plane.delete("/api/v1/namespaces/team")
 
 
 _READ, _WRITE = ("get", "list", "watch"), ("create", "update", "patch", "delete", "deletecollection")

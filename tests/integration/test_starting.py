@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness.installation import IMAGE, NAMESPACE, HelmError, Installation
+from harness.objects import namespace
 from harness.processes import wait_for
 from harness.stack import CLIENT_ID, Stack
 from harness.tenant import Tenant
@@ -43,7 +44,7 @@ def broken(stack: Stack) -> Iterator[Installation]:
     """An installation beside the others, in a namespace of its own, that never gets to work."""
     found = stack.installation
     name = "broken"
-    stack.plane.kubectl("create", "namespace", name)
+    stack.plane.apply(namespace(name))
     authority = stack.plane.read(f"/api/v1/namespaces/{NAMESPACE}/configmaps/azure-ca")["data"]
     stack.plane.apply(
         {
@@ -55,7 +56,7 @@ def broken(stack: Stack) -> Iterator[Installation]:
     )
     values = {**found.values, "fullnameOverride": "broken", "crds": {"enabled": False}, "rbac": {"aggregate": False}}
     yield Installation(found.plane, found.kubelet, values, namespace=name)
-    stack.plane.kubectl("delete", "namespace", name, "--wait=false")
+    stack.plane.delete(f"/api/v1/namespaces/{name}")
 
 
 @pytest.mark.parametrize(("what", "values", "code", "says"), WRONG, ids=[each[0] for each in WRONG])
