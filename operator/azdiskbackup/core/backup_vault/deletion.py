@@ -24,7 +24,6 @@ def no_policy_refers(desired: Desired, observed: Observed, now: datetime) -> Ver
             reasons.IN_USE,
             f"The vault is used by the DiskBackupPolicies {listing(list(observed.policies))}. Delete them first; the "
             "operator continues automatically once they are gone.",
-            now + RECHECK_INTERVAL,
         )
     return satisfied(reasons.DELETING, "No DiskBackupPolicy refers to the vault.")
 
@@ -39,7 +38,7 @@ def vault_deleted(desired: Desired, observed: Observed, now: datetime) -> Verdic
         case NotFetched():
             return need(Fact.VAULT)
         case FetchFailed(error):
-            return fetch_failed(error, now)
+            return fetch_failed(error)
         case AzureVault() as vault if not _is_owner(desired, vault):
             return allow_with_warning(
                 reasons.LEFT_IN_AZURE,
@@ -58,7 +57,7 @@ def _delete_if_empty(desired: Desired, observed: Observed, now: datetime) -> Ver
         case NotFetched():
             return need(Fact.INSTANCES)
         case FetchFailed(error):
-            return fetch_failed(error, now)
+            return fetch_failed(error)
         case 0:
             return _delete_if_nothing_is_kept(desired, observed, now)
         case count:
@@ -66,7 +65,6 @@ def _delete_if_empty(desired: Desired, observed: Observed, now: datetime) -> Ver
                 reasons.IN_USE,
                 f"The vault still holds {count} backup instances. Delete them in Azure, or set `deletionPolicy: "
                 "Retain` to keep the vault.",
-                now + RECHECK_INTERVAL,
             )
 
 
@@ -75,7 +73,7 @@ def _delete_if_nothing_is_kept(desired: Desired, observed: Observed, now: dateti
         case NotFetched():
             return need(Fact.DELETED_INSTANCES)
         case FetchFailed(error):
-            return fetch_failed(error, now)
+            return fetch_failed(error)
         case ():
             message = f"Deleting the vault {desired.id.name}."
             return act(DeleteVault(desired.id), reasons.DELETING, message, now + VAULT_CHANGE_TAKES)
@@ -104,7 +102,7 @@ def snapshot_roles_revoked(desired: Desired, observed: Observed, now: datetime) 
             case None:
                 return need(Fact.ROLE_GRANT, grant)
             case FetchFailed(error):
-                return fetch_failed(error, now)
+                return fetch_failed(error)
             case True:
                 return act(RevokeRole(grant), reasons.DELETING, f"Revoking {grant}.")
     return satisfied(reasons.DELETING, "The role assignments are revoked.")

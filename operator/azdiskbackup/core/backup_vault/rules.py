@@ -38,14 +38,13 @@ def vault_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict
         case NotFetched():
             return need(Fact.VAULT)
         case FetchFailed(error):
-            return fetch_failed(error, now)
+            return fetch_failed(error)
         case NotFound() if not desired.is_managed:
             return stalled(
                 reasons.VAULT_MISSING,
                 f"Vault {desired.id.name} does not exist in {desired.id.group} of subscription "
                 f"{desired.id.subscription}, and `managementPolicy: Observe` never creates one. Create it where it is "
                 "managed; the operator continues automatically once it exists.",
-                now + RECHECK_INTERVAL,
             )
         case NotFound():
             return act(
@@ -67,7 +66,6 @@ def vault_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict
                 reasons.PROVISIONING_FAILED,
                 f"Azure failed to provision the vault {desired.id.name}. Repair or delete it in Azure; the operator "
                 f"checks again every {span(RECHECK_INTERVAL)}.",
-                now + RECHECK_INTERVAL,
             )
         case AzureVault():
             return satisfied(reasons.EXISTS, "The vault exists.")
@@ -97,7 +95,6 @@ def settings_in_sync(desired: Desired, observed: Observed, now: datetime) -> Ver
             reasons.DRIFT_DETECTED,
             f"The vault in Azure has another {listing([each for each in immutable if each])}, which cannot be changed. "
             "Name another vault, or set what Azure has.",
-            now + RECHECK_INTERVAL,
         )
     changed = _changed(desired, vault)
     if changed and not desired.is_managed:
@@ -143,7 +140,6 @@ def identity_known(desired: Desired, observed: Observed, now: datetime) -> Verdi
             reasons.IDENTITY_MISSING,
             f"Vault {desired.id.name} lacks {missing}. It is managed elsewhere (`managementPolicy: Observe`): assign "
             "that identity there; the operator continues automatically.",
-            now + RECHECK_INTERVAL,
         )
     return act(
         SetIdentity(desired.id, desired.identity, own=vault.principal_id is not None),
@@ -160,7 +156,7 @@ def snapshot_groups_exist(desired: Desired, observed: Observed, now: datetime) -
             case None:
                 return need(Fact.SNAPSHOT_GROUP, group.id)
             case FetchFailed(error):
-                return fetch_failed(error, now)
+                return fetch_failed(error)
             case NotFound() if group.create:
                 return act(
                     CreateGroup(group.id, desired.spec.location),
@@ -172,7 +168,6 @@ def snapshot_groups_exist(desired: Desired, observed: Observed, now: datetime) -
                     reasons.GROUP_MISSING,
                     f"Resource group {group.id.name} does not exist in subscription {group.id.subscription}. Create "
                     f"it, or set `create: true`; the operator checks again every {span(RECHECK_INTERVAL)}.",
-                    now + RECHECK_INTERVAL,
                 )
     return satisfied(reasons.EXISTS, "Every snapshot resource group exists.")
 
@@ -184,9 +179,9 @@ def snapshot_role_granted(desired: Desired, observed: Observed, now: datetime) -
             case None:
                 return need(Fact.ROLE_GRANT, grant)
             case FetchFailed(error):
-                return fetch_failed(error, now)
+                return fetch_failed(error)
             case False if desired.spec.role_assignments == "Preassigned":
-                return stalled(reasons.ROLE_MISSING, grant.request, now + RECHECK_INTERVAL)
+                return stalled(reasons.ROLE_MISSING, grant.request)
             case False:
                 return act(AssignRole(grant), _unless_drift(observed, reasons.GRANTING), f"Assigning {grant}.")
     message = f"The vault's identity has the role {DISK_SNAPSHOT_CONTRIBUTOR.name} on each snapshot resource group."

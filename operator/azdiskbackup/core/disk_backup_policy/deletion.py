@@ -24,7 +24,6 @@ def no_disk_refers(desired: Desired, observed: Observed, now: datetime) -> Verdi
             reasons.IN_USE,
             f"The policy is used by the ProtectedDisks {listing(list(observed.disks))}. Delete them, or name another "
             "policy in them; the operator continues automatically.",
-            now + RECHECK_INTERVAL,
         )
     return satisfied(reasons.DELETING, "No ProtectedDisk refers to the policy.")
 
@@ -38,7 +37,7 @@ def policy_deleted(desired: Desired, observed: Observed, now: datetime) -> Verdi
         case NotFound():
             return satisfied(reasons.DELETING, "The policy is deleted.")
         case FetchFailed(error):
-            return fetch_failed(error, now)
+            return fetch_failed(error)
         case Exists():
             return _delete_if_unused(policy, observed, now)
         case NotFetched():
@@ -52,7 +51,7 @@ def _delete_if_unused(policy: ArmId, observed: Observed, now: datetime) -> Verdi
         case NotFetched():
             return need(Fact.USES, policy)
         case FetchFailed(error):
-            return fetch_failed(error, now)
+            return fetch_failed(error)
         case Uses(instances=(), kept_until=None):
             return act(DeletePolicy(policy), reasons.DELETING, f"Deleting the policy {policy.name}.")
         case Uses() as uses:

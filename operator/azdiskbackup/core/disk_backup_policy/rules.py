@@ -14,7 +14,16 @@ from azdiskbackup.core.objects.vault_view import VaultView
 from azdiskbackup.core.rules import reasons, verdicts
 from azdiskbackup.core.rules.intervals import RECHECK_INTERVAL, SLOW_RECHECK_INTERVAL
 from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
-from azdiskbackup.core.rules.verdicts import Need, act, fetch_failed, housekeeping, need, satisfied, stalled, wait
+from azdiskbackup.core.rules.verdicts import (
+    Need,
+    act,
+    fetch_failed,
+    housekeeping,
+    need,
+    parked,
+    satisfied,
+    wait,
+)
 from azdiskbackup.core.schedule.retention import expected_restore_points
 
 Verdict: TypeAlias = verdicts.Verdict[Step]
@@ -23,7 +32,7 @@ Verdict: TypeAlias = verdicts.Verdict[Step]
 def time_zone_known(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The service takes Windows names of time zones only."""
     if desired.content is None:
-        return stalled(
+        return parked(
             reasons.TIME_ZONE_UNKNOWN,
             f"`schedule.timeZone` {desired.spec.schedule.time_zone!r} is not an IANA time zone with a Windows name, "
             "which Azure requires. Use one such as UTC or Europe/Berlin.",
@@ -35,7 +44,7 @@ def restore_points_within_limit(desired: Desired, observed: Observed, now: datet
     """A policy that would exceed the limit is refused before Azure is asked."""
     expected = expected_restore_points(desired.spec.schedule, desired.spec.retention)
     if expected.count > desired.limits.policy:
-        return stalled(
+        return parked(
             reasons.TOO_MANY_RESTORE_POINTS,
             f"The policy leads to {expected.count} restore points a disk, and Azure allows {desired.limits.policy}: "
             f"{expected.sum}. Back up less often, or keep fewer days.",
@@ -52,14 +61,12 @@ def vault_ready(desired: Desired, observed: Observed, now: datetime) -> Verdict:
                 reasons.VAULT_NOT_FOUND,
                 f"BackupVault {name!r} does not exist. Create it, or name another vault in another policy; the "
                 "operator continues automatically once it exists.",
-                now + RECHECK_INTERVAL,
             )
         case VaultView(id=None) | VaultView(ready=False):
             return wait(
                 reasons.VAULT_NOT_READY,
                 f"BackupVault {name!r} is not ready ({observed.vault.not_ready_reason}). See "
                 f"`kubectl describe backupvault {name}`.",
-                now + RECHECK_INTERVAL,
             )
         case VaultView():
             return satisfied(reasons.ALL_GOOD, f"BackupVault {name!r} is ready.")
@@ -74,7 +81,7 @@ def policy_exists(desired: Desired, observed: Observed, now: datetime) -> Verdic
         case NotFetched():
             return need(Fact.POLICY, policy)
         case FetchFailed(error):
-            return fetch_failed(error, now)
+            return fetch_failed(error)
         case NotFound():
             assert desired.content is not None
             is_drift = observed.recorded.is_settled and same_id(observed.recorded.policy_id or "", policy)

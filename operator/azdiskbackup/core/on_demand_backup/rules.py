@@ -23,7 +23,17 @@ from azdiskbackup.core.on_demand_backup.steps import DeleteObject, RecordIntent,
 from azdiskbackup.core.rules import reasons, verdicts
 from azdiskbackup.core.rules.intervals import BACKUP_START_TAKES, JOB_POLL, RECHECK_INTERVAL
 from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
-from azdiskbackup.core.rules.verdicts import Need, act, fetch_failed, housekeeping, need, satisfied, stalled, wait
+from azdiskbackup.core.rules.verdicts import (
+    Need,
+    act,
+    fetch_failed,
+    housekeeping,
+    need,
+    parked,
+    satisfied,
+    stalled,
+    wait,
+)
 
 Verdict: TypeAlias = verdicts.Verdict[Step]
 
@@ -52,7 +62,6 @@ def disk_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict 
             reasons.DISK_OBJECT_NOT_FOUND,
             f"ProtectedDisk {desired.disk!r} does not exist in the namespace {desired.namespace!r}. Create it; the "
             "operator continues automatically once it exists.",
-            now + RECHECK_INTERVAL,
         )
     rule = desired.spec.retention_rule
     if isinstance(observed.policy, PolicyView) and rule not in observed.policy.retention_rules:
@@ -60,7 +69,6 @@ def disk_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict 
             reasons.RETENTION_RULE_MISSING,
             f"The policy {observed.policy.name!r} has no retention rule {rule!r}, only "
             f"{listing(sorted(observed.policy.retention_rules))}. Create another OnDemandBackup with one of these.",
-            now + RECHECK_INTERVAL,
         )
     return satisfied(reasons.VALID, "The spec is valid.")
 
@@ -75,13 +83,11 @@ def disk_protected(desired: Desired, observed: Observed, now: datetime) -> Verdi
                 reasons.POLICY_NOT_READY,
                 f"The policy {observed.policy.name!r} was edited, and its current version does not exist in Azure yet. "
                 "The operator continues automatically once it does.",
-                now + RECHECK_INTERVAL,
             )
         if observed.disk.instance is not None and not same_id(observed.disk.policy_id, observed.policy.id or ""):
             return wait(
                 reasons.WAITING_FOR_PROTECTION,
                 f"Waiting for the disk to be migrated to the current version of policy {observed.policy.name!r}.",
-                now + RECHECK_INTERVAL,
             )
         if observed.disk.protected and observed.disk.instance is not None:
             return satisfied(reasons.VALID, "The disk is protected.")
@@ -91,7 +97,6 @@ def disk_protected(desired: Desired, observed: Observed, now: datetime) -> Verdi
     return wait(
         reasons.WAITING_FOR_PROTECTION,
         f"ProtectedDisk {desired.disk!r} is not protected yet ({why}). See `kubectl describe pdisk {desired.disk}`.",
-        now + RECHECK_INTERVAL,
     )
 
 
@@ -106,7 +111,7 @@ def instance_owned_by_disk(desired: Desired, observed: Observed, now: datetime) 
         case NotFetched():
             return need(Fact.INSTANCE_OWNER)
         case FetchFailed(error):
-            return fetch_failed(error, now)
+            return fetch_failed(error)
         case True:
             return satisfied(reasons.VALID, "The disk is protected.")
         case _:
@@ -114,7 +119,6 @@ def instance_owned_by_disk(desired: Desired, observed: Observed, now: datetime) 
                 reasons.WAITING_FOR_PROTECTION,
                 f"The status of ProtectedDisk {desired.disk!r} names a backup instance that is not its own. See "
                 f"`kubectl describe pdisk {desired.disk}`.",
-                now + RECHECK_INTERVAL,
             )
 
 
@@ -124,7 +128,6 @@ def queue_position(desired: Desired, observed: Observed, now: datetime) -> Verdi
         return wait(
             reasons.QUEUED,
             f"Waiting for {listing(list(observed.ahead))}: one backup of a disk runs at a time.",
-            now + RECHECK_INTERVAL,
         )
     return satisfied(reasons.VALID, "The backup is first in the queue.")
 
@@ -135,7 +138,7 @@ def daily_limit(desired: Desired, observed: Observed, now: datetime) -> Verdict 
         return satisfied(reasons.VALID, "The backup was requested.")
     match observed.taken_today:
         case FetchFailed(error):
-            return fetch_failed(error, now)
+            return fetch_failed(error)
         case NotFetched():
             return need(Fact.BACKUPS_TAKEN)
         case taken if len(taken) >= DAILY_LIMIT:
@@ -165,9 +168,9 @@ def job_started(desired: Desired, observed: Observed, now: datetime) -> Verdict:
         case Sent():
             return wait(reasons.STARTING, _REQUESTING, now + BACKUP_START_TAKES)
         case Unfollowable(error):
-            return fetch_failed(error, now)
+            return fetch_failed(error)
         case RequestRefused(error):
-            return stalled(reasons.REFUSED, f"Azure refuses the backup. {error.user_message}")
+            return parked(reasons.REFUSED, f"Azure refuses the backup. {error.user_message}")
         case Following() | Over():
             return satisfied(reasons.IN_PROGRESS, "The job is known.")
         case _:
@@ -187,9 +190,9 @@ def job_succeeded(desired: Desired, observed: Observed, now: datetime) -> Verdic
         case Over(succeeded=True, reason=reason, message=message):
             return satisfied(reason, message)
         case Over(reason=reason, message=message):
-            return stalled(reason, message)
+            return parked(reason, message)
         case Following(job=job) if job.running and now >= job.start + JOB_ENDS_WITHIN:
-            return stalled(
+            return parked(
                 reasons.TIMED_OUT,
                 f"The job has been {job.status} since {clock_time(job.start)}, for more than {span(JOB_ENDS_WITHIN)}. "
                 "The operator stops following it. Check the job in Azure, and create another OnDemandBackup to retry.",
@@ -206,7 +209,7 @@ def job_succeeded(desired: Desired, observed: Observed, now: datetime) -> Verdic
             failure = job.failure
             words = f" {failure.code}: {failure.message}" if failure else ""
             action = f" Azure recommends: {failure.action}" if failure and failure.action else ""
-            return stalled(
+            return parked(
                 reasons.FAILED,
                 f"The backup ended as {job.status}.{words}{action} Create another OnDemandBackup to retry.",
             )

@@ -16,7 +16,7 @@ from azdiskbackup.core.protected_disk.ownership import has_right_to_disk, in_ano
 from azdiskbackup.core.protected_disk.rules.instance import Verdict
 from azdiskbackup.core.protected_disk.steps import DeleteInstance, RevokeRole, Step, Stop, Suspend
 from azdiskbackup.core.rules import reasons
-from azdiskbackup.core.rules.intervals import INSTANCE_CHANGE_TAKES, RECHECK_INTERVAL
+from azdiskbackup.core.rules.intervals import INSTANCE_CHANGE_TAKES
 from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
 from azdiskbackup.core.rules.verdicts import (
     Need,
@@ -42,7 +42,7 @@ def instance_released(desired: Desired, observed: Observed, now: datetime) -> Ve
         case NotFetched():
             return need(Fact.INSTANCE)
         case FetchFailed(error):
-            return fetch_failed(error, now)
+            return fetch_failed(error)
         case NotFound() if observed.creation_visible_at is not None and now < observed.creation_visible_at:
             # To release the object now would leave an instance alone that Azure is about to show.
             return wait(
@@ -91,7 +91,6 @@ def _apply_deletion_policy(desired: Desired, observed: Observed, instance: Azure
                     "`deletionPolicy: Delete` destroys restore points, and the vault does not allow that to the "
                     f"namespace {desired.namespace!r}. Set `deletionPolicy: Retain`, or ask the platform team to label "
                     "the namespace as `access.deletionNamespaces` requires.",
-                    now + RECHECK_INTERVAL,
                 )
             return act(
                 DeleteInstance(instance.id),
@@ -150,7 +149,7 @@ def reader_role_revoked(desired: Desired, observed: Observed, now: datetime) -> 
         case NotFetched():
             return need(Fact.DISK)
         case FetchFailed(error):
-            return fetch_failed(error, now)
+            return fetch_failed(error)
         case NotFound():
             return satisfied(reasons.DELETING, "The disk no longer exists.")
     return _revoke(observed, now)
@@ -166,7 +165,7 @@ def _revoke(observed: Observed, now: datetime) -> Verdict | Need:
         case NotFetched():
             return need(Fact.ROLE_GRANT)
         case FetchFailed(error):
-            return fetch_failed(error, now)
+            return fetch_failed(error)
         case True:
             grant = observed.reader_grant
             return act(RevokeRole(grant), reasons.DELETING, f"Revoking {grant}.")

@@ -6,7 +6,7 @@ Each kind has its lists in ``core/<kind>/rules`` and ``core/<kind>/deletion.py``
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
@@ -41,6 +41,7 @@ class Verdict(Generic[StepT]):
         message: whole sentences for a person.
         step: the one thing to do about it in this pass.
         requeue_at: when to look again if nothing happens before.
+        is_rechecked: whether to look again after ``RECHECK_INTERVAL``; ``evaluate`` then sets ``requeue_at``.
         progress: what a person may expect.
         is_warning: whether a satisfied rule does not hold all the same: its condition is False, and the pass continues.
         keeps_ready: whether Ready may be True in spite of the warning.
@@ -56,6 +57,7 @@ class Verdict(Generic[StepT]):
     is_warning: bool = False
     keeps_ready: bool = True
     hint: str | None = None
+    is_rechecked: bool = False
 
 
 def satisfied(reason: str, message: str) -> Verdict[StepT]:
@@ -80,21 +82,25 @@ def act(
     return Verdict(False, reason, message, step, requeue_at, hint=hint)
 
 
-def wait(reason: str, message: str, until: datetime) -> Verdict[StepT]:
-    """Say that time, or another object, has to do it."""
-    return Verdict(False, reason, message, None, until)
+def wait(reason: str, message: str, until: datetime | None = None) -> Verdict[StepT]:
+    """Say that time, or another object, has to do it; without ``until`` it is rechecked."""
+    return Verdict(False, reason, message, None, until, is_rechecked=until is None)
 
 
-def stalled(reason: str, message: str, requeue_at: datetime | None = None) -> Verdict[StepT]:
-    """Say that somebody has to do it."""
-    return Verdict(False, reason, message, None, requeue_at, Progress.STALLED)
+def stalled(reason: str, message: str) -> Verdict[StepT]:
+    """Say that somebody has to do it; it is rechecked, since that may be elsewhere than in the object."""
+    return Verdict(False, reason, message, progress=Progress.STALLED, is_rechecked=True)
 
 
-def fetch_failed(error: OperatorError, now: datetime) -> Verdict[StepT]:
+def parked(reason: str, message: str) -> Verdict[StepT]:
+    """Say that nothing goes on before an object is edited."""
+    return Verdict(False, reason, message, progress=Progress.STALLED)
+
+
+def fetch_failed(error: OperatorError) -> Verdict[StepT]:
     """Say what Azure answered instead of a fact."""
     # Without a time, which would be a write of status at each look.
-    message = f"{error.user_message} The operator retries every {span(RECHECK_INTERVAL)}."
-    return wait(error.reason, message, now + RECHECK_INTERVAL)
+    return wait(error.reason, f"{error.user_message} The operator retries every {span(RECHECK_INTERVAL)}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +192,8 @@ def evaluate(
         verdict = rule(desired, observed, now)
         if isinstance(verdict, Need):
             return verdict
+        if verdict.is_rechecked:
+            verdict = replace(verdict, requeue_at=now + RECHECK_INTERVAL)
         condition = type_
         holds = verdict.satisfied and not verdict.is_warning
         finding = Finding(type_, "True" if holds else "False", verdict.reason, verdict.message)

@@ -22,9 +22,18 @@ from azdiskbackup.core.protected_disk.ownership import (
 )
 from azdiskbackup.core.protected_disk.rules.instance import Verdict
 from azdiskbackup.core.rules import reasons
-from azdiskbackup.core.rules.intervals import INSTANCE_CHANGE_TAKES, RECHECK_INTERVAL
+from azdiskbackup.core.rules.intervals import INSTANCE_CHANGE_TAKES
 from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
-from azdiskbackup.core.rules.verdicts import Need, allow_with_warning, fetch_failed, need, satisfied, stalled, wait
+from azdiskbackup.core.rules.verdicts import (
+    Need,
+    allow_with_warning,
+    fetch_failed,
+    need,
+    parked,
+    satisfied,
+    stalled,
+    wait,
+)
 
 
 def policy_and_vault_usable(desired: Desired, observed: Observed, now: datetime) -> Verdict:
@@ -36,14 +45,12 @@ def policy_and_vault_usable(desired: Desired, observed: Observed, now: datetime)
                 reasons.POLICY_NOT_FOUND,
                 f"DiskBackupPolicy {desired.spec.policy_ref.name!r} does not exist. Create it, or name another one "
                 "(`kubectl get diskbackuppolicies`); the operator continues automatically once it exists.",
-                now + RECHECK_INTERVAL,
             )
         case PolicyView() as policy if policy.id is None or not (policy.ready or is_protected):
             return wait(
                 reasons.POLICY_NOT_READY,
                 f"DiskBackupPolicy {policy.name!r} is not ready ({policy.not_ready_reason}). See "
                 f"`kubectl describe diskbackuppolicy {policy.name}`.",
-                now + RECHECK_INTERVAL,
             )
         case PolicyView() as policy:
             return _vault_usable(policy, observed.vault, now, is_protected=is_protected)
@@ -58,14 +65,12 @@ def _vault_usable(policy: PolicyView, vault: VaultView | NotFound, now: datetime
                 reasons.VAULT_NOT_FOUND,
                 f"BackupVault {policy.vault!r}, which the policy {policy.name!r} names, does not exist. Create it; the "
                 "operator continues automatically once it exists.",
-                now + RECHECK_INTERVAL,
             )
         case VaultView() if vault.id is None or not (vault.ready or is_protected):
             return wait(
                 reasons.VAULT_NOT_READY,
                 f"BackupVault {vault.name!r} is not ready ({vault.not_ready_reason}). See "
                 f"`kubectl describe backupvault {vault.name}`.",
-                now + RECHECK_INTERVAL,
             )
         case VaultView():
             return satisfied(reasons.VALID, "The spec is valid, and the policy is usable.")
@@ -89,7 +94,7 @@ def namespace_allowed(desired: Desired, observed: Observed, now: datetime) -> Ve
             case NotFetched():
                 return need(Fact.INSTANCE)
             case FetchFailed(error):
-                return fetch_failed(error, now)
+                return fetch_failed(error)
             case AzureInstance() as instance if is_owner(desired, observed, instance):
                 return allow_with_warning(
                     reasons.NAMESPACE_NOT_ALLOWED,
@@ -97,7 +102,7 @@ def namespace_allowed(desired: Desired, observed: Observed, now: datetime) -> Ve
                     f"`deletionPolicy: {desired.spec.deletion_policy}` decides about its restore points.",
                     keeps_ready=False,
                 )
-    return stalled(reasons.NAMESPACE_NOT_ALLOWED, refusal, now + RECHECK_INTERVAL)
+    return stalled(reasons.NAMESPACE_NOT_ALLOWED, refusal)
 
 
 def no_older_duplicate(desired: Desired, observed: Observed, now: datetime) -> Verdict:
@@ -107,7 +112,6 @@ def no_older_duplicate(desired: Desired, observed: Observed, now: datetime) -> V
             reasons.DUPLICATE_PROTECTED_DISK,
             f"ProtectedDisk {observed.older_duplicate!r} already protects the same source and is older. Delete one of "
             "the two.",
-            now + RECHECK_INTERVAL,
         )
     return satisfied(reasons.VALID, "The spec is valid, and the namespace may use the vault.")
 
@@ -122,22 +126,19 @@ def pvc_resolves_to_disk(desired: Desired, observed: Observed, now: datetime) ->
                 reasons.CLAIM_NOT_FOUND,
                 f"PVC {claim.name if claim else ''!r} does not exist in the namespace {desired.namespace!r}. Create "
                 "it; the operator continues automatically once it exists.",
-                now + RECHECK_INTERVAL,
             )
         case NotBound(why):
             return wait(
                 reasons.CLAIM_NOT_BOUND,
                 f"{why} The operator continues automatically once it is bound.",
-                now + RECHECK_INTERVAL,
             )
         case NotAzureDisk(why):
-            return stalled(reasons.NOT_AN_AZURE_DISK, why, now + RECHECK_INTERVAL)
+            return stalled(reasons.NOT_AN_AZURE_DISK, why)
         case ClaimedDisk(id=found) if recorded is not None and not same_id(found, recorded):
             return stalled(
                 reasons.DISK_CHANGED,
                 f"The source now resolves to another disk ({found.name}) than the one that this object protects. Its "
                 "restore points are kept. Delete this object and create another one to protect the new disk.",
-                now + RECHECK_INTERVAL,
             )
         case ClaimedDisk():
             return satisfied(reasons.RESOLVED, "Disk resolved.")
@@ -151,12 +152,11 @@ def disk_eligible(desired: Desired, observed: Observed, now: datetime) -> Verdic
         case NotFetched():
             return need(Fact.DISK)
         case FetchFailed(error):
-            return fetch_failed(error, now)
+            return fetch_failed(error)
         case NotFound():
             return stalled(
                 reasons.DISK_NOT_FOUND,
                 "The disk does not exist in Azure, or the operator may not read it. Existing restore points are kept.",
-                now + RECHECK_INTERVAL,
             )
         case AzureDisk() as disk:
             return _eligible(disk, observed.usable_vault, now)
@@ -166,7 +166,7 @@ def disk_eligible(desired: Desired, observed: Observed, now: datetime) -> Verdic
 
 def _eligible(disk: AzureDisk, vault: VaultView, now: datetime) -> Verdict:
     if disk.location.lower() != vault.location.lower():
-        return stalled(
+        return parked(
             reasons.REGION_MISMATCH,
             f"The disk is in {disk.location} and the vault in {vault.location}. Azure requires both in one region; use "
             "a policy of a vault in the disk's region.",
@@ -178,10 +178,9 @@ def _eligible(disk: AzureDisk, vault: VaultView, now: datetime) -> Verdict:
             f"BackupVault {vault.name!r} has no snapshot resource group in the disk's subscription "
             f"{disk.id.subscription}, where Azure keeps a disk's snapshots. Ask the platform team to add one to "
             "`snapshotResourceGroups`.",
-            now + RECHECK_INTERVAL,
         )
     if same_id(group, disk.id.resource_group):
-        return stalled(
+        return parked(
             reasons.DISK_IN_SNAPSHOT_GROUP,
             f"The disk is in the resource group {group.name}, which is the vault's snapshot resource group. Move the "
             "disk, or use a vault with another one.",
@@ -200,7 +199,6 @@ def instance_not_owned_elsewhere(desired: Desired, observed: Observed, now: date
             reasons.VAULT_MISMATCH,
             f"The disk is protected in another vault than {vault.name!r}, and `policyRef` may only name policies of "
             "the same vault. To change the vault, delete this object and create another one.",
-            now + RECHECK_INTERVAL,
         )
     match observed.instance:
         case NotFetched():
@@ -222,6 +220,5 @@ def instance_not_owned_elsewhere(desired: Desired, observed: Observed, now: date
             reasons.OWNED_ELSEWHERE,
             f"The disk's backup instance is owned by {owner}. Delete it there first; or, to adopt the backups of "
             f"another cluster, name that cluster in `access.adoptFromClusters` of BackupVault {vault.name!r}.",
-            now + RECHECK_INTERVAL,
         )
     return satisfied(reasons.RESOLVED, "Disk resolved: eligible, and not owned by another object or cluster.")

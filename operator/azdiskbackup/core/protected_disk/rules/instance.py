@@ -98,7 +98,6 @@ def protection_configured(desired: Desired, observed: Observed, now: datetime) -
             reasons.UNKNOWN_STATE,
             f"Azure reports the state {instance.state or 'nothing'}, which this version does not know. The operator "
             f"checks again every {span(RECHECK_INTERVAL)}; an upgrade may help.",
-            now + RECHECK_INTERVAL,
         )
     return _configured(instance)
 

@@ -23,7 +23,7 @@ from azdiskbackup.core.protected_disk.validation import (
 )
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.backoff import longest_pause, pause
-from azdiskbackup.core.rules.intervals import OPERATION_POLL, RECHECK_INTERVAL, VALIDATION_TAKES
+from azdiskbackup.core.rules.intervals import OPERATION_POLL, VALIDATION_TAKES
 from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched
 from azdiskbackup.core.rules.verdicts import Need, Progress, act, fetch_failed, need, satisfied, stalled, wait
 from azdiskbackup.errors import PermissionsMissing
@@ -33,14 +33,14 @@ def reader_role_granted(desired: Desired, observed: Observed, now: datetime) -> 
     """The vault's identity needs a role to read the disk; an instance that works proves that it has it."""
     match observed.instance:
         case FetchFailed(error):
-            return fetch_failed(error, now)
+            return fetch_failed(error)
         case AzureInstance() as instance if not _is_role_in_question(observed, instance):
             return satisfied(reasons.GRANTED, "The disk has a backup instance.")
     match observed.role_grant:
         case NotFetched():
             return need(Fact.ROLE_GRANT)
         case FetchFailed(error):
-            return fetch_failed(error, now)
+            return fetch_failed(error)
         case True:
             return satisfied(
                 reasons.GRANTED, f"The vault's identity has the role {DISK_BACKUP_READER.name} on the disk."
@@ -58,10 +58,9 @@ def _assign_role(observed: Observed, now: datetime) -> Verdict:
             reasons.VAULT_NOT_READY,
             f"The identity of BackupVault {vault.name!r} is not known yet. The operator continues automatically once "
             "it is.",
-            now + RECHECK_INTERVAL,
         )
     if not vault.assigns_roles:
-        return stalled(reasons.ROLE_MISSING, grant.request, now + RECHECK_INTERVAL)
+        return stalled(reasons.ROLE_MISSING, grant.request)
     return act(AssignRole(grant), observed.recorded.unless_drift(reasons.GRANTING), f"Assigning {grant}.")
 
 
