@@ -14,16 +14,7 @@ from azdiskbackup.core.objects.vault_view import VaultView
 from azdiskbackup.core.rules import reasons, verdicts
 from azdiskbackup.core.rules.intervals import RECHECK_INTERVAL, SLOW_RECHECK_INTERVAL
 from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
-from azdiskbackup.core.rules.verdicts import (
-    Need,
-    act,
-    fetch_failed,
-    housekeeping,
-    need,
-    parked,
-    satisfied,
-    wait,
-)
+from azdiskbackup.core.rules.verdicts import act, housekeeping, looked_up, need, parked, satisfied, wait
 from azdiskbackup.core.schedule.retention import expected_restore_points
 
 Verdict: TypeAlias = verdicts.Verdict[Step]
@@ -74,29 +65,21 @@ def vault_ready(desired: Desired, observed: Observed, now: datetime) -> Verdict:
             assert_never(observed.vault)
 
 
-def policy_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def policy_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The policy is created when it is missing; its name says that its content is right."""
     policy = _id(desired, observed)
-    match observed.policy:
-        case NotFetched():
-            return need(Fact.POLICY, policy)
-        case FetchFailed(error):
-            return fetch_failed(error)
-        case NotFound():
-            assert desired.content is not None
-            is_drift = observed.recorded.is_settled and same_id(observed.recorded.policy_id or "", policy)
-            return act(
-                CreatePolicy(policy, desired.content),
-                reasons.DRIFT_CORRECTED if is_drift else reasons.CREATING,
-                f"Creating the policy {policy.name}{', which was deleted in Azure' if is_drift else ''}.",
-            )
-        case Exists():
-            return satisfied(reasons.IN_SYNC, f"Azure has the policy {policy.name}.")
-        case _:
-            assert_never(observed.policy)
+    if isinstance(looked_up(observed.policy, Fact.POLICY, policy), Exists):
+        return satisfied(reasons.IN_SYNC, f"Azure has the policy {policy.name}.")
+    assert desired.content is not None
+    is_drift = observed.recorded.is_settled and same_id(observed.recorded.policy_id or "", policy)
+    return act(
+        CreatePolicy(policy, desired.content),
+        reasons.DRIFT_CORRECTED if is_drift else reasons.CREATING,
+        f"Creating the policy {policy.name}{', which was deleted in Azure' if is_drift else ''}.",
+    )
 
 
-def predecessors_deleted(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def predecessors_deleted(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """What an edit replaced is deleted when nothing refers to it; until then the policy is usable all the same."""
     old = predecessor(desired, observed)
     here = f"Azure has the policy {_id(desired, observed).name}."
@@ -107,7 +90,7 @@ def predecessors_deleted(desired: Desired, observed: Observed, now: datetime) ->
         return satisfied(reasons.IN_SYNC, f"{here} Waiting for {waiting} disks to be migrated to it.")
     match observed.uses:
         case NotFetched():
-            return need(Fact.USES, old)
+            raise need(Fact.USES, old)
         case FetchFailed():
             return housekeeping(reasons.IN_SYNC, here, None, now + RECHECK_INTERVAL)
         case Uses(instances=(), kept_until=None):

@@ -22,11 +22,11 @@ from azdiskbackup.core.on_demand_backup.observed import DiskView, Fact, Observed
 from azdiskbackup.core.on_demand_backup.steps import DeleteObject, RecordIntent, Step, Submit
 from azdiskbackup.core.rules import reasons, verdicts
 from azdiskbackup.core.rules.intervals import BACKUP_START_TAKES, JOB_POLL, RECHECK_INTERVAL
-from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
+from azdiskbackup.core.rules.lookup import NotFetched, NotFound
 from azdiskbackup.core.rules.verdicts import (
-    Need,
+    Undecided,
     act,
-    fetch_failed,
+    fetched,
     housekeeping,
     need,
     parked,
@@ -48,11 +48,11 @@ DAILY_LIMIT = 10
 _REQUESTING = "Requesting the backup from Azure."
 
 
-def disk_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def disk_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The disk and the retention rule must exist; once the backup was requested they no longer matter."""
     match observed.attempt:
         case NotFetched():
-            return need(Fact.ATTEMPT)
+            raise need(Fact.ATTEMPT)
         case NotStarted():
             pass
         case _:
@@ -100,26 +100,20 @@ def disk_protected(desired: Desired, observed: Observed, now: datetime) -> Verdi
     )
 
 
-def instance_owned_by_disk(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def instance_owned_by_disk(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The disk's status names the instance, and a status may be written by others: the instance has to say the same.
 
     So before each request, and not only before the first: a recorded intent is in a status as well.
     """
     if not isinstance(observed.attempt, NotStarted | IntentRecorded):
         return satisfied(reasons.VALID, "The backup was requested.")
-    match observed.instance_owned:
-        case NotFetched():
-            return need(Fact.INSTANCE_OWNER)
-        case FetchFailed(error):
-            return fetch_failed(error)
-        case True:
-            return satisfied(reasons.VALID, "The disk is protected.")
-        case _:
-            return wait(
-                reasons.WAITING_FOR_PROTECTION,
-                f"The status of ProtectedDisk {desired.disk!r} names a backup instance that is not its own. See "
-                f"`kubectl describe pdisk {desired.disk}`.",
-            )
+    if fetched(observed.instance_owned, Fact.INSTANCE_OWNER):
+        return satisfied(reasons.VALID, "The disk is protected.")
+    return wait(
+        reasons.WAITING_FOR_PROTECTION,
+        f"The status of ProtectedDisk {desired.disk!r} names a backup instance that is not its own. See "
+        f"`kubectl describe pdisk {desired.disk}`.",
+    )
 
 
 def queue_position(desired: Desired, observed: Observed, now: datetime) -> Verdict:
@@ -132,25 +126,20 @@ def queue_position(desired: Desired, observed: Observed, now: datetime) -> Verdi
     return satisfied(reasons.VALID, "The backup is first in the queue.")
 
 
-def daily_limit(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def daily_limit(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """Azure allows ten on-demand backups of a disk a day."""
     if not isinstance(observed.attempt, NotStarted):
         return satisfied(reasons.VALID, "The backup was requested.")
-    match observed.taken_today:
-        case FetchFailed(error):
-            return fetch_failed(error)
-        case NotFetched():
-            return need(Fact.BACKUPS_TAKEN)
-        case taken if len(taken) >= DAILY_LIMIT:
-            again = sorted(taken)[-DAILY_LIMIT] + DAY
-            return wait(
-                reasons.DAILY_LIMIT_REACHED,
-                f"Azure allows {DAILY_LIMIT} on-demand backups of a disk a day, and {len(taken)} were taken. This one "
-                f"starts at {clock_time(again)}.",
-                again,
-            )
-        case _:
-            return satisfied(reasons.VALID, "The daily limit is not reached.")
+    taken = fetched(observed.taken_today, Fact.BACKUPS_TAKEN)
+    if len(taken) < DAILY_LIMIT:
+        return satisfied(reasons.VALID, "The daily limit is not reached.")
+    again = sorted(taken)[-DAILY_LIMIT] + DAY
+    return wait(
+        reasons.DAILY_LIMIT_REACHED,
+        f"Azure allows {DAILY_LIMIT} on-demand backups of a disk a day, and {len(taken)} were taken. This one starts "
+        f"at {clock_time(again)}.",
+        again,
+    )
 
 
 def job_started(desired: Desired, observed: Observed, now: datetime) -> Verdict:
@@ -168,7 +157,7 @@ def job_started(desired: Desired, observed: Observed, now: datetime) -> Verdict:
         case Sent():
             return wait(reasons.STARTING, _REQUESTING, now + BACKUP_START_TAKES)
         case Unfollowable(error):
-            return fetch_failed(error)
+            raise Undecided(error)
         case RequestRefused(error):
             return parked(reasons.REFUSED, f"Azure refuses the backup. {error.user_message}")
         case Following() | Over():

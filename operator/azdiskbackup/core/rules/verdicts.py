@@ -14,6 +14,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 from azdiskbackup.core.formatting import span
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.intervals import RECHECK_INTERVAL
+from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
 from azdiskbackup.errors import OperatorError
 
 ConditionStatus = Literal["True", "False", "Unknown"]
@@ -21,6 +22,7 @@ ConditionStatus = Literal["True", "False", "Unknown"]
 StepT = TypeVar("StepT")
 DesiredT = TypeVar("DesiredT")
 ObservedT = TypeVar("ObservedT")
+FactT = TypeVar("FactT")
 
 
 class Progress(Enum):
@@ -97,12 +99,6 @@ def parked(reason: str, message: str) -> Verdict[StepT]:
     return Verdict(False, reason, message, progress=Progress.STALLED)
 
 
-def fetch_failed(error: OperatorError) -> Verdict[StepT]:
-    """Say what Azure answered instead of a fact."""
-    # Without a time, which would be a write of status at each look.
-    return wait(error.reason, f"{error.user_message} The operator retries every {span(RECHECK_INTERVAL)}.")
-
-
 @dataclass(frozen=True, slots=True)
 class Need:
     """A rule cannot decide before a fact is fetched.
@@ -116,13 +112,41 @@ class Need:
     of: tuple[Hashable, ...] = ()
 
 
-def need(fact: Enum, *of: Hashable) -> Need:
-    """Say which fact has to be fetched first."""
-    return Need(fact, of)
+class Undecided(Exception):
+    """Ends a rule that cannot decide, either before a fact is fetched or because its source answered with an error."""
+
+    def __init__(self, because: Need | OperatorError) -> None:
+        super().__init__(because)
+        self.because = because
 
 
-Rule = Callable[[DesiredT, ObservedT, datetime], Verdict[StepT] | Need]
-Rules: TypeAlias = Sequence[tuple[str, Callable[[Any, Any, datetime], Verdict[Any] | Need]]]
+def need(fact: Enum, *of: Hashable) -> Undecided:
+    """Return what a rule raises that needs a fact first."""
+    return Undecided(Need(fact, of))
+
+
+def fetched(value: FactT | NotFetched | FetchFailed, fact: Enum, *of: Hashable) -> FactT:
+    """Return a fact that a rule cannot do without.
+
+    Raises:
+        Undecided: it has yet to be fetched, or could not be.
+    """
+    match value:
+        case NotFetched():
+            raise need(fact, *of)
+        case FetchFailed(error):
+            raise Undecided(error)
+        case _:
+            return value
+
+
+def looked_up(value: FactT | NotFound | NotFetched | FetchFailed, fact: Enum, *of: Hashable) -> FactT | NotFound:
+    """Return a fact that may be ``NotFound``; otherwise like ``fetched``, for which mypy cannot tell the type of it."""
+    return value if isinstance(value, NotFound) else fetched(value, fact, *of)
+
+
+Rule = Callable[[DesiredT, ObservedT, datetime], Verdict[StepT]]
+Rules: TypeAlias = Sequence[tuple[str, Callable[[Any, Any, datetime], Verdict[Any]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +213,9 @@ def evaluate(
                 type_, Finding(type_, "Unknown", reasons.NOT_YET_KNOWN, f"Not checked until {condition} holds.")
             )
             continue
-        verdict = rule(desired, observed, now)
+        verdict = _ask(rule, desired, observed, now)
         if isinstance(verdict, Need):
             return verdict
-        if verdict.is_rechecked:
-            verdict = replace(verdict, requeue_at=now + RECHECK_INTERVAL)
         condition = type_
         holds = verdict.satisfied and not verdict.is_warning
         finding = Finding(type_, "True" if holds else "False", verdict.reason, verdict.message)
@@ -207,3 +229,17 @@ def evaluate(
             decided = verdict
         last = verdict
     return Plan(tuple(findings.values()), decided or last, condition, blocking_warning)
+
+
+def _ask(
+    rule: Rule[DesiredT, ObservedT, StepT], desired: DesiredT, observed: ObservedT, now: datetime
+) -> Verdict[StepT] | Need:
+    try:
+        verdict = rule(desired, observed, now)
+    except Undecided as undecided:
+        if isinstance(undecided.because, Need):
+            return undecided.because
+        error = undecided.because
+        # Without a time, which would be a write of status at each look.
+        verdict = wait(error.reason, f"{error.user_message} The operator retries every {span(RECHECK_INTERVAL)}.")
+    return replace(verdict, requeue_at=now + RECHECK_INTERVAL) if verdict.is_rechecked else verdict

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import assert_never
 
 from azdiskbackup.core.identity.arm_ids import same_id
-from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance
+from azdiskbackup.core.objects.azure import AzureInstance
 from azdiskbackup.core.objects.policy_view import PolicyView
 from azdiskbackup.core.objects.pvc import ClaimedDisk, NotAzureDisk, NotBound
 from azdiskbackup.core.objects.vault_view import VaultView
@@ -23,17 +23,8 @@ from azdiskbackup.core.protected_disk.ownership import (
 from azdiskbackup.core.protected_disk.rules.instance import Verdict
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.intervals import INSTANCE_CHANGE_TAKES
-from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
-from azdiskbackup.core.rules.verdicts import (
-    Need,
-    allow_with_warning,
-    fetch_failed,
-    need,
-    parked,
-    satisfied,
-    stalled,
-    wait,
-)
+from azdiskbackup.core.rules.lookup import NotFetched, NotFound
+from azdiskbackup.core.rules.verdicts import allow_with_warning, looked_up, need, parked, satisfied, stalled, wait
 
 
 def policy_and_vault_usable(desired: Desired, observed: Observed, now: datetime) -> Verdict:
@@ -53,12 +44,12 @@ def policy_and_vault_usable(desired: Desired, observed: Observed, now: datetime)
                 f"`kubectl describe diskbackuppolicy {policy.name}`.",
             )
         case PolicyView() as policy:
-            return _vault_usable(policy, observed.vault, now, is_protected=is_protected)
+            return _vault_usable(policy, observed.vault, is_protected=is_protected)
         case _:
             assert_never(observed.policy)
 
 
-def _vault_usable(policy: PolicyView, vault: VaultView | NotFound, now: datetime, *, is_protected: bool) -> Verdict:
+def _vault_usable(policy: PolicyView, vault: VaultView | NotFound, *, is_protected: bool) -> Verdict:
     match vault:
         case NotFound():
             return wait(
@@ -78,7 +69,7 @@ def _vault_usable(policy: PolicyView, vault: VaultView | NotFound, now: datetime
             assert_never(vault)
 
 
-def namespace_allowed(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def namespace_allowed(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The vault says which namespaces may use it. Narrowing it stops no backup: what is protected stays so.
 
     That the disk was protected before is what the tags of its instance say; a status that says so proves nothing.
@@ -89,19 +80,15 @@ def namespace_allowed(desired: Desired, observed: Observed, now: datetime) -> Ve
     if observed.recorded.instance_id is not None:
         if isinstance(observed.disk, NotFetched):
             # Only with the disk the rest of the rules can tell whether what the inventory shows is up to date.
-            return need(Fact.DISK)
-        match observed.instance:
-            case NotFetched():
-                return need(Fact.INSTANCE)
-            case FetchFailed(error):
-                return fetch_failed(error)
-            case AzureInstance() as instance if is_owner(desired, observed, instance):
-                return allow_with_warning(
-                    reasons.NAMESPACE_NOT_ALLOWED,
-                    f"{refusal} The disk was protected before and stays protected. To end that, delete this object: "
-                    f"`deletionPolicy: {desired.spec.deletion_policy}` decides about its restore points.",
-                    keeps_ready=False,
-                )
+            raise need(Fact.DISK)
+        instance = looked_up(observed.instance, Fact.INSTANCE)
+        if isinstance(instance, AzureInstance) and is_owner(desired, observed, instance):
+            return allow_with_warning(
+                reasons.NAMESPACE_NOT_ALLOWED,
+                f"{refusal} The disk was protected before and stays protected. To end that, delete this object: "
+                f"`deletionPolicy: {desired.spec.deletion_policy}` decides about its restore points.",
+                keeps_ready=False,
+            )
     return stalled(reasons.NAMESPACE_NOT_ALLOWED, refusal)
 
 
@@ -128,10 +115,7 @@ def pvc_resolves_to_disk(desired: Desired, observed: Observed, now: datetime) ->
                 "it; the operator continues automatically once it exists.",
             )
         case NotBound(why):
-            return wait(
-                reasons.CLAIM_NOT_BOUND,
-                f"{why} The operator continues automatically once it is bound.",
-            )
+            return wait(reasons.CLAIM_NOT_BOUND, f"{why} The operator continues automatically once it is bound.")
         case NotAzureDisk(why):
             return stalled(reasons.NOT_AN_AZURE_DISK, why)
         case ClaimedDisk(id=found) if recorded is not None and not same_id(found, recorded):
@@ -146,25 +130,15 @@ def pvc_resolves_to_disk(desired: Desired, observed: Observed, now: datetime) ->
             assert_never(observed.claim)
 
 
-def disk_eligible(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def disk_eligible(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The disk must exist, in the vault's region, in a subscription that has a snapshot group."""
-    match observed.disk:
-        case NotFetched():
-            return need(Fact.DISK)
-        case FetchFailed(error):
-            return fetch_failed(error)
-        case NotFound():
-            return stalled(
-                reasons.DISK_NOT_FOUND,
-                "The disk does not exist in Azure, or the operator may not read it. Existing restore points are kept.",
-            )
-        case AzureDisk() as disk:
-            return _eligible(disk, observed.usable_vault, now)
-        case _:
-            assert_never(observed.disk)
-
-
-def _eligible(disk: AzureDisk, vault: VaultView, now: datetime) -> Verdict:
+    disk = looked_up(observed.disk, Fact.DISK)
+    if isinstance(disk, NotFound):
+        return stalled(
+            reasons.DISK_NOT_FOUND,
+            "The disk does not exist in Azure, or the operator may not read it. Existing restore points are kept.",
+        )
+    vault = observed.usable_vault
     if disk.location.lower() != vault.location.lower():
         return parked(
             reasons.REGION_MISMATCH,
@@ -188,7 +162,7 @@ def _eligible(disk: AzureDisk, vault: VaultView, now: datetime) -> Verdict:
     return satisfied(reasons.RESOLVED, f"Disk {disk.id.name} is eligible for backup.")
 
 
-def instance_not_owned_elsewhere(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def instance_not_owned_elsewhere(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """A disk stays in its vault, and an instance that another object or another cluster owns is left alone.
 
     Under another name than ours the disk's instance is found because Azure refuses to validate a second one.
@@ -202,11 +176,11 @@ def instance_not_owned_elsewhere(desired: Desired, observed: Observed, now: date
         )
     match observed.instance:
         case NotFetched():
-            return need(Fact.INSTANCE)
+            raise need(Fact.INSTANCE)
         case NotFound() if isinstance(observed.validation, NotFetched):
-            return need(Fact.VALIDATION)
+            raise need(Fact.VALIDATION)
         case NotFound() if isinstance(observed.conflicting_instance, NotFetched):
-            return need(Fact.CONFLICTING_INSTANCE)
+            raise need(Fact.CONFLICTING_INSTANCE)
     if is_about_another_disk(observed):
         # Status is written anew without it, and the next pass looks for the instance by the disk.
         return wait(
