@@ -120,7 +120,7 @@ def _changed(desired: Desired, vault: AzureVault) -> list[str]:
         "`softDelete.retentionDays`": actual.soft_delete_days != settings.soft_delete_days,
         "`immutability`": actual.immutability != settings.immutability,
         # Tags that others put there (Azure Policy does) are theirs.
-        "`tags`": any(actual.tags.get(key) != value for key, value in settings.tags.items()),
+        "`tags`": not settings.tags.items() <= actual.tags.items(),
     }
     return [name for name, differs in found.items() if differs]
 

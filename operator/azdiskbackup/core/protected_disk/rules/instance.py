@@ -113,7 +113,7 @@ def owner_tags_written(desired: Desired, observed: Observed, now: datetime) -> V
     write to an instance that rests would resume it, and let expire what it keeps: it gets them when it is resumed.
     """
     instance = observed.existing_instance
-    is_tagged = is_owner(desired, observed, instance) and _describes(desired, instance)
+    is_tagged = is_owner(desired, observed, instance) and desired.owner.items() <= instance.tags.items()
     if is_tagged or not instance.is_in_mode("Active"):
         return _configured(instance)
     return act(
@@ -141,10 +141,6 @@ def protection_mode(desired: Desired, observed: Observed, now: datetime) -> Verd
         f"Azure reports {instance.state}. The operator changes protection to {mode}.",
         now + INSTANCE_CHANGE_TAKES,
     )
-
-
-def _describes(desired: Desired, instance: AzureInstance) -> bool:
-    return all(instance.tags.get(key) == value for key, value in desired.owner.items())
 
 
 def instance_request(desired: Desired, observed: Observed) -> InstanceRequest:
