@@ -45,24 +45,19 @@ def restore_points_within_limit(desired: Desired, observed: Observed, now: datet
 
 def vault_ready(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The vault must be ready before a policy can be created in it."""
-    name = desired.spec.vault_ref.name
-    match observed.vault:
-        case NotFound():
-            return wait(
-                reasons.VAULT_NOT_FOUND,
-                f"BackupVault {name!r} does not exist. Create it, or name another vault in another policy; the "
-                "operator continues automatically once it exists.",
-            )
-        case VaultView(id=None) | VaultView(ready=False):
-            return wait(
-                reasons.VAULT_NOT_READY,
-                f"BackupVault {name!r} is not ready ({observed.vault.not_ready_reason}). See "
-                f"`kubectl describe backupvault {name}`.",
-            )
-        case VaultView():
-            return satisfied(reasons.ALL_GOOD, f"BackupVault {name!r} is ready.")
-        case _:
-            assert_never(observed.vault)
+    name, vault = desired.spec.vault_ref.name, observed.vault
+    if isinstance(vault, NotFound):
+        return wait(
+            reasons.VAULT_NOT_FOUND,
+            f"BackupVault {name!r} does not exist. Create it, or name another vault in another policy; the "
+            "operator continues automatically once it exists.",
+        )
+    if vault.id is None or not vault.ready:
+        return wait(
+            reasons.VAULT_NOT_READY,
+            f"BackupVault {name!r} is not ready ({vault.not_ready_reason}). See `kubectl describe backupvault {name}`.",
+        )
+    return satisfied(reasons.ALL_GOOD, f"BackupVault {name!r} is ready.")
 
 
 def policy_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict:

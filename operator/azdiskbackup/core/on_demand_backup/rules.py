@@ -50,13 +50,10 @@ _REQUESTING = "Requesting the backup from Azure."
 
 def disk_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The disk and the retention rule must exist; once the backup was requested they no longer matter."""
-    match observed.attempt:
-        case NotFetched():
-            raise need(Fact.ATTEMPT)
-        case NotStarted():
-            pass
-        case _:
-            return satisfied(reasons.VALID, "The spec is valid.")
+    if isinstance(observed.attempt, NotFetched):
+        raise need(Fact.ATTEMPT)
+    if not isinstance(observed.attempt, NotStarted):
+        return satisfied(reasons.VALID, "The spec is valid.")
     if isinstance(observed.disk, NotFound):
         return wait(
             reasons.DISK_OBJECT_NOT_FOUND,

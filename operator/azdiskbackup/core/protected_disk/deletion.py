@@ -30,21 +30,17 @@ def instance_released(desired: Desired, observed: Observed, now: datetime) -> Ve
     if not observed.recorded.has_finalizer:
         return satisfied(reasons.DELETING, "Nothing was ever done for this object.")
     instance = looked_up(observed.instance, Fact.INSTANCE)
-    match instance:
-        case NotFound() if observed.creation_visible_at is not None and now < observed.creation_visible_at:
-            # To release the object now would leave an instance alone that Azure is about to show.
-            return wait(
-                reasons.DELETING,
-                "Azure may still be creating the backup instance. Next check at "
-                f"{clock_time(observed.creation_visible_at)}.",
-                observed.creation_visible_at,
-            )
-        case NotFound():
-            return satisfied(reasons.DELETING, "The disk has no backup instance.")
-        case AzureInstance():
-            return _release(desired, observed, instance, now)
-        case _:
-            assert_never(instance)
+    if isinstance(instance, AzureInstance):
+        return _release(desired, observed, instance, now)
+    visible_at = observed.creation_visible_at
+    if visible_at is not None and now < visible_at:
+        # To release the object now would leave an instance alone that Azure is about to show.
+        return wait(
+            reasons.DELETING,
+            f"Azure may still be creating the backup instance. Next check at {clock_time(visible_at)}.",
+            visible_at,
+        )
+    return satisfied(reasons.DELETING, "The disk has no backup instance.")
 
 
 def _release(desired: Desired, observed: Observed, instance: AzureInstance, now: datetime) -> Verdict:

@@ -7,9 +7,7 @@ from typing import assert_never
 
 from azdiskbackup.core.identity.arm_ids import same_id
 from azdiskbackup.core.objects.azure import AzureInstance
-from azdiskbackup.core.objects.policy_view import PolicyView
 from azdiskbackup.core.objects.pvc import ClaimedDisk, NotAzureDisk, NotBound
-from azdiskbackup.core.objects.vault_view import VaultView
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Fact, Observed
 from azdiskbackup.core.protected_disk.ownership import (
@@ -29,44 +27,33 @@ from azdiskbackup.core.rules.verdicts import allow_with_warning, looked_up, need
 
 def policy_and_vault_usable(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The policy and its vault must exist; a disk that is already protected does not need them to be ready."""
+    policy, vault = observed.policy, observed.vault
     is_protected = observed.recorded.instance_id is not None
-    match observed.policy:
-        case NotFound():
-            return wait(
-                reasons.POLICY_NOT_FOUND,
-                f"DiskBackupPolicy {desired.spec.policy_ref.name!r} does not exist. Create it, or name another one "
-                "(`kubectl get diskbackuppolicies`); the operator continues automatically once it exists.",
-            )
-        case PolicyView() as policy if policy.id is None or not (policy.ready or is_protected):
-            return wait(
-                reasons.POLICY_NOT_READY,
-                f"DiskBackupPolicy {policy.name!r} is not ready ({policy.not_ready_reason}). See "
-                f"`kubectl describe diskbackuppolicy {policy.name}`.",
-            )
-        case PolicyView() as policy:
-            return _vault_usable(policy, observed.vault, is_protected=is_protected)
-        case _:
-            assert_never(observed.policy)
-
-
-def _vault_usable(policy: PolicyView, vault: VaultView | NotFound, *, is_protected: bool) -> Verdict:
-    match vault:
-        case NotFound():
-            return wait(
-                reasons.VAULT_NOT_FOUND,
-                f"BackupVault {policy.vault!r}, which the policy {policy.name!r} names, does not exist. Create it; the "
-                "operator continues automatically once it exists.",
-            )
-        case VaultView() if vault.id is None or not (vault.ready or is_protected):
-            return wait(
-                reasons.VAULT_NOT_READY,
-                f"BackupVault {vault.name!r} is not ready ({vault.not_ready_reason}). See "
-                f"`kubectl describe backupvault {vault.name}`.",
-            )
-        case VaultView():
-            return satisfied(reasons.VALID, "The spec is valid, and the policy is usable.")
-        case _:
-            assert_never(vault)
+    if isinstance(policy, NotFound):
+        return wait(
+            reasons.POLICY_NOT_FOUND,
+            f"DiskBackupPolicy {desired.spec.policy_ref.name!r} does not exist. Create it, or name another one "
+            "(`kubectl get diskbackuppolicies`); the operator continues automatically once it exists.",
+        )
+    if policy.id is None or not (policy.ready or is_protected):
+        return wait(
+            reasons.POLICY_NOT_READY,
+            f"DiskBackupPolicy {policy.name!r} is not ready ({policy.not_ready_reason}). See "
+            f"`kubectl describe diskbackuppolicy {policy.name}`.",
+        )
+    if isinstance(vault, NotFound):
+        return wait(
+            reasons.VAULT_NOT_FOUND,
+            f"BackupVault {policy.vault!r}, which the policy {policy.name!r} names, does not exist. Create it; the "
+            "operator continues automatically once it exists.",
+        )
+    if vault.id is None or not (vault.ready or is_protected):
+        return wait(
+            reasons.VAULT_NOT_READY,
+            f"BackupVault {vault.name!r} is not ready ({vault.not_ready_reason}). See "
+            f"`kubectl describe backupvault {vault.name}`.",
+        )
+    return satisfied(reasons.VALID, "The spec is valid, and the policy is usable.")
 
 
 def namespace_allowed(desired: Desired, observed: Observed, now: datetime) -> Verdict:
