@@ -11,6 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from azdiskbackup.api.v1alpha1.base import without_nulls
+
 Schema = dict[str, Any]
 
 
@@ -24,12 +26,11 @@ _REFUSED = {
     "oneOf": "a discriminated union cannot be expressed; use optional members and a rule",
     "discriminator": "a discriminated union cannot be expressed; use optional members and a rule",
     "allOf": "allOf cannot be expressed",
+    "uniqueItems": "a set cannot be expressed; use a list",
+    "exclusiveMinimum": "an exclusive bound cannot be expressed; use ge",
+    "exclusiveMaximum": "an exclusive bound cannot be expressed; use le",
 }
 _DROPPED = {"title", "$defs", "additionalProperties"}
-_BOUNDS = {
-    "exclusiveMinimum": ("minimum", "exclusiveMinimum"),
-    "exclusiveMaximum": ("maximum", "exclusiveMaximum"),
-}
 
 
 def structural_schema(model: type[BaseModel]) -> Schema:
@@ -78,21 +79,10 @@ class _Converter:
         if len(members) == 1:
             member = self._inline(members[0])
             return self.convert({**member, **around}, path)
-        if {member.get("type") for member in members} == {"integer", "string"}:
-            return {
-                "x-kubernetes-int-or-string": True,
-                "anyOf": [{"type": "integer"}, {"type": "string"}],
-                **_keep(around),
-            }
         raise NotStructuralError(f"{path}: a union cannot be expressed; use optional members")
 
     def _typed(self, node: Schema, path: str) -> Schema:
         result = _keep(node)
-        for key, (bound, flag) in _BOUNDS.items():
-            if key in result:
-                # Draft 4: the bound, and a flag beside it.
-                result[bound] = result.pop(key)
-                result[flag] = True
         handler: dict[str, Callable[[Schema, Schema, str], None]] = {
             "object": self._object,
             "array": self._array,
@@ -125,8 +115,6 @@ class _Converter:
     def _array(self, node: Schema, result: Schema, path: str) -> None:
         if node.get("items") in (None, {}):
             raise NotStructuralError(f"{path}: a list must say what its items are")
-        if result.pop("uniqueItems", False):
-            result["x-kubernetes-list-type"] = "set"
         _need(node, "maxItems", path)
         result["items"] = self.convert(node["items"], f"{path}[*]")
 
@@ -137,10 +125,8 @@ class _Converter:
     def _number(self, node: Schema, result: Schema, path: str) -> None:
         if "enum" in node:
             return
-        if not {"minimum", "exclusiveMinimum"} & node.keys():
-            raise NotStructuralError(f"{path}: a number must have a minimum")
-        if not {"maximum", "exclusiveMaximum"} & node.keys():
-            raise NotStructuralError(f"{path}: a number must have a maximum")
+        _need(node, "minimum", path)
+        _need(node, "maximum", path)
 
 
 def _need(node: Schema, bound: str, path: str) -> None:
@@ -152,16 +138,10 @@ def _keep(node: Schema) -> Schema:
     dropped = _DROPPED | {"const", "properties", "items"}
     kept = {key: value for key, value in node.items() if key not in dropped}
     if "default" in kept:
-        kept["default"] = _without_nulls(kept["default"])
+        # A default must itself pass the schema, and null never does.
+        kept["default"] = without_nulls(kept["default"])
         if kept["default"] is None:
             del kept["default"]
     if isinstance(kept.get("description"), str):
         kept["description"] = " ".join(kept["description"].split())
     return kept
-
-
-def _without_nulls(value: Any) -> Any:
-    """A default must itself pass the schema, and null never does: absent is absent."""
-    if isinstance(value, dict):
-        return {key: _without_nulls(member) for key, member in value.items() if member is not None}
-    return value

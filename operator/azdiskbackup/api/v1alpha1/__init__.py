@@ -1,36 +1,8 @@
 """The four kinds of ``azdiskbackup.io/v1alpha1``."""
 
-from azdiskbackup.api.v1alpha1.backup_vault import BACKUP_VAULT, BackupVaultSpec, BackupVaultStatus
-from azdiskbackup.api.v1alpha1.disk_backup_policy import (
-    DISK_BACKUP_POLICY,
-    DiskBackupPolicySpec,
-    DiskBackupPolicyStatus,
-)
-from azdiskbackup.api.v1alpha1.on_demand_backup import (
-    ON_DEMAND_BACKUP,
-    OnDemandBackupSpec,
-    OnDemandBackupStatus,
-)
-from azdiskbackup.api.v1alpha1.protected_disk import (
-    PROTECTED_DISK,
-    ProtectedDiskSpec,
-    ProtectedDiskStatus,
-)
+from azdiskbackup.api.v1alpha1.backup_vault import BACKUP_VAULT
+from azdiskbackup.api.v1alpha1.disk_backup_policy import DISK_BACKUP_POLICY
+from azdiskbackup.api.v1alpha1.on_demand_backup import ON_DEMAND_BACKUP
+from azdiskbackup.api.v1alpha1.protected_disk import PROTECTED_DISK
 
 KINDS = (BACKUP_VAULT, DISK_BACKUP_POLICY, PROTECTED_DISK, ON_DEMAND_BACKUP)
-
-__all__ = [
-    "BACKUP_VAULT",
-    "BackupVaultSpec",
-    "BackupVaultStatus",
-    "DISK_BACKUP_POLICY",
-    "DiskBackupPolicySpec",
-    "DiskBackupPolicyStatus",
-    "KINDS",
-    "ON_DEMAND_BACKUP",
-    "OnDemandBackupSpec",
-    "OnDemandBackupStatus",
-    "PROTECTED_DISK",
-    "ProtectedDiskSpec",
-    "ProtectedDiskStatus",
-]

@@ -106,7 +106,7 @@ class Part(BaseModel):
             return value
         fields = {field.alias: field.annotation for field in cls.model_fields.values()}
         return {
-            key: _without_nulls(member) if _is_map(fields.get(key)) else member
+            key: without_nulls(member) if _is_map(fields.get(key)) else member
             for key, member in value.items()
             if member is not None or key not in fields
         }
@@ -133,9 +133,10 @@ def _is_map(annotation: Any) -> bool:
     return any(get_origin(each) is dict for each in (annotation, *get_args(annotation)))
 
 
-def _without_nulls(value: Any) -> Any:
+def without_nulls(value: Any) -> Any:
+    """Leave out members that are null at any depth: absent is absent."""
     if isinstance(value, dict):
-        return {key: member for key, member in value.items() if member is not None}
+        return {key: without_nulls(member) for key, member in value.items() if member is not None}
     return value
 
 
@@ -293,7 +294,6 @@ class Column:
     name: str
     path: str
     type: Literal["string", "integer", "date"] = "string"
-    description: str = ""
     wide: bool = False
 
 

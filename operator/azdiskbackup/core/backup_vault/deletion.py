@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import assert_never
 
 from azdiskbackup.core.backup_vault.desired import Desired
 from azdiskbackup.core.backup_vault.observed import Fact, Observed
@@ -13,8 +12,8 @@ from azdiskbackup.core.formatting import clock_time, listing
 from azdiskbackup.core.objects.azure import AzureVault
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.intervals import RECHECK_INTERVAL, SLOW_RECHECK_INTERVAL, VAULT_CHANGE_TAKES
-from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
-from azdiskbackup.core.rules.verdicts import Need, act, allow_with_warning, fetch_failed, need, satisfied, wait
+from azdiskbackup.core.rules.lookup import NOT_FETCHED, NotFound
+from azdiskbackup.core.rules.verdicts import act, allow_with_warning, fetched, looked_up, satisfied, wait
 
 
 def no_policy_refers(desired: Desired, observed: Observed, now: datetime) -> Verdict:
@@ -24,89 +23,52 @@ def no_policy_refers(desired: Desired, observed: Observed, now: datetime) -> Ver
             reasons.IN_USE,
             f"The vault is used by the DiskBackupPolicies {listing(list(observed.policies))}. Delete them first; the "
             "operator continues automatically once they are gone.",
-            now + RECHECK_INTERVAL,
         )
     return satisfied(reasons.DELETING, "No DiskBackupPolicy refers to the vault.")
 
 
-def vault_deleted(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def vault_deleted(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """Only an empty vault is ever deleted, only when asked for, and only by the object that its tags name."""
     if not desired.deletes_vault:
         return satisfied(reasons.DELETING, "The vault stays in Azure.")
-    match observed.vault:
-        case NotFound():
-            return satisfied(reasons.DELETING, "The vault is deleted.")
-        case NotFetched():
-            return need(Fact.VAULT)
-        case FetchFailed(error):
-            return fetch_failed(error, now)
-        case AzureVault() as vault if not _is_owner(desired, vault):
-            return allow_with_warning(
-                reasons.LEFT_IN_AZURE,
-                f"Vault {desired.id.name} stays in Azure: its tags {listing(list(desired.owner))} do not name this "
-                "object.",
-                keeps_ready=True,
-            )
-        case AzureVault():
-            return _delete_if_empty(desired, observed, now)
-        case _:
-            assert_never(observed.vault)
+    vault = looked_up(observed.vault, Fact.VAULT)
+    if isinstance(vault, NotFound):
+        return satisfied(reasons.DELETING, "The vault is deleted.")
+    # A finalizer proves nothing, since whoever creates an object may write any; the tags in Azure do.
+    if not desired.owner.items() <= vault.settings.tags.items():
+        return allow_with_warning(
+            reasons.LEFT_IN_AZURE,
+            f"Vault {desired.id.name} stays in Azure: its tags {listing(list(desired.owner))} do not name this object.",
+            keeps_ready=True,
+        )
+    count = fetched(observed.instances, Fact.INSTANCES)
+    if count:
+        return wait(
+            reasons.IN_USE,
+            f"The vault still holds {count} backup instances. Delete them in Azure, or set `deletionPolicy: Retain` to "
+            "keep the vault.",
+        )
+    kept = fetched(observed.deleted, Fact.DELETED_INSTANCES)
+    if kept:
+        until = max(each.soft_deleted_until or now for each in kept)
+        return wait(
+            reasons.BLOCKED_BY_SOFT_DELETE,
+            f"The vault keeps {len(kept)} soft-deleted backup instances until {clock_time(until)}, which block its "
+            "deletion. The operator deletes it afterwards; set `deletionPolicy: Retain` to keep the vault.",
+            max(min(until, now + SLOW_RECHECK_INTERVAL), now + RECHECK_INTERVAL),
+        )
+    message = f"Deleting the vault {desired.id.name}."
+    return act(DeleteVault(desired.id), reasons.DELETING, message, now + VAULT_CHANGE_TAKES)
 
 
-def _delete_if_empty(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
-    match observed.instances:
-        case NotFetched():
-            return need(Fact.INSTANCES)
-        case FetchFailed(error):
-            return fetch_failed(error, now)
-        case 0:
-            return _delete_if_nothing_is_kept(desired, observed, now)
-        case count:
-            return wait(
-                reasons.IN_USE,
-                f"The vault still holds {count} backup instances. Delete them in Azure, or set `deletionPolicy: "
-                "Retain` to keep the vault.",
-                now + RECHECK_INTERVAL,
-            )
-
-
-def _delete_if_nothing_is_kept(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
-    match observed.deleted:
-        case NotFetched():
-            return need(Fact.DELETED_INSTANCES)
-        case FetchFailed(error):
-            return fetch_failed(error, now)
-        case ():
-            message = f"Deleting the vault {desired.id.name}."
-            return act(DeleteVault(desired.id), reasons.DELETING, message, now + VAULT_CHANGE_TAKES)
-        case kept:
-            until = max(each.soft_deleted_until or now for each in kept)
-            return wait(
-                reasons.BLOCKED_BY_SOFT_DELETE,
-                f"The vault keeps {len(kept)} soft-deleted backup instances until {clock_time(until)}, which block its "
-                "deletion. The operator deletes it afterwards; set `deletionPolicy: Retain` to keep the vault.",
-                max(min(until, now + SLOW_RECHECK_INTERVAL), now + RECHECK_INTERVAL),
-            )
-
-
-def _is_owner(desired: Desired, vault: AzureVault) -> bool:
-    """A finalizer proves nothing, since whoever creates an object may write any; the tags in Azure do."""
-    return all(vault.settings.tags.get(key) == value for key, value in desired.owner.items())
-
-
-def snapshot_roles_revoked(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def snapshot_roles_revoked(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """Roles are revoked after the vault is gone, never before: it could not delete its snapshots."""
     keeps_roles = not desired.deletes_vault or desired.spec.role_assignments == "Preassigned"
     if keeps_roles or isinstance(observed.vault, AzureVault):
         return satisfied(reasons.DELETING, "The vault keeps its role assignments.")
     for grant in snapshot_grants(desired, observed):
-        match observed.grants.get(grant):
-            case None:
-                return need(Fact.ROLE_GRANT, grant)
-            case FetchFailed(error):
-                return fetch_failed(error, now)
-            case True:
-                return act(RevokeRole(grant), reasons.DELETING, f"Revoking {grant}.")
+        if fetched(observed.grants.get(grant, NOT_FETCHED), Fact.ROLE_GRANT, grant):
+            return act(RevokeRole(grant), reasons.DELETING, f"Revoking {grant}.")
     return satisfied(reasons.DELETING, "The role assignments are revoked.")
 
 

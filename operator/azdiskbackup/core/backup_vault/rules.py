@@ -18,11 +18,11 @@ from azdiskbackup.core.backup_vault.steps import (
 )
 from azdiskbackup.core.formatting import listing, span
 from azdiskbackup.core.identity.roles import DISK_SNAPSHOT_CONTRIBUTOR, Grant
-from azdiskbackup.core.objects.azure import AzureVault, VaultSettings
+from azdiskbackup.core.objects.azure import AzureGroup, AzureVault, VaultSettings
 from azdiskbackup.core.rules import reasons, verdicts
 from azdiskbackup.core.rules.intervals import RECHECK_INTERVAL, VAULT_CHANGE_TAKES
-from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
-from azdiskbackup.core.rules.verdicts import Need, act, allow_with_warning, fetch_failed, need, satisfied, stalled, wait
+from azdiskbackup.core.rules.lookup import NOT_FETCHED, NotFound
+from azdiskbackup.core.rules.verdicts import act, allow_with_warning, fetched, looked_up, satisfied, stalled, wait
 
 Verdict: TypeAlias = verdicts.Verdict[Step]
 
@@ -32,20 +32,16 @@ def spec_valid(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     return satisfied(reasons.VALID, "The spec is valid.")
 
 
-def vault_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def vault_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The vault is created when it is missing, and used when it exists."""
-    match observed.vault:
-        case NotFetched():
-            return need(Fact.VAULT)
-        case FetchFailed(error):
-            return fetch_failed(error, now)
+    vault = looked_up(observed.vault, Fact.VAULT)
+    match vault:
         case NotFound() if not desired.is_managed:
             return stalled(
                 reasons.VAULT_MISSING,
                 f"Vault {desired.id.name} does not exist in {desired.id.group} of subscription "
                 f"{desired.id.subscription}, and `managementPolicy: Observe` never creates one. Create it where it is "
                 "managed; the operator continues automatically once it exists.",
-                now + RECHECK_INTERVAL,
             )
         case NotFound():
             return act(
@@ -67,12 +63,11 @@ def vault_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict
                 reasons.PROVISIONING_FAILED,
                 f"Azure failed to provision the vault {desired.id.name}. Repair or delete it in Azure; the operator "
                 f"checks again every {span(RECHECK_INTERVAL)}.",
-                now + RECHECK_INTERVAL,
             )
         case AzureVault():
             return satisfied(reasons.EXISTS, "The vault exists.")
         case _:
-            assert_never(observed.vault)
+            assert_never(vault)
 
 
 def _with_owner(desired: Desired) -> VaultSettings:
@@ -97,7 +92,6 @@ def settings_in_sync(desired: Desired, observed: Observed, now: datetime) -> Ver
             reasons.DRIFT_DETECTED,
             f"The vault in Azure has another {listing([each for each in immutable if each])}, which cannot be changed. "
             "Name another vault, or set what Azure has.",
-            now + RECHECK_INTERVAL,
         )
     changed = _changed(desired, vault)
     if changed and not desired.is_managed:
@@ -126,7 +120,7 @@ def _changed(desired: Desired, vault: AzureVault) -> list[str]:
         "`softDelete.retentionDays`": actual.soft_delete_days != settings.soft_delete_days,
         "`immutability`": actual.immutability != settings.immutability,
         # Tags that others put there (Azure Policy does) are theirs.
-        "`tags`": any(actual.tags.get(key) != value for key, value in settings.tags.items()),
+        "`tags`": not settings.tags.items() <= actual.tags.items(),
     }
     return [name for name, differs in found.items() if differs]
 
@@ -143,7 +137,6 @@ def identity_known(desired: Desired, observed: Observed, now: datetime) -> Verdi
             reasons.IDENTITY_MISSING,
             f"Vault {desired.id.name} lacks {missing}. It is managed elsewhere (`managementPolicy: Observe`): assign "
             "that identity there; the operator continues automatically.",
-            now + RECHECK_INTERVAL,
         )
     return act(
         SetIdentity(desired.id, desired.identity, own=vault.principal_id is not None),
@@ -153,42 +146,34 @@ def identity_known(desired: Desired, observed: Observed, now: datetime) -> Verdi
     )
 
 
-def snapshot_groups_exist(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def snapshot_groups_exist(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """Snapshots are kept in these groups; a missing one is created where that was asked for."""
     for group in desired.groups:
-        match observed.groups.get(group.id):
-            case None:
-                return need(Fact.SNAPSHOT_GROUP, group.id)
-            case FetchFailed(error):
-                return fetch_failed(error, now)
-            case NotFound() if group.create:
-                return act(
-                    CreateGroup(group.id, desired.spec.location),
-                    reasons.CREATING,
-                    f"Creating the resource group {group.id.name} for snapshots.",
-                )
-            case NotFound():
-                return stalled(
-                    reasons.GROUP_MISSING,
-                    f"Resource group {group.id.name} does not exist in subscription {group.id.subscription}. Create "
-                    f"it, or set `create: true`; the operator checks again every {span(RECHECK_INTERVAL)}.",
-                    now + RECHECK_INTERVAL,
-                )
+        found = looked_up(observed.groups.get(group.id, NOT_FETCHED), Fact.SNAPSHOT_GROUP, group.id)
+        if isinstance(found, AzureGroup):
+            continue
+        if group.create:
+            return act(
+                CreateGroup(group.id, desired.spec.location),
+                reasons.CREATING,
+                f"Creating the resource group {group.id.name} for snapshots.",
+            )
+        return stalled(
+            reasons.GROUP_MISSING,
+            f"Resource group {group.id.name} does not exist in subscription {group.id.subscription}. Create "
+            f"it, or set `create: true`; the operator checks again every {span(RECHECK_INTERVAL)}.",
+        )
     return satisfied(reasons.EXISTS, "Every snapshot resource group exists.")
 
 
-def snapshot_role_granted(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def snapshot_role_granted(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The vault's identity needs a role to write snapshots in each group."""
     for grant in snapshot_grants(desired, observed):
-        match observed.grants.get(grant):
-            case None:
-                return need(Fact.ROLE_GRANT, grant)
-            case FetchFailed(error):
-                return fetch_failed(error, now)
-            case False if desired.spec.role_assignments == "Preassigned":
-                return stalled(reasons.ROLE_MISSING, grant.request, now + RECHECK_INTERVAL)
-            case False:
-                return act(AssignRole(grant), _unless_drift(observed, reasons.GRANTING), f"Assigning {grant}.")
+        if fetched(observed.grants.get(grant, NOT_FETCHED), Fact.ROLE_GRANT, grant):
+            continue
+        if desired.spec.role_assignments == "Preassigned":
+            return stalled(reasons.ROLE_MISSING, grant.request)
+        return act(AssignRole(grant), _unless_drift(observed, reasons.GRANTING), f"Assigning {grant}.")
     message = f"The vault's identity has the role {DISK_SNAPSHOT_CONTRIBUTOR.name} on each snapshot resource group."
     return satisfied(reasons.GRANTED, message)
 

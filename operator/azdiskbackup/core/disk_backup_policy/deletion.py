@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import assert_never
 
 from azdiskbackup.core.disk_backup_policy.desired import Desired
-from azdiskbackup.core.disk_backup_policy.observed import Exists, Fact, Observed, Uses
+from azdiskbackup.core.disk_backup_policy.observed import Fact, Observed
 from azdiskbackup.core.disk_backup_policy.rules import Verdict, users
 from azdiskbackup.core.disk_backup_policy.steps import DeletePolicy
 from azdiskbackup.core.formatting import listing
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.rules import reasons
-from azdiskbackup.core.rules.intervals import RECHECK_INTERVAL, SLOW_RECHECK_INTERVAL
-from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
-from azdiskbackup.core.rules.verdicts import Need, act, fetch_failed, need, satisfied, wait
+from azdiskbackup.core.rules.intervals import SLOW_RECHECK_INTERVAL
+from azdiskbackup.core.rules.lookup import NotFound
+from azdiskbackup.core.rules.verdicts import act, fetched, looked_up, satisfied, wait
 
 
 def no_disk_refers(desired: Desired, observed: Observed, now: datetime) -> Verdict:
@@ -24,46 +23,26 @@ def no_disk_refers(desired: Desired, observed: Observed, now: datetime) -> Verdi
             reasons.IN_USE,
             f"The policy is used by the ProtectedDisks {listing(list(observed.disks))}. Delete them, or name another "
             "policy in them; the operator continues automatically.",
-            now + RECHECK_INTERVAL,
         )
     return satisfied(reasons.DELETING, "No ProtectedDisk refers to the policy.")
 
 
-def policy_deleted(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def policy_deleted(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The policy is deleted unless it is to stay, or was never made."""
     if desired.spec.deletion_policy == "Retain" or observed.recorded.policy_id is None:
         return satisfied(reasons.DELETING, "Nothing is deleted in Azure.")
     policy = ArmId.parse(observed.recorded.policy_id)
-    match observed.policy:
-        case NotFound():
-            return satisfied(reasons.DELETING, "The policy is deleted.")
-        case FetchFailed(error):
-            return fetch_failed(error, now)
-        case Exists():
-            return _delete_if_unused(policy, observed, now)
-        case NotFetched():
-            return need(Fact.POLICY, policy)
-        case _:
-            assert_never(observed.policy)
-
-
-def _delete_if_unused(policy: ArmId, observed: Observed, now: datetime) -> Verdict | Need:
-    match observed.uses:
-        case NotFetched():
-            return need(Fact.USES, policy)
-        case FetchFailed(error):
-            return fetch_failed(error, now)
-        case Uses(instances=(), kept_until=None):
-            return act(DeletePolicy(policy), reasons.DELETING, f"Deleting the policy {policy.name}.")
-        case Uses() as uses:
-            return wait(
-                reasons.IN_USE if uses.instances else reasons.BLOCKED_BY_SOFT_DELETE,
-                f"The policy {policy.name} cannot be deleted yet: {users(uses)} Set `deletionPolicy: Retain` to delete "
-                "the object and keep the policy in Azure.",
-                now + RECHECK_INTERVAL if uses.instances else min(uses.kept_until or now, now + SLOW_RECHECK_INTERVAL),
-            )
-        case _:
-            assert_never(observed.uses)
+    if isinstance(looked_up(observed.policy, Fact.POLICY, policy), NotFound):
+        return satisfied(reasons.DELETING, "The policy is deleted.")
+    uses = fetched(observed.uses, Fact.USES, policy)
+    if not uses.instances and uses.kept_until is None:
+        return act(DeletePolicy(policy), reasons.DELETING, f"Deleting the policy {policy.name}.")
+    return wait(
+        reasons.IN_USE if uses.instances else reasons.BLOCKED_BY_SOFT_DELETE,
+        f"The policy {policy.name} cannot be deleted yet: {users(uses)} Set `deletionPolicy: Retain` to delete the "
+        "object and keep the policy in Azure.",
+        None if uses.instances else min(uses.kept_until or now, now + SLOW_RECHECK_INTERVAL),
+    )
 
 
 DELETION_RULES = (

@@ -14,7 +14,7 @@ from azdiskbackup.core.objects.vault_view import VaultView
 from azdiskbackup.core.rules import reasons, verdicts
 from azdiskbackup.core.rules.intervals import RECHECK_INTERVAL, SLOW_RECHECK_INTERVAL
 from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
-from azdiskbackup.core.rules.verdicts import Need, act, fetch_failed, housekeeping, need, satisfied, stalled, wait
+from azdiskbackup.core.rules.verdicts import act, housekeeping, looked_up, need, parked, satisfied, wait
 from azdiskbackup.core.schedule.retention import expected_restore_points
 
 Verdict: TypeAlias = verdicts.Verdict[Step]
@@ -23,7 +23,7 @@ Verdict: TypeAlias = verdicts.Verdict[Step]
 def time_zone_known(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The service takes Windows names of time zones only."""
     if desired.content is None:
-        return stalled(
+        return parked(
             reasons.TIME_ZONE_UNKNOWN,
             f"`schedule.timeZone` {desired.spec.schedule.time_zone!r} is not an IANA time zone with a Windows name, "
             "which Azure requires. Use one such as UTC or Europe/Berlin.",
@@ -35,7 +35,7 @@ def restore_points_within_limit(desired: Desired, observed: Observed, now: datet
     """A policy that would exceed the limit is refused before Azure is asked."""
     expected = expected_restore_points(desired.spec.schedule, desired.spec.retention)
     if expected.count > desired.limits.policy:
-        return stalled(
+        return parked(
             reasons.TOO_MANY_RESTORE_POINTS,
             f"The policy leads to {expected.count} restore points a disk, and Azure allows {desired.limits.policy}: "
             f"{expected.sum}. Back up less often, or keep fewer days.",
@@ -45,51 +45,36 @@ def restore_points_within_limit(desired: Desired, observed: Observed, now: datet
 
 def vault_ready(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The vault must be ready before a policy can be created in it."""
-    name = desired.spec.vault_ref.name
-    match observed.vault:
-        case NotFound():
-            return wait(
-                reasons.VAULT_NOT_FOUND,
-                f"BackupVault {name!r} does not exist. Create it, or name another vault in another policy; the "
-                "operator continues automatically once it exists.",
-                now + RECHECK_INTERVAL,
-            )
-        case VaultView(id=None) | VaultView(ready=False):
-            return wait(
-                reasons.VAULT_NOT_READY,
-                f"BackupVault {name!r} is not ready ({observed.vault.not_ready_reason}). See "
-                f"`kubectl describe backupvault {name}`.",
-                now + RECHECK_INTERVAL,
-            )
-        case VaultView():
-            return satisfied(reasons.ALL_GOOD, f"BackupVault {name!r} is ready.")
-        case _:
-            assert_never(observed.vault)
+    name, vault = desired.spec.vault_ref.name, observed.vault
+    if isinstance(vault, NotFound):
+        return wait(
+            reasons.VAULT_NOT_FOUND,
+            f"BackupVault {name!r} does not exist. Create it, or name another vault in another policy; the "
+            "operator continues automatically once it exists.",
+        )
+    if vault.id is None or not vault.ready:
+        return wait(
+            reasons.VAULT_NOT_READY,
+            f"BackupVault {name!r} is not ready ({vault.not_ready_reason}). See `kubectl describe backupvault {name}`.",
+        )
+    return satisfied(reasons.ALL_GOOD, f"BackupVault {name!r} is ready.")
 
 
-def policy_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def policy_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The policy is created when it is missing; its name says that its content is right."""
     policy = _id(desired, observed)
-    match observed.policy:
-        case NotFetched():
-            return need(Fact.POLICY, policy)
-        case FetchFailed(error):
-            return fetch_failed(error, now)
-        case NotFound():
-            assert desired.content is not None
-            is_drift = observed.recorded.is_settled and same_id(observed.recorded.policy_id or "", policy)
-            return act(
-                CreatePolicy(policy, desired.content),
-                reasons.DRIFT_CORRECTED if is_drift else reasons.CREATING,
-                f"Creating the policy {policy.name}{', which was deleted in Azure' if is_drift else ''}.",
-            )
-        case Exists():
-            return satisfied(reasons.IN_SYNC, f"Azure has the policy {policy.name}.")
-        case _:
-            assert_never(observed.policy)
+    if isinstance(looked_up(observed.policy, Fact.POLICY, policy), Exists):
+        return satisfied(reasons.IN_SYNC, f"Azure has the policy {policy.name}.")
+    assert desired.content is not None
+    is_drift = observed.recorded.is_settled and same_id(observed.recorded.policy_id or "", policy)
+    return act(
+        CreatePolicy(policy, desired.content),
+        reasons.DRIFT_CORRECTED if is_drift else reasons.CREATING,
+        f"Creating the policy {policy.name}{', which was deleted in Azure' if is_drift else ''}.",
+    )
 
 
-def predecessors_deleted(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def predecessors_deleted(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """What an edit replaced is deleted when nothing refers to it; until then the policy is usable all the same."""
     old = predecessor(desired, observed)
     here = f"Azure has the policy {_id(desired, observed).name}."
@@ -100,7 +85,7 @@ def predecessors_deleted(desired: Desired, observed: Observed, now: datetime) ->
         return satisfied(reasons.IN_SYNC, f"{here} Waiting for {waiting} disks to be migrated to it.")
     match observed.uses:
         case NotFetched():
-            return need(Fact.USES, old)
+            raise need(Fact.USES, old)
         case FetchFailed():
             return housekeeping(reasons.IN_SYNC, here, None, now + RECHECK_INTERVAL)
         case Uses(instances=(), kept_until=None):

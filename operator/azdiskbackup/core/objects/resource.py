@@ -137,7 +137,7 @@ def selects(selector: LabelSelector | None, labels: Mapping[str, str]) -> bool:
     """Return whether a selector selects labels; none selects nothing, an empty one everything."""
     if selector is None:
         return False
-    exact = all(labels.get(key) == value for key, value in (selector.match_labels or {}).items())
+    exact = (selector.match_labels or {}).items() <= labels.items()
     return exact and all(
         _requirement(each.key, each.operator, each.values or [], labels) for each in selector.match_expressions or []
     )

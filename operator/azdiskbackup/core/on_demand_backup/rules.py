@@ -22,8 +22,18 @@ from azdiskbackup.core.on_demand_backup.observed import DiskView, Fact, Observed
 from azdiskbackup.core.on_demand_backup.steps import DeleteObject, RecordIntent, Step, Submit
 from azdiskbackup.core.rules import reasons, verdicts
 from azdiskbackup.core.rules.intervals import BACKUP_START_TAKES, JOB_POLL, RECHECK_INTERVAL
-from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
-from azdiskbackup.core.rules.verdicts import Need, act, fetch_failed, housekeeping, need, satisfied, stalled, wait
+from azdiskbackup.core.rules.lookup import NotFetched, NotFound
+from azdiskbackup.core.rules.verdicts import (
+    Undecided,
+    act,
+    fetched,
+    housekeeping,
+    need,
+    parked,
+    satisfied,
+    stalled,
+    wait,
+)
 
 Verdict: TypeAlias = verdicts.Verdict[Step]
 
@@ -38,21 +48,17 @@ DAILY_LIMIT = 10
 _REQUESTING = "Requesting the backup from Azure."
 
 
-def disk_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def disk_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The disk and the retention rule must exist; once the backup was requested they no longer matter."""
-    match observed.attempt:
-        case NotFetched():
-            return need(Fact.ATTEMPT)
-        case NotStarted():
-            pass
-        case _:
-            return satisfied(reasons.VALID, "The spec is valid.")
+    if isinstance(observed.attempt, NotFetched):
+        raise need(Fact.ATTEMPT)
+    if not isinstance(observed.attempt, NotStarted):
+        return satisfied(reasons.VALID, "The spec is valid.")
     if isinstance(observed.disk, NotFound):
         return wait(
             reasons.DISK_OBJECT_NOT_FOUND,
             f"ProtectedDisk {desired.disk!r} does not exist in the namespace {desired.namespace!r}. Create it; the "
             "operator continues automatically once it exists.",
-            now + RECHECK_INTERVAL,
         )
     rule = desired.spec.retention_rule
     if isinstance(observed.policy, PolicyView) and rule not in observed.policy.retention_rules:
@@ -60,7 +66,6 @@ def disk_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict 
             reasons.RETENTION_RULE_MISSING,
             f"The policy {observed.policy.name!r} has no retention rule {rule!r}, only "
             f"{listing(sorted(observed.policy.retention_rules))}. Create another OnDemandBackup with one of these.",
-            now + RECHECK_INTERVAL,
         )
     return satisfied(reasons.VALID, "The spec is valid.")
 
@@ -75,13 +80,11 @@ def disk_protected(desired: Desired, observed: Observed, now: datetime) -> Verdi
                 reasons.POLICY_NOT_READY,
                 f"The policy {observed.policy.name!r} was edited, and its current version does not exist in Azure yet. "
                 "The operator continues automatically once it does.",
-                now + RECHECK_INTERVAL,
             )
         if observed.disk.instance is not None and not same_id(observed.disk.policy_id, observed.policy.id or ""):
             return wait(
                 reasons.WAITING_FOR_PROTECTION,
                 f"Waiting for the disk to be migrated to the current version of policy {observed.policy.name!r}.",
-                now + RECHECK_INTERVAL,
             )
         if observed.disk.protected and observed.disk.instance is not None:
             return satisfied(reasons.VALID, "The disk is protected.")
@@ -91,31 +94,23 @@ def disk_protected(desired: Desired, observed: Observed, now: datetime) -> Verdi
     return wait(
         reasons.WAITING_FOR_PROTECTION,
         f"ProtectedDisk {desired.disk!r} is not protected yet ({why}). See `kubectl describe pdisk {desired.disk}`.",
-        now + RECHECK_INTERVAL,
     )
 
 
-def instance_owned_by_disk(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def instance_owned_by_disk(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The disk's status names the instance, and a status may be written by others: the instance has to say the same.
 
     So before each request, and not only before the first: a recorded intent is in a status as well.
     """
     if not isinstance(observed.attempt, NotStarted | IntentRecorded):
         return satisfied(reasons.VALID, "The backup was requested.")
-    match observed.instance_owned:
-        case NotFetched():
-            return need(Fact.INSTANCE_OWNER)
-        case FetchFailed(error):
-            return fetch_failed(error, now)
-        case True:
-            return satisfied(reasons.VALID, "The disk is protected.")
-        case _:
-            return wait(
-                reasons.WAITING_FOR_PROTECTION,
-                f"The status of ProtectedDisk {desired.disk!r} names a backup instance that is not its own. See "
-                f"`kubectl describe pdisk {desired.disk}`.",
-                now + RECHECK_INTERVAL,
-            )
+    if fetched(observed.instance_owned, Fact.INSTANCE_OWNER):
+        return satisfied(reasons.VALID, "The disk is protected.")
+    return wait(
+        reasons.WAITING_FOR_PROTECTION,
+        f"The status of ProtectedDisk {desired.disk!r} names a backup instance that is not its own. See "
+        f"`kubectl describe pdisk {desired.disk}`.",
+    )
 
 
 def queue_position(desired: Desired, observed: Observed, now: datetime) -> Verdict:
@@ -124,30 +119,24 @@ def queue_position(desired: Desired, observed: Observed, now: datetime) -> Verdi
         return wait(
             reasons.QUEUED,
             f"Waiting for {listing(list(observed.ahead))}: one backup of a disk runs at a time.",
-            now + RECHECK_INTERVAL,
         )
     return satisfied(reasons.VALID, "The backup is first in the queue.")
 
 
-def daily_limit(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def daily_limit(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """Azure allows ten on-demand backups of a disk a day."""
     if not isinstance(observed.attempt, NotStarted):
         return satisfied(reasons.VALID, "The backup was requested.")
-    match observed.taken_today:
-        case FetchFailed(error):
-            return fetch_failed(error, now)
-        case NotFetched():
-            return need(Fact.BACKUPS_TAKEN)
-        case taken if len(taken) >= DAILY_LIMIT:
-            again = sorted(taken)[-DAILY_LIMIT] + DAY
-            return wait(
-                reasons.DAILY_LIMIT_REACHED,
-                f"Azure allows {DAILY_LIMIT} on-demand backups of a disk a day, and {len(taken)} were taken. This one "
-                f"starts at {clock_time(again)}.",
-                again,
-            )
-        case _:
-            return satisfied(reasons.VALID, "The daily limit is not reached.")
+    taken = fetched(observed.taken_today, Fact.BACKUPS_TAKEN)
+    if len(taken) < DAILY_LIMIT:
+        return satisfied(reasons.VALID, "The daily limit is not reached.")
+    again = sorted(taken)[-DAILY_LIMIT] + DAY
+    return wait(
+        reasons.DAILY_LIMIT_REACHED,
+        f"Azure allows {DAILY_LIMIT} on-demand backups of a disk a day, and {len(taken)} were taken. This one starts "
+        f"at {clock_time(again)}.",
+        again,
+    )
 
 
 def job_started(desired: Desired, observed: Observed, now: datetime) -> Verdict:
@@ -165,9 +154,9 @@ def job_started(desired: Desired, observed: Observed, now: datetime) -> Verdict:
         case Sent():
             return wait(reasons.STARTING, _REQUESTING, now + BACKUP_START_TAKES)
         case Unfollowable(error):
-            return fetch_failed(error, now)
+            raise Undecided(error)
         case RequestRefused(error):
-            return stalled(reasons.REFUSED, f"Azure refuses the backup. {error.user_message}")
+            return parked(reasons.REFUSED, f"Azure refuses the backup. {error.user_message}")
         case Following() | Over():
             return satisfied(reasons.IN_PROGRESS, "The job is known.")
         case _:
@@ -187,9 +176,9 @@ def job_succeeded(desired: Desired, observed: Observed, now: datetime) -> Verdic
         case Over(succeeded=True, reason=reason, message=message):
             return satisfied(reason, message)
         case Over(reason=reason, message=message):
-            return stalled(reason, message)
+            return parked(reason, message)
         case Following(job=job) if job.running and now >= job.start + JOB_ENDS_WITHIN:
-            return stalled(
+            return parked(
                 reasons.TIMED_OUT,
                 f"The job has been {job.status} since {clock_time(job.start)}, for more than {span(JOB_ENDS_WITHIN)}. "
                 "The operator stops following it. Check the job in Azure, and create another OnDemandBackup to retry.",
@@ -206,7 +195,7 @@ def job_succeeded(desired: Desired, observed: Observed, now: datetime) -> Verdic
             failure = job.failure
             words = f" {failure.code}: {failure.message}" if failure else ""
             action = f" Azure recommends: {failure.action}" if failure and failure.action else ""
-            return stalled(
+            return parked(
                 reasons.FAILED,
                 f"The backup ended as {job.status}.{words}{action} Create another OnDemandBackup to retry.",
             )

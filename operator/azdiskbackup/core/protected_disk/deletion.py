@@ -16,21 +16,12 @@ from azdiskbackup.core.protected_disk.ownership import has_right_to_disk, in_ano
 from azdiskbackup.core.protected_disk.rules.instance import Verdict
 from azdiskbackup.core.protected_disk.steps import DeleteInstance, RevokeRole, Step, Stop, Suspend
 from azdiskbackup.core.rules import reasons
-from azdiskbackup.core.rules.intervals import INSTANCE_CHANGE_TAKES, RECHECK_INTERVAL
-from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
-from azdiskbackup.core.rules.verdicts import (
-    Need,
-    act,
-    allow_with_warning,
-    fetch_failed,
-    need,
-    satisfied,
-    stalled,
-    wait,
-)
+from azdiskbackup.core.rules.intervals import INSTANCE_CHANGE_TAKES
+from azdiskbackup.core.rules.lookup import NotFound
+from azdiskbackup.core.rules.verdicts import act, allow_with_warning, fetched, looked_up, satisfied, stalled, wait
 
 
-def instance_released(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def instance_released(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """Retain stops, Suspend suspends, Delete deletes; an instance that does not name this object is not touched.
 
     An object that never protected the disk (refused, or younger than another one for it, or made to be deleted, with a
@@ -38,25 +29,18 @@ def instance_released(desired: Desired, observed: Observed, now: datetime) -> Ve
     """
     if not observed.recorded.has_finalizer:
         return satisfied(reasons.DELETING, "Nothing was ever done for this object.")
-    match observed.instance:
-        case NotFetched():
-            return need(Fact.INSTANCE)
-        case FetchFailed(error):
-            return fetch_failed(error, now)
-        case NotFound() if observed.creation_visible_at is not None and now < observed.creation_visible_at:
-            # To release the object now would leave an instance alone that Azure is about to show.
-            return wait(
-                reasons.DELETING,
-                "Azure may still be creating the backup instance. Next check at "
-                f"{clock_time(observed.creation_visible_at)}.",
-                observed.creation_visible_at,
-            )
-        case NotFound():
-            return satisfied(reasons.DELETING, "The disk has no backup instance.")
-        case AzureInstance() as instance:
-            return _release(desired, observed, instance, now)
-        case _:
-            assert_never(observed.instance)
+    instance = looked_up(observed.instance, Fact.INSTANCE)
+    if isinstance(instance, AzureInstance):
+        return _release(desired, observed, instance, now)
+    visible_at = observed.creation_visible_at
+    if visible_at is not None and now < visible_at:
+        # To release the object now would leave an instance alone that Azure is about to show.
+        return wait(
+            reasons.DELETING,
+            f"Azure may still be creating the backup instance. Next check at {clock_time(visible_at)}.",
+            visible_at,
+        )
+    return satisfied(reasons.DELETING, "The disk has no backup instance.")
 
 
 def _release(desired: Desired, observed: Observed, instance: AzureInstance, now: datetime) -> Verdict:
@@ -91,7 +75,6 @@ def _apply_deletion_policy(desired: Desired, observed: Observed, instance: Azure
                     "`deletionPolicy: Delete` destroys restore points, and the vault does not allow that to the "
                     f"namespace {desired.namespace!r}. Set `deletionPolicy: Retain`, or ask the platform team to label "
                     "the namespace as `access.deletionNamespaces` requires.",
-                    now + RECHECK_INTERVAL,
                 )
             return act(
                 DeleteInstance(instance.id),
@@ -128,7 +111,7 @@ def _may_delete(observed: Observed) -> bool:
     return selects(observed.vault.access.deletion_namespaces, observed.namespace_labels)
 
 
-def reader_role_revoked(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def reader_role_revoked(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The role on the disk is revoked last, and only when no backup needs it any more."""
     if not _revokes_roles(desired, observed):
         return satisfied(reasons.DELETING, "The vault keeps its role assignment.")
@@ -146,32 +129,17 @@ def reader_role_revoked(desired: Desired, observed: Observed, now: datetime) -> 
     if not _was_granted_to(desired, observed):
         # Assignments have the same name whoever makes them, and the backups of others would fail.
         return satisfied(reasons.DELETING, "The role assignment stays: nothing shows that it was made for this object.")
-    match observed.disk:
-        case NotFetched():
-            return need(Fact.DISK)
-        case FetchFailed(error):
-            return fetch_failed(error, now)
-        case NotFound():
-            return satisfied(reasons.DELETING, "The disk no longer exists.")
-    return _revoke(observed, now)
+    if isinstance(looked_up(observed.disk, Fact.DISK), NotFound):
+        return satisfied(reasons.DELETING, "The disk no longer exists.")
+    if not fetched(observed.role_grant, Fact.ROLE_GRANT):
+        return satisfied(reasons.DELETING, "The role assignment is revoked.")
+    grant = observed.reader_grant
+    return act(RevokeRole(grant), reasons.DELETING, f"Revoking {grant}.")
 
 
 def _revokes_roles(desired: Desired, observed: Observed) -> bool:
     assigns_roles = isinstance(observed.vault, VaultView) and observed.vault.assigns_roles
     return assigns_roles and observed.recorded.has_finalizer and desired.spec.deletion_policy == "Delete"
-
-
-def _revoke(observed: Observed, now: datetime) -> Verdict | Need:
-    match observed.role_grant:
-        case NotFetched():
-            return need(Fact.ROLE_GRANT)
-        case FetchFailed(error):
-            return fetch_failed(error, now)
-        case True:
-            grant = observed.reader_grant
-            return act(RevokeRole(grant), reasons.DELETING, f"Revoking {grant}.")
-        case _:
-            return satisfied(reasons.DELETING, "The role assignment is revoked.")
 
 
 def _was_granted_to(desired: Desired, observed: Observed) -> bool:

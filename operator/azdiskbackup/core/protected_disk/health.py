@@ -9,7 +9,7 @@ from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
 from azdiskbackup.core.formatting import clock_time
 from azdiskbackup.core.objects.azure import JobHistory
 from azdiskbackup.core.rules import reasons
-from azdiskbackup.core.rules.verdicts import Finding
+from azdiskbackup.core.rules.verdicts import ConditionStatus, Finding
 from azdiskbackup.core.schedule.backup_times import START_WINDOW, next_backup
 
 # A job of which the length is not known yet.
@@ -34,35 +34,24 @@ def backup_health(
     """
     due, limit = next_due(schedule, jobs, since, last_success)
     ended = jobs.ended_backup
+    status: ConditionStatus = "False"
     if now > limit:
-        return Finding(
-            reasons.BACKUP_HEALTHY,
-            "False",
-            reasons.BACKUP_OVERDUE,
+        reason = reasons.BACKUP_OVERDUE
+        message = (
             f"The backup due at {clock_time(due)} is overdue: it was expected by {clock_time(limit)}. See the jobs in "
-            "status.",
+            "status."
         )
-    if ended is not None and not ended.succeeded:
+    elif ended is not None and not ended.succeeded:
         words = f" {ended.failure.code}: {ended.failure.message}" if ended.failure else ""
-        return Finding(
-            reasons.BACKUP_HEALTHY,
-            "False",
-            reasons.BACKUP_FAILED,
-            f"The backup of {clock_time(ended.start)} ended as {ended.status}.{words}",
-        )
-    if last_success is None:
-        return Finding(
-            reasons.BACKUP_HEALTHY,
-            "Unknown",
-            reasons.NO_BACKUP_YET,
-            f"No backup was due yet. The first one starts at {clock_time(due)}.",
-        )
-    return Finding(
-        reasons.BACKUP_HEALTHY,
-        "True",
-        reasons.BACKUP_SUCCEEDED,
-        f"The backup of {clock_time(last_success)} succeeded.",
-    )
+        reason = reasons.BACKUP_FAILED
+        message = f"The backup of {clock_time(ended.start)} ended as {ended.status}.{words}"
+    elif last_success is None:
+        status, reason = "Unknown", reasons.NO_BACKUP_YET
+        message = f"No backup was due yet. The first one starts at {clock_time(due)}."
+    else:
+        status, reason = "True", reasons.BACKUP_SUCCEEDED
+        message = f"The backup of {clock_time(last_success)} succeeded."
+    return Finding(reasons.BACKUP_HEALTHY, status, reason, message)
 
 
 def next_due(

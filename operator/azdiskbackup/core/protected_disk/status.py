@@ -77,7 +77,7 @@ def build_status(
     after = after.model_copy(update={"active_since": _active_since(before, desired, observed, now, active=active)})
     findings = conditions.summary(plan, *_READY[desired.spec.protection])
     if not desired.deleting:
-        findings.insert(len(plan.findings), _health(desired, observed, after, now, active=active))
+        findings.insert(len(plan.findings), _health(observed, after, now, active=active))
     return after.model_copy(
         update={
             "next_backup_time": due,
@@ -91,9 +91,7 @@ def _id(known: str | None, observed: object) -> str:
     return known if known is not None and same_id(known, observed) else str(observed)
 
 
-def _health(
-    desired: Desired, observed: Observed, after: ProtectedDiskStatus, now: datetime, *, active: bool
-) -> Finding:
+def _health(observed: Observed, after: ProtectedDiskStatus, now: datetime, *, active: bool) -> Finding:
     if not active or not isinstance(observed.policy, PolicyView) or not observed.policy.in_force:
         return Finding(
             reasons.BACKUP_HEALTHY,

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from azdiskbackup.core.reason_catalog import common
 from azdiskbackup.core.reason_catalog.backups import OF_BACKUPS
-from azdiskbackup.core.reason_catalog.common import OF_ALL
 from azdiskbackup.core.reason_catalog.disks import OF_DISKS
-from azdiskbackup.core.reason_catalog.entry import Expect, ReasonEntry
+from azdiskbackup.core.reason_catalog.entry import BACKUP, DISK, KINDS, POLICY, VAULT, Expect, ReasonEntry
 from azdiskbackup.core.reason_catalog.policies import OF_POLICIES
 from azdiskbackup.core.reason_catalog.vaults import OF_VAULTS
 
-REASON_CATALOG = {
-    each.reason: each
-    for each in sorted((*OF_ALL, *OF_VAULTS, *OF_POLICIES, *OF_DISKS, *OF_BACKUPS), key=lambda each: each.reason)
-}
+_CHAPTERS = (
+    (KINDS, common.OF_ALL),
+    ((VAULT, POLICY, DISK), common.OF_ALL_BUT_BACKUPS),
+    ((VAULT, POLICY), common.OF_VAULTS_AND_POLICIES),
+    ((VAULT, DISK), common.OF_VAULTS_AND_DISKS),
+    ((POLICY, DISK), common.OF_POLICIES_AND_DISKS),
+    ((DISK, BACKUP), common.OF_DISKS_AND_BACKUPS),
+    ((VAULT,), OF_VAULTS),
+    ((POLICY,), OF_POLICIES),
+    ((DISK,), OF_DISKS),
+    ((BACKUP,), OF_BACKUPS),
+)
+_ENTRIES = [ReasonEntry(reason, kinds, *meaning) for kinds, chapter in _CHAPTERS for reason, meaning in chapter.items()]
+REASON_CATALOG = {each.reason: each for each in sorted(_ENTRIES, key=lambda each: each.reason)}
 
 __all__ = ["REASON_CATALOG", "Expect", "ReasonEntry"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeAlias
 
 VAULT, POLICY, DISK, BACKUP = KINDS = ("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "OnDemandBackup")
 
@@ -34,16 +35,20 @@ class ReasonEntry:
     remediation: str
 
 
-def good(reason: str, kinds: tuple[str, ...], cause: str) -> ReasonEntry:
+# Of one reason: what to expect, the cause, the remediation.
+Meaning: TypeAlias = tuple[Expect, str, str]
+
+
+def good(cause: str) -> Meaning:
     """Describe a reason of a healthy condition."""
-    return ReasonEntry(reason, kinds, Expect.GOOD, cause, "No action required.")
+    return Expect.GOOD, cause, "No action required."
 
 
-def in_progress(reason: str, kinds: tuple[str, ...], cause: str, remediation: str) -> ReasonEntry:
+def in_progress(cause: str, remediation: str) -> Meaning:
     """Describe a reason that the operator resolves by itself."""
-    return ReasonEntry(reason, kinds, Expect.IN_PROGRESS, cause, remediation)
+    return Expect.IN_PROGRESS, cause, remediation
 
 
-def action_required(reason: str, kinds: tuple[str, ...], cause: str, remediation: str) -> ReasonEntry:
+def action_required(cause: str, remediation: str) -> Meaning:
     """Describe a reason that stays until somebody acts."""
-    return ReasonEntry(reason, kinds, Expect.ACTION_REQUIRED, cause, remediation)
+    return Expect.ACTION_REQUIRED, cause, remediation

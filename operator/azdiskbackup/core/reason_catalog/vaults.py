@@ -2,59 +2,40 @@
 
 from __future__ import annotations
 
-from azdiskbackup.core.reason_catalog.entry import VAULT, ReasonEntry, action_required, good, in_progress
+from azdiskbackup.core.reason_catalog.entry import Meaning, action_required, good, in_progress
 from azdiskbackup.core.rules import reasons
 
-_V = (VAULT,)
-
-OF_VAULTS: tuple[ReasonEntry, ...] = (
-    good(reasons.IDENTITY_KNOWN, _V, "The identity that backs up the disks is known."),
-    in_progress(
-        reasons.PROVISIONING,
-        _V,
-        "Azure is provisioning the vault.",
-        "Wait; it takes a minute or two.",
-    ),
-    action_required(
-        reasons.PROVISIONING_FAILED,
-        _V,
+OF_VAULTS: dict[str, Meaning] = {
+    reasons.IDENTITY_KNOWN: good("The identity that backs up the disks is known."),
+    reasons.PROVISIONING: in_progress("Azure is provisioning the vault.", "Wait; it takes a minute or two."),
+    reasons.PROVISIONING_FAILED: action_required(
         "Azure failed to provision the vault.",
         "Repair the vault in Azure, or delete it there: the operator creates it again. The operator checks again every "
         "5 minutes.",
     ),
-    action_required(
-        reasons.VAULT_MISSING,
-        _V,
+    reasons.VAULT_MISSING: action_required(
         "The vault does not exist, and `managementPolicy: Observe` never creates one.",
         "Create it where it is managed (Terraform, Bicep), or correct `azureName`, `resourceGroup` and "
         "`subscriptionID` in a new object.",
     ),
-    action_required(
-        reasons.DRIFT_DETECTED,
-        _V,
+    reasons.DRIFT_DETECTED: action_required(
         "The vault in Azure differs from the spec in an immutable property, or it is managed elsewhere "
         "(`managementPolicy: Observe`).",
         "Set what Azure has, change it where it is managed, or name another vault in a new object.",
     ),
-    action_required(
-        reasons.IDENTITY_MISSING,
-        _V,
+    reasons.IDENTITY_MISSING: action_required(
         "The vault lacks the identity in the spec. The operator assigns it, unless the vault is managed elsewhere "
         "(`managementPolicy: Observe`).",
         "Assign the identity where the vault is managed. The operator continues automatically.",
     ),
-    action_required(
-        reasons.GROUP_MISSING,
-        _V,
+    reasons.GROUP_MISSING: action_required(
         "A resource group for snapshots does not exist.",
         "Create it, or set `create: true` for it in `snapshotResourceGroups`.",
     ),
-    in_progress(
-        reasons.USING_VAULT_LIST,
-        _V,
+    reasons.USING_VAULT_LIST: in_progress(
         "Resource Graph refuses, lags or lacks rows. The operator lists the vault instead, which takes more requests "
         "and finds jobs later.",
         "If it stays for hours, assign the role Reader on the vault's resource group to the operator's identity: "
         "Resource Graph shows only what it may read.",
     ),
-)
+}

@@ -53,22 +53,16 @@ def after_failure(
 
 def summary(plan: Plan[Any], ready_reason: str, ready_message: str) -> list[Finding]:
     """Return Ready, and Reconciling or Stalled while True, after the findings of a plan."""
-    verdict = plan.verdict
-    if plan.ready and plan.blocking_warning is not None:
-        says = plan.blocking_warning
-        return [
-            *plan.findings,
-            Finding(reasons.READY, "False", says.reason, says.message),
-            Finding(reasons.STALLED, "True", says.reason, says.message),
-        ]
-    if plan.ready:
+    warning = plan.blocking_warning if plan.ready else None
+    if plan.ready and warning is None:
         return [*plan.findings, Finding(reasons.READY, "True", ready_reason, ready_message)]
-    found = [
+    why = warning or plan.verdict
+    is_stalled = warning is not None or plan.verdict.progress is Progress.STALLED
+    return [
         *plan.findings,
-        Finding(reasons.READY, "False", verdict.reason, verdict.message),
+        Finding(reasons.READY, "False", why.reason, why.message),
+        Finding(reasons.STALLED if is_stalled else reasons.RECONCILING, "True", why.reason, why.message),
     ]
-    abnormal = reasons.STALLED if verdict.progress is Progress.STALLED else reasons.RECONCILING
-    return [*found, Finding(abnormal, "True", verdict.reason, verdict.message)]
 
 
 def build(

@@ -6,7 +6,7 @@ Each kind has its lists in ``core/<kind>/rules`` and ``core/<kind>/deletion.py``
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
@@ -14,6 +14,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 from azdiskbackup.core.formatting import span
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.intervals import RECHECK_INTERVAL
+from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
 from azdiskbackup.errors import OperatorError
 
 ConditionStatus = Literal["True", "False", "Unknown"]
@@ -21,6 +22,7 @@ ConditionStatus = Literal["True", "False", "Unknown"]
 StepT = TypeVar("StepT")
 DesiredT = TypeVar("DesiredT")
 ObservedT = TypeVar("ObservedT")
+FactT = TypeVar("FactT")
 
 
 class Progress(Enum):
@@ -41,6 +43,7 @@ class Verdict(Generic[StepT]):
         message: whole sentences for a person.
         step: the one thing to do about it in this pass.
         requeue_at: when to look again if nothing happens before.
+        is_rechecked: whether to look again after ``RECHECK_INTERVAL``; ``evaluate`` then sets ``requeue_at``.
         progress: what a person may expect.
         is_warning: whether a satisfied rule does not hold all the same: its condition is False, and the pass continues.
         keeps_ready: whether Ready may be True in spite of the warning.
@@ -56,6 +59,7 @@ class Verdict(Generic[StepT]):
     is_warning: bool = False
     keeps_ready: bool = True
     hint: str | None = None
+    is_rechecked: bool = False
 
 
 def satisfied(reason: str, message: str) -> Verdict[StepT]:
@@ -80,21 +84,19 @@ def act(
     return Verdict(False, reason, message, step, requeue_at, hint=hint)
 
 
-def wait(reason: str, message: str, until: datetime) -> Verdict[StepT]:
-    """Say that time, or another object, has to do it."""
-    return Verdict(False, reason, message, None, until)
+def wait(reason: str, message: str, until: datetime | None = None) -> Verdict[StepT]:
+    """Say that time, or another object, has to do it; without ``until`` it is rechecked."""
+    return Verdict(False, reason, message, None, until, is_rechecked=until is None)
 
 
-def stalled(reason: str, message: str, requeue_at: datetime | None = None) -> Verdict[StepT]:
-    """Say that somebody has to do it."""
-    return Verdict(False, reason, message, None, requeue_at, Progress.STALLED)
+def stalled(reason: str, message: str) -> Verdict[StepT]:
+    """Say that somebody has to do it; it is rechecked, since that may be elsewhere than in the object."""
+    return Verdict(False, reason, message, progress=Progress.STALLED, is_rechecked=True)
 
 
-def fetch_failed(error: OperatorError, now: datetime) -> Verdict[StepT]:
-    """Say what Azure answered instead of a fact."""
-    # Without a time, which would be a write of status at each look.
-    message = f"{error.user_message} The operator retries every {span(RECHECK_INTERVAL)}."
-    return wait(error.reason, message, now + RECHECK_INTERVAL)
+def parked(reason: str, message: str) -> Verdict[StepT]:
+    """Say that nothing goes on before an object is edited."""
+    return Verdict(False, reason, message, progress=Progress.STALLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +112,41 @@ class Need:
     of: tuple[Hashable, ...] = ()
 
 
-def need(fact: Enum, *of: Hashable) -> Need:
-    """Say which fact has to be fetched first."""
-    return Need(fact, of)
+class Undecided(Exception):
+    """Ends a rule that cannot decide, either before a fact is fetched or because its source answered with an error."""
+
+    def __init__(self, because: Need | OperatorError) -> None:
+        super().__init__(because)
+        self.because = because
 
 
-Rule = Callable[[DesiredT, ObservedT, datetime], Verdict[StepT] | Need]
-Rules: TypeAlias = Sequence[tuple[str, Callable[[Any, Any, datetime], Verdict[Any] | Need]]]
+def need(fact: Enum, *of: Hashable) -> Undecided:
+    """Return what a rule raises that needs a fact first."""
+    return Undecided(Need(fact, of))
+
+
+def fetched(value: FactT | NotFetched | FetchFailed, fact: Enum, *of: Hashable) -> FactT:
+    """Return a fact that a rule cannot do without.
+
+    Raises:
+        Undecided: it has yet to be fetched, or could not be.
+    """
+    match value:
+        case NotFetched():
+            raise need(fact, *of)
+        case FetchFailed(error):
+            raise Undecided(error)
+        case _:
+            return value
+
+
+def looked_up(value: FactT | NotFound | NotFetched | FetchFailed, fact: Enum, *of: Hashable) -> FactT | NotFound:
+    """Return a fact that may be ``NotFound``; otherwise like ``fetched``, for which mypy cannot tell the type of it."""
+    return value if isinstance(value, NotFound) else fetched(value, fact, *of)
+
+
+Rule = Callable[[DesiredT, ObservedT, datetime], Verdict[StepT]]
+Rules: TypeAlias = Sequence[tuple[str, Callable[[Any, Any, datetime], Verdict[Any]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +213,7 @@ def evaluate(
                 type_, Finding(type_, "Unknown", reasons.NOT_YET_KNOWN, f"Not checked until {condition} holds.")
             )
             continue
-        verdict = rule(desired, observed, now)
+        verdict = _ask(rule, desired, observed, now)
         if isinstance(verdict, Need):
             return verdict
         condition = type_
@@ -199,3 +229,17 @@ def evaluate(
             decided = verdict
         last = verdict
     return Plan(tuple(findings.values()), decided or last, condition, blocking_warning)
+
+
+def _ask(
+    rule: Rule[DesiredT, ObservedT, StepT], desired: DesiredT, observed: ObservedT, now: datetime
+) -> Verdict[StepT] | Need:
+    try:
+        verdict = rule(desired, observed, now)
+    except Undecided as undecided:
+        if isinstance(undecided.because, Need):
+            return undecided.because
+        error = undecided.because
+        # Without a time, which would be a write of status at each look.
+        verdict = wait(error.reason, f"{error.user_message} The operator retries every {span(RECHECK_INTERVAL)}.")
+    return replace(verdict, requeue_at=now + RECHECK_INTERVAL) if verdict.is_rechecked else verdict

@@ -15,7 +15,7 @@ from azdiskbackup.core.disk_backup_policy.observed import Fact as PolicyFact
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.on_demand_backup.observed import Fact as BackupFact
 from azdiskbackup.core.protected_disk.observed import Fact as DiskFact
-from azdiskbackup.core.rules.verdicts import Need, Plan, Verdict, need, satisfied
+from azdiskbackup.core.rules.verdicts import Plan, Verdict, need, satisfied
 from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.reconcilers.backup_vault.controller import BackupVaultKind
 from azdiskbackup.reconcilers.common.context import ReconcileContext
@@ -91,8 +91,10 @@ class Thirsty(KindController[str, int, Any, State]):
     def rules(self, pass_: Pass[str, State]) -> Any:
         return (("Ready", self._enough),)
 
-    def _enough(self, desired: str, observed: int, now: datetime) -> Verdict[Any] | Need:
-        return satisfied("Enough", "Enough.") if observed >= 2 else need(Fact.TEA, observed)
+    def _enough(self, desired: str, observed: int, now: datetime) -> Verdict[Any]:
+        if observed < 2:
+            raise need(Fact.TEA, observed)
+        return satisfied("Enough", "Enough.")
 
     def from_cache(self, pass_: Pass[str, State]) -> int:
         return 0

@@ -6,10 +6,8 @@ from datetime import datetime
 from typing import assert_never
 
 from azdiskbackup.core.identity.arm_ids import same_id
-from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance
-from azdiskbackup.core.objects.policy_view import PolicyView
+from azdiskbackup.core.objects.azure import AzureInstance
 from azdiskbackup.core.objects.pvc import ClaimedDisk, NotAzureDisk, NotBound
-from azdiskbackup.core.objects.vault_view import VaultView
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Fact, Observed
 from azdiskbackup.core.protected_disk.ownership import (
@@ -22,58 +20,43 @@ from azdiskbackup.core.protected_disk.ownership import (
 )
 from azdiskbackup.core.protected_disk.rules.instance import Verdict
 from azdiskbackup.core.rules import reasons
-from azdiskbackup.core.rules.intervals import INSTANCE_CHANGE_TAKES, RECHECK_INTERVAL
-from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
-from azdiskbackup.core.rules.verdicts import Need, allow_with_warning, fetch_failed, need, satisfied, stalled, wait
+from azdiskbackup.core.rules.intervals import INSTANCE_CHANGE_TAKES
+from azdiskbackup.core.rules.lookup import NotFetched, NotFound
+from azdiskbackup.core.rules.verdicts import allow_with_warning, looked_up, need, parked, satisfied, stalled, wait
 
 
 def policy_and_vault_usable(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The policy and its vault must exist; a disk that is already protected does not need them to be ready."""
+    policy, vault = observed.policy, observed.vault
     is_protected = observed.recorded.instance_id is not None
-    match observed.policy:
-        case NotFound():
-            return wait(
-                reasons.POLICY_NOT_FOUND,
-                f"DiskBackupPolicy {desired.spec.policy_ref.name!r} does not exist. Create it, or name another one "
-                "(`kubectl get diskbackuppolicies`); the operator continues automatically once it exists.",
-                now + RECHECK_INTERVAL,
-            )
-        case PolicyView() as policy if policy.id is None or not (policy.ready or is_protected):
-            return wait(
-                reasons.POLICY_NOT_READY,
-                f"DiskBackupPolicy {policy.name!r} is not ready ({policy.not_ready_reason}). See "
-                f"`kubectl describe diskbackuppolicy {policy.name}`.",
-                now + RECHECK_INTERVAL,
-            )
-        case PolicyView() as policy:
-            return _vault_usable(policy, observed.vault, now, is_protected=is_protected)
-        case _:
-            assert_never(observed.policy)
+    if isinstance(policy, NotFound):
+        return wait(
+            reasons.POLICY_NOT_FOUND,
+            f"DiskBackupPolicy {desired.spec.policy_ref.name!r} does not exist. Create it, or name another one "
+            "(`kubectl get diskbackuppolicies`); the operator continues automatically once it exists.",
+        )
+    if policy.id is None or not (policy.ready or is_protected):
+        return wait(
+            reasons.POLICY_NOT_READY,
+            f"DiskBackupPolicy {policy.name!r} is not ready ({policy.not_ready_reason}). See "
+            f"`kubectl describe diskbackuppolicy {policy.name}`.",
+        )
+    if isinstance(vault, NotFound):
+        return wait(
+            reasons.VAULT_NOT_FOUND,
+            f"BackupVault {policy.vault!r}, which the policy {policy.name!r} names, does not exist. Create it; the "
+            "operator continues automatically once it exists.",
+        )
+    if vault.id is None or not (vault.ready or is_protected):
+        return wait(
+            reasons.VAULT_NOT_READY,
+            f"BackupVault {vault.name!r} is not ready ({vault.not_ready_reason}). See "
+            f"`kubectl describe backupvault {vault.name}`.",
+        )
+    return satisfied(reasons.VALID, "The spec is valid, and the policy is usable.")
 
 
-def _vault_usable(policy: PolicyView, vault: VaultView | NotFound, now: datetime, *, is_protected: bool) -> Verdict:
-    match vault:
-        case NotFound():
-            return wait(
-                reasons.VAULT_NOT_FOUND,
-                f"BackupVault {policy.vault!r}, which the policy {policy.name!r} names, does not exist. Create it; the "
-                "operator continues automatically once it exists.",
-                now + RECHECK_INTERVAL,
-            )
-        case VaultView() if vault.id is None or not (vault.ready or is_protected):
-            return wait(
-                reasons.VAULT_NOT_READY,
-                f"BackupVault {vault.name!r} is not ready ({vault.not_ready_reason}). See "
-                f"`kubectl describe backupvault {vault.name}`.",
-                now + RECHECK_INTERVAL,
-            )
-        case VaultView():
-            return satisfied(reasons.VALID, "The spec is valid, and the policy is usable.")
-        case _:
-            assert_never(vault)
-
-
-def namespace_allowed(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def namespace_allowed(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The vault says which namespaces may use it. Narrowing it stops no backup: what is protected stays so.
 
     That the disk was protected before is what the tags of its instance say; a status that says so proves nothing.
@@ -84,20 +67,16 @@ def namespace_allowed(desired: Desired, observed: Observed, now: datetime) -> Ve
     if observed.recorded.instance_id is not None:
         if isinstance(observed.disk, NotFetched):
             # Only with the disk the rest of the rules can tell whether what the inventory shows is up to date.
-            return need(Fact.DISK)
-        match observed.instance:
-            case NotFetched():
-                return need(Fact.INSTANCE)
-            case FetchFailed(error):
-                return fetch_failed(error, now)
-            case AzureInstance() as instance if is_owner(desired, observed, instance):
-                return allow_with_warning(
-                    reasons.NAMESPACE_NOT_ALLOWED,
-                    f"{refusal} The disk was protected before and stays protected. To end that, delete this object: "
-                    f"`deletionPolicy: {desired.spec.deletion_policy}` decides about its restore points.",
-                    keeps_ready=False,
-                )
-    return stalled(reasons.NAMESPACE_NOT_ALLOWED, refusal, now + RECHECK_INTERVAL)
+            raise need(Fact.DISK)
+        instance = looked_up(observed.instance, Fact.INSTANCE)
+        if isinstance(instance, AzureInstance) and is_owner(desired, observed, instance):
+            return allow_with_warning(
+                reasons.NAMESPACE_NOT_ALLOWED,
+                f"{refusal} The disk was protected before and stays protected. To end that, delete this object: "
+                f"`deletionPolicy: {desired.spec.deletion_policy}` decides about its restore points.",
+                keeps_ready=False,
+            )
+    return stalled(reasons.NAMESPACE_NOT_ALLOWED, refusal)
 
 
 def no_older_duplicate(desired: Desired, observed: Observed, now: datetime) -> Verdict:
@@ -107,7 +86,6 @@ def no_older_duplicate(desired: Desired, observed: Observed, now: datetime) -> V
             reasons.DUPLICATE_PROTECTED_DISK,
             f"ProtectedDisk {observed.older_duplicate!r} already protects the same source and is older. Delete one of "
             "the two.",
-            now + RECHECK_INTERVAL,
         )
     return satisfied(reasons.VALID, "The spec is valid, and the namespace may use the vault.")
 
@@ -122,22 +100,16 @@ def pvc_resolves_to_disk(desired: Desired, observed: Observed, now: datetime) ->
                 reasons.CLAIM_NOT_FOUND,
                 f"PVC {claim.name if claim else ''!r} does not exist in the namespace {desired.namespace!r}. Create "
                 "it; the operator continues automatically once it exists.",
-                now + RECHECK_INTERVAL,
             )
         case NotBound(why):
-            return wait(
-                reasons.CLAIM_NOT_BOUND,
-                f"{why} The operator continues automatically once it is bound.",
-                now + RECHECK_INTERVAL,
-            )
+            return wait(reasons.CLAIM_NOT_BOUND, f"{why} The operator continues automatically once it is bound.")
         case NotAzureDisk(why):
-            return stalled(reasons.NOT_AN_AZURE_DISK, why, now + RECHECK_INTERVAL)
+            return stalled(reasons.NOT_AN_AZURE_DISK, why)
         case ClaimedDisk(id=found) if recorded is not None and not same_id(found, recorded):
             return stalled(
                 reasons.DISK_CHANGED,
                 f"The source now resolves to another disk ({found.name}) than the one that this object protects. Its "
                 "restore points are kept. Delete this object and create another one to protect the new disk.",
-                now + RECHECK_INTERVAL,
             )
         case ClaimedDisk():
             return satisfied(reasons.RESOLVED, "Disk resolved.")
@@ -145,28 +117,17 @@ def pvc_resolves_to_disk(desired: Desired, observed: Observed, now: datetime) ->
             assert_never(observed.claim)
 
 
-def disk_eligible(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def disk_eligible(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The disk must exist, in the vault's region, in a subscription that has a snapshot group."""
-    match observed.disk:
-        case NotFetched():
-            return need(Fact.DISK)
-        case FetchFailed(error):
-            return fetch_failed(error, now)
-        case NotFound():
-            return stalled(
-                reasons.DISK_NOT_FOUND,
-                "The disk does not exist in Azure, or the operator may not read it. Existing restore points are kept.",
-                now + RECHECK_INTERVAL,
-            )
-        case AzureDisk() as disk:
-            return _eligible(disk, observed.usable_vault, now)
-        case _:
-            assert_never(observed.disk)
-
-
-def _eligible(disk: AzureDisk, vault: VaultView, now: datetime) -> Verdict:
-    if disk.location.lower() != vault.location.lower():
+    disk = looked_up(observed.disk, Fact.DISK)
+    if isinstance(disk, NotFound):
         return stalled(
+            reasons.DISK_NOT_FOUND,
+            "The disk does not exist in Azure, or the operator may not read it. Existing restore points are kept.",
+        )
+    vault = observed.usable_vault
+    if disk.location.lower() != vault.location.lower():
+        return parked(
             reasons.REGION_MISMATCH,
             f"The disk is in {disk.location} and the vault in {vault.location}. Azure requires both in one region; use "
             "a policy of a vault in the disk's region.",
@@ -178,10 +139,9 @@ def _eligible(disk: AzureDisk, vault: VaultView, now: datetime) -> Verdict:
             f"BackupVault {vault.name!r} has no snapshot resource group in the disk's subscription "
             f"{disk.id.subscription}, where Azure keeps a disk's snapshots. Ask the platform team to add one to "
             "`snapshotResourceGroups`.",
-            now + RECHECK_INTERVAL,
         )
     if same_id(group, disk.id.resource_group):
-        return stalled(
+        return parked(
             reasons.DISK_IN_SNAPSHOT_GROUP,
             f"The disk is in the resource group {group.name}, which is the vault's snapshot resource group. Move the "
             "disk, or use a vault with another one.",
@@ -189,7 +149,7 @@ def _eligible(disk: AzureDisk, vault: VaultView, now: datetime) -> Verdict:
     return satisfied(reasons.RESOLVED, f"Disk {disk.id.name} is eligible for backup.")
 
 
-def instance_not_owned_elsewhere(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def instance_not_owned_elsewhere(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """A disk stays in its vault, and an instance that another object or another cluster owns is left alone.
 
     Under another name than ours the disk's instance is found because Azure refuses to validate a second one.
@@ -200,15 +160,14 @@ def instance_not_owned_elsewhere(desired: Desired, observed: Observed, now: date
             reasons.VAULT_MISMATCH,
             f"The disk is protected in another vault than {vault.name!r}, and `policyRef` may only name policies of "
             "the same vault. To change the vault, delete this object and create another one.",
-            now + RECHECK_INTERVAL,
         )
     match observed.instance:
         case NotFetched():
-            return need(Fact.INSTANCE)
+            raise need(Fact.INSTANCE)
         case NotFound() if isinstance(observed.validation, NotFetched):
-            return need(Fact.VALIDATION)
+            raise need(Fact.VALIDATION)
         case NotFound() if isinstance(observed.conflicting_instance, NotFetched):
-            return need(Fact.CONFLICTING_INSTANCE)
+            raise need(Fact.CONFLICTING_INSTANCE)
     if is_about_another_disk(observed):
         # Status is written anew without it, and the next pass looks for the instance by the disk.
         return wait(
@@ -222,6 +181,5 @@ def instance_not_owned_elsewhere(desired: Desired, observed: Observed, now: date
             reasons.OWNED_ELSEWHERE,
             f"The disk's backup instance is owned by {owner}. Delete it there first; or, to adopt the backups of "
             f"another cluster, name that cluster in `access.adoptFromClusters` of BackupVault {vault.name!r}.",
-            now + RECHECK_INTERVAL,
         )
     return satisfied(reasons.RESOLVED, "Disk resolved: eligible, and not owned by another object or cluster.")

@@ -16,14 +16,14 @@ from azdiskbackup.core.protected_disk.steps import PutInstance, Resume, Step, St
 from azdiskbackup.core.rules import reasons, verdicts
 from azdiskbackup.core.rules.intervals import CONFIGURATION_TAKES, INSTANCE_CHANGE_TAKES, RECHECK_INTERVAL
 from azdiskbackup.core.rules.lookup import NotFetched, NotFound
-from azdiskbackup.core.rules.verdicts import Need, act, need, satisfied, wait
+from azdiskbackup.core.rules.verdicts import act, need, satisfied, wait
 
 Verdict: TypeAlias = verdicts.Verdict[Step]
 
 _BROKEN = {"protectionerror", "configuringprotectionfailed", "invalid"}
 
 
-def instance_exists_with_policy(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def instance_exists_with_policy(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """There must be a backup instance, not deleted, with the desired policy."""
     match observed.instance:
         case AzureInstance(soft_deleted_until=until) as instance if until is not None:
@@ -50,7 +50,7 @@ def instance_exists_with_policy(desired: Desired, observed: Observed, now: datet
             raise AssertionError("the rule on roles guarantees that the instance was fetched")
 
 
-def _migrate(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def _migrate(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """Another policy on the instance: one that was named or replaced here, or one that somebody set in Azure."""
     policy = observed.usable_policy
     if desired.spec.protection == "Stopped":
@@ -61,7 +61,7 @@ def _migrate(desired: Desired, observed: Observed, now: datetime) -> Verdict | N
     is_drift = observed.recorded.is_settled and same_id(observed.recorded.policy_id or "", policy.id or "")
     if not is_drift:
         if isinstance(observed.migrate_at, NotFetched):
-            return need(Fact.MIGRATION_TURN)
+            raise need(Fact.MIGRATION_TURN)
         if now < observed.migrate_at:
             return satisfied(
                 reasons.EXISTS,
@@ -98,7 +98,6 @@ def protection_configured(desired: Desired, observed: Observed, now: datetime) -
             reasons.UNKNOWN_STATE,
             f"Azure reports the state {instance.state or 'nothing'}, which this version does not know. The operator "
             f"checks again every {span(RECHECK_INTERVAL)}; an upgrade may help.",
-            now + RECHECK_INTERVAL,
         )
     return _configured(instance)
 
@@ -114,7 +113,7 @@ def owner_tags_written(desired: Desired, observed: Observed, now: datetime) -> V
     write to an instance that rests would resume it, and let expire what it keeps: it gets them when it is resumed.
     """
     instance = observed.existing_instance
-    is_tagged = is_owner(desired, observed, instance) and _describes(desired, instance)
+    is_tagged = is_owner(desired, observed, instance) and desired.owner.items() <= instance.tags.items()
     if is_tagged or not instance.is_in_mode("Active"):
         return _configured(instance)
     return act(
@@ -142,10 +141,6 @@ def protection_mode(desired: Desired, observed: Observed, now: datetime) -> Verd
         f"Azure reports {instance.state}. The operator changes protection to {mode}.",
         now + INSTANCE_CHANGE_TAKES,
     )
-
-
-def _describes(desired: Desired, instance: AzureInstance) -> bool:
-    return all(instance.tags.get(key) == value for key, value in desired.owner.items())
 
 
 def instance_request(desired: Desired, observed: Observed) -> InstanceRequest:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import assert_never
 
 from azdiskbackup.core.formatting import clock_time, span
 from azdiskbackup.core.identity.roles import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR
@@ -23,45 +22,30 @@ from azdiskbackup.core.protected_disk.validation import (
 )
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.backoff import longest_pause, pause
-from azdiskbackup.core.rules.intervals import OPERATION_POLL, RECHECK_INTERVAL, VALIDATION_TAKES
-from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched
-from azdiskbackup.core.rules.verdicts import Need, Progress, act, fetch_failed, need, satisfied, stalled, wait
+from azdiskbackup.core.rules.intervals import OPERATION_POLL, VALIDATION_TAKES
+from azdiskbackup.core.rules.lookup import FetchFailed
+from azdiskbackup.core.rules.verdicts import Progress, Undecided, act, fetched, satisfied, stalled, wait
 from azdiskbackup.errors import PermissionsMissing
 
 
-def reader_role_granted(desired: Desired, observed: Observed, now: datetime) -> Verdict | Need:
+def reader_role_granted(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The vault's identity needs a role to read the disk; an instance that works proves that it has it."""
     match observed.instance:
         case FetchFailed(error):
-            return fetch_failed(error, now)
+            raise Undecided(error)
         case AzureInstance() as instance if not _is_role_in_question(observed, instance):
             return satisfied(reasons.GRANTED, "The disk has a backup instance.")
-    match observed.role_grant:
-        case NotFetched():
-            return need(Fact.ROLE_GRANT)
-        case FetchFailed(error):
-            return fetch_failed(error, now)
-        case True:
-            return satisfied(
-                reasons.GRANTED, f"The vault's identity has the role {DISK_BACKUP_READER.name} on the disk."
-            )
-        case False:
-            return _assign_role(observed, now)
-        case _:
-            assert_never(observed.role_grant)
-
-
-def _assign_role(observed: Observed, now: datetime) -> Verdict:
+    if fetched(observed.role_grant, Fact.ROLE_GRANT):
+        return satisfied(reasons.GRANTED, f"The vault's identity has the role {DISK_BACKUP_READER.name} on the disk.")
     vault, grant = observed.usable_vault, observed.reader_grant
     if vault.principal is None:
         return wait(
             reasons.VAULT_NOT_READY,
             f"The identity of BackupVault {vault.name!r} is not known yet. The operator continues automatically once "
             "it is.",
-            now + RECHECK_INTERVAL,
         )
     if not vault.assigns_roles:
-        return stalled(reasons.ROLE_MISSING, grant.request, now + RECHECK_INTERVAL)
+        return stalled(reasons.ROLE_MISSING, grant.request)
     return act(AssignRole(grant), observed.recorded.unless_drift(reasons.GRANTING), f"Assigning {grant}.")
 
 
