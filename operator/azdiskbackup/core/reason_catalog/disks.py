@@ -71,7 +71,7 @@ OF_DISKS: dict[str, Meaning] = {
         "Name a policy of the same vault. To change the vault, delete this object and create another one once the old "
         "backup instance no longer exists.",
     ),
-    # --- provisioning ------- --------------------------------------------------------------------
+    # --- provisioning
     reasons.VALIDATING: in_progress("Azure is validating the disk.", "Wait a minute."),
     errors.PermissionsMissing.reason: in_progress(
         "Azure refuses the vault's identity access to the disk or to its snapshot resource group: role assignments "
