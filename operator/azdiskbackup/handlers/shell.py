@@ -92,12 +92,12 @@ class _Nothing(ResourceMemories):
 def _login(connection: KubeConnection) -> kopf.ConnectionInfo:
     return kopf.ConnectionInfo(
         server=connection.server,
-        ca_path=str(connection.ca_file) if connection.ca_file else None,
+        ca_path=connection.ca_file,
         token=connection.token(),
         insecure=not connection.verify,
         proxy_url=connection.proxy,
-        certificate_path=str(connection.client_certificate) if connection.client_certificate else None,
-        private_key_path=str(connection.client_key) if connection.client_key else None,
+        certificate_path=connection.client_certificate,
+        private_key_path=connection.client_key,
         # The token is rotated: it must not take a 401 to read the new one.
         expiration=datetime.now(UTC) + _LOGIN_EVERY,
     )

@@ -11,7 +11,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -45,17 +44,6 @@ def in_a_thread(goes_on: Callable[[], bool]) -> None:
             time.sleep(_WATCHED_EVERY)
 
     threading.Thread(target=watch, name="lease watchdog", daemon=True).start()
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """The Lease is ours.
-
-    Attributes:
-        unsettled: for how long from now requests of whoever led before may arrive.
-    """
-
-    unsettled: timedelta
 
 
 class Lease:
@@ -121,15 +109,15 @@ class Lease:
 
     # --- to get it ----------------------------------------------------------------------------------
 
-    async def acquire(self) -> Taken:
-        """Wait until the Lease is ours, then keep it.
+    async def acquire(self) -> timedelta:
+        """Wait until the Lease is ours, then keep it; return for how long requests of whoever led may arrive.
 
         Raises:
             AccessDenied: the service account lacks the rights on it.
         """
         while True:
             try:
-                taken = await self._try()
+                unsettled = await self._try()
             except AccessDenied:
                 raise
             except OperatorError as error:
@@ -138,20 +126,18 @@ class Lease:
                 self._trouble = error.user_message
             else:
                 self._trouble = None
-                if taken is not None:
-                    return taken
+                if unsettled is not None:
+                    return unsettled
             await asyncio.sleep(RETRY_EVERY)
 
-    async def _try(self) -> Taken | None:
+    async def _try(self) -> timedelta | None:
         found = await self._get()
         if not self._may_take(found):
             return None
         unsettled = self._unsettled(found)
         self._unsettled_until = self._monotonic() + unsettled
         transitions = found.transitions + (found.holder != self._holder)
-        if not await self._write_ours(found, transitions):
-            return None
-        return Taken(timedelta(seconds=unsettled))
+        return timedelta(seconds=unsettled) if await self._write_ours(found, transitions) else None
 
     async def _get(self) -> Record:
         found = Record(await self._kube.get(self._path, _TIMEOUT))
