@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from azdiskbackup.api.v1alpha1.base import Status
 from azdiskbackup.core.objects.resource import Invalid, Resource
@@ -17,16 +17,17 @@ from azdiskbackup.reconcilers.common.context import ReconcileContext, StateStore
 from azdiskbackup.reconcilers.common.step_runner import StepRunner
 
 
-class HasSteps(Protocol):
-    """What the state of every kind has."""
+@dataclass(slots=True)
+class KindState:
+    """What passes over one object leave for the next ones, for every kind."""
 
-    steps: StepRunner
+    steps: StepRunner = field(default_factory=StepRunner)
 
 
 DesiredT = TypeVar("DesiredT")
 ObservedT = TypeVar("ObservedT")
 StepT = TypeVar("StepT")
-StateT = TypeVar("StateT", bound=HasSteps)
+StateT = TypeVar("StateT", bound=KindState)
 Fetcher: TypeAlias = Callable[..., Awaitable[ObservedT]]
 
 
@@ -62,19 +63,17 @@ class KindController(ABC, Generic[DesiredT, ObservedT, StepT, StateT]):
 
     Attributes:
         status_model: the model of its status.
+        state_model: what passes over one of its objects leave; made anew for one that no pass has seen yet.
         has_finalizer: whether the object holds something in Azure that it has to release.
         kubernetes_steps: steps that write to Kubernetes alone: one that fails fails the pass, as any such write does.
         fetchers: for each fact that a rule may need, what fetches it: pass, what was observed, what the fact is of.
     """
 
     status_model: ClassVar[type[Status]]
+    state_model: type[StateT]
     has_finalizer: ClassVar[bool] = True
     kubernetes_steps: ClassVar[tuple[type, ...]] = ()
     fetchers: Mapping[Any, Fetcher[ObservedT]]
-
-    @abstractmethod
-    def new_state(self) -> StateT:
-        """Return the state of an object that no pass has seen yet."""
 
     @abstractmethod
     def read_desired(self, resource: Resource) -> DesiredT | Invalid:
@@ -124,7 +123,7 @@ class Reconciler(Generic[DesiredT, ObservedT, StepT, StateT]):
     def __init__(self, kind: KindController[DesiredT, ObservedT, StepT, StateT], context: ReconcileContext) -> None:
         self._kind = kind
         self._context = context
-        self.states = StateStore(kind.new_state)
+        self.states = StateStore(kind.state_model)
 
     async def reconcile(self, key: Key) -> datetime | None:
         """Make one pass over an object; return when to make the next one.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias, assert_never
 
@@ -23,7 +23,6 @@ from azdiskbackup.core.schedule.backup_times import next_backup
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.common.step_runner import StepRunner
 from azdiskbackup.reconcilers.watch.indices import DISKS_BY_POLICY
 
 # What refers to a policy does so for long.
@@ -31,7 +30,7 @@ USES_VALID_FOR = timedelta(hours=1)
 
 
 @dataclass(slots=True)
-class PolicyState:
+class PolicyState(reconciler.KindState):
     """What earlier passes over one DiskBackupPolicy left.
 
     Attributes:
@@ -39,7 +38,6 @@ class PolicyState:
         existing: ARM id of the policy that Azure surely had, valid until ``existing_valid_until``.
     """
 
-    steps: StepRunner = field(default_factory=StepRunner)
     uses: Uses | None = None
     uses_of: ArmId | None = None
     uses_valid_until: datetime | None = None
@@ -54,15 +52,12 @@ class DiskBackupPolicyKind(reconciler.KindController[Desired, Observed, Step, Po
     """Makes policies as their objects want them."""
 
     status_model = DiskBackupPolicyStatus
+    state_model = PolicyState
 
     def __init__(self, context: ReconcileContext) -> None:
         self._context = context
         self._limits = Limits(context.settings.restore_point_limit, context.settings.snapshot_limit)
         self.fetchers = {Fact.POLICY: self._policy, Fact.USES: self._uses}
-
-    def new_state(self) -> PolicyState:
-        """Return the state of a policy that no pass has seen yet."""
-        return PolicyState()
 
     # --- gather and decide ------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from azdiskbackup.azure.gateways.azure import capture_error
@@ -29,8 +29,7 @@ from azdiskbackup.core.rules.lookup import FetchFailed, NotFound
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import InvalidRequest, RateLimited
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.common.reconciler import NothingNew
-from azdiskbackup.reconcilers.common.step_runner import StepRunner
+from azdiskbackup.reconcilers.common.reconciler import KindState, NothingNew
 
 # How old what the sweep shows of a running job may be.
 SHOWN_JOB_STAYS = timedelta(minutes=2)
@@ -49,7 +48,7 @@ async def shown(context: ReconcileContext, vault: ArmId, not_older_than: datetim
 
 
 @dataclass(slots=True)
-class BackupState:
+class BackupState(KindState):
     """What this process knows about its own attempt, which no crash can make wrong.
 
     Attributes:
@@ -59,7 +58,6 @@ class BackupState:
         refused: how Azure refused the request for good.
     """
 
-    steps: StepRunner = field(default_factory=StepRunner)
     recorded: datetime | None = None
     sent: datetime | None = None
     operation: str | None = None

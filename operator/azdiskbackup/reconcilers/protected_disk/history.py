@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeAlias
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.azure.gateways.azure import capture_error
@@ -13,18 +12,14 @@ from azdiskbackup.azure.inventory.role_grants import RoleGrants
 from azdiskbackup.azure.transport.request_scope import in_background
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance, AzureRestorePoint, JobHistory
 from azdiskbackup.core.objects.resource import parse_status
-from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.ownership import may_be_shown
 from azdiskbackup.core.protected_disk.restore_points import hides_expired, newest_restore_point_expected
 from azdiskbackup.core.protected_disk.status import backup_expected
 from azdiskbackup.core.rules.lookup import FetchFailed
 from azdiskbackup.errors import RateLimited
-from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.protected_disk.state import DiskState
-
-Pass: TypeAlias = reconciler.Pass[Desired, DiskState]
+from azdiskbackup.reconcilers.protected_disk.state import DiskState, Pass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TypeAlias
 
 from azdiskbackup.azure.gateways.azure import AnswerT, capture_error
 from azdiskbackup.azure.inventory.snapshot import InventorySnapshot
@@ -15,18 +14,14 @@ from azdiskbackup.core.identity.naming import instance_name
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance
 from azdiskbackup.core.objects.pvc import ClaimedDisk
 from azdiskbackup.core.objects.vault_view import VaultView
-from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.rules import PROVISIONING_RULES
 from azdiskbackup.core.protected_disk.trust import LastGet, Trust, trusted_source
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed, NotFetched, NotFound
 from azdiskbackup.core.rules.verdicts import Plan, evaluate
 from azdiskbackup.errors import AlreadyProtected, RateLimited
-from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.protected_disk.state import DiskState
-
-Pass: TypeAlias = reconciler.Pass[Desired, DiskState]
+from azdiskbackup.reconcilers.protected_disk.state import Pass
 
 # A disk that was read is taken to be as it was for this long; its backups would fail, and say so, if it were gone.
 DISK_VALID_FOR = timedelta(hours=6)

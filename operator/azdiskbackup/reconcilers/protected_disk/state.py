@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from azdiskbackup.core.identity.arm_ids import ArmId, same_id
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance, AzureJob, InstanceRequest
+from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.trust import LastGet
 from azdiskbackup.core.protected_disk.validation import NeverRun, Validation, ValidationRefused
 from azdiskbackup.core.rules.lookup import NotFound
 from azdiskbackup.errors import AlreadyProtected, OperatorError
-from azdiskbackup.reconcilers.common.step_runner import StepRunner
+from azdiskbackup.reconcilers.common import reconciler
 
 
 @dataclass(slots=True)
@@ -145,7 +147,7 @@ class KnownHistory:
 
 
 @dataclass(slots=True)
-class DiskState:
+class DiskState(reconciler.KindState):
     """What earlier passes over one ProtectedDisk left.
 
     Attributes:
@@ -153,7 +155,6 @@ class DiskState:
         migrate_at: when the disk may move to another policy; reserved once, so that it comes.
     """
 
-    steps: StepRunner = field(default_factory=StepRunner)
     is_new: bool | None = None
     disk: KnownDisk = field(default_factory=KnownDisk)
     instance: KnownInstance = field(default_factory=KnownInstance)
@@ -172,6 +173,9 @@ class DiskState:
         """Return how Azure refused the disk, or the last step."""
         validation = self.validation.state
         return validation.error if isinstance(validation, ValidationRefused) else self.steps.error
+
+
+Pass: TypeAlias = reconciler.Pass[Desired, DiskState]
 
 
 class MigrationPacer:
