@@ -24,7 +24,6 @@ from azdiskbackup.kube.kubeconfig import KubeConnection
 from azdiskbackup.kube.watched import WATCHED, WatchedResource
 
 _LOGIN_EVERY = timedelta(minutes=10)
-_GIVE_UP_AFTER_SECONDS = 600
 
 
 def registry(
@@ -41,14 +40,21 @@ def registry(
         on_watch_event: is told the kind of each event.
     """
     handlers = kopf.OperatorRegistry()
-
-    @kopf.on.startup(registry=handlers)
-    async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
-        _configure(settings)
+    kopf.on.startup(registry=handlers)(_configure)
 
     @kopf.on.login(registry=handlers)
     def login(**_: Any) -> kopf.ConnectionInfo:
-        return _login(connection)
+        return kopf.ConnectionInfo(
+            server=connection.server,
+            ca_path=connection.ca_file,
+            token=connection.token(),
+            insecure=not connection.verify,
+            proxy_url=connection.proxy,
+            certificate_path=connection.client_certificate,
+            private_key_path=connection.client_key,
+            # The token is rotated: it must not take a 401 to read the new one.
+            expiration=datetime.now(UTC) + _LOGIN_EVERY,
+        )
 
     for resource in WATCHED:
         _watch(handlers, cache, resource, on_watch_event)
@@ -89,21 +95,7 @@ class _Nothing(ResourceMemories):
         return await super().recall(raw_body, **how | {"ephemeral": True})
 
 
-def _login(connection: KubeConnection) -> kopf.ConnectionInfo:
-    return kopf.ConnectionInfo(
-        server=connection.server,
-        ca_path=connection.ca_file,
-        token=connection.token(),
-        insecure=not connection.verify,
-        proxy_url=connection.proxy,
-        certificate_path=connection.client_certificate,
-        private_key_path=connection.client_key,
-        # The token is rotated: it must not take a 401 to read the new one.
-        expiration=datetime.now(UTC) + _LOGIN_EVERY,
-    )
-
-
-def _configure(settings: kopf.OperatorSettings) -> None:
+async def _configure(settings: kopf.OperatorSettings, **_: Any) -> None:
     # We post our own events, on transitions only.
     settings.posting.enabled = False
     # A stray KopfPeering object named "default" would freeze every replica.
@@ -123,19 +115,13 @@ def _configure(settings: kopf.OperatorSettings) -> None:
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 10
     # About ten minutes of an absent API server, then let the kubelet start us anew.
-    settings.networking.error_backoffs = _backoffs()
+    pauses = [1.0, 2.0, 3.0, 5.0, 8.0, 13.0, *[21.0] * 28]
+    settings.networking.error_backoffs = [
+        pause * random.uniform(0.8, 1.2)  # noqa: S311 - spread, not secrecy
+        for pause in pauses
+    ]
     # Below the pod's grace period.
     settings.process.ultimate_exiting_timeout = 25
-
-
-def _backoffs() -> list[float]:
-    steps, total = [1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0], 0.0
-    pauses: list[float] = []
-    while total < _GIVE_UP_AFTER_SECONDS:
-        base = steps[min(len(pauses), len(steps) - 1)]
-        pauses.append(base * random.uniform(0.8, 1.2))  # noqa: S311 - spread, not secrecy
-        total += base
-    return pauses
 
 
 async def run(handlers: kopf.OperatorRegistry, stop: asyncio.Event, started: Callable[[], None]) -> None:
