@@ -105,22 +105,18 @@ class DiskBackupPolicyKind(reconciler.KindController[Desired, Observed, Step, Po
         is_valid = state.uses_valid_until is not None and pass_.now < state.uses_valid_until
         if state.uses is not None and state.uses_of == policy and is_valid and not pass_.desired.deleting:
             return replace(observed, uses=state.uses)
-        found = await self._list_uses(policy)
+        found = await capture_error(self._list_uses(policy))
         state.uses, state.uses_of = (None if isinstance(found, FetchFailed) else found), policy
         state.uses_valid_until = pass_.now + USES_VALID_FOR
         if isinstance(found, Uses) and found.kept_until is not None:
             state.uses_valid_until = min(state.uses_valid_until, found.kept_until)
         return replace(observed, uses=found)
 
-    async def _list_uses(self, policy: ArmId) -> Uses | FetchFailed:
+    async def _list_uses(self, policy: ArmId) -> Uses:
         """List what refers to a policy: not by trying to delete it, since that would be a write for nothing."""
         instances = self._context.azure.instances
-        live = await capture_error(instances.list(policy.parent))
-        if isinstance(live, FetchFailed):
-            return live
-        kept = await capture_error(instances.list_deleted(policy.parent))
-        if isinstance(kept, FetchFailed):
-            return kept
+        live = await instances.list(policy.parent)
+        kept = await instances.list_deleted(policy.parent)
         ends = [each.soft_deleted_until for each in kept if same_id(each.policy_id, policy)]
         return Uses(
             tuple(each.id.name for each in live if same_id(each.policy_id, policy)),
