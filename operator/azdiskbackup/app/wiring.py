@@ -28,12 +28,17 @@ from azdiskbackup.engine.workers import STUCK_AFTER, Reconcile, Workers
 from azdiskbackup.kube.client import KubeClient
 from azdiskbackup.observability.object_metrics import ObjectMetrics
 from azdiskbackup.observability.operator_metrics import EngineState, OperatorMetrics
-from azdiskbackup.reconcilers.background import job_search, sweep
-from azdiskbackup.reconcilers.background.job_search import JobSearchReconciler, search_of
-from azdiskbackup.reconcilers.background.sweep import SweepReconciler, expected, is_ours, sweep_of
+from azdiskbackup.reconcilers.background import (
+    JOB_SEARCH,
+    SWEEP,
+    Background,
+    expected,
+    is_ours,
+    search_of,
+    sweep_of,
+)
 from azdiskbackup.reconcilers.backup_vault.controller import BackupVaultKind
 from azdiskbackup.reconcilers.common.context import Deadlines, OwnedInstances, ReconcileContext
-from azdiskbackup.reconcilers.common.crd_deletion_guard import CrdDeletionGuard
 from azdiskbackup.reconcilers.common.reconciler import Reconciler
 from azdiskbackup.reconcilers.common.status_writer import StatusWriter
 from azdiskbackup.reconcilers.disk_backup_policy.controller import DiskBackupPolicyKind
@@ -61,15 +66,6 @@ def by_name(reconcile: Reconcile) -> Reconcile:
             return await reconcile(key)
 
     return reconcile_by_name
-
-
-def release_due(limiter: RateLimiter) -> Reconcile:
-    """Have the rate limiter wake those whose turn has come."""
-
-    async def wake(key: Key) -> datetime | None:
-        return limiter.release_due()
-
-    return wake
 
 
 def clock_of(settings: Settings) -> Clock:
@@ -140,9 +136,10 @@ class Engine:
             on_new_subscription=lambda subscription: queue.add_at(
                 sweep_of(subscription), clock.now() + settings.observe_every
             ),
-            requester_for=lambda subscription: Requester(sweep_of(subscription), sweep.KIND, background=True),
+            requester_for=lambda subscription: Requester(sweep_of(subscription), SWEEP, background=True),
         )
         context = ReconcileContext(
+            kube=kube,
             cache=cache,
             status_writer=StatusWriter(kube, cache, clock),
             azure=azure,
@@ -155,7 +152,7 @@ class Engine:
             deadlines=Deadlines(),
             owned=OwnedInstances(),
         )
-        guard = CrdDeletionGuard(kube, cache, context.status_writer)
+        background = Background(context, queue.add)
         self._resync = Resync(kube, cache, clock, timedelta(minutes=settings.resync_minutes))
         self._reconcilers: dict[str, Reconciler[Any, Any, Any, Any]] = {
             "BackupVault": Reconciler(BackupVaultKind(context), context),
@@ -167,10 +164,10 @@ class Engine:
             queue,
             clock,
             {
-                **{kind: by_name(guard.wrap(each.reconcile)) for kind, each in self._reconcilers.items()},
-                sweep.KIND: by_name(SweepReconciler(context, queue.add).reconcile),
-                job_search.KIND: by_name(JobSearchReconciler(context, queue.add).reconcile),
-                LIMITER.kind: release_due(self._limiter),
+                **{kind: by_name(each.reconcile) for kind, each in self._reconcilers.items()},
+                SWEEP: by_name(background.sweep),
+                JOB_SEARCH: by_name(background.search_jobs),
+                LIMITER.kind: self._release_due,
                 RESYNC.kind: self._resync.reconcile,
             },
             pause=lambda error, failures: pause(error, failures, jitter()),
@@ -184,6 +181,9 @@ class Engine:
     def wake(self, key: object) -> None:
         """Have an object looked at now."""
         self._queue.add(cast(Key, key))
+
+    async def _release_due(self, key: Key) -> datetime | None:
+        return self._limiter.release_due()
 
     def on_watch_event(self, kind: str) -> None:
         """Take note that the watch of a kind told something."""

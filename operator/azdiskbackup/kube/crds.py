@@ -50,6 +50,18 @@ def path_of(kind: Kind) -> str:
     return f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{kind.plural}.{GROUP}"
 
 
+async def is_deleted(kube: KubeClient, name: str) -> bool:
+    """Return whether the definition of a kind is gone or about to go, and all objects of the kind with it.
+
+    It is marked before they are: an object whose definition is not was deleted by itself.
+    """
+    try:
+        found = await kube.get(path_of(next(kind for kind in KINDS if kind.name == name)))
+    except NotFoundError:
+        return True
+    return bool(found["metadata"].get("deletionTimestamp"))
+
+
 def _lacking(wanted: Schema, found: Schema) -> Iterator[str]:
     served = [each for each in found["spec"]["versions"] if each["name"] == VERSION and each.get("served")]
     if not served:

@@ -16,6 +16,7 @@ from azdiskbackup.core.rules.lookup import NOT_FETCHED, FetchFailed, NotFetched
 from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.engine.clock import Clock
 from azdiskbackup.errors import RateLimited
+from azdiskbackup.kube.client import KubeClient
 from azdiskbackup.reconcilers.common.status_writer import StatusWriter
 from azdiskbackup.settings import Settings
 
@@ -76,6 +77,7 @@ class ReconcileContext:
         owned: which backup instances name the disks of this cluster as their owners.
     """
 
+    kube: KubeClient
     cache: Cache
     status_writer: StatusWriter
     azure: Azure

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from azdiskbackup.api.v1alpha1.base import Status
@@ -13,15 +14,21 @@ from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.rules.verdicts import Need, Plan, Rules, evaluate
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import RateLimited
+from azdiskbackup.kube import crds
 from azdiskbackup.reconcilers.common.context import ReconcileContext, StateStore
 from azdiskbackup.reconcilers.common.step_runner import StepRunner
 
 
 @dataclass(slots=True)
 class KindState:
-    """What passes over one object leave for the next ones, for every kind."""
+    """What passes over one object leave for the next ones, for every kind.
+
+    Attributes:
+        deleted_by_itself: whether the object was deleted, and not its whole kind; which stays true of it.
+    """
 
     steps: StepRunner = field(default_factory=StepRunner)
+    deleted_by_itself: bool = False
 
 
 DesiredT = TypeVar("DesiredT")
@@ -138,8 +145,12 @@ class Reconciler(Generic[DesiredT, ObservedT, StepT, StateT]):
             if uid is not None:
                 self._kind.forget(uid)
             return None
+        resource = Resource(raw)
+        if resource.deleting and await self._goes_with_its_kind(key, resource.uid):
+            await self._context.status_writer.release(resource)
+            return None
         try:
-            return await self._pass(key, Resource(raw))
+            return await self._pass(key, resource)
         except NothingNew as nothing:
             return nothing.requeue_at
         except RateLimited as why:
@@ -149,6 +160,17 @@ class Reconciler(Generic[DesiredT, ObservedT, StepT, StateT]):
             if status is not None:
                 await self._context.status_writer.write(resource, status)
             raise
+
+    async def _goes_with_its_kind(self, key: Key, uid: str) -> bool:
+        """Return whether an object goes because its whole kind goes: it is let go, and Azure is not asked.
+
+        Who deletes a CustomResourceDefinition (an uninstallation that does not keep them, a person) has said nothing
+        about backups, and all objects of the kind are deleted with it.
+        """
+        state = self.states.of(key, uid)
+        if not state.deleted_by_itself:
+            state.deleted_by_itself = not await crds.is_deleted(self._context.kube, key.kind)
+        return not state.deleted_by_itself
 
     async def _pass(self, key: Key, resource: Resource) -> datetime | None:
         kind, writer, now = self._kind, self._context.status_writer, self._context.clock.now()
@@ -186,9 +208,7 @@ class Reconciler(Generic[DesiredT, ObservedT, StepT, StateT]):
         return observed, decision
 
     async def _run_step(self, pass_: Pass[DesiredT, StateT], plan: Plan[StepT]) -> Plan[StepT]:
-        async def act(step: StepT) -> str | None:
-            return await self._kind.act(pass_, step)
-
+        act = partial(self._kind.act, pass_)
         if plan.step is not None and isinstance(plan.step, self._kind.kubernetes_steps):
             await act(plan.step)
             return plan
