@@ -147,7 +147,7 @@ class Process:
             await engine.start()
             self._engine = engine
             self._registry.register(engine.fleet)
-            handlers = shell.registry(kube_connection, engine.cache, on_watch_event=engine.on_watch_event)
+            handlers = shell.registry(kube_connection, engine.on_watch_event)
             await shell.run(handlers, self._kopf_ends, started=self._heed_signals)
 
     async def _end(self, life: asyncio.Task[None]) -> None:

@@ -20,12 +20,13 @@ from azdiskbackup.azure.transport.rate_limiter import RateLimiter
 from azdiskbackup.azure.transport.request_scope import Requester, request_scope
 from azdiskbackup.core.formatting import span
 from azdiskbackup.core.rules.backoff import pause
-from azdiskbackup.engine.cache import Cache, Key, Raw
+from azdiskbackup.engine.cache import Cache, Key, Raw, key_of
 from azdiskbackup.engine.clock import Clock, SystemClock
 from azdiskbackup.engine.queue import WorkQueue
 from azdiskbackup.engine.simulated_clock import SimulatedClock
 from azdiskbackup.engine.workers import STUCK_AFTER, Reconcile, Workers
 from azdiskbackup.kube.client import KubeClient
+from azdiskbackup.kube.watched import WatchedResource
 from azdiskbackup.observability.object_metrics import ObjectMetrics
 from azdiskbackup.observability.operator_metrics import EngineState, OperatorMetrics
 from azdiskbackup.reconcilers.background import (
@@ -185,9 +186,19 @@ class Engine:
     async def _release_due(self, key: Key) -> datetime | None:
         return self._limiter.release_due()
 
-    def on_watch_event(self, kind: str) -> None:
-        """Take note that the watch of a kind told something."""
-        self._resync.on_watch_event(kind)
+    def on_watch_event(self, resource: WatchedResource, how: str, raw: Raw) -> None:
+        """Take what a watch tells into the cache.
+
+        Args:
+            resource: what is watched.
+            how: ADDED, MODIFIED or DELETED; empty for what Kopf lists at the start of a watch.
+            raw: the object.
+        """
+        self._resync.on_watch_event(resource.kind)
+        if how == "DELETED":
+            self.cache.remove(key_of(resource.kind, raw), raw["metadata"].get("uid"))
+        else:
+            self.cache.put(resource.kind, resource.trim(raw))
 
     def state(self) -> EngineState:
         """Return how the engine is at this moment."""

@@ -19,25 +19,22 @@ import kopf
 from kopf._core.engines.peering import Identity
 from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 
-from azdiskbackup.engine.cache import Cache, key_of
 from azdiskbackup.kube.kubeconfig import KubeConnection
 from azdiskbackup.kube.watched import WATCHED, WatchedResource
 
 _LOGIN_EVERY = timedelta(minutes=10)
 
 
-def registry(
-    connection: KubeConnection,
-    cache: Cache,
-    *,
-    on_watch_event: Callable[[str], None],
-) -> kopf.OperatorRegistry:
+# Takes what is watched, how it changed, and the object.
+OnWatchEvent = Callable[[WatchedResource, str, Mapping[str, Any]], None]
+
+
+def registry(connection: KubeConnection, on_watch_event: OnWatchEvent) -> kopf.OperatorRegistry:
     """Return the handlers.
 
     Args:
         connection: how the API server is reached.
-        cache: takes what the watches see.
-        on_watch_event: is told the kind of each event.
+        on_watch_event: is told of each event.
     """
     handlers = kopf.OperatorRegistry()
     kopf.on.startup(registry=handlers)(_configure)
@@ -57,34 +54,16 @@ def registry(
         )
 
     for resource in WATCHED:
-        _watch(handlers, cache, resource, on_watch_event)
+        _watch(handlers, resource, on_watch_event)
     return handlers
 
 
-def _watch(
-    handlers: kopf.OperatorRegistry, cache: Cache, resource: WatchedResource, on_watch_event: Callable[[str], None]
-) -> None:
+def _watch(handlers: kopf.OperatorRegistry, resource: WatchedResource, on_watch_event: OnWatchEvent) -> None:
     @kopf.on.event(resource.group, resource.version, resource.plural, registry=handlers, id=f"watch-{resource.plural}")
     async def seen(event: kopf.RawEvent, **_: Any) -> None:
         # Async, so that it runs on the loop: Kopf puts other functions into threads, for which neither cache nor queue
         # are made.
-        on_watch_event(resource.kind)
-        into_cache(cache, resource, event["type"] or "", event["object"])
-
-
-def into_cache(cache: Cache, resource: WatchedResource, how: str, raw: Mapping[str, Any]) -> None:
-    """Take what a watch tells into the cache.
-
-    Args:
-        cache: takes it.
-        resource: what is watched.
-        how: ADDED, MODIFIED or DELETED; empty for what Kopf lists at the start of a watch.
-        raw: the object.
-    """
-    if how == "DELETED":
-        cache.remove(key_of(resource.kind, raw), raw["metadata"].get("uid"))
-    else:
-        cache.put(resource.kind, resource.trim(raw))
+        on_watch_event(resource, event["type"] or "", event["object"])
 
 
 class _Nothing(ResourceMemories):
