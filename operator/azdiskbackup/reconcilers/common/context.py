@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from azdiskbackup.azure.gateways.azure import AnswerT, Azure, capture_error
+from azdiskbackup.azure.gateways.azure import Azure
 from azdiskbackup.azure.inventory.job_search import JobSearch
 from azdiskbackup.azure.inventory.sweep import Sweep
-from azdiskbackup.azure.transport.request_scope import best_effort
 from azdiskbackup.core.identity.arm_ids import ArmId, same_id
-from azdiskbackup.core.rules.lookup import NOT_FETCHED, FetchFailed, NotFetched
 from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.engine.clock import Clock
-from azdiskbackup.errors import RateLimited
 from azdiskbackup.kube.client import KubeClient
 from azdiskbackup.reconcilers.common.status_writer import StatusWriter
 from azdiskbackup.settings import Settings
@@ -89,15 +86,6 @@ class ReconcileContext:
     jitter: Callable[[], float]
     deadlines: Deadlines
     owned: OwnedInstances
-
-
-async def capture_if_allowed(answer: Awaitable[AnswerT]) -> AnswerT | FetchFailed | NotFetched:
-    """Return an answer of Azure or its error; NotFetched, without waiting for it, if it is not our turn to ask."""
-    try:
-        with best_effort():
-            return await capture_error(answer)
-    except RateLimited:
-        return NOT_FETCHED
 
 
 class StateStore(Generic[StateT]):

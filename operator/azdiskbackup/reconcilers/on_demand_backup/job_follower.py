@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from azdiskbackup.azure.gateways.azure import capture_error
+from azdiskbackup.azure.gateways.azure import capture_error, capture_if_allowed
 from azdiskbackup.azure.gateways.operations import Failed, Pending, Succeeded
 from azdiskbackup.azure.inventory.snapshot import InventorySnapshot
 from azdiskbackup.core.identity.arm_ids import ArmId
@@ -27,7 +27,7 @@ from azdiskbackup.core.rules.intervals import JOB_POLL
 from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import InvalidRequest, RateLimited
-from azdiskbackup.reconcilers.common.context import ReconcileContext, capture_if_allowed
+from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.common.reconciler import KindState, NothingNew
 
 # How old what the sweep shows of a running job may be.

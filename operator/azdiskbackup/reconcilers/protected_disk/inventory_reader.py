@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from azdiskbackup.azure.gateways.azure import capture_error
+from azdiskbackup.azure.gateways.azure import capture_error, capture_if_allowed
 from azdiskbackup.azure.inventory.snapshot import InventorySnapshot
 from azdiskbackup.core.identity.arm_ids import ArmId, same_id
 from azdiskbackup.core.identity.naming import instance_name
@@ -18,7 +18,7 @@ from azdiskbackup.core.protected_disk.trust import LastGet, Trust, trusted_sourc
 from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed, NotFetched, NotFound
 from azdiskbackup.core.rules.verdicts import Plan, evaluate
 from azdiskbackup.errors import AlreadyProtected
-from azdiskbackup.reconcilers.common.context import ReconcileContext, capture_if_allowed
+from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.protected_disk.state import Pass
 
 # A disk that was read is taken to be as it was for this long; its backups would fail, and say so, if it were gone.
