@@ -49,6 +49,9 @@ def in_a_thread(goes_on: Callable[[], bool]) -> None:
 class Lease:
     """The Lease of one installation.
 
+    Attributes:
+        trouble: why nobody can lead, None when the Lease could be read.
+
     Args:
         kube: the API server; a client of its own, so that no other request stands before a renewal.
         namespace: where the Lease is.
@@ -95,12 +98,7 @@ class Lease:
         # The version that we saw last, and when we first saw it; 0 before we saw any.
         self._seen: tuple[str, float] = ("", 0.0)
         self._keeper: asyncio.Task[None] | None = None
-        self._trouble: str | None = "the Lease was not read yet"
-
-    @property
-    def trouble(self) -> str | None:
-        """Return why nobody can lead, None when the Lease could be read."""
-        return self._trouble
+        self.trouble: str | None = "the Lease was not read yet"
 
     @property
     def held(self) -> bool:
@@ -121,11 +119,10 @@ class Lease:
             except AccessDenied:
                 raise
             except OperatorError as error:
-                if error.user_message != self._trouble:
+                if error.user_message != self.trouble:
                     _log.warning("cannot read the Lease, which the chart creates", error=error.user_message)
-                self._trouble = error.user_message
+                self.trouble = error.user_message
             else:
-                self._trouble = None
                 if unsettled is not None:
                     return unsettled
             await asyncio.sleep(RETRY_EVERY)
@@ -141,7 +138,7 @@ class Lease:
 
     async def _get(self) -> Record:
         found = Record(await self._kube.get(self._path, _TIMEOUT))
-        self._trouble = None
+        self.trouble = None
         self._was_held |= found.was_held
         if found.version != self._seen[0]:
             self._seen = (found.version, self._monotonic())

@@ -168,7 +168,7 @@ class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskS
             moments.append(status.next_backup_time + observe_every)
         if isinstance(observed.instance, AzureInstance):
             moments.append(next_expiry(status.restore_points, observed.instance.state, now))
-        is_rechecking = state.history.failed_job is not None or state.role_recheck.is_under_way
+        is_rechecking = state.history.failed_job is not None or state.role_recheck.cause is not None
         if is_rechecking or not isinstance(observed.jobs, JobHistory):
             moments.append(now + observe_every)
         return min((each for each in moments if each is not None and each > now), default=None)

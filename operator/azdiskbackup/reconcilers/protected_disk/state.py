@@ -97,32 +97,27 @@ class KnownConflict:
 class RoleRecheck:
     """Why the role on the disk was looked at again; once for each cause."""
 
-    _cause: str | None = None
+    cause: str | None = None
 
     @property
     def is_for_job(self) -> bool:
         """Return whether the newest backup failed for want of a role."""
-        return self._cause is not None and self._cause.startswith("job ")
-
-    @property
-    def is_under_way(self) -> bool:
-        """Return whether there is a cause."""
-        return self._cause is not None
+        return self.cause is not None and self.cause.startswith("job ")
 
     def is_new(self, cause: str) -> bool:
         """Take note of a cause; return whether it is another one than before."""
-        before, self._cause = self._cause, cause
+        before, self.cause = self.cause, cause
         return before != cause
 
     def instance_is_fine(self) -> None:
         """Forget a cause that the instance itself gave."""
         if not self.is_for_job:
-            self._cause = None
+            self.cause = None
 
     def job_is_fine(self) -> None:
         """Forget a cause that a job gave."""
         if self.is_for_job:
-            self._cause = None
+            self.cause = None
 
 
 @dataclass(slots=True)
