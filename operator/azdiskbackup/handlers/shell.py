@@ -37,7 +37,10 @@ def registry(connection: KubeConnection, on_watch_event: OnWatchEvent) -> kopf.O
         on_watch_event: is told of each event.
     """
     handlers = kopf.OperatorRegistry()
-    kopf.on.startup(registry=handlers)(_configure)
+
+    @kopf.on.startup(registry=handlers)
+    async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
+        _configure(settings)
 
     @kopf.on.login(registry=handlers)
     def login(**_: Any) -> kopf.ConnectionInfo:
@@ -74,7 +77,7 @@ class _Nothing(ResourceMemories):
         return await super().recall(raw_body, **how | {"ephemeral": True})
 
 
-async def _configure(settings: kopf.OperatorSettings, **_: Any) -> None:
+def _configure(settings: kopf.OperatorSettings) -> None:
     # We post our own events, on transitions only.
     settings.posting.enabled = False
     # A stray KopfPeering object named "default" would freeze every replica.
