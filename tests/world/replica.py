@@ -12,7 +12,6 @@ from prometheus_client import CollectorRegistry
 
 from azdiskbackup.app.wiring import Engine
 from azdiskbackup.azure.transport.fence import Fence
-from azdiskbackup.handlers.shell import into_cache
 from azdiskbackup.kube.client import KubeClient
 from azdiskbackup.kube.watched import WATCHED
 from azdiskbackup.observability.operator_metrics import OperatorMetrics
@@ -142,8 +141,7 @@ class Replica:
         def arrive() -> None:
             first = on_the_way.popleft()
             if self.is_alive:
-                self.engine.on_watch_event(watched.kind)
-                into_cache(self.engine.cache, watched, *first)
+                self.engine.on_watch_event(watched, *first)
 
         loop.call_at(at, arrive)
 

@@ -33,6 +33,7 @@ from azdiskbackup.settings import Settings
 # What is in work may take so long at the end; the Lease is released after it, and another replica waits for that.
 DRAIN_SECONDS = 1.2
 _KOPF_ENDS_WITHIN_SECONDS = 0.5
+# Its uid is the id of this cluster.
 _KUBE_SYSTEM = "/api/v1/namespaces/kube-system"
 
 T = TypeVar("T")
@@ -106,12 +107,12 @@ class Process:
 
     async def _live(self, kube_connection: KubeConnection, kube: KubeClient, kube_for_lease: KubeClient) -> None:
         await _asked(lambda: definitions.check(kube))
-        cluster = await _asked(lambda: _cluster(kube))
+        kube_system = await _asked(lambda: kube.get(_KUBE_SYSTEM))
         _log.info("checked", azure=await preflight.check(self._settings))
         if self._settings.leader_election:
             await self._stand_by(kube_connection, kube_for_lease)
         self._not_ready = None
-        await self._lead(kube_connection, kube, cluster)
+        await self._lead(kube_connection, kube, str(kube_system["metadata"]["uid"]))
 
     async def _stand_by(self, kube_connection: KubeConnection, kube: KubeClient) -> None:
         settings = self._settings
@@ -127,7 +128,7 @@ class Process:
         # Known before it is had: who is asked to end in that very moment has to release it.
         self._lease = lease
         self._not_ready = None
-        unsettled = (await lease.acquire()).unsettled
+        unsettled = await lease.acquire()
         if unsettled:
             _log.info("waiting for requests of the previous leader", seconds=round(unsettled.total_seconds()))
             self._fence.close(unsettled, lambda key: self._engine.wake(key) if self._engine else None)
@@ -146,7 +147,7 @@ class Process:
             await engine.start()
             self._engine = engine
             self._registry.register(engine.fleet)
-            handlers = shell.registry(kube_connection, engine.cache, on_watch_event=engine.on_watch_event)
+            handlers = shell.registry(kube_connection, engine.on_watch_event)
             await shell.run(handlers, self._kopf_ends, started=self._heed_signals)
 
     async def _end(self, life: asyncio.Task[None]) -> None:
@@ -175,11 +176,6 @@ async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.wait([task])
-
-
-async def _cluster(kube: KubeClient) -> str:
-    """Return by which id this cluster is known in Azure."""
-    return str((await kube.get(_KUBE_SYSTEM))["metadata"]["uid"])
 
 
 async def _asked(ask: Callable[[], Awaitable[T]]) -> T:

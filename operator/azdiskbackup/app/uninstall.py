@@ -13,7 +13,7 @@ from datetime import timedelta
 import structlog
 
 from azdiskbackup.app.termination import end_at_once
-from azdiskbackup.core.objects.resource import FINALIZER, Resource
+from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.errors import CannotStart, Conflict, Exit, OperatorError
 from azdiskbackup.kube.client import KubeClient, NotFoundError
 from azdiskbackup.kube.exchange import HttpsExchange
@@ -101,4 +101,4 @@ async def _held(kube: KubeClient, resource: WatchedResource) -> list[Resource]:
         found = [Resource(raw) async for raw in kube.list_all(resource)]
     except NotFoundError:
         return []
-    return [each for each in found if FINALIZER in each.meta.get("finalizers", ())]
+    return [each for each in found if each.has_finalizer]

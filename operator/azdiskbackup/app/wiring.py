@@ -20,20 +20,26 @@ from azdiskbackup.azure.transport.rate_limiter import RateLimiter
 from azdiskbackup.azure.transport.request_scope import Requester, request_scope
 from azdiskbackup.core.formatting import span
 from azdiskbackup.core.rules.backoff import pause
-from azdiskbackup.engine.cache import Cache, Key, Raw
+from azdiskbackup.engine.cache import Cache, Key, Raw, key_of
 from azdiskbackup.engine.clock import Clock, SystemClock
 from azdiskbackup.engine.queue import WorkQueue
 from azdiskbackup.engine.simulated_clock import SimulatedClock
 from azdiskbackup.engine.workers import STUCK_AFTER, Reconcile, Workers
 from azdiskbackup.kube.client import KubeClient
+from azdiskbackup.kube.watched import WatchedResource
 from azdiskbackup.observability.object_metrics import ObjectMetrics
 from azdiskbackup.observability.operator_metrics import EngineState, OperatorMetrics
-from azdiskbackup.reconcilers.background import job_search, sweep
-from azdiskbackup.reconcilers.background.job_search import JobSearchReconciler, search_of
-from azdiskbackup.reconcilers.background.sweep import SweepReconciler, expected, is_ours, sweep_of
+from azdiskbackup.reconcilers.background import (
+    JOB_SEARCH,
+    SWEEP,
+    Background,
+    expected,
+    is_ours,
+    search_of,
+    sweep_of,
+)
 from azdiskbackup.reconcilers.backup_vault.controller import BackupVaultKind
 from azdiskbackup.reconcilers.common.context import Deadlines, OwnedInstances, ReconcileContext
-from azdiskbackup.reconcilers.common.crd_deletion_guard import CrdDeletionGuard
 from azdiskbackup.reconcilers.common.reconciler import Reconciler
 from azdiskbackup.reconcilers.common.status_writer import StatusWriter
 from azdiskbackup.reconcilers.disk_backup_policy.controller import DiskBackupPolicyKind
@@ -61,15 +67,6 @@ def by_name(reconcile: Reconcile) -> Reconcile:
             return await reconcile(key)
 
     return reconcile_by_name
-
-
-def release_due(limiter: RateLimiter) -> Reconcile:
-    """Have the rate limiter wake those whose turn has come."""
-
-    async def wake(key: Key) -> datetime | None:
-        return limiter.release_due()
-
-    return wake
 
 
 def clock_of(settings: Settings) -> Clock:
@@ -140,9 +137,10 @@ class Engine:
             on_new_subscription=lambda subscription: queue.add_at(
                 sweep_of(subscription), clock.now() + settings.observe_every
             ),
-            requester_for=lambda subscription: Requester(sweep_of(subscription), sweep.KIND, background=True),
+            requester_for=lambda subscription: Requester(sweep_of(subscription), SWEEP, background=True),
         )
         context = ReconcileContext(
+            kube=kube,
             cache=cache,
             status_writer=StatusWriter(kube, cache, clock),
             azure=azure,
@@ -155,7 +153,7 @@ class Engine:
             deadlines=Deadlines(),
             owned=OwnedInstances(),
         )
-        guard = CrdDeletionGuard(kube, cache, context.status_writer)
+        background = Background(context, queue.add)
         self._resync = Resync(kube, cache, clock, timedelta(minutes=settings.resync_minutes))
         self._reconcilers: dict[str, Reconciler[Any, Any, Any, Any]] = {
             "BackupVault": Reconciler(BackupVaultKind(context), context),
@@ -167,10 +165,10 @@ class Engine:
             queue,
             clock,
             {
-                **{kind: by_name(guard.wrap(each.reconcile)) for kind, each in self._reconcilers.items()},
-                sweep.KIND: by_name(SweepReconciler(context, queue.add).reconcile),
-                job_search.KIND: by_name(JobSearchReconciler(context, queue.add).reconcile),
-                LIMITER.kind: release_due(self._limiter),
+                **{kind: by_name(each.reconcile) for kind, each in self._reconcilers.items()},
+                SWEEP: by_name(background.sweep),
+                JOB_SEARCH: by_name(background.search_jobs),
+                LIMITER.kind: self._release_due,
                 RESYNC.kind: self._resync.reconcile,
             },
             pause=lambda error, failures: pause(error, failures, jitter()),
@@ -185,9 +183,22 @@ class Engine:
         """Have an object looked at now."""
         self._queue.add(cast(Key, key))
 
-    def on_watch_event(self, kind: str) -> None:
-        """Take note that the watch of a kind told something."""
-        self._resync.on_watch_event(kind)
+    async def _release_due(self, key: Key) -> datetime | None:
+        return self._limiter.release_due()
+
+    def on_watch_event(self, resource: WatchedResource, how: str, raw: Raw) -> None:
+        """Take what a watch tells into the cache.
+
+        Args:
+            resource: what is watched.
+            how: ADDED, MODIFIED or DELETED; empty for what Kopf lists at the start of a watch.
+            raw: the object.
+        """
+        self._resync.on_watch_event(resource.kind)
+        if how == "DELETED":
+            self.cache.remove(key_of(resource.kind, raw), raw["metadata"].get("uid"))
+        else:
+            self.cache.put(resource.kind, resource.trim(raw))
 
     def state(self) -> EngineState:
         """Return how the engine is at this moment."""

@@ -19,26 +19,22 @@ import kopf
 from kopf._core.engines.peering import Identity
 from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 
-from azdiskbackup.engine.cache import Cache, key_of
 from azdiskbackup.kube.kubeconfig import KubeConnection
 from azdiskbackup.kube.watched import WATCHED, WatchedResource
 
 _LOGIN_EVERY = timedelta(minutes=10)
-_GIVE_UP_AFTER_SECONDS = 600
 
 
-def registry(
-    connection: KubeConnection,
-    cache: Cache,
-    *,
-    on_watch_event: Callable[[str], None],
-) -> kopf.OperatorRegistry:
+# Takes what is watched, how it changed, and the object.
+OnWatchEvent = Callable[[WatchedResource, str, Mapping[str, Any]], None]
+
+
+def registry(connection: KubeConnection, on_watch_event: OnWatchEvent) -> kopf.OperatorRegistry:
     """Return the handlers.
 
     Args:
         connection: how the API server is reached.
-        cache: takes what the watches see.
-        on_watch_event: is told the kind of each event.
+        on_watch_event: is told of each event.
     """
     handlers = kopf.OperatorRegistry()
 
@@ -48,37 +44,29 @@ def registry(
 
     @kopf.on.login(registry=handlers)
     def login(**_: Any) -> kopf.ConnectionInfo:
-        return _login(connection)
+        return kopf.ConnectionInfo(
+            server=connection.server,
+            ca_path=connection.ca_file,
+            token=connection.token(),
+            insecure=not connection.verify,
+            proxy_url=connection.proxy,
+            certificate_path=connection.client_certificate,
+            private_key_path=connection.client_key,
+            # The token is rotated: it must not take a 401 to read the new one.
+            expiration=datetime.now(UTC) + _LOGIN_EVERY,
+        )
 
     for resource in WATCHED:
-        _watch(handlers, cache, resource, on_watch_event)
+        _watch(handlers, resource, on_watch_event)
     return handlers
 
 
-def _watch(
-    handlers: kopf.OperatorRegistry, cache: Cache, resource: WatchedResource, on_watch_event: Callable[[str], None]
-) -> None:
+def _watch(handlers: kopf.OperatorRegistry, resource: WatchedResource, on_watch_event: OnWatchEvent) -> None:
     @kopf.on.event(resource.group, resource.version, resource.plural, registry=handlers, id=f"watch-{resource.plural}")
     async def seen(event: kopf.RawEvent, **_: Any) -> None:
         # Async, so that it runs on the loop: Kopf puts other functions into threads, for which neither cache nor queue
         # are made.
-        on_watch_event(resource.kind)
-        into_cache(cache, resource, event["type"] or "", event["object"])
-
-
-def into_cache(cache: Cache, resource: WatchedResource, how: str, raw: Mapping[str, Any]) -> None:
-    """Take what a watch tells into the cache.
-
-    Args:
-        cache: takes it.
-        resource: what is watched.
-        how: ADDED, MODIFIED or DELETED; empty for what Kopf lists at the start of a watch.
-        raw: the object.
-    """
-    if how == "DELETED":
-        cache.remove(key_of(resource.kind, raw), raw["metadata"].get("uid"))
-    else:
-        cache.put(resource.kind, resource.trim(raw))
+        on_watch_event(resource, event["type"] or "", event["object"])
 
 
 class _Nothing(ResourceMemories):
@@ -87,20 +75,6 @@ class _Nothing(ResourceMemories):
     async def recall(self, raw_body: kopf.RawBody, **how: Any) -> ResourceMemory:
         """Return an empty memory."""
         return await super().recall(raw_body, **how | {"ephemeral": True})
-
-
-def _login(connection: KubeConnection) -> kopf.ConnectionInfo:
-    return kopf.ConnectionInfo(
-        server=connection.server,
-        ca_path=str(connection.ca_file) if connection.ca_file else None,
-        token=connection.token(),
-        insecure=not connection.verify,
-        proxy_url=connection.proxy,
-        certificate_path=str(connection.client_certificate) if connection.client_certificate else None,
-        private_key_path=str(connection.client_key) if connection.client_key else None,
-        # The token is rotated: it must not take a 401 to read the new one.
-        expiration=datetime.now(UTC) + _LOGIN_EVERY,
-    )
 
 
 def _configure(settings: kopf.OperatorSettings) -> None:
@@ -123,19 +97,13 @@ def _configure(settings: kopf.OperatorSettings) -> None:
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 10
     # About ten minutes of an absent API server, then let the kubelet start us anew.
-    settings.networking.error_backoffs = _backoffs()
+    pauses = [1.0, 2.0, 3.0, 5.0, 8.0, 13.0, *[21.0] * 28]
+    settings.networking.error_backoffs = [
+        pause * random.uniform(0.8, 1.2)  # noqa: S311 - spread, not secrecy
+        for pause in pauses
+    ]
     # Below the pod's grace period.
     settings.process.ultimate_exiting_timeout = 25
-
-
-def _backoffs() -> list[float]:
-    steps, total = [1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0], 0.0
-    pauses: list[float] = []
-    while total < _GIVE_UP_AFTER_SECONDS:
-        base = steps[min(len(pauses), len(steps) - 1)]
-        pauses.append(base * random.uniform(0.8, 1.2))  # noqa: S311 - spread, not secrecy
-        total += base
-    return pauses
 
 
 async def run(handlers: kopf.OperatorRegistry, stop: asyncio.Event, started: Callable[[], None]) -> None:

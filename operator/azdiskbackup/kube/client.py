@@ -7,7 +7,6 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
@@ -23,9 +22,7 @@ from azdiskbackup.errors import (
     Unavailable,
 )
 from azdiskbackup.kube.exchange import Answer, Exchange
-from azdiskbackup.kube.watched import WatchedResource
-
-Raw = Mapping[str, Any]
+from azdiskbackup.kube.watched import Raw, WatchedResource
 
 _PLURALS = {kind.name: kind.plural for kind in KINDS}
 # A page of objects is in memory as a whole, which is more than all that is kept.
@@ -54,14 +51,9 @@ class KubeClient:
         await self._exchange.__aenter__()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: Any) -> None:
         """Close the exchange."""
-        await self._exchange.__aexit__(kind, error, trace)
+        await self._exchange.__aexit__(*error)
 
     async def list_all(self, resource: WatchedResource, namespace: str = "", **selected: str) -> AsyncIterator[Raw]:
         """Yield all objects of a resource, in pages, trimmed.

@@ -7,12 +7,13 @@ from typing import Any
 
 from azdiskbackup.api.crd.definition import definition
 from azdiskbackup.api.v1alpha1 import KINDS
-from azdiskbackup.api.v1alpha1.base import GROUP, VERSION, Kind
+from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
 from azdiskbackup.errors import CannotStart, Exit
 from azdiskbackup.kube.client import KubeClient, NotFoundError
 
 Schema = Mapping[str, Any]
 
+_DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _WHAT_TO_DO = (
     "Apply the CustomResourceDefinitions of this version: upgrade the chart with crds.enabled=true, or "
     "`kubectl apply --server-side -f crds/`"
@@ -32,7 +33,7 @@ async def check(kube: KubeClient) -> None:
     for kind in KINDS:
         name = f"{kind.plural}.{GROUP}"
         try:
-            found = await kube.get(path_of(kind))
+            found = await kube.get(f"{_DEFINITIONS}/{name}")
         except NotFoundError:
             raise CannotStart(
                 Exit.KUBERNETES, f"CustomResourceDefinition {name} does not exist. {_WHAT_TO_DO}."
@@ -45,9 +46,17 @@ async def check(kube: KubeClient) -> None:
             )
 
 
-def path_of(kind: Kind) -> str:
-    """Return where the definition of a kind is."""
-    return f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{kind.plural}.{GROUP}"
+async def is_deleted(kube: KubeClient, name: str) -> bool:
+    """Return whether the definition of a kind is gone or about to go, and all objects of the kind with it.
+
+    It is marked before they are: an object whose definition is not was deleted by itself.
+    """
+    plural = next(kind.plural for kind in KINDS if kind.name == name)
+    try:
+        found = await kube.get(f"{_DEFINITIONS}/{plural}.{GROUP}")
+    except NotFoundError:
+        return True
+    return bool(found["metadata"].get("deletionTimestamp"))
 
 
 def _lacking(wanted: Schema, found: Schema) -> Iterator[str]:

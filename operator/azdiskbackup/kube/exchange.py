@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import aiohttp
 from kubernetes.aio.client import ApiClient, ApiException, Configuration
@@ -26,18 +26,8 @@ class Answer:
     headers: Mapping[str, str]
 
 
-class Exchange(Protocol):
+class Exchange(AbstractAsyncContextManager[Any], Protocol):
     """Exchanges requests for answers; an async context while it is open."""
-
-    async def __aenter__(self) -> Self:
-        """Open it."""
-        ...
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close it."""
-        ...
 
     async def send(self, method: str, path: str, body: object, content_type: str, seconds: float) -> Answer:
         """Send a request; return its answer.
@@ -73,9 +63,9 @@ class HttpsExchange:
         connection = self._connection
         configuration = Configuration(
             host=connection.server,
-            ssl_ca_cert=str(connection.ca_file) if connection.ca_file else None,
-            cert_file=str(connection.client_certificate) if connection.client_certificate else None,
-            key_file=str(connection.client_key) if connection.client_key else None,
+            ssl_ca_cert=connection.ca_file,
+            cert_file=connection.client_certificate,
+            key_file=connection.client_key,
         )
         configuration.verify_ssl = connection.verify
         configuration.tls_server_name = connection.server_name
@@ -88,12 +78,7 @@ class HttpsExchange:
             raise InvalidRequest("BadCertificate", f"a certificate or key cannot be used: {error}") from error
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         """Close the session."""
         await self._api.close()  # type: ignore[no-untyped-call] # the client has no hints here
 

@@ -37,10 +37,10 @@ class KubeConnection:
 
     server: str
     namespace: str
-    ca_file: Path | None
+    ca_file: str | None
     token_file: Path | None = None
-    client_certificate: Path | None = None
-    client_key: Path | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
     token_of: Callable[[], str | None] = lambda: None
     verify: bool = True
     server_name: str | None = None
@@ -70,7 +70,7 @@ def connection(kubeconfig: Path | None) -> KubeConnection:
             raise InvalidRequest("NotInCluster", "KUBERNETES_SERVICE_HOST is not set, as it is in every pod")
         server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
         _beside_the_proxy(server)
-        return KubeConnection(server, (_POD / "namespace").read_text().strip(), _POD / "ca.crt", _POD / "token")
+        return KubeConnection(server, (_POD / "namespace").read_text().strip(), str(_POD / "ca.crt"), _POD / "token")
     try:
         return from_kubeconfig(str(kubeconfig))
     except InvalidRequest as error:
@@ -108,10 +108,10 @@ def from_kubeconfig(files: str | None = None, context: str | None = None) -> Kub
     return KubeConnection(
         server=found.host.rstrip("/"),
         namespace=str(chosen["context"].get("namespace") or "default"),
-        ca_file=_path(found.ssl_ca_cert),
+        ca_file=found.ssl_ca_cert or None,
         token_file=None,
-        client_certificate=_path(found.cert_file),
-        client_key=_path(found.key_file),
+        client_certificate=found.cert_file or None,
+        client_key=found.key_file or None,
         token_of=lambda: (found.get_api_key_with_prefix("BearerToken") or "").removeprefix("Bearer ") or None,
         verify=found.verify_ssl,
         server_name=found.tls_server_name,
@@ -178,7 +178,3 @@ def contexts(files: str | None) -> list[str]:
     except Exception:
         return []
     return [str(each["name"]) for each in found]
-
-
-def _path(text: str | None) -> Path | None:
-    return Path(text) if text else None

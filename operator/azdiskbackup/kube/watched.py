@@ -28,11 +28,6 @@ class WatchedResource:
     plural: str
     trim: Callable[[Raw], Raw]
 
-    @property
-    def path(self) -> str:
-        """Return the path under which all objects are listed."""
-        return self.path_in("")
-
     def path_in(self, namespace: str) -> str:
         """Return the path under which the objects of a namespace are listed; of all namespaces if it is empty."""
         root = f"/apis/{self.group}" if self.group else "/api"

@@ -16,8 +16,9 @@ from azdiskbackup.azure.gateways.operations import Operations
 from azdiskbackup.azure.gateways.resource_graph import Graph
 from azdiskbackup.azure.gateways.resources import Resources, RoleAssignments
 from azdiskbackup.azure.gateways.vaults import Policies, Vaults
-from azdiskbackup.core.rules.lookup import FetchFailed
-from azdiskbackup.errors import OperatorError
+from azdiskbackup.azure.transport.request_scope import best_effort
+from azdiskbackup.core.rules.lookup import NOT_FETCHED, FetchFailed, NotFetched
+from azdiskbackup.errors import OperatorError, RateLimited
 
 AnswerT = TypeVar("AnswerT")
 
@@ -42,3 +43,12 @@ async def capture_error(answer: Awaitable[AnswerT]) -> AnswerT | FetchFailed:
         return await answer
     except OperatorError as error:
         return FetchFailed(error)
+
+
+async def capture_if_allowed(answer: Awaitable[AnswerT]) -> AnswerT | FetchFailed | NotFetched:
+    """Return an answer of Azure or its error; NotFetched, without waiting for it, if it is not our turn to ask."""
+    try:
+        with best_effort():
+            return await capture_error(answer)
+    except RateLimited:
+        return NOT_FETCHED

@@ -11,7 +11,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -47,19 +46,11 @@ def in_a_thread(goes_on: Callable[[], bool]) -> None:
     threading.Thread(target=watch, name="lease watchdog", daemon=True).start()
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """The Lease is ours.
-
-    Attributes:
-        unsettled: for how long from now requests of whoever led before may arrive.
-    """
-
-    unsettled: timedelta
-
-
 class Lease:
     """The Lease of one installation.
+
+    Attributes:
+        trouble: why nobody can lead, None when the Lease could be read.
 
     Args:
         kube: the API server; a client of its own, so that no other request stands before a renewal.
@@ -107,12 +98,7 @@ class Lease:
         # The version that we saw last, and when we first saw it; 0 before we saw any.
         self._seen: tuple[str, float] = ("", 0.0)
         self._keeper: asyncio.Task[None] | None = None
-        self._trouble: str | None = "the Lease was not read yet"
-
-    @property
-    def trouble(self) -> str | None:
-        """Return why nobody can lead, None when the Lease could be read."""
-        return self._trouble
+        self.trouble: str | None = "the Lease was not read yet"
 
     @property
     def held(self) -> bool:
@@ -121,41 +107,38 @@ class Lease:
 
     # --- to get it ----------------------------------------------------------------------------------
 
-    async def acquire(self) -> Taken:
-        """Wait until the Lease is ours, then keep it.
+    async def acquire(self) -> timedelta:
+        """Wait until the Lease is ours, then keep it; return for how long requests of whoever led may arrive.
 
         Raises:
             AccessDenied: the service account lacks the rights on it.
         """
         while True:
             try:
-                taken = await self._try()
+                unsettled = await self._try()
             except AccessDenied:
                 raise
             except OperatorError as error:
-                if error.user_message != self._trouble:
+                if error.user_message != self.trouble:
                     _log.warning("cannot read the Lease, which the chart creates", error=error.user_message)
-                self._trouble = error.user_message
+                self.trouble = error.user_message
             else:
-                self._trouble = None
-                if taken is not None:
-                    return taken
+                if unsettled is not None:
+                    return unsettled
             await asyncio.sleep(RETRY_EVERY)
 
-    async def _try(self) -> Taken | None:
+    async def _try(self) -> timedelta | None:
         found = await self._get()
         if not self._may_take(found):
             return None
         unsettled = self._unsettled(found)
         self._unsettled_until = self._monotonic() + unsettled
         transitions = found.transitions + (found.holder != self._holder)
-        if not await self._write_ours(found, transitions):
-            return None
-        return Taken(timedelta(seconds=unsettled))
+        return timedelta(seconds=unsettled) if await self._write_ours(found, transitions) else None
 
     async def _get(self) -> Record:
         found = Record(await self._kube.get(self._path, _TIMEOUT))
-        self._trouble = None
+        self.trouble = None
         self._was_held |= found.was_held
         if found.version != self._seen[0]:
             self._seen = (found.version, self._monotonic())

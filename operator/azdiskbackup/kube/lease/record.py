@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from azdiskbackup.kube.watched import Raw
 
 DURATION = 15.0
 # For how many seconds from this writing on a request of a leader may still arrive. In seconds and not as a time, since
@@ -13,8 +14,6 @@ DURATION = 15.0
 UNSETTLED = "azdiskbackup.io/requests-unsettled-seconds"
 # How long a request of the holder may be on its way.
 LONGEST = "azdiskbackup.io/request-timeout-seconds"
-
-Raw = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

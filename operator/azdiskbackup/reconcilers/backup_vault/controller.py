@@ -30,12 +30,11 @@ from azdiskbackup.core.rules.lookup import FetchFailed
 from azdiskbackup.core.rules.verdicts import Plan, Rules
 from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.common.step_runner import StepRunner
 from azdiskbackup.reconcilers.watch.indices import DISKS_BY_POLICY, POLICIES_BY_VAULT
 
 
 @dataclass(slots=True)
-class VaultState:
+class VaultState(reconciler.KindState):
     """What earlier passes over one BackupVault left.
 
     Attributes:
@@ -43,7 +42,6 @@ class VaultState:
         observed: what Azure said of ``generation`` while everything was as desired, valid until ``valid_until``.
     """
 
-    steps: StepRunner = field(default_factory=StepRunner)
     observed: Observed | None = None
     valid_until: datetime | None = None
     generation: int = 0
@@ -57,6 +55,7 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
     """Makes vaults as their objects want them."""
 
     status_model = BackupVaultStatus
+    state_model = VaultState
 
     def __init__(self, context: ReconcileContext) -> None:
         self._context = context
@@ -67,10 +66,6 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
             Fact.SNAPSHOT_GROUP: self._snapshot_group,
             Fact.ROLE_GRANT: self._role_grant,
         }
-
-    def new_state(self) -> VaultState:
-        """Return the state of a vault that no pass has seen yet."""
-        return VaultState()
 
     # --- gather and decide ------------------------------------------------------------------------
 

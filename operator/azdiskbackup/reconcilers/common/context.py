@@ -13,6 +13,7 @@ from azdiskbackup.azure.inventory.sweep import Sweep
 from azdiskbackup.core.identity.arm_ids import ArmId, same_id
 from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.engine.clock import Clock
+from azdiskbackup.kube.client import KubeClient
 from azdiskbackup.reconcilers.common.status_writer import StatusWriter
 from azdiskbackup.settings import Settings
 
@@ -73,6 +74,7 @@ class ReconcileContext:
         owned: which backup instances name the disks of this cluster as their owners.
     """
 
+    kube: KubeClient
     cache: Cache
     status_writer: StatusWriter
     azure: Azure

@@ -4,29 +4,37 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
+from functools import partial
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from azdiskbackup.api.v1alpha1.base import Status
 from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.rules.verdicts import Need, Plan, Rules, evaluate
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import RateLimited
+from azdiskbackup.kube import crds
 from azdiskbackup.reconcilers.common.context import ReconcileContext, StateStore
 from azdiskbackup.reconcilers.common.step_runner import StepRunner
 
 
-class HasSteps(Protocol):
-    """What the state of every kind has."""
+@dataclass(slots=True)
+class KindState:
+    """What passes over one object leave for the next ones, for every kind.
 
-    steps: StepRunner
+    Attributes:
+        deleted_by_itself: whether the object was deleted, and not its whole kind; which stays true of it.
+    """
+
+    steps: StepRunner = field(default_factory=StepRunner)
+    deleted_by_itself: bool = False
 
 
 DesiredT = TypeVar("DesiredT")
 ObservedT = TypeVar("ObservedT")
 StepT = TypeVar("StepT")
-StateT = TypeVar("StateT", bound=HasSteps)
+StateT = TypeVar("StateT", bound=KindState)
 Fetcher: TypeAlias = Callable[..., Awaitable[ObservedT]]
 
 
@@ -62,19 +70,17 @@ class KindController(ABC, Generic[DesiredT, ObservedT, StepT, StateT]):
 
     Attributes:
         status_model: the model of its status.
+        state_model: what passes over one of its objects leave; made anew for one that no pass has seen yet.
         has_finalizer: whether the object holds something in Azure that it has to release.
         kubernetes_steps: steps that write to Kubernetes alone: one that fails fails the pass, as any such write does.
         fetchers: for each fact that a rule may need, what fetches it: pass, what was observed, what the fact is of.
     """
 
     status_model: ClassVar[type[Status]]
+    state_model: type[StateT]
     has_finalizer: ClassVar[bool] = True
     kubernetes_steps: ClassVar[tuple[type, ...]] = ()
     fetchers: Mapping[Any, Fetcher[ObservedT]]
-
-    @abstractmethod
-    def new_state(self) -> StateT:
-        """Return the state of an object that no pass has seen yet."""
 
     @abstractmethod
     def read_desired(self, resource: Resource) -> DesiredT | Invalid:
@@ -124,7 +130,7 @@ class Reconciler(Generic[DesiredT, ObservedT, StepT, StateT]):
     def __init__(self, kind: KindController[DesiredT, ObservedT, StepT, StateT], context: ReconcileContext) -> None:
         self._kind = kind
         self._context = context
-        self.states = StateStore(kind.new_state)
+        self.states = StateStore(kind.state_model)
 
     async def reconcile(self, key: Key) -> datetime | None:
         """Make one pass over an object; return when to make the next one.
@@ -139,8 +145,12 @@ class Reconciler(Generic[DesiredT, ObservedT, StepT, StateT]):
             if uid is not None:
                 self._kind.forget(uid)
             return None
+        resource = Resource(raw)
+        if resource.deleting and await self._goes_with_its_kind(key, resource.uid):
+            await self._context.status_writer.release(resource)
+            return None
         try:
-            return await self._pass(key, Resource(raw))
+            return await self._pass(key, resource)
         except NothingNew as nothing:
             return nothing.requeue_at
         except RateLimited as why:
@@ -150,6 +160,17 @@ class Reconciler(Generic[DesiredT, ObservedT, StepT, StateT]):
             if status is not None:
                 await self._context.status_writer.write(resource, status)
             raise
+
+    async def _goes_with_its_kind(self, key: Key, uid: str) -> bool:
+        """Return whether an object goes because its whole kind goes: it is let go, and Azure is not asked.
+
+        Who deletes a CustomResourceDefinition (an uninstallation that does not keep them, a person) has said nothing
+        about backups, and all objects of the kind are deleted with it.
+        """
+        state = self.states.of(key, uid)
+        if not state.deleted_by_itself:
+            state.deleted_by_itself = not await crds.is_deleted(self._context.kube, key.kind)
+        return not state.deleted_by_itself
 
     async def _pass(self, key: Key, resource: Resource) -> datetime | None:
         kind, writer, now = self._kind, self._context.status_writer, self._context.clock.now()
@@ -187,9 +208,7 @@ class Reconciler(Generic[DesiredT, ObservedT, StepT, StateT]):
         return observed, decision
 
     async def _run_step(self, pass_: Pass[DesiredT, StateT], plan: Plan[StepT]) -> Plan[StepT]:
-        async def act(step: StepT) -> str | None:
-            return await self._kind.act(pass_, step)
-
+        act = partial(self._kind.act, pass_)
         if plan.step is not None and isinstance(plan.step, self._kind.kubernetes_steps):
             await act(plan.step)
             return plan

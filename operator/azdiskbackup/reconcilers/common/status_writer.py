@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -95,10 +96,8 @@ class StatusWriter:
 
     async def delete(self, resource: Resource) -> None:
         """Delete an object of ours."""
-        try:
+        with contextlib.suppress(NotFoundError):
             await self._kube.delete(resource)
-        except NotFoundError:
-            return
 
     async def event(self, resource: Resource, *, warning: bool, reason: str, note: str) -> None:
         """Post an event; one that is lost is lost, since the condition says the same and stays."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -59,7 +59,7 @@ class StepRunner:
     failures: int = 0
     error: OperatorError | None = None
     not_before: datetime | None = None
-    operation: PendingOperation | None = field(default=None)
+    operation: PendingOperation | None = None
 
     async def run(
         self,
@@ -84,11 +84,13 @@ class StepRunner:
         step = plan.step
         if step is None:
             if plan.ready:
-                self._forget()
+                self._start(None, 0)
+                self.operation = None
             return plan
         self._switch_to(step, generation, now, jitter)
-        if self.operation is not None and not await self._operation_finished(self.operation, operations, now, jitter):
-            assert self.operation is not None
+        if self.operation is not None:
+            self.operation = await self._follow(self.operation, operations, now, jitter)
+        if self.operation is not None:
             return _waiting(plan, self.operation.look_at)
         if self.not_before is not None and now < self.not_before:
             return (
@@ -97,9 +99,8 @@ class StepRunner:
         try:
             url = await act(step)
         except OperatorError as error:
-            self._failed(error, now, jitter)
-            assert self.not_before is not None
-            return self._failed_plan(plan, error, self.not_before)
+            self.error = error
+            return self._failed_plan(plan, error, self._pause_after(error, now, jitter))
         self.error, self.not_before = None, None
         if url is None:
             self.last_completed = step
@@ -112,48 +113,39 @@ class StepRunner:
 
     def _switch_to(self, step: object, generation: int, now: datetime, jitter: float) -> None:
         if (self.step, self.generation) != (step, generation):
-            self.step, self.generation, self.last_completed = step, generation, None
-            self.failures, self.error, self.not_before = 0, None, None
+            self._start(step, generation)
         elif self.last_completed is not None:
             # Wanted again at once: to send it once more is a write for nothing while reads lag behind.
             self.last_completed = None
-            self._failed(_NO_EFFECT, now, jitter)
-            self.error = None
+            self._pause_after(_NO_EFFECT, now, jitter)
 
-    async def _operation_finished(
+    def _start(self, step: object, generation: int) -> None:
+        self.step, self.generation, self.last_completed = step, generation, None
+        self.failures, self.error, self.not_before = 0, None, None
+
+    async def _follow(
         self, running: PendingOperation, operations: Operations, now: datetime, jitter: float
-    ) -> bool:
+    ) -> PendingOperation | None:
+        """Return the operation if Azure is still at it, as far as can be known."""
         if now < running.look_at:
-            return False
+            return running
         state = await capture_error(operations.check(running.url))
         match state:
-            case Failed(error=error):
-                self.operation = None
+            case Failed() | Succeeded():
                 if running.step is type(self.step):
-                    self._failed(error, now, jitter)
-                return True
-            case Succeeded():
-                # Seen before it was over, or not to be seen yet: one more look before it is asked for again.
-                self.operation = None
-                if running.step is type(self.step):
-                    self._failed(_NO_EFFECT, now, jitter)
-                    self.error = None
-                return True
+                    self.error = state.error if isinstance(state, Failed) else None
+                    # After success: seen before it was over, or not to be seen yet; one more look before the next try.
+                    self._pause_after(self.error or _NO_EFFECT, now, jitter)
+                return None
             case FetchFailed(error) if error.code in GONE or now >= running.since + OPERATION_READABLE_WITHIN:
-                self.operation = None
-                return True
+                return None
             case _:
-                self.operation = replace(running, look_at=now + OPERATION_POLL)
-                return False
+                return replace(running, look_at=now + OPERATION_POLL)
 
-    def _failed(self, error: OperatorError, now: datetime, jitter: float) -> None:
+    def _pause_after(self, error: OperatorError, now: datetime, jitter: float) -> datetime:
         self.failures += 1
-        self.error = error
         self.not_before = now + pause(error, self.failures, jitter)
-
-    def _forget(self) -> None:
-        self.step, self.generation = None, 0
-        self.failures, self.error, self.not_before, self.operation, self.last_completed = 0, None, None, None, None
+        return self.not_before
 
     @property
     def failed(self) -> bool:

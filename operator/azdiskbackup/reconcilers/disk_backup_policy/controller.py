@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias, assert_never
 
@@ -23,7 +23,6 @@ from azdiskbackup.core.schedule.backup_times import next_backup
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.common.step_runner import StepRunner
 from azdiskbackup.reconcilers.watch.indices import DISKS_BY_POLICY
 
 # What refers to a policy does so for long.
@@ -31,7 +30,7 @@ USES_VALID_FOR = timedelta(hours=1)
 
 
 @dataclass(slots=True)
-class PolicyState:
+class PolicyState(reconciler.KindState):
     """What earlier passes over one DiskBackupPolicy left.
 
     Attributes:
@@ -39,7 +38,6 @@ class PolicyState:
         existing: ARM id of the policy that Azure surely had, valid until ``existing_valid_until``.
     """
 
-    steps: StepRunner = field(default_factory=StepRunner)
     uses: Uses | None = None
     uses_of: ArmId | None = None
     uses_valid_until: datetime | None = None
@@ -54,15 +52,12 @@ class DiskBackupPolicyKind(reconciler.KindController[Desired, Observed, Step, Po
     """Makes policies as their objects want them."""
 
     status_model = DiskBackupPolicyStatus
+    state_model = PolicyState
 
     def __init__(self, context: ReconcileContext) -> None:
         self._context = context
         self._limits = Limits(context.settings.restore_point_limit, context.settings.snapshot_limit)
         self.fetchers = {Fact.POLICY: self._policy, Fact.USES: self._uses}
-
-    def new_state(self) -> PolicyState:
-        """Return the state of a policy that no pass has seen yet."""
-        return PolicyState()
 
     # --- gather and decide ------------------------------------------------------------------------
 
@@ -110,22 +105,18 @@ class DiskBackupPolicyKind(reconciler.KindController[Desired, Observed, Step, Po
         is_valid = state.uses_valid_until is not None and pass_.now < state.uses_valid_until
         if state.uses is not None and state.uses_of == policy and is_valid and not pass_.desired.deleting:
             return replace(observed, uses=state.uses)
-        found = await self._list_uses(policy)
+        found = await capture_error(self._list_uses(policy))
         state.uses, state.uses_of = (None if isinstance(found, FetchFailed) else found), policy
         state.uses_valid_until = pass_.now + USES_VALID_FOR
         if isinstance(found, Uses) and found.kept_until is not None:
             state.uses_valid_until = min(state.uses_valid_until, found.kept_until)
         return replace(observed, uses=found)
 
-    async def _list_uses(self, policy: ArmId) -> Uses | FetchFailed:
+    async def _list_uses(self, policy: ArmId) -> Uses:
         """List what refers to a policy: not by trying to delete it, since that would be a write for nothing."""
         instances = self._context.azure.instances
-        live = await capture_error(instances.list(policy.parent))
-        if isinstance(live, FetchFailed):
-            return live
-        kept = await capture_error(instances.list_deleted(policy.parent))
-        if isinstance(kept, FetchFailed):
-            return kept
+        live = await instances.list(policy.parent)
+        kept = await instances.list_deleted(policy.parent)
         ends = [each.soft_deleted_until for each in kept if same_id(each.policy_id, policy)]
         return Uses(
             tuple(each.id.name for each in live if same_id(each.policy_id, policy)),

@@ -36,6 +36,7 @@ class OnDemandBackupKind(reconciler.KindController[Desired, Observed, Step, Back
     """Takes backups."""
 
     status_model = OnDemandBackupStatus
+    state_model = BackupState
     has_finalizer = False
     kubernetes_steps = (RecordIntent, DeleteObject)
 
@@ -47,10 +48,6 @@ class OnDemandBackupKind(reconciler.KindController[Desired, Observed, Step, Back
             Fact.INSTANCE_OWNER: self._instance_owner,
             Fact.BACKUPS_TAKEN: self._backups_taken,
         }
-
-    def new_state(self) -> BackupState:
-        """Return the state of a backup that no pass has seen yet."""
-        return BackupState()
 
     # --- gather and decide ------------------------------------------------------------------------
 

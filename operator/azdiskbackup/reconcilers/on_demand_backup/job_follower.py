@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from azdiskbackup.azure.gateways.azure import capture_error
+from azdiskbackup.azure.gateways.azure import capture_error, capture_if_allowed
 from azdiskbackup.azure.gateways.operations import Failed, Pending, Succeeded
 from azdiskbackup.azure.inventory.snapshot import InventorySnapshot
-from azdiskbackup.azure.transport.request_scope import best_effort
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.azure import AzureJob, AzureRestorePoint
 from azdiskbackup.core.on_demand_backup.attempt import (
@@ -25,12 +24,11 @@ from azdiskbackup.core.on_demand_backup.desired import Desired
 from azdiskbackup.core.on_demand_backup.observed import DiskView, Recorded
 from azdiskbackup.core.on_demand_backup.rules import JOB_APPEARS_WITHIN
 from azdiskbackup.core.rules.intervals import JOB_POLL
-from azdiskbackup.core.rules.lookup import FetchFailed, NotFound
+from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import InvalidRequest, RateLimited
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.common.reconciler import NothingNew
-from azdiskbackup.reconcilers.common.step_runner import StepRunner
+from azdiskbackup.reconcilers.common.reconciler import KindState, NothingNew
 
 # How old what the sweep shows of a running job may be.
 SHOWN_JOB_STAYS = timedelta(minutes=2)
@@ -49,7 +47,7 @@ async def shown(context: ReconcileContext, vault: ArmId, not_older_than: datetim
 
 
 @dataclass(slots=True)
-class BackupState:
+class BackupState(KindState):
     """What this process knows about its own attempt, which no crash can make wrong.
 
     Attributes:
@@ -59,7 +57,6 @@ class BackupState:
         refused: how Azure refused the request for good.
     """
 
-    steps: StepRunner = field(default_factory=StepRunner)
     recorded: datetime | None = None
     sent: datetime | None = None
     operation: str | None = None
@@ -98,13 +95,9 @@ class JobFollower:
 
     async def _accepted(self, desired: Desired, state: BackupState, instance: ArmId) -> Attempt:
         assert state.operation is not None and state.sent is not None
-        try:
-            with best_effort():
-                progress = await capture_error(self._context.azure.operations.check(state.operation))
-        except RateLimited:
-            shown = await self._shown(instance, lambda job: job.activity_id.lower() == desired.uid.lower())
-            return await self._following(shown, instance)
-        match progress:
+        match await capture_if_allowed(self._context.azure.operations.check(state.operation)):
+            case NotFetched():
+                return await self._following(await self._shown(instance, _is_for(desired)), instance)
             case Succeeded(job=str(job)):
                 return await self._follow(job, instance)
             case Failed(error=error):
@@ -122,12 +115,9 @@ class JobFollower:
         after the request.
         """
         now, vault = self._context.clock.now(), instance.parent
-        snapshot = await capture_error(shown(self._context, vault, now - SHOWN_JOB_STAYS))
-        if isinstance(snapshot, InventorySnapshot):
-            jobs = snapshot.of(instance).jobs.recent
-            found = next((job for job in jobs if job.activity_id.lower() == desired.uid.lower()), None)
-            if found is not None:
-                return await self._follow(found.id, instance)
+        found = await capture_error(self._find(instance, _is_for(desired)))
+        if isinstance(found, AzureJob):
+            return await self._follow(found.id, instance)
         if now < since + JOB_APPEARS_WITHIN:
             return Sent(since, answered=answered, jobs_seen=False)
         me = Key("OnDemandBackup", desired.namespace, desired.name)
@@ -142,10 +132,8 @@ class JobFollower:
                 return await self._follow(job.id, instance)
 
     async def _follow(self, job_id: str, instance: ArmId) -> Attempt:
-        try:
-            with best_effort():
-                job = await capture_error(self._context.azure.backups.get_job(instance.parent, job_id))
-        except RateLimited:
+        job = await capture_if_allowed(self._context.azure.backups.get_job(instance.parent, job_id))
+        if isinstance(job, NotFetched):
             job = await self._shown(instance, lambda job: job.id == job_id)
         if isinstance(job, FetchFailed):
             return Unfollowable(job.error)
@@ -156,11 +144,14 @@ class JobFollower:
 
     async def _shown(self, instance: ArmId, fits: Callable[[AzureJob], bool]) -> AzureJob:
         """Return a job as the sweep shows it: of many that run, not each can be asked for by itself."""
-        snapshot = await shown(self._context, instance.parent, self._context.clock.now() - SHOWN_JOB_STAYS)
-        found = next((job for job in snapshot.of(instance).jobs.recent if fits(job)), None)
+        found = await self._find(instance, fits)
         if found is None:
             raise NothingNew(self._context.clock.now() + JOB_POLL)
         return found
+
+    async def _find(self, instance: ArmId, fits: Callable[[AzureJob], bool]) -> AzureJob | None:
+        snapshot = await shown(self._context, instance.parent, self._context.clock.now() - SHOWN_JOB_STAYS)
+        return next((job for job in snapshot.of(instance).jobs.recent if fits(job)), None)
 
     async def _following(self, job: AzureJob, instance: ArmId) -> Following:
         return Following(job, await self._restore_point(job, instance))
@@ -172,12 +163,11 @@ class JobFollower:
         self._context.sweep.record_finished_job(replace(job, instance_id=str(instance)))
         if job.restore_point_id is None:
             return None
-        try:
-            with best_effort():
-                found = await capture_error(
-                    self._context.azure.backups.get_restore_point(instance, job.restore_point_id)
-                )
-        except RateLimited:
-            # Its id is enough to find it; that the backup is done must not wait for the rest.
-            return None
+        # Its id is enough to find it; that the backup is done must not wait for the rest.
+        found = await capture_if_allowed(self._context.azure.backups.get_restore_point(instance, job.restore_point_id))
         return found if isinstance(found, AzureRestorePoint) else None
+
+
+def _is_for(desired: Desired) -> Callable[[AzureJob], bool]:
+    """Return what tells the job of a backup: it carries the request's id."""
+    return lambda job: job.activity_id.lower() == desired.uid.lower()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.azure.inventory.role_grants import RoleGrants
@@ -40,9 +40,7 @@ from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.protected_disk.history import History
 from azdiskbackup.reconcilers.protected_disk.observe import Fetchers, from_cache
-from azdiskbackup.reconcilers.protected_disk.state import DiskState, KnownInstance
-
-Pass: TypeAlias = reconciler.Pass[Desired, DiskState]
+from azdiskbackup.reconcilers.protected_disk.state import DiskState, KnownInstance, Pass
 
 # Refusals of a validation after which the role assignment is looked at again.
 RECHECK_ROLE_AFTER_TRIES = 5
@@ -52,16 +50,13 @@ class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskS
     """Leads disks to protection, and out of it."""
 
     status_model = ProtectedDiskStatus
+    state_model = DiskState
 
     def __init__(self, context: ReconcileContext) -> None:
         self._context = context
         self._grants = RoleGrants(context.azure.roles)
         self._history = History(context, self._grants)
         self.fetchers = Fetchers(context, self._grants).by_fact
-
-    def new_state(self) -> DiskState:
-        """Return the state of a disk that no pass has seen yet."""
-        return DiskState()
 
     def forget(self, uid: str) -> None:
         """Drop which instance the object owned."""
@@ -173,7 +168,7 @@ class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskS
             moments.append(status.next_backup_time + observe_every)
         if isinstance(observed.instance, AzureInstance):
             moments.append(next_expiry(status.restore_points, observed.instance.state, now))
-        is_rechecking = state.history.failed_job is not None or state.role_recheck.is_under_way
+        is_rechecking = state.history.failed_job is not None or state.role_recheck.cause is not None
         if is_rechecking or not isinstance(observed.jobs, JobHistory):
             moments.append(now + observe_every)
         return min((each for each in moments if each is not None and each > now), default=None)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import TypeAlias
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.azure.gateways.azure import capture_error
@@ -13,26 +12,14 @@ from azdiskbackup.azure.inventory.role_grants import RoleGrants
 from azdiskbackup.azure.transport.request_scope import in_background
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance, AzureRestorePoint, JobHistory
 from azdiskbackup.core.objects.resource import parse_status
-from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.ownership import may_be_shown
 from azdiskbackup.core.protected_disk.restore_points import hides_expired, newest_restore_point_expected
 from azdiskbackup.core.protected_disk.status import backup_expected
 from azdiskbackup.core.rules.lookup import FetchFailed
 from azdiskbackup.errors import RateLimited
-from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.protected_disk.state import DiskState
-
-Pass: TypeAlias = reconciler.Pass[Desired, DiskState]
-
-
-@dataclass(frozen=True, slots=True)
-class _Overdue:
-    """A backup that was due, and the time by which it should have succeeded."""
-
-    due: datetime
-    limit: datetime
+from azdiskbackup.reconcilers.protected_disk.state import DiskState, Pass
 
 
 class History:
@@ -58,9 +45,11 @@ class History:
         observed = replace(observed, jobs=shown.jobs, jobs_at=snapshot.at, newest_point=shown.newest_point)
         self._recheck_after_failure(shown.jobs, observed, state)
         before = parse_status(ProtectedDiskStatus, pass_.resource)
-        overdue = _overdue(before, observed)
-        if overdue is not None and overdue.due != state.history.overdue_checked_for:
-            return await self._look_for_overdue(overdue, instance, observed, state)
+        expected = backup_expected(before, observed)
+        if expected is not None:
+            due, limit = expected
+            if limit < snapshot.at and due != state.history.overdue_checked_for:
+                return await self._look_for_overdue(due, limit, instance, observed, state)
         is_due = newest_restore_point_expected(before, shown.jobs, shown.newest_point)
         if is_due or hides_expired(before, pass_.now):
             # Scarce, and nobody waits for it: what is known already is reported meanwhile.
@@ -69,15 +58,15 @@ class History:
         return observed
 
     async def _look_for_overdue(
-        self, overdue: _Overdue, instance: AzureInstance, observed: Observed, state: DiskState
+        self, due: datetime, limit: datetime, instance: AzureInstance, observed: Observed, state: DiskState
     ) -> Observed:
         """See whether a backup that is overdue only does not show its job; until that is known, it is not overdue."""
         try:
             points = await self._points(instance)
         except RateLimited:
-            return replace(observed, jobs_at=overdue.limit)
+            return replace(observed, jobs_at=limit)
         if not isinstance(points, FetchFailed):
-            state.history.overdue_checked_for = overdue.due
+            state.history.overdue_checked_for = due
         return replace(observed, restore_points=points)
 
     async def _points(self, instance: AzureInstance) -> tuple[AzureRestorePoint, ...] | FetchFailed:
@@ -96,11 +85,3 @@ class History:
         elif isinstance(observed.disk, AzureDisk) and state.role_recheck.is_new(f"job {ended.id}"):
             # The role may be why: it is assigned again if somebody revoked it.
             self._grants.recheck(observed.reader_grant)
-
-
-def _overdue(before: ProtectedDiskStatus, observed: Observed) -> _Overdue | None:
-    """Return which backup is overdue: its job may only not be shown, so the restore points have to tell."""
-    expected = backup_expected(before, observed)
-    if expected is None or observed.jobs_at is None or observed.jobs_at <= expected[1]:
-        return None
-    return _Overdue(*expected)

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TypeAlias
 
-from azdiskbackup.azure.gateways.azure import AnswerT, capture_error
+from azdiskbackup.azure.gateways.azure import capture_error, capture_if_allowed
 from azdiskbackup.azure.inventory.snapshot import InventorySnapshot
-from azdiskbackup.azure.transport.request_scope import best_effort
 from azdiskbackup.core.identity.arm_ids import ArmId, same_id
 from azdiskbackup.core.identity.naming import instance_name
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance
 from azdiskbackup.core.objects.pvc import ClaimedDisk
 from azdiskbackup.core.objects.vault_view import VaultView
-from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.rules import PROVISIONING_RULES
 from azdiskbackup.core.protected_disk.trust import LastGet, Trust, trusted_source
-from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed, NotFetched, NotFound
+from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed, NotFetched, NotFound
 from azdiskbackup.core.rules.verdicts import Plan, evaluate
-from azdiskbackup.errors import AlreadyProtected, RateLimited
-from azdiskbackup.reconcilers.common import reconciler
+from azdiskbackup.errors import AlreadyProtected
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.protected_disk.state import DiskState
-
-Pass: TypeAlias = reconciler.Pass[Desired, DiskState]
+from azdiskbackup.reconcilers.protected_disk.state import Pass
 
 # A disk that was read is taken to be as it was for this long; its backups would fail, and say so, if it were gone.
 DISK_VALID_FOR = timedelta(hours=6)
@@ -86,7 +79,7 @@ class InventoryReader:
             return None
         recorded = observed.recorded
         since = pass_.now - self._context.settings.snapshot_max_age if recorded.instance_id is None else None
-        shown = await self._cached_only(self._context.sweep.disk(id_, since))
+        shown = await capture_if_allowed(self._context.sweep.disk(id_, since))
         if isinstance(shown, FetchFailed | NotFetched) and recorded.instance_id is not None:
             # What was known is worth more than a call for each disk while the index is unavailable.
             before = recorded.disk if recorded.disk is not None and same_id(recorded.disk.id, id_) else None
@@ -180,7 +173,7 @@ class InventoryReader:
             since = now - self._context.settings.snapshot_max_age
         if since is None:
             return False
-        snapshot = await self._cached_only(self._context.sweep.read(id_.parent, since))
+        snapshot = await capture_if_allowed(self._context.sweep.read(id_.parent, since))
         return isinstance(snapshot, InventorySnapshot) and snapshot.is_absent(id_)
 
     async def _get(self, pass_: Pass, observed: Observed, id_: ArmId) -> AzureInstance | NotFound | FetchFailed:
@@ -194,14 +187,6 @@ class InventoryReader:
         known.last_get = LastGet(found, pass_.now)
         known.change_expected = known.change_expected or (isinstance(found, AzureInstance) and found.is_changing)
         return found
-
-    async def _cached_only(self, answer: Awaitable[AnswerT]) -> AnswerT | FetchFailed | NotFetched:
-        """Return what a sweep shows; NotFetched when it is not our turn to ask for one."""
-        try:
-            with best_effort():
-                return await capture_error(answer)
-        except RateLimited:
-            return NOT_FETCHED
 
 
 def _is_converged(pass_: Pass, observed: Observed) -> bool:

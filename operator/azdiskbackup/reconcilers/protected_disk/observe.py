@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeAlias
 
 from azdiskbackup.azure.gateways.azure import capture_error
 from azdiskbackup.azure.gateways.operations import Failed, Succeeded
@@ -23,14 +22,11 @@ from azdiskbackup.core.protected_disk.validation import NeverRun, Passed, Runnin
 from azdiskbackup.core.rules.intervals import OPERATION_READABLE_WITHIN, VALIDATION_TAKES
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed, NotFound
 from azdiskbackup.engine.cache import Cache, Key
-from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.common.step_runner import GONE
 from azdiskbackup.reconcilers.protected_disk.inventory_reader import InventoryReader
-from azdiskbackup.reconcilers.protected_disk.state import DiskState, MigrationPacer
+from azdiskbackup.reconcilers.protected_disk.state import MigrationPacer, Pass
 from azdiskbackup.reconcilers.watch.indices import DISKS_BY_SCOPE, DISKS_BY_SOURCE, source_of
-
-Pass: TypeAlias = reconciler.Pass[Desired, DiskState]
 
 
 class Fetchers:

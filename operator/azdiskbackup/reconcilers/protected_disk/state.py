@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from azdiskbackup.core.identity.arm_ids import ArmId, same_id
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance, AzureJob, InstanceRequest
+from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.trust import LastGet
 from azdiskbackup.core.protected_disk.validation import NeverRun, Validation, ValidationRefused
 from azdiskbackup.core.rules.lookup import NotFound
 from azdiskbackup.errors import AlreadyProtected, OperatorError
-from azdiskbackup.reconcilers.common.step_runner import StepRunner
+from azdiskbackup.reconcilers.common import reconciler
 
 
 @dataclass(slots=True)
@@ -95,32 +97,27 @@ class KnownConflict:
 class RoleRecheck:
     """Why the role on the disk was looked at again; once for each cause."""
 
-    _cause: str | None = None
+    cause: str | None = None
 
     @property
     def is_for_job(self) -> bool:
         """Return whether the newest backup failed for want of a role."""
-        return self._cause is not None and self._cause.startswith("job ")
-
-    @property
-    def is_under_way(self) -> bool:
-        """Return whether there is a cause."""
-        return self._cause is not None
+        return self.cause is not None and self.cause.startswith("job ")
 
     def is_new(self, cause: str) -> bool:
         """Take note of a cause; return whether it is another one than before."""
-        before, self._cause = self._cause, cause
+        before, self.cause = self.cause, cause
         return before != cause
 
     def instance_is_fine(self) -> None:
         """Forget a cause that the instance itself gave."""
         if not self.is_for_job:
-            self._cause = None
+            self.cause = None
 
     def job_is_fine(self) -> None:
         """Forget a cause that a job gave."""
         if self.is_for_job:
-            self._cause = None
+            self.cause = None
 
 
 @dataclass(slots=True)
@@ -145,7 +142,7 @@ class KnownHistory:
 
 
 @dataclass(slots=True)
-class DiskState:
+class DiskState(reconciler.KindState):
     """What earlier passes over one ProtectedDisk left.
 
     Attributes:
@@ -153,7 +150,6 @@ class DiskState:
         migrate_at: when the disk may move to another policy; reserved once, so that it comes.
     """
 
-    steps: StepRunner = field(default_factory=StepRunner)
     is_new: bool | None = None
     disk: KnownDisk = field(default_factory=KnownDisk)
     instance: KnownInstance = field(default_factory=KnownInstance)
@@ -172,6 +168,9 @@ class DiskState:
         """Return how Azure refused the disk, or the last step."""
         validation = self.validation.state
         return validation.error if isinstance(validation, ValidationRefused) else self.steps.error
+
+
+Pass: TypeAlias = reconciler.Pass[Desired, DiskState]
 
 
 class MigrationPacer:

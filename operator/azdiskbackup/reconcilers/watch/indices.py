@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId
+from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.engine.cache import Index, Raw
 
 
@@ -24,35 +25,15 @@ def _namespace(raw: Raw) -> str:
     return str(raw["metadata"]["namespace"])
 
 
-def _vault_ref(raw: Raw) -> Iterator[str]:
-    yield str(raw["spec"]["vaultRef"]["name"])
-
-
-def _policy_ref(raw: Raw) -> Iterator[str]:
-    yield str(raw["spec"]["policyRef"]["name"])
-
-
-def _namespace_of(raw: Raw) -> Iterator[str]:
-    yield _namespace(raw)
-
-
 def _claim(raw: Raw) -> Iterator[str]:
     claim = raw["spec"]["source"].get("persistentVolumeClaim")
     if claim:
-        yield place(_namespace(raw), str(claim["name"]))
-
-
-def _source(raw: Raw) -> Iterator[str]:
-    yield source_of(_namespace(raw), raw["spec"]["source"])
-
-
-def _disk_ref(raw: Raw) -> Iterator[str]:
-    yield place(_namespace(raw), str(raw["spec"]["protectedDiskRef"]["name"]))
+        yield place(_namespace(raw), claim["name"])
 
 
 def _volume(raw: Raw) -> Iterator[str]:
     if raw["spec"].get("volumeName"):
-        yield str(raw["spec"]["volumeName"])
+        yield raw["spec"]["volumeName"]
 
 
 def _id(found: object) -> ArmId | None:
@@ -64,57 +45,48 @@ def _id(found: object) -> ArmId | None:
 
 
 def _instance(raw: Raw) -> ArmId | None:
-    return _id((raw.get("status") or {}).get("backupInstanceID"))
+    return _id(Resource(raw).status.get("backupInstanceID"))
 
 
 def _disk(raw: Raw) -> ArmId | None:
-    return _id(((raw.get("status") or {}).get("disk") or {}).get("id"))
+    return _id((Resource(raw).status.get("disk") or {}).get("id"))
 
 
-def _azure_ids(raw: Raw) -> Iterator[str]:
-    named = _id(raw["spec"]["source"].get("diskID"))
-    yield from (str(each).lower() for each in (_instance(raw), _disk(raw), named) if each is not None)
+def _lower(*ids: ArmId | ResourceGroupId | None) -> list[str]:
+    return [str(each).lower() for each in ids if each is not None]
 
 
-def _handle(raw: Raw) -> Iterator[str]:
+def _handle(raw: Raw) -> list[str]:
     spec = raw["spec"]
-    handle = _id((spec.get("csi") or {}).get("volumeHandle") or (spec.get("azureDisk") or {}).get("diskURI"))
-    if handle is not None:
-        yield str(handle).lower()
+    return _lower(_id((spec.get("csi") or {}).get("volumeHandle") or (spec.get("azureDisk") or {}).get("diskURI")))
 
 
-def _vault_id(raw: Raw) -> Iterator[str]:
+def _vault_id(raw: Raw) -> list[str]:
     instance = _instance(raw)
-    if instance is not None:
-        yield str(instance.parent).lower()
+    return _lower(instance.parent if instance is not None else None)
 
 
-def _id_of_vault(raw: Raw) -> Iterator[str]:
-    vault = _id((raw.get("status") or {}).get("vaultID"))
-    if vault is not None:
-        yield str(vault).lower()
-
-
-def _scopes(raw: Raw) -> Iterator[str]:
+def _scopes(raw: Raw) -> list[str]:
     disk = _disk(raw)
-    if disk is not None:
-        yield from (str(disk).lower(), str(disk.resource_group).lower())
+    return _lower(disk, disk.resource_group) if disk is not None else []
 
 
 # By the lower-case id of the vault in Azure.
-VAULTS_BY_ID = Index("BackupVault", _id_of_vault)
-POLICIES_BY_VAULT = Index("DiskBackupPolicy", _vault_ref)
-DISKS_BY_POLICY = Index("ProtectedDisk", _policy_ref)
-DISKS_BY_NAMESPACE = Index("ProtectedDisk", _namespace_of)
+VAULTS_BY_ID = Index("BackupVault", lambda raw: _lower(_id(Resource(raw).status.get("vaultID"))))
+POLICIES_BY_VAULT = Index("DiskBackupPolicy", lambda raw: [raw["spec"]["vaultRef"]["name"]])
+DISKS_BY_POLICY = Index("ProtectedDisk", lambda raw: [raw["spec"]["policyRef"]["name"]])
+DISKS_BY_NAMESPACE = Index("ProtectedDisk", lambda raw: [_namespace(raw)])
 DISKS_BY_CLAIM = Index("ProtectedDisk", _claim)
-DISKS_BY_SOURCE = Index("ProtectedDisk", _source)
+DISKS_BY_SOURCE = Index("ProtectedDisk", lambda raw: [source_of(_namespace(raw), raw["spec"]["source"])])
 # By the lower-case ids of the disk and of the backup instance in Azure.
-DISKS_BY_AZURE_ID = Index("ProtectedDisk", _azure_ids)
+DISKS_BY_AZURE_ID = Index(
+    "ProtectedDisk", lambda raw: _lower(_instance(raw), _disk(raw), _id(raw["spec"]["source"].get("diskID")))
+)
 # By the lower-case id of the vault in which the backup instance is.
 DISKS_BY_VAULT_ID = Index("ProtectedDisk", _vault_id)
 # By the lower-case ids of the scopes at which the right to read the disk may be granted.
 DISKS_BY_SCOPE = Index("ProtectedDisk", _scopes)
-BACKUPS_BY_DISK = Index("OnDemandBackup", _disk_ref)
+BACKUPS_BY_DISK = Index("OnDemandBackup", lambda raw: [place(_namespace(raw), raw["spec"]["protectedDiskRef"]["name"])])
 # By the lower-case id of the disk.
 VOLUMES_BY_DISK = Index("PersistentVolume", _handle)
 CLAIMS_BY_VOLUME = Index("PersistentVolumeClaim", _volume)

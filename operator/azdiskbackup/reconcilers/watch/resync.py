@@ -40,7 +40,12 @@ class Resync:
         for resource in WATCHED:
             await self._cache.replace(resource.kind, self._kube.list_all(resource))
 
-    async def _compare(self) -> None:
+    async def reconcile(self, key: Key) -> datetime | None:
+        """List again, and come back after a while.
+
+        Objects that did not change are left alone: each said itself when it has to be looked at again, and a look
+        before costs a call to Azure.
+        """
         for resource in WATCHED:
             news = await self._cache.replace(resource.kind, self._kube.list_all(resource))
             # One change may be on its way at this very moment; that nothing else came either is what tells.
@@ -49,12 +54,4 @@ class Resync:
             else:
                 del self._unseen[resource.kind]
         self._heard.clear()
-
-    async def reconcile(self, key: Key) -> datetime | None:
-        """List again, and come back after a while.
-
-        Objects that did not change are left alone: each said itself when it has to be looked at again, and a look
-        before costs a call to Azure.
-        """
-        await self._compare()
         return self._clock.now() + self._every

@@ -5,7 +5,7 @@ An edge that is too generous costs an Azure call for every write to a status, so
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from azdiskbackup.core.objects.resource import Resource
@@ -27,7 +27,7 @@ from azdiskbackup.reconcilers.watch.indices import (
 OURS = ("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "OnDemandBackup")
 
 Projection = Callable[[Resource], object]
-Targets = Callable[[Cache, Resource], Iterator[Key]]
+Targets = Callable[[Cache, Resource], Iterable[Key]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +109,6 @@ def _disks_and_policies_of_vault(cache: Cache, vault: Resource) -> Iterator[Key]
         yield from cache.find(DISKS_BY_POLICY, policy.name)
 
 
-def _vault_of_policy(cache: Cache, policy: Resource) -> Iterator[Key]:
-    yield Key("BackupVault", "", policy.spec["vaultRef"]["name"])
-
-
-def _disks_of_policy(cache: Cache, policy: Resource) -> Iterator[Key]:
-    yield from cache.find(DISKS_BY_POLICY, policy.name)
-
-
 def _policy_and_rivals_of_disk(cache: Cache, disk: Resource) -> Iterator[Key]:
     policy = disk.spec["policyRef"]["name"]
     yield Key("DiskBackupPolicy", "", policy)
@@ -136,8 +128,8 @@ def _policy_with_predecessors(cache: Cache, disk: Resource) -> Iterator[Key]:
         yield policy
 
 
-def _backups_of_disk(cache: Cache, disk: Resource) -> Iterator[Key]:
-    yield from cache.find(BACKUPS_BY_DISK, place(disk.namespace, disk.name))
+def _backups_of_disk(cache: Cache, disk: Resource) -> list[Key]:
+    return cache.find(BACKUPS_BY_DISK, place(disk.namespace, disk.name))
 
 
 def _disk_and_queue_of_backup(cache: Cache, backup: Resource) -> Iterator[Key]:
@@ -146,12 +138,8 @@ def _disk_and_queue_of_backup(cache: Cache, backup: Resource) -> Iterator[Key]:
     yield from cache.find(BACKUPS_BY_DISK, place(backup.namespace, disk))
 
 
-def _disks_of_namespace(cache: Cache, namespace: Resource) -> Iterator[Key]:
-    yield from cache.find(DISKS_BY_NAMESPACE, namespace.name)
-
-
-def _disks_of_claim(cache: Cache, claim: Resource) -> Iterator[Key]:
-    yield from cache.find(DISKS_BY_CLAIM, place(claim.namespace, claim.name))
+def _disks_of_claim(cache: Cache, claim: Resource) -> list[Key]:
+    return cache.find(DISKS_BY_CLAIM, place(claim.namespace, claim.name))
 
 
 def _disks_of_volume(cache: Cache, volume: Resource) -> Iterator[Key]:
@@ -161,13 +149,13 @@ def _disks_of_volume(cache: Cache, volume: Resource) -> Iterator[Key]:
 
 TRIGGERS = (
     Trigger("BackupVault", _usable, _disks_and_policies_of_vault),
-    Trigger("DiskBackupPolicy", _refers, _vault_of_policy),
-    Trigger("DiskBackupPolicy", _usable, _disks_of_policy),
+    Trigger("DiskBackupPolicy", _refers, lambda _, policy: [Key("BackupVault", "", policy.spec["vaultRef"]["name"])]),
+    Trigger("DiskBackupPolicy", _usable, lambda cache, policy: cache.find(DISKS_BY_POLICY, policy.name)),
     Trigger("ProtectedDisk", _refers, _policy_and_rivals_of_disk),
     Trigger("ProtectedDisk", _policy_in_azure, _policy_with_predecessors),
     Trigger("ProtectedDisk", _protection, _backups_of_disk),
     Trigger("OnDemandBackup", is_over, _disk_and_queue_of_backup),
-    Trigger("Namespace", _everything, _disks_of_namespace),
+    Trigger("Namespace", _everything, lambda cache, namespace: cache.find(DISKS_BY_NAMESPACE, namespace.name)),
     Trigger("PersistentVolumeClaim", _everything, _disks_of_claim),
     Trigger("PersistentVolume", _everything, _disks_of_volume),
 )

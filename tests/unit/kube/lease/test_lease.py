@@ -14,7 +14,7 @@ import pytest
 from azdiskbackup.errors import AccessDenied, Conflict, OperatorError, Unavailable
 from azdiskbackup.kube.client import KubeClient, NotFoundError
 from azdiskbackup.kube.lease import lease as module
-from azdiskbackup.kube.lease.lease import Lease, Taken
+from azdiskbackup.kube.lease.lease import Lease
 
 LONGEST = timedelta(seconds=30)
 
@@ -114,7 +114,7 @@ def holder(server: Server) -> str:
 
 async def test_the_first_gets_it_and_keeps_it(server: Server) -> None:
     first = Replica(server, "a")
-    assert await first.lease.acquire() == Taken(timedelta())
+    assert await first.lease.acquire() == timedelta()
     before = server.writes
     await asyncio.sleep(17.5)
     assert first.lease.held and holder(server) == "a" and not first.lost
@@ -130,7 +130,7 @@ async def test_who_stands_by_gets_it_at_once_when_it_is_released(server: Server)
     await asyncio.sleep(5)
     assert not waiting.done()
     await first.lease.release(timedelta())
-    assert await asyncio.wait_for(waiting, 1.01) == Taken(timedelta()), "nothing of the first is on its way"
+    assert await asyncio.wait_for(waiting, 1.01) == timedelta(), "nothing of the first is on its way"
     assert server.lease is not None and server.lease["spec"]["leaseTransitions"] == 2
     await second.lease.release(timedelta())
     assert not first.lost and not second.lost
@@ -148,12 +148,12 @@ async def test_what_is_on_its_way_is_told_to_all_who_come_while_it_is(server: Se
     first, second, third, fourth = (Replica(server, name) for name in "abcd")
     await first.lease.acquire()
     await first.lease.release(timedelta(seconds=1.5))
-    assert near((await second.lease.acquire()).unsettled, 1.5)
+    assert near(await second.lease.acquire(), 1.5)
     await second.lease.release(timedelta())
-    assert near((await third.lease.acquire()).unsettled, 1.5), "the second had nothing on its way, the first still has"
+    assert near(await third.lease.acquire(), 1.5), "the second had nothing on its way, the first still has"
     await asyncio.sleep(1.6)
     await third.lease.release(timedelta())
-    assert await fourth.lease.acquire() == Taken(timedelta())
+    assert await fourth.lease.acquire() == timedelta()
     await fourth.lease.release(timedelta())
 
 
@@ -164,15 +164,15 @@ async def test_who_says_nothing_any_more_loses_it_and_its_longest_request_is_wai
     # The clock of the first was wrong by an hour: it is not asked.
     server.touch(leaseDurationSeconds=15, renewTime="2020-01-01T00:00:00.000000Z")
     started = now()
-    taken = await second.lease.acquire()
+    unsettled = await second.lease.acquire()
     assert 15 < now() - started <= 16.1, "by its own clock, from when it first saw it"
     # From the last sign of life, which is sixteen seconds ago, it may have sent for ten.
-    assert near(taken.unsettled, 10 + LONGEST.total_seconds() - 16), "how long that is says who sent it"
+    assert near(unsettled, 10 + LONGEST.total_seconds() - 16), "how long that is says who sent it"
     assert holder(server) == "b"
     dies(second)
     server.touch(leaseDurationSeconds=15)
     third = Replica(server, "c", longest=1)
-    unsettled = (await third.lease.acquire()).unsettled
+    unsettled = await third.lease.acquire()
     assert near(unsettled, 10 + LONGEST.total_seconds() - 16 - 16), "what was waited for goes on"
     await third.lease.release(timedelta())
 
@@ -183,8 +183,8 @@ async def test_an_answer_that_is_lost_loses_nothing_of_what_has_to_be_waited_for
     dies(first)
     server.touch(leaseDurationSeconds=5)
     server.loses_answer = True
-    taken = await second.lease.acquire()
-    assert near(taken.unsettled, 10 + LONGEST.total_seconds() - 6) and second.lease.held
+    unsettled = await second.lease.acquire()
+    assert near(unsettled, 10 + LONGEST.total_seconds() - 6) and second.lease.held
     assert second.lease.trouble is None
     await second.lease.release(timedelta())
 
@@ -197,9 +197,9 @@ async def test_one_that_somebody_emptied_was_not_released(server: Server) -> Non
     server.lease["metadata"]["creationTimestamp"] = "2020-01-01T00:00:00Z"
     server.lease["spec"] = {}
     started = now()
-    taken = await second.lease.acquire()
+    unsettled = await second.lease.acquire()
     assert 10 < now() - started <= 11.1, "whoever had it may not have seen it yet"
-    assert near(taken.unsettled, 10 + LONGEST.total_seconds() - 11)
+    assert near(unsettled, 10 + LONGEST.total_seconds() - 11)
     await second.lease.release(timedelta())
 
 
@@ -226,7 +226,7 @@ async def test_a_container_that_was_restarted_finds_its_own_lease(server: Server
     first, again = Replica(server, "a"), Replica(server, "a")
     await first.lease.acquire()
     dies(first)
-    assert await asyncio.wait_for(again.lease.acquire(), 0.01) == Taken(timedelta())
+    assert await asyncio.wait_for(again.lease.acquire(), 0.01) == timedelta()
     await again.lease.release(timedelta())
 
 

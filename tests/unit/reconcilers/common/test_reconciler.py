@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import Any, cast
@@ -19,8 +18,7 @@ from azdiskbackup.core.rules.verdicts import Plan, Verdict, need, satisfied
 from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.reconcilers.backup_vault.controller import BackupVaultKind
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.common.reconciler import KindController, NothingNew, Pass, Reconciler
-from azdiskbackup.reconcilers.common.step_runner import StepRunner
+from azdiskbackup.reconcilers.common.reconciler import KindController, KindState, NothingNew, Pass, Reconciler
 from azdiskbackup.reconcilers.disk_backup_policy.controller import DiskBackupPolicyKind
 from azdiskbackup.reconcilers.on_demand_backup.controller import OnDemandBackupKind
 from azdiskbackup.reconcilers.protected_disk.controller import ProtectedDiskKind
@@ -62,33 +60,26 @@ class Fact(Enum):
     TEA = auto()
 
 
-@dataclass
-class State:
-    steps: StepRunner = field(default_factory=StepRunner)
-
-
 class StandingClock:
     def now(self) -> datetime:
         return NOW
 
 
-class Thirsty(KindController[str, int, Any, State]):
+class Thirsty(KindController[str, int, Any, KindState]):
     """A kind whose one rule wants two cups, of which each fetch brings one, or none."""
 
     status_model = BackupVaultStatus
+    state_model = KindState
 
     def __init__(self, brings: int) -> None:
         self._brings = brings
         self.fetched: list[int] = []
         self.fetchers = {Fact.TEA: self._tea}
 
-    def new_state(self) -> State:
-        return State()
-
     def read_desired(self, resource: Resource) -> str:
         return "tea"
 
-    def rules(self, pass_: Pass[str, State]) -> Any:
+    def rules(self, pass_: Pass[str, KindState]) -> Any:
         return (("Ready", self._enough),)
 
     def _enough(self, desired: str, observed: int, now: datetime) -> Verdict[Any]:
@@ -96,25 +87,25 @@ class Thirsty(KindController[str, int, Any, State]):
             raise need(Fact.TEA, observed)
         return satisfied("Enough", "Enough.")
 
-    def from_cache(self, pass_: Pass[str, State]) -> int:
+    def from_cache(self, pass_: Pass[str, KindState]) -> int:
         return 0
 
-    async def _tea(self, pass_: Pass[str, State], observed: int, cups: int) -> int:
+    async def _tea(self, pass_: Pass[str, KindState], observed: int, cups: int) -> int:
         if self._brings < 0:
             raise NothingNew(NOW)
         self.fetched.append(cups)
         return observed + self._brings
 
-    async def act(self, pass_: Pass[str, State], step: Any) -> str | None:
+    async def act(self, pass_: Pass[str, KindState], step: Any) -> str | None:
         raise AssertionError("no rule wants a step")
 
-    def build_status(self, pass_: Pass[str, State], observed: int, plan: Plan[Any]) -> BackupVaultStatus:
+    def build_status(self, pass_: Pass[str, KindState], observed: int, plan: Plan[Any]) -> BackupVaultStatus:
         return BackupVaultStatus()
 
-    def is_status_due(self, pass_: Pass[str, State], plan: Plan[Any]) -> bool:
+    def is_status_due(self, pass_: Pass[str, KindState], plan: Plan[Any]) -> bool:
         return False
 
-    def finish(self, pass_: Pass[str, State], observed: int, plan: Plan[Any], status: Any) -> None:
+    def finish(self, pass_: Pass[str, KindState], observed: int, plan: Plan[Any], status: Any) -> None:
         assert observed == 2 and plan.ready
 
 
@@ -126,7 +117,7 @@ class Writer:
         return resource
 
 
-def reconciler(kind: Thirsty) -> Reconciler[str, int, Any, State]:
+def reconciler(kind: Thirsty) -> Reconciler[str, int, Any, KindState]:
     cache = Cache(())
     raw = vault()
     raw["metadata"] |= {"uid": "u", "resourceVersion": "1", "generation": 1}

@@ -53,16 +53,16 @@ def test_a_conflict_is_searched_for_once_for_each_refusal() -> None:
 
 def test_a_role_is_rechecked_once_for_each_cause() -> None:
     recheck = RoleRecheck()
-    assert not recheck.is_under_way and recheck.is_new("job 1") and not recheck.is_new("job 1")
+    assert recheck.cause is None and recheck.is_new("job 1") and not recheck.is_new("job 1")
     recheck.instance_is_fine()
     assert recheck.is_for_job, "that the instance looks well says nothing about a job"
     recheck.job_is_fine()
-    assert not recheck.is_under_way
+    assert recheck.cause is None
     assert recheck.is_new("deleted") and not recheck.is_for_job
     recheck.job_is_fine()
-    assert recheck.is_under_way
+    assert recheck.cause is not None
     recheck.instance_is_fine()
-    assert not recheck.is_under_way and recheck.is_new("deleted")
+    assert recheck.cause is None and recheck.is_new("deleted")
 
 
 def test_a_failed_backup_is_noticed_once() -> None:

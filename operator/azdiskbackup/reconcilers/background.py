@@ -1,9 +1,13 @@
-"""The sweep: all disks of a subscription are read together, and those that look otherwise than before are woken."""
+"""What is asked of Azure about many objects at once, and wakes those that it tells something new about.
+
+The sweep reads all disks of a subscription together. The search for jobs of lost answers is one in a vault.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import cast
 
 import structlog
 
@@ -21,24 +25,30 @@ from azdiskbackup.reconcilers.watch.indices import (
     place,
 )
 
-KIND = "Sweep"
+SWEEP = "Sweep"
+JOB_SEARCH = "LostJobs"
 
 _log = structlog.get_logger("azdiskbackup.sweep")
 
 
 def sweep_of(subscription: str) -> Key:
     """Return the key of the sweep of a subscription: each goes on by itself, whatever happens to others."""
-    return Key(KIND, "", subscription.lower())
+    return Key(SWEEP, "", subscription.lower())
 
 
-class SweepReconciler:
-    """Sweeps subscriptions; a disk that did not change costs neither a call nor a pass."""
+def search_of(vault: ArmId) -> Key:
+    """Return the key of the search in a vault."""
+    return Key(JOB_SEARCH, "", str(vault).lower())
+
+
+class Background:
+    """Sweeps and searches; an object about which there is nothing new costs neither a call nor a pass."""
 
     def __init__(self, context: ReconcileContext, wake: Callable[[Key], None]) -> None:
         self._context = context
         self._wake = wake
 
-    async def reconcile(self, key: Key) -> datetime | None:
+    async def sweep(self, key: Key) -> datetime:
         """Sweep a subscription, and come back after a while."""
         now = self._context.clock.now()
         changes = await self._context.sweep.refresh(key.name)
@@ -53,6 +63,11 @@ class SweepReconciler:
             self._wake(each)
         _log.debug("swept", subscription=key.name, changed=len(woken))
         return now + self._context.settings.observe_every
+
+    async def search_jobs(self, key: Key) -> None:
+        """Search on in a vault, from where the last turn ended, and wake those who asked for it."""
+        for each in await self._context.job_search.search(ArmId.parse(key.name)):
+            self._wake(cast(Key, each))
 
 
 def expected(cache: Cache, vault: ArmId, before: datetime) -> list[str]:

@@ -1,1 +1,0 @@
-"""Work that belongs to no object."""
