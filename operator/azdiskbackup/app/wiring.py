@@ -29,7 +29,7 @@ from azdiskbackup.kube.client import KubeClient
 from azdiskbackup.kube.watched import WatchedResource
 from azdiskbackup.observability.object_metrics import ObjectMetrics
 from azdiskbackup.observability.operator_metrics import EngineState, OperatorMetrics
-from azdiskbackup.reconcilers.background import (
+from azdiskbackup.reconcilers.background.sweeps import (
     JOB_SEARCH,
     SWEEP,
     Background,

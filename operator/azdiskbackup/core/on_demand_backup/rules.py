@@ -217,8 +217,10 @@ PROVISIONING_RULES = (
 def time_to_live(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """A finished object is deleted after a while, where that was asked for; nothing else ever happens to it."""
     ttl, over = desired.spec.ttl_seconds_after_finished, observed.recorded.over
-    if over is None or ttl is None or desired.deleting:
-        return satisfied(reasons.ALL_GOOD, "Nothing is left to do.")
+    if over is None:
+        return satisfied(reasons.IN_PROGRESS, "The object is deleted before its backup has ended.")
+    if ttl is None or desired.deleting:
+        return satisfied(over.reason, over.message)
     end = over.completed + timedelta(seconds=ttl)
     if now >= end:
         # Once: the watch tells when it is gone.

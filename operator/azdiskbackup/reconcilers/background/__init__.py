@@ -1,0 +1,1 @@
+"""Work that belongs to no object."""
