@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from azure.core.polling import AsyncLROPoller, AsyncNoPolling
 from azure.core.rest import AsyncHttpResponse
 
-from azdiskbackup.azure.client.connection import AzureConnection
-from azdiskbackup.azure.client.error_table import of_operation
+from azdiskbackup.azure.client.error_table import of_operation, translated
+from azdiskbackup.azure.gateways.gateway import Gateway
 from azdiskbackup.errors import OperatorError
 
 
@@ -29,9 +29,11 @@ def no_polling() -> Any:
     return _FirstAnswer()  # type: ignore[no-untyped-call] # azure-core's constructor has no hints
 
 
-async def started_operation(poller: AsyncLROPoller[Any]) -> str | None:
-    """Return the URL by which a submitted operation can be followed; None if it is over already."""
-    return operation_url(await poller.result())
+async def submit(call: Awaitable[AsyncLROPoller[Any]]) -> str | None:
+    """Send one write; return the URL by which its operation can be followed, None if it is over already."""
+    with translated():
+        poller = await call
+        return operation_url(await poller.result())
 
 
 def operation_url(response: AsyncHttpResponse) -> str | None:
@@ -69,16 +71,8 @@ def _mapping(response: AsyncHttpResponse) -> Mapping[str, Any]:
     return body if isinstance(body, Mapping) else {}
 
 
-class Operations:
-    """Long-running operations.
-
-    Raises:
-        OperatorError: Azure refuses or fails; its class says whether waiting helps (``azure.client.error_table``).
-        RateLimited: the request is not allowed yet.
-    """
-
-    def __init__(self, connection: AzureConnection) -> None:
-        self._connection = connection
+class Operations(Gateway):
+    """Long-running operations."""
 
     async def check(self, url: str) -> OperationState:
         """Return how far an operation got."""

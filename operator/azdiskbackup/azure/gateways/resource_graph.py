@@ -15,8 +15,8 @@ from typing import TypeAlias, TypeVar
 import msgspec
 
 from azdiskbackup.api.v1alpha1.protected_disk import RECENT_JOBS
-from azdiskbackup.azure.client.connection import AzureConnection
 from azdiskbackup.azure.gateways import decode
+from azdiskbackup.azure.gateways.gateway import Gateway
 from azdiskbackup.azure.gateways.rows import Json, Packed, Row
 from azdiskbackup.core.objects.azure import JOB_HISTORY, AzureDisk, AzureInstance, JobHistory
 from azdiskbackup.errors import Unavailable
@@ -109,16 +109,8 @@ class InstanceRow:
 Keep: TypeAlias = Callable[[str], bool]
 
 
-class Graph:
-    """Azure Resource Graph.
-
-    Raises:
-        OperatorError: Azure refuses or fails; its class says whether waiting helps (``azure.client.error_table``).
-        RateLimited: the request is not allowed yet.
-    """
-
-    def __init__(self, connection: AzureConnection) -> None:
-        self._connection = connection
+class Graph(Gateway):
+    """Azure Resource Graph."""
 
     async def instances(
         self, subscription: str, keep: Keep, known: Mapping[str, Row[InstanceRow]]
