@@ -152,11 +152,12 @@ class AzureConnection:
                 await response.read()
         # The bare pipeline raises nothing for an answer, whatever its status.
         if response.status_code >= 400:
-            raise of_response(response.status_code, _body(response), response.headers)
+            raise of_response(response.status_code, json_object(response), response.headers)
         return response
 
 
-def _body(response: AsyncHttpResponse) -> Mapping[str, Any]:
+def json_object(response: AsyncHttpResponse) -> Mapping[str, Any]:
+    """Return the body of an answer; an empty one where it is no object, or no JSON at all."""
     try:
         body = response.json()
     except ValueError:

@@ -37,10 +37,10 @@ _ISO_SPAN = re.compile(
 
 
 def time(text: object) -> datetime | None:
-    """Return a time; "never" is the year 1 in .NET. Seven digits after the point are one too many for Python."""
+    """Return a time; "never" is the year 1 in .NET."""
     if not isinstance(text, str) or text.startswith("0001-"):
         return None
-    when = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
+    when = datetime.fromisoformat(text)
     return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from azure.core.polling import AsyncLROPoller, AsyncNoPolling
 from azure.core.rest import AsyncHttpResponse
 
+from azdiskbackup.azure.client.connection import json_object
 from azdiskbackup.azure.client.error_table import of_operation, translated
 from azdiskbackup.azure.gateways.gateway import Gateway
 from azdiskbackup.errors import OperatorError
@@ -63,21 +64,13 @@ class Failed:
 OperationState: TypeAlias = Pending | Succeeded | Failed
 
 
-def _mapping(response: AsyncHttpResponse) -> Mapping[str, Any]:
-    try:
-        body = response.json() if response.text() else {}
-    except ValueError:
-        body = {}
-    return body if isinstance(body, Mapping) else {}
-
-
 class Operations(Gateway):
     """Long-running operations."""
 
     async def check(self, url: str) -> OperationState:
         """Return how far an operation got."""
         response = await self._connection.get_operation(url)
-        body = _mapping(response)
+        body = json_object(response)
         status = str(body.get("status", "")).lower()
         if status in ("failed", "canceled", "cancelled"):
             correlation = response.headers.get("x-ms-correlation-request-id")
