@@ -294,8 +294,8 @@ class Sweep:
         listed = await self._azure.backups.list_few_jobs(vault, FEW_PAGES)
         if listed is None:
             # Too many to be read at each sweep: they stay as they were known.
-            slots = (self._lists.get(str(vault).lower()), self._graphs.get(vault.subscription.lower()))
-            snapshots = [slot.snapshot for slot in slots if slot is not None and slot.snapshot is not None]
+            slots = (self._lists[str(vault).lower()], self._graphs[vault.subscription.lower()])
+            snapshots = [slot.snapshot for slot in slots if slot.snapshot is not None]
             return max(snapshots, key=lambda snapshot: snapshot.at).jobs if snapshots else {}
         jobs: dict[str, list[AzureJob]] = {}
         for job in listed:
