@@ -258,19 +258,17 @@ class Sweep:
         at = self._now()
         rows: dict[str, Row[InstanceRow]] = {}
         others: set[int] = set()
-        before = self._graphs[subscription].snapshot
+        before = self._graphs[subscription].snapshot or InventorySnapshot(at, {}, {})
         graph = self._azure.graph
         for key in [key for key, job in self._ended.items() if not newer_than_index(job, at)]:
             del self._ended[key]
         # What is as it was before is kept as it is: two snapshots of many disks would need twice the memory.
-        known = before.instances if before is not None else {}
-        async for key, row in graph.instances(subscription, self._ours, known):
+        async for key, row in graph.instances(subscription, self._ours, before.instances):
             if row is not None:
                 rows[key] = row
             else:
                 others.add(hash(key))
-        known_jobs = before.jobs if before is not None else {}
-        jobs = {key: row async for key, row in graph.jobs(subscription, self._ours, known_jobs)}
+        jobs = {key: row async for key, row in graph.jobs(subscription, self._ours, before.jobs)}
         return InventorySnapshot(at, rows, jobs, others, self._ended)
 
     async def _list(self, vault: ArmId, not_older_than: datetime) -> InventorySnapshot:
