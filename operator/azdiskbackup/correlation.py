@@ -9,14 +9,12 @@ import uuid
 
 import structlog
 
-_NAME = "correlation_id"
-
 
 def begin(what: str) -> None:
     """Give this task an id, and say in each of its log lines what it is about."""
-    structlog.contextvars.bind_contextvars(about=what, **{_NAME: str(uuid.uuid4())})
+    structlog.contextvars.bind_contextvars(about=what, correlation_id=str(uuid.uuid4()))
 
 
 def current() -> str | None:
     """Return the id of the pass that runs; None outside of passes."""
-    return structlog.contextvars.get_contextvars().get(_NAME)
+    return structlog.contextvars.get_contextvars().get("correlation_id")

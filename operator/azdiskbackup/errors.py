@@ -124,10 +124,9 @@ class Throttled(Retryable):
         message: str,
         *,
         retry_after: timedelta | None = None,
-        action: str | None = None,
-        correlation_id: str | None = None,
+        **details: str | None,
     ) -> None:
-        super().__init__(code, message, action=action, correlation_id=correlation_id)
+        super().__init__(code, message, **details)
         self.retry_after = retry_after
 
 
@@ -188,8 +187,6 @@ class Terminal(OperatorError):
 
 class InvalidRequest(Terminal):
     """The service refuses the request."""
-
-    reason = "Refused"
 
 
 class AlreadyProtected(Terminal):

@@ -49,117 +49,70 @@ class Settings(BaseSettings):
         cli_prog_name="azdiskbackup",
         cli_kebab_case=True,
         cli_implicit_flags=True,
+        use_attribute_docstrings=True,
         # A wrong argument is told as every other mistake is.
         cli_exit_on_error=False,
     )
 
-    subscription_id: Annotated[str, Field(description="Subscription of vaults that name none. Required.")]
-    cloud: Annotated[
-        Literal["AzureCloud", "AzureChinaCloud", "AzureUSGovernment"],
-        Field(description="The cloud, by the name that `az cloud list` has for it; its endpoints follow from it."),
-    ] = "AzureCloud"
-    resource_manager_endpoint: Annotated[
-        HttpUrl | None, Field(description="Azure Resource Manager; default: the cloud's.")
-    ] = None
-    resource_manager_audience: Annotated[
-        str | None,
-        Field(description="Audience of the tokens; default: the cloud's, or the resource manager endpoint if given."),
-    ] = None
-    authority_host: Annotated[
-        HttpUrl | None,
-        Field(description="Authority host for tokens; default: AZURE_AUTHORITY_HOST, then the cloud's."),
-    ] = None
-    identity: Annotated[
-        Literal["Any", "WorkloadIdentity", "ManagedIdentity"],
-        Field(
-            description="How the operator authenticates to Azure: the federated token of its service account, the "
-            "identity of the node, or any credential of the environment."
-        ),
-    ] = "Any"
-    ca_file: Annotated[
-        Path | None,
-        Field(description="PEM file of certificate authorities to trust for Azure, in addition to the system's."),
-    ] = None
-    kubeconfig: Annotated[
-        Path | None,
-        Field(description="Kubeconfig to use; default: the pod's service account."),
-    ] = None
-    leader_election: Annotated[
-        bool,
-        Field(
-            description="Whether a Lease decides which of several replicas is the leader. Without it, run one replica."
-        ),
-    ] = True
-    lease_namespace: Annotated[
-        str | None, Field(description="Namespace of the Lease; default: the pod's, or the kubeconfig's.")
-    ] = None
-    lease_name: Annotated[str, Field(min_length=1, description="Name of the Lease.")] = "azdiskbackup"
-    pod_name: Annotated[
-        str | None, Field(description="Name by which this replica holds the Lease; default: the host's name.")
-    ] = None
-    clock: Annotated[
-        str,
-        Field(
-            description="Where time comes from: `system`, or `simulated:<url>`, which follows the "
-            "clock of the Azure simulator and is for that alone."
-        ),
-    ] = "system"
-    workers: Annotated[int, Field(ge=1, le=256, description="Objects that are reconciled at the same time.")] = 16
-    resync_minutes: Annotated[
-        int,
-        Field(ge=1, le=1440, description="Minutes between two full lists of the watched resources."),
-    ] = 10
-    observe_minutes: Annotated[
-        int,
-        Field(
-            ge=1,
-            le=1440,
-            description="Minutes between two sweeps, which detect changes of all disks, and between two reads of an "
-            "unchanged vault or policy in Azure.",
-        ),
-    ] = 10
-    azure_share_percent: Annotated[
-        int,
-        Field(
-            ge=5,
-            le=100,
-            description="Share of a subscription's request limits that the operator may use, in percent; the rest is "
-            "for other clients.",
-        ),
-    ] = 40
-    policy_migrations_per_minute: Annotated[
-        int,
-        Field(ge=1, le=600, description="Disks that are migrated per minute when a policy is edited."),
-    ] = 30
-    restore_point_limit: Annotated[
-        int,
-        Field(ge=1, le=500, description="Restore points of a disk that a policy may lead to."),
-    ] = 450
-    snapshot_limit: Annotated[int, Field(ge=1, le=500, description="Snapshots that Azure keeps of one disk.")] = 500
-    request_timeout_seconds: Annotated[
-        int, Field(ge=1, le=300, description="Timeout of a request to Azure, in seconds.")
-    ] = 30
-    check_wait_seconds: Annotated[
-        int,
-        Field(
-            ge=0,
-            le=3600,
-            description="Seconds for which `azdiskbackup check` waits for role assignments to propagate.",
-        ),
-    ] = 0
-    bind_address: Annotated[
-        str | None, Field(description="Address on which probes and metrics are served; default: all.")
-    ] = None
-    probe_port: Annotated[int, Field(ge=0, le=65535, description="Port of /healthz and /readyz; 0 serves none.")] = 8080
-    metrics_port: Annotated[int, Field(ge=0, le=65535, description="Port of /metrics; 0 serves none.")] = 8081
-    log_format: Annotated[Literal["json", "console"], Field(description="Format of the log on stdout.")] = "json"
-    log_level: Annotated[
-        Literal["debug", "info", "warning", "error"],
-        Field(description="Log level."),
-    ] = "info"
-    termination_log: Annotated[
-        Path, Field(description="File for the termination message, which the pod's status shows.")
-    ] = Path("/dev/termination-log")
+    subscription_id: str
+    """Subscription of vaults that name none. Required."""
+    cloud: Literal["AzureCloud", "AzureChinaCloud", "AzureUSGovernment"] = "AzureCloud"
+    """The cloud, by the name that `az cloud list` has for it; its endpoints follow from it."""
+    resource_manager_endpoint: HttpUrl | None = None
+    """Azure Resource Manager; default: the cloud's."""
+    resource_manager_audience: str | None = None
+    """Audience of the tokens; default: the cloud's, or the resource manager endpoint if given."""
+    authority_host: HttpUrl | None = None
+    """Authority host for tokens; default: AZURE_AUTHORITY_HOST, then the cloud's."""
+    identity: Literal["Any", "WorkloadIdentity", "ManagedIdentity"] = "Any"
+    """How the operator authenticates to Azure: the federated token of its service account, the identity of the node, or
+    any credential of the environment."""
+    ca_file: Path | None = None
+    """PEM file of certificate authorities to trust for Azure, in addition to the system's."""
+    kubeconfig: Path | None = None
+    """Kubeconfig to use; default: the pod's service account."""
+    leader_election: bool = True
+    """Whether a Lease decides which of several replicas is the leader. Without it, run one replica."""
+    lease_namespace: str | None = None
+    """Namespace of the Lease; default: the pod's, or the kubeconfig's."""
+    lease_name: Annotated[str, Field(min_length=1)] = "azdiskbackup"
+    """Name of the Lease."""
+    pod_name: str | None = None
+    """Name by which this replica holds the Lease; default: the host's name."""
+    clock: str = "system"
+    """Where time comes from: `system`, or `simulated:<url>`, which follows the clock of the Azure simulator and is for
+    that alone."""
+    workers: Annotated[int, Field(ge=1, le=256)] = 16
+    """Objects that are reconciled at the same time."""
+    resync_minutes: Annotated[int, Field(ge=1, le=1440)] = 10
+    """Minutes between two full lists of the watched resources."""
+    observe_minutes: Annotated[int, Field(ge=1, le=1440)] = 10
+    """Minutes between two sweeps, which detect changes of all disks, and between two reads of an unchanged vault or
+    policy in Azure."""
+    azure_share_percent: Annotated[int, Field(ge=5, le=100)] = 40
+    """Share of a subscription's request limits that the operator may use, in percent; the rest is for other clients."""
+    policy_migrations_per_minute: Annotated[int, Field(ge=1, le=600)] = 30
+    """Disks that are migrated per minute when a policy is edited."""
+    restore_point_limit: Annotated[int, Field(ge=1, le=500)] = 450
+    """Restore points of a disk that a policy may lead to."""
+    snapshot_limit: Annotated[int, Field(ge=1, le=500)] = 500
+    """Snapshots that Azure keeps of one disk."""
+    request_timeout_seconds: Annotated[int, Field(ge=1, le=300)] = 30
+    """Timeout of a request to Azure, in seconds."""
+    check_wait_seconds: Annotated[int, Field(ge=0, le=3600)] = 0
+    """Seconds for which `azdiskbackup check` waits for role assignments to propagate."""
+    bind_address: str | None = None
+    """Address on which probes and metrics are served; default: all."""
+    probe_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    """Port of /healthz and /readyz; 0 serves none."""
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 8081
+    """Port of /metrics; 0 serves none."""
+    log_format: Literal["json", "console"] = "json"
+    """Format of the log on stdout."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Log level."""
+    termination_log: Path = Path("/dev/termination-log")
+    """File for the termination message, which the pod's status shows."""
 
     @field_validator("subscription_id")
     @classmethod

@@ -54,13 +54,6 @@ class _Packed:
     version: int
     content: bytes
 
-    @classmethod
-    def of(cls, key: Key, raw: Raw) -> _Packed:
-        text = json.dumps(raw, separators=(",", ":"), ensure_ascii=False).encode()
-        # Opaque by contract, but comparable since Kubernetes 1.35 says so (KEP-5504) and in practice always.
-        version = int(raw["metadata"]["resourceVersion"])
-        return cls(key, version, pack(text))
-
     def unpack(self) -> Raw:
         raw: Raw = json.loads(unpack(self.content))
         return raw
@@ -116,13 +109,16 @@ class Cache:
         key = key_of(kind, raw)
         objects = self._kinds.setdefault(kind, {})
         known = objects.get(key)
+        # Opaque by contract, but comparable since Kubernetes 1.35 says so (KEP-5504) and in practice always.
+        version = int(raw["metadata"]["resourceVersion"])
         # Also between an object and its successor of the same name: a late event of the old one must not replace it.
-        if known is not None and int(raw["metadata"]["resourceVersion"]) <= known.version:
+        if known is not None and version <= known.version:
             return False
         before = None
         if known is not None:
             key, before = known.key, known.unpack()
-        objects[key] = _Packed.of(key, raw)
+        text = json.dumps(raw, separators=(",", ":"), ensure_ascii=False).encode()
+        objects[key] = _Packed(key, version, pack(text))
         self._changed(key, before, raw)
         return True
 

@@ -37,7 +37,8 @@ class WorkQueue(Generic[KeyT]):
         self._ready: deque[KeyT] = deque()
         # Since when, in real time.
         self._waiting: dict[KeyT, float] = {}
-        self._waited = 0.0
+        # For how many seconds the key that was taken last had been ready.
+        self.waited = 0.0
         self._in_work: set[KeyT] = set()
         self._again: set[KeyT] = set()
         self._later: dict[KeyT, datetime] = {}
@@ -76,7 +77,7 @@ class WorkQueue(Generic[KeyT]):
             self._promote()
             if self._ready:
                 key = self._ready.popleft()
-                self._waited = time.monotonic() - self._waiting.pop(key)
+                self.waited = time.monotonic() - self._waiting.pop(key)
                 self._in_work.add(key)
                 return key
             self._changed.clear()
@@ -100,11 +101,6 @@ class WorkQueue(Generic[KeyT]):
         self._failures.pop(key, None)
 
     @property
-    def waited(self) -> float:
-        """Return for how many seconds the key that was taken last had been ready."""
-        return self._waited
-
-    @property
     def ready(self) -> Iterable[KeyT]:
         """Return the keys that are ready."""
         return self._ready
@@ -119,10 +115,6 @@ class WorkQueue(Generic[KeyT]):
         """Return the earliest later time."""
         self._drop_stale()
         return self._heap[0][0] if self._heap else None
-
-    def __len__(self) -> int:
-        """Return how many keys are ready."""
-        return len(self._ready)
 
     def _drop_stale(self) -> None:
         while self._heap and self._later.get(self._heap[0][2]) != self._heap[0][0]:
@@ -143,7 +135,7 @@ class WorkQueue(Generic[KeyT]):
         self._clock.report(idle=self.is_idle, due=due)
         tasks = [
             asyncio.create_task(self._changed.wait()),
-            asyncio.create_task(self._sleep(due or _NEVER)),
+            asyncio.create_task(self._clock.sleep_until(due or _NEVER)),
         ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -152,6 +144,3 @@ class WorkQueue(Generic[KeyT]):
                 task.cancel()
             # Not each by itself with its cancellation suppressed: one of whoever waits here would be lost with it.
             await asyncio.wait(tasks)
-
-    async def _sleep(self, until: datetime) -> None:
-        await self._clock.sleep_until(until)

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from azure.core.pipeline import policies
@@ -34,6 +33,8 @@ from azdiskbackup.settings import Settings
 # From 2025-09-01 on the service refuses a vault whose soft delete is On instead of AlwaysOn, which can never be undone.
 DATA_PROTECTION_API = "2025-07-01"
 
+ClientT = TypeVar("ClientT")
+
 
 class AzureConnection:
     """Clients that share a session; use it as an async context.
@@ -46,6 +47,9 @@ class AzureConnection:
         asked: is told of each request.
         throttled: is told when Azure asks to wait.
         network: carries the requests; without one, the network of this machine.
+
+    Attributes:
+        credential: what proves to Azure who we are, while the network is open.
     """
 
     def __init__(
@@ -65,15 +69,14 @@ class AzureConnection:
         self._asked = asked
         self._budget = budget or RateLimiter(now, share=1)
         self._fence = fence or Fence()
-        self._data_protection: dict[str, DataProtectionMgmtClient] = {}
-        self._authorization: dict[str, AuthorizationManagementClient] = {}
+        self._clients: dict[tuple[Callable[..., Any], str], Any] = {}
 
     async def __aenter__(self) -> Self:
         """Open the network."""
         async with AsyncExitStack() as opened:
             await opened.enter_async_context(self._network)
-            self._credential = Credential(self._settings, self._network.transport())
-            opened.push_async_callback(self._credential.close)
+            self.credential = Credential(self._settings, self._network.transport())
+            opened.push_async_callback(self.credential.close)
             self._opened = opened.pop_all()
         self._arm: AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse] = AsyncARMPipelineClient(
             base_url=self._settings.arm_endpoint,
@@ -82,19 +85,9 @@ class AzureConnection:
         )
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Close the network."""
         await self._opened.aclose()
-
-    @property
-    def credential(self) -> Credential:
-        """Return what proves to Azure who we are."""
-        return self._credential
 
     def _policies(self, *, parse: bool = True) -> list[Any]:
         """Return the steps of a request; whoever parses the answer itself does not want it parsed before."""
@@ -107,38 +100,35 @@ class AzureConnection:
             FencePolicy(self._fence, timedelta(seconds=self._settings.request_timeout_seconds)),
             GatePolicy(self._gate, self._budget),
             *([policies.ContentDecodePolicy()] if parse else []),
-            AsyncARMChallengeAuthenticationPolicy(self._credential, self._settings.arm_scope),
+            AsyncARMChallengeAuthenticationPolicy(self.credential, self._settings.arm_scope),
             policies.CustomHookPolicy(),
             CorrelationPolicy(),
             MeterPolicy(self._asked),
         ]
 
-    def _client_options(self) -> dict[str, Any]:
-        """Return what the SDK's clients have in common."""
-        return {
-            "base_url": self._settings.arm_endpoint,
-            "credential_scopes": [self._settings.arm_scope],
-            "policies": self._policies(),
-            "transport": self._network.transport(),
-        }
-
     def data_protection(self, subscription: str) -> DataProtectionMgmtClient:
         """Return the client of Azure Backup for a subscription."""
-        key = subscription.lower()
-        if key not in self._data_protection:
-            self._data_protection[key] = DataProtectionMgmtClient(
-                self._credential, subscription, api_version=DATA_PROTECTION_API, **self._client_options()
-            )
-        return self._data_protection[key]
+        return self._client(DataProtectionMgmtClient, subscription, api_version=DATA_PROTECTION_API)
 
     def authorization(self, subscription: str) -> AuthorizationManagementClient:
         """Return the client of role assignments for a subscription."""
-        key = subscription.lower()
-        if key not in self._authorization:
-            self._authorization[key] = AuthorizationManagementClient(
-                self._credential, subscription, **self._client_options()
+        return self._client(AuthorizationManagementClient, subscription)
+
+    def _client(self, kind: Callable[..., ClientT], subscription: str, **options: str) -> ClientT:
+        """Return the SDK's one client of a kind for a subscription."""
+        key = kind, subscription.lower()
+        if key not in self._clients:
+            self._clients[key] = kind(
+                self.credential,
+                subscription,
+                base_url=self._settings.arm_endpoint,
+                credential_scopes=[self._settings.arm_scope],
+                policies=self._policies(),
+                transport=self._network.transport(),
+                **options,
             )
-        return self._authorization[key]
+        client: ClientT = self._clients[key]
+        return client
 
     async def send(
         self, method: str, path: str, api_version: str, body: Mapping[str, Any] | None = None
@@ -162,11 +152,12 @@ class AzureConnection:
                 await response.read()
         # The bare pipeline raises nothing for an answer, whatever its status.
         if response.status_code >= 400:
-            raise of_response(response.status_code, _body(response), response.headers)
+            raise of_response(response.status_code, json_object(response), response.headers)
         return response
 
 
-def _body(response: AsyncHttpResponse) -> Mapping[str, Any]:
+def json_object(response: AsyncHttpResponse) -> Mapping[str, Any]:
+    """Return the body of an answer; an empty one where it is no object, or no JSON at all."""
     try:
         body = response.json()
     except ValueError:

@@ -31,44 +31,47 @@ from azdiskbackup.errors import (
     Waiting,
 )
 
-# Rights that are new need up to half an hour to work; all of these heal by themselves then, or by a person's hand.
-_PERMISSIONS = {
-    "UserErrorMissingRequiredPermissions",
-    "UserErrorNotEnoughPermissionOnDisk",
-    "UserErrorDiskBackupDiskOrMSIPermissionsNotPresent",
-    "UserErrorDiskBackupAuthorizationFailed",
-    "UserErrorNotEnoughPermissionOnSnapshotRG",
-    "UserErrorDiskBackupSnapshotRGOrMSIPermissionsNotPresent",
-    "UserErrorSnapshotRGOrMSIPermissionsNotPresent",
-    "UserErrorMissingMSIPermissionsOnSnapshotResourceGroup",
-    "UserErrorMSIPermissionsNotPresentOnDES",
+_CODES: dict[type[OperatorError], set[str]] = {
+    # Rights that are new need up to half an hour to work; all of these heal by themselves then, or by a person's hand.
+    PermissionsMissing: {
+        "UserErrorMissingRequiredPermissions",
+        "UserErrorNotEnoughPermissionOnDisk",
+        "UserErrorDiskBackupDiskOrMSIPermissionsNotPresent",
+        "UserErrorDiskBackupAuthorizationFailed",
+        "UserErrorNotEnoughPermissionOnSnapshotRG",
+        "UserErrorDiskBackupSnapshotRGOrMSIPermissionsNotPresent",
+        "UserErrorSnapshotRGOrMSIPermissionsNotPresent",
+        "UserErrorMissingMSIPermissionsOnSnapshotResourceGroup",
+        "UserErrorMSIPermissionsNotPresentOnDES",
+    },
+    AccessDenied: {"AuthorizationFailed", "LinkedAuthorizationFailed", "AuthenticationFailed"},
+    Waiting: {
+        "UserErrorSnapshotRGNotFound",
+        "UserErrorDESKeyVaultKeyDisabled",
+        "UserErrorMissingSubscriptionRegistration",
+        "MissingSubscriptionRegistration",
+        "UserErrorPolicyAssociatedWithSoftDeletedItems",
+        "UserErrorDppPolicyObjectInUse",
+        "ResourceGroupNotFound",
+        "ResourceNotFound",
+        "ParentResourceNotFound",
+        "SubscriptionNotFound",
+        "UserErrorGenericResourceNotFound",
+    },
+    QuotaExceeded: {
+        "UserErrorSubscriptionDiskQuotaLimitReached",
+        "UserErrorOnDemandBackupLimitReached",
+        "RoleAssignmentLimitExceeded",
+    },
+    ServiceFloodGuard: {"CloudDosTimeboudLimitReached"},
+    Conflict: {"UserErrorMaxConcurrentOperationLimitReached"},
+    Retryable: {"PrincipalNotFound"},
+    AlreadyProtected: {
+        "UserErrorDppDatasourceAlreadyHasBackupInstance",
+        "UserErrorDppDatasourceAlreadyProtected",
+    },
 }
-_DENIED = {"AuthorizationFailed", "LinkedAuthorizationFailed", "AuthenticationFailed"}
-_WAIT = {
-    "UserErrorSnapshotRGNotFound",
-    "UserErrorDESKeyVaultKeyDisabled",
-    "UserErrorMissingSubscriptionRegistration",
-    "MissingSubscriptionRegistration",
-    "UserErrorPolicyAssociatedWithSoftDeletedItems",
-    "UserErrorDppPolicyObjectInUse",
-    "ResourceGroupNotFound",
-    "ResourceNotFound",
-    "ParentResourceNotFound",
-    "SubscriptionNotFound",
-    "UserErrorGenericResourceNotFound",
-}
-_QUOTA = {
-    "UserErrorSubscriptionDiskQuotaLimitReached",
-    "UserErrorOnDemandBackupLimitReached",
-    "RoleAssignmentLimitExceeded",
-}
-_FLOOD = {"CloudDosTimeboudLimitReached"}
-_CONFLICT = {"UserErrorMaxConcurrentOperationLimitReached"}
-_RETRY = {"PrincipalNotFound"}
-_ELSEWHERE = {
-    "UserErrorDppDatasourceAlreadyHasBackupInstance",
-    "UserErrorDppDatasourceAlreadyProtected",
-}
+_CLASSES = {code: kind for kind, codes in _CODES.items() for code in codes}
 _MISSING = {
     "NotFound",
     "ParentResourceNotFound",
@@ -77,20 +80,6 @@ _MISSING = {
     "RoleAssignmentNotFound",
     "SubscriptionNotFound",
     "UserErrorGenericResourceNotFound",
-}
-_CLASSES: dict[str, type[OperatorError]] = {
-    code: kind
-    for kind, codes in (
-        (PermissionsMissing, _PERMISSIONS),
-        (AccessDenied, _DENIED),
-        (Waiting, _WAIT),
-        (QuotaExceeded, _QUOTA),
-        (ServiceFloodGuard, _FLOOD),
-        (Conflict, _CONFLICT),
-        (Retryable, _RETRY),
-        (AlreadyProtected, _ELSEWHERE),
-    )
-    for code in codes
 }
 
 
@@ -126,17 +115,11 @@ def absent_or_raise(error: OperatorError) -> NotFound:
 def of_response(status: int, body: Mapping[str, Any], headers: Mapping[str, str], fallback: str = "") -> OperatorError:
     """Return the error for an answer of 400 or more."""
     code, message, action = details(body.get("error"), fallback)
-    correlation = headers.get("x-ms-correlation-request-id")
+    told = {"action": action, "correlation_id": headers.get("x-ms-correlation-request-id")}
     if status == 429 or code in ("TooManyRequests", "SubscriptionRequestsThrottled"):
-        return Throttled(
-            code,
-            message,
-            retry_after=retry_after(headers),
-            action=action,
-            correlation_id=correlation,
-        )
+        return Throttled(code, message, retry_after=retry_after(headers), **told)
     kind = _CLASSES.get(code) or _by_status(status)
-    return kind(code, message, action=action, correlation_id=correlation)
+    return kind(code, message, **told)
 
 
 def of_operation(error: object, correlation: str | None = None) -> OperatorError:
@@ -184,7 +167,7 @@ def failure(error: object) -> AzureFailure | None:
     if not isinstance(error, Mapping):
         return None
     code, message, action = details(error, "Azure gives no reason.")
-    return AzureFailure(code, message, action, about_rights=code in _PERMISSIONS)
+    return AzureFailure(code, message, action, about_rights=code in _CODES[PermissionsMissing])
 
 
 def _json(error: HttpResponseError) -> Mapping[str, Any]:

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from azdiskbackup.azure.client.connection import AzureConnection
-from azdiskbackup.azure.client.error_table import absent_or_raise, translated
+from azdiskbackup.azure.client.error_table import translated
 from azdiskbackup.azure.gateways import decode, encode
-from azdiskbackup.azure.gateways.operations import no_polling, started_operation
+from azdiskbackup.azure.gateways.gateway import Gateway, get_one, in_vault, list_all
+from azdiskbackup.azure.gateways.operations import no_polling, submit
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.azure import AzureJob, AzureRestorePoint
 from azdiskbackup.core.rules.lookup import NotFound
-from azdiskbackup.errors import OperatorError
 
 
-class Backups:
-    """Jobs, on-demand backups and restore points.
-
-    Raises:
-        OperatorError: Azure refuses or fails; its class says whether waiting helps (``azure.client.error_table``).
-        RateLimited: the request is not allowed yet.
-    """
-
-    def __init__(self, connection: AzureConnection) -> None:
-        self._connection = connection
+class Backups(Gateway):
+    """Jobs, on-demand backups and restore points."""
 
     async def submit(self, instance: ArmId, rule_name: str, retention_rule: str, request_id: str) -> str | None:
         """Ask for a backup now; return the operation that will tell its job.
@@ -29,26 +20,15 @@ class Backups:
         ``request_id`` comes back as the job's activity id, by which a lost answer is found again.
         """
         client = self._connection.data_protection(instance.subscription)
-        with translated():
-            poller = await client.backup_instances.begin_adhoc_backup(
-                instance.group,
-                instance.path[1],
-                instance.name,
-                encode.on_demand(rule_name, retention_rule),
-                polling=no_polling(),
-                request_id=request_id,
-            )
-            return await started_operation(poller)
+        place, body = in_vault(instance), encode.on_demand(rule_name, retention_rule)
+        return await submit(
+            client.backup_instances.begin_adhoc_backup(*place, body, polling=no_polling(), request_id=request_id)
+        )
 
     async def get_job(self, vault: ArmId, job_id: str) -> AzureJob | NotFound:
         """Return a job."""
         client = self._connection.data_protection(vault.subscription)
-        try:
-            with translated():
-                found = await client.jobs.get(vault.group, vault.name, job_id)
-        except OperatorError as error:
-            return absent_or_raise(error)
-        return decode.one(found.as_dict(), decode.job)
+        return await get_one(client.jobs.get(vault.group, vault.name, job_id), decode.job)
 
     async def jobs_page(self, vault: ArmId, page: str | None = None) -> tuple[list[AzureJob], str | None]:
         """Return a page of the jobs of a vault, two weeks of them without a filter or an order, and the next page."""
@@ -76,16 +56,9 @@ class Backups:
     async def list_restore_points(self, instance: ArmId) -> list[AzureRestorePoint]:
         """Return the restore points of an instance; the call is scarce."""
         client = self._connection.data_protection(instance.subscription)
-        with translated():
-            pages = client.recovery_points.list(instance.group, instance.path[1], instance.name)
-            return decode.each([each.as_dict() async for each in pages], decode.restore_point)
+        return await list_all(client.recovery_points.list(*in_vault(instance)), decode.restore_point)
 
     async def get_restore_point(self, instance: ArmId, point: str) -> AzureRestorePoint | NotFound:
         """Return one restore point; the call is scarce."""
         client = self._connection.data_protection(instance.subscription)
-        try:
-            with translated():
-                found = await client.recovery_points.get(instance.group, instance.path[1], instance.name, point)
-        except OperatorError as error:
-            return absent_or_raise(error)
-        return decode.one(found.as_dict(), decode.restore_point)
+        return await get_one(client.recovery_points.get(*in_vault(instance), point), decode.restore_point)

@@ -30,15 +30,17 @@ WireT = TypeVar("WireT")
 
 _log = structlog.get_logger("azdiskbackup.azure")
 
-_NET_SPAN = re.compile(r"(?:(?P<d>\d+)\.)?(?P<h>\d+):(?P<m>\d+):(?P<s>\d+)(?P<f>\.\d+)?")
-_ISO_SPAN = re.compile(r"P(?:(?P<d>\d+)D)?(?:T(?:(?P<h>\d+)H)?(?:(?P<m>\d+)M)?(?:(?P<s>\d+)(?P<f>\.\d+)?S)?)?")
+_NET_SPAN = re.compile(r"(?:(?P<days>\d+)\.)?(?P<hours>\d+):(?P<minutes>\d+):(?P<seconds>\d+(?:\.\d+)?)")
+_ISO_SPAN = re.compile(
+    r"P(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
+)
 
 
 def time(text: object) -> datetime | None:
-    """Return a time; "never" is the year 1 in .NET. Seven digits after the point are one too many for Python."""
+    """Return a time; "never" is the year 1 in .NET."""
     if not isinstance(text, str) or text.startswith("0001-"):
         return None
-    when = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
+    when = datetime.fromisoformat(text)
     return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
 
 
@@ -49,13 +51,7 @@ def span(text: object) -> timedelta | None:
     match = _NET_SPAN.fullmatch(text) or _ISO_SPAN.fullmatch(text)
     if match is None:
         return None
-    part = {name: float(value) for name, value in match.groupdict().items() if value}
-    return timedelta(
-        days=part.get("d", 0),
-        hours=part.get("h", 0),
-        minutes=part.get("m", 0),
-        seconds=part.get("s", 0) + part.get("f", 0),
-    )
+    return timedelta(**{unit: float(number) for unit, number in match.groupdict().items() if number})
 
 
 def _dig(body: Json, *path: str) -> Any:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from azure.core.polling import AsyncLROPoller, AsyncNoPolling
 from azure.core.rest import AsyncHttpResponse
 
-from azdiskbackup.azure.client.connection import AzureConnection
-from azdiskbackup.azure.client.error_table import of_operation
+from azdiskbackup.azure.client.connection import json_object
+from azdiskbackup.azure.client.error_table import of_operation, translated
+from azdiskbackup.azure.gateways.gateway import Gateway
 from azdiskbackup.errors import OperatorError
 
 
@@ -29,9 +30,11 @@ def no_polling() -> Any:
     return _FirstAnswer()  # type: ignore[no-untyped-call] # azure-core's constructor has no hints
 
 
-async def started_operation(poller: AsyncLROPoller[Any]) -> str | None:
-    """Return the URL by which a submitted operation can be followed; None if it is over already."""
-    return operation_url(await poller.result())
+async def submit(call: Awaitable[AsyncLROPoller[Any]]) -> str | None:
+    """Send one write; return the URL by which its operation can be followed, None if it is over already."""
+    with translated():
+        poller = await call
+        return operation_url(await poller.result())
 
 
 def operation_url(response: AsyncHttpResponse) -> str | None:
@@ -61,29 +64,13 @@ class Failed:
 OperationState: TypeAlias = Pending | Succeeded | Failed
 
 
-def _mapping(response: AsyncHttpResponse) -> Mapping[str, Any]:
-    try:
-        body = response.json() if response.text() else {}
-    except ValueError:
-        body = {}
-    return body if isinstance(body, Mapping) else {}
-
-
-class Operations:
-    """Long-running operations.
-
-    Raises:
-        OperatorError: Azure refuses or fails; its class says whether waiting helps (``azure.client.error_table``).
-        RateLimited: the request is not allowed yet.
-    """
-
-    def __init__(self, connection: AzureConnection) -> None:
-        self._connection = connection
+class Operations(Gateway):
+    """Long-running operations."""
 
     async def check(self, url: str) -> OperationState:
         """Return how far an operation got."""
         response = await self._connection.get_operation(url)
-        body = _mapping(response)
+        body = json_object(response)
         status = str(body.get("status", "")).lower()
         if status in ("failed", "canceled", "cancelled"):
             correlation = response.headers.get("x-ms-correlation-request-id")

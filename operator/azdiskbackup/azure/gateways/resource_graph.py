@@ -15,9 +15,10 @@ from typing import TypeAlias, TypeVar
 import msgspec
 
 from azdiskbackup.api.v1alpha1.protected_disk import RECENT_JOBS
-from azdiskbackup.azure.client.connection import AzureConnection
 from azdiskbackup.azure.gateways import decode
+from azdiskbackup.azure.gateways.gateway import Gateway
 from azdiskbackup.azure.gateways.rows import Json, Packed, Row
+from azdiskbackup.compression import pack
 from azdiskbackup.core.objects.azure import JOB_HISTORY, AzureDisk, AzureInstance, JobHistory
 from azdiskbackup.errors import Unavailable
 
@@ -109,16 +110,8 @@ class InstanceRow:
 Keep: TypeAlias = Callable[[str], bool]
 
 
-class Graph:
-    """Azure Resource Graph.
-
-    Raises:
-        OperatorError: Azure refuses or fails; its class says whether waiting helps (``azure.client.error_table``).
-        RateLimited: the request is not allowed yet.
-    """
-
-    def __init__(self, connection: AzureConnection) -> None:
-        self._connection = connection
+class Graph(Gateway):
+    """Azure Resource Graph."""
 
     async def instances(
         self, subscription: str, keep: Keep, known: Mapping[str, Row[InstanceRow]]
@@ -161,12 +154,6 @@ class Graph:
 
     async def _rows(self, subscription: str, text: str, read: Callable[[msgspec.Raw], RowT]) -> AsyncIterator[RowT]:
         """Yield the rows of a query, a page at a time: all of them at once would be what needs most memory here."""
-        async for page in self._pages(subscription, text):
-            for row in page:
-                for found in decode.each((row,), read):
-                    yield found
-
-    async def _pages(self, subscription: str, text: str) -> AsyncIterator[list[msgspec.Raw]]:
         token: str | None = None
         for _ in range(MOST_PAGES):
             options = {"resultFormat": "objectArray", "$top": PAGE} | ({"$skipToken": token} if token else {})
@@ -176,8 +163,10 @@ class Graph:
                 page = msgspec.json.decode(response.content, type=_Page)
             except msgspec.MsgspecError as error:
                 raise Unavailable("NotUnderstood", f"cannot decode Resource Graph's response: {error}") from error
+            for row in page.data:
+                for found in decode.each((row,), read):
+                    yield found
             token = page.token
-            yield page.data
             if not token:
                 return
         raise Unavailable("NotUnderstood", f"Resource Graph returned more than {MOST_PAGES} pages")
@@ -185,7 +174,7 @@ class Graph:
 
 def _again(text: msgspec.Raw, known: Row[RowT] | None, reader: Callable[[Json], RowT]) -> Row[RowT]:
     """Return a row as it is known, if it is the same."""
-    found = Packed.of(memoryview(text), reader)
+    found = Packed(pack(memoryview(text)), reader)
     if found == known and known is not None:
         return known
     # What cannot be understood is to be found here, where it is left out.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from azdiskbackup.azure.client.connection import AzureConnection
-from azdiskbackup.azure.client.error_table import absent_or_raise, translated
+from azdiskbackup.azure.client.error_table import translated
 from azdiskbackup.azure.gateways import decode
+from azdiskbackup.azure.gateways.gateway import Gateway, unless_absent
 from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId
 from azdiskbackup.core.identity.roles import Grant
 from azdiskbackup.core.objects.azure import AzureDisk, AzureGroup
@@ -16,59 +16,32 @@ _RESOURCES = "2021-04-01"
 _AUTHORIZATION = "2022-04-01"
 
 
-class Resources:
-    """Disks and resource groups, read without the compute SDK, whose import alone costs 141 MB.
-
-    Raises:
-        OperatorError: Azure refuses or fails; its class says whether waiting helps (``azure.client.error_table``).
-        RateLimited: the request is not allowed yet.
-    """
-
-    def __init__(self, connection: AzureConnection) -> None:
-        self._connection = connection
+class Resources(Gateway):
+    """Disks and resource groups, read without the compute SDK, whose import alone costs 141 MB."""
 
     async def get_disk(self, disk: ArmId) -> AzureDisk | NotFound:
         """Return a managed disk."""
-        try:
-            response = await self._connection.send("GET", str(disk), _COMPUTE)
-        except OperatorError as error:
-            return absent_or_raise(error)
-        return decode.one(response.json(), decode.disk)
+        found = await unless_absent(self._connection.send("GET", str(disk), _COMPUTE))
+        return found if isinstance(found, NotFound) else decode.one(found.json(), decode.disk)
 
     async def get_group(self, group: ResourceGroupId) -> AzureGroup | NotFound:
         """Return a resource group."""
-        try:
-            response = await self._connection.send("GET", str(group), _RESOURCES)
-        except OperatorError as error:
-            return absent_or_raise(error)
-        return decode.one(response.json(), decode.group)
+        found = await unless_absent(self._connection.send("GET", str(group), _RESOURCES))
+        return found if isinstance(found, NotFound) else decode.one(found.json(), decode.group)
 
     async def create_group(self, group: ResourceGroupId, location: str) -> None:
         """Create a resource group."""
         await self._connection.send("PUT", str(group), _RESOURCES, {"location": location})
 
 
-class RoleAssignments:
-    """Role assignments, by their deterministic names.
-
-    Raises:
-        OperatorError: Azure refuses or fails; its class says whether waiting helps (``azure.client.error_table``).
-        RateLimited: the request is not allowed yet.
-    """
-
-    def __init__(self, connection: AzureConnection) -> None:
-        self._connection = connection
+class RoleAssignments(Gateway):
+    """Role assignments, by their deterministic names."""
 
     async def exists(self, grant: Grant) -> bool:
         """Return whether a grant of ours exists."""
         client = self._connection.authorization(grant.subscription)
-        try:
-            with translated():
-                await client.role_assignments.get(grant.scope.lstrip("/"), grant.name)
-        except OperatorError as error:
-            absent_or_raise(error)
-            return False
-        return True
+        found = await unless_absent(client.role_assignments.get(grant.scope.lstrip("/"), grant.name))
+        return not isinstance(found, NotFound)
 
     async def held(self, grant: Grant) -> bool:
         """Return whether somebody granted the same, under whatever name, at the scope or above it."""

@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
-from azdiskbackup.compression import pack, unpack
+from azdiskbackup.compression import unpack
 
 RowT = TypeVar("RowT")
 RowT_co = TypeVar("RowT_co", covariant=True)
@@ -49,11 +49,6 @@ class Packed(Generic[RowT]):
 
     content: bytes
     reader: Callable[[Json], RowT]
-
-    @classmethod
-    def of(cls, text: bytes | memoryview, reader: Callable[[Json], RowT]) -> Packed[RowT]:
-        """Keep the text of a row."""
-        return cls(pack(text), reader)
 
     def read(self) -> RowT:
         """Return what it tells."""

@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-from azdiskbackup.azure.client.connection import DATA_PROTECTION_API, AzureConnection
-from azdiskbackup.azure.client.error_table import absent_or_raise, translated
+from azdiskbackup.azure.client.connection import DATA_PROTECTION_API
+from azdiskbackup.azure.client.error_table import translated
 from azdiskbackup.azure.gateways import decode, encode
-from azdiskbackup.azure.gateways.operations import no_polling, operation_url, started_operation
+from azdiskbackup.azure.gateways.gateway import Gateway, get_one, in_vault, unless_absent
+from azdiskbackup.azure.gateways.operations import no_polling, operation_url, submit
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.azure import AzureVault, VaultSettings
 from azdiskbackup.core.objects.policy_content import PolicyContent
 from azdiskbackup.core.rules.lookup import NotFound
-from azdiskbackup.errors import OperatorError
 
 
-class Vaults:
-    """Backup vaults.
-
-    Raises:
-        OperatorError: Azure refuses or fails; its class says whether waiting helps (``azure.client.error_table``).
-        RateLimited: the request is not allowed yet.
-    """
-
-    def __init__(self, connection: AzureConnection) -> None:
-        self._connection = connection
+class Vaults(Gateway):
+    """Backup vaults."""
 
     async def get(self, vault: ArmId) -> AzureVault | NotFound:
         """Return a vault."""
         client = self._connection.data_protection(vault.subscription)
-        try:
-            with translated():
-                found = await client.backup_vaults.get(vault.group, vault.name)
-        except OperatorError as error:
-            return absent_or_raise(error)
-        return decode.one(found.as_dict(), decode.vault)
+        return await get_one(client.backup_vaults.get(vault.group, vault.name), decode.vault)
 
     async def submit_create(
         self, vault: ArmId, location: str, settings: VaultSettings, identity: str | None = None
@@ -54,59 +41,31 @@ class Vaults:
 
     async def _patch(self, vault: ArmId, body: encode.Body) -> str | None:
         client = self._connection.data_protection(vault.subscription)
-        with translated():
-            poller = await client.backup_vaults.begin_update(
-                vault.group,
-                vault.name,
-                body,
-                polling=no_polling(),
-            )
-            return await started_operation(poller)
+        return await submit(client.backup_vaults.begin_update(vault.group, vault.name, body, polling=no_polling()))
 
     async def submit_delete(self, vault: ArmId) -> str | None:
         """Delete an empty vault."""
         client = self._connection.data_protection(vault.subscription)
-        with translated():
-            poller = await client.backup_vaults.begin_delete(vault.group, vault.name, polling=no_polling())
-            return await started_operation(poller)
+        return await submit(client.backup_vaults.begin_delete(vault.group, vault.name, polling=no_polling()))
 
 
-class Policies:
-    """Backup policies: made and deleted, never changed.
-
-    Raises:
-        OperatorError: Azure refuses or fails; its class says whether waiting helps (``azure.client.error_table``).
-        RateLimited: the request is not allowed yet.
-    """
-
-    def __init__(self, connection: AzureConnection) -> None:
-        self._connection = connection
+class Policies(Gateway):
+    """Backup policies: made and deleted, never changed."""
 
     async def exists(self, policy: ArmId) -> bool:
         """Return whether a policy exists."""
         client = self._connection.data_protection(policy.subscription)
-        try:
-            with translated():
-                await client.backup_policies.get(policy.group, policy.path[1], policy.name)
-        except OperatorError as error:
-            absent_or_raise(error)
-            return False
-        return True
+        found = await unless_absent(client.backup_policies.get(*in_vault(policy)))
+        return not isinstance(found, NotFound)
 
     async def create(self, policy: ArmId, content: PolicyContent) -> None:
         """Create a policy; the service does it at once."""
         client = self._connection.data_protection(policy.subscription)
-        body = encode.policy(content)
         with translated():
-            await client.backup_policies.create_or_update(
-                policy.group,
-                policy.path[1],
-                policy.name,
-                body,
-            )
+            await client.backup_policies.create_or_update(*in_vault(policy), encode.policy(content))
 
     async def delete(self, policy: ArmId) -> None:
         """Delete a policy that nothing refers to; the service does it at once."""
         client = self._connection.data_protection(policy.subscription)
         with translated():
-            await client.backup_policies.delete(policy.group, policy.path[1], policy.name)
+            await client.backup_policies.delete(*in_vault(policy))

@@ -91,16 +91,15 @@ class JobSearch:
         told: list[Hashable] = []
         while known.wanted:
             run = known.run = known.run or _Run(self._now(), frozenset(known.wanted))
+            answers: dict[str, Answer]
             try:
                 await self._read(vault, run)
+                answers = {each: run.found.get(each, NOT_FOUND) for each in run.ids}
             except Throttled:
                 raise
             except OperatorError as error:
-                known.run = None
-                answers: dict[str, Answer] = dict.fromkeys(run.ids, FetchFailed(error))
-            else:
-                known.run = None
-                answers = {each: run.found.get(each, NOT_FOUND) for each in run.ids}
+                answers = dict.fromkeys(run.ids, FetchFailed(error))
+            known.run = None
             for each, answer in answers.items():
                 wanted = known.wanted[each]
                 if answer != NOT_FOUND or run.began >= wanted.proves_from:

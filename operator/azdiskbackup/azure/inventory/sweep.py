@@ -181,14 +181,16 @@ class Sweep:
                 known.swept = await self._snapshot_of(known, found.started)
             except OperatorError as error:
                 known.swept = error
+            is_degraded = known.degraded_reason is not None
             if isinstance(before, InventorySnapshot) and isinstance(known.swept, InventorySnapshot):
                 found.ids |= known.swept.changed_since(before, known.id)
-            if not isinstance(before, InventorySnapshot) or not isinstance(known.swept, InventorySnapshot):
+                is_news = known.awaited or known.told != is_degraded
+            else:
                 # Also while it stays unreadable: what was known is still believed for a while.
+                is_news = True
+            if is_news:
                 found.vaults.append(known.id)
-            elif known.awaited or known.told != (known.degraded_reason is not None):
-                found.vaults.append(known.id)
-            known.told, known.awaited = known.degraded_reason is not None, False
+            known.told, known.awaited = is_degraded, False
         disks = self._disks.get(subscription.lower())
         if disks is not None:
             with request_scope(self._requester_for(subscription)):
@@ -205,10 +207,8 @@ class Sweep:
         """Return the snapshot of Resource Graph if it is to be believed about a vault, else that of its own list."""
         vault = known.id
         subscription = vault.subscription.lower()
-        if subscription not in self._graphs:
-            self._graphs[subscription] = _Slot()
-            self._begin(subscription)
-        slot = self._graphs[subscription]
+        slot = self._graphs.setdefault(subscription, _Slot())
+        self._begin(subscription)
         try:
             graph = await self._fresh(slot, subscription, not_older_than, lambda: self._ask_graph(subscription))
         except OperatorError as error:
@@ -258,20 +258,17 @@ class Sweep:
         at = self._now()
         rows: dict[str, Row[InstanceRow]] = {}
         others: set[int] = set()
-        slot = self._graphs.get(subscription)
-        before = slot.snapshot if slot is not None else None
+        before = self._graphs[subscription].snapshot or InventorySnapshot(at, {}, {})
         graph = self._azure.graph
         for key in [key for key, job in self._ended.items() if not newer_than_index(job, at)]:
             del self._ended[key]
         # What is as it was before is kept as it is: two snapshots of many disks would need twice the memory.
-        known = before.instances if before is not None else {}
-        async for key, row in graph.instances(subscription, self._ours, known):
+        async for key, row in graph.instances(subscription, self._ours, before.instances):
             if row is not None:
                 rows[key] = row
             else:
                 others.add(hash(key))
-        known_jobs = before.jobs if before is not None else {}
-        jobs = {key: row async for key, row in graph.jobs(subscription, self._ours, known_jobs)}
+        jobs = {key: row async for key, row in graph.jobs(subscription, self._ours, before.jobs)}
         return InventorySnapshot(at, rows, jobs, others, self._ended)
 
     async def _list(self, vault: ArmId, not_older_than: datetime) -> InventorySnapshot:
@@ -295,8 +292,8 @@ class Sweep:
         listed = await self._azure.backups.list_few_jobs(vault, FEW_PAGES)
         if listed is None:
             # Too many to be read at each sweep: they stay as they were known.
-            slots = (self._lists.get(str(vault).lower()), self._graphs.get(vault.subscription.lower()))
-            snapshots = [slot.snapshot for slot in slots if slot is not None and slot.snapshot is not None]
+            slots = (self._lists[str(vault).lower()], self._graphs[vault.subscription.lower()])
+            snapshots = [slot.snapshot for slot in slots if slot.snapshot is not None]
             return max(snapshots, key=lambda snapshot: snapshot.at).jobs if snapshots else {}
         jobs: dict[str, list[AzureJob]] = {}
         for job in listed:

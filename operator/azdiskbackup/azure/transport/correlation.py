@@ -13,7 +13,7 @@ from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 
 from azdiskbackup import correlation
-from azdiskbackup.azure.transport.limits import path_of
+from azdiskbackup.azure.transport.limits import target_of
 from azdiskbackup.azure.transport.metrics import operation_of
 
 CORRELATION_HEADER = "x-ms-correlation-request-id"
@@ -36,7 +36,7 @@ class CorrelationPolicy(SansIOHTTPPolicy[Any, Any]):
 
     def on_response(self, request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> None:
         """Log what was asked and what Azure calls it."""
-        method, path = str(request.http_request.method), path_of(str(request.http_request.url))
+        method, path = target_of(request)
         headers = response.http_response.headers
         changes = method in _WRITES and not path.lower().endswith(_QUESTIONS)
         (_log.info if changes else _log.debug)(

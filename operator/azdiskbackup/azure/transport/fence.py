@@ -17,7 +17,7 @@ from azure.core.exceptions import ServiceResponseTimeoutError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy
 
-from azdiskbackup.azure.transport.limits import key_of, path_of
+from azdiskbackup.azure.transport.limits import key_of, target_of
 from azdiskbackup.azure.transport.request_scope import current_requester
 from azdiskbackup.errors import LeaderHandover, OperatorError, RateLimited, Unavailable
 
@@ -89,8 +89,7 @@ class FencePolicy(AsyncHTTPPolicy[Any, Any]):
 
     async def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
         """Send a request, a write only when it may be sent."""
-        http = request.http_request
-        _, kind, how = key_of(str(http.method), path_of(str(http.url)))
+        _, kind, how = key_of(*target_of(request))
         if how == "read" or kind == _QUERIES:
             return await self._sent(request)
         self._fence.check()

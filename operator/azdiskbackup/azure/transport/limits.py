@@ -11,8 +11,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
+
+from azure.core.pipeline import PipelineRequest
 
 WINDOW = timedelta(minutes=5)
 GRAPH_WINDOW = timedelta(seconds=5)
@@ -68,9 +70,9 @@ class Limit:
     per_second: float
 
 
-def path_of(url: str) -> str:
-    """Return the path of a URL."""
-    return urlsplit(url).path
+def target_of(request: PipelineRequest[Any]) -> tuple[str, str]:
+    """Return method and path of a request."""
+    return str(request.http_request.method), urlsplit(str(request.http_request.url)).path
 
 
 def key_of(method: str, path: str) -> RequestClass:

@@ -9,7 +9,7 @@ from typing import Any
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy
 
-from azdiskbackup.azure.transport.limits import key_of, path_of
+from azdiskbackup.azure.transport.limits import key_of, target_of
 
 # Takes the operation, the status of the answer (0 without one), and seconds.
 Asked = Callable[[str, int, float], None]
@@ -33,7 +33,7 @@ class MeterPolicy(AsyncHTTPPolicy[Any, Any]):
 
     async def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
         """Send a request and count it."""
-        operation = operation_of(str(request.http_request.method), path_of(str(request.http_request.url)))
+        operation = operation_of(*target_of(request))
         started = time.monotonic()
         status = 0
         try:

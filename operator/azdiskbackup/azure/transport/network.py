@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from types import TracebackType
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, Self
 
 import aiohttp
@@ -15,18 +15,8 @@ from azdiskbackup.settings import Settings
 _CONNECTIONS = 16
 
 
-class Network(Protocol):
+class Network(AbstractAsyncContextManager[object], Protocol):
     """Makes transports for the SDKs' pipelines, which share what is below; an async context while it is open."""
-
-    async def __aenter__(self) -> Self:
-        """Open it."""
-        ...
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close it."""
-        ...
 
     def transport(self) -> AsyncHttpTransport[Any, Any]:
         """Return a transport; closing it closes nothing that others use."""
@@ -59,12 +49,7 @@ class HttpsNetwork:
         self._session._retry_connection = False
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Close the session."""
         await self._session.close()
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from azdiskbackup.azure.transport.limits import Limit, key_of, limits_of, remaining
-from azdiskbackup.azure.transport.request_scope import Requester, current_batch, current_requester
+from azdiskbackup.azure.transport.request_scope import Requester, current_requester
 from azdiskbackup.errors import RateLimited
 
 # A turn that nobody takes is lost.
@@ -157,7 +157,8 @@ class RateLimiter:
         Raises:
             RateLimited: it is not its turn; whoever asks is woken then.
         """
-        who, batch = current_requester(), current_batch()
+        who = current_requester()
+        batch = who.batch if who is not None else None
         buckets = self._of(method, path)
         chained = continues and not (who is not None and who.page_by_page)
         if who is not None and not chained and not (batch is not None and batch.started):

@@ -18,7 +18,15 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import Any
+
+
+@dataclass(slots=True)
+class Batch:
+    """Requests that are of use only together."""
+
+    started: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,7 @@ class Requester:
         background: whether nobody waits for it.
         waits: whether it wants a turn; else it works without what it asked for.
         page_by_page: whether it goes on with the next page of an answer when its turn comes.
+        batch: the requests that are sent together with the one that is sent now.
     """
 
     key: Hashable
@@ -38,43 +47,27 @@ class Requester:
     background: bool = False
     waits: bool = True
     page_by_page: bool = False
+    batch: Batch | None = None
 
 
-@dataclass(slots=True)
-class Batch:
-    """Requests that are of use only together."""
-
-    started: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Scope:
-    requester: Requester | None = None
-    batch: Batch | None = field(default=None)
-
-
-_scope: ContextVar[_Scope] = ContextVar("request_scope", default=_Scope())  # noqa: B039 - it is frozen
+_requester: ContextVar[Requester | None] = ContextVar("requester", default=None)
 
 
 @contextmanager
-def _entered(scope: _Scope) -> Iterator[None]:
-    token = _scope.set(scope)
+def request_scope(who: Requester | None) -> Iterator[None]:
+    """Send requests in somebody's name; in nobody's they are never rate-limited."""
+    outer = _requester.get()
+    if who is not None and outer is not None and not outer.waits:
+        who = replace(who, waits=False)
+    token = _requester.set(who)
     try:
         yield
     finally:
-        _scope.reset(token)
+        _requester.reset(token)
 
 
-def request_scope(who: Requester | None) -> AbstractContextManager[None]:
-    """Send requests in somebody's name; in nobody's they are never rate-limited."""
-    outer = _scope.get()
-    if who is not None and outer.requester is not None and not outer.requester.waits:
-        who = replace(who, waits=False)
-    return _entered(replace(outer, requester=who))
-
-
-def _changed(**how: bool) -> AbstractContextManager[None]:
-    outer = _scope.get().requester
+def _changed(**how: Any) -> AbstractContextManager[None]:
+    outer = _requester.get()
     return request_scope(replace(outer, **how) if outer is not None else None)
 
 
@@ -95,20 +88,15 @@ def page_by_page() -> AbstractContextManager[None]:
 
 def atomic_batch() -> AbstractContextManager[None]:
     """Send requests that are of use only together: once the first may be sent, all may, and are paid for later."""
-    return _entered(replace(_scope.get(), batch=Batch()))
+    return _changed(batch=Batch())
 
 
 def may_queue() -> bool:
     """Return whether who asks now comes back when it is its turn."""
-    requester = _scope.get().requester
+    requester = _requester.get()
     return requester is None or requester.waits
 
 
 def current_requester() -> Requester | None:
     """Return in whose name a request is sent now; None for nobody."""
-    return _scope.get().requester
-
-
-def current_batch() -> Batch | None:
-    """Return the requests that are sent in one batch with the one that is sent now."""
-    return _scope.get().batch
+    return _requester.get()

@@ -13,7 +13,7 @@ from typing import Any
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy
 
-from azdiskbackup.azure.transport.limits import RequestClass, key_of, path_of, retry_after
+from azdiskbackup.azure.transport.limits import RequestClass, key_of, retry_after, target_of
 from azdiskbackup.azure.transport.rate_limiter import RateLimiter
 from azdiskbackup.errors import Throttled
 
@@ -31,11 +31,7 @@ class ThrottleGate:
         throttled: is told for which subscription and class Azure asked to wait, and for how many seconds more.
     """
 
-    def __init__(
-        self,
-        now: Callable[[], datetime],
-        throttled: OnThrottled = lambda subscription, operation, seconds: None,
-    ) -> None:
+    def __init__(self, now: Callable[[], datetime], throttled: OnThrottled) -> None:
         self._now = now
         self._throttled = throttled
         self._closed: dict[RequestClass, datetime] = {}
@@ -81,8 +77,7 @@ class GatePolicy(AsyncHTTPPolicy[Any, Any]):
 
     async def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
         """Send a request whose time has come."""
-        method, url = str(request.http_request.method), str(request.http_request.url)
-        path = path_of(url)
+        method, path = target_of(request)
         self._gate.check(method, path)
         self._budget.acquire(method, path, continues=_continues(request.http_request))
         response: PipelineResponse[Any, Any] = await self.next.send(request)
