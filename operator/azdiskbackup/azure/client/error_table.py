@@ -106,7 +106,7 @@ def _translate(error: AzureError) -> OperatorError:
 
 
 def absent_or_raise(error: OperatorError) -> NotFound:
-    """Return Absent when an error says that the thing, or what it is in, does not exist; else raise it."""
+    """Return NotFound when an error says that the thing, or what it is in, does not exist; else raise it."""
     if error.code in _MISSING:
         return NOT_FOUND
     raise error
