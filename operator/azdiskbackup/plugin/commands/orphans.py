@@ -83,7 +83,7 @@ class Here(Shape, frozen=True, kw_only=True):
     claims: frozenset[tuple[str, str]]
 
 
-async def run(cluster: Cluster, printer: Printer, *, vaults: list[str], instance: str | None) -> ExitCode:
+async def run(cluster: Cluster, printer: Printer, *, vaults: list[str] | None, instance: str | None) -> ExitCode:
     """Show the instances without an owner here, or how to restore one."""
     here = await _here(cluster)
     found = [orphan for vault in await _vaults(cluster, vaults) for orphan in orphans(await _instances(vault), here)]
@@ -144,7 +144,7 @@ async def _here(cluster: Cluster) -> Here:
     )
 
 
-async def _vaults(cluster: Cluster, named: list[str]) -> list[ArmId]:
+async def _vaults(cluster: Cluster, named: list[str] | None) -> list[ArmId]:
     if named:
         try:
             return [_vault_id(each) for each in named]
