@@ -78,10 +78,10 @@ def test_today_counts_what_is_there_and_what_should_be() -> None:
     # It is noon: the backup of noon may come until half past two.
     today = date(2026, 11, 22)
     there = [at(22, 0), at(22, 6)]
-    assert judged(known([*ALL, *there]))[today] == Day(today, 2, 0, 2, DayState.GOOD)
+    assert judged(known([*ALL, *there]))[today] == Day(today, DayState.GOOD, 2, 0, 2)
     soon = [*ALL, *there, NOW]
-    assert judged(known(soon))[today] == Day(today, 3, 0, 3, DayState.GOOD)
-    assert judged(known([*ALL, at(22, 0)]))[today] == Day(today, 1, 0, 2, DayState.SOME)
+    assert judged(known(soon))[today] == Day(today, DayState.GOOD, 3, 0, 3)
+    assert judged(known([*ALL, at(22, 0)]))[today] == Day(today, DayState.SOME, 1, 0, 2)
 
 
 def test_the_days_end_with_today() -> None:

@@ -29,7 +29,7 @@ class Disk(Shape, frozen=True, kw_only=True):
 
     namespace: str
     name: str
-    state: str
+    state: State
     ready: bool
     protected: bool
     stalled: bool
@@ -48,11 +48,6 @@ class Disk(Shape, frozen=True, kw_only=True):
     backup_instance_id: str | None
     stale: bool
 
-    @property
-    def sign(self) -> State:
-        """Return how it is, from far away."""
-        return State[self.state]
-
 
 def disk(resource: Resource, now: datetime) -> Disk:
     """Return a ProtectedDisk as it is told in a list."""
@@ -66,7 +61,7 @@ def disk(resource: Resource, now: datetime) -> Disk:
     return Disk(
         namespace=resource.namespace,
         name=resource.name,
-        state=_state(reason, ready=ready.get("status") == "True", stalled=stalled, bad=bad).name,
+        state=_state(reason, ready=ready.get("status") == "True", stalled=stalled, bad=bad),
         ready=ready.get("status") == "True",
         protected=resource.is_true(reasons.PROTECTED),
         stalled=stalled,

@@ -46,7 +46,7 @@ class CheckResult(Shape, frozen=True, kw_only=True):
     """What was checked, the result, and what to do about it."""
 
     what: str
-    state: str
+    state: State
     detail: str
     remediation: str = ""
 
@@ -59,7 +59,7 @@ async def run(cluster: Cluster, printer: Printer, *, azure: bool) -> ExitCode:
         printer.data(found)
     else:
         show(found, printer)
-    return ExitCode.UNHEALTHY if any(each.state == State.ACTION_REQUIRED.name for each in found) else ExitCode.DONE
+    return ExitCode.UNHEALTHY if any(each.state == State.ACTION_REQUIRED for each in found) else ExitCode.DONE
 
 
 async def _all(cluster: Cluster, *, azure: bool) -> AsyncIterator[CheckResult]:
@@ -82,15 +82,15 @@ async def _all(cluster: Cluster, *, azure: bool) -> AsyncIterator[CheckResult]:
 
 
 def _good(what: str, detail: str) -> CheckResult:
-    return CheckResult(what=what, state=State.GOOD.name, detail=detail)
+    return CheckResult(what=what, state=State.GOOD, detail=detail)
 
 
 def _bad(what: str, detail: str, remediation: str) -> CheckResult:
-    return CheckResult(what=what, state=State.ACTION_REQUIRED.name, detail=detail, remediation=remediation)
+    return CheckResult(what=what, state=State.ACTION_REQUIRED, detail=detail, remediation=remediation)
 
 
 def _unknown(what: str, detail: str, remediation: str) -> CheckResult:
-    return CheckResult(what=what, state=State.UNKNOWN.name, detail=detail, remediation=remediation)
+    return CheckResult(what=what, state=State.UNKNOWN, detail=detail, remediation=remediation)
 
 
 async def _api_server(cluster: Cluster) -> CheckResult:
@@ -227,11 +227,10 @@ async def _vault(vault: ArmId) -> CheckResult:
 def show(found: list[CheckResult], printer: Printer) -> None:
     """Write the findings, and how many are not good."""
     for each in found:
-        state = State[each.state]
-        printer.show(Text.assemble(state.sign(printer.out.encoding), " ", (f"{each.what}: ", "bold"), each.detail))
-        if state is not State.GOOD and each.remediation:
+        printer.show(Text.assemble(each.state.sign(printer.out.encoding), " ", (f"{each.what}: ", "bold"), each.detail))
+        if each.state is not State.GOOD and each.remediation:
             printer.show(Padding(Text(each.remediation, style="dim"), (0, 0, 0, 2)))
-    bad = sum(each.state == State.ACTION_REQUIRED.name for each in found)
-    unknown = sum(each.state == State.UNKNOWN.name for each in found)
+    bad = sum(each.state == State.ACTION_REQUIRED for each in found)
+    unknown = sum(each.state == State.UNKNOWN for each in found)
     rest = f", {unknown} not known" if unknown else ""
     printer.show(Text(f"\n{len(found) - bad - unknown} good, {bad} bad{rest}.", style="red" if bad else "green"))

@@ -40,7 +40,7 @@ class Step(Shape, frozen=True, kw_only=True):
     """
 
     condition: str
-    state: str
+    state: State
     reason: str
     message: str
     since: datetime | None
@@ -80,7 +80,7 @@ async def run(cluster: Cluster, printer: Printer, *, name: str) -> ExitCode:
 def story(resource: Resource, policy: Resource | None, events: list[Resource], now: datetime) -> Story:
     """Return the description of a disk."""
     steps = [_step(resource, each) for each in _CONDITIONS]
-    open_ = next((each for each in steps if each.state not in (State.GOOD.name, State.UNKNOWN.name)), None)
+    open_ = next((each for each in steps if each.state not in (State.GOOD, State.UNKNOWN)), None)
     known = REASON_CATALOG.get(open_.reason) if open_ is not None else None
     return Story(
         disk=disk(resource, now),
@@ -103,7 +103,7 @@ def _step(resource: Resource, condition: str) -> Step:
     since = found.get("lastTransitionTime")
     return Step(
         condition=condition,
-        state=state.name,
+        state=state,
         reason=reason,
         message=str(found.get("message", "Not reconciled yet.")),
         since=parse_time(str(since)) if since else None,
@@ -138,8 +138,8 @@ def show(found: Story, resource: Resource, printer: Printer, now: datetime) -> N
     each, known = found.disk, parse_status(ProtectedDiskStatus, resource)
     printer.show(
         Text.assemble(
-            each.sign.sign(printer.out.encoding), " ", (f"{each.namespace}/{each.name}", "bold"), "  ",
-            (each.reason or "not reconciled yet", each.sign.style),
+            each.state.sign(printer.out.encoding), " ", (f"{each.namespace}/{each.name}", "bold"), "  ",
+            (each.reason or "not reconciled yet", each.state.style),
         )
     )  # fmt: skip
     by = f" ({found.schedule})" if found.schedule else ""
@@ -151,7 +151,7 @@ def show(found: Story, resource: Resource, printer: Printer, now: datetime) -> N
     _title(printer, "Conditions")
     width = max(len(step.condition) for step in found.steps)
     for step in found.steps:
-        state = State[step.state]
+        state = step.state
         since = (
             f" for {age(step.since, now)}" if state in (State.ACTION_REQUIRED, State.IN_PROGRESS) and step.since else ""
         )

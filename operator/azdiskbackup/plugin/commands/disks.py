@@ -71,8 +71,8 @@ def rows(disks: Iterable[Disk], now: datetime, encoding: str) -> Iterator[list[s
         yield [
             each.namespace,
             each.name,
-            each.sign.sign(encoding),
-            Text(each.reason or "not reconciled yet", style=each.sign.style),
+            each.state.sign(encoding),
+            Text(each.reason or "not reconciled yet", style=each.state.style),
             each.policy,
             Text(last, style="red" if each.backup_healthy is False else ""),
             Text(until(each.next_backup_time, now), style="red" if each.stale else ""),

@@ -38,7 +38,7 @@ class Job(Shape, frozen=True, kw_only=True):
     operation: str
     type: str
     status: str
-    state: str
+    state: State
     start_time: datetime
     end_time: datetime | None
     duration_seconds: int | None
@@ -57,7 +57,7 @@ async def run(cluster: Cluster, printer: Printer, *, name: str | None, failed: b
         found = [job async for each in cluster.each(DISKS, cluster.namespace) for job in jobs(each)]
         if not found:
             await cluster.namespace_is_there()
-    found = [job for job in found if not failed or job.state == State.ACTION_REQUIRED.name]
+    found = [job for job in found if not failed or job.state == State.ACTION_REQUIRED]
     found.sort(key=lambda job: job.start_time, reverse=True)
     if printer.structured:
         printer.data(found)
@@ -67,8 +67,8 @@ async def run(cluster: Cluster, printer: Printer, *, name: str | None, failed: b
         [
             job.namespace,
             job.disk,
-            State[job.state].sign(encoding),
-            Text(job.status, style=State[job.state].style),
+            job.state.sign(encoding),
+            Text(job.status, style=job.state.style),
             job.operation,
             job.type,
             f"{age(job.start_time, now)} ago",
@@ -102,7 +102,7 @@ def _job(disk: Resource, job: JobStatus) -> Job:
         operation=job.operation,
         type=job.type,
         status=job.status,
-        state=state.name,
+        state=state,
         start_time=job.start_time,
         end_time=job.end_time,
         duration_seconds=job.duration_seconds,

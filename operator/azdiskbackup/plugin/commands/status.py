@@ -41,7 +41,7 @@ class Problem(Shape, frozen=True, kw_only=True):
 
     kind: str
     reason: str
-    state: str
+    state: State
     objects: list[str]
     message: str
     remediation: str
@@ -79,7 +79,7 @@ async def run(cluster: Cluster, printer: Printer, *, exit_code: bool) -> ExitCod
         printer.data(found)
     else:
         show(found, printer)
-    bad = found.stale or any(each.state == State.ACTION_REQUIRED.name for each in found.problems)
+    bad = found.stale or any(each.state == State.ACTION_REQUIRED for each in found.problems)
     return ExitCode.UNHEALTHY if exit_code and bad else ExitCode.DONE
 
 
@@ -108,15 +108,15 @@ def status(
         operator=operator,
         disks=Sum(
             total=len(disks),
-            healthy=sum(each.sign is State.GOOD for each in disks),
-            in_progress=sum(each.sign in (State.IN_PROGRESS, State.UNKNOWN) for each in disks),
-            needs_attention=sum(each.sign is State.ACTION_REQUIRED for each in disks),
+            healthy=sum(each.state is State.GOOD for each in disks),
+            in_progress=sum(each.state in (State.IN_PROGRESS, State.UNKNOWN) for each in disks),
+            needs_attention=sum(each.state is State.ACTION_REQUIRED for each in disks),
         ),
         stale=sum(each.stale for each in disks),
         backups_waiting=len(waiting),
         policies=_sum(policies),
         vaults=_sum(vaults),
-        problems=sorted(problems, key=lambda each: (each.state != State.ACTION_REQUIRED.name, -len(each.objects))),
+        problems=sorted(problems, key=lambda each: (each.state != State.ACTION_REQUIRED, -len(each.objects))),
     )
 
 
@@ -125,7 +125,7 @@ def _of_operator(operator: Operator | None) -> Iterator[Problem]:
         yield Problem(
             kind="Operator",
             reason="NoLeader",
-            state=State.ACTION_REQUIRED.name,
+            state=State.ACTION_REQUIRED,
             objects=[operator.namespace] if operator.namespace else [],
             message="Scheduled backups in Azure continue. No disk is newly protected, and status is stale.",
             remediation="See `kubectl azdiskbackup check`.",
@@ -145,8 +145,8 @@ def _unready(objects: Iterable[Resource]) -> Iterator[Bad]:
 
 def _bad(disks: Iterable[Disk]) -> Iterator[Bad]:
     for each in disks:
-        if each.sign is not State.GOOD:
-            yield f"{each.namespace}/{each.name}", each.reason, each.sign, each.message
+        if each.state is not State.GOOD:
+            yield f"{each.namespace}/{each.name}", each.reason, each.state, each.message
 
 
 def _problems(kind: str, bad: Iterable[Bad]) -> list[Problem]:
@@ -157,7 +157,7 @@ def _problems(kind: str, bad: Iterable[Bad]) -> list[Problem]:
         Problem(
             kind=kind,
             reason=reason,
-            state=state.name,
+            state=state,
             objects=[name for name, _ in members],
             message=members[0][1],
             remediation=REASON_CATALOG[reason].remediation if reason in REASON_CATALOG else "",
@@ -189,9 +189,7 @@ def show(found: ClusterStatus, printer: Printer) -> None:
     printer.fields(_lines(found))
     for state, title in ((State.ACTION_REQUIRED, "Action required"), (State.IN_PROGRESS, "In progress")):
         mine = [
-            each
-            for each in found.problems
-            if (each.state == State.ACTION_REQUIRED.name) == (state is State.ACTION_REQUIRED)
+            each for each in found.problems if (each.state == State.ACTION_REQUIRED) == (state is State.ACTION_REQUIRED)
         ]
         if mine:
             printer.show(Text(f"\n{title}", style="bold"))

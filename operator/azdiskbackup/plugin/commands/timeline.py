@@ -15,22 +15,12 @@ from azdiskbackup.plugin.cluster.client import POLICIES, Cluster
 from azdiskbackup.plugin.commands.restore_points import Read, read
 from azdiskbackup.plugin.output.calendar import Day, DayState, KnownBackups, days
 from azdiskbackup.plugin.output.formatting import counted
-from azdiskbackup.plugin.output.printer import Printer, Shape
+from azdiskbackup.plugin.output.printer import Printer
 from azdiskbackup.plugin.runtime.exit_code import ExitCode
 from azdiskbackup.plugin.runtime.options import From
 
 # The restore point of a job is taken within this time of its start.
 _A_JOB = timedelta(hours=1)
-
-
-class DayShape(Shape, frozen=True, kw_only=True):
-    """A day; ``due`` is null where it is not known."""
-
-    date: date
-    verdict: str
-    good: int
-    failed: int
-    due: int | None
 
 
 async def run(cluster: Cluster, printer: Printer, *, name: str, count: int, source: From) -> ExitCode:
@@ -41,10 +31,7 @@ async def run(cluster: Cluster, printer: Printer, *, name: str, count: int, sour
     points = await read(resource, source)
     found = days(known_of(resource, policy, points, cluster.now), cluster.now, count)
     if printer.structured:
-        printer.data([
-            DayShape(date=each.date, verdict=each.verdict.name, good=each.good, failed=each.failed, due=each.due)
-            for each in found
-        ])  # fmt: skip
+        printer.data(found)
     else:
         show(f"{resource.namespace}/{resource.name}", found, printer)
     if points.note:
@@ -104,22 +91,17 @@ def show(name: str, found: list[Day], printer: Printer) -> None:
         line = Text(f"{monday:%Y-%m-%d}   ")
         line.append("   " * members[0].date.weekday())
         for each in members:
-            line.append_text(_sign(each.verdict, printer.out.encoding))
+            line.append_text(each.verdict.sign(printer.out.encoding))
             line.append("  ")
         printer.show(line)
     seen = [verdict for verdict in DayState if any(each.verdict is verdict for each in found)]
     printer.show("")
     for verdict in seen:
         number = sum(each.verdict is verdict for each in found)
-        meaning = f" {counted(number, 'day')}: {verdict.value[3]}"
-        printer.show(Text.assemble(_sign(verdict, printer.out.encoding), meaning))
+        meaning = f" {counted(number, 'day')}: {verdict.meaning}"
+        printer.show(Text.assemble(verdict.sign(printer.out.encoding), meaning))
     for each in found:
         if each.verdict in (DayState.SOME, DayState.MISSED, DayState.FAILED):
             due = f" of {each.due} due" if each.due else ""
             failed = f", {each.failed} failed" if each.failed else ""
-            printer.show(Text.assemble(f"{each.date}  ", (f"{each.good}{due}{failed}", each.verdict.value[2])))
-
-
-def _sign(verdict: DayState, encoding: str) -> Text:
-    nice, plain, style, _ = verdict.value
-    return Text(nice if "utf" in encoding.lower() else plain, style=style)
+            printer.show(Text.assemble(f"{each.date}  ", (f"{each.good}{due}{failed}", each.verdict.style)))

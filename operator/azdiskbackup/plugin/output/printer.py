@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import msgspec
 from rich.console import Console, RenderableType
@@ -29,8 +29,6 @@ _PROSE = 24
 
 class Shape(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """What a command tells, in the form of ``-o json``; times are UTC, absent is null."""
-
-    KIND: ClassVar[str] = ""
 
 
 @dataclass(frozen=True, slots=True)
