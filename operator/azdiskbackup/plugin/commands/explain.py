@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.text import Text
 
 from azdiskbackup.core.reason_catalog import REASON_CATALOG, Expect, ReasonEntry
@@ -40,24 +42,15 @@ def _show(printer: Printer, found: ReasonEntry) -> None:
 
 
 def _list(printer: Printer) -> None:
+    entries = list(REASON_CATALOG.values())
     if printer.structured:
-        printer.data(list(REASON_CATALOG.values()))
+        printer.data(entries)
         return
-    columns = (
-        Column("REASON"),
-        Column(""),
-        Column("CAUSE", prose=True),
-        Column("REMEDIATION", wide=True),
-        Column("KINDS", wide=True),
+    columns: Sequence[Column[ReasonEntry]] = (
+        Column("REASON", lambda entry: entry.reason),
+        Column("", lambda entry: STATES[entry.expect].sign(printer.out.encoding)),
+        Column("CAUSE", lambda entry: entry.cause, prose=True),
+        Column("REMEDIATION", lambda entry: entry.remediation, wide=True),
+        Column("KINDS", lambda entry: ", ".join(entry.kinds), wide=True),
     )
-    rows: list[list[str | Text]] = [
-        [
-            each.reason,
-            STATES[each.expect].sign(printer.out.encoding),
-            each.cause,
-            each.remediation,
-            ", ".join(each.kinds),
-        ]
-        for each in REASON_CATALOG.values()
-    ]
-    printer.table(columns, rows, "")
+    printer.table(columns, entries, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from rich.text import Text
@@ -13,20 +14,6 @@ from azdiskbackup.plugin.cluster.client import DISKS, Cluster
 from azdiskbackup.plugin.output.formatting import State, age, duration
 from azdiskbackup.plugin.output.printer import Column, Printer, Shape
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
-
-_COLUMNS = (
-    Column("NAMESPACE"),
-    Column("DISK"),
-    Column(""),
-    Column("STATUS"),
-    Column("OPERATION", spare=True),
-    Column("TYPE", spare=True),
-    Column("STARTED", right=True),
-    Column("TOOK", right=True, spare=True),
-    Column("ERROR", spare=True),
-    Column("MESSAGE", wide=True),
-    Column("JOB ID", wide=True),
-)
 
 
 class Job(Shape, frozen=True, kw_only=True):
@@ -62,27 +49,25 @@ async def run(cluster: Cluster, printer: Printer, *, name: str | None, failed: b
     if printer.structured:
         printer.data(found)
         return ExitCode.DONE
-    now, encoding = cluster.now, printer.out.encoding
-    rows: list[list[str | Text]] = [
-        [
-            job.namespace,
-            job.disk,
-            job.state.sign(encoding),
-            Text(job.status, style=job.state.style),
-            job.operation,
-            job.type,
-            f"{age(job.start_time, now)} ago",
-            duration(job.duration_seconds),
-            job.error_code or "",
-            " ".join(part for part in (job.error_message, job.recommended_action) if part),
-            job.id,
-        ]
-        for job in found
-    ]
-    printer.table(
-        _COLUMNS, rows, "No job failed in the last seven days." if failed else "No jobs in the last seven days."
-    )
+    empty = "No job failed in the last seven days." if failed else "No jobs in the last seven days."
+    printer.table(_columns(cluster.now, printer.out.encoding), found, empty)
     return ExitCode.DONE
+
+
+def _columns(now: datetime, encoding: str) -> Sequence[Column[Job]]:
+    return (
+        Column("NAMESPACE", lambda job: job.namespace),
+        Column("DISK", lambda job: job.disk),
+        Column("", lambda job: job.state.sign(encoding)),
+        Column("STATUS", lambda job: Text(job.status, style=job.state.style)),
+        Column("OPERATION", lambda job: job.operation, spare=True),
+        Column("TYPE", lambda job: job.type, spare=True),
+        Column("STARTED", lambda job: f"{age(job.start_time, now)} ago", right=True),
+        Column("TOOK", lambda job: duration(job.duration_seconds), right=True, spare=True),
+        Column("ERROR", lambda job: job.error_code or "", spare=True),
+        Column("MESSAGE", lambda job: " ".join(filter(None, (job.error_message, job.recommended_action))), wide=True),
+        Column("JOB ID", lambda job: job.id, wide=True),
+    )
 
 
 def jobs(disk: Resource) -> list[Job]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from rich.text import Text
@@ -29,17 +29,6 @@ from azdiskbackup.plugin.output.restore_commands import restore_commands
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode, suggest
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_COLUMNS = (
-    Column("NAMESPACE"),
-    Column("NAME"),
-    Column("MISSING"),
-    Column("STATE", spare=True),
-    Column("VAULT", spare=True),
-    Column("INSTANCE"),
-    Column("CLUSTER", wide=True),
-    Column("DISK ID", wide=True),
-    Column("INSTANCE ID", wide=True),
-)
 
 
 class Orphan(Shape, frozen=True, kw_only=True):
@@ -83,6 +72,19 @@ class Here(Shape, frozen=True, kw_only=True):
     claims: frozenset[tuple[str, str]]
 
 
+_COLUMNS: Sequence[Column[Orphan]] = (
+    Column("NAMESPACE", lambda orphan: orphan.namespace or "-"),
+    Column("NAME", lambda orphan: orphan.name or "-"),
+    Column("MISSING", lambda orphan: orphan.missing),
+    Column("STATE", lambda orphan: _state(orphan), spare=True),
+    Column("VAULT", lambda orphan: orphan.vault, spare=True),
+    Column("INSTANCE", lambda orphan: orphan.instance),
+    Column("CLUSTER", lambda orphan: orphan.cluster or "-", wide=True),
+    Column("DISK ID", lambda orphan: orphan.disk_id, wide=True),
+    Column("INSTANCE ID", lambda orphan: orphan.instance_id, wide=True),
+)
+
+
 async def run(cluster: Cluster, printer: Printer, *, vaults: list[str] | None, instance: str | None) -> ExitCode:
     """Show the instances without an owner here, or how to restore one."""
     here = await _here(cluster)
@@ -100,21 +102,7 @@ async def run(cluster: Cluster, printer: Printer, *, vaults: list[str] | None, i
     if printer.structured:
         printer.data(found)
         return ExitCode.DONE
-    rows = [
-        [
-            each.namespace or "-",
-            each.name or "-",
-            each.missing,
-            _state(each),
-            each.vault,
-            each.instance,
-            each.cluster or "-",
-            each.disk_id,
-            each.instance_id,
-        ]
-        for each in found
-    ]
-    printer.table(_COLUMNS, rows, "Every backup instance is owned by a ProtectedDisk of this cluster.")
+    printer.table(_COLUMNS, found, "Every backup instance is owned by a ProtectedDisk of this cluster.")
     if instance is not None:
         printer.show(Text("\nHow to restore", style="bold"))
         # As it is: a line that is folded cannot be typed.

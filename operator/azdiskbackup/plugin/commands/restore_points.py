@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,16 +15,6 @@ from azdiskbackup.plugin.output.formatting import age, moment, until
 from azdiskbackup.plugin.output.printer import Column, Printer, Shape
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
 from azdiskbackup.plugin.runtime.options import From
-
-_COLUMNS = (
-    Column("TIME (UTC)"),
-    Column("AGE", right=True, spare=True),
-    Column("EXPIRES", right=True),
-    Column("RULE", spare=True),
-    Column("TYPE", spare=True),
-    Column("ID"),
-    Column("ARM ID", wide=True),
-)
 
 
 class RestorePoint(Shape, frozen=True, kw_only=True):
@@ -48,23 +39,23 @@ async def run(cluster: Cluster, printer: Printer, *, name: str, source: From) ->
     if printer.structured:
         printer.data(found.points)
     else:
-        now = cluster.now
-        rows = [
-            [
-                moment(each.time),
-                age(each.time, now),
-                until(each.expiry_time, now),
-                each.retention_rule or "-",
-                each.type or "-",
-                each.id,
-                each.arm_id or "-",
-            ]
-            for each in found.points
-        ]
-        printer.table(_COLUMNS, rows, f"{resource.namespace}/{resource.name} has no restore point yet.")
+        empty = f"{resource.namespace}/{resource.name} has no restore point yet."
+        printer.table(_columns(cluster.now), found.points, empty)
     if found.note:
         printer.note(found.note)
     return ExitCode.DONE
+
+
+def _columns(now: datetime) -> Sequence[Column[RestorePoint]]:
+    return (
+        Column("TIME (UTC)", lambda point: moment(point.time)),
+        Column("AGE", lambda point: age(point.time, now), right=True, spare=True),
+        Column("EXPIRES", lambda point: until(point.expiry_time, now), right=True),
+        Column("RULE", lambda point: point.retention_rule or "-", spare=True),
+        Column("TYPE", lambda point: point.type or "-", spare=True),
+        Column("ID", lambda point: point.id),
+        Column("ARM ID", lambda point: point.arm_id or "-", wide=True),
+    )
 
 
 @dataclass(frozen=True, slots=True)

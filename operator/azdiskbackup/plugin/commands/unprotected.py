@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,15 +25,6 @@ from azdiskbackup.plugin.output.printer import Column, Printer, Shape
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode, suggest
 from azdiskbackup.plugin.runtime.options import Output
 
-_COLUMNS = (
-    Column("NAMESPACE"),
-    Column("PVC"),
-    Column("SIZE", right=True),
-    Column("STORAGE CLASS", spare=True),
-    Column("AGE", right=True, spare=True),
-    Column("VOLUME", wide=True),
-    Column("DISK ID", wide=True),
-)
 _PROVISIONERS = ("volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner")
 _LONGEST_NAME = 253
 
@@ -77,7 +68,7 @@ async def run(cluster: Cluster, printer: Printer, *, apply_policy: str | None) -
         printer.data(found)
     else:
         where = f"in the namespace {place}" if place else "in any namespace"
-        printer.table(_COLUMNS, _rows(found, cluster.now), f"No PVC on an Azure disk is unprotected {where}.")
+        printer.table(_columns(cluster.now), found, f"No PVC on an Azure disk is unprotected {where}.")
         if found:
             printer.note("To protect them: kubectl azdiskbackup unprotected --apply-policy POLICY | kubectl apply -f -")
     return ExitCode.DONE
@@ -170,14 +161,13 @@ def _free(claim: Claim, taken: set[tuple[str, str]]) -> str:
     return name
 
 
-def _rows(claims: Iterable[Claim], now: datetime) -> Iterator[list[str]]:
-    for each in claims:
-        yield [
-            each.namespace,
-            each.name,
-            each.size,
-            each.storage_class or "-",
-            age(each.created, now),
-            each.volume,
-            each.disk_id or "-",
-        ]
+def _columns(now: datetime) -> Sequence[Column[Claim]]:
+    return (
+        Column("NAMESPACE", lambda claim: claim.namespace),
+        Column("PVC", lambda claim: claim.name),
+        Column("SIZE", lambda claim: claim.size, right=True),
+        Column("STORAGE CLASS", lambda claim: claim.storage_class or "-", spare=True),
+        Column("AGE", lambda claim: age(claim.created, now), right=True, spare=True),
+        Column("VOLUME", lambda claim: claim.volume, wide=True),
+        Column("DISK ID", lambda claim: claim.disk_id or "-", wide=True),
+    )
