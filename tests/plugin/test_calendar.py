@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
+from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec, Schedule
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.plugin.commands.restore_points import of_status
@@ -93,7 +93,7 @@ def test_the_days_end_with_today() -> None:
 
 def verdicts(status: dict[str, Any], count: int = 3) -> list[DayState]:
     made = Resource({**world.good(), "status": world.good()["status"] | status})
-    policy = Resource(world.GOLD)
+    policy = DiskBackupPolicySpec.model_validate(world.GOLD["spec"])
     found = known_of(made, policy, of_status(parse_status(ProtectedDiskStatus, made)), NOW)
     return [each.verdict for each in days(found, NOW, count)]
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 
 from azdiskbackup.core.objects.resource import Resource, parse_time
+from azdiskbackup.errors import OperatorError
 from azdiskbackup.kube.lease.record import Record
 from azdiskbackup.plugin.cluster.client import DEPLOYMENTS, LEASES, Cluster, gather_in_order
 from azdiskbackup.plugin.output.formatting import counted
@@ -43,7 +45,10 @@ async def operator_of(cluster: Cluster) -> Operator | None:
     if deployments is None and leases is None:
         return None
     # The Lease is of the real world, whatever clock the rest is told by; this machine's may be wrong.
-    now = await cluster.server_time() if leases else None
+    now = None
+    if leases:
+        with contextlib.suppress(OperatorError):
+            now = await cluster.kube.server_time()
     return operator(deployments, leases, now or datetime.now(UTC))
 
 

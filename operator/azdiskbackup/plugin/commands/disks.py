@@ -8,7 +8,7 @@ from datetime import datetime
 from rich.text import Text
 
 from azdiskbackup.core.reason_catalog import REASON_CATALOG
-from azdiskbackup.plugin.cluster.client import DISKS, POLICIES, Cluster
+from azdiskbackup.plugin.cluster.client import DISKS, Cluster
 from azdiskbackup.plugin.cluster.disk_rows import Disk, disk
 from azdiskbackup.plugin.output.formatting import age, until
 from azdiskbackup.plugin.output.printer import Column, Printer
@@ -26,7 +26,8 @@ async def run(
     found = [disk(each, now) async for each in cluster.each(DISKS, cluster.namespace, **selected)]
     if not found:
         await cluster.namespace_is_there()
-        await _policy_is_there(cluster, policy)
+        if policy is not None:
+            await cluster.policy_is_there(policy)
     shown = [each for each in found if (not not_ready or not each.ready) and reason in (None, each.reason)]
     if printer.structured:
         printer.data(shown)
@@ -36,15 +37,6 @@ async def run(
         hint = "" if found or not cluster.namespace else " -A shows all namespaces."
         printer.table(_columns(now, printer.out.encoding), shown, f"No {kind} {where}.{hint}")
     return ExitCode.DONE
-
-
-async def _policy_is_there(cluster: Cluster, policy: str | None) -> None:
-    if policy is not None:
-        known = await cluster.all_if_allowed(POLICIES)
-        if known is not None and policy not in {each.name for each in known}:
-            raise CliError(
-                f"DiskBackupPolicy {policy!r} does not exist.{suggest(policy, [each.name for each in known])}"
-            )
 
 
 def _columns(now: datetime, encoding: str) -> Sequence[Column[Disk]]:

@@ -8,9 +8,9 @@ from datetime import datetime
 from rich.text import Text
 
 from azdiskbackup.api.v1alpha1.protected_disk import JobStatus, ProtectedDiskStatus
-from azdiskbackup.core.objects.azure import succeeded
 from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.plugin.cluster.client import DISKS, Cluster
+from azdiskbackup.plugin.cluster.disk_rows import state_of_job
 from azdiskbackup.plugin.output.formatting import State, age, duration
 from azdiskbackup.plugin.output.printer import Column, Printer, Shape
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
@@ -77,9 +77,6 @@ def jobs(disk: Resource) -> list[Job]:
 
 
 def _job(disk: Resource, job: JobStatus) -> Job:
-    state = (
-        State.IN_PROGRESS if job.end_time is None else State.GOOD if succeeded(job.status) else State.ACTION_REQUIRED
-    )
     return Job(
         namespace=disk.namespace,
         disk=disk.name,
@@ -87,7 +84,7 @@ def _job(disk: Resource, job: JobStatus) -> Job:
         operation=job.operation,
         type=job.type,
         status=job.status,
-        state=state,
+        state=state_of_job(job),
         start_time=job.start_time,
         end_time=job.end_time,
         duration_seconds=job.duration_seconds,

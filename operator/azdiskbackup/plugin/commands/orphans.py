@@ -11,18 +11,16 @@ from rich.text import Text
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.identity.naming import instance_name
 from azdiskbackup.core.objects.azure import AzureInstance
-from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.protected_disk.desired import OWNER_TAGS
 from azdiskbackup.errors import OperatorError
+from azdiskbackup.kube.watched import CLAIM, NAMESPACE
 from azdiskbackup.plugin.cluster.client import (
-    CLAIM,
     DISKS,
-    NAMESPACE,
     VAULTS,
     Cluster,
-    arm_id_of,
     claim_of,
     gather_in_order,
+    vault_ids,
 )
 from azdiskbackup.plugin.output.printer import Column, Printer, Shape
 from azdiskbackup.plugin.output.restore_commands import restore_commands
@@ -138,8 +136,7 @@ async def _vaults(cluster: Cluster, named: list[str] | None) -> list[ArmId]:
             return [_vault_id(each) for each in named]
         except ValueError as error:
             raise CliError(f"{error}; name a vault by its ARM id", ExitCode.USAGE) from error
-    known: list[Resource] = await cluster.all(VAULTS)
-    ids = [each for each in (arm_id_of(each.status.get("vaultID")) for each in known) if each is not None]
+    ids = vault_ids(await cluster.all(VAULTS))
     if not ids:
         raise CliError("No BackupVault of this cluster exists in Azure yet. Name a vault with --vault-id.")
     return sorted(set(ids), key=str)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
+from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus, RestorePointStatus
 from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.objects.azure import AzureRestorePoint
 from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.errors import OperatorError
 from azdiskbackup.plugin.cluster.client import Cluster, arm_id_of
@@ -99,17 +100,8 @@ async def _of_azure(instance: ArmId) -> list[RestorePoint]:
 
     async with azure_of(instance.subscription) as azure:
         points = await azure.backups.list_restore_points(instance)
-    return [
-        RestorePoint(
-            id=each.id,
-            time=each.time,
-            expiry_time=each.expiry,
-            retention_rule=each.retention_rule,
-            type=each.type,
-            arm_id=f"{instance}/recoveryPoints/{each.id}",
-        )
-        for each in sorted(points, key=lambda point: point.time, reverse=True)
-    ]
+    newest_first = sorted(points, key=lambda point: point.time, reverse=True)
+    return [_point(each, each.expiry, str(instance)) for each in newest_first]
 
 
 def of_status(known: ProtectedDiskStatus) -> Read:
@@ -117,17 +109,19 @@ def of_status(known: ProtectedDiskStatus) -> Read:
     points = known.restore_points
     if points is None:
         return Read([], complete=False)
-    instance = known.backup_instance_id
-    found = [
-        RestorePoint(
-            id=each.id,
-            time=each.time,
-            expiry_time=each.expiry_time,
-            retention_rule=each.retention_rule,
-            type=each.type,
-            arm_id=f"{instance}/recoveryPoints/{each.id}" if instance else None,
-        )
-        for each in points.recent
-    ]
+    found = [_point(each, each.expiry_time, known.backup_instance_id) for each in points.recent]
     more = points.count - len(found)
     return Read(found, more <= 0, f"{more} older ones are not in status." if more > 0 else "")
+
+
+def _point(
+    point: AzureRestorePoint | RestorePointStatus, expiry: datetime | None, instance: str | None
+) -> RestorePoint:
+    return RestorePoint(
+        id=point.id,
+        time=point.time,
+        expiry_time=expiry,
+        retention_rule=point.retention_rule,
+        type=point.type,
+        arm_id=f"{instance}/recoveryPoints/{point.id}" if instance else None,
+    )

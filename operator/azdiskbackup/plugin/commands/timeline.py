@@ -9,9 +9,9 @@ from rich.text import Text
 from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec
 from azdiskbackup.api.v1alpha1.protected_disk import RECENT_JOBS, ProtectedDiskStatus
 from azdiskbackup.core.objects.azure import succeeded
-from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec, parse_status
+from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.core.rules import reasons
-from azdiskbackup.plugin.cluster.client import POLICIES, Cluster
+from azdiskbackup.plugin.cluster.client import Cluster
 from azdiskbackup.plugin.commands.restore_points import Read, read
 from azdiskbackup.plugin.output.calendar import Day, DayState, KnownBackups, days
 from azdiskbackup.plugin.output.formatting import counted
@@ -26,8 +26,7 @@ _A_JOB = timedelta(hours=1)
 async def run(cluster: Cluster, printer: Printer, *, name: str, count: int, source: From) -> ExitCode:
     """Show the last days of a disk."""
     resource = await cluster.disk(name)
-    policy_name = str((resource.spec.get("policyRef") or {}).get("name", ""))
-    policy = await cluster.get_if_allowed(POLICIES, "", policy_name)
+    policy = await cluster.policy_of(resource)
     points = await read(resource, source)
     found = days(known_of(resource, policy, points, cluster.now), cluster.now, count)
     if printer.structured:
@@ -39,7 +38,7 @@ async def run(cluster: Cluster, printer: Printer, *, name: str, count: int, sour
     return ExitCode.DONE
 
 
-def known_of(resource: Resource, policy: Resource | None, read: Read, now: datetime) -> KnownBackups:
+def known_of(resource: Resource, policy: DiskBackupPolicySpec | None, read: Read, now: datetime) -> KnownBackups:
     """Return what is known of the backups of a disk: by its restore points, and by newer jobs than those."""
     status = parse_status(ProtectedDiskStatus, resource)
     recent = status.jobs.recent if status.jobs is not None else []
@@ -49,14 +48,12 @@ def known_of(resource: Resource, policy: Resource | None, read: Read, now: datet
     # A list of restore points is scarce, and may be older than what the jobs tell.
     after = newest + _A_JOB if newest is not None else None
     good = [job.start_time for job in jobs if succeeded(job.status) and (after is None or job.start_time > after)]
-    spec = parse_spec(DiskBackupPolicySpec, policy) if policy is not None else None
-    readable = spec if spec is not None and not isinstance(spec, Invalid) else None
     return KnownBackups(
         points=[*(each.time for each in read.points), *good],
         failures=failures,
-        schedule=readable.schedule if readable is not None else None,
+        schedule=policy.schedule if policy is not None else None,
         since=_since(resource, status),
-        kept=timedelta(days=readable.retention.default.days) if readable is not None else None,
+        kept=timedelta(days=policy.retention.default.days) if policy is not None else None,
         complete_since=_complete_since(read, status, newest, now),
     )
 

@@ -9,11 +9,10 @@ from typing import Any
 from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
 from azdiskbackup.core.objects.pvc import DRIVER, ClaimedDisk, disk_of
 from azdiskbackup.core.objects.resource import Resource
+from azdiskbackup.kube.watched import VOLUME
 from azdiskbackup.plugin.cluster.client import (
     DISKS,
     OBJECT_NAME,
-    POLICIES,
-    VOLUME,
     WHOLE_CLAIMS,
     Cluster,
     claim_of,
@@ -22,7 +21,7 @@ from azdiskbackup.plugin.cluster.client import (
 from azdiskbackup.plugin.output.formatting import age, counted
 from azdiskbackup.plugin.output.manifests import manifest
 from azdiskbackup.plugin.output.printer import Column, Printer, Shape
-from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode, suggest
+from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
 from azdiskbackup.plugin.runtime.options import Output
 
 _PROVISIONERS = ("volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner")
@@ -45,7 +44,9 @@ async def run(cluster: Cluster, printer: Printer, *, apply_policy: str | None) -
     """Show the PVCs that nothing protects, or write what protects them by a policy."""
     place = cluster.namespace
     if apply_policy is not None:
-        await _policy_exists(cluster, apply_policy)
+        if not OBJECT_NAME.fullmatch(apply_policy):
+            raise CliError(f"invalid DiskBackupPolicy name {apply_policy!r}", ExitCode.USAGE)
+        await cluster.policy_is_there(apply_policy)
     claims, disks, volumes = await gather_in_order(
         cluster.all(WHOLE_CLAIMS, place), _disks(cluster, place), cluster.all_if_allowed(VOLUME)
     )
@@ -78,15 +79,6 @@ async def _disks(cluster: Cluster, place: str) -> list[Resource]:
     """Return the disks that may protect one of the PVCs: by id from any namespace, where the caller sees them."""
     found = await cluster.all_if_allowed(DISKS) if place else None
     return found if found is not None else await cluster.all(DISKS, place)
-
-
-async def _policy_exists(cluster: Cluster, policy: str) -> None:
-    if not OBJECT_NAME.fullmatch(policy):
-        raise CliError(f"invalid DiskBackupPolicy name {policy!r}", ExitCode.USAGE)
-    known = await cluster.all_if_allowed(POLICIES)
-    if known is not None and policy not in {each.name for each in known}:
-        names = suggest(policy, [each.name for each in known])
-        raise CliError(f"DiskBackupPolicy {policy!r} does not exist.{names}")
 
 
 def unprotected(claims: Iterable[Resource], disks: Iterable[Resource], volumes: list[Resource] | None) -> list[Claim]:
