@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import time
 from collections.abc import Iterator
 from statistics import median
@@ -64,9 +63,10 @@ async def run(
     disk = await cluster.disk(name)
     manifest = manifest_of(disk, rule.value, object_name, ttl)
     if dry_run:
-        printer.write(
-            f"{json.dumps(manifest, indent=2)}\n" if printer.form is Output.JSON else manifests.manifest(manifest)
-        )
+        if printer.form is Output.JSON:
+            printer.json(manifest)
+        else:
+            printer.write(manifests.manifest(manifest))
         return ExitCode.DONE
     made = await _made(cluster, manifest, disk.namespace)
     if not wait:

@@ -29,13 +29,10 @@ async def run(
         if policy is not None:
             await cluster.policy_is_there(policy)
     shown = [each for each in found if (not not_ready or not each.ready) and reason in (None, each.reason)]
-    if printer.structured:
-        printer.data(shown)
-    else:
-        where = f"in the namespace {cluster.namespace}" if cluster.namespace else "in any namespace"
-        kind = "such ProtectedDisk" if found else "ProtectedDisk"
-        hint = "" if found or not cluster.namespace else " -A shows all namespaces."
-        printer.table(_columns(now, printer.out.encoding), shown, f"No {kind} {where}.{hint}")
+    where = f"in the namespace {cluster.namespace}" if cluster.namespace else "in any namespace"
+    kind = "such ProtectedDisk" if found else "ProtectedDisk"
+    hint = "" if found or not cluster.namespace else " -A shows all namespaces."
+    printer.table(_columns(now, printer.out.encoding), shown, f"No {kind} {where}.{hint}")
     return ExitCode.DONE
 
 

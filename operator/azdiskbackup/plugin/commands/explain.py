@@ -42,10 +42,6 @@ def _show(printer: Printer, found: ReasonEntry) -> None:
 
 
 def _list(printer: Printer) -> None:
-    entries = list(REASON_CATALOG.values())
-    if printer.structured:
-        printer.data(entries)
-        return
     columns: Sequence[Column[ReasonEntry]] = (
         Column("REASON", lambda entry: entry.reason),
         Column("", lambda entry: STATES[entry.expect].sign(printer.out.encoding)),
@@ -53,4 +49,4 @@ def _list(printer: Printer) -> None:
         Column("REMEDIATION", lambda entry: entry.remediation, wide=True),
         Column("KINDS", lambda entry: ", ".join(entry.kinds), wide=True),
     )
-    printer.table(columns, entries, "")
+    printer.table(columns, list(REASON_CATALOG.values()), "")

@@ -46,9 +46,6 @@ async def run(cluster: Cluster, printer: Printer, *, name: str | None, failed: b
             await cluster.namespace_is_there()
     found = [job for job in found if not failed or job.state == State.ACTION_REQUIRED]
     found.sort(key=lambda job: job.start_time, reverse=True)
-    if printer.structured:
-        printer.data(found)
-        return ExitCode.DONE
     empty = "No job failed in the last seven days." if failed else "No jobs in the last seven days."
     printer.table(_columns(cluster.now, printer.out.encoding), found, empty)
     return ExitCode.DONE

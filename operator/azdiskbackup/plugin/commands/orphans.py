@@ -97,10 +97,9 @@ async def run(cluster: Cluster, printer: Printer, *, vaults: list[str] | None, i
         if len(found) > 1:
             both = ", ".join(each.instance for each in found)
             raise CliError(f"{instance} had several backup instances: {both}. Name one of them.")
-    if printer.structured:
-        printer.data(found)
-        return ExitCode.DONE
     printer.table(_COLUMNS, found, "Every backup instance is owned by a ProtectedDisk of this cluster.")
+    if printer.structured:
+        return ExitCode.DONE
     if instance is not None:
         printer.show(Text("\nHow to restore", style="bold"))
         # As it is: a line that is folded cannot be typed.
@@ -164,23 +163,35 @@ def orphans(instances: Iterable[AzureInstance], here: Here) -> list[Orphan]:
     found = []
     for each in instances:
         cluster, namespace, name = (each.tags.get(key, "") for key in OWNER_TAGS)
-        if cluster:
-            missing = _missing(cluster, namespace, name, here)
-        else:
-            missing = "BackupInstance" if _was_deleted(each, here) else ""
+        missing = _missing(cluster, namespace, name, here) if cluster else _deleted(each, here)
         if missing:
-            found.append(_orphan(each, (cluster, namespace, name), missing))
+            found.append(
+                Orphan(
+                    namespace=namespace,
+                    name=name,
+                    cluster=cluster,
+                    missing=missing,
+                    state=each.state,
+                    kept_until=each.soft_deleted_until,
+                    vault=each.id.path[1],
+                    instance=each.id.name,
+                    disk_id=each.disk_id,
+                    instance_id=str(each.id),
+                    restore_commands=list(restore_commands(each, namespace, name)),
+                )
+            )
     return sorted(found, key=lambda orphan: (orphan.cluster != here.cluster, orphan.namespace, orphan.name))
 
 
-def _was_deleted(instance: AzureInstance, here: Here) -> bool:
-    """Return whether an instance was deleted that was ours, by its name: the tags went with it."""
+def _deleted(instance: AzureInstance, here: Here) -> str:
+    """Return what is missing of an instance that was deleted and was ours, by its name: the tags went with it."""
     if instance.soft_deleted_until is None or instance.disk_id.lower() in here.disk_ids:
-        return False
+        return ""
     try:
-        return instance.id.name.lower() == instance_name(ArmId.parse(instance.disk_id)).lower()
+        ours = instance_name(ArmId.parse(instance.disk_id))
     except ValueError:
-        return False
+        return ""
+    return "BackupInstance" if instance.id.name.lower() == ours.lower() else ""
 
 
 def _missing(cluster: str, namespace: str, name: str, here: Here) -> str:
@@ -192,20 +203,3 @@ def _missing(cluster: str, namespace: str, name: str, here: Here) -> str:
         return "ProtectedDisk"
     claim = here.disks[namespace, name]
     return "PersistentVolumeClaim" if claim and (namespace, claim) not in here.claims else ""
-
-
-def _orphan(instance: AzureInstance, owner: tuple[str, str, str], missing: str) -> Orphan:
-    cluster, namespace, name = owner
-    return Orphan(
-        namespace=namespace,
-        name=name,
-        cluster=cluster,
-        missing=missing,
-        state=instance.state,
-        kept_until=instance.soft_deleted_until,
-        vault=instance.id.path[1],
-        instance=instance.id.name,
-        disk_id=instance.disk_id,
-        instance_id=str(instance.id),
-        restore_commands=restore_commands(instance, namespace, name),
-    )

@@ -37,11 +37,8 @@ async def run(cluster: Cluster, printer: Printer, *, name: str, source: From) ->
     """Show the restore points of a disk, newest first."""
     resource = await cluster.disk(name)
     found = await read(resource, source)
-    if printer.structured:
-        printer.data(found.points)
-    else:
-        empty = f"{resource.namespace}/{resource.name} has no restore point yet."
-        printer.table(_columns(cluster.now), found.points, empty)
+    empty = f"{resource.namespace}/{resource.name} has no restore point yet."
+    printer.table(_columns(cluster.now), found.points, empty)
     if found.note:
         printer.note(found.note)
     return ExitCode.DONE
@@ -77,7 +74,7 @@ async def read(resource: Resource, source: From) -> Read:
     """Return the restore points.
 
     Raises:
-        Trouble: they were wanted from Azure, which does not tell.
+        CliError: they were wanted from Azure, which does not tell.
     """
     known = parse_status(ProtectedDiskStatus, resource)
     instance = arm_id_of(known.backup_instance_id)

@@ -65,12 +65,10 @@ async def run(cluster: Cluster, printer: Printer, *, apply_policy: str | None) -
             if found
             else "No PVC is left to protect."
         )
-    elif printer.structured:
-        printer.data(found)
     else:
         where = f"in the namespace {place}" if place else "in any namespace"
         printer.table(_columns(cluster.now), found, f"No PVC on an Azure disk is unprotected {where}.")
-        if found:
+        if found and not printer.structured:
             printer.note("To protect them: kubectl azdiskbackup unprotected --apply-policy POLICY | kubectl apply -f -")
     return ExitCode.DONE
 

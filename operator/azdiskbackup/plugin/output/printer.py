@@ -106,7 +106,10 @@ class Printer:
         return "utf" in str(sys.stdout.encoding).lower()
 
     def table(self, columns: Sequence[Column[RowT]], rows: Sequence[RowT], empty: str) -> None:
-        """Write a table, or to stderr that there is nothing."""
+        """Write a table, or to stderr that there is nothing; where JSON or YAML is wanted, the rows in that form."""
+        if self.structured:
+            self.data(rows)
+            return
         if not rows:
             self.note(empty)
             return
