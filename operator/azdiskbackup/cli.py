@@ -39,8 +39,7 @@ def _done(command: Command, arguments: list[str]) -> Exit:
         settings = CliApp.run(Settings, cli_args=arguments)
     except (ValidationError, SettingsError) as error:
         logs.configure("json", "info")
-        said = _of_settings(error)
-        return _ended(Exit.BAD_SETTINGS, said, Path("/dev/termination-log"))
+        return _ended(Exit.BAD_SETTINGS, _of_settings(error), Path("/dev/termination-log"))
     logs.configure(settings.log_format, settings.log_level)
     try:
         asyncio.run(command(settings))
@@ -80,13 +79,4 @@ async def _check(settings: Settings) -> None:
     _log.info(await preflight.check(settings, settings.check_wait_seconds))
 
 
-async def _release(settings: Settings) -> None:
-    """Let go of every object, so that it can be deleted without an operator."""
-    await release_finalizers(settings)
-
-
-_COMMANDS: dict[str, Callable[[Settings], Coroutine[Any, Any, None]]] = {
-    "run": _run,
-    "check": _check,
-    "release": _release,
-}
+_COMMANDS: dict[str, Command] = {"run": _run, "check": _check, "release": release_finalizers}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
+from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec, Schedule
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.plugin.commands.restore_points import of_status
@@ -78,10 +78,10 @@ def test_today_counts_what_is_there_and_what_should_be() -> None:
     # It is noon: the backup of noon may come until half past two.
     today = date(2026, 11, 22)
     there = [at(22, 0), at(22, 6)]
-    assert judged(known([*ALL, *there]))[today] == Day(today, 2, 0, 2, DayState.GOOD)
+    assert judged(known([*ALL, *there]))[today] == Day(today, DayState.GOOD, 2, 0, 2)
     soon = [*ALL, *there, NOW]
-    assert judged(known(soon))[today] == Day(today, 3, 0, 3, DayState.GOOD)
-    assert judged(known([*ALL, at(22, 0)]))[today] == Day(today, 1, 0, 2, DayState.SOME)
+    assert judged(known(soon))[today] == Day(today, DayState.GOOD, 3, 0, 3)
+    assert judged(known([*ALL, at(22, 0)]))[today] == Day(today, DayState.SOME, 1, 0, 2)
 
 
 def test_the_days_end_with_today() -> None:
@@ -93,7 +93,7 @@ def test_the_days_end_with_today() -> None:
 
 def verdicts(status: dict[str, Any], count: int = 3) -> list[DayState]:
     made = Resource({**world.good(), "status": world.good()["status"] | status})
-    policy = Resource(world.GOLD)
+    policy = DiskBackupPolicySpec.model_validate(world.GOLD["spec"])
     found = known_of(made, policy, of_status(parse_status(ProtectedDiskStatus, made)), NOW)
     return [each.verdict for each in days(found, NOW, count)]
 

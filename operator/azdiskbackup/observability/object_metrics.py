@@ -14,6 +14,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from azdiskbackup.core.protected_disk.summary import DiskSummary
+from azdiskbackup.observability.operator_metrics import gauge
 
 _DISK = ("namespace", "name")
 # Series of one value a disk: the name after `azdiskbackup_disk_`, what it is, and how it is had; None is left out.
@@ -84,49 +85,43 @@ class ObjectMetrics(Collector):
         yield from self._sums()
 
     def _of_disks(self) -> Iterator[Metric]:
-        info = GaugeMetricFamily(
-            "azdiskbackup_disk_info",
+        yield gauge(
+            "disk_info",
             "Always 1; labels carry policy, vault, mode, reason and stalled.",
-            labels=(*_DISK, "policy", "vault", "mode", "reason", "stalled"),
+            (*_DISK, "policy", "vault", "mode", "reason", "stalled"),
+            (
+                ((*key, disk.policy, disk.vault, disk.mode, disk.reason, _flag(disk.stalled)), 1)
+                for key, disk in self.disks.items()
+            ),
         )
-        for key, disk in self.disks.items():
-            info.add_metric((*key, disk.policy, disk.vault, disk.mode, disk.reason, _flag(disk.stalled)), 1)
-        yield info
         for name, text, value in _OF_A_DISK:
-            family = GaugeMetricFamily(f"azdiskbackup_disk_{name}", text, labels=_DISK)
-            for key, disk in self.disks.items():
-                found = value(disk)
-                if found is not None:
-                    family.add_metric(key, found)
-            yield family
-        overdue = GaugeMetricFamily(
-            "azdiskbackup_disk_backup_overdue_seconds",
-            "For how long a backup has been overdue; absent while none is.",
-            labels=_DISK,
-        )
+            yield self._of_each_disk(name, text, value)
         now = self._now()
-        for key, disk in self.disks.items():
-            if disk.expected_by is not None and now > disk.expected_by:
-                overdue.add_metric(key, now - disk.expected_by)
-        yield overdue
+        yield self._of_each_disk(
+            "backup_overdue_seconds",
+            "For how long a backup has been overdue; absent while none is.",
+            lambda disk: now - disk.expected_by if disk.expected_by is not None and now > disk.expected_by else None,
+        )
         limit = "azdiskbackup_disk_restore_points_limit"
         yield GaugeMetricFamily(limit, "Limit of restore points of one disk in Azure.", value=self._limit)
 
+    def _of_each_disk(self, name: str, text: str, value: Callable[[DiskSummary], float | None]) -> Metric:
+        values = ((key, value(disk)) for key, disk in self.disks.items())
+        return gauge(f"disk_{name}", text, _DISK, ((key, found) for key, found in values if found is not None))
+
     def _of_usables(self) -> Iterator[Metric]:
-        vaults = GaugeMetricFamily(
-            "azdiskbackup_vault_ready", "Whether a BackupVault is ready, and its reason.", labels=("vault", "reason")
+        yield gauge(
+            "vault_ready",
+            "Whether a BackupVault is ready, and its reason.",
+            ("vault", "reason"),
+            (((name, each.reason), each.ready) for name, each in self.vaults.items()),
         )
-        for name, each in self.vaults.items():
-            vaults.add_metric((name, each.reason), each.ready)
-        yield vaults
-        policies = GaugeMetricFamily(
-            "azdiskbackup_policy_ready",
+        yield gauge(
+            "policy_ready",
             "Whether a DiskBackupPolicy is ready, and its reason.",
-            labels=("policy", "vault", "reason"),
+            ("policy", "vault", "reason"),
+            (((name, each.vault, each.reason), each.ready) for name, each in self.policies.items()),
         )
-        for name, each in self.policies.items():
-            policies.add_metric((name, each.vault, each.reason), each.ready)
-        yield policies
 
     def _sums(self) -> Iterator[Metric]:
         yield from _sums("policy", ("vault", "policy"), lambda disk: (disk.vault, disk.policy), self.disks.values())
@@ -151,10 +146,7 @@ def _sums(
         ("restore_points", f"Restore points of all disks of a {what}.", labels, points),
         ("protected_bytes", f"Size of all disks of a {what} that are protected.", labels, sizes),
     ):
-        family = GaugeMetricFamily(f"azdiskbackup_{what}_{name}", text, labels=names)
-        for place, number in sums.items():
-            family.add_metric(place, number)
-        yield family
+        yield gauge(f"{what}_{name}", text, names, sums.items())
 
 
 def _flag(value: bool) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from typing import TypeAlias
 
@@ -28,44 +29,31 @@ class OperatorMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         # When a counter began is of no use here, and as many series again.
         disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no hints here
-        self._passes = Counter(
+        counter = partial(Counter, registry=registry)
+        histogram = partial(Histogram, registry=registry, buckets=_SECONDS)
+        self._passes = counter(
             "azdiskbackup_reconcile_total",
             "Reconciles, by kind and outcome: success, error, rate_limited.",
             ("kind", "outcome"),
-            registry=registry,
         )
-        self._took = Histogram(
-            "azdiskbackup_reconcile_duration_seconds",
-            "Duration of a reconcile.",
-            ("kind", "outcome"),
-            registry=registry,
-            buckets=_SECONDS,
+        self._took = histogram(
+            "azdiskbackup_reconcile_duration_seconds", "Duration of a reconcile.", ("kind", "outcome")
         )
-        self._waited = Histogram(
-            "azdiskbackup_reconcile_wait_seconds",
-            "Time that an object waited in the queue.",
-            ("kind",),
-            registry=registry,
-            buckets=_SECONDS,
+        self._waited = histogram(
+            "azdiskbackup_reconcile_wait_seconds", "Time that an object waited in the queue.", ("kind",)
         )
-        self._requests = Counter(
+        self._requests = counter(
             "azdiskbackup_azure_requests_total",
             "Requests to Azure, by operation and HTTP status; 0 without a response.",
             ("operation", "status"),
-            registry=registry,
         )
-        self._answers = Histogram(
-            "azdiskbackup_azure_request_duration_seconds",
-            "Duration of a request to Azure.",
-            ("operation",),
-            registry=registry,
-            buckets=_SECONDS,
+        self._answers = histogram(
+            "azdiskbackup_azure_request_duration_seconds", "Duration of a request to Azure.", ("operation",)
         )
-        self._throttled = Counter(
+        self._throttled = counter(
             "azdiskbackup_azure_throttled_seconds_total",
             "Seconds for which Azure throttled a class of requests.",
             ("subscription", "operation"),
-            registry=registry,
         )
 
     def passed(self, kind: str, outcome: str, waited: float, took: float) -> None:
@@ -106,6 +94,16 @@ class EngineState:
     lag: float = 0.0
 
 
+def gauge(
+    name: str, text: str, labels: Sequence[str], samples: Iterable[tuple[Sequence[str], float]]
+) -> GaugeMetricFamily:
+    """Return a metric of ours with its samples: the values of the labels, and the number."""
+    family = GaugeMetricFamily(f"azdiskbackup_{name}", text, labels=labels)
+    for values, number in samples:
+        family.add_metric(values, number)
+    return family
+
+
 class StateCollector(Collector):
     """Reads the state at a scrape.
 
@@ -123,20 +121,14 @@ class StateCollector(Collector):
         yield InfoMetricFamily("azdiskbackup_build", "The version.", value={"version": version("azdiskbackup")})
         yield GaugeMetricFamily("azdiskbackup_leader", "Whether this replica is the leader.", value=self._leads())
         state = self._state() or EngineState()
-        yield GaugeMetricFamily(
-            "azdiskbackup_event_loop_lag_seconds",
-            "Maximum lag of the event loop in the last minute.",
-            value=state.lag,
-        )
+        lag = "Maximum lag of the event loop in the last minute."
+        yield GaugeMetricFamily("azdiskbackup_event_loop_lag_seconds", lag, value=state.lag)
         for name, text, counts in (
             ("reconcile_queue_depth", "Objects in the queue.", state.queued),
             ("reconcile_running", "Objects that are being reconciled.", state.running),
             ("azure_operations_in_flight", "Operations of the operator in progress in Azure.", state.operations),
         ):
-            family = GaugeMetricFamily(f"azdiskbackup_{name}", text, labels=("kind",))
-            for kind, count in counts.items():
-                family.add_metric((kind,), count)
-            yield family
+            yield gauge(name, text, ("kind",), (((kind,), count) for kind, count in counts.items()))
         yield from _limits(state)
         yield from _sweeps(state)
 
@@ -149,12 +141,9 @@ def _limits(state: EngineState) -> Iterator[Metric]:
     for subscription, limit, number, seconds in state.waiting:
         count.add_metric((subscription, limit), number)
         age.add_metric((subscription, limit), seconds)
-    left = GaugeMetricFamily(
-        "azdiskbackup_azure_requests_left", "Requests left in the operator's share of a limit of Azure.", labels=labels
-    )
-    for subscription, limit, requests in state.left:
-        left.add_metric((subscription, limit), requests)
-    yield from (count, age, left)
+    left = (((subscription, limit), requests) for subscription, limit, requests in state.left)
+    text = "Requests left in the operator's share of a limit of Azure."
+    yield from (count, age, gauge("azure_requests_left", text, labels, left))
 
 
 def _sweeps(state: EngineState) -> Iterator[Metric]:

@@ -22,7 +22,7 @@ async def azure_of(subscription: str) -> AsyncIterator[Azure]:
     """Open the way to Azure; the settings of the operator's environment say where it is, if it is not the public one.
 
     Raises:
-        Trouble: the environment says something wrong.
+        CliError: the environment says something wrong.
     """
     try:
         settings = Settings(subscription_id=subscription)

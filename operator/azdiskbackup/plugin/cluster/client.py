@@ -5,23 +5,24 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
+from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec
 from azdiskbackup.core.identity.arm_ids import ArmId
-from azdiskbackup.core.objects.resource import Resource
+from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec
 from azdiskbackup.errors import AccessDenied, InvalidRequest, OperatorError, Unavailable
 from azdiskbackup.kube.client import KubeClient, NotFoundError
 from azdiskbackup.kube.exchange import HttpsExchange
 from azdiskbackup.kube.kubeconfig import KubeConnection, connection, contexts, from_kubeconfig
-from azdiskbackup.kube.watched import CLAIM, NAMESPACE, OURS, VOLUME, WatchedResource
+from azdiskbackup.kube.watched import CLAIM, NAMESPACE, OURS, WatchedResource
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode, suggest
 from azdiskbackup.plugin.runtime.options import Options
 
-ShownT = TypeVar("ShownT")
+AnswerT = TypeVar("AnswerT")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
@@ -31,8 +32,6 @@ DEPLOYMENTS = WatchedResource("Deployment", "apps", "v1", "deployments", lambda 
 EVENTS = WatchedResource("Event", "events.k8s.io", "v1", "events", lambda raw: raw)
 # The claims with what a person wants to know of them.
 WHOLE_CLAIMS = WatchedResource("PersistentVolumeClaim", "", "v1", CLAIM.plural, lambda raw: raw)
-
-__all__ = ["BACKUPS", "CLAIM", "DISKS", "NAMESPACE", "POLICIES", "VAULTS", "VOLUME", "Cluster"]
 
 
 class Cluster:
@@ -88,13 +87,6 @@ class Cluster:
         given = os.environ.get("AZDISKBACKUP_NOW")
         return datetime.fromisoformat(given) if given else datetime.now(UTC)
 
-    async def server_time(self) -> datetime | None:
-        """Return what time it is by the API server's clock; None if it does not say."""
-        try:
-            return await self.kube.server_time()
-        except OperatorError:
-            return None
-
     async def all(self, what: WatchedResource, namespace: str = "", **selected: str) -> list[Resource]:
         """Return all objects of a resource.
 
@@ -119,24 +111,18 @@ class Cluster:
         self, what: WatchedResource, namespace: str = "", **selected: str
     ) -> list[Resource] | None:
         """Return all objects of a resource; None, and a note, where the caller may not read them."""
-        try:
-            return await self.all(what, namespace, **selected)
-        except CliError as trouble:
-            if not isinstance(trouble.__cause__, AccessDenied):
-                raise
-            self.hidden.append(trouble.__cause__.message)
-            return None
+        return await self._if_allowed(self.all(what, namespace, **selected))
 
-    async def list_visible(self, what: WatchedResource, show: Callable[[Resource], ShownT]) -> tuple[list[ShownT], str]:
+    async def list_visible(
+        self, what: WatchedResource, show: Callable[[Resource], AnswerT]
+    ) -> tuple[list[AnswerT], str]:
         """Return what is told of each object of the cluster, or of the one namespace that the caller may see; which."""
-        if self._options.namespace is None:
-            try:
-                return [show(each) async for each in self.each(what)], ""
-            except CliError as trouble:
-                if not isinstance(trouble.__cause__, AccessDenied):
-                    raise
-                self.hidden.append(trouble.__cause__.message)
-        return [show(each) async for each in self.each(what, self.home)], self.home
+
+        async def shown(place: str) -> list[AnswerT]:
+            return [show(each) async for each in self.each(what, place)]
+
+        everywhere = await self._if_allowed(shown("")) if self._options.namespace is None else None
+        return (everywhere, "") if everywhere is not None else (await shown(self.home), self.home)
 
     async def disk(self, name: str) -> Resource:
         """Return a ProtectedDisk of the namespace, by its name or by that of its PVC.
@@ -178,6 +164,23 @@ class Cluster:
         if self.home not in names:
             raise CliError(f"Namespace {self.home!r} does not exist.{suggest(self.home, names)}")
 
+    async def policy_is_there(self, policy: str) -> None:
+        """Make sure that a policy that was named exists, as far as the caller may see that.
+
+        Raises:
+            CliError: it does not; the sentence suggests others.
+        """
+        known = await self.all_if_allowed(POLICIES)
+        names = [each.name for each in known or []]
+        if known is not None and policy not in names:
+            raise CliError(f"DiskBackupPolicy {policy!r} does not exist.{suggest(policy, names)}")
+
+    async def policy_of(self, disk: Resource) -> DiskBackupPolicySpec | None:
+        """Return what the policy of a disk says; None where it cannot be read."""
+        policy = await self.get_if_allowed(POLICIES, "", policy_name(disk))
+        spec = parse_spec(DiskBackupPolicySpec, policy) if policy is not None else None
+        return None if isinstance(spec, Invalid) else spec
+
     async def get_or_none(self, what: WatchedResource, namespace: str, name: str) -> Resource | None:
         """Return an object; None if it does not exist."""
         # What is no name would be another path.
@@ -192,8 +195,11 @@ class Cluster:
 
     async def get_if_allowed(self, what: WatchedResource, namespace: str, name: str) -> Resource | None:
         """Return an object; None if it does not exist, or, with a note, where the caller may not read it."""
+        return await self._if_allowed(self.get_or_none(what, namespace, name))
+
+    async def _if_allowed(self, asked: Awaitable[AnswerT]) -> AnswerT | None:
         try:
-            return await self.get_or_none(what, namespace, name)
+            return await asked
         except CliError as trouble:
             if not isinstance(trouble.__cause__, AccessDenied):
                 raise
@@ -236,12 +242,23 @@ def sentence_of(error: OperatorError, server: str, what: WatchedResource | None 
     return error.user_message
 
 
+def vault_ids(vaults: Iterable[Resource]) -> list[ArmId]:
+    """Return the ids of those vaults that exist in Azure."""
+    known = (arm_id_of(each.status.get("vaultID")) for each in vaults)
+    return [each for each in known if each is not None]
+
+
 def arm_id_of(known: object) -> ArmId | None:
     """Return an ARM id that a status has; None where somebody wrote something else there."""
     try:
         return ArmId.parse(str(known)) if known else None
     except ValueError:
         return None
+
+
+def policy_name(disk: Resource) -> str:
+    """Return the name of the policy of a ProtectedDisk."""
+    return str((disk.spec.get("policyRef") or {}).get("name", ""))
 
 
 def claim_of(disk: Resource) -> str:

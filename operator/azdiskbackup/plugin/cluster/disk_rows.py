@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
+from azdiskbackup.api.v1alpha1.protected_disk import JobStatus, ProtectedDiskStatus
+from azdiskbackup.core.objects.azure import succeeded
 from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.core.protected_disk.status import last_success
 from azdiskbackup.core.reason_catalog import REASON_CATALOG, Expect
 from azdiskbackup.core.rules import reasons
-from azdiskbackup.plugin.cluster.client import claim_of
+from azdiskbackup.plugin.cluster.client import claim_of, policy_name
 from azdiskbackup.plugin.output.formatting import State
 from azdiskbackup.plugin.output.printer import Shape
 
@@ -29,7 +30,7 @@ class Disk(Shape, frozen=True, kw_only=True):
 
     namespace: str
     name: str
-    state: str
+    state: State
     ready: bool
     protected: bool
     stalled: bool
@@ -48,11 +49,6 @@ class Disk(Shape, frozen=True, kw_only=True):
     backup_instance_id: str | None
     stale: bool
 
-    @property
-    def sign(self) -> State:
-        """Return how it is, from far away."""
-        return State[self.state]
-
 
 def disk(resource: Resource, now: datetime) -> Disk:
     """Return a ProtectedDisk as it is told in a list."""
@@ -66,14 +62,14 @@ def disk(resource: Resource, now: datetime) -> Disk:
     return Disk(
         namespace=resource.namespace,
         name=resource.name,
-        state=_state(reason, ready=ready.get("status") == "True", stalled=stalled, bad=bad).name,
+        state=_state(reason, ready=ready.get("status") == "True", stalled=stalled, bad=bad),
         ready=ready.get("status") == "True",
         protected=resource.is_true(reasons.PROTECTED),
         stalled=stalled,
         backup_healthy={"True": True, "False": False}.get(str(healthy.get("status"))),
         reason=reason,
         message=str(telling.get("message", "Not reconciled yet.")),
-        policy=str((resource.spec.get("policyRef") or {}).get("name", "")),
+        policy=policy_name(resource),
         vault=known.vault,
         persistent_volume_claim=claim_of(resource) or None,
         last_successful_backup_time=last_success(known),
@@ -93,6 +89,13 @@ def _state(reason: str, *, ready: bool, stalled: bool, bad: bool) -> State:
     if ready:
         return State.GOOD
     return needs(reason)
+
+
+def state_of_job(job: JobStatus) -> State:
+    """Return how a job is."""
+    if job.end_time is None:
+        return State.IN_PROGRESS
+    return State.GOOD if succeeded(job.status) else State.ACTION_REQUIRED
 
 
 def needs(reason: str) -> State:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 
 from azdiskbackup.core.objects.resource import Resource, parse_time
+from azdiskbackup.errors import OperatorError
 from azdiskbackup.kube.lease.record import Record
 from azdiskbackup.plugin.cluster.client import DEPLOYMENTS, LEASES, Cluster, gather_in_order
 from azdiskbackup.plugin.output.formatting import counted
@@ -12,6 +14,8 @@ from azdiskbackup.plugin.output.printer import Shape
 
 PART_OF = "app.kubernetes.io/part-of=azdiskbackup"
 _VERSION = "app.kubernetes.io/version"
+# Stands for a deployment or a Lease that is not there, or not readable.
+_NONE = Resource({"metadata": {}})
 
 
 class Operator(Shape, frozen=True, kw_only=True):
@@ -43,40 +47,41 @@ async def operator_of(cluster: Cluster) -> Operator | None:
     if deployments is None and leases is None:
         return None
     # The Lease is of the real world, whatever clock the rest is told by; this machine's may be wrong.
-    now = await cluster.server_time() if leases else None
+    now = None
+    if leases:
+        with contextlib.suppress(OperatorError):
+            now = await cluster.kube.server_time()
     return operator(deployments, leases, now or datetime.now(UTC))
 
 
 def operator(deployments: list[Resource] | None, leases: list[Resource] | None, now: datetime) -> Operator:
     """Return the installation that deployments and Leases of the chart tell of; None of what cannot be seen."""
-    deployment, lease = next(iter(deployments or []), None), next(iter(leases or []), None)
-    record = Record(lease.raw) if lease is not None else None
-    renewed = lease.raw["spec"].get("renewTime") if lease is not None and lease.raw.get("spec") else None
-    seconds = (now - parse_time(renewed)).total_seconds() if renewed else None
-    leader = record.holder if record is not None else ""
-    leads: bool | None = bool(leader) and seconds is not None and record is not None and seconds < 2 * record.lasts
-    if lease is None and (leases is None or deployment is not None):
+    deployment, lease = next(iter(deployments or []), _NONE), next(iter(leases or []), _NONE)
+    record = Record(lease.raw)
+    renewed = lease.spec.get("renewTime")
+    renew_time = parse_time(renewed) if renewed else None
+    fresh = renew_time is not None and (now - renew_time).total_seconds() < 2 * record.lasts
+    leads: bool | None = bool(record.holder) and fresh
+    if lease is _NONE and (leases is None or deployment is not _NONE):
         leads = None
-    version = deployment.labels.get(_VERSION, "") if deployment is not None else ""
-    ready = int(deployment.status.get("readyReplicas") or 0) if deployment is not None else 0
-    wanted = int(deployment.spec.get("replicas") or 0) if deployment is not None else 0
+    version = deployment.labels.get(_VERSION, "")
+    ready, wanted = int(deployment.status.get("readyReplicas") or 0), int(deployment.spec.get("replicas") or 0)
     told = [f"version {version}"] if version else []
-    if deployment is not None:
+    if deployment is not _NONE:
         told.append(f"{ready} of {counted(wanted, 'replica')} ready")
-    if deployment is None and lease is None:
+    if deployment is _NONE and lease is _NONE:
         told = ["not installed by the chart, or not readable"]
     elif leads is None:
         told.append("leader not readable" if leases is None else "no Lease")
     else:
-        told.append(f"leader {leader}" if leads else f"no leader{f' since {renewed}' if renewed else ''}")
-    summary = ", ".join(told)
+        told.append(f"leader {record.holder}" if leads else f"no leader{f' since {renewed}' if renewed else ''}")
     return Operator(
-        namespace=(deployment or lease).namespace if deployment or lease else "",  # type: ignore[union-attr] # one is
+        namespace=deployment.namespace or lease.namespace,
         version=version,
         replicas_ready=ready,
         replicas=wanted,
-        leader=leader,
-        renew_time=parse_time(renewed) if renewed else None,
+        leader=record.holder,
+        renew_time=renew_time,
         leads=leads,
-        summary=summary,
+        summary=", ".join(told),
     )

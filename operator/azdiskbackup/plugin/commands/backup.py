@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import time
 from collections.abc import Iterator
 from statistics import median
@@ -26,7 +25,7 @@ from azdiskbackup.plugin.output import manifests
 from azdiskbackup.plugin.output.formatting import State, duration
 from azdiskbackup.plugin.output.printer import Printer, Shape
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
-from azdiskbackup.plugin.runtime.options import Output
+from azdiskbackup.plugin.runtime.options import Output, RetentionRule
 
 _LOOK_EVERY_SECONDS = 1.0
 _FRAMES_A_SECOND = 8
@@ -51,7 +50,7 @@ async def run(
     printer: Printer,
     *,
     name: str,
-    rule: str,
+    rule: RetentionRule,
     object_name: str | None,
     ttl: int | None,
     wait: bool,
@@ -62,11 +61,12 @@ async def run(
     if object_name is not None and not OBJECT_NAME.fullmatch(object_name):
         raise CliError(f"invalid OnDemandBackup name {object_name!r}", ExitCode.USAGE)
     disk = await cluster.disk(name)
-    manifest = manifest_of(disk, rule, object_name, ttl)
+    manifest = manifest_of(disk, rule.value, object_name, ttl)
     if dry_run:
-        printer.write(
-            f"{json.dumps(manifest, indent=2)}\n" if printer.form is Output.JSON else manifests.manifest(manifest)
-        )
+        if printer.form is Output.JSON:
+            printer.json(manifest)
+        else:
+            printer.write(manifests.manifest(manifest))
         return ExitCode.DONE
     made = await _made(cluster, manifest, disk.namespace)
     if not wait:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -18,7 +18,7 @@ from azdiskbackup.core.rules import reasons
 from azdiskbackup.errors import AccessDenied, CannotStart, OperatorError
 from azdiskbackup.kube import crds as definitions
 from azdiskbackup.kube.client import NotFoundError
-from azdiskbackup.plugin.cluster.client import POLICIES, VAULTS, Cluster, arm_id_of, sentence_of
+from azdiskbackup.plugin.cluster.client import POLICIES, VAULTS, Cluster, sentence_of, vault_ids
 from azdiskbackup.plugin.cluster.installation import operator_of
 from azdiskbackup.plugin.output.formatting import State, short
 from azdiskbackup.plugin.output.printer import Printer, Shape
@@ -46,7 +46,7 @@ class CheckResult(Shape, frozen=True, kw_only=True):
     """What was checked, the result, and what to do about it."""
 
     what: str
-    state: str
+    state: State
     detail: str
     remediation: str = ""
 
@@ -59,14 +59,15 @@ async def run(cluster: Cluster, printer: Printer, *, azure: bool) -> ExitCode:
         printer.data(found)
     else:
         show(found, printer)
-    return ExitCode.UNHEALTHY if any(each.state == State.ACTION_REQUIRED.name for each in found) else ExitCode.DONE
+    return ExitCode.UNHEALTHY if any(each.state == State.ACTION_REQUIRED for each in found) else ExitCode.DONE
 
 
 async def _all(cluster: Cluster, *, azure: bool) -> AsyncIterator[CheckResult]:
     yield await _api_server(cluster)
-    for finding in await asyncio.gather(_kinds(cluster), _operator(cluster), _clock(cluster)):
+    installed = (("Kinds", _kinds(cluster)), ("Operator", _operator(cluster)), ("Clock", _clock(cluster)))
+    for finding in await asyncio.gather(*(_result(what, each) for what, each in installed)):
         yield finding
-    for finding in await _rights(cluster):
+    for finding in await asyncio.gather(*(_right(cluster, *each) for each in _RIGHTS)):
         yield finding
     for kind, what in (("BackupVault", VAULTS), ("DiskBackupPolicy", POLICIES)):
         try:
@@ -77,20 +78,27 @@ async def _all(cluster: Cluster, *, azure: bool) -> AsyncIterator[CheckResult]:
             continue
         for finding in _ready(kind, objects):
             yield finding
-        for vault in _ids(objects) if azure and what is VAULTS else ():
+        for vault in vault_ids(objects or []) if azure and what is VAULTS else ():
             yield await _vault(vault)
 
 
 def _good(what: str, detail: str) -> CheckResult:
-    return CheckResult(what=what, state=State.GOOD.name, detail=detail)
+    return CheckResult(what=what, state=State.GOOD, detail=detail)
 
 
 def _bad(what: str, detail: str, remediation: str) -> CheckResult:
-    return CheckResult(what=what, state=State.ACTION_REQUIRED.name, detail=detail, remediation=remediation)
+    return CheckResult(what=what, state=State.ACTION_REQUIRED, detail=detail, remediation=remediation)
 
 
 def _unknown(what: str, detail: str, remediation: str) -> CheckResult:
-    return CheckResult(what=what, state=State.UNKNOWN.name, detail=detail, remediation=remediation)
+    return CheckResult(what=what, state=State.UNKNOWN, detail=detail, remediation=remediation)
+
+
+async def _result(what: str, check: Awaitable[CheckResult]) -> CheckResult:
+    try:
+        return await check
+    except (OperatorError, CliError) as error:
+        return _unknown(what, error.user_message, "Retry.")
 
 
 async def _api_server(cluster: Cluster) -> CheckResult:
@@ -110,8 +118,6 @@ async def _kinds(cluster: Cluster) -> CheckResult:
         return _bad(what, error.user_message, "Install or upgrade the chart with crds.enabled=true.")
     except AccessDenied:
         return await _served(cluster)
-    except OperatorError as error:
-        return _unknown(what, error.user_message, "Retry.")
     return _good(what, f"All four CustomResourceDefinitions match version {VERSION_HERE}.")
 
 
@@ -121,8 +127,6 @@ async def _served(cluster: Cluster) -> CheckResult:
         await cluster.kube.get(f"/apis/{GROUP}/{VERSION}")
     except NotFoundError:
         return _bad("Kinds", f"The cluster does not serve {GROUP}/{VERSION}.", "Install the chart.")
-    except OperatorError as error:
-        return _unknown("Kinds", error.user_message, "Retry.")
     return _good(
         "Kinds", f"{GROUP}/{VERSION} is served; you may not read the version of its CustomResourceDefinitions."
     )
@@ -130,10 +134,7 @@ async def _served(cluster: Cluster) -> CheckResult:
 
 async def _operator(cluster: Cluster) -> CheckResult:
     what = "Operator"
-    try:
-        found = await operator_of(cluster)
-    except CliError as trouble:
-        return _unknown(what, trouble.user_message, "Retry.")
+    found = await operator_of(cluster)
     if found is None:
         return _unknown(
             what, "You may not read it.", "Ask a cluster admin for the permission to list deployments and leases."
@@ -149,24 +150,13 @@ async def _operator(cluster: Cluster) -> CheckResult:
 
 async def _clock(cluster: Cluster) -> CheckResult:
     what = "Clock"
-    try:
-        theirs = await cluster.kube.server_time()
-    except OperatorError as error:
-        return _unknown(what, error.user_message, "Retry.")
+    theirs = await cluster.kube.server_time()
     if theirs is None:
         return _unknown(what, "The API server does not report its time.", "No action required.")
     skew = theirs - datetime.now(UTC)
     if abs(skew.total_seconds()) > _SKEW_SECONDS:
         return _bad(what, f"This machine and the API server differ by {short(abs(skew))}.", "Synchronize the clocks.")
     return _good(what, "This machine and the API server agree on the time.")
-
-
-async def _rights(cluster: Cluster) -> list[CheckResult]:
-    return list(
-        await asyncio.gather(
-            *(_right(cluster, verb, group, plural, home, use) for verb, group, plural, home, use in _RIGHTS)
-        )
-    )
 
 
 async def _right(cluster: Cluster, verb: str, group: str, plural: str, home: bool, use: str) -> CheckResult:
@@ -203,11 +193,6 @@ def _ready(kind: str, objects: list[Resource] | None) -> Iterable[CheckResult]:
             yield _bad(what, f"{reason or 'Not reconciled yet'}: {ready.get('message', '')}", remediation)
 
 
-def _ids(vaults: list[Resource] | None) -> list[ArmId]:
-    known = (arm_id_of(each.status.get("vaultID")) for each in vaults or [])
-    return [each for each in known if each is not None]
-
-
 async def _vault(vault: ArmId) -> CheckResult:
     from azdiskbackup.core.rules.lookup import NotFound
     from azdiskbackup.plugin.cluster.azure_account import READER, azure_of, unreadable_reason
@@ -227,11 +212,10 @@ async def _vault(vault: ArmId) -> CheckResult:
 def show(found: list[CheckResult], printer: Printer) -> None:
     """Write the findings, and how many are not good."""
     for each in found:
-        state = State[each.state]
-        printer.show(Text.assemble(state.sign(printer.out.encoding), " ", (f"{each.what}: ", "bold"), each.detail))
-        if state is not State.GOOD and each.remediation:
+        printer.show(Text.assemble(each.state.sign(printer.out.encoding), " ", (f"{each.what}: ", "bold"), each.detail))
+        if each.state is not State.GOOD and each.remediation:
             printer.show(Padding(Text(each.remediation, style="dim"), (0, 0, 0, 2)))
-    bad = sum(each.state == State.ACTION_REQUIRED.name for each in found)
-    unknown = sum(each.state == State.UNKNOWN.name for each in found)
+    bad = sum(each.state == State.ACTION_REQUIRED for each in found)
+    unknown = sum(each.state == State.UNKNOWN for each in found)
     rest = f", {unknown} not known" if unknown else ""
     printer.show(Text(f"\n{len(found) - bad - unknown} good, {bad} bad{rest}.", style="red" if bad else "green"))

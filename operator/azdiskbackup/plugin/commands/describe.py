@@ -8,14 +8,13 @@ from typing import Any
 from rich.padding import Padding
 from rich.text import Text
 
-from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec
+from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec, Schedule
 from azdiskbackup.api.v1alpha1.protected_disk import JobStatus, ProtectedDiskStatus
-from azdiskbackup.core.objects.azure import succeeded
-from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec, parse_status, parse_time
+from azdiskbackup.core.objects.resource import Resource, parse_status, parse_time
 from azdiskbackup.core.reason_catalog import REASON_CATALOG, Expect
 from azdiskbackup.core.rules import reasons
-from azdiskbackup.plugin.cluster.client import EVENTS, POLICIES, Cluster, gather_in_order
-from azdiskbackup.plugin.cluster.disk_rows import Disk, disk, needs
+from azdiskbackup.plugin.cluster.client import EVENTS, Cluster, gather_in_order
+from azdiskbackup.plugin.cluster.disk_rows import Disk, disk, needs, state_of_job
 from azdiskbackup.plugin.output.formatting import State, age, duration, moment, until
 from azdiskbackup.plugin.output.printer import Printer, Shape
 from azdiskbackup.plugin.runtime.exit_code import ExitCode
@@ -40,7 +39,7 @@ class Step(Shape, frozen=True, kw_only=True):
     """
 
     condition: str
-    state: str
+    state: State
     reason: str
     message: str
     since: datetime | None
@@ -64,9 +63,8 @@ class Story(Shape, frozen=True, kw_only=True):
 async def run(cluster: Cluster, printer: Printer, *, name: str) -> ExitCode:
     """Describe a disk."""
     resource = await cluster.disk(name)
-    policy_name = str((resource.spec.get("policyRef") or {}).get("name", ""))
     policy, events = await gather_in_order(
-        cluster.get_if_allowed(POLICIES, "", policy_name),
+        cluster.policy_of(resource),
         cluster.all_if_allowed(EVENTS, resource.namespace, fieldSelector=f"regarding.uid={resource.uid}"),
     )
     found = story(resource, policy, events or [], cluster.now)
@@ -77,14 +75,14 @@ async def run(cluster: Cluster, printer: Printer, *, name: str) -> ExitCode:
     return ExitCode.DONE
 
 
-def story(resource: Resource, policy: Resource | None, events: list[Resource], now: datetime) -> Story:
+def story(resource: Resource, policy: DiskBackupPolicySpec | None, events: list[Resource], now: datetime) -> Story:
     """Return the description of a disk."""
     steps = [_step(resource, each) for each in _CONDITIONS]
-    open_ = next((each for each in steps if each.state not in (State.GOOD.name, State.UNKNOWN.name)), None)
+    open_ = next((each for each in steps if each.state not in (State.GOOD, State.UNKNOWN)), None)
     known = REASON_CATALOG.get(open_.reason) if open_ is not None else None
     return Story(
         disk=disk(resource, now),
-        schedule=_schedule(policy),
+        schedule=_schedule(policy.schedule) if policy is not None else None,
         steps=steps,
         remediation=known.remediation if known is not None and known.expect is not Expect.GOOD else "",
         status=dict(resource.status),
@@ -103,18 +101,14 @@ def _step(resource: Resource, condition: str) -> Step:
     since = found.get("lastTransitionTime")
     return Step(
         condition=condition,
-        state=state.name,
+        state=state,
         reason=reason,
         message=str(found.get("message", "Not reconciled yet.")),
         since=parse_time(str(since)) if since else None,
     )
 
 
-def _schedule(policy: Resource | None) -> str | None:
-    spec = parse_spec(DiskBackupPolicySpec, policy) if policy is not None else None
-    if spec is None or isinstance(spec, Invalid):
-        return None
-    schedule = spec.schedule
+def _schedule(schedule: Schedule) -> str:
     every = f"every {schedule.interval_hours} h, from" if schedule.interval_hours else "daily at"
     return f"{every} {schedule.start_time} {schedule.time_zone}"
 
@@ -138,8 +132,8 @@ def show(found: Story, resource: Resource, printer: Printer, now: datetime) -> N
     each, known = found.disk, parse_status(ProtectedDiskStatus, resource)
     printer.show(
         Text.assemble(
-            each.sign.sign(printer.out.encoding), " ", (f"{each.namespace}/{each.name}", "bold"), "  ",
-            (each.reason or "not reconciled yet", each.sign.style),
+            each.state.sign(printer.out.encoding), " ", (f"{each.namespace}/{each.name}", "bold"), "  ",
+            (each.reason or "not reconciled yet", each.state.style),
         )
     )  # fmt: skip
     by = f" ({found.schedule})" if found.schedule else ""
@@ -151,7 +145,7 @@ def show(found: Story, resource: Resource, printer: Printer, now: datetime) -> N
     _title(printer, "Conditions")
     width = max(len(step.condition) for step in found.steps)
     for step in found.steps:
-        state = State[step.state]
+        state = step.state
         since = (
             f" for {age(step.since, now)}" if state in (State.ACTION_REQUIRED, State.IN_PROGRESS) and step.since else ""
         )
@@ -211,9 +205,9 @@ def _backups(printer: Printer, each: Disk, known: ProtectedDiskStatus, now: date
 
 def job_line(job: JobStatus, encoding: str) -> Text:
     """Return a job in a line."""
-    running = job.end_time is None
-    state = State.IN_PROGRESS if running else State.GOOD if succeeded(job.status) else State.ACTION_REQUIRED
-    took = f" in {duration(job.duration_seconds)}" if job.duration_seconds is not None and not running else ""
+    state = state_of_job(job)
+    ended = job.duration_seconds is not None and job.end_time is not None
+    took = f" in {duration(job.duration_seconds)}" if ended else ""
     error = f": {job.error.code}" if job.error is not None else ""
     return Text.assemble(
         state.sign(encoding), f" {moment(job.start_time)}  {job.operation}, {job.type}: ", (job.status, state.style),

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.text import Text
 
 from azdiskbackup.core.reason_catalog import REASON_CATALOG, Expect, ReasonEntry
 from azdiskbackup.plugin.output.formatting import State
-from azdiskbackup.plugin.output.printer import Column, Printer, Shape
+from azdiskbackup.plugin.output.printer import Column, Printer
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode, suggest
 
 STATES = {Expect.GOOD: State.GOOD, Expect.IN_PROGRESS: State.IN_PROGRESS, Expect.ACTION_REQUIRED: State.ACTION_REQUIRED}
-
-
-class Reason(Shape, frozen=True, kw_only=True):
-    """A reason and what to do about it."""
-
-    reason: str
-    kinds: tuple[str, ...]
-    expect: str
-    cause: str
-    remediation: str
 
 
 def run(printer: Printer, reason: str | None) -> ExitCode:
@@ -32,7 +24,7 @@ def run(printer: Printer, reason: str | None) -> ExitCode:
     if found is None:
         raise CliError(f"Reason {reason!r} does not exist.{suggest(reason, REASON_CATALOG)}", ExitCode.USAGE)
     if printer.structured:
-        printer.data(_shape(found))
+        printer.data(found)
     else:
         _show(printer, found)
     return ExitCode.DONE
@@ -50,34 +42,11 @@ def _show(printer: Printer, found: ReasonEntry) -> None:
 
 
 def _list(printer: Printer) -> None:
-    if printer.structured:
-        printer.data([_shape(each) for each in REASON_CATALOG.values()])
-        return
-    columns = (
-        Column("REASON"),
-        Column(""),
-        Column("CAUSE", prose=True),
-        Column("REMEDIATION", wide=True),
-        Column("KINDS", wide=True),
+    columns: Sequence[Column[ReasonEntry]] = (
+        Column("REASON", lambda entry: entry.reason),
+        Column("", lambda entry: STATES[entry.expect].sign(printer.out.encoding)),
+        Column("CAUSE", lambda entry: entry.cause, prose=True),
+        Column("REMEDIATION", lambda entry: entry.remediation, wide=True),
+        Column("KINDS", lambda entry: ", ".join(entry.kinds), wide=True),
     )
-    rows: list[list[str | Text]] = [
-        [
-            each.reason,
-            STATES[each.expect].sign(printer.out.encoding),
-            each.cause,
-            each.remediation,
-            ", ".join(each.kinds),
-        ]
-        for each in REASON_CATALOG.values()
-    ]
-    printer.table(columns, rows, "")
-
-
-def _shape(found: ReasonEntry) -> Reason:
-    return Reason(
-        reason=found.reason,
-        kinds=found.kinds,
-        expect=found.expect.value,
-        cause=found.cause,
-        remediation=found.remediation,
-    )
+    printer.table(columns, list(REASON_CATALOG.values()), "")

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from rich.text import Text
 
 from azdiskbackup.api.v1alpha1.protected_disk import JobStatus, ProtectedDiskStatus
-from azdiskbackup.core.objects.azure import succeeded
 from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.plugin.cluster.client import DISKS, Cluster
+from azdiskbackup.plugin.cluster.disk_rows import state_of_job
 from azdiskbackup.plugin.output.formatting import State, age, duration
 from azdiskbackup.plugin.output.printer import Column, Printer, Shape
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
-
-_COLUMNS = (
-    Column("NAMESPACE"),
-    Column("DISK"),
-    Column(""),
-    Column("STATUS"),
-    Column("OPERATION", spare=True),
-    Column("TYPE", spare=True),
-    Column("STARTED", right=True),
-    Column("TOOK", right=True, spare=True),
-    Column("ERROR", spare=True),
-    Column("MESSAGE", wide=True),
-    Column("JOB ID", wide=True),
-)
 
 
 class Job(Shape, frozen=True, kw_only=True):
@@ -38,7 +25,7 @@ class Job(Shape, frozen=True, kw_only=True):
     operation: str
     type: str
     status: str
-    state: str
+    state: State
     start_time: datetime
     end_time: datetime | None
     duration_seconds: int | None
@@ -57,32 +44,27 @@ async def run(cluster: Cluster, printer: Printer, *, name: str | None, failed: b
         found = [job async for each in cluster.each(DISKS, cluster.namespace) for job in jobs(each)]
         if not found:
             await cluster.namespace_is_there()
-    found = [job for job in found if not failed or job.state == State.ACTION_REQUIRED.name]
+    found = [job for job in found if not failed or job.state == State.ACTION_REQUIRED]
     found.sort(key=lambda job: job.start_time, reverse=True)
-    if printer.structured:
-        printer.data(found)
-        return ExitCode.DONE
-    now, encoding = cluster.now, printer.out.encoding
-    rows: list[list[str | Text]] = [
-        [
-            job.namespace,
-            job.disk,
-            State[job.state].sign(encoding),
-            Text(job.status, style=State[job.state].style),
-            job.operation,
-            job.type,
-            f"{age(job.start_time, now)} ago",
-            duration(job.duration_seconds),
-            job.error_code or "",
-            " ".join(part for part in (job.error_message, job.recommended_action) if part),
-            job.id,
-        ]
-        for job in found
-    ]
-    printer.table(
-        _COLUMNS, rows, "No job failed in the last seven days." if failed else "No jobs in the last seven days."
-    )
+    empty = "No job failed in the last seven days." if failed else "No jobs in the last seven days."
+    printer.table(_columns(cluster.now, printer.out.encoding), found, empty)
     return ExitCode.DONE
+
+
+def _columns(now: datetime, encoding: str) -> Sequence[Column[Job]]:
+    return (
+        Column("NAMESPACE", lambda job: job.namespace),
+        Column("DISK", lambda job: job.disk),
+        Column("", lambda job: job.state.sign(encoding)),
+        Column("STATUS", lambda job: Text(job.status, style=job.state.style)),
+        Column("OPERATION", lambda job: job.operation, spare=True),
+        Column("TYPE", lambda job: job.type, spare=True),
+        Column("STARTED", lambda job: f"{age(job.start_time, now)} ago", right=True),
+        Column("TOOK", lambda job: duration(job.duration_seconds), right=True, spare=True),
+        Column("ERROR", lambda job: job.error_code or "", spare=True),
+        Column("MESSAGE", lambda job: " ".join(filter(None, (job.error_message, job.recommended_action))), wide=True),
+        Column("JOB ID", lambda job: job.id, wide=True),
+    )
 
 
 def jobs(disk: Resource) -> list[Job]:
@@ -92,9 +74,6 @@ def jobs(disk: Resource) -> list[Job]:
 
 
 def _job(disk: Resource, job: JobStatus) -> Job:
-    state = (
-        State.IN_PROGRESS if job.end_time is None else State.GOOD if succeeded(job.status) else State.ACTION_REQUIRED
-    )
     return Job(
         namespace=disk.namespace,
         disk=disk.name,
@@ -102,7 +81,7 @@ def _job(disk: Resource, job: JobStatus) -> Job:
         operation=job.operation,
         type=job.type,
         status=job.status,
-        state=state.name,
+        state=state_of_job(job),
         start_time=job.start_time,
         end_time=job.end_time,
         duration_seconds=job.duration_seconds,

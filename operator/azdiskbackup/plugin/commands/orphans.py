@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from rich.text import Text
@@ -11,35 +11,22 @@ from rich.text import Text
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.identity.naming import instance_name
 from azdiskbackup.core.objects.azure import AzureInstance
-from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.protected_disk.desired import OWNER_TAGS
 from azdiskbackup.errors import OperatorError
+from azdiskbackup.kube.watched import CLAIM, NAMESPACE
 from azdiskbackup.plugin.cluster.client import (
-    CLAIM,
     DISKS,
-    NAMESPACE,
     VAULTS,
     Cluster,
-    arm_id_of,
     claim_of,
     gather_in_order,
+    vault_ids,
 )
 from azdiskbackup.plugin.output.printer import Column, Printer, Shape
 from azdiskbackup.plugin.output.restore_commands import restore_commands
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode, suggest
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_COLUMNS = (
-    Column("NAMESPACE"),
-    Column("NAME"),
-    Column("MISSING"),
-    Column("STATE", spare=True),
-    Column("VAULT", spare=True),
-    Column("INSTANCE"),
-    Column("CLUSTER", wide=True),
-    Column("DISK ID", wide=True),
-    Column("INSTANCE ID", wide=True),
-)
 
 
 class Orphan(Shape, frozen=True, kw_only=True):
@@ -83,7 +70,20 @@ class Here(Shape, frozen=True, kw_only=True):
     claims: frozenset[tuple[str, str]]
 
 
-async def run(cluster: Cluster, printer: Printer, *, vaults: list[str], instance: str | None) -> ExitCode:
+_COLUMNS: Sequence[Column[Orphan]] = (
+    Column("NAMESPACE", lambda orphan: orphan.namespace or "-"),
+    Column("NAME", lambda orphan: orphan.name or "-"),
+    Column("MISSING", lambda orphan: orphan.missing),
+    Column("STATE", lambda orphan: _state(orphan), spare=True),
+    Column("VAULT", lambda orphan: orphan.vault, spare=True),
+    Column("INSTANCE", lambda orphan: orphan.instance),
+    Column("CLUSTER", lambda orphan: orphan.cluster or "-", wide=True),
+    Column("DISK ID", lambda orphan: orphan.disk_id, wide=True),
+    Column("INSTANCE ID", lambda orphan: orphan.instance_id, wide=True),
+)
+
+
+async def run(cluster: Cluster, printer: Printer, *, vaults: list[str] | None, instance: str | None) -> ExitCode:
     """Show the instances without an owner here, or how to restore one."""
     here = await _here(cluster)
     found = [orphan for vault in await _vaults(cluster, vaults) for orphan in orphans(await _instances(vault), here)]
@@ -97,24 +97,9 @@ async def run(cluster: Cluster, printer: Printer, *, vaults: list[str], instance
         if len(found) > 1:
             both = ", ".join(each.instance for each in found)
             raise CliError(f"{instance} had several backup instances: {both}. Name one of them.")
+    printer.table(_COLUMNS, found, "Every backup instance is owned by a ProtectedDisk of this cluster.")
     if printer.structured:
-        printer.data(found)
         return ExitCode.DONE
-    rows = [
-        [
-            each.namespace or "-",
-            each.name or "-",
-            each.missing,
-            _state(each),
-            each.vault,
-            each.instance,
-            each.cluster or "-",
-            each.disk_id,
-            each.instance_id,
-        ]
-        for each in found
-    ]
-    printer.table(_COLUMNS, rows, "Every backup instance is owned by a ProtectedDisk of this cluster.")
     if instance is not None:
         printer.show(Text("\nHow to restore", style="bold"))
         # As it is: a line that is folded cannot be typed.
@@ -144,14 +129,13 @@ async def _here(cluster: Cluster) -> Here:
     )
 
 
-async def _vaults(cluster: Cluster, named: list[str]) -> list[ArmId]:
+async def _vaults(cluster: Cluster, named: list[str] | None) -> list[ArmId]:
     if named:
         try:
             return [_vault_id(each) for each in named]
         except ValueError as error:
             raise CliError(f"{error}; name a vault by its ARM id", ExitCode.USAGE) from error
-    known: list[Resource] = await cluster.all(VAULTS)
-    ids = [each for each in (arm_id_of(each.status.get("vaultID")) for each in known) if each is not None]
+    ids = vault_ids(await cluster.all(VAULTS))
     if not ids:
         raise CliError("No BackupVault of this cluster exists in Azure yet. Name a vault with --vault-id.")
     return sorted(set(ids), key=str)
@@ -179,23 +163,35 @@ def orphans(instances: Iterable[AzureInstance], here: Here) -> list[Orphan]:
     found = []
     for each in instances:
         cluster, namespace, name = (each.tags.get(key, "") for key in OWNER_TAGS)
-        if cluster:
-            missing = _missing(cluster, namespace, name, here)
-        else:
-            missing = "BackupInstance" if _was_deleted(each, here) else ""
+        missing = _missing(cluster, namespace, name, here) if cluster else _deleted(each, here)
         if missing:
-            found.append(_orphan(each, (cluster, namespace, name), missing))
+            found.append(
+                Orphan(
+                    namespace=namespace,
+                    name=name,
+                    cluster=cluster,
+                    missing=missing,
+                    state=each.state,
+                    kept_until=each.soft_deleted_until,
+                    vault=each.id.path[1],
+                    instance=each.id.name,
+                    disk_id=each.disk_id,
+                    instance_id=str(each.id),
+                    restore_commands=list(restore_commands(each, namespace, name)),
+                )
+            )
     return sorted(found, key=lambda orphan: (orphan.cluster != here.cluster, orphan.namespace, orphan.name))
 
 
-def _was_deleted(instance: AzureInstance, here: Here) -> bool:
-    """Return whether an instance was deleted that was ours, by its name: the tags went with it."""
+def _deleted(instance: AzureInstance, here: Here) -> str:
+    """Return what is missing of an instance that was deleted and was ours, by its name: the tags went with it."""
     if instance.soft_deleted_until is None or instance.disk_id.lower() in here.disk_ids:
-        return False
+        return ""
     try:
-        return instance.id.name.lower() == instance_name(ArmId.parse(instance.disk_id)).lower()
+        ours = instance_name(ArmId.parse(instance.disk_id))
     except ValueError:
-        return False
+        return ""
+    return "BackupInstance" if instance.id.name.lower() == ours.lower() else ""
 
 
 def _missing(cluster: str, namespace: str, name: str, here: Here) -> str:
@@ -207,20 +203,3 @@ def _missing(cluster: str, namespace: str, name: str, here: Here) -> str:
         return "ProtectedDisk"
     claim = here.disks[namespace, name]
     return "PersistentVolumeClaim" if claim and (namespace, claim) not in here.claims else ""
-
-
-def _orphan(instance: AzureInstance, owner: tuple[str, str, str], missing: str) -> Orphan:
-    cluster, namespace, name = owner
-    return Orphan(
-        namespace=namespace,
-        name=name,
-        cluster=cluster,
-        missing=missing,
-        state=instance.state,
-        kept_until=instance.soft_deleted_until,
-        vault=instance.id.path[1],
-        instance=instance.id.name,
-        disk_id=instance.disk_id,
-        instance_id=str(instance.id),
-        restore_commands=restore_commands(instance, namespace, name),
-    )

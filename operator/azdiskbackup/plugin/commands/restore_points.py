@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
+from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus, RestorePointStatus
 from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.objects.azure import AzureRestorePoint
 from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.errors import OperatorError
 from azdiskbackup.plugin.cluster.client import Cluster, arm_id_of
@@ -14,16 +16,6 @@ from azdiskbackup.plugin.output.formatting import age, moment, until
 from azdiskbackup.plugin.output.printer import Column, Printer, Shape
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
 from azdiskbackup.plugin.runtime.options import From
-
-_COLUMNS = (
-    Column("TIME (UTC)"),
-    Column("AGE", right=True, spare=True),
-    Column("EXPIRES", right=True),
-    Column("RULE", spare=True),
-    Column("TYPE", spare=True),
-    Column("ID"),
-    Column("ARM ID", wide=True),
-)
 
 
 class RestorePoint(Shape, frozen=True, kw_only=True):
@@ -45,26 +37,23 @@ async def run(cluster: Cluster, printer: Printer, *, name: str, source: From) ->
     """Show the restore points of a disk, newest first."""
     resource = await cluster.disk(name)
     found = await read(resource, source)
-    if printer.structured:
-        printer.data(found.points)
-    else:
-        now = cluster.now
-        rows = [
-            [
-                moment(each.time),
-                age(each.time, now),
-                until(each.expiry_time, now),
-                each.retention_rule or "-",
-                each.type or "-",
-                each.id,
-                each.arm_id or "-",
-            ]
-            for each in found.points
-        ]
-        printer.table(_COLUMNS, rows, f"{resource.namespace}/{resource.name} has no restore point yet.")
+    empty = f"{resource.namespace}/{resource.name} has no restore point yet."
+    printer.table(_columns(cluster.now), found.points, empty)
     if found.note:
         printer.note(found.note)
     return ExitCode.DONE
+
+
+def _columns(now: datetime) -> Sequence[Column[RestorePoint]]:
+    return (
+        Column("TIME (UTC)", lambda point: moment(point.time)),
+        Column("AGE", lambda point: age(point.time, now), right=True, spare=True),
+        Column("EXPIRES", lambda point: until(point.expiry_time, now), right=True),
+        Column("RULE", lambda point: point.retention_rule or "-", spare=True),
+        Column("TYPE", lambda point: point.type or "-", spare=True),
+        Column("ID", lambda point: point.id),
+        Column("ARM ID", lambda point: point.arm_id or "-", wide=True),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +74,7 @@ async def read(resource: Resource, source: From) -> Read:
     """Return the restore points.
 
     Raises:
-        Trouble: they were wanted from Azure, which does not tell.
+        CliError: they were wanted from Azure, which does not tell.
     """
     known = parse_status(ProtectedDiskStatus, resource)
     instance = arm_id_of(known.backup_instance_id)
@@ -108,17 +97,8 @@ async def _of_azure(instance: ArmId) -> list[RestorePoint]:
 
     async with azure_of(instance.subscription) as azure:
         points = await azure.backups.list_restore_points(instance)
-    return [
-        RestorePoint(
-            id=each.id,
-            time=each.time,
-            expiry_time=each.expiry,
-            retention_rule=each.retention_rule,
-            type=each.type,
-            arm_id=f"{instance}/recoveryPoints/{each.id}",
-        )
-        for each in sorted(points, key=lambda point: point.time, reverse=True)
-    ]
+    newest_first = sorted(points, key=lambda point: point.time, reverse=True)
+    return [_point(each, each.expiry, str(instance)) for each in newest_first]
 
 
 def of_status(known: ProtectedDiskStatus) -> Read:
@@ -126,17 +106,19 @@ def of_status(known: ProtectedDiskStatus) -> Read:
     points = known.restore_points
     if points is None:
         return Read([], complete=False)
-    instance = known.backup_instance_id
-    found = [
-        RestorePoint(
-            id=each.id,
-            time=each.time,
-            expiry_time=each.expiry_time,
-            retention_rule=each.retention_rule,
-            type=each.type,
-            arm_id=f"{instance}/recoveryPoints/{each.id}" if instance else None,
-        )
-        for each in points.recent
-    ]
+    found = [_point(each, each.expiry_time, known.backup_instance_id) for each in points.recent]
     more = points.count - len(found)
     return Read(found, more <= 0, f"{more} older ones are not in status." if more > 0 else "")
+
+
+def _point(
+    point: AzureRestorePoint | RestorePointStatus, expiry: datetime | None, instance: str | None
+) -> RestorePoint:
+    return RestorePoint(
+        id=point.id,
+        time=point.time,
+        expiry_time=expiry,
+        retention_rule=point.retention_rule,
+        type=point.type,
+        arm_id=f"{instance}/recoveryPoints/{point.id}" if instance else None,
+    )

@@ -41,7 +41,7 @@ class Problem(Shape, frozen=True, kw_only=True):
 
     kind: str
     reason: str
-    state: str
+    state: State
     objects: list[str]
     message: str
     remediation: str
@@ -79,7 +79,7 @@ async def run(cluster: Cluster, printer: Printer, *, exit_code: bool) -> ExitCod
         printer.data(found)
     else:
         show(found, printer)
-    bad = found.stale or any(each.state == State.ACTION_REQUIRED.name for each in found.problems)
+    bad = found.stale or any(each.state == State.ACTION_REQUIRED for each in found.problems)
     return ExitCode.UNHEALTHY if exit_code and bad else ExitCode.DONE
 
 
@@ -97,26 +97,24 @@ def status(
     waiting: list[Resource],
 ) -> ClusterStatus:
     """Return a cluster at a glance."""
-    others = [("BackupVault", vaults or []), ("DiskBackupPolicy", policies or [])]
     problems = [
         *_of_operator(operator),
-        *(problem for kind, objects in others for problem in _problems(kind, _unready(objects))),
-        *_problems("ProtectedDisk", _bad(disks)),
+        *_problems("BackupVault", map(_object, vaults or [])),
+        *_problems("DiskBackupPolicy", map(_object, policies or [])),
+        *_problems(
+            "ProtectedDisk",
+            ((f"{each.namespace}/{each.name}", each.reason, each.state, each.message) for each in disks),
+        ),
     ]
     return ClusterStatus(
         namespace=place,
         operator=operator,
-        disks=Sum(
-            total=len(disks),
-            healthy=sum(each.sign is State.GOOD for each in disks),
-            in_progress=sum(each.sign in (State.IN_PROGRESS, State.UNKNOWN) for each in disks),
-            needs_attention=sum(each.sign is State.ACTION_REQUIRED for each in disks),
-        ),
+        disks=_sum([each.state for each in disks]),
         stale=sum(each.stale for each in disks),
         backups_waiting=len(waiting),
-        policies=_sum(policies),
-        vaults=_sum(vaults),
-        problems=sorted(problems, key=lambda each: (each.state != State.ACTION_REQUIRED.name, -len(each.objects))),
+        policies=_sum([_state(each) for each in policies]) if policies is not None else None,
+        vaults=_sum([_state(each) for each in vaults]) if vaults is not None else None,
+        problems=sorted(problems, key=lambda each: (each.state != State.ACTION_REQUIRED, -len(each.objects))),
     )
 
 
@@ -125,39 +123,39 @@ def _of_operator(operator: Operator | None) -> Iterator[Problem]:
         yield Problem(
             kind="Operator",
             reason="NoLeader",
-            state=State.ACTION_REQUIRED.name,
+            state=State.ACTION_REQUIRED,
             objects=[operator.namespace] if operator.namespace else [],
             message="Scheduled backups in Azure continue. No disk is newly protected, and status is stale.",
             remediation="See `kubectl azdiskbackup check`.",
         )
 
 
-Bad = tuple[str, str, State, str]
+def _state(resource: Resource) -> State:
+    if resource.is_true(reasons.READY):
+        return State.GOOD
+    if resource.is_true(reasons.STALLED):
+        return State.ACTION_REQUIRED
+    return needs(str(resource.condition(reasons.READY).get("reason", "")))
 
 
-def _unready(objects: Iterable[Resource]) -> Iterator[Bad]:
-    for each in objects:
-        ready = each.condition(reasons.READY)
-        if ready.get("status") != "True":
-            state = State.ACTION_REQUIRED if each.is_true(reasons.STALLED) else needs(str(ready.get("reason", "")))
-            yield each.name, str(ready.get("reason", "")), state, str(ready.get("message", ""))
+Row = tuple[str, str, State, str]
 
 
-def _bad(disks: Iterable[Disk]) -> Iterator[Bad]:
-    for each in disks:
-        if each.sign is not State.GOOD:
-            yield f"{each.namespace}/{each.name}", each.reason, each.sign, each.message
+def _object(resource: Resource) -> Row:
+    ready = resource.condition(reasons.READY)
+    return resource.name, str(ready.get("reason", "")), _state(resource), str(ready.get("message", ""))
 
 
-def _problems(kind: str, bad: Iterable[Bad]) -> list[Problem]:
+def _problems(kind: str, objects: Iterable[Row]) -> list[Problem]:
     groups: dict[tuple[str, State], list[tuple[str, str]]] = {}
-    for name, reason, state, message in bad:
-        groups.setdefault((reason, state), []).append((name, message))
+    for name, reason, state, message in objects:
+        if state is not State.GOOD:
+            groups.setdefault((reason, state), []).append((name, message))
     return [
         Problem(
             kind=kind,
             reason=reason,
-            state=state.name,
+            state=state,
             objects=[name for name, _ in members],
             message=members[0][1],
             remediation=REASON_CATALOG[reason].remediation if reason in REASON_CATALOG else "",
@@ -166,13 +164,10 @@ def _problems(kind: str, bad: Iterable[Bad]) -> list[Problem]:
     ]
 
 
-def _sum(objects: list[Resource] | None) -> Sum | None:
-    if objects is None:
-        return None
-    bad = [state for _, _, state, _ in _unready(objects)]
-    attention = bad.count(State.ACTION_REQUIRED)
-    healthy = len(objects) - len(bad)
-    return Sum(total=len(objects), healthy=healthy, in_progress=len(bad) - attention, needs_attention=attention)
+def _sum(states: list[State]) -> Sum:
+    healthy, attention = states.count(State.GOOD), states.count(State.ACTION_REQUIRED)
+    rest = len(states) - healthy - attention
+    return Sum(total=len(states), healthy=healthy, in_progress=rest, needs_attention=attention)
 
 
 def _unfinished(backup: Resource) -> bool:
@@ -187,15 +182,15 @@ def show(found: ClusterStatus, printer: Printer) -> None:
     if found.namespace:
         printer.show(Text(f"Only the namespace {found.namespace}.", style="dim"))
     printer.fields(_lines(found))
-    for state, title in ((State.ACTION_REQUIRED, "Action required"), (State.IN_PROGRESS, "In progress")):
-        mine = [
-            each
-            for each in found.problems
-            if (each.state == State.ACTION_REQUIRED.name) == (state is State.ACTION_REQUIRED)
-        ]
-        if mine:
+    bad = [each for each in found.problems if each.state is State.ACTION_REQUIRED]
+    others = [each for each in found.problems if each.state is not State.ACTION_REQUIRED]
+    for state, title, problems in (
+        (State.ACTION_REQUIRED, "Action required", bad),
+        (State.IN_PROGRESS, "In progress", others),
+    ):
+        if problems:
             printer.show(Text(f"\n{title}", style="bold"))
-        for each in mine:
+        for each in problems:
             _problem(printer, each, state)
     if not found.disks.total:
         printer.show(

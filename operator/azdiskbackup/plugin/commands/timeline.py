@@ -9,13 +9,13 @@ from rich.text import Text
 from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec
 from azdiskbackup.api.v1alpha1.protected_disk import RECENT_JOBS, ProtectedDiskStatus
 from azdiskbackup.core.objects.azure import succeeded
-from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec, parse_status
+from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.core.rules import reasons
-from azdiskbackup.plugin.cluster.client import POLICIES, Cluster
+from azdiskbackup.plugin.cluster.client import Cluster
 from azdiskbackup.plugin.commands.restore_points import Read, read
 from azdiskbackup.plugin.output.calendar import Day, DayState, KnownBackups, days
 from azdiskbackup.plugin.output.formatting import counted
-from azdiskbackup.plugin.output.printer import Printer, Shape
+from azdiskbackup.plugin.output.printer import Printer
 from azdiskbackup.plugin.runtime.exit_code import ExitCode
 from azdiskbackup.plugin.runtime.options import From
 
@@ -23,28 +23,14 @@ from azdiskbackup.plugin.runtime.options import From
 _A_JOB = timedelta(hours=1)
 
 
-class DayShape(Shape, frozen=True, kw_only=True):
-    """A day; ``due`` is null where it is not known."""
-
-    date: date
-    verdict: str
-    good: int
-    failed: int
-    due: int | None
-
-
 async def run(cluster: Cluster, printer: Printer, *, name: str, count: int, source: From) -> ExitCode:
     """Show the last days of a disk."""
     resource = await cluster.disk(name)
-    policy_name = str((resource.spec.get("policyRef") or {}).get("name", ""))
-    policy = await cluster.get_if_allowed(POLICIES, "", policy_name)
+    policy = await cluster.policy_of(resource)
     points = await read(resource, source)
     found = days(known_of(resource, policy, points, cluster.now), cluster.now, count)
     if printer.structured:
-        printer.data([
-            DayShape(date=each.date, verdict=each.verdict.name, good=each.good, failed=each.failed, due=each.due)
-            for each in found
-        ])  # fmt: skip
+        printer.data(found)
     else:
         show(f"{resource.namespace}/{resource.name}", found, printer)
     if points.note:
@@ -52,7 +38,7 @@ async def run(cluster: Cluster, printer: Printer, *, name: str, count: int, sour
     return ExitCode.DONE
 
 
-def known_of(resource: Resource, policy: Resource | None, read: Read, now: datetime) -> KnownBackups:
+def known_of(resource: Resource, policy: DiskBackupPolicySpec | None, read: Read, now: datetime) -> KnownBackups:
     """Return what is known of the backups of a disk: by its restore points, and by newer jobs than those."""
     status = parse_status(ProtectedDiskStatus, resource)
     recent = status.jobs.recent if status.jobs is not None else []
@@ -62,14 +48,12 @@ def known_of(resource: Resource, policy: Resource | None, read: Read, now: datet
     # A list of restore points is scarce, and may be older than what the jobs tell.
     after = newest + _A_JOB if newest is not None else None
     good = [job.start_time for job in jobs if succeeded(job.status) and (after is None or job.start_time > after)]
-    spec = parse_spec(DiskBackupPolicySpec, policy) if policy is not None else None
-    readable = spec if spec is not None and not isinstance(spec, Invalid) else None
     return KnownBackups(
         points=[*(each.time for each in read.points), *good],
         failures=failures,
-        schedule=readable.schedule if readable is not None else None,
+        schedule=policy.schedule if policy is not None else None,
         since=_since(resource, status),
-        kept=timedelta(days=readable.retention.default.days) if readable is not None else None,
+        kept=timedelta(days=policy.retention.default.days) if policy is not None else None,
         complete_since=_complete_since(read, status, newest, now),
     )
 
@@ -104,22 +88,17 @@ def show(name: str, found: list[Day], printer: Printer) -> None:
         line = Text(f"{monday:%Y-%m-%d}   ")
         line.append("   " * members[0].date.weekday())
         for each in members:
-            line.append_text(_sign(each.verdict, printer.out.encoding))
+            line.append_text(each.verdict.sign(printer.out.encoding))
             line.append("  ")
         printer.show(line)
     seen = [verdict for verdict in DayState if any(each.verdict is verdict for each in found)]
     printer.show("")
     for verdict in seen:
         number = sum(each.verdict is verdict for each in found)
-        meaning = f" {counted(number, 'day')}: {verdict.value[3]}"
-        printer.show(Text.assemble(_sign(verdict, printer.out.encoding), meaning))
+        meaning = f" {counted(number, 'day')}: {verdict.meaning}"
+        printer.show(Text.assemble(verdict.sign(printer.out.encoding), meaning))
     for each in found:
         if each.verdict in (DayState.SOME, DayState.MISSED, DayState.FAILED):
             due = f" of {each.due} due" if each.due else ""
             failed = f", {each.failed} failed" if each.failed else ""
-            printer.show(Text.assemble(f"{each.date}  ", (f"{each.good}{due}{failed}", each.verdict.value[2])))
-
-
-def _sign(verdict: DayState, encoding: str) -> Text:
-    nice, plain, style, _ = verdict.value
-    return Text(nice if "utf" in encoding.lower() else plain, style=style)
+            printer.show(Text.assemble(f"{each.date}  ", (f"{each.good}{due}{failed}", each.verdict.style)))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
 from azdiskbackup.core.objects.pvc import DRIVER, ClaimedDisk, disk_of
 from azdiskbackup.core.objects.resource import Resource
+from azdiskbackup.kube.watched import VOLUME
 from azdiskbackup.plugin.cluster.client import (
     DISKS,
     OBJECT_NAME,
-    POLICIES,
-    VOLUME,
     WHOLE_CLAIMS,
     Cluster,
     claim_of,
@@ -22,18 +21,9 @@ from azdiskbackup.plugin.cluster.client import (
 from azdiskbackup.plugin.output.formatting import age, counted
 from azdiskbackup.plugin.output.manifests import manifest
 from azdiskbackup.plugin.output.printer import Column, Printer, Shape
-from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode, suggest
+from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
 from azdiskbackup.plugin.runtime.options import Output
 
-_COLUMNS = (
-    Column("NAMESPACE"),
-    Column("PVC"),
-    Column("SIZE", right=True),
-    Column("STORAGE CLASS", spare=True),
-    Column("AGE", right=True, spare=True),
-    Column("VOLUME", wide=True),
-    Column("DISK ID", wide=True),
-)
 _PROVISIONERS = ("volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner")
 _LONGEST_NAME = 253
 
@@ -54,7 +44,9 @@ async def run(cluster: Cluster, printer: Printer, *, apply_policy: str | None) -
     """Show the PVCs that nothing protects, or write what protects them by a policy."""
     place = cluster.namespace
     if apply_policy is not None:
-        await _policy_exists(cluster, apply_policy)
+        if not OBJECT_NAME.fullmatch(apply_policy):
+            raise CliError(f"invalid DiskBackupPolicy name {apply_policy!r}", ExitCode.USAGE)
+        await cluster.policy_is_there(apply_policy)
     claims, disks, volumes = await gather_in_order(
         cluster.all(WHOLE_CLAIMS, place), _disks(cluster, place), cluster.all_if_allowed(VOLUME)
     )
@@ -73,12 +65,10 @@ async def run(cluster: Cluster, printer: Printer, *, apply_policy: str | None) -
             if found
             else "No PVC is left to protect."
         )
-    elif printer.structured:
-        printer.data(found)
     else:
         where = f"in the namespace {place}" if place else "in any namespace"
-        printer.table(_COLUMNS, _rows(found, cluster.now), f"No PVC on an Azure disk is unprotected {where}.")
-        if found:
+        printer.table(_columns(cluster.now), found, f"No PVC on an Azure disk is unprotected {where}.")
+        if found and not printer.structured:
             printer.note("To protect them: kubectl azdiskbackup unprotected --apply-policy POLICY | kubectl apply -f -")
     return ExitCode.DONE
 
@@ -87,15 +77,6 @@ async def _disks(cluster: Cluster, place: str) -> list[Resource]:
     """Return the disks that may protect one of the PVCs: by id from any namespace, where the caller sees them."""
     found = await cluster.all_if_allowed(DISKS) if place else None
     return found if found is not None else await cluster.all(DISKS, place)
-
-
-async def _policy_exists(cluster: Cluster, policy: str) -> None:
-    if not OBJECT_NAME.fullmatch(policy):
-        raise CliError(f"invalid DiskBackupPolicy name {policy!r}", ExitCode.USAGE)
-    known = await cluster.all_if_allowed(POLICIES)
-    if known is not None and policy not in {each.name for each in known}:
-        names = suggest(policy, [each.name for each in known])
-        raise CliError(f"DiskBackupPolicy {policy!r} does not exist.{names}")
 
 
 def unprotected(claims: Iterable[Resource], disks: Iterable[Resource], volumes: list[Resource] | None) -> list[Claim]:
@@ -170,14 +151,13 @@ def _free(claim: Claim, taken: set[tuple[str, str]]) -> str:
     return name
 
 
-def _rows(claims: Iterable[Claim], now: datetime) -> Iterator[list[str]]:
-    for each in claims:
-        yield [
-            each.namespace,
-            each.name,
-            each.size,
-            each.storage_class or "-",
-            age(each.created, now),
-            each.volume,
-            each.disk_id or "-",
-        ]
+def _columns(now: datetime) -> Sequence[Column[Claim]]:
+    return (
+        Column("NAMESPACE", lambda claim: claim.namespace),
+        Column("PVC", lambda claim: claim.name),
+        Column("SIZE", lambda claim: claim.size, right=True),
+        Column("STORAGE CLASS", lambda claim: claim.storage_class or "-", spare=True),
+        Column("AGE", lambda claim: age(claim.created, now), right=True, spare=True),
+        Column("VOLUME", lambda claim: claim.volume, wide=True),
+        Column("DISK ID", lambda claim: claim.disk_id or "-", wide=True),
+    )

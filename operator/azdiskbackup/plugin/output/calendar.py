@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from enum import Enum
 
 from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
 from azdiskbackup.core.protected_disk.health import USUAL_JOB_TIME
 from azdiskbackup.core.schedule.backup_times import START_WINDOW, next_backup
+from azdiskbackup.plugin.output.formatting import Signed
 
 _DAY = timedelta(days=1)
 # A restore point is taken within this time of the moment at which its backup was due.
 _LATE = START_WINDOW + USUAL_JOB_TIME
 
 
-class DayState(Enum):
-    """How a day went: its sign, its sign in ASCII, its colour, and what it means."""
+class DayState(Signed):
+    """How a day went."""
 
-    GOOD = ("■", "#", "green", "every backup that was due is there")
-    SOME = ("◪", "/", "yellow", "some backups that were due are missing")
-    MISSED = ("□", "o", "red", "no backup, though one was due")
-    FAILED = ("✗", "x", "red", "a backup failed, and none succeeded")
-    KEPT = ("▪", "+", "green", "a backup is there; whether all are is not known any more")
-    UNKNOWN = ("·", ".", "dim", "none was due, or nothing is known any more")
+    GOOD = "GOOD", "■", "#", "green", "every backup that was due is there"
+    SOME = "SOME", "◪", "/", "yellow", "some backups that were due are missing"
+    MISSED = "MISSED", "□", "o", "red", "no backup, though one was due"
+    FAILED = "FAILED", "✗", "x", "red", "a backup failed, and none succeeded"
+    KEPT = "KEPT", "▪", "+", "green", "a backup is there; whether all are is not known any more"
+    UNKNOWN = "UNKNOWN", "·", ".", "dim", "none was due, or nothing is known any more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,10 @@ class Day:
     """
 
     date: date
+    verdict: DayState
     good: int
     failed: int
     due: int | None
-    verdict: DayState
 
 
 def days(known: KnownBackups, now: datetime, count: int) -> list[Day]:
@@ -77,11 +77,11 @@ def _day(known: KnownBackups, day: date, now: datetime) -> Day:
     failed = _within(known.failures, begins)
     if not _all_is_known(known, begins, now):
         verdict = DayState.FAILED if failed and not points else DayState.KEPT if points else DayState.UNKNOWN
-        return Day(day, points, failed, None, verdict)
+        return Day(day, verdict, points, failed, None)
     if known.schedule is None:
-        return Day(day, points, failed, None, _verdict(points, failed, 0, points))
+        return Day(day, _verdict(points, failed, 0, points), points, failed, None)
     there = list(_kept_times(known, begins, now))
-    return Day(day, sum(there), failed, len(there), _verdict(sum(there), failed, len(there), points))
+    return Day(day, _verdict(sum(there), failed, len(there), points), sum(there), failed, len(there))
 
 
 def _verdict(good: int, failed: int, due: int, points: int) -> DayState:

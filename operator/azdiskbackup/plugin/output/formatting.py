@@ -3,30 +3,48 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from enum import Enum
+from enum import StrEnum
+from typing import Self
 
 from rich.text import Text
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
-class State(Enum):
-    """How something is, from far away: its sign, its sign where only ASCII can be shown, and its colour."""
+class Signed(StrEnum):
+    """States that are JSON by their name, and shown by a sign.
 
-    GOOD = ("✓", "+", "green")
-    IN_PROGRESS = ("…", "~", "yellow")
-    ACTION_REQUIRED = ("✗", "x", "red")
-    UNKNOWN = ("·", ".", "dim")
+    Attributes:
+        nice: the sign.
+        plain: the sign where only ASCII can be shown.
+        style: its colour.
+        meaning: what it means, where a legend says so.
+    """
+
+    nice: str
+    plain: str
+    style: str
+    meaning: str
+
+    def __new__(cls, name: str, nice: str, plain: str, style: str, meaning: str = "") -> Self:
+        """Make a member."""
+        made = str.__new__(cls, name)
+        made._value_ = name
+        made.nice, made.plain, made.style, made.meaning = nice, plain, style, meaning
+        return made
 
     def sign(self, encoding: str) -> Text:
         """Return the sign for a stream of an encoding."""
-        nice, plain, style = self.value
-        return Text(nice if "utf" in encoding.lower() else plain, style=style)
+        return Text(self.nice if "utf" in encoding.lower() else self.plain, style=self.style)
 
-    @property
-    def style(self) -> str:
-        """Return the colour."""
-        return self.value[2]
+
+class State(Signed):
+    """How something is, from far away."""
+
+    GOOD = "GOOD", "✓", "+", "green"
+    IN_PROGRESS = "IN_PROGRESS", "…", "~", "yellow"
+    ACTION_REQUIRED = "ACTION_REQUIRED", "✗", "x", "red"
+    UNKNOWN = "UNKNOWN", "·", ".", "dim"
 
 
 def age(since: datetime | None, now: datetime) -> str:
@@ -63,6 +81,6 @@ def duration(seconds: float | None) -> str:
     return short(timedelta(seconds=seconds)) if seconds is not None else "-"
 
 
-def counted(number: int, what: str, many: str | None = None) -> str:
+def counted(number: int, what: str) -> str:
     """Return a number of things, such as ``1 disk`` or ``3 disks``."""
-    return f"{number} {what if number == 1 else many or f'{what}s'}"
+    return f"{number} {what if number == 1 else f'{what}s'}"

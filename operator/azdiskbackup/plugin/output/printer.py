@@ -6,9 +6,9 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 from rich.console import Console, RenderableType
@@ -30,24 +30,32 @@ _PROSE = 24
 class Shape(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """What a command tells, in the form of ``-o json``; times are UTC, absent is null."""
 
-    KIND: ClassVar[str] = ""
+
+RowT = TypeVar("RowT")
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class Column(Generic[RowT]):
     """A column of a table.
 
     Attributes:
+        cell: what it shows of a row.
         wide: only shown with ``-o wide``.
         spare: left out where there is no room for it.
         prose: folded where there is no room for it.
     """
 
     title: str
+    cell: Callable[[RowT], str | Text]
     wide: bool = False
     right: bool = False
     spare: bool = False
     prose: bool = False
+
+    def text(self, row: RowT) -> Text:
+        """Return the cell of a row."""
+        found = self.cell(row)
+        return found if isinstance(found, Text) else Text(found)
 
 
 class Printer:
@@ -97,12 +105,15 @@ class Printer:
     def _unicode(self) -> bool:
         return "utf" in str(sys.stdout.encoding).lower()
 
-    def table(self, columns: Sequence[Column], rows: Iterable[Sequence[str | Text]], empty: str) -> None:
-        """Write a table, or to stderr that there is nothing."""
-        cells = [[each if isinstance(each, Text) else Text(each) for each in row] for row in rows]
-        if not cells:
+    def table(self, columns: Sequence[Column[RowT]], rows: Sequence[RowT], empty: str) -> None:
+        """Write a table, or to stderr that there is nothing; where JSON or YAML is wanted, the rows in that form."""
+        if self.structured:
+            self.data(rows)
+            return
+        if not rows:
             self.note(empty)
             return
+        cells = [[column.text(row) for column in columns] for row in rows]
         shown, left_out, fits = self._fitting(columns, cells)
         made = Table(box=None, pad_edge=False, show_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
         for index in shown:
@@ -110,13 +121,15 @@ class Printer:
             justify: Literal["left", "right"] = "right" if column.right else "left"
             # What somebody may have to type next is never cut: where there is no room at all it is folded.
             made.add_column(column.title, justify=justify, overflow="fold", no_wrap=fits and not column.prose)
-        for row in cells:
-            made.add_row(*(row[index] for index in shown))
+        for line in cells:
+            made.add_row(*(line[index] for index in shown))
         self.show(made)
         if left_out:
             self.note(f"Columns hidden to fit the terminal: {', '.join(left_out)} (use -o wide).")
 
-    def _fitting(self, columns: Sequence[Column], cells: Sequence[Sequence[Text]]) -> tuple[list[int], list[str], bool]:
+    def _fitting(
+        self, columns: Sequence[Column[Any]], cells: Sequence[Sequence[Text]]
+    ) -> tuple[list[int], list[str], bool]:
         """Return which columns are shown, the titles of those without room, and whether there is room for the rest."""
         if self.wide:
             return list(range(len(columns))), [], True

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+import functools
+import importlib
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Annotated, Any
 
 import typer
 
 from azdiskbackup.plugin.runtime.exit_code import ExitCode
-from azdiskbackup.plugin.runtime.options import Color, From, Options, Output, RetentionRule
-from azdiskbackup.plugin.runtime.parameters import (
+from azdiskbackup.plugin.runtime.options import (
     AllNamespaces,
+    Color,
     Colors,
-    Context,
     DiskName,
     Form,
+    From,
     InAll,
     InOneNamespace,
-    Kubeconfig,
     Namespace,
+    Options,
+    Output,
     Policy,
     PolicyToApply,
     Reason,
+    RetentionRule,
     SomeDisk,
     SomeReason,
     Source,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
 
 PROGRAM = "kubectl azdiskbackup"
 COMPLETE_VAR = "_KUBECTL_AZDISKBACKUP_COMPLETE"
@@ -55,170 +59,129 @@ def _done(ending: ExitCode) -> None:
         raise typer.Exit(ending)
 
 
-def _in_cluster(options: Options, command: Callable[..., Awaitable[ExitCode]], **words: Any) -> None:
-    """Run a command that asks the API server."""
-    import asyncio
+_NAMESPACES = ("namespace", "all_namespaces")
+_COMMON = [
+    each for each in inspect.signature(Options, eval_str=True).parameters.values() if each.name not in _NAMESPACES
+]
 
-    from azdiskbackup.plugin.runtime.session import session
 
-    _done(asyncio.run(session(options, command, **words)))
+def _in_cluster(declared: Callable[..., Options]) -> Callable[..., Options]:
+    """Make a declaration a command that asks the API server.
+
+    Its options are those that are declared, and then those of every command. The declaration returns the namespaces to
+    look at; ``run`` of the module of its name is called with the other words.
+    """
+    own = inspect.signature(declared, eval_str=True).parameters
+
+    @functools.wraps(declared)
+    def command(**typed: Any) -> None:
+        import asyncio
+
+        from azdiskbackup.plugin.runtime.session import session
+
+        common = {each.name: typed.pop(each.name) for each in _COMMON}
+        options = replace(declared(**typed), **common)
+        words = {name: value for name, value in typed.items() if name not in _NAMESPACES}
+        module = importlib.import_module(f"azdiskbackup.plugin.commands.{declared.__name__}")
+        _done(asyncio.run(session(options, module.run, **words)))
+
+    command.__signature__ = inspect.Signature([*own.values(), *_COMMON])  # type: ignore[attr-defined] # typer reads it
+    app.command()(command)
+    return declared
 
 
 # --- commands -----------------------------------------------------------------------------------------
 
 
-@app.command()
+@_in_cluster
 def disks(
     namespace: Namespace = None,
     all_namespaces: AllNamespaces = False,
     policy: Policy = None,
     reason: Reason = None,
     not_ready: Annotated[bool, typer.Option("--not-ready", help="Only disks that are not ready.")] = False,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    output: Form = Output.TABLE,
-    color: Colors = Color.AUTO,
-) -> None:
+) -> Options:
     """List the protected disks: state, last good backup, next one, restore points."""
-    from azdiskbackup.plugin.commands import disks as command
-
-    options = Options(namespace, all_namespaces, context, kubeconfig, output, color)
-    _in_cluster(options, command.run, policy=policy, reason=reason, not_ready=not_ready)
+    return Options(namespace, all_namespaces)
 
 
-@app.command()
+@_in_cluster
 def status(
     namespace: InOneNamespace = None,
     all_namespaces: InAll = False,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with status 3 if any object needs attention.")
     ] = False,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    output: Form = Output.TABLE,
-    color: Colors = Color.AUTO,
-) -> None:
+) -> Options:
     """Show the whole cluster at a glance, what needs attention first."""
-    from azdiskbackup.plugin.commands import status as command
-
-    options = Options(None if all_namespaces else namespace, False, context, kubeconfig, output, color)
-    _in_cluster(options, command.run, exit_code=exit_code)
+    return Options(None if all_namespaces else namespace)
 
 
-@app.command()
-def describe(
-    disk: DiskName,
-    namespace: Namespace = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    output: Form = Output.TABLE,
-    color: Colors = Color.AUTO,
-) -> None:
+@_in_cluster
+def describe(name: DiskName, namespace: Namespace = None) -> Options:
     """Show one disk: its conditions in order, its backups, what to do."""
-    from azdiskbackup.plugin.commands import describe as command
-
-    _in_cluster(Options(namespace, False, context, kubeconfig, output, color), command.run, name=disk)
+    return Options(namespace)
 
 
-@app.command()
+@_in_cluster
 def backup(
-    disk: DiskName,
+    name: DiskName,
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait until it has ended, and show its progress.")] = False,
-    timeout: Annotated[int, typer.Option(min=1, help="Seconds to wait; then exit with status 124.")] = 3600,
+    within: Annotated[int, typer.Option("--timeout", min=1, help="Seconds to wait; then exit with status 124.")] = 3600,
     rule: Annotated[
         RetentionRule, typer.Option(help="Retention rule that decides how long the restore point is kept.")
     ] = RetentionRule.DEFAULT,
-    name: Annotated[str | None, typer.Option(help="Name of the OnDemandBackup; default: made from the disk's.")] = None,
+    object_name: Annotated[
+        str | None, typer.Option("--name", help="Name of the OnDemandBackup; default: made from the disk's.")
+    ] = None,
     ttl: Annotated[
         int | None,
         typer.Option(min=0, help="Seconds after which the finished object is deleted; the restore point stays."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the manifest instead of applying it.")] = False,
     namespace: Namespace = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    output: Form = Output.TABLE,
-    color: Colors = Color.AUTO,
-) -> None:
+) -> Options:
     """Back up a disk now."""
-    from azdiskbackup.plugin.commands import backup as command
-
-    options = Options(namespace, False, context, kubeconfig, output, color)
-    how = {"rule": rule.value, "object_name": name, "ttl": ttl, "wait": wait, "within": timeout, "dry_run": dry_run}
-    _in_cluster(options, command.run, name=disk, **how)
+    return Options(namespace)
 
 
-@app.command()
+@_in_cluster
 def jobs(
-    disk: SomeDisk = None,
+    name: SomeDisk = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only those that failed.")] = False,
     namespace: Namespace = None,
     all_namespaces: AllNamespaces = False,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    output: Form = Output.TABLE,
-    color: Colors = Color.AUTO,
-) -> None:
+) -> Options:
     """List the newest jobs of the last seven days, with their errors."""
-    from azdiskbackup.plugin.commands import jobs as command
-
-    options = Options(namespace, all_namespaces, context, kubeconfig, output, color)
-    _in_cluster(options, command.run, name=disk, failed=failed)
+    return Options(namespace, all_namespaces)
 
 
-@app.command("restore-points")
-def restore_points(
-    disk: DiskName,
-    source: Source = From.AUTO,
-    namespace: Namespace = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    output: Form = Output.TABLE,
-    color: Colors = Color.AUTO,
-) -> None:
+@_in_cluster
+def restore_points(name: DiskName, source: Source = From.AUTO, namespace: Namespace = None) -> Options:
     """List the restore points of a disk: all of them if you may read them in Azure."""
-    from azdiskbackup.plugin.commands import restore_points as command
-
-    options = Options(namespace, False, context, kubeconfig, output, color)
-    _in_cluster(options, command.run, name=disk, source=source)
+    return Options(namespace)
 
 
-@app.command()
+@_in_cluster
 def timeline(
-    disk: DiskName,
-    days: Annotated[int, typer.Option(min=1, max=400, help="How many days.")] = 28,
+    name: DiskName,
+    count: Annotated[int, typer.Option("--days", min=1, max=400, help="How many days.")] = 28,
     source: Source = From.AUTO,
     namespace: Namespace = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    output: Form = Output.TABLE,
-    color: Colors = Color.AUTO,
-) -> None:
+) -> Options:
     """Show a calendar of a disk's days: good, missed, failed."""
-    from azdiskbackup.plugin.commands import timeline as command
-
-    options = Options(namespace, False, context, kubeconfig, output, color)
-    _in_cluster(options, command.run, name=disk, count=days, source=source)
+    return Options(namespace)
 
 
-@app.command()
+@_in_cluster
 def unprotected(
-    apply_policy: PolicyToApply = None,
-    namespace: Namespace = None,
-    all_namespaces: AllNamespaces = False,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    output: Form = Output.TABLE,
-    color: Colors = Color.AUTO,
-) -> None:
+    apply_policy: PolicyToApply = None, namespace: Namespace = None, all_namespaces: AllNamespaces = False
+) -> Options:
     """List the PVCs on Azure disks without a ProtectedDisk."""
-    from azdiskbackup.plugin.commands import unprotected as command
-
-    options = Options(namespace, all_namespaces, context, kubeconfig, output, color)
-    _in_cluster(options, command.run, apply_policy=apply_policy)
+    return Options(namespace, all_namespaces)
 
 
-@app.command()
+@_in_cluster
 def orphans(
     instance: Annotated[
         str | None,
@@ -226,38 +189,25 @@ def orphans(
             metavar="[INSTANCE]", help="Show how to restore this one; NAMESPACE/NAME of its ProtectedDisk works, too."
         ),
     ] = None,
-    vault_id: Annotated[
-        list[str] | None, typer.Option(help="ARM id of a vault; default: those of the cluster. May be repeated.")
+    vaults: Annotated[
+        list[str] | None,
+        typer.Option("--vault-id", help="ARM id of a vault; default: those of the cluster. May be repeated."),
     ] = None,
     namespace: InOneNamespace = None,
     all_namespaces: InAll = False,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    output: Form = Output.TABLE,
-    color: Colors = Color.AUTO,
-) -> None:
+) -> Options:
     """List backup instances in Azure whose cluster, namespace, object or PVC no longer exists."""
-    from azdiskbackup.plugin.commands import orphans as command
-
-    options = Options(namespace, all_namespaces or namespace is None, context, kubeconfig, output, color)
-    _in_cluster(options, command.run, vaults=vault_id or [], instance=instance)
+    return Options(namespace, all_namespaces or namespace is None)
 
 
-@app.command()
+@_in_cluster
 def check(
     azure: Annotated[bool, typer.Option(help="Check the vaults in Azure too, with your own permissions.")] = True,
     namespace: Namespace = None,
     all_namespaces: AllNamespaces = False,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    output: Form = Output.TABLE,
-    color: Colors = Color.AUTO,
-) -> None:
+) -> Options:
     """Check the installation, your permissions, the clocks and Azure, with a remediation for each problem."""
-    from azdiskbackup.plugin.commands import check as command
-
-    options = Options(namespace, all_namespaces, context, kubeconfig, output, color)
-    _in_cluster(options, command.run, azure=azure)
+    return Options(namespace, all_namespaces)
 
 
 @app.command()
@@ -269,11 +219,7 @@ def version() -> None:
 
 
 @app.command()
-def explain(
-    reason: SomeReason = None,
-    output: Form = Output.TABLE,
-    color: Colors = Color.AUTO,
-) -> None:
+def explain(reason: SomeReason = None, output: Form = Output.TABLE, color: Colors = Color.AUTO) -> None:
     """Explain the reason of a condition: cause and remediation."""
     from azdiskbackup.plugin.commands import explain as command
     from azdiskbackup.plugin.output.printer import Printer

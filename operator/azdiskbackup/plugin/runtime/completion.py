@@ -13,13 +13,16 @@ from typing import Any
 
 from typer import completion
 
-from azdiskbackup.plugin.cluster.client import DISKS, NAMESPACE, POLICIES, Cluster
+from azdiskbackup.kube.kubeconfig import contexts
+from azdiskbackup.kube.watched import NAMESPACE, WatchedResource
+from azdiskbackup.plugin.cluster.client import DISKS, POLICIES, Cluster
 from azdiskbackup.plugin.runtime.app import COMPLETE_VAR, PROGRAM, app
 from azdiskbackup.plugin.runtime.options import Options
 
 # As kubectl's own completion: no file names.
 _NO_FILES = ":4"
 _WITHIN_SECONDS = 3.0
+_LISTED = {"disks": DISKS, "policies": POLICIES, "namespaces": NAMESPACE}
 
 
 def main() -> None:
@@ -42,38 +45,21 @@ def main() -> None:
     sys.stdout.write("".join(f"{line}\n" for line in [*found.getvalue().splitlines(), _NO_FILES]))
 
 
-def disks(params: Mapping[str, Any], incomplete: str) -> list[str]:
-    """Return the disks of the namespace that begin so."""
-    return _names(params, incomplete, DISKS)
-
-
-def policies(params: Mapping[str, Any], incomplete: str) -> list[str]:
-    """Return the policies that begin so."""
-    return _names(params, incomplete, POLICIES)
-
-
-def namespaces(params: Mapping[str, Any], incomplete: str) -> list[str]:
-    """Return the namespaces that begin so."""
-    return _names(params, incomplete, NAMESPACE)
-
-
-def contexts(params: Mapping[str, Any], incomplete: str) -> list[str]:
-    """Return the contexts of the kubeconfig that begin so."""
-    from azdiskbackup.kube import kubeconfig as connection
-
-    return [each for each in connection.contexts(params.get("kubeconfig")) if each.startswith(incomplete)]
-
-
-def _names(params: Mapping[str, Any], incomplete: str, what: Any) -> list[str]:
-    """Return names from the API server; none where it cannot be asked: a completion has no place for an error."""
-    try:
-        found = asyncio.run(asyncio.wait_for(_ask(params, what), _WITHIN_SECONDS))
-    except Exception:
-        return []
+def names(what: str, params: Mapping[str, Any], incomplete: str) -> list[str]:
+    """Return the contexts, or the objects of the API server, that begin so."""
+    found = contexts(params.get("kubeconfig")) if what == "contexts" else _objects(what, params)
     return [each for each in found if each.startswith(incomplete)]
 
 
-async def _ask(params: Mapping[str, Any], what: Any) -> list[str]:
+def _objects(what: str, params: Mapping[str, Any]) -> list[str]:
+    """Return names from the API server; none where it cannot be asked: a completion has no place for an error."""
+    try:
+        return asyncio.run(asyncio.wait_for(_ask(_LISTED[what], params), _WITHIN_SECONDS))
+    except Exception:
+        return []
+
+
+async def _ask(what: WatchedResource, params: Mapping[str, Any]) -> list[str]:
     options = Options(
         namespace=params.get("namespace"), context=params.get("context"), kubeconfig=params.get("kubeconfig")
     )

@@ -1,9 +1,13 @@
-"""What a person can say to every command."""
+"""What a person can say to the commands, and what completes it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
+
+import typer
 
 
 class Output(StrEnum):
@@ -39,9 +43,63 @@ class RetentionRule(StrEnum):
     WEEKLY = "Weekly"
 
 
+def _complete(what: str) -> Callable[[typer.Context, str], list[str]]:
+    def complete(ctx: typer.Context, incomplete: str) -> list[str]:
+        from azdiskbackup.plugin.runtime.completion import names
+
+        return names(what, ctx.params, incomplete)
+
+    return complete
+
+
+def _complete_reason(incomplete: str) -> list[str]:
+    from azdiskbackup.core.reason_catalog import REASON_CATALOG
+
+    return [each for each in REASON_CATALOG if each.lower().startswith(incomplete.lower())]
+
+
+Namespace = Annotated[
+    str | None,
+    typer.Option(
+        "--namespace", "-n", help="Namespace; default: the context's.", autocompletion=_complete("namespaces")
+    ),
+]
+AllNamespaces = Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces.")]
+# Of commands that look at all namespaces unless they are told otherwise.
+InOneNamespace = Annotated[
+    str | None, typer.Option("--namespace", "-n", help="Only this namespace.", autocompletion=_complete("namespaces"))
+]
+InAll = Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces (default).")]
+Context = Annotated[str | None, typer.Option(help="Context of the kubeconfig.", autocompletion=_complete("contexts"))]
+Kubeconfig = Annotated[str | None, typer.Option(help="Path of the kubeconfig; default: as kubectl.")]
+Form = Annotated[Output, typer.Option("--output", "-o", help="Form of the output.")]
+Colors = Annotated[Color, typer.Option("--color", help="When to use colors; auto respects NO_COLOR.")]
+DiskName = Annotated[
+    str, typer.Argument(metavar="DISK", help="A ProtectedDisk, or its PVC.", autocompletion=_complete("disks"))
+]
+Source = Annotated[From, typer.Option("--from", help="Where restore points are read; auto: Azure, else status.")]
+Policy = Annotated[str | None, typer.Option(help="Only disks of this policy.", autocompletion=_complete("policies"))]
+Reason = Annotated[str | None, typer.Option(help="Only disks with this reason.", autocompletion=_complete_reason)]
+PolicyToApply = Annotated[
+    str | None,
+    typer.Option(
+        metavar="POLICY",
+        help="Print ProtectedDisks with this policy for them, for `kubectl apply -f -`.",
+        autocompletion=_complete("policies"),
+    ),
+]
+SomeDisk = Annotated[
+    str | None, typer.Argument(metavar="[DISK]", help="Only this disk's.", autocompletion=_complete("disks"))
+]
+SomeReason = Annotated[
+    str | None,
+    typer.Argument(metavar="[REASON]", help="A reason; default: list all.", autocompletion=_complete_reason),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options that every command has.
+    """The options of every command that asks the API server.
 
     Attributes:
         namespace: the one to look at; None for that of the context.
@@ -50,9 +108,9 @@ class Options:
         kubeconfig: its path; None for KUBECONFIG, or the file in the home folder.
     """
 
-    namespace: str | None = None
-    all_namespaces: bool = False
-    context: str | None = None
-    kubeconfig: str | None = None
-    output: Output = Output.TABLE
-    color: Color = Color.AUTO
+    namespace: Namespace = None
+    all_namespaces: AllNamespaces = False
+    context: Context = None
+    kubeconfig: Kubeconfig = None
+    output: Form = Output.TABLE
+    color: Colors = Color.AUTO

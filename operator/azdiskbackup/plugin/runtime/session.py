@@ -13,10 +13,8 @@ from azdiskbackup.plugin.output.printer import Printer
 from azdiskbackup.plugin.runtime.exit_code import ExitCode
 from azdiskbackup.plugin.runtime.options import Options
 
-Command = Callable[..., Awaitable[ExitCode]]
 
-
-async def session(options: Options, command: Command, **words: Any) -> ExitCode:
+async def session(options: Options, command: Callable[..., Awaitable[ExitCode]], **words: Any) -> ExitCode:
     """Run a command with the cluster and the printer that the options ask for."""
     _no_log()
     printer = Printer(options)
