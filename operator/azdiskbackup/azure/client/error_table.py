@@ -15,7 +15,6 @@ from azure.core.rest import AsyncHttpResponse
 
 from azdiskbackup.azure.transport.limits import retry_after
 from azdiskbackup.core.objects.azure import AzureFailure
-from azdiskbackup.core.rules.lookup import NOT_FOUND, NotFound
 from azdiskbackup.errors import (
     AccessDenied,
     AlreadyProtected,
@@ -72,7 +71,7 @@ _CODES: dict[type[OperatorError], set[str]] = {
     },
 }
 _CLASSES = {code: kind for kind, codes in _CODES.items() for code in codes}
-_MISSING = {
+MISSING = {
     "NotFound",
     "ParentResourceNotFound",
     "ResourceGroupNotFound",
@@ -103,13 +102,6 @@ def _translate(error: AzureError) -> OperatorError:
         # From the credential itself: no token could be had.
         return AccessDenied("AuthenticationFailed", str(error.message))
     return Unavailable(type(error).__name__, str(error.message))
-
-
-def absent_or_raise(error: OperatorError) -> NotFound:
-    """Return NotFound when an error says that the thing, or what it is in, does not exist; else raise it."""
-    if error.code in _MISSING:
-        return NOT_FOUND
-    raise error
 
 
 def of_response(status: int, body: Mapping[str, Any], headers: Mapping[str, str], fallback: str = "") -> OperatorError:

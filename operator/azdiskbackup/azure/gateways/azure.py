@@ -7,10 +7,10 @@ operation got. A missing thing is ``NotFound``, everything else that goes wrong 
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TypeVar
 
 from azdiskbackup.azure.client.connection import AzureConnection
 from azdiskbackup.azure.gateways.backups import Backups
+from azdiskbackup.azure.gateways.gateway import AnswerT
 from azdiskbackup.azure.gateways.instances import Instances
 from azdiskbackup.azure.gateways.operations import Operations
 from azdiskbackup.azure.gateways.resource_graph import Graph
@@ -19,8 +19,6 @@ from azdiskbackup.azure.gateways.vaults import Policies, Vaults
 from azdiskbackup.azure.transport.request_scope import best_effort
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, FetchFailed, NotFetched
 from azdiskbackup.errors import OperatorError, RateLimited
-
-AnswerT = TypeVar("AnswerT")
 
 
 class Azure:

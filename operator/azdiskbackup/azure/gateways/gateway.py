@@ -6,10 +6,10 @@ from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import Any, TypeVar
 
 from azdiskbackup.azure.client.connection import AzureConnection
-from azdiskbackup.azure.client.error_table import absent_or_raise, translated
+from azdiskbackup.azure.client.error_table import MISSING, translated
 from azdiskbackup.azure.gateways import decode
 from azdiskbackup.core.identity.arm_ids import ArmId
-from azdiskbackup.core.rules.lookup import NotFound
+from azdiskbackup.core.rules.lookup import NOT_FOUND, NotFound
 from azdiskbackup.errors import OperatorError
 
 AnswerT = TypeVar("AnswerT")
@@ -34,7 +34,9 @@ async def unless_absent(answer: Awaitable[AnswerT]) -> AnswerT | NotFound:
         with translated():
             return await answer
     except OperatorError as error:
-        return absent_or_raise(error)
+        if error.code in MISSING:
+            return NOT_FOUND
+        raise
 
 
 async def get_one(answer: Awaitable[Any], read: Callable[[decode.Json], ValueT]) -> ValueT | NotFound:

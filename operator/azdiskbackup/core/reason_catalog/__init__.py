@@ -6,8 +6,7 @@ from azdiskbackup.core.reason_catalog import common
 from azdiskbackup.core.reason_catalog.backups import OF_BACKUPS
 from azdiskbackup.core.reason_catalog.disks import OF_DISKS
 from azdiskbackup.core.reason_catalog.entry import BACKUP, DISK, KINDS, POLICY, VAULT, Expect, ReasonEntry
-from azdiskbackup.core.reason_catalog.policies import OF_POLICIES
-from azdiskbackup.core.reason_catalog.vaults import OF_VAULTS
+from azdiskbackup.core.reason_catalog.vaults import OF_POLICIES, OF_VAULTS
 
 _CHAPTERS = (
     (KINDS, common.OF_ALL),

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from azdiskbackup.azure.client.error_table import absent_or_raise, failure, of_operation, of_response
+from azdiskbackup.azure.client.error_table import failure, of_operation, of_response
 from azdiskbackup.azure.gateways import decode
-from azdiskbackup.core.rules.lookup import NOT_FOUND
 from azdiskbackup.errors import (
     AccessDenied,
     AlreadyProtected,
@@ -117,13 +116,6 @@ def test_throttling_says_when_to_come_back() -> None:
     assert isinstance(error, Throttled) and error.retry_after == timedelta(seconds=17)
     unsaid = of_response(429, {}, {"Retry-After": "Wed, 21 Oct 2026"})
     assert isinstance(unsaid, Throttled) and unsaid.retry_after is None
-
-
-def test_missing_is_absent_and_everything_else_is_raised() -> None:
-    for code in ("ResourceNotFound", "UserErrorGenericResourceNotFound", "RoleAssignmentNotFound"):
-        assert absent_or_raise(of_response(404, {"error": {"code": code, "message": "m"}}, {})) is NOT_FOUND
-    with pytest.raises(AccessDenied):
-        absent_or_raise(of_response(403, {}, {}))
 
 
 def test_an_answer_that_cannot_be_read_is_no_refusal() -> None:
