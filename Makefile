@@ -29,7 +29,8 @@ $(READY): pyproject.toml uv.lock
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) \
 	  || { rm -rf $(VENV); echo "Python's venv module is missing: install it (Debian: apt-get install python3-venv)"; exit 1; }
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact
+	@# Compiled once: the pods of the tests may not write what they compile, and would do it at each start.
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --compile-bytecode
 	@touch $@
 
 .PHONY: setup

@@ -28,6 +28,7 @@ class Tenant:
         self.stack = stack
         self.namespace = namespace
         self._cluster_objects: dict[tuple[str, str], None] = {}
+        self._claims: set[str] = set()
 
     @property
     def azure(self) -> Simulator:
@@ -111,9 +112,16 @@ class Tenant:
         )
         path = f"/api/v1/namespaces/{self.namespace}/persistentvolumeclaims/{claim}"
         self.really(lambda: self.stack.plane.read(path)["status"]["phase"] == "Bound", f"{claim} is bound")
+        self._claims.add(claim)
 
     def protect(self, name: str = "data", claim: str = "data-0", policy: str = "gold", **spec: Any) -> None:
         self.apply(objects.disk(name, self.namespace, claim, policy, **spec))
+        if claim in self._claims:
+            # The watches of a life that has just begun may be slower than time, which does not wait for them.
+            self.really(lambda: self._reason(name) != "PersistentVolumeClaimNotFound", f"the operator sees {claim}")
+
+    def _reason(self, name: str) -> str:
+        return str(self.condition("protecteddisk", name, "Ready").get("reason"))
 
     def back_up(self, name: str = "now", disk: str = "data", **spec: Any) -> None:
         self.apply(objects.backup(name, self.namespace, disk, **spec))
