@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # How many stacks (API server, Azure simulator, operator) the integration tests run on at the same time.
-STACKS ?= 3
+STACKS ?= 4
 # The API servers, kubectl and Helm of the tests collect garbage a quarter as often: memory for a third of their time.
 GENEROUS := GOGC=400
 # Where `make plugin` puts what it makes.
