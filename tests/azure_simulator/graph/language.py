@@ -26,6 +26,11 @@ _TOKEN = re.compile(
     r"|(?P<name>[A-Za-z_$][\w$]*)"
     r"|(?P<sign>!in~|!in|in~|=~|!~|==|!=|<=|>=|[-+<>=|,.()\[\]]))"
 )
+# Every row of every table has them, most of them empty.
+COLUMNS = (
+    *("id", "name", "type", "tenantId", "kind", "location", "resourceGroup", "subscriptionId", "managedBy", "sku"),
+    *("plan", "properties", "tags", "identity", "zones", "extendedLocation"),
+)
 _SPANS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 
@@ -84,6 +89,8 @@ class _Parser:
         self._tokens = _words(text)
         self._at = 0
         self._functions = scalar_functions(now)
+        # Which columns there are at this point of the query: a row need not be there for an unknown one to be refused.
+        self._columns_here = set(COLUMNS)
 
     # --- words ------------------------------------------------------------------------------------
 
@@ -143,10 +150,12 @@ class _Parser:
 
     def _extend(self) -> Stage:
         columns = self._columns()
+        self._columns_here |= {name for name, _ in columns}
         return lambda rows: [row | {name: value(row) for name, value in columns} for row in rows]
 
     def _project(self) -> Stage:
         columns = self._columns()
+        self._columns_here = {name for name, _ in columns}
         return lambda rows: [{name: value(row) for name, value in columns} for row in rows]
 
     def _columns(self) -> list[tuple[str, Expression]]:
@@ -185,6 +194,7 @@ class _Parser:
             aggregates.append(self._aggregate())
         self._need("by")
         by = self._columns()
+        self._columns_here = {name for name, _ in (*by, *aggregates)}
 
         def summarize(rows: list[Row]) -> list[Row]:
             groups: dict[tuple[Any, ...], list[Row]] = {}
@@ -273,8 +283,12 @@ class _Parser:
             return _constant(token.text.lower() == "true")
         if self._take("("):
             return self._path(self._call(token.text))
-        name = token.text
-        return self._path(lambda row: _column(row, name))
+        return self._path(self._named(token.text))
+
+    def _named(self, name: str) -> Expression:
+        if name not in self._columns_here:
+            raise QueryError(f"'project' operator: Failed to resolve scalar expression named '{name}'")
+        return lambda row: row[name]
 
     def _call(self, name: str) -> Expression:
         if name.lower() not in self._functions:
@@ -302,12 +316,6 @@ class _Parser:
                 value = _member(value, key)
             else:
                 return value
-
-
-def _column(row: Row, name: str) -> Any:
-    if name not in row:
-        raise QueryError(f"'project' operator: Failed to resolve scalar expression named '{name}'")
-    return row[name]
 
 
 def _constant(value: Any) -> Expression:
