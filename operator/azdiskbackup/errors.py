@@ -4,13 +4,19 @@
     ├── Retryable              heals by itself, soon: back off exponentially
     │   ├── Throttled          Azure or Kubernetes said when to come back
     │   ├── Unavailable        no answer, or a 5xx
+    │   ├── IdentityNotFound   an identity is not replicated yet; a person's affair once that took too long
     │   └── Conflict           another client was faster; look again
     ├── Waiting                heals without a change of the spec, but slowly or by hand: back off slowly
     │   ├── AccessDenied       the operator lacks a permission
     │   ├── PermissionsMissing the vault's identity lacks a role, or it has not propagated yet
     │   ├── QuotaExceeded      a limit of Azure
     │   ├── ServiceFloodGuard  the service's own flood protection; it opens after hours
-    │   └── NoEffectYet        the service reports success, and shows no change
+    │   ├── NoEffectYet        the service reports success, and shows no change
+    │   └── Blocked            a person forbids it, and has to allow it: stalled until then
+    │       ├── ResourceLocked
+    │       ├── PolicyDenied
+    │       ├── SubscriptionDisabled
+    │       └── VaultImmutable
     └── Terminal               nothing changes until the spec or Azure is edited: rarely retried
         ├── InvalidRequest     Azure refuses the request
         └── AlreadyProtected   the disk is protected elsewhere
@@ -70,12 +76,15 @@ class OperatorError(Exception):
         code: the foreign error code, such as ``UserErrorManagedDiskNotFound``.
         message: the foreign message, in its own words.
         action: what the service recommends, if it says.
+        remediation: what to do, in a sentence of ours, where the service's words do not say it.
         correlation_id: the id by which the service's support finds the request.
-        is_transient: whether the same request may succeed later without an edit.
+        is_transient: whether time alone may heal it; else a person has to do something, here or in Azure.
+        heals_within: how long it takes to heal by itself at most, where that is known; afterwards a person has to.
         reason: the condition reason that stands for the class.
     """
 
     is_transient = True
+    heals_within: timedelta | None = None
     reason = "Error"
 
     def __init__(
@@ -84,12 +93,14 @@ class OperatorError(Exception):
         message: str,
         *,
         action: str | None = None,
+        remediation: str | None = None,
         correlation_id: str | None = None,
     ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.action = action
+        self.remediation = remediation
         self.correlation_id = correlation_id
 
     @property
@@ -98,6 +109,8 @@ class OperatorError(Exception):
         parts = [f"{self.code}: {self.message.strip().rstrip('.')}."]
         if self.action:
             parts.append(f"Azure recommends: {self.action.strip().rstrip('.')}.")
+        if self.remediation:
+            parts.append(self.remediation)
         if self.correlation_id:
             parts.append(f"{CORRELATION}{self.correlation_id}.")
         return " ".join(parts)
@@ -136,6 +149,13 @@ class Unavailable(Retryable):
     reason = "Unavailable"
 
 
+class IdentityNotFound(Retryable):
+    """The directory does not know an identity: it is not replicated yet, or it does not exist."""
+
+    heals_within = timedelta(minutes=45)
+    reason = "IdentityNotFound"
+
+
 class Conflict(Retryable):
     """Another client changed it first, or another operation is in progress."""
 
@@ -155,9 +175,20 @@ class AccessDenied(Waiting):
 
 
 class PermissionsMissing(Waiting):
-    """The vault's identity lacks a role, or a new role assignment has not propagated yet."""
+    """The vault's identity lacks a role, or a new role assignment has not propagated yet.
 
+    Attributes:
+        scope: to what, in words; None for what the operator knows itself: the disk, and its snapshot resource group.
+    """
+
+    scope: str | None = None
     reason = "WaitingForPermissions"
+
+
+class EncryptionSetPermissionsMissing(PermissionsMissing):
+    """The disk is encrypted with a key of the customer, and the vault's identity may not read the encryption set."""
+
+    scope = "the disk's encryption set"
 
 
 class QuotaExceeded(Waiting):
@@ -176,6 +207,36 @@ class NoEffectYet(Waiting):
     """The service reports success, and shows no change."""
 
     reason = "NoEffectYet"
+
+
+class Blocked(Waiting):
+    """A person forbids it, and has to allow it; nothing in the spec is wrong."""
+
+    is_transient = False
+
+
+class ResourceLocked(Blocked):
+    """A lock forbids to write to, or to delete, a resource or what it is in."""
+
+    reason = "ResourceLocked"
+
+
+class PolicyDenied(Blocked):
+    """An assignment of Azure Policy forbids the request."""
+
+    reason = "DeniedByAzurePolicy"
+
+
+class SubscriptionDisabled(Blocked):
+    """The subscription is disabled, and can only be read."""
+
+    reason = "SubscriptionDisabled"
+
+
+class VaultImmutable(Blocked):
+    """The vault keeps what is to be deleted."""
+
+    reason = "VaultImmutable"
 
 
 class Terminal(OperatorError):

@@ -125,7 +125,7 @@ async def test_disks_and_groups(azure: Azure, simulator: Simulator) -> None:
     assert disk is not NOT_FOUND and (disk.size_gib, disk.sku, disk.location) == (64, "Premium_LRS", LOCATION)  # type: ignore[union-attr]
     group = ResourceGroupId(SUBSCRIPTION, f"g-{uuid.uuid4()}")
     assert await azure.resources.get_group(group) is NOT_FOUND
-    await azure.resources.create_group(group, LOCATION)
+    await azure.resources.create_group(group, LOCATION, {})
     assert await azure.resources.get_group(group) is not NOT_FOUND
 
 

@@ -163,7 +163,7 @@ async def test_a_connection_that_breaks_repeats_no_write(azure: Azure, simulator
     for route, write in (
         ("backupInstances.put", azure.instances.submit_create_or_update(request)),
         ("backupInstances.delete", azure.instances.submit_delete(request.id)),
-        ("resourceGroups.put", azure.resources.create_group(DISK.resource_group, LOCATION)),
+        ("resourceGroups.put", azure.resources.create_group(DISK.resource_group, LOCATION, {"env": "prod"})),
     ):
         simulator.plant(route, status=0, after=after)
         since = len(simulator.requests())

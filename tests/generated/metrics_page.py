@@ -49,7 +49,7 @@ def families() -> list[Metric]:
     fleet.disks["ns", "d"] = DiskSummary("p", "v", "Active", "Protected", False, True, 0, 1, 1, 1, 1, 1, 1)
     registry.register(fleet)
     counts = {"ProtectedDisk": 1}
-    state = EngineState(counts, counts, [("s", "l", 1, 1)], [("s", "l", 1)], [("s", _EPOCH, 1)], counts, 0)
+    state = EngineState(counts, counts, [("s", "l", 1, 1)], [("s", "l", 1)], [("s", _EPOCH, 1)], counts, {"c": 1})
     registry.register(StateCollector(lambda: True, lambda: state))
     return sorted(registry.collect(), key=lambda family: family.name)
 

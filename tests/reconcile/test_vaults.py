@@ -9,11 +9,13 @@ from world.world import World
 
 async def test_a_snapshot_group_is_made_where_that_was_asked_for(world: World, shop: Team) -> None:
     since = world.azure.request_count()
-    await shop.apply(vault("maker", snapshotResourceGroups=[{"name": "made-rg", "create": True}]))
+    groups = [{"name": "made-rg", "create": True, "tags": {"costCenter": "42"}}]
+    await shop.apply(vault("maker", snapshotResourceGroups=groups))
     await shop.until("BackupVault", "maker", "Ready")
     assert world.writes(since) == ["backupVaults.put", "resourceGroups.put", "roleAssignments.put"]
     group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/made-rg"
-    assert shop.portal("GET", group, version="2024-03-01")["name"] == "made-rg"
+    made = shop.portal("GET", group, version="2024-03-01")
+    assert made["name"] == "made-rg" and made["tags"] == {"costCenter": "42"}
 
 
 async def test_a_vault_says_whose_it_is_before_it_may_be_deleted(world: World, shop: Team) -> None:

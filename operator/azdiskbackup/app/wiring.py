@@ -11,6 +11,7 @@ from typing import Any, cast
 import structlog
 
 from azdiskbackup.azure.client.connection import AzureConnection
+from azdiskbackup.azure.client.error_table import UNRECOGNIZED
 from azdiskbackup.azure.gateways.azure import Azure
 from azdiskbackup.azure.inventory.job_search import JobSearch
 from azdiskbackup.azure.inventory.sweep import Sweep
@@ -214,6 +215,7 @@ class Engine:
             left=self._limiter.left(),
             sweeps=self._sweep.last_read(),
             operations=operations,
+            unrecognized=UNRECOGNIZED,
             lag=self._lag(),
         )
 

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 # Who waits for our share of one of Azure's limits: subscription, limit, how many, and seconds since the first of them.
@@ -82,6 +82,7 @@ class EngineState:
         left: how many requests of our share are left, by subscription and limit.
         sweeps: when each subscription was read last, and how many of its backup instances are of interest.
         operations: operations that Azure works on, by kind of object.
+        unrecognized: how often each error code of Azure came that the operator has no entry for.
         lag: seconds by which the event loop was late, at most, since a while.
     """
 
@@ -91,6 +92,7 @@ class EngineState:
     left: Iterable[tuple[str, str, float]] = ()
     sweeps: Iterable[tuple[str, datetime, int]] = ()
     operations: Mapping[str, int] = field(default_factory=dict)
+    unrecognized: Mapping[str, int] = field(default_factory=dict)
     lag: float = 0.0
 
 
@@ -129,6 +131,11 @@ class StateCollector(Collector):
             ("azure_operations_in_flight", "Operations of the operator in progress in Azure.", state.operations),
         ):
             yield gauge(name, text, ("kind",), (((kind,), count) for kind, count in counts.items()))
+        codes = "Errors of Azure with a code that the operator has no entry for, by code; beyond 50 codes `other`."
+        unrecognized = CounterMetricFamily("azdiskbackup_azure_unrecognized_errors", codes, labels=("code",))
+        for code, count in state.unrecognized.items():
+            unrecognized.add_metric((code,), count)
+        yield unrecognized
         yield from _limits(state)
         yield from _sweeps(state)
 

@@ -21,7 +21,7 @@ from azure_simulator.http.messages import Request, Response
 from azure_simulator.http.rights import Caller, Callers, assignment_attributes
 from azure_simulator.http.routes import Route, find
 from azure_simulator.model.azure import Azure
-from azure_simulator.model.faults import AzureFault
+from azure_simulator.model.faults import AzureFault, OperationFault
 
 _GUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", re.IGNORECASE)
 
@@ -53,6 +53,8 @@ class PlantedFault:
         status: status of the answer; 0 drops the connection, -1 cuts it in the middle of the real answer, -2 holds
             the request without an answer until the client goes away.
         after: whether the request is carried out before.
+        at_end: whether the request is accepted, and the operation that it starts ends with the error.
+        is_user_error: whether Azure blames the request for it.
         skip: how many requests pass before it strikes.
         writes: whether it strikes writes alone.
     """
@@ -65,6 +67,8 @@ class PlantedFault:
     message: str = "Something went wrong."
     headers: dict[str, str] = field(default_factory=dict)
     after: bool = False
+    at_end: bool = False
+    is_user_error: bool = True
     skip: int = 0
     writes: bool = False
 
@@ -178,6 +182,10 @@ class Service:
                 fault.skip -= 1
                 continue
             fault.times -= 1
+            if fault.at_end:
+                ends = OperationFault(fault.code, fault.message, is_user_error=fault.is_user_error)
+                self.azure.cloud.operations.next_fault = ends
+                return None
             return fault
         return None
 

@@ -35,6 +35,8 @@ class Operations:
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
         self._all: dict[str, Operation] = {}
+        # How the next one ends, having done nothing, whatever it was to do.
+        self.next_fault: OperationFault | None = None
 
     def start(
         self,
@@ -51,9 +53,10 @@ class Operations:
             carries_result=carries_result,
         )
         self._all[operation.id] = operation
+        planted, self.next_fault = self.next_fault, None
 
         def end() -> None:
-            operation.fault = finish()
+            operation.fault = planted or finish()
             operation.ended = self._timeline.now
 
         self._timeline.later(takes, end)

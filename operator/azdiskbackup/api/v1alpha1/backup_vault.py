@@ -101,6 +101,14 @@ class SnapshotResourceGroup(Part):
             description="Create the group, in the vault's region, when it is missing. The operator never deletes it."
         ),
     ] = False
+    tags: Annotated[
+        dict[str, TagValue] | None,
+        Field(
+            max_length=40,
+            description="Tags of the group when the operator creates it: Azure Policy often asks for some. The tags of "
+            "a group that exists are not changed.",
+        ),
+    ] = None
 
 
 class VaultAccess(Part):

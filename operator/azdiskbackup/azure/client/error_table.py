@@ -1,9 +1,14 @@
-"""From Azure's errors to ours. The service's own `isRetryable` is wrong where it matters, so the table is our own."""
+"""From Azure's errors to ours: by the table of codes, and by status and blame where a code is not in it.
+
+The service's own `isRetryable` is false even for what heals by itself, so it is not read.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from azure.core.exceptions import (
@@ -13,73 +18,25 @@ from azure.core.exceptions import (
 )
 from azure.core.rest import AsyncHttpResponse
 
+from azdiskbackup.azure.client.error_codes import CODES
 from azdiskbackup.azure.transport.limits import retry_after
 from azdiskbackup.core.objects.azure import AzureFailure
 from azdiskbackup.errors import (
     AccessDenied,
-    AlreadyProtected,
     Conflict,
     InvalidRequest,
     OperatorError,
     PermissionsMissing,
-    QuotaExceeded,
-    Retryable,
-    ServiceFloodGuard,
     Throttled,
     Unavailable,
     Waiting,
 )
 
-_CODES: dict[type[OperatorError], set[str]] = {
-    # Rights that are new need up to half an hour to work; all of these heal by themselves then, or by a person's hand.
-    PermissionsMissing: {
-        "UserErrorMissingRequiredPermissions",
-        "UserErrorNotEnoughPermissionOnDisk",
-        "UserErrorDiskBackupDiskOrMSIPermissionsNotPresent",
-        "UserErrorDiskBackupAuthorizationFailed",
-        "UserErrorNotEnoughPermissionOnSnapshotRG",
-        "UserErrorDiskBackupSnapshotRGOrMSIPermissionsNotPresent",
-        "UserErrorSnapshotRGOrMSIPermissionsNotPresent",
-        "UserErrorMissingMSIPermissionsOnSnapshotResourceGroup",
-        "UserErrorMSIPermissionsNotPresentOnDES",
-    },
-    AccessDenied: {"AuthorizationFailed", "LinkedAuthorizationFailed", "AuthenticationFailed"},
-    Waiting: {
-        "UserErrorSnapshotRGNotFound",
-        "UserErrorDESKeyVaultKeyDisabled",
-        "UserErrorMissingSubscriptionRegistration",
-        "MissingSubscriptionRegistration",
-        "UserErrorPolicyAssociatedWithSoftDeletedItems",
-        "UserErrorDppPolicyObjectInUse",
-        "ResourceGroupNotFound",
-        "ResourceNotFound",
-        "ParentResourceNotFound",
-        "SubscriptionNotFound",
-        "UserErrorGenericResourceNotFound",
-    },
-    QuotaExceeded: {
-        "UserErrorSubscriptionDiskQuotaLimitReached",
-        "UserErrorOnDemandBackupLimitReached",
-        "RoleAssignmentLimitExceeded",
-    },
-    ServiceFloodGuard: {"CloudDosTimeboudLimitReached"},
-    Conflict: {"UserErrorMaxConcurrentOperationLimitReached"},
-    Retryable: {"PrincipalNotFound"},
-    AlreadyProtected: {
-        "UserErrorDppDatasourceAlreadyHasBackupInstance",
-        "UserErrorDppDatasourceAlreadyProtected",
-    },
-}
-_CLASSES = {code: kind for kind, codes in _CODES.items() for code in codes}
-MISSING = {
-    "NotFound",
-    "ParentResourceNotFound",
-    "ResourceGroupNotFound",
-    "ResourceNotFound",
-    "RoleAssignmentNotFound",
-    "SubscriptionNotFound",
-    "UserErrorGenericResourceNotFound",
-}
+_NO_CODE = "Unknown"
+_USER_ERRORS = ("UserError", "BMSUserError")
+_MOST_CODES = 50
+# How often each code came that the table does not know, since the process began; bounded, since codes are not ours.
+UNRECOGNIZED: Counter[str] = Counter()
 
 
 @contextmanager
@@ -106,50 +63,96 @@ def _translate(error: AzureError) -> OperatorError:
 
 def of_response(status: int, body: Mapping[str, Any], headers: Mapping[str, str], fallback: str = "") -> OperatorError:
     """Return the error for an answer of 400 or more."""
-    code, message, action = details(body.get("error"), fallback)
-    told = {"action": action, "correlation_id": headers.get("x-ms-correlation-request-id")}
-    if status == 429 or code in ("TooManyRequests", "SubscriptionRequestsThrottled"):
-        return Throttled(code, message, retry_after=retry_after(headers), **told)
-    kind = _CLASSES.get(code) or _by_status(status)
-    return kind(code, message, **told)
+    # Old versions of the API answer without an envelope.
+    told = details(body.get("error") or body, fallback)
+    return _error(told, told.kind or _by_status(status, told), headers)
 
 
-def of_operation(error: object, correlation: str | None = None) -> OperatorError:
-    """Return the error of an operation or a job that failed."""
-    code, message, action = details(error, "Azure gives no reason.")
-    kind = _CLASSES.get(code) or InvalidRequest
-    return kind(code, message, action=action, correlation_id=correlation)
+def of_operation(error: object, headers: Mapping[str, str]) -> OperatorError:
+    """Return the error of an operation that failed."""
+    told = details(error, "Azure gives no reason.")
+    return _error(told, told.kind or _by_blame(told), headers)
 
 
-def _by_status(status: int) -> type[OperatorError]:
+def _error(told: Details, kind: type[OperatorError], headers: Mapping[str, str]) -> OperatorError:
+    if told.kind is None:
+        UNRECOGNIZED[told.code if len(UNRECOGNIZED) < _MOST_CODES or told.code in UNRECOGNIZED else "other"] += 1
+    known = {
+        "action": told.action,
+        "remediation": told.remediation,
+        "correlation_id": headers.get("x-ms-correlation-request-id"),
+    }
+    if issubclass(kind, Throttled):
+        return kind(told.code, told.message, retry_after=retry_after(headers), **known)
+    return kind(told.code, told.message, **known)
+
+
+def _by_status(status: int, told: Details) -> type[OperatorError]:
+    """Return the class of a refusal with a code that is not in the table."""
+    if status == 429:
+        return Throttled
     if status in (401, 403):
         return AccessDenied
-    if status == 404:
-        return Waiting
-    if status == 409:
-        return Conflict
-    if status >= 500 or status == 408:
+    if status >= 500 or status == 408 or told.is_user_error is False:
         return Unavailable
-    return InvalidRequest
+    if status == 409 and told.code == _NO_CODE:
+        return Conflict
+    # Locks, names in use, states: a 409 of which more is not known is told in Azure's words, and tried again.
+    return Waiting if status in (404, 409) else InvalidRequest
 
 
-def details(error: object, fallback: str) -> tuple[str, str, str | None]:
-    """Return code, message and recommended action, dug out of wherever the service put them."""
-    if not isinstance(error, Mapping):
-        return "Unknown", fallback, None
-    info: Mapping[str, Any] = error
-    for extra in error.get("additionalInfo") or ():
+def _by_blame(told: Details) -> type[OperatorError]:
+    """Return the class of an operation's error with a code that is not in the table."""
+    if told.is_user_error is False:
+        return Unavailable
+    return InvalidRequest if told.is_user_error or told.code.startswith(_USER_ERRORS) else Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What Azure says of an error, and what the table knows of its code.
+
+    Attributes:
+        action: what Azure recommends.
+        is_user_error: whether Azure blames the request rather than itself; None when it does not say.
+        kind: the class of the code, None when it is not in the table.
+        remediation: what to do, where the table knows.
+    """
+
+    code: str
+    message: str
+    action: str | None
+    is_user_error: bool | None
+    kind: type[OperatorError] | None
+    remediation: str | None
+
+
+def details(error: object, fallback: str) -> Details:
+    """Return what an error says, dug out of wherever the service put it."""
+    outer: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
+    info = outer
+    for extra in outer.get("additionalInfo") or ():
         if isinstance(extra, Mapping) and isinstance(extra.get("info"), Mapping):
             info = extra["info"]
             break
     action = info.get("recommendedAction")
     if isinstance(action, list):
         action = " ".join(str(each) for each in action)
-    return (
-        str(info.get("code") or error.get("code") or "Unknown"),
-        str(info.get("message") or error.get("message") or fallback),
+    blame = info.get("isUserError")
+    code = str(_first(info, outer, "code", "ErrorCode") or _NO_CODE)
+    known = CODES.get(code)
+    return Details(
+        code,
+        str(_first(info, outer, "message", "Message") or fallback),
         action or None,
+        blame if isinstance(blame, bool) else None,
+        known.kind if known else None,
+        known.remediation if known else None,
     )
+
+
+def _first(info: Mapping[str, Any], outer: Mapping[str, Any], *names: str) -> object:
+    return next((held[name] for held in (info, outer) for name in names if held.get(name)), None)
 
 
 def failure(error: object) -> AzureFailure | None:
@@ -158,8 +161,9 @@ def failure(error: object) -> AzureFailure | None:
         error = error[0] if error else None
     if not isinstance(error, Mapping):
         return None
-    code, message, action = details(error, "Azure gives no reason.")
-    return AzureFailure(code, message, action, about_rights=code in _CODES[PermissionsMissing])
+    told = details(error, "Azure gives no reason.")
+    about_rights = told.kind is not None and issubclass(told.kind, PermissionsMissing)
+    return AzureFailure(told.code, told.message, told.action, about_rights)
 
 
 def _json(error: HttpResponseError) -> Mapping[str, Any]:

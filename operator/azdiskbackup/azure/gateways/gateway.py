@@ -6,7 +6,8 @@ from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import Any, TypeVar
 
 from azdiskbackup.azure.client.connection import AzureConnection
-from azdiskbackup.azure.client.error_table import MISSING, translated
+from azdiskbackup.azure.client.error_codes import MISSING
+from azdiskbackup.azure.client.error_table import translated
 from azdiskbackup.azure.gateways import decode
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.rules.lookup import NOT_FOUND, NotFound

@@ -73,8 +73,7 @@ class Operations(Gateway):
         body = json_object(response)
         status = str(body.get("status", "")).lower()
         if status in ("failed", "canceled", "cancelled"):
-            correlation = response.headers.get("x-ms-correlation-request-id")
-            return Failed(of_operation(body.get("error"), correlation))
+            return Failed(of_operation(body.get("error"), response.headers))
         if status == "succeeded":
             told = body.get("properties")
             job = told.get("jobId") if isinstance(told, Mapping) else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from azdiskbackup.azure.client.error_table import translated
 from azdiskbackup.azure.gateways import decode
 from azdiskbackup.azure.gateways.gateway import Gateway, unless_absent
@@ -29,9 +31,9 @@ class Resources(Gateway):
         found = await unless_absent(self._connection.send("GET", str(group), _RESOURCES))
         return found if isinstance(found, NotFound) else decode.one(found.json(), decode.group)
 
-    async def create_group(self, group: ResourceGroupId, location: str) -> None:
+    async def create_group(self, group: ResourceGroupId, location: str, tags: Mapping[str, str]) -> None:
         """Create a resource group."""
-        await self._connection.send("PUT", str(group), _RESOURCES, {"location": location})
+        await self._connection.send("PUT", str(group), _RESOURCES, {"location": location, "tags": dict(tags)})
 
 
 class RoleAssignments(Gateway):

@@ -21,6 +21,8 @@ from azdiskbackup.errors import Throttled
 OnThrottled = Callable[[str, str, float], None]
 # When Azure does not say how long.
 DEFAULT_RETRY_AFTER = timedelta(seconds=10)
+# The code of a 429 about one vault alone, whose identity is being changed.
+_NO_THROTTLE = b"FailedIdentityOperation"
 
 
 class ThrottleGate:
@@ -83,8 +85,10 @@ class GatePolicy(AsyncHTTPPolicy[Any, Any]):
         response: PipelineResponse[Any, Any] = await self.next.send(request)
         self._budget.note(method, path, response.http_response.headers)
         if response.http_response.status_code == 429:
-            whole = b"SubscriptionRequestsThrottled" in await _body(response.http_response)
-            self._gate.close(method, path, retry_after(response.http_response.headers), whole_subscription=whole)
+            body = await _body(response.http_response)
+            if _NO_THROTTLE not in body:
+                whole = b"SubscriptionRequestsThrottled" in body
+                self._gate.close(method, path, retry_after(response.http_response.headers), whole_subscription=whole)
         return response
 
 

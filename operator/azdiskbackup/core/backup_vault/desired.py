@@ -16,10 +16,11 @@ OWNER_TAGS = ("azdiskbackup.io.cluster", "azdiskbackup.io.backupvault")
 
 @dataclass(frozen=True, slots=True)
 class SnapshotGroup:
-    """A group for snapshots; ``create`` says whether we may make it."""
+    """A group for snapshots; ``create`` says whether we may make it, then with ``tags``."""
 
     id: ResourceGroupId
     create: bool
+    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,9 @@ def read_desired(resource: Resource, default_subscription: str, cluster: str) ->
         spec=spec,
         id=vault_id(subscription, spec.resource_group, spec.azure_name or resource.name),
         groups=tuple(
-            SnapshotGroup(ResourceGroupId(group.subscription_id or subscription, group.name), group.create)
+            SnapshotGroup(
+                ResourceGroupId(group.subscription_id or subscription, group.name), group.create, group.tags or {}
+            )
             for group in spec.snapshot_resource_groups
         ),
         owner=dict(zip(OWNER_TAGS, (cluster, resource.name), strict=True)),

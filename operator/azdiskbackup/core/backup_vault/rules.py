@@ -154,7 +154,7 @@ def snapshot_groups_exist(desired: Desired, observed: Observed, now: datetime) -
             continue
         if group.create:
             return act(
-                CreateGroup(group.id, desired.spec.location),
+                CreateGroup(group.id, desired.spec.location, group.tags),
                 reasons.CREATING,
                 f"Creating the resource group {group.id.name} for snapshots.",
             )

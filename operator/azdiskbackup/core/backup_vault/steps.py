@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -50,6 +51,7 @@ class CreateGroup:
 
     id: ResourceGroupId
     location: str
+    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

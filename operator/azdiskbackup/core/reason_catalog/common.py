@@ -53,6 +53,31 @@ OF_ALL: dict[str, Meaning] = {
         "For role assignments, set `diskRoleScope: ResourceGroup`. For the others wait, or ask Azure to raise the "
         "limit.",
     ),
+    errors.IdentityNotFound.reason: in_progress(
+        "Azure's directory does not know the vault's identity: it is not replicated yet, or it does not exist in this "
+        "tenant.",
+        "Wait: replication takes minutes. After 45 minutes the object is stalled: check that the identity exists in "
+        "the tenant of the subscription.",
+    ),
+    errors.ResourceLocked.reason: action_required(
+        "A resource lock forbids the change: a read-only lock every write, a delete lock every deletion, also of what "
+        "is below it.",
+        "Remove the lock that the message names, or ask its owner to (`az lock list`). The operator retries at least "
+        "once an hour.",
+    ),
+    errors.PolicyDenied.reason: action_required(
+        "An assignment of Azure Policy denies the request; the message names it.",
+        "Exempt the scope from the assignment, or set what the policy asks for (`snapshotResourceGroups[].tags`, "
+        "say). The operator retries at least once an hour.",
+    ),
+    errors.SubscriptionDisabled.reason: action_required(
+        "The subscription is disabled: Azure reads from it and takes no change.",
+        "Enable the subscription again. The operator retries at least once an hour.",
+    ),
+    errors.VaultImmutable.reason: action_required(
+        "The vault is immutable: it keeps restore points until they expire.",
+        "Set `deletionPolicy: Retain` or `Suspend` to delete the object and keep its backups.",
+    ),
     errors.NoEffectYet.reason: in_progress(
         "Azure reports success, and shows no change.",
         "Wait: the operator checks again before it repeats the request. If it stays for an hour, open a support "

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from azdiskbackup.errors import Conflict, NoEffectYet, OperatorError, Retryable, ServiceFloodGuard, Terminal, Throttled
+from azdiskbackup.errors import (
+    Blocked,
+    Conflict,
+    IdentityNotFound,
+    NoEffectYet,
+    OperatorError,
+    Retryable,
+    ServiceFloodGuard,
+    Terminal,
+    Throttled,
+)
 
 FAST_INITIAL = timedelta(seconds=1)
 FAST_MAX = timedelta(minutes=5)
@@ -52,8 +62,10 @@ def _range(error: BaseException) -> tuple[timedelta, timedelta]:
         return BUSY_INITIAL, FAST_MAX
     if isinstance(error, ServiceFloodGuard):
         return FLOOD_INITIAL, FLOOD_MAX
-    if isinstance(error, NoEffectYet):
+    if isinstance(error, NoEffectYet | Blocked):
         return SLOW_INITIAL, TERMINAL_RECHECK
+    if isinstance(error, IdentityNotFound):
+        return FAST_INITIAL, TERMINAL_RECHECK
     if isinstance(error, OperatorError) and not isinstance(error, Retryable):
         return SLOW_INITIAL, SLOW_MAX
     return FAST_INITIAL, FAST_MAX

@@ -12,7 +12,7 @@ from azdiskbackup.api.v1alpha1.base import Condition
 from azdiskbackup.core.formatting import clock_time, span
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.verdicts import Finding, Plan, Progress, StepT
-from azdiskbackup.errors import CORRELATION, OperatorError, Terminal
+from azdiskbackup.errors import CORRELATION, OperatorError
 
 # The API server takes no more; a proxy's error page can be longer.
 _MOST = 32_000
@@ -20,7 +20,12 @@ _ID = re.compile(re.escape(CORRELATION) + r"\S+")
 
 
 def after_failure(
-    plan: Plan[StepT], error: OperatorError, again: datetime, every: timedelta | None = None
+    plan: Plan[StepT],
+    error: OperatorError,
+    again: datetime,
+    every: timedelta | None = None,
+    *,
+    is_overdue: bool = False,
 ) -> Plan[StepT]:
     """Return the plan as it looks after its step failed: the deciding condition tells the error.
 
@@ -29,11 +34,11 @@ def after_failure(
         error: how its step failed.
         again: when it is tried again.
         every: the time between two tries, if it stays the same from now on.
+        is_overdue: whether it should have healed by itself long ago.
     """
     if plan.ready:
         # A chore that fails spoils nothing; it is tried again.
         return replace(plan, verdict=replace(plan.verdict, step=None, requeue_at=again))
-    terminal = isinstance(error, Terminal)
     hint = f" {plan.verdict.hint}" if plan.verdict.hint else ""
     tries = f"The operator retries every {span(every)}." if every else f"Next attempt at {clock_time(again)}."
     message = f"{error.user_message}{hint} {tries}"
@@ -42,7 +47,7 @@ def after_failure(
         reason=error.reason,
         message=message,
         requeue_at=again,
-        progress=Progress.STALLED if terminal else Progress.RECONCILING,
+        progress=Progress.STALLED if is_overdue or not error.is_transient else Progress.RECONCILING,
     )
     findings = tuple(
         Finding(plan.condition, "False", error.reason, message) if finding.type == plan.condition else finding

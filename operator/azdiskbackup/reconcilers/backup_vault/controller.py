@@ -131,8 +131,8 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
         """Take a step: one write to Azure."""
         azure = self._context.azure
         match step:
-            case CreateGroup(id=group, location=location):
-                await azure.resources.create_group(group, location)
+            case CreateGroup(id=group, location=location, tags=tags):
+                await azure.resources.create_group(group, location, tags)
             case AssignRole(grant=grant):
                 if not await azure.roles.create(grant):
                     pass_.state.granted_by_others.add(grant)

@@ -48,6 +48,7 @@ class StepRunner:
         step: the step as it was tried last; another one, of the same kind too, starts anew.
         last_completed: the step that Azure carried out at once; wanted again, it had no effect that can be seen yet.
         failures: tries in a row that did not lead to what was wanted.
+        failing_since: when the first of them was.
         error: how the last try failed; None when Azure took it.
         operation: what Azure still does for the last try, as far as we know. A restart forgets it, which costs one
             request that Azure refuses.
@@ -57,6 +58,7 @@ class StepRunner:
     generation: int = 0
     last_completed: object = None
     failures: int = 0
+    failing_since: datetime | None = None
     error: OperatorError | None = None
     not_before: datetime | None = None
     operation: PendingOperation | None = None
@@ -93,14 +95,13 @@ class StepRunner:
         if self.operation is not None:
             return _waiting(plan, self.operation.look_at)
         if self.not_before is not None and now < self.not_before:
-            return (
-                self._failed_plan(plan, self.error, self.not_before) if self.error else _waiting(plan, self.not_before)
-            )
+            return self._failed_plan(plan, self.error, now) if self.error else _waiting(plan, self.not_before)
         try:
             url = await act(step)
         except OperatorError as error:
             self.error = error
-            return self._failed_plan(plan, error, self._pause_after(error, now, jitter))
+            self._pause_after(error, now, jitter)
+            return self._failed_plan(plan, error, now)
         self.error, self.not_before = None, None
         if url is None:
             self.last_completed = step
@@ -108,8 +109,11 @@ class StepRunner:
             self.operation = PendingOperation(url, type(step), now, plan.verdict.requeue_at or now + OPERATION_POLL)
         return plan
 
-    def _failed_plan(self, plan: Plan[StepT], error: OperatorError, again: datetime) -> Plan[StepT]:
-        return after_failure(plan, error, again, longest_pause(error, self.failures))
+    def _failed_plan(self, plan: Plan[StepT], error: OperatorError, now: datetime) -> Plan[StepT]:
+        assert self.not_before is not None and self.failing_since is not None, "a failure has its pause"
+        is_overdue = error.heals_within is not None and now - self.failing_since >= error.heals_within
+        every = longest_pause(error, self.failures)
+        return after_failure(plan, error, self.not_before, every, is_overdue=is_overdue)
 
     def _switch_to(self, step: object, generation: int, now: datetime, jitter: float) -> None:
         if (self.step, self.generation) != (step, generation):
@@ -121,7 +125,7 @@ class StepRunner:
 
     def _start(self, step: object, generation: int) -> None:
         self.step, self.generation, self.last_completed = step, generation, None
-        self.failures, self.error, self.not_before = 0, None, None
+        self.failures, self.failing_since, self.error, self.not_before = 0, None, None, None
 
     async def _follow(
         self, running: PendingOperation, operations: Operations, now: datetime, jitter: float
@@ -142,10 +146,10 @@ class StepRunner:
             case _:
                 return replace(running, look_at=now + OPERATION_POLL)
 
-    def _pause_after(self, error: OperatorError, now: datetime, jitter: float) -> datetime:
+    def _pause_after(self, error: OperatorError, now: datetime, jitter: float) -> None:
         self.failures += 1
+        self.failing_since = self.failing_since or now
         self.not_before = now + pause(error, self.failures, jitter)
-        return self.not_before
 
     @property
     def failed(self) -> bool:

@@ -7,20 +7,26 @@ from typing import Any
 
 import pytest
 
-from azdiskbackup.azure.client.error_table import failure, of_operation, of_response
+from azdiskbackup.azure.client.error_codes import CODES
+from azdiskbackup.azure.client.error_table import UNRECOGNIZED, failure, of_operation, of_response
 from azdiskbackup.azure.gateways import decode
 from azdiskbackup.errors import (
     AccessDenied,
     AlreadyProtected,
     Conflict,
+    EncryptionSetPermissionsMissing,
+    IdentityNotFound,
     InvalidRequest,
     OperatorError,
     PermissionsMissing,
+    PolicyDenied,
     QuotaExceeded,
-    Retryable,
+    ResourceLocked,
     ServiceFloodGuard,
+    SubscriptionDisabled,
     Throttled,
     Unavailable,
+    VaultImmutable,
     Waiting,
 )
 
@@ -33,7 +39,7 @@ MEANING: dict[str, type[OperatorError]] = {
     "UserErrorDiskBackupSnapshotRGOrMSIPermissionsNotPresent": PermissionsMissing,
     "UserErrorSnapshotRGOrMSIPermissionsNotPresent": PermissionsMissing,
     "UserErrorMissingMSIPermissionsOnSnapshotResourceGroup": PermissionsMissing,
-    "UserErrorMSIPermissionsNotPresentOnDES": PermissionsMissing,
+    "UserErrorMSIPermissionsNotPresentOnDES": EncryptionSetPermissionsMissing,
     "UserErrorDESKeyVaultKeyDisabled": Waiting,
     "UserErrorSnapshotRGNotFound": Waiting,
     "UserErrorSnapshotRGSubscriptionMismatch": InvalidRequest,
@@ -54,12 +60,20 @@ MEANING: dict[str, type[OperatorError]] = {
     "UserErrorUnsupportedVaultImmutabilityStateChange": InvalidRequest,
     "BMSUserErrorInvalidInput": InvalidRequest,
     "CloudDosTimeboudLimitReached": ServiceFloodGuard,
-    "PrincipalNotFound": Retryable,
+    "PrincipalNotFound": IdentityNotFound,
+    "ScopeLocked": ResourceLocked,
+    "RequestDisallowedByPolicy": PolicyDenied,
+    "ReadOnlyDisabledSubscription": SubscriptionDisabled,
+    "UserErrorDeleteBackupItemOnImmutableItem": VaultImmutable,
+    "ResourceGroupBeingDeleted": Waiting,
+    "AnotherOperationInProgress": Conflict,
+    "FailedIdentityOperation": Conflict,
+    "CloudServiceRetryableError": Unavailable,
     "AuthorizationFailed": AccessDenied,
     "LinkedAuthorizationFailed": AccessDenied,
     "MissingSubscriptionRegistration": Waiting,
     "ResourceGroupNotFound": Waiting,
-    "SomethingNobodyKnows": InvalidRequest,
+    "UserErrorThatIsNew": InvalidRequest,
 }
 
 
@@ -68,8 +82,10 @@ def test_the_meaning_of_a_code_is_the_same_at_once_and_at_the_end_of_an_operatio
     code: str, kind: type[OperatorError]
 ) -> None:
     error = {"code": code, "message": "Words."}
-    assert type(of_response(400, {"error": error}, {})) is kind
-    assert type(of_operation(error)) is kind
+    for status in (400, 403, 409, 429):
+        if code in CODES or status == 400:
+            assert type(of_response(status, {"error": error}, {})) is kind
+    assert type(of_operation(error, {})) is kind
 
 
 @pytest.mark.parametrize(
@@ -79,7 +95,6 @@ def test_the_meaning_of_a_code_is_the_same_at_once_and_at_the_end_of_an_operatio
         (403, AccessDenied),
         (404, Waiting),
         (408, Unavailable),
-        (409, Conflict),
         (429, Throttled),
         (500, Unavailable),
         (503, Unavailable),
@@ -91,6 +106,50 @@ def test_without_a_known_code_the_status_decides(status: int, kind: type[Operato
         assert type(of_response(status, body, {}, "fallback")) is kind
 
 
+def test_a_409_is_another_operation_only_if_nothing_else_is_known_of_it() -> None:
+    assert type(of_response(409, {}, {})) is Conflict
+    new = of_response(409, {"error": {"code": "NameInUse", "message": "The name is taken."}}, {})
+    assert type(new) is Waiting and new.user_message == "NameInUse: The name is taken."
+
+
+@pytest.mark.parametrize(
+    ("blame", "at_once", "at_the_end"),
+    [(True, InvalidRequest, InvalidRequest), (False, Unavailable, Unavailable), (None, InvalidRequest, Waiting)],
+)
+def test_without_a_known_code_the_blame_decides(
+    blame: bool | None, at_once: type[OperatorError], at_the_end: type[OperatorError]
+) -> None:
+    info = {"code": "CloudSomething", "message": "m"} | ({} if blame is None else {"isUserError": blame})
+    error = {"code": "Outer", "message": "outer", "additionalInfo": [{"info": info}]}
+    assert type(of_response(400, {"error": error}, {})) is at_once
+    assert type(of_operation(error, {})) is at_the_end
+
+
+def test_codes_that_the_table_lacks_are_counted_and_bounded() -> None:
+    UNRECOGNIZED.clear()
+    for number in range(200):
+        of_operation({"code": f"New{number}", "message": "m"}, {})
+    of_operation({"code": "New0", "message": "m"}, {})
+    of_operation({"code": "AuthorizationFailed", "message": "m"}, {})
+    assert UNRECOGNIZED["New0"] == 2 and UNRECOGNIZED["other"] == 150 and len(UNRECOGNIZED) == 51
+    UNRECOGNIZED.clear()
+
+
+def test_the_table_says_what_to_do_beside_azure() -> None:
+    locked = of_response(409, {"error": {"code": "ScopeLocked", "message": "It is locked by 'keep'."}}, {})
+    assert "It is locked by 'keep'. Remove the lock" in locked.user_message and not locked.is_transient
+    info = {"code": "UserErrorMSIPermissionsNotPresentOnDES", "message": "m", "recommendedAction": ["Do it."]}
+    assert (
+        "Azure recommends: Do it. Assign the role"
+        in of_operation({"additionalInfo": [{"info": info}]}, {}).user_message
+    )
+
+
+def test_the_old_envelope_is_read() -> None:
+    old = of_response(404, {"ErrorCode": "ResourceNotFound", "Message": "Gone."}, {})
+    assert (old.code, old.message) == ("ResourceNotFound", "Gone.")
+
+
 def test_the_details_are_dug_out_of_where_the_service_hides_them() -> None:
     info: dict[str, Any] = {
         "code": "UserErrorNotEnoughPermissionOnDisk",
@@ -98,14 +157,17 @@ def test_the_details_are_dug_out_of_where_the_service_hides_them() -> None:
         "recommendedAction": ["Do this.", "Then that."],
         "isRetryable": False,
     }
-    error = of_operation({"code": "Outer", "message": "outer", "additionalInfo": [{"info": info}]}, "corr-1")
+    error = of_operation(
+        {"code": "Outer", "message": "outer", "additionalInfo": [{"info": info}]},
+        {"x-ms-correlation-request-id": "corr-1"},
+    )
     assert isinstance(error, PermissionsMissing) and error.is_transient
     assert (error.message, error.action, error.correlation_id) == ("Real words.", "Do this. Then that.", "corr-1")
 
 
 def test_an_answer_that_says_nothing_still_makes_an_error() -> None:
     for nothing in (None, {}, [], "text", {"additionalInfo": [None]}):
-        assert isinstance(of_operation(nothing), InvalidRequest)
+        assert type(of_operation(nothing, {})) is Waiting
     assert failure(None) is None and failure([]) is None
     found = failure([{"code": "C", "message": "m", "recommendedAction": None}])
     assert found is not None and (found.code, found.action) == ("C", None)

@@ -137,7 +137,7 @@ def test_a_rule_that_cannot_decide_names_the_fact(
 def test_a_missing_group_is_made_only_where_that_was_asked_for() -> None:
     desired = wanted_vault(snapshotResourceGroups=[{"name": SNAPSHOT_GROUP, "create": True}])
     found = make_plan(desired, replace(EXISTS, groups={GROUP: NOT_FOUND}), NOW)
-    assert found.step == CreateGroup(GROUP, "westeurope")
+    assert found.step == CreateGroup(GROUP, "westeurope", {})
 
 
 def test_a_vault_that_is_run_elsewhere_is_used_and_never_written() -> None:

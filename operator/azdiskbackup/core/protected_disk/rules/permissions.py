@@ -119,23 +119,27 @@ def _message(observed: Observed, refusal: ValidationRefused) -> str:
         retry = f"The operator retries every {span(every)}." if every else f"Next attempt at {again}."
         return f"Azure does not accept the disk yet. {refusal.error.user_message} {retry}"
     if is_overdue(refusal):
-        return _overdue_message(observed, refusal)
+        return _overdue_message(observed, refusal, refusal.error.scope)
+    scope = refusal.error.scope or "the disk or to its snapshot resource group"
     return (
-        f"Azure refuses the vault's identity access to the disk or to its snapshot resource group: role assignments "
-        f"take up to 30 minutes to propagate. Waiting for {span(refusal.at - refusal.first)}; next attempt at {again}. "
+        f"Azure refuses the vault's identity access to {scope}: role assignments take up to 30 minutes to propagate. "
+        f"Waiting for {span(refusal.at - refusal.first)}; next attempt at {again}. "
         f"{refusal.error.user_message}"
     )
 
 
-def _overdue_message(observed: Observed, refusal: ValidationRefused) -> str:
+def _overdue_message(observed: Observed, refusal: ValidationRefused, scope: str | None) -> str:
     grant = observed.reader_grant
     snapshots = observed.usable_vault.snapshot_group_for(grant.subscription)
+    roles = (
+        f"Check that the identity {grant.principal} has the role {grant.role.name} on {grant.scope} and the role "
+        f"{DISK_SNAPSHOT_CONTRIBUTOR.name} on {snapshots}, and that no deny assignment forbids it. "
+    )
     # Without a time that moves: this can last for weeks, and each write of status wakes everybody who watches.
     return (
-        f"Azure has refused the vault's identity access since {clock_time(refusal.first)}, longer than role "
-        f"assignments take to propagate. Check that the identity {grant.principal} has the role {grant.role.name} "
-        f"on {grant.scope} and the role {DISK_SNAPSHOT_CONTRIBUTOR.name} on {snapshots}, and that no deny assignment "
-        f"forbids it. The operator retries every {span(_pause(refusal))}. {refusal.error.user_message}"
+        f"Azure has refused the vault's identity access{f' to {scope}' if scope else ''} since "
+        f"{clock_time(refusal.first)}, longer than role assignments take to propagate. {'' if scope else roles}"
+        f"The operator retries every {span(_pause(refusal))}. {refusal.error.user_message}"
     )
 
 

@@ -1,0 +1,131 @@
+"""What each error code of Azure means: one table, from the code to its class and to what a person does about it.
+
+Sources: [R] recorded traffic, [D] Microsoft's documentation, [I] an issue of another project. A code that is not here
+gets its class from its status and from `isUserError`, in ``error_table``, and is counted by name, so that it can be
+added.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from azdiskbackup.errors import (
+    AccessDenied,
+    AlreadyProtected,
+    Conflict,
+    EncryptionSetPermissionsMissing,
+    IdentityNotFound,
+    InvalidRequest,
+    OperatorError,
+    PermissionsMissing,
+    PolicyDenied,
+    QuotaExceeded,
+    ResourceLocked,
+    ServiceFloodGuard,
+    SubscriptionDisabled,
+    Throttled,
+    Unavailable,
+    VaultImmutable,
+    Waiting,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a code means.
+
+    Attributes:
+        kind: the class of the error.
+        remediation: what to do, in a sentence, where Azure's words do not say it.
+    """
+
+    kind: type[OperatorError]
+    remediation: str | None = None
+
+
+_READER_ON_SET = "Assign the role Reader on the disk's encryption set to the vault's identity."
+_LOCK = "Remove the lock that the message names, or ask its owner to (`az lock list`)."
+_AZURE_POLICY = "Exempt the scope from the Azure Policy that the message names, or ask its owner to."
+_ENABLE = "Enable the subscription again, or ask its owner to."
+_IMMUTABLE = (
+    "An immutable vault keeps restore points until they expire. Set `deletionPolicy: Retain` or `Suspend` to delete "
+    "the object and keep its backups."
+)
+_IDENTITY = "Check that the identity exists in the tenant of the subscription."
+
+CODES: dict[str, Meaning] = {
+    # --- the vault's identity lacks a role, or it has not propagated yet [R, D: backup-support-matrix] ---------------
+    "UserErrorMissingRequiredPermissions": Meaning(PermissionsMissing),
+    "UserErrorNotEnoughPermissionOnDisk": Meaning(PermissionsMissing),
+    "UserErrorDiskBackupDiskOrMSIPermissionsNotPresent": Meaning(PermissionsMissing),
+    "UserErrorDiskBackupAuthorizationFailed": Meaning(PermissionsMissing),
+    "UserErrorNotEnoughPermissionOnSnapshotRG": Meaning(PermissionsMissing),
+    "UserErrorDiskBackupSnapshotRGOrMSIPermissionsNotPresent": Meaning(PermissionsMissing),
+    "UserErrorSnapshotRGOrMSIPermissionsNotPresent": Meaning(PermissionsMissing),
+    "UserErrorMissingMSIPermissionsOnSnapshotResourceGroup": Meaning(PermissionsMissing),
+    # Reader on the set is enough [I: kubernetes-sigs/azuredisk-csi-driver 2609, MicrosoftDocs/azure-docs 85998].
+    "UserErrorMSIPermissionsNotPresentOnDES": Meaning(EncryptionSetPermissionsMissing, _READER_ON_SET),
+    # --- the operator lacks a permission [R] -------------------------------------------------------------------------
+    "AuthorizationFailed": Meaning(AccessDenied),
+    "LinkedAuthorizationFailed": Meaning(AccessDenied),
+    "AuthenticationFailed": Meaning(AccessDenied),
+    # --- a person forbids it, and has to allow it ---------------------------------------------------------------------
+    # [D: lock-resources; I: terraform-provider-azurerm 11770, azure-docs 110791]
+    "ScopeLocked": Meaning(ResourceLocked, _LOCK),
+    # [D: policy/troubleshoot; I: azure-policy 1265, cluster-api-provider-azure 4156]
+    "RequestDisallowedByPolicy": Meaning(PolicyDenied, _AZURE_POLICY),
+    # [D: azure-resource-manager/troubleshooting/common-deployment-errors]
+    "ReadOnlyDisabledSubscription": Meaning(SubscriptionDisabled, _ENABLE),
+    "DisabledSubscription": Meaning(SubscriptionDisabled, _ENABLE),
+    "SubscriptionDisabled": Meaning(SubscriptionDisabled, _ENABLE),
+    # [I: terraform-azurerm-avm-res-compute-virtualmachine 214]
+    "UserErrorDeleteBackupItemOnImmutableItem": Meaning(VaultImmutable, _IMMUTABLE),
+    # --- something is missing, or still in use: a person or time brings it [R, D] ------------------------------------
+    "UserErrorSnapshotRGNotFound": Meaning(Waiting),
+    "UserErrorDESKeyVaultKeyDisabled": Meaning(Waiting, "Enable the key of the disk's encryption set."),
+    "UserErrorMissingSubscriptionRegistration": Meaning(Waiting),
+    "MissingSubscriptionRegistration": Meaning(Waiting),
+    "UserErrorPolicyAssociatedWithSoftDeletedItems": Meaning(Waiting),
+    "UserErrorDppPolicyObjectInUse": Meaning(Waiting),
+    "ResourceGroupNotFound": Meaning(Waiting),
+    "ResourceGroupBeingDeleted": Meaning(Waiting),
+    "ResourceNotFound": Meaning(Waiting),
+    "ParentResourceNotFound": Meaning(Waiting),
+    "SubscriptionNotFound": Meaning(Waiting),
+    "UserErrorGenericResourceNotFound": Meaning(Waiting),
+    # --- limits [R, D: azure-subscription-service-limits] ------------------------------------------------------------
+    "UserErrorSubscriptionDiskQuotaLimitReached": Meaning(QuotaExceeded),
+    "UserErrorOnDemandBackupLimitReached": Meaning(QuotaExceeded),
+    "RoleAssignmentLimitExceeded": Meaning(QuotaExceeded),
+    "CloudDosTimeboudLimitReached": Meaning(ServiceFloodGuard),
+    "TooManyRequests": Meaning(Throttled),
+    "SubscriptionRequestsThrottled": Meaning(Throttled),
+    # --- another operation is in progress [R] -------------------------------------------------------------------------
+    "UserErrorMaxConcurrentOperationLimitReached": Meaning(Conflict),
+    "AnotherOperationInProgress": Meaning(Conflict),
+    "Conflict": Meaning(Conflict),
+    # A 429 that throttles nothing: a vault that has just got an identity is not ready for another change.
+    "FailedIdentityOperation": Meaning(Conflict),
+    # --- heals by itself ----------------------------------------------------------------------------------------------
+    # An identity takes minutes to be replicated; for days only one that does not exist says so
+    # [I: azure-docs 92278, terraform-provider-azurerm 18113].
+    "PrincipalNotFound": Meaning(IdentityNotFound, _IDENTITY),
+    # [I: azure-cli-extensions 3795]
+    "CloudServiceRetryableError": Meaning(Unavailable),
+    "InternalServerError": Meaning(Unavailable),
+    # --- refused as it is [R] -----------------------------------------------------------------------------------------
+    "UserErrorDppDatasourceAlreadyHasBackupInstance": Meaning(AlreadyProtected),
+    "UserErrorDppDatasourceAlreadyProtected": Meaning(AlreadyProtected),
+    "BackupAgentPluginHostValidateProtectionError": Meaning(InvalidRequest),
+}
+
+# What says that a thing, or what it is in, does not exist.
+MISSING = {
+    "NotFound",
+    "ParentResourceNotFound",
+    "ResourceGroupNotFound",
+    "ResourceNotFound",
+    "RoleAssignmentNotFound",
+    "SubscriptionNotFound",
+    "UserErrorGenericResourceNotFound",
+}
