@@ -31,6 +31,8 @@ from datetime import timedelta
 from enum import IntEnum
 
 CORRELATION = "Correlation id "
+# Longer than any service asks for; who says more is wrong, or wants us to wait for ever.
+_LONGEST_RETRY_AFTER = timedelta(hours=4)
 
 
 class RateLimited(Exception):
@@ -141,6 +143,14 @@ class Throttled(Retryable):
     ) -> None:
         super().__init__(code, message, **details)
         self.retry_after = retry_after
+
+
+def retry_after(text: str | None) -> timedelta | None:
+    """Return what a header `Retry-After` asks for, four hours at most; None for a date, and for what is no number."""
+    if text is None or not (text.isascii() and text.isdecimal()):
+        return None
+    # More digits than nine overflow, and say no more.
+    return min(timedelta(seconds=int(text[:9])), _LONGEST_RETRY_AFTER)
 
 
 class Unavailable(Retryable):

@@ -110,3 +110,12 @@ async def test_a_vault_that_has_just_got_its_identity_closes_no_gate(world: Worl
     await shop.protect()
     for name in ("data", "other"):
         await shop.until("ProtectedDisk", name, "Ready")
+
+
+async def test_a_validation_that_is_answered_at_once_is_an_answer(world: World, shop: Team) -> None:
+    world.azure.plant(VALIDATE, status=200, times=1)
+    shop.make_claim()
+    since = world.azure.request_count()
+    await shop.protect()
+    await shop.until("ProtectedDisk", "data", "Ready")
+    assert len(tries(world, since, VALIDATE)) == 1

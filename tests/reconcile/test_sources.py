@@ -85,6 +85,7 @@ async def test_letter_case_is_no_difference(world: World, shop: Team) -> None:
     handle = shop.make_claim()
     await shop.delete("PersistentVolumeClaim", "data-0")
     lower = handle.replace("resourceGroups", "resourcegroups").replace("Microsoft.Compute", "microsoft.compute")
+    lower = lower.replace("/disks/", "/Disks/")
     shop.bind("data-1", f"{shop.namespace}-lower", lower)
     await shop.protect(claim="data-1")
     await shop.until("ProtectedDisk", "data", "Ready")

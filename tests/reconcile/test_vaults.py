@@ -36,3 +36,22 @@ async def test_a_vault_says_whose_it_is_before_it_may_be_deleted(world: World, s
     await shop.delete("BackupVault", "theirs")
     await shop.gone("BackupVault", "theirs")
     assert world.writes(since) == ["backupVaults.delete", "roleAssignments.delete"]
+
+
+async def test_letter_case_of_names_and_settings_is_no_difference(world: World, shop: Team) -> None:
+    """Azure compares the names of tags without it, and keeps that of whoever wrote a setting."""
+    await shop.apply(vault("cased", tags={"env": "prod"}, deletionPolicy="Delete"))
+    await shop.until("BackupVault", "cased", "Ready")
+    vault_id = shop.get("BackupVault", "cased")["status"]["vaultID"]
+    body = shop.portal("GET", vault_id)
+    settings = body["properties"]["securitySettings"]["softDeleteSettings"]
+    shouted = {name.upper(): value for name, value in body["tags"].items()}
+    change = {"securitySettings": {"softDeleteSettings": {**settings, "state": settings["state"].upper()}}}
+    shop.portal("PATCH", vault_id, {"tags": shouted, "properties": change})
+    since = world.azure.request_count()
+    await world.advance(hours=3)
+    assert not world.writes(since)
+    assert shop.condition("BackupVault", "cased", "Ready")["status"] == "True"
+    await shop.delete("BackupVault", "cased")
+    await shop.gone("BackupVault", "cased")
+    assert world.writes(since) == ["backupVaults.delete", "roleAssignments.delete"]

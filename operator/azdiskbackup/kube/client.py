@@ -20,6 +20,7 @@ from azdiskbackup.errors import (
     OperatorError,
     Throttled,
     Unavailable,
+    retry_after,
 )
 from azdiskbackup.kube.exchange import Answer, Exchange
 from azdiskbackup.kube.watched import Raw, WatchedResource
@@ -176,8 +177,8 @@ def _translate(status: int, body: str, headers: Any) -> OperatorError:
     if status == 401:
         code = "Unauthorized"
     if status == 429:
-        after = str((headers or {}).get("Retry-After", "1"))
-        return Throttled(code, message, retry_after=timedelta(seconds=int(after) if after.isdigit() else 1))
+        pause = retry_after((headers or {}).get("Retry-After")) or timedelta(seconds=1)
+        return Throttled(code, message, retry_after=pause)
     if status in _BY_STATUS:
         return _BY_STATUS[status](code, message)
     return (Unavailable if status >= 500 else InvalidRequest)(code, message)

@@ -262,7 +262,7 @@ class Instances:
         lacks = group is None or not self._cloud.access.may(
             vault.principal_of(instance.identity), DISK_SNAPSHOT_CONTRIBUTOR, group.id
         )
-        softly = version >= ALWAYS_SOFT_FROM or vault.soft_delete_state != "Off"
+        softly = version >= ALWAYS_SOFT_FROM or vault.soft_delete_state.lower() != "off"
 
         self._begin_change(instance)
 

@@ -215,7 +215,8 @@ def check_soft_delete(properties: dict[str, Any], version: str) -> None:
 def _check_settings(properties: dict[str, Any]) -> None:
     security = properties.get("securitySettings") or {}
     soft = security.get("softDeleteSettings") or {}
-    if soft.get("state", "On") not in ("On", "Off", "AlwaysOn"):
+    # In any letter case, which is kept.
+    if str(soft.get("state", "On")).lower() not in ("on", "off", "alwayson"):
         raise invalid("The soft delete state is invalid.")
     if not 14 <= float(soft.get("retentionDurationInDays", 14)) <= 180:
         raise invalid("The soft delete retention must be between 14 and 180 days.")

@@ -19,7 +19,6 @@ from azure.core.exceptions import (
 from azure.core.rest import AsyncHttpResponse
 
 from azdiskbackup.azure.client.error_codes import CODES
-from azdiskbackup.azure.transport.limits import retry_after
 from azdiskbackup.core.objects.azure import AzureFailure
 from azdiskbackup.errors import (
     AccessDenied,
@@ -30,6 +29,7 @@ from azdiskbackup.errors import (
     Throttled,
     Unavailable,
     Waiting,
+    retry_after,
 )
 
 _NO_CODE = "Unknown"
@@ -83,7 +83,7 @@ def _error(told: Details, kind: type[OperatorError], headers: Mapping[str, str])
         "correlation_id": headers.get("x-ms-correlation-request-id"),
     }
     if issubclass(kind, Throttled):
-        return kind(told.code, told.message, retry_after=retry_after(headers), **known)
+        return kind(told.code, told.message, retry_after=retry_after(headers.get("Retry-After")), **known)
     return kind(told.code, told.message, **known)
 
 

@@ -30,6 +30,9 @@ WireT = TypeVar("WireT")
 
 _log = structlog.get_logger("azdiskbackup.azure")
 
+_OUR_TAGS = "azdiskbackup.io."
+# The service takes any letter case, and keeps it.
+_SOFT_DELETE = {"on": "On", "off": "Off", "alwayson": "AlwaysOn"}
 _NET_SPAN = re.compile(r"(?:(?P<days>\d+)\.)?(?P<hours>\d+):(?P<minutes>\d+):(?P<seconds>\d+(?:\.\d+)?)")
 _ISO_SPAN = re.compile(
     r"P(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
@@ -63,6 +66,12 @@ def _dig(body: Json, *path: str) -> Any:
 
 def _shared(text: object) -> str | None:
     return intern(text) if isinstance(text, str) else None
+
+
+def _tags(body: Json) -> dict[str, str]:
+    """Return tags, our own names in our letter case: Azure keeps the case of whoever wrote them first."""
+    tags = ((str(name), str(value)) for name, value in (body.get("tags") or {}).items())
+    return {intern(name.lower() if name.lower().startswith(_OUR_TAGS) else name): intern(value) for name, value in tags}
 
 
 def each(rows: Iterable[WireT], read: Callable[[WireT], RowT]) -> list[RowT]:
@@ -103,10 +112,10 @@ def vault(body: Json) -> AzureVault:
         },
         settings=VaultSettings(
             redundancy=str(stores[0].get("type")),
-            soft_delete_state=str(soft.get("state", "On")),
+            soft_delete_state=_SOFT_DELETE.get(str(soft.get("state", "On")).lower(), str(soft.get("state"))),
             soft_delete_days=round(float(soft.get("retentionDurationInDays") or 14)),
             immutability=str(_dig(properties, "securitySettings", "immutabilitySettings", "state") or "Disabled"),
-            tags=body.get("tags") or {},
+            tags=_tags(body),
         ),
     )
 
@@ -139,7 +148,7 @@ def instance(body: Json) -> AzureInstance:
         policy_id=intern(str(_dig(properties, "policyInfo", "policyId"))),
         snapshot_group_id=_shared(stores[0].get("resourceGroupId")),
         state=intern(str(state)),
-        tags={intern(str(key)): intern(str(value)) for key, value in (body.get("tags") or {}).items()},
+        tags=_tags(body),
         failure=failure(
             properties.get("protectionErrorDetails") or _dig(properties, "protectionStatus", "errorDetails")
         ),

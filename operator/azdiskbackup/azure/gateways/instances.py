@@ -48,13 +48,13 @@ class Instances(Gateway):
         client = self._connection.data_protection(vault.subscription)
         return await list_all(client.backup_instances.list(vault.group, vault.name), decode.instance)
 
-    async def submit_validation(self, request: InstanceRequest) -> str:
-        """Ask whether a disk can be backed up; return the operation that will tell."""
+    async def submit_validation(self, request: InstanceRequest) -> str | None:
+        """Ask whether a disk can be backed up; return the operation that will tell, None if it can."""
         client = self._connection.data_protection(request.id.subscription)
         group, vault, _ = in_vault(request.id)
         body = encode.validation(request)
         call = client.backup_instances.begin_validate_for_backup(group, vault, body, polling=no_polling())
-        return await submit(call) or ""
+        return await submit(call)
 
     async def submit_create_or_update(self, request: InstanceRequest) -> str | None:
         """Create a backup instance, or give it another policy."""

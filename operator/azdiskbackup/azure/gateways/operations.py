@@ -78,4 +78,7 @@ class Operations(Gateway):
             told = body.get("properties")
             job = told.get("jobId") if isinstance(told, Mapping) else None
             return Succeeded(str(job).rsplit("/", 1)[-1] if job else None)
+        if not status and response.status_code != 202:
+            # Followed by Location, whose last answer is the result, or nothing.
+            return Succeeded(None)
         return Pending()

@@ -109,10 +109,4 @@ def _windowed(name: str, header: str, most: int, window: timedelta, share: float
 def remaining(headers: Mapping[str, str], limit: Limit) -> int | None:
     """Return how much of a limit is left, as Azure says."""
     text = headers.get(limit.header, "")
-    return int(text) if text.isdigit() else None
-
-
-def retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """Return how long the service asks to wait."""
-    text = headers.get("Retry-After", "")
-    return timedelta(seconds=int(text)) if text.isdigit() else None
+    return int(text[:9]) if text.isascii() and text.isdecimal() else None

@@ -13,9 +13,9 @@ from typing import Any
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy
 
-from azdiskbackup.azure.transport.limits import RequestClass, key_of, retry_after, target_of
+from azdiskbackup.azure.transport.limits import RequestClass, key_of, target_of
 from azdiskbackup.azure.transport.rate_limiter import RateLimiter
-from azdiskbackup.errors import Throttled
+from azdiskbackup.errors import Throttled, retry_after
 
 # Takes the subscription, the class of requests, and seconds.
 OnThrottled = Callable[[str, str, float], None]
@@ -88,7 +88,8 @@ class GatePolicy(AsyncHTTPPolicy[Any, Any]):
             body = await _body(response.http_response)
             if _NO_THROTTLE not in body:
                 whole = b"SubscriptionRequestsThrottled" in body
-                self._gate.close(method, path, retry_after(response.http_response.headers), whole_subscription=whole)
+                pause = retry_after(response.http_response.headers.get("Retry-After"))
+                self._gate.close(method, path, pause, whole_subscription=whole)
         return response
 
 

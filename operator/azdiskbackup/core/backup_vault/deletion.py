@@ -9,7 +9,7 @@ from azdiskbackup.core.backup_vault.observed import Fact, Observed
 from azdiskbackup.core.backup_vault.rules import Verdict, snapshot_grants
 from azdiskbackup.core.backup_vault.steps import DeleteVault, RevokeRole
 from azdiskbackup.core.formatting import clock_time, listing
-from azdiskbackup.core.objects.azure import AzureVault
+from azdiskbackup.core.objects.azure import AzureVault, has_tags
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.intervals import RECHECK_INTERVAL, SLOW_RECHECK_INTERVAL, VAULT_CHANGE_TAKES
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, NotFound
@@ -35,7 +35,7 @@ def vault_deleted(desired: Desired, observed: Observed, now: datetime) -> Verdic
     if isinstance(vault, NotFound):
         return satisfied(reasons.DELETING, "The vault is deleted.")
     # A finalizer proves nothing, since whoever creates an object may write any; the tags in Azure do.
-    if not desired.owner.items() <= vault.settings.tags.items():
+    if not has_tags(vault.settings.tags, desired.owner):
         return allow_with_warning(
             reasons.LEFT_IN_AZURE,
             f"Vault {desired.id.name} stays in Azure: its tags {listing(list(desired.owner))} do not name this object.",

@@ -18,7 +18,7 @@ from azdiskbackup.core.backup_vault.steps import (
 )
 from azdiskbackup.core.formatting import listing, span
 from azdiskbackup.core.identity.roles import DISK_SNAPSHOT_CONTRIBUTOR, Grant
-from azdiskbackup.core.objects.azure import AzureGroup, AzureVault, VaultSettings
+from azdiskbackup.core.objects.azure import AzureGroup, AzureVault, VaultSettings, has_tags, with_tags
 from azdiskbackup.core.rules import reasons, verdicts
 from azdiskbackup.core.rules.intervals import RECHECK_INTERVAL, VAULT_CHANGE_TAKES
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, NotFound
@@ -71,7 +71,7 @@ def vault_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict
 
 
 def _with_owner(desired: Desired) -> VaultSettings:
-    return replace(desired.settings, tags={**desired.settings.tags, **desired.owner})
+    return replace(desired.settings, tags=with_tags(desired.settings.tags, desired.owner))
 
 
 def _settings(desired: Desired, vault: AzureVault) -> VaultSettings:
@@ -103,7 +103,7 @@ def settings_in_sync(desired: Desired, observed: Observed, now: datetime) -> Ver
         )
     if changed:
         settings = _settings(desired, vault)
-        merged = replace(settings, tags={**vault.settings.tags, **settings.tags})
+        merged = replace(settings, tags=with_tags(vault.settings.tags, settings.tags))
         return act(
             UpdateVault(desired.id, merged),
             _unless_drift(observed, reasons.DRIFT_DETECTED),
@@ -120,7 +120,7 @@ def _changed(desired: Desired, vault: AzureVault) -> list[str]:
         "`softDelete.retentionDays`": actual.soft_delete_days != settings.soft_delete_days,
         "`immutability`": actual.immutability != settings.immutability,
         # Tags that others put there (Azure Policy does) are theirs.
-        "`tags`": not settings.tags.items() <= actual.tags.items(),
+        "`tags`": not has_tags(actual.tags, settings.tags),
     }
     return [name for name, differs in found.items() if differs]
 

@@ -13,6 +13,18 @@ from azdiskbackup.api.v1alpha1.protected_disk import RECENT_JOBS
 from azdiskbackup.core.identity.arm_ids import ArmId
 
 
+def has_tags(tags: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    """Return whether tags hold others; Azure compares their names without letter case, and their values with it."""
+    values = {name.lower(): value for name, value in tags.items()}
+    return all(values.get(name.lower()) == value for name, value in wanted.items())
+
+
+def with_tags(tags: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
+    """Return tags with others in them: Azure refuses two names that differ in letter case only."""
+    replaced = {name.lower() for name in wanted}
+    return {name: value for name, value in tags.items() if name.lower() not in replaced} | dict(wanted)
+
+
 @dataclass(frozen=True, slots=True)
 class VaultSettings:
     """The settings of a vault that a spec can name."""

@@ -9,6 +9,7 @@ from typing import Any
 from azdiskbackup.core.identity.arm_ids import ArmId
 
 DRIVER = "disk.csi.azure.com"
+_DISKS = ["microsoft.compute", "disks"]
 _MIGRATED = "pv.kubernetes.io/migrated-to"
 
 
@@ -72,6 +73,6 @@ def _disk(volume_name: str, volume: Mapping[str, Any], spec: Mapping[str, Any]) 
         disk = ArmId.parse(str(handle))
     except ValueError:
         disk = None
-    if disk is None or disk.provider.lower() != "microsoft.compute" or disk.path[0] != "disks":
+    if disk is None or [disk.provider.lower(), *map(str.lower, disk.path[::2])] != _DISKS:
         return NotAzureDisk(f"The handle of the volume {volume_name!r} is not the ARM id of a disk.")
     return ClaimedDisk(disk, volume_name)

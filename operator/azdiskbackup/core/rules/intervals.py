@@ -12,6 +12,8 @@ SLOW_RECHECK_INTERVAL = timedelta(hours=1)
 OPERATION_POLL = timedelta(seconds=20)
 # An operation that cannot be read for so long never will be.
 OPERATION_READABLE_WITHIN = timedelta(minutes=30)
+# One that still runs after so long is not waited for any more: the longest that was seen took an hour.
+OPERATION_ENDS_WITHIN = timedelta(hours=6)
 
 VAULT_CHANGE_TAKES = timedelta(seconds=10)
 # A validation takes about a minute, and so does the configuration of an instance after its PUT has succeeded.

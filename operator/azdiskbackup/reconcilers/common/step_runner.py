@@ -11,7 +11,7 @@ from azdiskbackup.azure.gateways.azure import capture_error
 from azdiskbackup.azure.gateways.operations import Failed, Operations, Succeeded
 from azdiskbackup.core.rules.backoff import longest_pause, pause
 from azdiskbackup.core.rules.conditions import after_failure
-from azdiskbackup.core.rules.intervals import OPERATION_POLL, OPERATION_READABLE_WITHIN
+from azdiskbackup.core.rules.intervals import OPERATION_ENDS_WITHIN, OPERATION_POLL, OPERATION_READABLE_WITHIN
 from azdiskbackup.core.rules.lookup import FetchFailed
 from azdiskbackup.core.rules.verdicts import Plan
 from azdiskbackup.errors import NoEffectYet, OperatorError
@@ -142,6 +142,8 @@ class StepRunner:
                     self._pause_after(self.error or _NO_EFFECT, now, jitter)
                 return None
             case FetchFailed(error) if error.code in GONE or now >= running.since + OPERATION_READABLE_WITHIN:
+                return None
+            case _ if now >= running.since + OPERATION_ENDS_WITHIN:
                 return None
             case _:
                 return replace(running, look_at=now + OPERATION_POLL)

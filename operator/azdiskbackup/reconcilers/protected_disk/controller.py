@@ -32,7 +32,7 @@ from azdiskbackup.core.protected_disk.steps import (
     Undelete,
     Validate,
 )
-from azdiskbackup.core.protected_disk.validation import Running, ValidationRefused
+from azdiskbackup.core.protected_disk.validation import Passed, Running, ValidationRefused
 from azdiskbackup.core.rules.lookup import NotFetched
 from azdiskbackup.core.rules.verdicts import Plan, Rules
 from azdiskbackup.errors import RateLimited
@@ -123,7 +123,8 @@ class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskS
             # It takes long: somebody may have revoked the role since.
             self._grants.recheck(step.grant)
         operation = await self._context.azure.instances.submit_validation(step.request)
-        known.state, known.request = Running(operation, pass_.now, before), step.request
+        known.state = Running(operation, pass_.now, before) if operation is not None else Passed()
+        known.request = step.request
 
     async def _submit(self, step: Change) -> str | None:
         instances = self._context.azure.instances

@@ -19,7 +19,7 @@ from azdiskbackup.core.protected_disk.ownership import is_owner
 from azdiskbackup.core.protected_disk.rules.instance import instance_request
 from azdiskbackup.core.protected_disk.trust import LastGet
 from azdiskbackup.core.protected_disk.validation import NeverRun, Passed, Running, Validation, next_refusal
-from azdiskbackup.core.rules.intervals import OPERATION_READABLE_WITHIN, VALIDATION_TAKES
+from azdiskbackup.core.rules.intervals import OPERATION_ENDS_WITHIN, OPERATION_READABLE_WITHIN, VALIDATION_TAKES
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed, NotFound
 from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.reconcilers.common.context import ReconcileContext
@@ -92,7 +92,7 @@ class Fetchers:
                 # An operation that cannot be read for so long never will be: ask anew.
                 return NeverRun()
             case _:
-                return running
+                return running if now < running.since + OPERATION_ENDS_WITHIN else NeverRun()
 
     async def _conflicting_instance(self, pass_: Pass, observed: Observed) -> Observed:
         """Find the instance because of which Azure refuses ours: in our vault it is adopted, elsewhere it is named."""

@@ -28,6 +28,7 @@ from azdiskbackup.errors import (
     Unavailable,
     VaultImmutable,
     Waiting,
+    retry_after,
 )
 
 MEANING: dict[str, type[OperatorError]] = {
@@ -178,6 +179,14 @@ def test_throttling_says_when_to_come_back() -> None:
     assert isinstance(error, Throttled) and error.retry_after == timedelta(seconds=17)
     unsaid = of_response(429, {}, {"Retry-After": "Wed, 21 Oct 2026"})
     assert isinstance(unsaid, Throttled) and unsaid.retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("0", 0), ("30", 30), ("99999999999", 4 * 3600), ("9" * 500, 4 * 3600), ("²", None), ("-1", None), ("", None)],
+)
+def test_nobody_waits_for_ever(text: str, seconds: int | None) -> None:
+    assert retry_after(text) == (None if seconds is None else timedelta(seconds=seconds))
 
 
 def test_an_answer_that_cannot_be_read_is_no_refusal() -> None:

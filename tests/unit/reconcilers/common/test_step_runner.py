@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from azdiskbackup.azure.gateways.operations import Failed, Operations, OperationState, Pending, Succeeded
-from azdiskbackup.core.rules.verdicts import Finding, Plan, act, satisfied
-from azdiskbackup.errors import InvalidRequest, OperatorError, Unavailable
+from azdiskbackup.core.rules.verdicts import Finding, Plan, Progress, act, satisfied
+from azdiskbackup.errors import IdentityNotFound, InvalidRequest, OperatorError, Unavailable
 from azdiskbackup.reconcilers.common.step_runner import StepRunner
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -124,6 +124,23 @@ async def test_an_operation_that_cannot_be_read_is_forgotten_in_the_end() -> Non
     assert azure.sent == ["Stop"]
     await azure.take(Stop(), 1900)
     assert azure.sent == ["Stop", "Stop"]
+
+
+async def test_an_operation_that_never_ends_is_not_waited_for_for_ever() -> None:
+    azure = Azure(state=Pending())
+    await azure.take(Stop())
+    await azure.take(Stop(), 5 * 3600)
+    assert azure.sent == ["Stop"]
+    await azure.take(Stop(), 6 * 3600)
+    assert azure.sent == ["Stop", "Stop"]
+
+
+async def test_an_identity_that_stays_unknown_is_a_persons_affair() -> None:
+    azure = Azure(refuses=IdentityNotFound("PrincipalNotFound", "No."), url=None)
+    first = await azure.take(Stop())
+    assert first.verdict.progress is Progress.RECONCILING
+    late = await azure.take(Stop(), 46 * 60)
+    assert late.verdict.progress is Progress.STALLED and late.verdict.reason == "IdentityNotFound"
 
 
 async def test_a_refusal_is_told_until_its_next_try_is_due() -> None:

@@ -8,7 +8,14 @@ from typing import TypeAlias
 from azdiskbackup.core.formatting import span
 from azdiskbackup.core.identity.arm_ids import ArmId, is_within, same_id
 from azdiskbackup.core.identity.naming import instance_name
-from azdiskbackup.core.objects.azure import STATES_OF_MODE, AzureDisk, AzureInstance, InstanceRequest
+from azdiskbackup.core.objects.azure import (
+    STATES_OF_MODE,
+    AzureDisk,
+    AzureInstance,
+    InstanceRequest,
+    has_tags,
+    with_tags,
+)
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Fact, Observed
 from azdiskbackup.core.protected_disk.ownership import is_owner, owner_tags
@@ -113,7 +120,7 @@ def owner_tags_written(desired: Desired, observed: Observed, now: datetime) -> V
     write to an instance that rests would resume it, and let expire what it keeps: it gets them when it is resumed.
     """
     instance = observed.existing_instance
-    is_tagged = is_owner(desired, observed, instance) and desired.owner.items() <= instance.tags.items()
+    is_tagged = is_owner(desired, observed, instance) and has_tags(instance.tags, desired.owner)
     if is_tagged or not instance.is_in_mode("Active"):
         return _configured(instance)
     return act(
@@ -159,7 +166,7 @@ def instance_request(desired: Desired, observed: Observed) -> InstanceRequest:
         # One that was adopted had another name; what takes its place is looked for under that.
         name = ArmId.parse(recorded)
     if isinstance(observed.instance, AzureInstance):
-        name, tags = observed.instance.id, {**observed.instance.tags, **tags}
+        name, tags = observed.instance.id, with_tags(observed.instance.tags, tags)
         group, identity = observed.instance.snapshot_group_id or group, observed.instance.identity
     return InstanceRequest(
         id=name,
