@@ -119,6 +119,8 @@ CODES: dict[str, Meaning] = {
     "BackupAgentPluginHostValidateProtectionError": Meaning(InvalidRequest),
 }
 
+# What a 429 means that throttles nothing.
+NOT_THROTTLED = {"FailedIdentityOperation"}
 # What says that a thing, or what it is in, does not exist.
 MISSING = {
     "NotFound",

@@ -18,7 +18,7 @@ from azure.core.exceptions import (
 )
 from azure.core.rest import AsyncHttpResponse
 
-from azdiskbackup.azure.client.error_codes import CODES
+from azdiskbackup.azure.client.error_codes import CODES, NOT_THROTTLED
 from azdiskbackup.core.objects.azure import AzureFailure
 from azdiskbackup.errors import (
     AccessDenied,
@@ -65,6 +65,8 @@ def of_response(status: int, body: Mapping[str, Any], headers: Mapping[str, str]
     """Return the error for an answer of 400 or more."""
     # Old versions of the API answer without an envelope.
     told = details(body.get("error") or body, fallback)
+    if status == 429 and told.code not in NOT_THROTTLED:
+        return _error(told, Throttled, headers)
     return _error(told, told.kind or _by_status(status, told), headers)
 
 
@@ -89,8 +91,6 @@ def _error(told: Details, kind: type[OperatorError], headers: Mapping[str, str])
 
 def _by_status(status: int, told: Details) -> type[OperatorError]:
     """Return the class of a refusal with a code that is not in the table."""
-    if status == 429:
-        return Throttled
     if status in (401, 403):
         return AccessDenied
     if status >= 500 or status == 408 or told.is_user_error is False:

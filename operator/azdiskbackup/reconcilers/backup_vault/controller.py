@@ -94,7 +94,12 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
         return replace(observed, vault=known.vault, groups=known.groups, grants=known.grants)
 
     async def _vault(self, pass_: Pass, observed: Observed) -> Observed:
-        return replace(observed, vault=await capture_error(self._context.azure.vaults.get(pass_.desired.id)))
+        id_, recorded = pass_.desired.id, observed.recorded
+        found = await capture_error(self._context.azure.vaults.get(id_))
+        # To create it anew would replace what others set on it.
+        was_there = recorded.principal is not None or recorded.is_settled
+        pass_.state.prove_absence(id_, found, pass_.now, was_there=was_there)
+        return replace(observed, vault=found)
 
     async def _instances(self, pass_: Pass, observed: Observed) -> Observed:
         found = await capture_error(self._context.azure.instances.list(pass_.desired.id))

@@ -5,37 +5,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from azdiskbackup.api.v1alpha1.base import Status
 from azdiskbackup.core.objects.resource import Invalid, Resource
+from azdiskbackup.core.rules.lookup import FetchFailed, NotFound
 from azdiskbackup.core.rules.verdicts import Need, Plan, Rules, evaluate
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import RateLimited
 from azdiskbackup.kube import crds
 from azdiskbackup.reconcilers.common.context import ReconcileContext, StateStore
 from azdiskbackup.reconcilers.common.step_runner import StepRunner
-
-
-@dataclass(slots=True)
-class KindState:
-    """What passes over one object leave for the next ones, for every kind.
-
-    Attributes:
-        deleted_by_itself: whether the object was deleted, and not its whole kind; which stays true of it.
-    """
-
-    steps: StepRunner = field(default_factory=StepRunner)
-    deleted_by_itself: bool = False
-
-
-DesiredT = TypeVar("DesiredT")
-ObservedT = TypeVar("ObservedT")
-StepT = TypeVar("StepT")
-StateT = TypeVar("StateT", bound=KindState)
-Fetcher: TypeAlias = Callable[..., Awaitable[ObservedT]]
 
 
 class NothingNew(Exception):
@@ -48,6 +30,54 @@ class NothingNew(Exception):
     def __init__(self, requeue_at: datetime) -> None:
         super().__init__("nothing new is known")
         self.requeue_at = requeue_at
+
+
+# Longer than the replicas of one region differ.
+_ABSENCE_PROVEN_AFTER = timedelta(minutes=2)
+
+
+@dataclass(slots=True)
+class KindState:
+    """What passes over one object leave for the next ones, for every kind.
+
+    Attributes:
+        deleted_by_itself: whether the object was deleted, and not its whole kind; which stays true of it.
+        absent_since: since when Azure does not find what was there, by lower-case ARM id.
+    """
+
+    steps: StepRunner = field(default_factory=StepRunner)
+    deleted_by_itself: bool = False
+    absent_since: dict[str, datetime] = field(default_factory=dict)
+
+    def prove_absence(self, id_: object, answer: object, now: datetime, *, was_there: bool) -> None:
+        """Believe that what was there is gone at the second look only, a while after the first.
+
+        Resource Manager is eventually consistent: a single GET may answer 404 for what exists
+        (hashicorp/terraform-provider-azurerm 32535 and 18268). What was never seen is missing at the first look.
+
+        Args:
+            id_: the ARM id of the thing.
+            answer: ``NotFound``, the thing, or an error, which says nothing of its absence.
+            now: the time.
+            was_there: whether it was seen before.
+
+        Raises:
+            NothingNew: it has to be looked for again.
+        """
+        key = str(id_).lower()
+        if not isinstance(answer, NotFound | FetchFailed):
+            self.absent_since.pop(key, None)
+        if isinstance(answer, NotFound) and was_there:
+            proven_at = self.absent_since.setdefault(key, now) + _ABSENCE_PROVEN_AFTER
+            if now < proven_at:
+                raise NothingNew(proven_at)
+
+
+DesiredT = TypeVar("DesiredT")
+ObservedT = TypeVar("ObservedT")
+StepT = TypeVar("StepT")
+StateT = TypeVar("StateT", bound=KindState)
+Fetcher: TypeAlias = Callable[..., Awaitable[ObservedT]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,6 +181,9 @@ class InventoryReader:
         found = await capture_error(self._context.azure.instances.get(id_))
         if isinstance(found, NotFound) and may_be_deleted:
             found = await capture_error(self._context.azure.instances.get_deleted(id_))
+        # To believe it at once would let go of backups that are there, or create what is only not shown.
+        was_there = observed.recorded.instance_id is not None
+        pass_.state.prove_absence(id_, found, pass_.now, was_there=was_there)
         if isinstance(found, FetchFailed):
             return found
         known = pass_.state.instance

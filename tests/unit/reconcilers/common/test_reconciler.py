@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import Any, cast
 
@@ -14,8 +14,10 @@ from azdiskbackup.core.disk_backup_policy.observed import Fact as PolicyFact
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.on_demand_backup.observed import Fact as BackupFact
 from azdiskbackup.core.protected_disk.observed import Fact as DiskFact
+from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed
 from azdiskbackup.core.rules.verdicts import Plan, Verdict, need, satisfied
 from azdiskbackup.engine.cache import Cache, Key
+from azdiskbackup.errors import Unavailable
 from azdiskbackup.reconcilers.backup_vault.controller import BackupVaultKind
 from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.common.reconciler import KindController, KindState, NothingNew, Pass, Reconciler
@@ -141,3 +143,17 @@ async def test_a_rule_that_asks_for_what_is_there_fails_the_pass_and_does_not_tu
 
 async def test_a_pass_that_learns_nothing_new_ends_without_a_word() -> None:
     assert await reconciler(Thirsty(brings=-1)).reconcile(KEY) == NOW
+
+
+def test_what_was_there_is_gone_at_the_second_look_only() -> None:
+    state, first = KindState(), datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+    state.prove_absence("/A", NOT_FOUND, first, was_there=False)
+    with pytest.raises(NothingNew) as again:
+        state.prove_absence("/A", NOT_FOUND, first, was_there=True)
+    assert again.value.requeue_at == first + timedelta(minutes=2)
+    # An error says nothing of it; the thing itself says everything.
+    state.prove_absence("/a", FetchFailed(Unavailable("c", "m")), first + timedelta(minutes=1), was_there=True)
+    state.prove_absence("/a", NOT_FOUND, first + timedelta(minutes=2), was_there=True)
+    state.prove_absence("/a", object(), first + timedelta(minutes=3), was_there=True)
+    with pytest.raises(NothingNew):
+        state.prove_absence("/a", NOT_FOUND, first + timedelta(minutes=4), was_there=True)

@@ -1,0 +1,41 @@
+"""Resource Manager may answer 404 for what exists: what was there is looked at twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness import objects
+from harness.objects import vault
+from world.team import Team
+from world.world import World
+
+NOT_FOUND = {"status": 404, "code": "ResourceNotFound", "message": "It was not found."}
+
+
+def is_struck(world: World, since: int) -> bool:
+    """Return whether something was not found."""
+    return any(each.status == 404 for each in world.azure.requests(since))
+
+
+@pytest.mark.parametrize("policy", ["Retain", "Suspend", "Delete"])
+async def test_a_deletion_is_carried_out_although_azure_does_not_find_the_instance_once(
+    world: World, shop: Team, policy: str
+) -> None:
+    await shop.apply(vault("open", access={"deletionNamespaces": {}}), objects.policy("open", "open"))
+    shop.make_claim()
+    await shop.protect(policy="open", deletionPolicy=policy)
+    await shop.until("ProtectedDisk", "data", "Ready")
+    since = world.azure.request_count()
+    world.azure.plant("backupInstances.get", times=1, **NOT_FOUND)
+    await shop.delete("ProtectedDisk", "data")
+    await shop.gone("ProtectedDisk", "data")
+    done = {"Retain": "stopProtection", "Suspend": "suspendBackups", "Delete": "delete"}[policy]
+    assert is_struck(world, since) and f"backupInstances.{done}" in world.writes(since)
+
+
+async def test_a_vault_that_azure_does_not_find_once_is_left_alone(world: World, shop: Team) -> None:
+    since = world.azure.request_count()
+    world.azure.plant("backupVaults.get", times=1, **NOT_FOUND)
+    await world.advance(hours=1)
+    assert is_struck(world, since) and not world.writes(since)
+    assert shop.condition("BackupVault", "demo", "Ready")["status"] == "True"
