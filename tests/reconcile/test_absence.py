@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from harness import objects
@@ -39,3 +41,25 @@ async def test_a_vault_that_azure_does_not_find_once_is_left_alone(world: World,
     await world.advance(hours=1)
     assert is_struck(world, since) and not world.writes(since)
     assert shop.condition("BackupVault", "demo", "Ready")["status"] == "True"
+
+
+@pytest.mark.parametrize("minutes", [15, 19, 20])
+async def test_two_that_are_far_apart_prove_nothing(world: World, shop: Team, minutes: int) -> None:
+    """Between them a list showed the instance."""
+    shop.make_claim()
+    await shop.protect()
+    await shop.until("ProtectedDisk", "data", "Ready")
+    await shop.after_the_next_backup()
+    since = world.azure.request_count()
+    world.azure.lose_rows(re.escape(shop.instance()))
+    await world.advance(minutes=minutes)
+    world.azure.plant("backupInstances.get", times=1, **NOT_FOUND)
+    world.azure.lose_rows()
+    await shop.patch("ProtectedDisk", "data", {"spec": {"deletionPolicy": "Suspend"}})
+    assert is_struck(world, since)
+    await world.advance(minutes=30)
+    gets = [each.status for each in world.azure.requests(since) if each.route == "backupInstances.get"]
+    world.azure.plant("backupInstances.get", times=1, **NOT_FOUND)
+    await shop.delete("ProtectedDisk", "data")
+    await shop.gone("ProtectedDisk", "data")
+    assert "backupInstances.suspendBackups" in world.writes(since), gets

@@ -137,13 +137,13 @@ def _beside_the_proxy(server: str) -> bool:
 @contextmanager
 def _complaints() -> Iterator[list[str]]:
     """Collect what the library only logs, and keep it from being written anywhere."""
-    said: list[str] = []
+    messages: list[str] = []
     collector = logging.Handler(logging.ERROR)
-    collector.emit = lambda record: said.append(" ".join(record.getMessage().split()))  # type: ignore[method-assign] # it is ours
+    collector.emit = lambda record: messages.append(" ".join(record.getMessage().split()))  # type: ignore[method-assign] # it is ours
     root = logging.getLogger()
     root.addHandler(collector)
     try:
-        yield said
+        yield messages
     finally:
         root.removeHandler(collector)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from azdiskbackup.azure.transport.limits import NOT_THROTTLED
 from azdiskbackup.errors import (
     AccessDenied,
     AlreadyProtected,
@@ -104,8 +105,7 @@ CODES: dict[str, Meaning] = {
     "UserErrorMaxConcurrentOperationLimitReached": Meaning(Conflict),
     "AnotherOperationInProgress": Meaning(Conflict),
     "Conflict": Meaning(Conflict),
-    # A 429 that throttles nothing: a vault that has just got an identity is not ready for another change.
-    "FailedIdentityOperation": Meaning(Conflict),
+    NOT_THROTTLED: Meaning(Conflict),
     # --- heals by itself ----------------------------------------------------------------------------------------------
     # An identity takes minutes to be replicated; for days only one that does not exist says so
     # [I: azure-docs 92278, terraform-provider-azurerm 18113].
@@ -119,8 +119,6 @@ CODES: dict[str, Meaning] = {
     "BackupAgentPluginHostValidateProtectionError": Meaning(InvalidRequest),
 }
 
-# What a 429 means that throttles nothing.
-NOT_THROTTLED = {"FailedIdentityOperation"}
 # What says that a thing, or what it is in, does not exist.
 MISSING = {
     "NotFound",

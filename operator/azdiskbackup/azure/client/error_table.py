@@ -18,7 +18,8 @@ from azure.core.exceptions import (
 )
 from azure.core.rest import AsyncHttpResponse
 
-from azdiskbackup.azure.client.error_codes import CODES, NOT_THROTTLED
+from azdiskbackup.azure.client.error_codes import CODES
+from azdiskbackup.azure.transport.limits import NOT_THROTTLED
 from azdiskbackup.core.objects.azure import AzureFailure
 from azdiskbackup.errors import (
     AccessDenied,
@@ -65,7 +66,7 @@ def of_response(status: int, body: Mapping[str, Any], headers: Mapping[str, str]
     """Return the error for an answer of 400 or more."""
     # Old versions of the API answer without an envelope.
     told = details(body.get("error") or body, fallback)
-    if status == 429 and told.code not in NOT_THROTTLED:
+    if status == 429 and told.code != NOT_THROTTLED:
         return _error(told, Throttled, headers)
     return _error(told, told.kind or _by_status(status, told), headers)
 

@@ -43,6 +43,8 @@ _BACKUP = {
     (_VAULT, "delete"): 100,
 }
 _GRAPH = ("microsoft.resourcegraph/resources", "write")
+# The code of a 429 that throttles nothing: it is about one vault alone, whose identity is being changed.
+NOT_THROTTLED = "FailedIdentityOperation"
 _REMAINING = "x-ms-ratelimit-remaining-subscription-"
 
 _PATH = re.compile(r"^(?:/subscriptions/(?P<subscription>[^/]+))?(?P<rest>.*)$", re.IGNORECASE)

@@ -13,7 +13,7 @@ from typing import Any
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy
 
-from azdiskbackup.azure.transport.limits import RequestClass, key_of, target_of
+from azdiskbackup.azure.transport.limits import NOT_THROTTLED, RequestClass, key_of, target_of
 from azdiskbackup.azure.transport.rate_limiter import RateLimiter
 from azdiskbackup.errors import Throttled, retry_after
 
@@ -21,8 +21,6 @@ from azdiskbackup.errors import Throttled, retry_after
 OnThrottled = Callable[[str, str, float], None]
 # When Azure does not say how long.
 DEFAULT_RETRY_AFTER = timedelta(seconds=10)
-# The code of a 429 about one vault alone, whose identity is being changed.
-_NO_THROTTLE = b"FailedIdentityOperation"
 
 
 class ThrottleGate:
@@ -86,7 +84,7 @@ class GatePolicy(AsyncHTTPPolicy[Any, Any]):
         self._budget.note(method, path, response.http_response.headers)
         if response.http_response.status_code == 429:
             body = await _body(response.http_response)
-            if _NO_THROTTLE not in body:
+            if NOT_THROTTLED.encode() not in body:
                 whole = b"SubscriptionRequestsThrottled" in body
                 pause = retry_after(response.http_response.headers.get("Retry-After"))
                 self._gate.close(method, path, pause, whole_subscription=whole)

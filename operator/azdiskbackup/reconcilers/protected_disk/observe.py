@@ -57,6 +57,8 @@ class Fetchers:
         instance, state = observed.instance, pass_.state
         if not isinstance(instance, AzureInstance):
             return observed
+        # Also what a snapshot showed: a GET that did not find it before proves nothing any more.
+        state.prove_absence(instance.id, instance, pass_.now, was_there=True)
         if instance.soft_deleted_until is None:
             state.instance.was_owner = is_owner(pass_.desired, observed, instance)
             self._context.owned.set(pass_.resource.uid, instance.id if state.instance.was_owner else None)

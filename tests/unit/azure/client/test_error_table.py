@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from azdiskbackup.azure.client.error_codes import CODES, NOT_THROTTLED
+from azdiskbackup.azure.client.error_codes import CODES
 from azdiskbackup.azure.client.error_table import UNRECOGNIZED, failure, of_operation, of_response
 from azdiskbackup.azure.gateways import decode
 from azdiskbackup.errors import (
@@ -86,7 +86,7 @@ def test_the_meaning_of_a_code_is_the_same_at_once_and_at_the_end_of_an_operatio
     for status in (400, 403, 409):
         if code in CODES or status == 400:
             assert type(of_response(status, {"error": error}, {})) is kind
-    throttled = code not in NOT_THROTTLED
+    throttled = code != "FailedIdentityOperation"
     assert type(of_response(429, {"error": error}, {})) is (Throttled if throttled else kind)
     assert type(of_operation(error, {})) is kind
 
