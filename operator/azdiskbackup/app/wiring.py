@@ -140,10 +140,11 @@ class Engine:
             ),
             requester_for=lambda subscription: Requester(sweep_of(subscription), SWEEP, background=True),
         )
+        self._status_writer = StatusWriter(kube, cache, clock)
         context = ReconcileContext(
             kube=kube,
             cache=cache,
-            status_writer=StatusWriter(kube, cache, clock),
+            status_writer=self._status_writer,
             azure=azure,
             sweep=self._sweep,
             job_search=JobSearch(azure.backups, clock.now, wake=lambda vault: queue.add(search_of(vault))),
@@ -216,6 +217,7 @@ class Engine:
             sweeps=self._sweep.last_read(),
             operations=operations,
             unrecognized=UNRECOGNIZED,
+            abandoned=self._status_writer.abandoned,
             lag=self._lag(),
         )
 

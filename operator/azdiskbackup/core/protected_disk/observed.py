@@ -164,8 +164,9 @@ class Observed:
 
     @property
     def reader_grant(self) -> Grant:
-        """Return the role that the vault's identity needs on the disk, or on the disk's group."""
+        """Return the role that the identity which works for the disk needs on it, or on the disk's group."""
         assert isinstance(self.disk, AzureDisk), "a rule before guarantees it"
         vault, disk = self.usable_vault, self.disk.id
         scope = disk.resource_group if vault.role_scope == "ResourceGroup" else disk
-        return Grant(str(scope), disk.subscription, DISK_BACKUP_READER, vault.principal or "")
+        identity = self.instance.identity if isinstance(self.instance, AzureInstance) else vault.identity
+        return Grant(str(scope), disk.subscription, DISK_BACKUP_READER, vault.principal_of(identity) or "")

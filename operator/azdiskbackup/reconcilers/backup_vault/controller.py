@@ -27,7 +27,7 @@ from azdiskbackup.core.identity.arm_ids import ResourceGroupId
 from azdiskbackup.core.identity.roles import Grant
 from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.rules.lookup import FetchFailed
-from azdiskbackup.core.rules.verdicts import Plan, Rules
+from azdiskbackup.core.rules.verdicts import Plan, Progress, Rules
 from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.watch.indices import DISKS_BY_POLICY, POLICIES_BY_VAULT
@@ -55,6 +55,8 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
     """Makes vaults as their objects want them."""
 
     status_model = BackupVaultStatus
+    left_in_azure = ("vaultID", "The vault stays with all that it holds, and its role assignments")
+    harmless_leftovers = (RevokeRole,)
     state_model = VaultState
 
     def __init__(self, context: ReconcileContext) -> None:
@@ -123,7 +125,7 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
     async def complete(self, pass_: Pass, observed: Observed, plan: Plan[Step]) -> Observed:
         """Keep what was observed of a vault that is as desired."""
         state = pass_.state
-        if not plan.ready:
+        if not plan.ready or plan.verdict.progress is Progress.RECONCILING:
             state.observed = state.valid_until = None
         elif state.valid_until is None or state.valid_until <= pass_.now:
             state.observed, state.generation = observed, pass_.resource.generation
@@ -154,8 +156,8 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
         match step:
             case CreateVault(id=vault, location=location, settings=settings, identity=identity):
                 return await vaults.submit_create(vault, location, settings, identity)
-            case SetIdentity(id=vault, identity=identity, own=own):
-                return await vaults.submit_identity(vault, identity, own=own)
+            case SetIdentity(id=vault, assigned=assigned, own=own):
+                return await vaults.submit_identity(vault, assigned, own=own)
             case UpdateVault(id=vault, settings=settings):
                 return await vaults.submit_update(vault, settings)
             case DeleteVault(id=vault):

@@ -52,6 +52,7 @@ class DiskBackupPolicyKind(reconciler.KindController[Desired, Observed, Step, Po
     """Makes policies as their objects want them."""
 
     status_model = DiskBackupPolicyStatus
+    left_in_azure = ("policyID", "The policy stays, and so may its predecessors")
     state_model = PolicyState
 
     def __init__(self, context: ReconcileContext) -> None:

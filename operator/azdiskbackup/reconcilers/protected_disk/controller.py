@@ -50,6 +50,11 @@ class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskS
     """Leads disks to protection, and out of it."""
 
     status_model = ProtectedDiskStatus
+    left_in_azure = (
+        "backupInstanceID",
+        "Its backup instance stays as it is, with its restore points, their cost and its role assignment",
+    )
+    harmless_leftovers = (RevokeRole,)
     state_model = DiskState
 
     def __init__(self, context: ReconcileContext) -> None:

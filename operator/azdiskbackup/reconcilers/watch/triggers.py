@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from azdiskbackup.core.objects.abandon import ABANDON
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.on_demand_backup.observed import is_over
 from azdiskbackup.core.rules import reasons
@@ -64,7 +65,8 @@ def _own(raw: Raw | None) -> object:
     if raw is None:
         return None
     metadata = raw["metadata"]
-    return metadata["uid"], metadata.get("generation"), metadata.get("deletionTimestamp")
+    abandoned = (metadata.get("annotations") or {}).get(ABANDON)
+    return metadata["uid"], metadata.get("generation"), metadata.get("deletionTimestamp"), abandoned
 
 
 # --- what is seen -------------------------------------------------------------------------------
