@@ -7,7 +7,7 @@ import re
 import pytest
 
 from harness import objects
-from harness.objects import vault
+from harness.objects import LOCATION, SUBSCRIPTION, vault
 from world.team import Team
 from world.world import World
 
@@ -63,3 +63,25 @@ async def test_two_that_are_far_apart_prove_nothing(world: World, shop: Team, mi
     await shop.delete("ProtectedDisk", "data")
     await shop.gone("ProtectedDisk", "data")
     assert "backupInstances.suspendBackups" in world.writes(since), gets
+
+
+async def test_a_snapshot_group_that_azure_does_not_find_once_keeps_its_tags(world: World, shop: Team) -> None:
+    """To create a resource group that exists replaces its tags."""
+    group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/snapshots-of-shop"
+    await shop.apply(vault("own", snapshotResourceGroups=[{"name": "snapshots-of-shop", "create": True}]))
+    await shop.until("BackupVault", "own", "Ready")
+    shop.portal("PUT", group, {"location": LOCATION, "tags": {"cost-center": "42"}}, version="2021-04-01")
+    since = world.azure.request_count()
+    world.azure.plant("resourceGroups.get", path="snapshots-of-shop", times=1, **NOT_FOUND)
+    await world.advance(hours=1)
+    assert is_struck(world, since) and not world.writes(since)
+    assert shop.portal("GET", group, version="2021-04-01")["tags"]["cost-center"] == "42"
+    assert shop.events("BackupVault", "own") == [("Normal", "Ready")]
+
+
+async def test_a_snapshot_group_that_is_gone_is_made_again(world: World, shop: Team) -> None:
+    await shop.apply(vault("own", snapshotResourceGroups=[{"name": "snapshots-of-shop", "create": True}]))
+    await shop.until("BackupVault", "own", "Ready")
+    since = world.azure.request_count()
+    world.azure.plant("resourceGroups.get", path="snapshots-of-shop", times=2, **NOT_FOUND)
+    await world.passes(lambda: "resourceGroups.put" in world.writes(since), "it is noticed")

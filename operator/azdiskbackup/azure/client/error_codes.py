@@ -52,6 +52,10 @@ _IMMUTABLE = (
     "An immutable vault keeps restore points until they expire. Set `deletionPolicy: Retain` or `Suspend` to delete "
     "the object and keep its backups."
 )
+_DENIED = (
+    "A deny assignment outweighs every role, as that of an AKS node resource group that is locked down. Ask its owner "
+    "to exclude the identity, or assign the role above it (`roleAssignments: Preassigned`)."
+)
 _IDENTITY = "Check that the identity exists in the tenant of the subscription."
 
 CODES: dict[str, Meaning] = {
@@ -70,11 +74,18 @@ CODES: dict[str, Meaning] = {
     "AuthorizationFailed": Meaning(AccessDenied),
     "LinkedAuthorizationFailed": Meaning(AccessDenied),
     "AuthenticationFailed": Meaning(AccessDenied),
+    # [I: migAz 266, AKS 4291]
+    "DenyAssignmentAuthorizationFailed": Meaning(AccessDenied, _DENIED),
     # --- a person forbids it, and has to allow it ---------------------------------------------------------------------
     # [D: lock-resources; I: terraform-provider-azurerm 11770, azure-docs 110791]
     "ScopeLocked": Meaning(ResourceLocked, _LOCK),
+    # [D: azure-kubernetes-service-backup-troubleshoot]
+    "UserErrorSnapshotResourceGroupHasLocks": Meaning(ResourceLocked, _LOCK),
     # [D: policy/troubleshoot; I: azure-policy 1265, cluster-api-provider-azure 4156]
     "RequestDisallowedByPolicy": Meaning(PolicyDenied, _AZURE_POLICY),
+    # [D: backup-azure-vms-troubleshoot, azure-kubernetes-service-backup-troubleshoot]
+    "UserErrorRequestDisallowedByPolicy": Meaning(PolicyDenied, _AZURE_POLICY),
+    "UserErrorPVSnapshotDisallowedByPolicy": Meaning(PolicyDenied, _AZURE_POLICY),
     # [D: azure-resource-manager/troubleshooting/common-deployment-errors]
     "ReadOnlyDisabledSubscription": Meaning(SubscriptionDisabled, _ENABLE),
     "DisabledSubscription": Meaning(SubscriptionDisabled, _ENABLE),
@@ -84,6 +95,7 @@ CODES: dict[str, Meaning] = {
     # --- something is missing, or still in use: a person or time brings it [R, D] ------------------------------------
     "UserErrorSnapshotRGNotFound": Meaning(Waiting),
     "UserErrorDESKeyVaultKeyDisabled": Meaning(Waiting, "Enable the key of the disk's encryption set."),
+    "UserErrorDESKeyVaultKeyNotAvailable": Meaning(Waiting, "Restore or enable the key of the disk's encryption set."),
     "UserErrorMissingSubscriptionRegistration": Meaning(Waiting),
     "MissingSubscriptionRegistration": Meaning(Waiting),
     "UserErrorPolicyAssociatedWithSoftDeletedItems": Meaning(Waiting),
@@ -97,6 +109,7 @@ CODES: dict[str, Meaning] = {
     # --- limits [R, D: azure-subscription-service-limits] ------------------------------------------------------------
     "UserErrorSubscriptionDiskQuotaLimitReached": Meaning(QuotaExceeded),
     "UserErrorOnDemandBackupLimitReached": Meaning(QuotaExceeded),
+    "UserErrorPVSnapshotLimitReached": Meaning(QuotaExceeded),
     "RoleAssignmentLimitExceeded": Meaning(QuotaExceeded),
     "CloudDosTimeboudLimitReached": Meaning(ServiceFloodGuard),
     "TooManyRequests": Meaning(Throttled),
@@ -117,6 +130,8 @@ CODES: dict[str, Meaning] = {
     "UserErrorDppDatasourceAlreadyHasBackupInstance": Meaning(AlreadyProtected),
     "UserErrorDppDatasourceAlreadyProtected": Meaning(AlreadyProtected),
     "BackupAgentPluginHostValidateProtectionError": Meaning(InvalidRequest),
+    # With isUserError: false [I: azure-cli-extensions 7628].
+    "BMSUserErrorInvalidInput": Meaning(InvalidRequest),
 }
 
 # What says that a thing, or what it is in, does not exist.

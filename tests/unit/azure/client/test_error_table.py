@@ -42,6 +42,7 @@ MEANING: dict[str, type[OperatorError]] = {
     "UserErrorMissingMSIPermissionsOnSnapshotResourceGroup": PermissionsMissing,
     "UserErrorMSIPermissionsNotPresentOnDES": EncryptionSetPermissionsMissing,
     "UserErrorDESKeyVaultKeyDisabled": Waiting,
+    "UserErrorDESKeyVaultKeyNotAvailable": Waiting,
     "UserErrorSnapshotRGNotFound": Waiting,
     "UserErrorSnapshotRGSubscriptionMismatch": InvalidRequest,
     "UserErrorOperationalStoreParametersNotProvided": InvalidRequest,
@@ -63,7 +64,12 @@ MEANING: dict[str, type[OperatorError]] = {
     "CloudDosTimeboudLimitReached": ServiceFloodGuard,
     "PrincipalNotFound": IdentityNotFound,
     "ScopeLocked": ResourceLocked,
+    "UserErrorSnapshotResourceGroupHasLocks": ResourceLocked,
     "RequestDisallowedByPolicy": PolicyDenied,
+    "UserErrorRequestDisallowedByPolicy": PolicyDenied,
+    "UserErrorPVSnapshotDisallowedByPolicy": PolicyDenied,
+    "UserErrorPVSnapshotLimitReached": QuotaExceeded,
+    "DenyAssignmentAuthorizationFailed": AccessDenied,
     "ReadOnlyDisabledSubscription": SubscriptionDisabled,
     "UserErrorDeleteBackupItemOnImmutableItem": VaultImmutable,
     "ResourceGroupBeingDeleted": Waiting,
@@ -126,6 +132,26 @@ def test_without_a_known_code_the_blame_decides(
     error = {"code": "Outer", "message": "outer", "additionalInfo": [{"info": info}]}
     assert type(of_response(400, {"error": error}, {})) is at_once
     assert type(of_operation(error, {})) is at_the_end
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [("BMSUserErrorInvalidInput", InvalidRequest), ("UserErrorThatIsNew", Waiting)]
+)
+def test_a_code_that_blames_the_user_is_not_azures_own_affair(code: str, kind: type[OperatorError]) -> None:
+    """The service sets isUserError: false beside such codes, too."""
+    info = {"code": code, "message": "m", "isUserError": False}
+    error = {"code": "Outer", "message": "outer", "additionalInfo": [{"info": info}]}
+    assert type(of_response(400, {"error": error}, {})) is kind
+    assert type(of_operation(error, {})) is kind
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 406])
+def test_an_answer_without_a_body_names_its_code_in_a_header(status: int) -> None:
+    headers = {"x-ms-error-code": "UserErrorSnapshotRGNotFound"}
+    told = of_response(status, {}, headers)
+    assert type(told) is Waiting and told.code == "UserErrorSnapshotRGNotFound"
+    assert f"Azure answers {status} and gives no reason." in told.user_message
+    assert of_response(status, {"error": {"code": "Other", "message": "m"}}, headers).code == "Other"
 
 
 def test_codes_that_the_table_lacks_are_counted_and_bounded() -> None:
