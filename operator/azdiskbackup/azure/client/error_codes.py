@@ -47,6 +47,7 @@ class Meaning:
 _READER_ON_SET = "Assign the role Reader on the disk's encryption set to the vault's identity."
 _LOCK = "Remove the lock that the message names, or ask its owner to (`az lock list`)."
 _AZURE_POLICY = "Exempt the scope from the Azure Policy that the message names, or ask its owner to."
+_OTHER_REGION = "Use a region that Azure offers to the subscription, or ask Azure's support for this one."
 _ENABLE = "Enable the subscription again, or ask its owner to."
 _IMMUTABLE = (
     "An immutable vault keeps restore points until they expire. Set `deletionPolicy: Retain` or `Suspend` to delete "
@@ -86,6 +87,8 @@ CODES: dict[str, Meaning] = {
     # [D: backup-azure-vms-troubleshoot, azure-kubernetes-service-backup-troubleshoot]
     "UserErrorRequestDisallowedByPolicy": Meaning(PolicyDenied, _AZURE_POLICY),
     "UserErrorPVSnapshotDisallowedByPolicy": Meaning(PolicyDenied, _AZURE_POLICY),
+    # [I: azure-cli 32567, microsoft-foundry-for-vscode 292]
+    "RequestDisallowedByAzure": Meaning(PolicyDenied, _OTHER_REGION),
     # [D: azure-resource-manager/troubleshooting/common-deployment-errors]
     "ReadOnlyDisabledSubscription": Meaning(SubscriptionDisabled, _ENABLE),
     "DisabledSubscription": Meaning(SubscriptionDisabled, _ENABLE),
@@ -98,6 +101,8 @@ CODES: dict[str, Meaning] = {
     "UserErrorDESKeyVaultKeyNotAvailable": Meaning(Waiting, "Restore or enable the key of the disk's encryption set."),
     "UserErrorMissingSubscriptionRegistration": Meaning(Waiting),
     "MissingSubscriptionRegistration": Meaning(Waiting),
+    # [I: go-autorest 401, azure-docs 38591]
+    "SubscriptionNotRegistered": Meaning(Waiting),
     "UserErrorPolicyAssociatedWithSoftDeletedItems": Meaning(Waiting),
     "UserErrorDppPolicyObjectInUse": Meaning(Waiting),
     "ResourceGroupNotFound": Meaning(Waiting),

@@ -66,6 +66,7 @@ MEANING: dict[str, type[OperatorError]] = {
     "ScopeLocked": ResourceLocked,
     "UserErrorSnapshotResourceGroupHasLocks": ResourceLocked,
     "RequestDisallowedByPolicy": PolicyDenied,
+    "RequestDisallowedByAzure": PolicyDenied,
     "UserErrorRequestDisallowedByPolicy": PolicyDenied,
     "UserErrorPVSnapshotDisallowedByPolicy": PolicyDenied,
     "UserErrorPVSnapshotLimitReached": QuotaExceeded,
@@ -79,6 +80,7 @@ MEANING: dict[str, type[OperatorError]] = {
     "AuthorizationFailed": AccessDenied,
     "LinkedAuthorizationFailed": AccessDenied,
     "MissingSubscriptionRegistration": Waiting,
+    "SubscriptionNotRegistered": Waiting,
     "ResourceGroupNotFound": Waiting,
     "UserErrorThatIsNew": InvalidRequest,
 }
