@@ -27,6 +27,7 @@ from azdiskbackup.errors import (
     InvalidRequest,
     OperatorError,
     PermissionsMissing,
+    Retryable,
     Throttled,
     Unavailable,
     Waiting,
@@ -87,7 +88,7 @@ def _error(told: Details, kind: type[OperatorError], headers: Mapping[str, str])
         "remediation": told.remediation,
         "correlation_id": headers.get("x-ms-correlation-request-id"),
     }
-    if issubclass(kind, Throttled):
+    if issubclass(kind, Retryable):
         return kind(told.code, told.message, retry_after=retry_after(headers.get("Retry-After")), **known)
     return kind(told.code, told.message, **known)
 

@@ -211,6 +211,12 @@ def test_throttling_says_when_to_come_back() -> None:
     assert isinstance(unsaid, Throttled) and unsaid.retry_after is None
 
 
+@pytest.mark.parametrize(("status", "code"), [(503, "ServerBusy"), (500, "InternalServerError"), (409, "Conflict")])
+def test_what_heals_by_itself_says_when_to_come_back_too(status: int, code: str) -> None:
+    error = of_response(status, {"error": {"code": code, "message": "m"}}, {"Retry-After": "90"})
+    assert isinstance(error, Unavailable | Conflict) and error.retry_after == timedelta(seconds=90)
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [("0", 0), ("30", 30), ("99999999999", 4 * 3600), ("9" * 500, 4 * 3600), ("²", None), ("-1", None), ("", None)],
