@@ -135,8 +135,6 @@ CODES: dict[str, Meaning] = {
     "UserErrorDppDatasourceAlreadyHasBackupInstance": Meaning(AlreadyProtected),
     "UserErrorDppDatasourceAlreadyProtected": Meaning(AlreadyProtected),
     "BackupAgentPluginHostValidateProtectionError": Meaning(InvalidRequest),
-    # With isUserError: false [I: azure-cli-extensions 7628].
-    "BMSUserErrorInvalidInput": Meaning(InvalidRequest),
 }
 
 # What says that a thing, or what it is in, does not exist.

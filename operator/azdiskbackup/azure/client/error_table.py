@@ -99,20 +99,18 @@ def _by_status(status: int, told: Details) -> type[OperatorError]:
         return AccessDenied
     if status >= 500 or status == 408 or told.is_azures_affair:
         return Unavailable
-    if told.is_user_error is False:
-        return Waiting
     if status == 409 and told.code == _NO_CODE:
         return Conflict
-    # Locks, names in use, states: a 409 of which more is not known is told in Azure's words, and tried again.
-    return Waiting if status in (404, 409) else InvalidRequest
+    # Locks, names in use, states: a 409 of which more is not known is told in Azure's words, and tried again. A 406
+    # stands for whatever the service could not say (hashicorp/terraform-provider-azurerm 26911, 33194).
+    return Waiting if status in (404, 406, 409) else InvalidRequest
 
 
 def _by_blame(told: Details) -> type[OperatorError]:
     """Return the class of an operation's error with a code that is not in the table."""
     if told.is_azures_affair:
         return Unavailable
-    blames_user = told.code.startswith(_USER_ERRORS) and told.is_user_error is not False
-    return InvalidRequest if told.is_user_error or blames_user else Waiting
+    return InvalidRequest if told.is_user_error or told.code.startswith(_USER_ERRORS) else Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +133,10 @@ class Details:
 
     @property
     def is_azures_affair(self) -> bool:
-        """Return whether Azure blames itself, and the name of the code does not say otherwise."""
+        """Return whether Azure blames itself, and the name of the code does not say otherwise, which counts more.
+
+        Of a disk that is protected already, too, the service says that it is no user's error.
+        """
         return self.is_user_error is False and not self.code.startswith(_USER_ERRORS)
 
 
