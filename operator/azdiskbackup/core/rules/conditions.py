@@ -16,7 +16,9 @@ from azdiskbackup.errors import CORRELATION, OperatorError
 
 # The API server takes no more; a proxy's error page can be longer.
 _MOST = 32_000
-_ID = re.compile(re.escape(CORRELATION) + r"\S+")
+# What is another one in each answer: the id that we ask for, and what Entra ID adds to its words
+# (cert-manager/cert-manager 5652 and 8318).
+_EACH_TIME = re.compile(re.escape(CORRELATION) + r"\S+|(?:Trace|Correlation) ID: \S+|Timestamp: \S+ \S+")
 
 
 def after_failure(
@@ -101,9 +103,9 @@ def build(
 
 
 def _message(before: Condition | None, finding: Finding) -> str:
-    """Return what a finding says; the correlation id of the first such answer is worth as much as that of the last."""
+    """Return what a finding says; the ids of the first such answer are worth as much as those of the last."""
     message = finding.message[:_MOST]
-    if before is not None and _ID.sub("", before.message) == _ID.sub("", message):
+    if before is not None and _EACH_TIME.sub("", before.message) == _EACH_TIME.sub("", message):
         return before.message
     return message
 

@@ -113,6 +113,8 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
 
     async def _snapshot_group(self, pass_: Pass, observed: Observed, group: ResourceGroupId) -> Observed:
         answer = await capture_error(self._context.azure.resources.get_group(group))
+        # To create it anew would replace its tags.
+        pass_.state.prove_absence(group, answer, pass_.now, was_there=observed.recorded.is_settled)
         return replace(observed, groups={**observed.groups, group: answer})
 
     async def _role_grant(self, pass_: Pass, observed: Observed, grant: Grant) -> Observed:

@@ -96,10 +96,15 @@ class DiskBackupPolicyKind(reconciler.KindController[Desired, Observed, Step, Po
         state.existing = state.existing_valid_until = None
         if isinstance(exists, FetchFailed):
             return replace(observed, policy=exists)
+        found = Exists() if exists else NOT_FOUND
+        # One that Azure has just deleted for us is gone.
+        was_made = any(same_id(each, policy) for each in observed.recorded.made)
+        was_there = was_made and state.steps.last_completed != DeletePolicy(policy)
+        state.prove_absence(policy, found, pass_.now, was_there=was_there)
         if exists:
             state.existing = policy
             state.existing_valid_until = pass_.now + self._context.settings.observe_every
-        return replace(observed, policy=Exists() if exists else NOT_FOUND)
+        return replace(observed, policy=found)
 
     async def _uses(self, pass_: Pass, observed: Observed, policy: ArmId) -> Observed:
         state = pass_.state
