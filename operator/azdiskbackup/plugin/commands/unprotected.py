@@ -91,8 +91,9 @@ def unprotected(claims: Iterable[Resource], disks: Iterable[Resource], volumes: 
         volumes: all PersistentVolumes; None where they cannot be read.
     """
     kept = [each for each in disks if not each.deleting]
-    known = {protected_of(each) for each in kept}
-    ids = {each.disk_id for each in known if each} | {str(_source(each).get("diskID", "")).lower() for each in kept}
+    ids = {known.disk_id for each in kept if (known := protected_of(each))} | {
+        str(_source(each).get("diskID", "")).lower() for each in kept
+    }
     # By name only where the status says nothing yet; by volume where volumes cannot be read.
     new = {(each.namespace, claim_of(each)) for each in kept if protected_of(each) is None}
     named = {(each.namespace, claim_of(each), known.volume) for each in kept if (known := protected_of(each))}
