@@ -81,7 +81,7 @@ class ProtectedDiskSpec(Part):
         Literal["Active", "Suspended", "Stopped"],
         Field(
             description="Active: backed up by the policy. Suspended: no new backups, old ones expire by the policy, "
-            "but the newest, which Azure keeps, and bills, until somebody deletes it. Stopped: no new backups, nothing "
+            "except the newest, which Azure keeps, and bills, until it is deleted. Stopped: no new backups, nothing "
             "expires."
         ),
     ] = "Active"
@@ -89,8 +89,8 @@ class ProtectedDiskSpec(Part):
         Literal["Retain", "Suspend", "Delete"],
         Field(
             description="What happens when this object is deleted. Retain: no new backups, all "
-            "restore points are kept. Suspend: they expire by the policy, but the newest, which Azure keeps, and "
-            "bills, until somebody deletes it. Delete: they are deleted (softly, as Azure does: their snapshots are "
+            "restore points are kept. Suspend: they expire by the policy, except the newest, which Azure keeps, and "
+            "bills, until it is deleted. Delete: they are deleted (softly, as Azure does: their snapshots are "
             "billed until they are purged), where the vault's `access.deletionNamespaces` allows it."
         ),
     ] = "Retain"

@@ -43,7 +43,7 @@ _READY = {
     "Active": (reasons.ACTIVE, "Azure Backup protects the disk."),
     "Suspended": (
         reasons.SUSPENDED,
-        "Backups are suspended. Restore points expire by the policy, but the newest, which Azure keeps until it is "
+        "Backups are suspended. Restore points expire by the policy, except the newest, which Azure keeps until it is "
         "deleted.",
     ),
     "Stopped": (reasons.STOPPED, "Protection is stopped. Restore points are kept."),

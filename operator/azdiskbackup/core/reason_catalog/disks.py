@@ -9,8 +9,8 @@ from azdiskbackup.core.rules import reasons
 OF_DISKS: dict[str, Meaning] = {
     reasons.ACTIVE: good("Azure Backup protects the disk with the policy that the object names."),
     reasons.SUSPENDED: good(
-        "`protection: Suspended`: no new backups; restore points expire by the policy, but the newest, which Azure "
-        "keeps, and bills, until somebody deletes it."
+        "`protection: Suspended`: no new backups; restore points expire by the policy, except the newest, which Azure "
+        "keeps, and bills, until it is deleted."
     ),
     reasons.STOPPED: good("`protection: Stopped`: no new backups, and nothing expires."),
     reasons.RESOLVED: good("The PVC resolves to a disk that is eligible for backup."),
