@@ -122,6 +122,8 @@ def test_what_argo_cd_applies_is_all_that_it_takes_to_lead(clean: Stack, tmp_pat
     assert clean.installation.leading()
     clean.works()
     protected(clean)
+    # Nobody can have led before where nothing of ours was: Azure is written to at once.
+    assert "LeaderHandover" not in clean.operator_said()
 
 
 @pytest.mark.parametrize(("line", "by_hand"), [("helm", False), ("helm3", True)], ids=["kept", "applied by hand"])
