@@ -63,7 +63,7 @@ PROVISIONING_RULES = (
 
 def disk(name: str, namespace: str, *conditions: Json, claim: str | None = None, **status: Any) -> Json:
     made = objects.disk(name, namespace, claim or f"{name}-0")
-    volume = f"pvc-{name}"
+    volume = f"pv-{claim or f'{name}-0'}"
     known = {
         "vault": "demo",
         "policy": "gold",

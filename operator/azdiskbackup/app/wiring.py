@@ -236,6 +236,11 @@ class Engine:
         """Learn what there is: nothing is decided before everything that exists is known once."""
         await self._resync.load()
 
+    @property
+    def has_objects(self) -> bool:
+        """Return whether there is any object of ours."""
+        return any(self.cache.keys(kind) for kind in self._reconcilers)
+
     async def start(self) -> None:
         """Begin to work."""
         await self._clock.start()

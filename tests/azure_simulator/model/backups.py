@@ -37,7 +37,7 @@ class Backups:
 
     def _schedule_next(self, vault: Vault, instance: Instance) -> None:
         turn = instance.schedule
-        due = instance.policy.next_time(self._cloud.now)
+        due = instance.policy.next_time(self._cloud.now, by_offset=bool(self._cloud.knobs.schedule_by_offset))
 
         def run() -> None:
             if instance.schedule != turn or instance.state != "ProtectionConfigured":

@@ -14,7 +14,10 @@ from azure_simulator.model.timeline import Timeline
 
 @dataclass
 class Knobs:
-    """How long things take, in seconds of virtual time; what was seen of the real service, unless set."""
+    """How long things take, in seconds of virtual time; what was seen of the real service, unless set.
+
+    Each is set at the start (``--knob``) or while it runs (POST to ``/__control/knobs``).
+    """
 
     role_propagation: float = 600
     validation: float = 60
@@ -33,6 +36,9 @@ class Knobs:
     graph_overlap: float = 0
     # How long the directory does not know an identity that was just made.
     principal_replication: float = 0
+    # No time at all: 1 for schedules that go by the offset of their start, 0 for the wall clock of their time zone. It
+    # counts from the next backup of each disk on.
+    schedule_by_offset: float = 0
 
     def set(self, values: dict[str, Any]) -> None:
         known = {each.name for each in fields(self)}

@@ -45,8 +45,13 @@ class Policy:
     tags: list[Tag]
     retention: dict[str, timedelta]
 
-    def next_time(self, after: datetime) -> datetime:
-        """Return when the next backup is due, on the wall clock of the policy's time zone."""
+    def next_time(self, after: datetime, *, by_offset: bool = False) -> datetime:
+        """Return when the next backup is due: on the wall clock of the policy's time zone, or counted from its start.
+
+        Which of the two the real service does is not known: a start has an offset, and a policy has a time zone.
+        """
+        if by_offset:
+            return self.start + ((after - self.start) // self.period + 1) * self.period
         step = int(self.period.total_seconds() // 60)
         anchor = self.start.hour * 60 + self.start.minute
         minutes = sorted((anchor + step * i) % 1440 for i in range(1440 // step))

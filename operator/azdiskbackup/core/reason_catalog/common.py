@@ -104,7 +104,7 @@ OF_VAULTS_AND_POLICIES: dict[str, Meaning] = {
     ),
     reasons.BLOCKED_BY_SOFT_DELETE: in_progress(
         "Soft-deleted backups block the deletion of the vault and its policies. Azure keeps them for the vault's "
-        "soft-delete retention, and bills them from the fifteenth day.",
+        "soft-delete retention, and bills their snapshots from the first day.",
         "Wait until the time in the message. To delete the object and keep the Azure resource, set `deletionPolicy: "
         "Retain`.",
     ),

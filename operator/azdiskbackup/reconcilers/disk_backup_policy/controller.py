@@ -15,12 +15,12 @@ from azdiskbackup.core.disk_backup_policy.rules import PROVISIONING_RULES, prede
 from azdiskbackup.core.disk_backup_policy.status import build_status
 from azdiskbackup.core.disk_backup_policy.steps import CreatePolicy, DeletePolicy, Step
 from azdiskbackup.core.identity.arm_ids import ArmId, same_id
-from azdiskbackup.core.objects.resource import Invalid, Resource
+from azdiskbackup.core.objects.resource import Invalid, Resource, selects
 from azdiskbackup.core.objects.vault_view import VaultView, vault_view
 from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed
 from azdiskbackup.core.rules.verdicts import Plan, Rules
 from azdiskbackup.core.schedule.backup_times import next_backup
-from azdiskbackup.engine.cache import Key
+from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.watch.indices import DISKS_BY_POLICY
@@ -75,7 +75,10 @@ class DiskBackupPolicyKind(reconciler.KindController[Desired, Observed, Step, Po
         cache, desired = self._context.cache, pass_.desired
         raw = cache.get(Key("BackupVault", "", desired.spec.vault_ref.name))
         vault = vault_view(Resource(raw)) if raw is not None else None
-        disks = sorted(f"{key.namespace}/{key.name}" for key in cache.find(DISKS_BY_POLICY, desired.name))
+        refer = cache.find(DISKS_BY_POLICY, desired.name)
+        # Whom the vault does not serve names the policy in vain, and holds up nobody who deletes it.
+        counted = [key for key in refer if _uses_policy(cache, key, vault)] if desired.deleting else refer
+        disks = sorted(f"{key.namespace}/{key.name}" for key in counted)
         observed = Observed(
             vault=vault or NOT_FOUND, disks=tuple(disks), recorded=read_recorded(pass_.resource, desired.stem)
         )
@@ -156,6 +159,16 @@ class DiskBackupPolicyKind(reconciler.KindController[Desired, Observed, Step, Po
             return plan.verdict.requeue_at
         due = next_backup(pass_.desired.spec.schedule, pass_.now)
         return min(due, pass_.state.existing_valid_until or due, plan.verdict.requeue_at or due)
+
+
+def _uses_policy(cache: Cache, key: Key, vault: VaultView | None) -> bool:
+    """Return whether a disk uses the policy that it names, or may begin to."""
+    disk, namespace = Resource(cache.get(key) or {}), cache.get(Key("Namespace", "", key.namespace)) or {}
+    if vault is None or disk.status.get("backupInstanceID"):
+        return True
+    labels = (namespace.get("metadata") or {}).get("labels") or {}
+    by_id = "diskID" in disk.spec["source"]
+    return selects(vault.access.namespaces, labels) and (not by_id or selects(vault.access.disk_id_namespaces, labels))
 
 
 def _is_predecessor_left(desired: Desired, observed: Observed) -> bool:

@@ -21,7 +21,7 @@ from azdiskbackup.core.protected_disk.trust import LastGet
 from azdiskbackup.core.protected_disk.validation import NeverRun, Passed, Running, Validation, next_refusal
 from azdiskbackup.core.rules.intervals import OPERATION_ENDS_WITHIN, OPERATION_READABLE_WITHIN, VALIDATION_TAKES
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed, NotFound
-from azdiskbackup.engine.cache import Cache, Key
+from azdiskbackup.engine.cache import Cache, Key, Raw
 from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.common.step_runner import GONE
 from azdiskbackup.reconcilers.protected_disk.inventory_reader import InventoryReader
@@ -170,6 +170,7 @@ def from_cache(cache: Cache, desired: Desired, recorded: Recorded) -> Observed:
     vault = vault_view(Resource(raw_vault)) if raw_vault is not None else None
     namespace = cache.get(Key("Namespace", "", desired.namespace))
     about = namespace["metadata"] if namespace is not None else {}
+    claim = _claim(cache, desired)
     grant_used_by, deleted_before_us = _sharers(cache, desired, recorded, vault) if desired.deleting else ((), ())
     return Observed(
         policy=policy or NOT_FOUND,
@@ -177,8 +178,8 @@ def from_cache(cache: Cache, desired: Desired, recorded: Recorded) -> Observed:
         namespace_labels=about.get("labels") or {},
         namespace_uid=about.get("uid"),
         recorded=recorded,
-        claim=_claim(cache, desired),
-        older_duplicate=_rival(cache, desired),
+        claim=claim,
+        older_duplicate=_rival(cache, desired, claim),
         grant_used_by=grant_used_by,
         deleted_before_us=deleted_before_us,
         live_disks=LiveDisks(cache),
@@ -201,12 +202,22 @@ def _claim(cache: Cache, desired: Desired) -> ClaimedDisk | NotBound | NotAzureD
     return disk_of(claim, cache.get(Key("PersistentVolume", "", volume or "")))
 
 
-def _rival(cache: Cache, desired: Desired) -> str | None:
-    """Return the oldest other object of the same namespace for the same source, if it is older."""
+def _rival(cache: Cache, desired: Desired, claim: ClaimedDisk | NotBound | NotAzureDisk | NotFound) -> str | None:
+    """Return the oldest other object of the same namespace for the same source, if it is older.
+
+    One that protects the disk which the claim stood for before is about that disk, whatever claim it names.
+    """
+    current = str(claim.id) if isinstance(claim, ClaimedDisk) else None
+
+    def is_about_another_disk(each: Raw) -> bool:
+        known = ((each.get("status") or {}).get("disk") or {}).get("id")
+        return current is not None and known is not None and not same_id(str(known), current)
+
     source = desired.spec.source.model_dump(by_alias=True, exclude_none=True)
     same = [
         (str(each["metadata"]["creationTimestamp"]), str(each["metadata"]["name"]))
         for each in cache.read(DISKS_BY_SOURCE, source_of(desired.namespace, source))
+        if each["metadata"]["name"] == desired.name or not is_about_another_disk(each)
     ]
     # The server's times of creation are whole seconds; within one the names decide.
     oldest = min(same)[1] if same else desired.name
