@@ -46,7 +46,7 @@ from azdiskbackup.reconcilers.common.status_writer import StatusWriter
 from azdiskbackup.reconcilers.disk_backup_policy.controller import DiskBackupPolicyKind
 from azdiskbackup.reconcilers.on_demand_backup.controller import OnDemandBackupKind
 from azdiskbackup.reconcilers.protected_disk.controller import ProtectedDiskKind
-from azdiskbackup.reconcilers.watch.indices import INDICES
+from azdiskbackup.reconcilers.watch.indices import INDICES, QUEUES
 from azdiskbackup.reconcilers.watch.metrics_feed import MetricsFeed
 from azdiskbackup.reconcilers.watch.resync import RESYNC, Resync
 from azdiskbackup.reconcilers.watch.triggers import OURS, keys_to_enqueue
@@ -128,7 +128,7 @@ class Engine:
             throttled=meters.throttled,
             network=network,
         )
-        self.cache = cache = Cache(INDICES)
+        self.cache = cache = Cache(INDICES, QUEUES)
         azure = Azure(self.connection)
         self._sweep = Sweep(
             azure,

@@ -102,7 +102,7 @@ class Observed:
     Attributes:
         claim: what the source stands for; a disk named by its id counts as claimed without a volume.
         recorded: what status says of earlier passes.
-        older_duplicate: name of an older ProtectedDisk of the same source; it wins.
+        older_duplicate: name of the ProtectedDisk of the same source right before this one by age; older ones win.
         live_disks: ``namespace/name`` of every ProtectedDisk of this cluster.
         namespace_uid: uid of the object's namespace; None while the cache does not have it.
         was_owner: whether the instance named this object as its owner when this process last saw it. Azure keeps no

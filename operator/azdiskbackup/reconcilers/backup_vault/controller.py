@@ -85,7 +85,7 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
         policies = sorted(key.name for key in cache.find(POLICIES_BY_VAULT, desired.name))
         observed = Observed(
             policies=tuple(policies),
-            disks=sum(len(cache.find(DISKS_BY_POLICY, policy)) for policy in policies),
+            disks=sum(cache.count(DISKS_BY_POLICY, policy) for policy in policies),
             recorded=read_recorded(pass_.resource),
             degraded_reason=self._context.sweep.degraded_reason(desired.id),
         )

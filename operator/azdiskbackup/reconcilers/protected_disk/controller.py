@@ -84,7 +84,7 @@ class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskS
             state.is_new = not recorded.has_finalizer
         creation = state.steps.operation
         return replace(
-            from_cache(self._context.cache, pass_.desired, recorded),
+            from_cache(self._context.cache, pass_.resource, pass_.desired, recorded),
             conflicting_instance=state.conflict.instance,
             creation_visible_at=creation.look_at if creation is not None and creation.step is PutInstance else None,
             was_owner=state.instance.was_owner,
