@@ -135,7 +135,12 @@ def linked_actions(body: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what has to be allowed besides the action itself, and where: a resource that is to act as an identity."""
     named = (body.get("identity") or {}).get("userAssignedIdentities") or {}
     # One that is named without a value stays or comes; with null it goes.
-    return [(ASSIGN_IDENTITY, scope) for scope, value in named.items() if value is not None]
+    found = [(ASSIGN_IDENTITY, scope) for scope, value in named.items() if value is not None]
+    for held in (body, body.get("properties") or {}):
+        for scope in held.get("resourceGuardOperationRequests") or []:
+            kind = scope.strip("/").split("/")[-2]
+            found.append((f"Microsoft.DataProtection/resourceGuards/{kind}/read", scope))
+    return found
 
 
 def _attributes(request: Request, route: str) -> dict[str, str]:

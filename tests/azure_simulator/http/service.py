@@ -16,12 +16,13 @@ from azure_simulator.graph.quota import Quota
 from azure_simulator.graph.tables import Tables
 from azure_simulator.http import node_metadata, tokens, versions, wire
 from azure_simulator.http.call import Call
+from azure_simulator.http.governance import admitted
 from azure_simulator.http.limits import Limits
 from azure_simulator.http.messages import Request, Response
 from azure_simulator.http.rights import Caller, Callers, assignment_attributes
 from azure_simulator.http.routes import Route, find
 from azure_simulator.model.azure import Azure
-from azure_simulator.model.faults import AzureFault, OperationFault
+from azure_simulator.model.faults import AzureFault, OperationFault, invalid
 
 _GUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", re.IGNORECASE)
 
@@ -39,6 +40,10 @@ _STATUS = {
     "LinkedAuthorizationFailed": 403,
     "RoleDefinitionDoesNotExist": 404,
     "ResourceGroupDeletionBlocked": 409,
+    "ScopeLocked": 409,
+    "ReadOnlyDisabledSubscription": 409,
+    "RequestDisallowedByPolicy": 403,
+    "AuthenticationFailed": 401,
 }
 
 
@@ -133,14 +138,14 @@ class Service:
                 return refusal
             activity = _request_id(request)
             call = Call(self.azure, request, parts, self.base, activity, caller, self._index, self._quota)
-            response = self._carried_out(route, call)
+            response = self._carried_out(route, admitted(call, route))
             self._index.note()
             response.headers |= {name: value for name, value in left.items() if name not in response.headers}
             return _planted(fault, response) if fault is not None else response
         except AzureFault as fault:
-            return error(_STATUS.get(fault.code, 400), fault.code, fault.message)
+            return refused(fault)
         except (AttributeError, KeyError, TypeError, ValueError) as problem:
-            return error(400, "UserErrorInvalidRequestParameter", f"The request is invalid: {problem!r}")
+            return refused(invalid(f"The request is invalid: {problem!r}"))
 
     def _assigned(self, route: Route, parts: dict[str, str]) -> dict[str, str]:
         """Return the attributes of the role assignment that a request is about, none if it is about none."""
@@ -155,7 +160,7 @@ class Service:
         try:
             return route.answer(call)
         except AzureFault as refusal:
-            return error(_STATUS.get(refusal.code, 400), refusal.code, refusal.message)
+            return refused(refusal)
 
     def _authenticate(self, request: Request) -> Caller:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -241,11 +246,9 @@ def _planted(fault: PlantedFault, real: Response | None = None) -> Response:
     )
 
 
-def error(status: int, code: str, message: str) -> Response:
-    """Return an error in ARM's envelope."""
-    if code == "AuthenticationFailed":
-        status = 401
-    return Response(status, {"error": {"code": code, "message": message}})
+def refused(fault: AzureFault) -> Response:
+    """Return a refusal in Resource Manager's envelope."""
+    return Response(_STATUS.get(fault.code, 400), {"error": wire.refusal(fault)})
 
 
 def _read_id(number: int) -> str:

@@ -223,7 +223,7 @@ class Instances:
 
     def get(self, vault: Vault, name: str) -> Instance:
         if name.lower() not in vault.instances:
-            raise not_found("backup instance", name)
+            raise not_found()
         return vault.instances[name.lower()]
 
     def clone(self, identifier: str, count: int) -> None:
@@ -246,11 +246,11 @@ class Instances:
             for instance in vault.instances.values():
                 if f"{vault.id}/backupInstances/{instance.name}".lower() == identifier.lower():
                     return instance
-        raise not_found("backup instance", identifier)
+        raise not_found()
 
     def deleted(self, vault: Vault, name: str) -> Instance:
         if name.lower() not in vault.deleted:
-            raise not_found("deleted backup instance", name)
+            raise not_found()
         return vault.deleted[name.lower()]
 
     def delete(self, vault: Vault, name: str, version: str) -> Operation | None:
@@ -311,6 +311,11 @@ class Instances:
 
     # --- modes ------------------------------------------------------------------------------------
 
+    def expire(self, instance: Instance) -> None:
+        """Drop the points whose time is over; under a lock no snapshot can be deleted (azure-docs 47491)."""
+        if not self._cloud.locks.keeps(instance.snapshot_group):
+            instance.expire(self._cloud.now)
+
     def set_state(self, instance: Instance, state: str) -> Operation:
         """Stop or suspend."""
         self._begin_change(instance)
@@ -360,7 +365,7 @@ class Instances:
             instance.state = "ProtectionConfigured"
             instance.schedule += 1
             # What should have expired while nothing expired does so now.
-            instance.expire(self._cloud.now)
+            self.expire(instance)
             self._begin(vault, instance)
             return None
 

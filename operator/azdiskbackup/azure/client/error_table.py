@@ -94,7 +94,7 @@ def _by_status(status: int, told: Details) -> type[OperatorError]:
     """Return the class of a refusal with a code that is not in the table."""
     if status in (401, 403):
         return AccessDenied
-    if status >= 500 or status == 408 or told.is_user_error is False:
+    if status >= 500 or status == 408 or told.blames_user is False:
         return Unavailable
     if status == 409 and told.code == _NO_CODE:
         return Conflict
@@ -104,9 +104,9 @@ def _by_status(status: int, told: Details) -> type[OperatorError]:
 
 def _by_blame(told: Details) -> type[OperatorError]:
     """Return the class of an operation's error with a code that is not in the table."""
-    if told.is_user_error is False:
-        return Unavailable
-    return InvalidRequest if told.is_user_error or told.code.startswith(_USER_ERRORS) else Waiting
+    if told.blames_user is None:
+        return Waiting
+    return InvalidRequest if told.blames_user else Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,15 @@ class Details:
     is_user_error: bool | None
     kind: type[OperatorError] | None
     remediation: str | None
+
+    @property
+    def blames_user(self) -> bool | None:
+        """Return whether the request is to blame; None when Azure does not say.
+
+        The name of the code counts first: all recorded refusals of a vault's settings are called `UserError...` and
+        say `isUserError: false`.
+        """
+        return True if self.code.startswith(_USER_ERRORS) else self.is_user_error
 
 
 def details(error: object, fallback: str) -> Details:

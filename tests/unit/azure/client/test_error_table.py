@@ -128,6 +128,14 @@ def test_without_a_known_code_the_blame_decides(
     assert type(of_operation(error, {})) is at_the_end
 
 
+def test_a_code_that_is_called_a_user_error_is_one() -> None:
+    """As recorded of a vault whose soft delete is always on: the flag beside such a code says the opposite."""
+    info = {"code": "UserErrorSomethingNew", "message": "m", "isUserError": False, "isRetryable": False}
+    error = {"code": "UserErrorSomethingNew", "message": "m", "additionalInfo": [{"info": info}]}
+    assert type(of_response(400, {"error": error}, {})) is InvalidRequest
+    assert type(of_operation(error, {})) is InvalidRequest
+
+
 def test_codes_that_the_table_lacks_are_counted_and_bounded() -> None:
     UNRECOGNIZED.clear()
     for number in range(200):
