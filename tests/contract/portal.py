@@ -8,7 +8,7 @@ from typing import Any
 
 from azure_simulator.http import tokens
 from azure_simulator.http.messages import Request, Response
-from azure_simulator.model.access import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR
+from azure_simulator.model.roles import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR
 from harness.objects import DISK_GROUP, LOCATION, SNAPSHOT_GROUP, SUBSCRIPTION, VAULT_GROUP
 from world.azure import AzureInMemory
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from azure_simulator.http.knobs import KNOBS
 from azure_simulator.http.messages import Request, Response
-from azure_simulator.http.service import PlantedFault, Service
+from azure_simulator.http.planted import PlantedFault
+from azure_simulator.http.service import Service
 from azure_simulator.model.cloud import Knobs
 from azure_simulator.model.faults import AzureFault, OperationFault
 

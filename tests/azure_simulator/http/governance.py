@@ -32,7 +32,7 @@ def admitted(call: Call, route: Route) -> Call:
             "write actions on this subscription until it is re-enabled.",
         )
     cloud.locks.check(call.request.method, path)
-    call = _by_policy(call, route)
+    call = _in_case(_by_policy(call, route))
     _check_guard(call, route)
     return call
 
@@ -50,6 +50,15 @@ def _by_policy(call: Call, route: Route) -> Call:
     found = policy.applied(call.request.path, kind, tags or {}, taggable=thing in _TAGGABLE)
     if found == (tags or {}):
         return call
+    return replace(call, request=replace(call.request, body=json.dumps(body | {"tags": found})))
+
+
+def _in_case(call: Call) -> Call:
+    body = call.request.json
+    tags = body.get("tags")
+    if not isinstance(tags, dict) or call.azure.cloud.tag_case is str:
+        return call
+    found = {call.azure.cloud.tag_case(name): value for name, value in tags.items()}
     return replace(call, request=replace(call.request, body=json.dumps(body | {"tags": found})))
 
 

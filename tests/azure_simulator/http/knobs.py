@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from azure_simulator.http.replicas import Replica
 from azure_simulator.http.service import Service
 from azure_simulator.model.azure_policy import Rule
+from azure_simulator.model.roles import RoleDefinition
 
 
 def _lock(service: Service, name: str, scope: str = "", level: str = "") -> None:
@@ -30,6 +32,35 @@ def _subscription(service: Service, subscription: str, state: str) -> None:
         disabled.add(subscription.lower())
 
 
+def _management_group(service: Service, name: str, subscriptions: list[str] | None = None, parent: str = "") -> None:
+    service.azure.cloud.access.scopes.put_management_group(name, subscriptions or [], parent)
+
+
+def _directory_group(service: Service, group: str, members: list[str]) -> None:
+    service.azure.cloud.access.put_group(group, members)
+
+
+def _replica(service: Service, name: str, route: str = "", path: str = "", every: int = 1, behind: bool = True) -> None:
+    service.replicas.pop(name, None)
+    if behind:
+        service.replicas[name] = Replica.of(service.azure, route, path, every)
+
+
+def _tag_case(service: Service, case: str) -> None:
+    service.azure.cloud.tag_case = {"kept": str, "lower": str.lower, "upper": str.upper}[case]
+
+
+def _role(
+    service: Service,
+    guid: str,
+    name: str,
+    actions: list[str],
+    notActions: list[str] | None = None,  # noqa: N803
+) -> None:
+    role = RoleDefinition(guid.lower(), name, tuple(actions), tuple(notActions or ()), custom=True)
+    service.azure.cloud.access.roles[role.guid] = role
+
+
 # By name: what sets it, and what it is, for ``--help``.
 KNOBS: dict[str, tuple[Callable[..., None], str]] = {
     "lock": (_lock, "name, scope, level (CanNotDelete, ReadOnly): a management lock; without a level it goes"),
@@ -41,5 +72,14 @@ KNOBS: dict[str, tuple[Callable[..., None], str]] = {
         _guard,
         "vault, guard, operations (delete, stopProtection, suspendBackups): a Resource Guard; without a guard it goes",
     ),
+    "management-group": (_management_group, "name, subscriptions, parent: a management group, and what is in it"),
+    "directory-group": (_directory_group, "group, members: object ids, of a group in the directory"),
+    "role": (_role, "guid, name, actions, notActions: a custom role definition"),
+    "replica": (
+        _replica,
+        "name, route, path (regular expressions), every, behind: every n-th of these reads sees Azure as it is now; "
+        "route \\.list$ for stale lists, resourceGraph for a stale index; behind: false catches up",
+    ),
+    "tag-case": (_tag_case, "case (kept, lower, upper): in which letter case the names of tags are kept"),
     "subscription": (_subscription, "subscription, state (Enabled, Disabled)"),
 }

@@ -26,9 +26,11 @@ _RG = r"/subscriptions/(?P<s>[^/]+)/resourcegroups/(?P<g>[^/]+)"
 _DP = _RG + r"/providers/microsoft\.dataprotection"
 _V = _DP + r"/backupvaults/(?P<v>[^/]+)"
 _I = _V + r"/backupinstances/(?P<i>[^/]+)"
+# Of what stands above or at something: the tenant's root, a management group, a subscription and all in it.
+_SCOPE = r"(?P<scope>|/providers/microsoft\.management/managementgroups/[^/]+|/subscriptions/.+)"
 _PROXY = _V + r"/backupresourceguardproxies/(?P<n>[^/]+)"
 _RA = (
-    r"(?P<scope>/subscriptions/.+)/providers/microsoft\.authorization"
+    _SCOPE + r"/providers/microsoft\.authorization"
     r"/roleassignments/(?P<n>[^/]+)"
 )
 _LOC = (
@@ -110,14 +112,14 @@ _TABLE: list[tuple[str, str, str, str, int, Callable[[Call], Response]]] = [
             ),
             (
                 "GET",
-                r"(?P<scope>/subscriptions/.+)?" + _ROLES,
+                _SCOPE + _ROLES,
                 "roleDefinitions.list",
                 _AUTHORIZATION,
                 about_subscriptions.list_role_definitions,
             ),
             (
                 "GET",
-                r"(?P<scope>/subscriptions/.+)?" + _ROLES + r"/(?P<n>[^/]+)",
+                _SCOPE + _ROLES + r"/(?P<n>[^/]+)",
                 "roleDefinitions.get",
                 _AUTHORIZATION,
                 about_subscriptions.get_role_definition,
@@ -146,7 +148,7 @@ _TABLE: list[tuple[str, str, str, str, int, Callable[[Call], Response]]] = [
     ("GET", _RA, "roleAssignments.get", "Microsoft.Authorization", 11999, about_resources.get_assignment),
     (
         "GET",
-        r"(?P<scope>/subscriptions/.+)/providers/microsoft\.authorization/roleassignments",
+        _SCOPE + r"/providers/microsoft\.authorization/roleassignments",
         "roleAssignments.list",
         "Microsoft.Authorization",
         11999,

@@ -11,6 +11,7 @@ from azure_simulator.model.faults import AzureFault, OperationFault
 from azure_simulator.model.instances import Instance
 from azure_simulator.model.operations import Operation
 from azure_simulator.model.policies import Policy
+from azure_simulator.model.roles import RoleDefinition
 from azure_simulator.model.vaults import Vault
 
 # How the codes begin that Azure Backup gives itself.
@@ -91,18 +92,26 @@ def subscription(identifier: str, cloud: Cloud) -> Json:
     }
 
 
-def role_definition(guid: str, name: str, scope: str) -> Json:
-    root = f"/{scope.strip('/').split('/providers/')[0]}" if scope else ""
+def role_definition(found: RoleDefinition, scope: str) -> Json:
+    """Its id names the subscription, never the group or the resource where it was asked for (recorded)."""
+    root = "/".join(scope.split("/")[:3]) if scope.lower().startswith("/subscriptions/") else ""
     return {
-        "id": f"{root}/providers/Microsoft.Authorization/roleDefinitions/{guid}",
-        "name": guid,
+        "id": f"{root}/providers/Microsoft.Authorization/roleDefinitions/{found.guid}",
+        "name": found.guid,
         "type": "Microsoft.Authorization/roleDefinitions",
         "properties": {
-            "roleName": name,
-            "type": "BuiltInRole",
-            "description": name,
+            "roleName": found.name,
+            "type": "CustomRole" if found.custom else "BuiltInRole",
+            "description": found.name,
             "assignableScopes": ["/"],
-            "permissions": [{"actions": [], "notActions": [], "dataActions": [], "notDataActions": []}],
+            "permissions": [
+                {
+                    "actions": list(found.actions),
+                    "notActions": list(found.not_actions),
+                    "dataActions": [],
+                    "notDataActions": [],
+                }
+            ],
         },
     }
 
@@ -113,7 +122,7 @@ def assignment(found: Assignment) -> Json:
             "roleDefinitionId": found.role_definition_id,
             "principalId": found.principal,
             "principalType": found.principal_type,
-            "scope": found.scope,
+            "scope": found.scope or "/",
             "condition": None,
             "conditionVersion": None,
             "createdOn": time(found.created),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from azure_simulator.model.access import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR
 from azure_simulator.model.cloud import Cloud
 from azure_simulator.model.faults import (
     AzureFault,
@@ -18,6 +17,7 @@ from azure_simulator.model.faults import (
 from azure_simulator.model.instances import IN_WORK, Instance, Instances
 from azure_simulator.model.jobs import Job, RecoveryPoint
 from azure_simulator.model.operations import Operation
+from azure_simulator.model.roles import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR
 from azure_simulator.model.vaults import Vault
 
 ON_DEMAND_A_DAY = 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -105,6 +106,9 @@ class Cloud:
         self.tenant = "0b1a3c5d-0000-4000-8000-000000000001"
         self.subscriptions: set[str] = set()
         self.disabled: set[str] = set()
+        # Tags are found without regard to letter case; a resource provider may keep the one that was sent, or not
+        # (Microsoft's 'Use tags to organize your Azure resources').
+        self.tag_case: Callable[[str], str] = str
         self.groups: dict[str, Group] = {}
         self.disks: dict[str, Disk] = {}
         self.identities: dict[str, Identity] = {}

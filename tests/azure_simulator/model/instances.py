@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from azure_simulator.model.access import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR
 from azure_simulator.model.cloud import Cloud, Disk
 from azure_simulator.model.faults import (
     AzureFault,
@@ -23,6 +22,7 @@ from azure_simulator.model.instance_body import parse
 from azure_simulator.model.jobs import RecoveryPoint
 from azure_simulator.model.operations import Operation
 from azure_simulator.model.policies import Policy
+from azure_simulator.model.roles import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR
 
 if TYPE_CHECKING:
     from azure_simulator.model.vaults import Vault, Vaults
