@@ -47,7 +47,20 @@ def _replica(service: Service, name: str, route: str = "", path: str = "", every
 
 
 def _tag_case(service: Service, case: str) -> None:
-    service.azure.cloud.tag_case = {"kept": str, "lower": str.lower, "upper": str.upper}[case]
+    cases: dict[str, Callable[[str], str]] = {"kept": str, "lower": str.lower, "upper": str.upper}
+    service.azure.cloud.tag_case = cases[case]
+
+
+def _immutable(service: Service, items: bool) -> None:
+    service.azure.vaults.keeps_items = items
+
+
+def _quota(service: Service, instances: int) -> None:
+    service.azure.vaults.most_instances = instances
+
+
+def _limits(service: Service, **most: int) -> None:
+    service.limits.set(most)
 
 
 def _role(
@@ -81,5 +94,11 @@ KNOBS: dict[str, tuple[Callable[..., None], str]] = {
         "route \\.list$ for stale lists, resourceGraph for a stale index; behind: false catches up",
     ),
     "tag-case": (_tag_case, "case (kept, lower, upper): in which letter case the names of tags are kept"),
+    "immutable": (_immutable, "items: whether a vault that is immutable refuses to delete its instances"),
+    "quota": (_quota, "instances: how many a vault takes"),
+    "limits": (
+        _limits,
+        "reads, writes, deletes: how many of Azure Backup's requests of each type in a window; none: those of 2025",
+    ),
     "subscription": (_subscription, "subscription, state (Enabled, Disabled)"),
 }

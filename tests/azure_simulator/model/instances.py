@@ -170,6 +170,11 @@ class Instances:
                     "UserErrorDppDatasourceAlreadyHasBackupInstance",
                     f"The datasource {disk_id} has a soft-deleted backup instance in this vault. Undelete it.",
                 )
+        if len(vault.instances) >= self._vaults.most_instances:
+            raise AzureFault(
+                "UserErrorBackupInstanceLimitReached",
+                f"The vault has {len(vault.instances)} backup instances; no more are allowed.",
+            )
         instance = Instance(name, body.get("tags"), kept, policy, disk_id, group)
         vault.instances[name.lower()] = instance
         return instance, self._configure(vault, instance, "ConfiguringProtection"), True
@@ -258,6 +263,12 @@ class Instances:
         instance = vault.instances.get(name.lower())
         if instance is None:
             return None
+        if vault.is_immutable and self._vaults.keeps_items:
+            raise AzureFault(
+                "UserErrorDeleteBackupItemOnImmutableItem",
+                "The vault and the backup item are immutable: destructive operations are not supported.",
+                ["Stop protection and keep the data, or wait until the recovery points expire."],
+            )
         group = self._cloud.find_group(instance.snapshot_group)
         lacks = group is None or not self._cloud.access.may(
             vault.principal_of(instance.identity), DISK_SNAPSHOT_CONTRIBUTOR, group.id
