@@ -97,7 +97,7 @@ def _by_status(status: int, told: Details) -> type[OperatorError]:
     """Return the class of a refusal with a code that is not in the table."""
     if status in (401, 403):
         return AccessDenied
-    if status >= 500 or status == 408 or told.is_azures_affair:
+    if status >= 500 or status == 408 or told.blames_user is False:
         return Unavailable
     if status == 409 and told.code == _NO_CODE:
         return Conflict
@@ -108,9 +108,9 @@ def _by_status(status: int, told: Details) -> type[OperatorError]:
 
 def _by_blame(told: Details) -> type[OperatorError]:
     """Return the class of an operation's error with a code that is not in the table."""
-    if told.is_azures_affair:
-        return Unavailable
-    return InvalidRequest if told.is_user_error or told.code.startswith(_USER_ERRORS) else Waiting
+    if told.blames_user is None:
+        return Waiting
+    return InvalidRequest if told.blames_user else Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +132,13 @@ class Details:
     remediation: str | None
 
     @property
-    def is_azures_affair(self) -> bool:
-        """Return whether Azure blames itself, and the name of the code does not say otherwise, which counts more.
+    def blames_user(self) -> bool | None:
+        """Return whether the request is to blame; None when Azure does not say.
 
-        Of a disk that is protected already, too, the service says that it is no user's error.
+        The name of the code counts first: all recorded refusals of a vault's settings are called `UserError...` and
+        say `isUserError: false`.
         """
-        return self.is_user_error is False and not self.code.startswith(_USER_ERRORS)
+        return True if self.code.startswith(_USER_ERRORS) else self.is_user_error
 
 
 def details(error: object, fallback: str, code: str | None = None) -> Details:
