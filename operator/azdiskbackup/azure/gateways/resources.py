@@ -48,12 +48,13 @@ class RoleAssignments(Gateway):
     async def held(self, grant: Grant) -> bool:
         """Return whether somebody granted the same, under whatever name, at the scope or above it."""
         client = self._connection.authorization(grant.subscription)
-        wanted = f"principalId eq '{grant.principal}'"
+        # Also by way of the groups that it is in.
+        wanted = f"assignedTo('{grant.principal}')"
         with translated():
             found = [each async for each in client.role_assignments.list_for_scope(grant.scope.lstrip("/"), wanted)]
         return any(
             str(each.role_definition_id).lower().endswith(grant.role.guid)
-            and f"{grant.scope}/".lower().startswith(f"{each.scope}/".lower())
+            and _is_at_or_above(str(each.scope), grant.scope)
             for each in found
         )
 
@@ -84,3 +85,9 @@ class RoleAssignments(Gateway):
         client = self._connection.authorization(grant.subscription)
         with translated():
             await client.role_assignments.delete(grant.scope.lstrip("/"), grant.name)
+
+
+def _is_at_or_above(assigned: str, scope: str) -> bool:
+    """Return whether an assignment at one scope counts at another; that of a management group has no part of its id."""
+    place = assigned.lower().rstrip("/")
+    return f"{scope}/".lower().startswith(f"{place}/") or place.startswith("/providers/microsoft.management/")

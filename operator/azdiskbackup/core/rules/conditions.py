@@ -12,7 +12,7 @@ from azdiskbackup.api.v1alpha1.base import Condition
 from azdiskbackup.core.formatting import clock_time, span
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.verdicts import Finding, Plan, Progress, StepT
-from azdiskbackup.errors import CORRELATION, OperatorError
+from azdiskbackup.errors import CORRELATION, OperatorError, Retryable
 
 # The API server takes no more; a proxy's error page can be longer.
 _MOST = 32_000
@@ -46,12 +46,13 @@ def after_failure(
         verdict = replace(plan.verdict, step=None, requeue_at=again, progress=Progress.DONE)
         after = replace(plan, verdict=verdict)
         return with_message(after, f"{verdict.message} That failed. {message}") if verdict.is_warning else after
+    expected = None if isinstance(error, Retryable) else plan.verdict.refusal_reason
+    needs_attention = is_overdue or not error.is_transient or expected is not None
     verdict = replace(
         plan.verdict,
-        reason=error.reason,
-        message=message,
+        reason=expected or error.reason,
         requeue_at=again,
-        progress=Progress.STALLED if is_overdue or not error.is_transient else Progress.RECONCILING,
+        progress=Progress.STALLED if needs_attention else Progress.RECONCILING,
     )
     return with_message(replace(plan, verdict=verdict), message)
 
