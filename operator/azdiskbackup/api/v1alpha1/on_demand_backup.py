@@ -62,6 +62,13 @@ class TakenRestorePoint(StatusPart):
 class OnDemandBackupStatus(Status):
     """How the backup went."""
 
+    backup_instance_id: Annotated[
+        Text | None,
+        Field(
+            description="ARM id of the backup instance that the backup is taken of, from the moment on at which it is "
+            "requested: the job is followed also when the ProtectedDisk is gone."
+        ),
+    ] = None
     job_id: Annotated[Text | None, Field(description="Id of the job in Azure.")] = None
     start_time: Annotated[
         datetime | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from azdiskbackup.api.v1alpha1.on_demand_backup import OnDemandBackupStatus, TakenRestorePoint
@@ -12,7 +13,7 @@ from azdiskbackup.core.on_demand_backup.steps import RecordIntent, Step
 from azdiskbackup.core.protected_disk.status import error_status
 from azdiskbackup.core.rules import conditions, reasons
 from azdiskbackup.core.rules.lookup import NotFetched
-from azdiskbackup.core.rules.verdicts import Finding, Plan, Progress
+from azdiskbackup.core.rules.verdicts import Finding, Plan
 
 
 def build_status(
@@ -22,20 +23,14 @@ def build_status(
     before = parse_status(OnDemandBackupStatus, resource)
     if before.completion_time is not None:
         return before
-    findings = [
-        _open_while_running(finding, plan)
-        for finding in conditions.summary(plan, plan.verdict.reason, plan.verdict.message)
-    ]
-    update: dict[str, object] = {
-        "observed_generation": resource.generation,
-        "conditions": conditions.build(findings, before.conditions, resource.generation, now),
-    }
+    update: dict[str, object] = {"observed_generation": resource.generation}
     if isinstance(plan.step, RecordIntent):
         # In status before the request may be sent: whoever comes after a crash has to look for the job.
-        update["start_time"] = now
+        update |= {"start_time": now, "backup_instance_id": str(plan.step.instance)}
     match attempt:
         case Following():
             update |= _of_job(attempt)
+            update["backup_instance_id"] = before.backup_instance_id or attempt.job.instance_id
             if plan.verdict.reason == reasons.TIMED_OUT:
                 update["completion_time"] = now
         case RequestRefused(error=error, at=at):
@@ -45,16 +40,17 @@ def build_status(
             }
         case _:
             pass
+    findings = conditions.summary(plan, plan.verdict.reason, plan.verdict.message)
+    if "completion_time" not in update:
+        findings = [_undecided(finding) for finding in findings]
+    update["conditions"] = conditions.build(findings, before.conditions, resource.generation, now)
     return before.model_copy(update=update)
 
 
-def _open_while_running(finding: Finding, plan: Plan[Step]) -> Finding:
+def _undecided(finding: Finding) -> Finding:
     """Succeeded is Unknown until the end, since False would be final; Ready mirrors it."""
-    undecided = plan.verdict.progress is Progress.RECONCILING or plan.condition != reasons.SUCCEEDED
     mirrors = finding.type in (reasons.SUCCEEDED, reasons.READY)
-    if mirrors and finding.status == "False" and undecided:
-        return Finding(finding.type, "Unknown", finding.reason, finding.message)
-    return finding
+    return replace(finding, status="Unknown") if mirrors and finding.status == "False" else finding
 
 
 def _of_job(following: Following) -> dict[str, object]:

@@ -52,6 +52,11 @@ def longest_pause(error: BaseException, failures: int) -> timedelta | None:
     return most if first * float(2 ** min(failures - 1, 16)) >= most else None
 
 
+def pauses_at_most(error: BaseException) -> timedelta:
+    """Return the longest pause between two tries, which is reached after a while."""
+    return _range(error)[1]
+
+
 def _range(error: BaseException) -> tuple[timedelta, timedelta]:
     """Return the first pause and the longest one; each is twice the one before."""
     if isinstance(error, Terminal):

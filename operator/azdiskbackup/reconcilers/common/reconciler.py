@@ -102,14 +102,15 @@ class KindController(ABC, Generic[DesiredT, ObservedT, StepT, StateT]):
         status_model: the model of its status.
         state_model: what passes over one of its objects leave; made anew for one that no pass has seen yet.
         has_finalizer: whether the object holds something in Azure that it has to release.
-        kubernetes_steps: steps that write to Kubernetes alone: one that fails fails the pass, as any such write does.
+        unpaced_steps: steps that are taken whenever a rule wants them: writes to Kubernetes alone, of which one that
+            fails fails the pass, and what a kind paces by itself.
         fetchers: for each fact that a rule may need, what fetches it: pass, what was observed, what the fact is of.
     """
 
     status_model: ClassVar[type[Status]]
     state_model: type[StateT]
     has_finalizer: ClassVar[bool] = True
-    kubernetes_steps: ClassVar[tuple[type, ...]] = ()
+    unpaced_steps: ClassVar[tuple[type, ...]] = ()
     fetchers: Mapping[Any, Fetcher[ObservedT]]
 
     @abstractmethod
@@ -239,7 +240,7 @@ class Reconciler(Generic[DesiredT, ObservedT, StepT, StateT]):
 
     async def _run_step(self, pass_: Pass[DesiredT, StateT], plan: Plan[StepT]) -> Plan[StepT]:
         act = partial(self._kind.act, pass_)
-        if plan.step is not None and isinstance(plan.step, self._kind.kubernetes_steps):
+        if plan.step is not None and isinstance(plan.step, self._kind.unpaced_steps):
             await act(plan.step)
             return plan
         return await pass_.state.steps.run(
