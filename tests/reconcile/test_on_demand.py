@@ -8,9 +8,10 @@ from datetime import timedelta
 
 import pytest
 
+from azdiskbackup.core.objects.restored import RESTORE_LABELS
 from azdiskbackup.kube.exchange import Answer
 from azure_simulator.model.access import DISK_RESTORE_OPERATOR
-from harness.objects import DISK_GROUP, LOCATION, SUBSCRIPTION, disk_id, policy
+from harness.objects import DISK_GROUP, LOCATION, SUBSCRIPTION, backup, disk_id, policy
 from harness.stack import CLIENT_ID
 from world.api_server import InMemoryExchange
 from world.team import Team
@@ -286,3 +287,39 @@ async def test_restores_of_a_day_are_no_backups(world: World, shop: Team, indexe
     await shop.back_up()
     await shop.until("OnDemandBackup", "now", "Succeeded", within=timedelta(minutes=30))
     world.azure.deny(CLIENT_ID)
+
+
+@pytest.mark.parametrize("label", RESTORE_LABELS)
+async def test_a_restored_manifest_takes_no_backup(world: World, shop: Team, label: str) -> None:
+    await protected(shop)
+    brought_back = backup("now", shop.namespace, ttlSecondsAfterFinished=3600)
+    brought_back["metadata"]["labels"] = {label: "nightly"}
+    await shop.apply(brought_back)
+    said = await shop.until("OnDemandBackup", "now", "Succeeded", "False", "NotRepeated", within=timedelta(minutes=1))
+    assert label in said["message"] and "Create another OnDemandBackup" in said["message"]
+    status = shop.get("OnDemandBackup", "now")["status"]
+    assert status["completionTime"] and "error" not in status and "startTime" not in status
+    assert shop.condition("OnDemandBackup", "now", "Ready")["status"] == "True"
+    assert not shop.condition("OnDemandBackup", "now", "Stalled")
+    assert shop.events("OnDemandBackup", "now") == [("Normal", "NotRepeated")]
+    await shop.gone("OnDemandBackup", "now", within=timedelta(hours=2))
+    assert jobs(shop) == []
+
+
+async def test_a_manifest_that_is_restored_with_its_status_takes_no_backup(world: World, shop: Team) -> None:
+    await protected(shop)
+    await world.stop_operator()
+    await shop.back_up()
+    await shop.patch("OnDemandBackup", "now", {"status": {"startTime": "2025-12-24T09:00:00Z"}}, "status")
+    await world.start_operator()
+    await shop.until("OnDemandBackup", "now", "Succeeded", "False", "NotRepeated")
+    assert jobs(shop) == []
+
+
+async def test_a_label_that_comes_later_ends_nothing(world: World, shop: Team) -> None:
+    await running(shop)
+    await shop.patch("OnDemandBackup", "now", {"metadata": {"labels": {RESTORE_LABELS[0]: "late"}}})
+    await world.stop_operator()
+    await world.start_operator()
+    await shop.until("OnDemandBackup", "now", "Succeeded")
+    assert len(jobs(shop)) == 1

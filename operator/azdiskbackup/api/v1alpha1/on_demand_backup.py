@@ -74,7 +74,10 @@ class OnDemandBackupStatus(Status):
         datetime | None,
         Field(description="When the backup was requested; once the job is known, when it started."),
     ] = None
-    completion_time: Annotated[datetime | None, Field(description="When the backup ended, well or not.")] = None
+    completion_time: Annotated[
+        datetime | None,
+        Field(description="When the backup ended, well or not; or when it was clear that none is taken (NotRepeated)."),
+    ] = None
     duration_seconds: Annotated[Count | None, Field(description="How long the job ran, in seconds.")] = None
     restore_point: Annotated[TakenRestorePoint | None, Field(description="The restore point that was made.")] = None
     error: Annotated[AzureErrorStatus | None, Field(description="Why the backup failed.")] = None

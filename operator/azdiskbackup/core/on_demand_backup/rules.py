@@ -29,6 +29,7 @@ from azdiskbackup.core.rules.verdicts import (
     Progress,
     Undecided,
     act,
+    allow_with_warning,
     fetched,
     housekeeping,
     need,
@@ -48,6 +49,7 @@ JOB_ENDS_WITHIN = timedelta(hours=24)
 # Azure's limit: ten on-demand backups a disk and day.
 DAY = timedelta(hours=24)
 DAILY_LIMIT = 10
+_LONGEST_TTL = timedelta(days=366)
 
 
 def disk_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict:
@@ -234,6 +236,19 @@ PROVISIONING_RULES = (
 )
 
 
+def not_restored(desired: Desired, observed: Observed, now: datetime) -> Verdict:
+    """A restore of manifests asks for no backup: the object ends without one, which is nobody's affair."""
+    return allow_with_warning(
+        reasons.NOT_REPEATED,
+        f"No backup is taken: a restore of manifests brought this object back ({desired.restored_by}). Create another "
+        "OnDemandBackup to take one.",
+        keeps_ready=True,
+    )
+
+
+RESTORED_RULES = ((reasons.SUCCEEDED, not_restored),)
+
+
 def time_to_live(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """A finished object is deleted after a while, where that was asked for; nothing else ever happens to it."""
     ttl, over = desired.spec.ttl_seconds_after_finished, observed.recorded.over
@@ -241,12 +256,12 @@ def time_to_live(desired: Desired, observed: Observed, now: datetime) -> Verdict
         return satisfied(reasons.IN_PROGRESS, "The object is deleted before its backup has ended.")
     if ttl is None or desired.deleting:
         return satisfied(over.reason, over.message)
-    # A time to come was not written by us, and may be the end of all calendars.
-    end = min(over.completed, now) + timedelta(seconds=ttl)
-    if now >= end:
+    left = timedelta(seconds=ttl) - (now - over.completed)
+    if left <= timedelta():
         # Once: the watch tells when it is gone.
         return act(DeleteObject(), over.reason, over.message, now + RECHECK_INTERVAL)
-    return housekeeping(over.reason, over.message, None, end)
+    # Who wrote another time of completion than we do may have written the end of all calendars.
+    return housekeeping(over.reason, over.message, None, now + min(left, _LONGEST_TTL))
 
 
 FINISHED_RULES = ((reasons.SUCCEEDED, time_to_live),)

@@ -11,7 +11,7 @@ from typing import Any
 from azdiskbackup.api.v1alpha1.base import Condition
 from azdiskbackup.core.formatting import clock_time, span
 from azdiskbackup.core.rules import reasons
-from azdiskbackup.core.rules.verdicts import Finding, Plan, Progress, StepT
+from azdiskbackup.core.rules.verdicts import Finding, Plan, Progress, StepT, Verdict
 from azdiskbackup.errors import CORRELATION, OperatorError
 
 # The API server takes no more; a proxy's error page can be longer.
@@ -49,10 +49,13 @@ def after_failure(
         requeue_at=again,
         progress=Progress.STALLED if is_overdue or not error.is_transient else Progress.RECONCILING,
     )
-    findings = tuple(
-        Finding(plan.condition, "False", error.reason, message) if finding.type == plan.condition else finding
-        for finding in plan.findings
-    )
+    return tell(plan, verdict)
+
+
+def tell(plan: Plan[StepT], verdict: Verdict[StepT]) -> Plan[StepT]:
+    """Return a plan whose deciding condition tells another verdict."""
+    told = Finding(plan.condition, "False", verdict.reason, verdict.message)
+    findings = tuple(told if finding.type == plan.condition else finding for finding in plan.findings)
     return replace(plan, findings=findings, verdict=verdict)
 
 
