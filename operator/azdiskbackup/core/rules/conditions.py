@@ -11,7 +11,7 @@ from typing import Any
 from azdiskbackup.api.v1alpha1.base import Condition
 from azdiskbackup.core.formatting import clock_time, span
 from azdiskbackup.core.rules import reasons
-from azdiskbackup.core.rules.verdicts import Finding, Plan, Progress, StepT
+from azdiskbackup.core.rules.verdicts import Finding, Plan, Progress, StepT, Verdict
 from azdiskbackup.errors import CORRELATION, OperatorError, Retryable
 
 # The API server takes no more; a proxy's error page can be longer.
@@ -54,16 +54,19 @@ def after_failure(
         requeue_at=again,
         progress=Progress.STALLED if needs_attention else Progress.RECONCILING,
     )
-    return with_message(replace(plan, verdict=verdict), message)
+    return tell(plan, replace(verdict, message=message))
 
 
 def with_message(plan: Plan[StepT], message: str) -> Plan[StepT]:
-    """Return a plan whose deciding condition is False, for the reason of its verdict, and says something else."""
-    findings = tuple(
-        Finding(plan.condition, "False", plan.verdict.reason, message) if finding.type == plan.condition else finding
-        for finding in plan.findings
-    )
-    return replace(plan, findings=findings, verdict=replace(plan.verdict, message=message))
+    """Return a plan whose deciding condition is False, and says something else."""
+    return tell(plan, replace(plan.verdict, message=message))
+
+
+def tell(plan: Plan[StepT], verdict: Verdict[StepT]) -> Plan[StepT]:
+    """Return a plan whose deciding condition tells another verdict."""
+    told = Finding(plan.condition, "False", verdict.reason, verdict.message)
+    findings = tuple(told if finding.type == plan.condition else finding for finding in plan.findings)
+    return replace(plan, findings=findings, verdict=verdict)
 
 
 def summary(plan: Plan[Any], ready_reason: str, ready_message: str) -> list[Finding]:
