@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from azdiskbackup.azure.client.connection import json_object
 from azdiskbackup.azure.client.error_table import translated
 from azdiskbackup.azure.gateways import decode
 from azdiskbackup.azure.gateways.gateway import Gateway, unless_absent
@@ -24,12 +25,12 @@ class Resources(Gateway):
     async def get_disk(self, disk: ArmId) -> AzureDisk | NotFound:
         """Return a managed disk."""
         found = await unless_absent(self._connection.send("GET", str(disk), _COMPUTE))
-        return found if isinstance(found, NotFound) else decode.one(found.json(), decode.disk)
+        return found if isinstance(found, NotFound) else decode.one(json_object(found), decode.disk)
 
     async def get_group(self, group: ResourceGroupId) -> AzureGroup | NotFound:
         """Return a resource group."""
         found = await unless_absent(self._connection.send("GET", str(group), _RESOURCES))
-        return found if isinstance(found, NotFound) else decode.one(found.json(), decode.group)
+        return found if isinstance(found, NotFound) else decode.one(json_object(found), decode.group)
 
     async def create_group(self, group: ResourceGroupId, location: str, tags: Mapping[str, str]) -> None:
         """Create a resource group."""
