@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from azure_simulator.http.control import described
 from azure_simulator.http.server import Server
 from azure_simulator.model.cloud import Knobs
 from harness.certificates import Authority
@@ -41,12 +42,18 @@ Seen to work with: Terraform's azurerm of August 2026 (groups, disks, identities
 apply, plan without a difference, change, destroy), az CLI 2.91 (groups, disks, roles), azcore and azidentity for Go.
 
 A caller may do everything. Federated tokens of a Kubernetes service account are taken instead of a secret.
+
+While it runs, commands set what Azure does; their members are sent as JSON, as in
+  curl --cacert pki/simulator-ca.crt https://localhost:8443/__control/lock \\
+      -d '{"name": "keep", "scope": "/subscriptions/…", "level": "CanNotDelete"}'
 """
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m azure_simulator", description=_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m azure_simulator",
+        description=_ABOUT + described(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--port", type=int, required=True, help="port on loopback")
     parser.add_argument("--certificate", type=Path, help="PEM file")

@@ -19,8 +19,8 @@ from azdiskbackup.azure.gateways import decode
 from azure_simulator.http import tokens
 from azure_simulator.http.messages import Request, Response
 from azure_simulator.http.service import Service
-from azure_simulator.model.access import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR
 from azure_simulator.model.azure import Azure
+from azure_simulator.model.roles import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR
 from harness.openapi import DATA
 
 RECORDINGS = DATA / "recordings"

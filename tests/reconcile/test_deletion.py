@@ -278,3 +278,12 @@ async def test_everything_goes_in_whatever_order_it_is_deleted(
         "Delete": ["backupInstances.delete", "roleAssignments.delete"],
     }
     assert sent == expected[deletion]
+
+
+async def test_a_vault_in_a_subscription_that_does_not_exist_can_be_deleted(world: World, shop: Team) -> None:
+    nowhere = "99999999-9999-4999-8999-999999999999"
+    groups = [{"name": "snapshots", "subscriptionID": nowhere}]
+    await shop.apply(vault("lost", subscriptionID=nowhere, deletionPolicy="Delete", snapshotResourceGroups=groups))
+    await world.advance(minutes=10)
+    await shop.delete("BackupVault", "lost")
+    await shop.gone("BackupVault", "lost")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 
-from harness.objects import policy
+import pytest
+
+from azure_simulator.model.access import DISK_RESTORE_OPERATOR
+from harness.objects import DISK_GROUP, LOCATION, SUBSCRIPTION, disk_id, policy
+from harness.stack import CLIENT_ID
 from world.team import Team
 from world.world import World
 
@@ -116,3 +121,44 @@ async def test_an_object_that_is_deleted_while_its_backup_runs(world: World, sho
     await shop.back_up("next")
     await shop.until("OnDemandBackup", "next", "Succeeded")
     assert len(jobs(shop)) == 2
+
+
+def restore_by_hand(shop: Team, to: str) -> None:
+    """Restore the newest restore point into a new disk, in the portal."""
+    point = shop.portal("GET", f"{shop.instance()}/recoveryPoints")["value"][0]["name"]
+    target = {"datasourceType": "Microsoft.Compute/disks", "resourceID": disk_id(to)}
+    body = {
+        "objectType": "AzureBackupRecoveryPointBasedRestoreRequest",
+        "recoveryPointId": point,
+        "sourceDataStoreType": "OperationalStore",
+        "restoreTargetInfo": {
+            "objectType": "RestoreTargetInfo",
+            "recoveryOption": "FailIfExists",
+            "restoreLocation": LOCATION,
+            "datasourceInfo": target,
+        },
+    }
+    shop.portal("POST", f"{shop.instance()}/restore", body)
+
+
+@pytest.mark.parametrize("indexed", [True, False], ids=["resource-graph", "list"])
+async def test_restores_of_a_day_are_no_backups(world: World, shop: Team, indexed: bool) -> None:
+    world.azure.knobs(role_propagation=0)
+    await protected(shop)
+    scope = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{DISK_GROUP}"
+    role = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{DISK_RESTORE_OPERATOR}"
+    principal = shop.get("BackupVault", "demo")["status"]["principalID"]
+    right = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}?api-version=2022-04-01"
+    world.azure.arm("PUT", right, {"properties": {"roleDefinitionId": role, "principalId": principal}})
+    if not indexed:
+        world.azure.deny(CLIENT_ID, ("Microsoft.ResourceGraph/.*", ".*"))
+    await world.advance(minutes=10)
+    before = shop.get("ProtectedDisk", "data")["status"]
+    for i in range(10):
+        restore_by_hand(shop, f"{shop.namespace}-restored-{i}")
+    await world.advance(minutes=20)
+    after = shop.get("ProtectedDisk", "data")["status"]
+    assert after["lastBackup"] == before["lastBackup"] and after["jobs"] == before["jobs"]
+    await shop.back_up()
+    await shop.until("OnDemandBackup", "now", "Succeeded", within=timedelta(minutes=30))
+    world.azure.deny(CLIENT_ID)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from harness.objects import LOCATION, SNAPSHOT_GROUP, SUBSCRIPTION, VAULT_GROUP, disk_id, policy, vault
+from harness.objects import LOCATION, SNAPSHOT_GROUP, SUBSCRIPTION, VAULT_GROUP, Json, disk_id, policy, vault
 from world.team import Team
 from world.world import CLIENT_ID, World
 
@@ -222,3 +222,43 @@ async def test_a_right_that_somebody_takes_away_is_given_back(world: World, shop
     await world.passes(lambda: shop.assignments(handle, principal), "the right is back")
     await shop.until("ProtectedDisk", "data", "BackupHealthy", "True", within=timedelta(hours=6))
     await shop.until("ProtectedDisk", "data", "Ready")
+
+
+async def test_a_disk_keeps_the_identity_with_which_its_protection_began(world: World, shop: Team) -> None:
+    """The spec names another identity: the vault gets it, and keeps the one that works for the disks it has."""
+    world.azure.seed(identities=[{"subscription": SUBSCRIPTION, "group": VAULT_GROUP, "name": "first-identity"}])
+    identity = (
+        f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{VAULT_GROUP}"
+        "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/first-identity"
+    )
+    everybody: Json = {"access": {"namespaces": {}, "deletionNamespaces": {}}}
+    by_user = {"identity": {"type": "UserAssigned", "userAssignedIdentityID": identity}}
+    await shop.apply(vault("turned", **everybody, **by_user), policy("turned", "turned"))
+    await shop.until("DiskBackupPolicy", "turned", "Ready")
+    handle = shop.make_claim()
+    await shop.protect(policy="turned", deletionPolicy="Delete")
+    await shop.until("ProtectedDisk", "data", "Ready")
+    first = shop.get("BackupVault", "turned")["status"]["principalID"]
+    await shop.apply(vault("turned", **everybody, identity={"type": "SystemAssigned"}))
+    await shop.until("BackupVault", "turned", "Ready")
+    status = shop.get("BackupVault", "turned")["status"]
+    own = status["principalID"]
+    assert own != first and {each["principalID"] for each in status["identities"]} == {own, first}
+    await world.advance(minutes=40)
+    await shop.back_up()
+    await shop.until("OnDemandBackup", "now", "Succeeded")
+    # Its role is lost, and comes back for the identity that needs it.
+    for each in shop.assignments(handle, first):
+        shop.portal("DELETE", each, version="2022-04-01")
+    await shop.back_up("after", "data")
+    await shop.until("OnDemandBackup", "after", "Succeeded", "False")
+    await world.passes(lambda: shop.assignments(handle, first), "it is given back")
+    assert not shop.assignments(handle, own)
+    # What is protected from now on works as the new one.
+    other = shop.make_claim("data-1")
+    await shop.protect("more", "data-1", "turned")
+    await shop.until("ProtectedDisk", "more", "Ready")
+    assert shop.assignments(other, own) and not shop.assignments(other, first)
+    await shop.delete("ProtectedDisk", "data")
+    await shop.gone("ProtectedDisk", "data")
+    assert not shop.assignments(handle, first)

@@ -73,7 +73,7 @@ class Tables:
         return row | {"location": vault.location}
 
     def _extended(self, instance: Instance, vault: Vault) -> Row:
-        instance.expire(self._azure.cloud.now)
+        self._azure.instances.expire(instance)
         taken = [point.taken for point in instance.points.values()]
         frequency = instance.policy.period
         return {

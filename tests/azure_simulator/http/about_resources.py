@@ -157,15 +157,18 @@ def get_assignment(call: Call) -> Response:
     return Response(200, wire.assignment(found))
 
 
-_PRINCIPAL = re.compile(r"principalid eq '(?P<id>[^']+)'", re.IGNORECASE)
+_PRINCIPAL = re.compile(r"(?:principalid eq |(?P<groups>assignedto)\()'(?P<id>[^']+)'", re.IGNORECASE)
 
 
 def list_assignments(call: Call) -> Response:
-    """At the scope and above it; of one principal below it too, unless ``atScope()`` is asked for."""
+    """At the scope and above it; below it too, unless ``atScope()`` is asked for; ``assignedTo`` counts groups."""
     text = call.request.query.get("$filter", "")
     match = _PRINCIPAL.search(text)
     below = "atscope()" not in text.lower()
-    found = call.azure.cloud.access.at_scope(call.parts["scope"], match["id"] if match else None, below=below)
+    by_groups = match is not None and match["groups"] is not None
+    found = call.azure.cloud.access.at_scope(
+        call.parts["scope"], match["id"] if match else None, below=below, by_groups=by_groups
+    )
     return Response(200, {"value": [wire.assignment(each) for each in found]})
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
 from azure_simulator.model.access import Access
+from azure_simulator.model.azure_policy import AzurePolicy
 from azure_simulator.model.faults import AzureFault
+from azure_simulator.model.locks import Locks
 from azure_simulator.model.operations import Operations
+from azure_simulator.model.resource_guard import ResourceGuards
 from azure_simulator.model.timeline import Timeline
 
 
@@ -102,8 +106,15 @@ class Cloud:
         self.knobs = Knobs()
         self.operations = Operations(self.timeline)
         self.access = Access(self)
+        self.locks = Locks()
+        self.azure_policy = AzurePolicy()
+        self.guards = ResourceGuards()
         self.tenant = "0b1a3c5d-0000-4000-8000-000000000001"
         self.subscriptions: set[str] = set()
+        self.disabled: set[str] = set()
+        # Tags are found without regard to letter case; a resource provider may keep the one that was sent, or not
+        # (Microsoft's 'Use tags to organize your Azure resources').
+        self.tag_case: Callable[[str], str] = str
         self.groups: dict[str, Group] = {}
         self.disks: dict[str, Disk] = {}
         self.identities: dict[str, Identity] = {}

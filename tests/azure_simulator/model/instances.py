@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from azure_simulator.model.access import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR
 from azure_simulator.model.cloud import Cloud, Disk
 from azure_simulator.model.faults import (
     AzureFault,
@@ -23,6 +22,7 @@ from azure_simulator.model.instance_body import parse
 from azure_simulator.model.jobs import RecoveryPoint
 from azure_simulator.model.operations import Operation
 from azure_simulator.model.policies import Policy
+from azure_simulator.model.roles import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR
 
 if TYPE_CHECKING:
     from azure_simulator.model.vaults import Vault, Vaults
@@ -170,6 +170,11 @@ class Instances:
                     "UserErrorDppDatasourceAlreadyHasBackupInstance",
                     f"The datasource {disk_id} has a soft-deleted backup instance in this vault. Undelete it.",
                 )
+        if len(vault.instances) >= self._vaults.most_instances:
+            raise AzureFault(
+                "UserErrorBackupInstanceLimitReached",
+                f"The vault has {len(vault.instances)} backup instances; no more are allowed.",
+            )
         instance = Instance(name, body.get("tags"), kept, policy, disk_id, group)
         vault.instances[name.lower()] = instance
         return instance, self._configure(vault, instance, "ConfiguringProtection"), True
@@ -223,7 +228,7 @@ class Instances:
 
     def get(self, vault: Vault, name: str) -> Instance:
         if name.lower() not in vault.instances:
-            raise not_found("backup instance", name)
+            raise not_found()
         return vault.instances[name.lower()]
 
     def clone(self, identifier: str, count: int) -> None:
@@ -246,11 +251,11 @@ class Instances:
             for instance in vault.instances.values():
                 if f"{vault.id}/backupInstances/{instance.name}".lower() == identifier.lower():
                     return instance
-        raise not_found("backup instance", identifier)
+        raise not_found()
 
     def deleted(self, vault: Vault, name: str) -> Instance:
         if name.lower() not in vault.deleted:
-            raise not_found("deleted backup instance", name)
+            raise not_found()
         return vault.deleted[name.lower()]
 
     def delete(self, vault: Vault, name: str, version: str) -> Operation | None:
@@ -258,6 +263,12 @@ class Instances:
         instance = vault.instances.get(name.lower())
         if instance is None:
             return None
+        if vault.is_immutable and self._vaults.keeps_items:
+            raise AzureFault(
+                "UserErrorDeleteBackupItemOnImmutableItem",
+                "The vault and the backup item are immutable: destructive operations are not supported.",
+                ["Stop protection and keep the data, or wait until the recovery points expire."],
+            )
         group = self._cloud.find_group(instance.snapshot_group)
         lacks = group is None or not self._cloud.access.may(
             vault.principal_of(instance.identity), DISK_SNAPSHOT_CONTRIBUTOR, group.id
@@ -311,6 +322,11 @@ class Instances:
 
     # --- modes ------------------------------------------------------------------------------------
 
+    def expire(self, instance: Instance) -> None:
+        """Drop the points whose time is over; under a lock no snapshot can be deleted (azure-docs 47491)."""
+        if not self._cloud.locks.keeps(instance.snapshot_group):
+            instance.expire(self._cloud.now)
+
     def set_state(self, instance: Instance, state: str) -> Operation:
         """Stop or suspend."""
         self._begin_change(instance)
@@ -360,7 +376,7 @@ class Instances:
             instance.state = "ProtectionConfigured"
             instance.schedule += 1
             # What should have expired while nothing expired does so now.
-            instance.expire(self._cloud.now)
+            self.expire(instance)
             self._begin(vault, instance)
             return None
 

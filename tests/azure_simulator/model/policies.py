@@ -89,7 +89,7 @@ def put_policy(vault: Vault, name: str, body: dict[str, Any]) -> Policy:
 
 def get_policy(vault: Vault, name: str) -> Policy:
     if name.lower() not in vault.policies:
-        raise not_found("backup policy", name)
+        raise not_found()
     return vault.policies[name.lower()]
 
 

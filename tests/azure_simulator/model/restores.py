@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from azure_simulator.model.access import DISK_RESTORE_OPERATOR, DISK_SNAPSHOT_CONTRIBUTOR
 from azure_simulator.model.cloud import Cloud
 from azure_simulator.model.faults import AzureFault, OperationFault, invalid, no_right_on_snapshot_group
 from azure_simulator.model.instances import Instance
 from azure_simulator.model.jobs import Job
 from azure_simulator.model.operations import Operation
+from azure_simulator.model.roles import DISK_RESTORE_OPERATOR, DISK_SNAPSHOT_CONTRIBUTOR
 from azure_simulator.model.vaults import Vault
 
 RESTORES_A_DAY = 10

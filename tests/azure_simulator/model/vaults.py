@@ -46,6 +46,11 @@ class Vault:
         security = self.properties.get("securitySettings") or {}
         return str((security.get("softDeleteSettings") or {}).get("state", "On"))
 
+    @property
+    def is_immutable(self) -> bool:
+        security = self.properties.get("securitySettings") or {}
+        return (security.get("immutabilitySettings") or {}).get("state") in ("Unlocked", "Locked")
+
     def principal_of(self, details: dict[str, Any] | None) -> str:
         """Return the identity that works for an instance, by its ``identityDetails``; empty if there is none."""
         if details and details.get("useSystemAssignedIdentity") is False:
@@ -66,6 +71,11 @@ class Vaults:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self.all: dict[str, Vault] = {}
+        # Whether an immutable vault keeps the instances of disks: the documentation says that it has no effect on
+        # snapshots, users report the refusal (terraform-azurerm-avm-res-compute-virtualmachine 214).
+        self.keeps_items = False
+        # Documented; the code of one too many is not.
+        self.most_instances = 5000
 
     def _key(self, subscription: str, group: str, name: str) -> str:
         return f"{subscription}/{group}/{name}".lower()

@@ -134,16 +134,16 @@ class JobStatus(StatusPart):
 
 
 class JobsStatus(StatusPart):
-    """The jobs of the last seven days."""
+    """The backups of the last seven days."""
 
-    completed: Annotated[Count, Field(description="Jobs that completed.")] = 0
-    failed: Annotated[Count, Field(description="Jobs that failed.")] = 0
-    in_progress: Annotated[Count, Field(description="Jobs that run.")] = 0
+    completed: Annotated[Count, Field(description="Backups that completed.")] = 0
+    failed: Annotated[Count, Field(description="Backups that failed.")] = 0
+    in_progress: Annotated[Count, Field(description="Backups that run.")] = 0
     recent: Annotated[
         list[JobStatus],
         Field(
             max_length=RECENT_JOBS,
-            description="The newest jobs, newest first.",
+            description="The jobs of the newest backups, newest first.",
             json_schema_extra={"x-kubernetes-list-type": "atomic"},
         ),
     ] = []

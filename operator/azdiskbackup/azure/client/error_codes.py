@@ -47,10 +47,15 @@ class Meaning:
 _READER_ON_SET = "Assign the role Reader on the disk's encryption set to the vault's identity."
 _LOCK = "Remove the lock that the message names, or ask its owner to (`az lock list`)."
 _AZURE_POLICY = "Exempt the scope from the Azure Policy that the message names, or ask its owner to."
+_OTHER_REGION = "Use a region that Azure offers to the subscription, or ask Azure's support for this one."
 _ENABLE = "Enable the subscription again, or ask its owner to."
 _IMMUTABLE = (
     "An immutable vault keeps restore points until they expire. Set `deletionPolicy: Retain` or `Suspend` to delete "
     "the object and keep its backups."
+)
+_DENIED = (
+    "A deny assignment outweighs every role, as that of an AKS node resource group that is locked down. Ask its owner "
+    "to exclude the identity, or assign the role above it (`roleAssignments: Preassigned`)."
 )
 _IDENTITY = "Check that the identity exists in the tenant of the subscription."
 
@@ -70,11 +75,20 @@ CODES: dict[str, Meaning] = {
     "AuthorizationFailed": Meaning(AccessDenied),
     "LinkedAuthorizationFailed": Meaning(AccessDenied),
     "AuthenticationFailed": Meaning(AccessDenied),
+    # [I: migAz 266, AKS 4291]
+    "DenyAssignmentAuthorizationFailed": Meaning(AccessDenied, _DENIED),
     # --- a person forbids it, and has to allow it ---------------------------------------------------------------------
     # [D: lock-resources; I: terraform-provider-azurerm 11770, azure-docs 110791]
     "ScopeLocked": Meaning(ResourceLocked, _LOCK),
+    # [D: azure-kubernetes-service-backup-troubleshoot]
+    "UserErrorSnapshotResourceGroupHasLocks": Meaning(ResourceLocked, _LOCK),
     # [D: policy/troubleshoot; I: azure-policy 1265, cluster-api-provider-azure 4156]
     "RequestDisallowedByPolicy": Meaning(PolicyDenied, _AZURE_POLICY),
+    # [D: backup-azure-vms-troubleshoot, azure-kubernetes-service-backup-troubleshoot]
+    "UserErrorRequestDisallowedByPolicy": Meaning(PolicyDenied, _AZURE_POLICY),
+    "UserErrorPVSnapshotDisallowedByPolicy": Meaning(PolicyDenied, _AZURE_POLICY),
+    # [I: azure-cli 32567, microsoft-foundry-for-vscode 292]
+    "RequestDisallowedByAzure": Meaning(PolicyDenied, _OTHER_REGION),
     # [D: azure-resource-manager/troubleshooting/common-deployment-errors]
     "ReadOnlyDisabledSubscription": Meaning(SubscriptionDisabled, _ENABLE),
     "DisabledSubscription": Meaning(SubscriptionDisabled, _ENABLE),
@@ -84,8 +98,11 @@ CODES: dict[str, Meaning] = {
     # --- something is missing, or still in use: a person or time brings it [R, D] ------------------------------------
     "UserErrorSnapshotRGNotFound": Meaning(Waiting),
     "UserErrorDESKeyVaultKeyDisabled": Meaning(Waiting, "Enable the key of the disk's encryption set."),
+    "UserErrorDESKeyVaultKeyNotAvailable": Meaning(Waiting, "Restore or enable the key of the disk's encryption set."),
     "UserErrorMissingSubscriptionRegistration": Meaning(Waiting),
     "MissingSubscriptionRegistration": Meaning(Waiting),
+    # [I: go-autorest 401, azure-docs 38591]
+    "SubscriptionNotRegistered": Meaning(Waiting),
     "UserErrorPolicyAssociatedWithSoftDeletedItems": Meaning(Waiting),
     "UserErrorDppPolicyObjectInUse": Meaning(Waiting),
     "ResourceGroupNotFound": Meaning(Waiting),
@@ -97,6 +114,7 @@ CODES: dict[str, Meaning] = {
     # --- limits [R, D: azure-subscription-service-limits] ------------------------------------------------------------
     "UserErrorSubscriptionDiskQuotaLimitReached": Meaning(QuotaExceeded),
     "UserErrorOnDemandBackupLimitReached": Meaning(QuotaExceeded),
+    "UserErrorPVSnapshotLimitReached": Meaning(QuotaExceeded),
     "RoleAssignmentLimitExceeded": Meaning(QuotaExceeded),
     "CloudDosTimeboudLimitReached": Meaning(ServiceFloodGuard),
     "TooManyRequests": Meaning(Throttled),

@@ -19,7 +19,16 @@ from azdiskbackup.azure.gateways import decode
 from azdiskbackup.azure.gateways.gateway import Gateway
 from azdiskbackup.azure.gateways.rows import Json, Packed, Row
 from azdiskbackup.compression import pack
-from azdiskbackup.core.objects.azure import JOB_HISTORY, AzureDisk, AzureInstance, JobHistory
+from azdiskbackup.core.objects.azure import (
+    BACKUP,
+    ENDED_STATES,
+    GOOD_STATES,
+    JOB_HISTORY,
+    RUNNING_STATES,
+    AzureDisk,
+    AzureInstance,
+    JobHistory,
+)
 from azdiskbackup.errors import Unavailable
 
 RowT = TypeVar("RowT")
@@ -38,14 +47,16 @@ RecoveryServicesResources
 | project id, tags, properties
 | order by id asc"""
 
-# One row an instance, however many jobs it had; what is still running has no end.
+# One row an instance, however many backups it had; ``job_history`` tells the same from a list. Restores are somebody's
+# as well, and would be counted as on-demand backups of the day.
 _JOBS = f"""\
 RecoveryServicesResources
 | where type =~ 'microsoft.dataprotection/backupvaults/backupjobs'
-| where properties.dataSourceType =~ 'Microsoft.Compute/disks'
+| where properties.dataSourceType =~ 'Microsoft.Compute/disks' and properties.operationCategory =~ '{BACKUP}'
 | extend start = todatetime(properties.startTime), state = tolower(tostring(properties.status))
 | where start > ago({JOB_HISTORY.days}d)
-| extend running = isempty(tostring(properties.endTime)), good = state in ('completed', 'completedwithwarnings')
+| extend good = state in {GOOD_STATES}
+| extend running = state in {RUNNING_STATES} or (isempty(tostring(properties.endTime)) and state !in {ENDED_STATES})
 | extend manual = properties.isUserTriggered == 'true' and start > ago(1d)
 | order by start desc
 | summarize completed = countif(good), running = countif(running), total = count(),
@@ -137,7 +148,7 @@ class Graph(Gateway):
     async def jobs(
         self, subscription: str, keep: Keep, known: Mapping[str, Row[JobHistory]]
     ) -> AsyncIterator[tuple[str, Row[JobHistory]]]:
-        """Yield lower-case ARM id and jobs of each backup instance that is of interest; some may come twice."""
+        """Yield lower-case ARM id and backups of each backup instance that is of interest; some may come twice."""
 
         def read(row: msgspec.Raw) -> tuple[str, Row[JobHistory]] | None:
             key = intern(msgspec.json.decode(row, type=_Id).id.lower())

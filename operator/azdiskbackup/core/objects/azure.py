@@ -155,12 +155,12 @@ class AzureJob:
     @property
     def is_backup(self) -> bool:
         """Return whether the job makes a restore point."""
-        return self.operation.lower() == "backup"
+        return self.operation.lower() == BACKUP
 
     @property
     def running(self) -> bool:
-        """Return whether the job has not ended; a state that nobody knows counts as running until it has an end."""
-        return self.status.lower() in _RUNNING or (self.status.lower() not in _ENDED and self.end is None)
+        """Return whether the job has not ended."""
+        return is_running(self.status, self.end)
 
     @property
     def succeeded(self) -> bool:
@@ -170,12 +170,19 @@ class AzureJob:
 
 def succeeded(status: str) -> bool:
     """Return whether a state of a job is a good end."""
-    return status.lower() in _GOOD
+    return status.lower() in GOOD_STATES
 
 
-_RUNNING = {"inprogress", "started", "cancelling"}
-_GOOD = {"completed", "completedwithwarnings", "succeeded"}
-_ENDED = _GOOD | {"failed", "cancelled"}
+def is_running(status: str, end: datetime | None) -> bool:
+    """Return whether a job has not ended; a state that nobody knows counts as running until it has an end."""
+    return status.lower() in RUNNING_STATES or (status.lower() not in ENDED_STATES and end is None)
+
+
+# In lower case; the query to Resource Graph is made of them.
+RUNNING_STATES = ("inprogress", "started", "cancelling")
+GOOD_STATES = ("completed", "completedwithwarnings", "succeeded")
+ENDED_STATES = (*GOOD_STATES, "failed", "cancelled")
+BACKUP = "backup"
 
 
 JOB_HISTORY = timedelta(days=7)
@@ -184,14 +191,14 @@ A_DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class JobHistory:
-    """The jobs of a backup instance in the last seven days.
+    """The backups of an instance in the last seven days; of other jobs, such as restores, it says nothing.
 
     Attributes:
         completed: how many ended well.
         failed: how many ended otherwise.
         running: how many have not ended.
         recent: the newest ones, newest first, at most ``RECENT_JOBS``.
-        on_demand: when the on-demand backups of the last day started, by the ids of their jobs.
+        on_demand: when those of the last day that somebody asked for started, by the ids of their jobs.
     """
 
     completed: int = 0
@@ -201,14 +208,9 @@ class JobHistory:
     on_demand: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
-    def backups(self) -> tuple[AzureJob, ...]:
-        """Return those of the newest jobs that make restore points, newest first."""
-        return tuple(job for job in self.recent if job.is_backup)
-
-    @property
     def ended_backup(self) -> AzureJob | None:
         """Return the newest backup that has ended."""
-        return next((job for job in self.backups if not job.running), None)
+        return next((job for job in self.recent if not job.running), None)
 
     def with_job(self, job: AzureJob) -> JobHistory:
         """Return the history as it is with a job that was seen to end, which an index that lags may not show yet."""
@@ -231,15 +233,14 @@ NO_JOBS = JobHistory()
 
 def job_history(jobs: Iterable[AzureJob], now: datetime) -> JobHistory:
     """Return the history that a list of jobs tells."""
-    newest_first = sorted((job for job in jobs if job.start > now - JOB_HISTORY), key=lambda job: job.start)[::-1]
+    backups = (job for job in jobs if job.is_backup and job.start > now - JOB_HISTORY)
+    newest_first = sorted(backups, key=lambda job: job.start)[::-1]
     return JobHistory(
         completed=sum(job.succeeded for job in newest_first),
         failed=sum(not job.running and not job.succeeded for job in newest_first),
         running=sum(job.running for job in newest_first),
         recent=tuple(newest_first[:RECENT_JOBS]),
-        on_demand={
-            job.id: job.start for job in newest_first if job.on_demand and job.is_backup and job.start > now - A_DAY
-        },
+        on_demand={job.id: job.start for job in newest_first if job.on_demand and job.start > now - A_DAY},
     )
 
 

@@ -82,7 +82,7 @@ class Observed:
     """What was observed.
 
     Attributes:
-        ahead: names of unfinished OnDemandBackups of the same disk that come first.
+        ahead: name of the unfinished OnDemandBackup of the same disk right before this one.
         attempt: how far the one attempt got.
         instance_owned: whether the instance that the disk's status names has the disk as its owner.
         taken_today: starts of the disk's on-demand backups in the last 24 hours.
@@ -90,7 +90,7 @@ class Observed:
 
     disk: DiskView | NotFound
     policy: PolicyView | NotFound
-    ahead: tuple[str, ...]
+    ahead: str | None
     recorded: Recorded = field(default_factory=Recorded)
     attempt: Attempt | NotFetched = NOT_FETCHED
     instance_owned: bool | NotFetched | FetchFailed = NOT_FETCHED

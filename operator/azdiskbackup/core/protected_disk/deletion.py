@@ -97,7 +97,8 @@ def _apply_deletion_policy(desired: Desired, observed: Observed, instance: Azure
 
 
 def _deletion_requires(observed: Observed, instance: AzureInstance) -> str:
-    principal = (observed.vault.principal if isinstance(observed.vault, VaultView) else None) or "of the vault"
+    known = observed.vault.principal_of(instance.identity) if isinstance(observed.vault, VaultView) else None
+    principal = known or "of the vault"
     return (
         f"To delete snapshots, the identity {principal} needs the role {DISK_SNAPSHOT_CONTRIBUTOR.name} on "
         f"{instance.snapshot_group_id}, which must exist: restore what is missing, or set `deletionPolicy: Retain`."

@@ -58,7 +58,7 @@ def next_due(
     schedule: Schedule, jobs: JobHistory, since: datetime, last_success: datetime | None
 ) -> tuple[datetime, datetime]:
     """Return when the first backup after the newest good one is due, and by when it must have succeeded."""
-    return due_and_limit(schedule, [job.duration for job in jobs.backups if job.duration], since, last_success)
+    return due_and_limit(schedule, [job.duration for job in jobs.recent if job.duration], since, last_success)
 
 
 def due_and_limit(

@@ -99,7 +99,7 @@ def newest_restore_point_expected(before: ProtectedDiskStatus, jobs: JobHistory,
         jobs: the jobs of the disk's instance.
         newest: when the newest restore point was taken, as far as the sweep knows.
     """
-    ends = [job.end for job in jobs.backups if job.succeeded and job.end is not None]
+    ends = [job.end for job in jobs.recent if job.succeeded and job.end is not None]
     known = before.restore_points
     if known is None:
         return bool(ends) or newest is not None

@@ -169,7 +169,7 @@ def _disk(disk: AzureDisk, observed: Observed) -> DiskStatus:
 
 
 def _jobs(jobs: JobHistory, before: ProtectedDiskStatus) -> dict[str, object]:
-    good = [job.start for job in jobs.backups if job.succeeded]
+    good = [job.start for job in jobs.recent if job.succeeded]
     known = [when for when in (before.last_successful_backup_time, *good) if when is not None]
     return {
         "jobs": JobsStatus(
@@ -178,7 +178,7 @@ def _jobs(jobs: JobHistory, before: ProtectedDiskStatus) -> dict[str, object]:
             in_progress=jobs.running,
             recent=[_job(job) for job in jobs.recent],
         ),
-        "last_backup": _last_backup(jobs.backups[0]) if jobs.backups else before.last_backup,
+        "last_backup": _last_backup(jobs.recent[0]) if jobs.recent else before.last_backup,
         "last_successful_backup_time": max(known, default=None),
     }
 

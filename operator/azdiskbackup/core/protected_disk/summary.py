@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.core.identity.arm_ids import same_id
-from azdiskbackup.core.objects.azure import succeeded
+from azdiskbackup.core.objects.azure import is_running, succeeded
 from azdiskbackup.core.objects.policy_view import PolicyView
 from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.core.protected_disk.health import due_and_limit
@@ -60,14 +60,13 @@ def summary(resource: Resource, policy: PolicyView | None) -> DiskSummary:
     """
     known = parse_status(ProtectedDiskStatus, resource)
     jobs = known.jobs.recent if known.jobs is not None else []
-    backups = [job for job in jobs if job.operation.lower() == "backup" and job.end_time is not None]
-    failures = [job.end_time for job in backups if not succeeded(job.status)]
+    failures = [job.end_time for job in jobs if not is_running(job.status, job.end_time) and not succeeded(job.status)]
     good = last_success(known)
     expected = None
     # After an edit of the policy a disk keeps the old schedule until it has moved.
     moved = policy is not None and same_id(known.policy_id or "", policy.id or "")
     if known.active_since is not None and policy is not None and policy.in_force and moved:
-        took = [timedelta(seconds=job.duration_seconds) for job in backups if job.duration_seconds is not None]
+        took = [timedelta(seconds=job.duration_seconds) for job in jobs if job.duration_seconds is not None]
         expected = due_and_limit(policy.schedule, took, known.active_since, good)[1]
     disk, points = known.disk, known.restore_points
     return DiskSummary(

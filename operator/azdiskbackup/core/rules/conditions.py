@@ -16,7 +16,9 @@ from azdiskbackup.errors import CORRELATION, OperatorError
 
 # The API server takes no more; a proxy's error page can be longer.
 _MOST = 32_000
-_ID = re.compile(re.escape(CORRELATION) + r"\S+")
+# What is another one in each answer: the id that we ask for, and what Entra ID adds to its words
+# (cert-manager/cert-manager 5652 and 8318).
+_EACH_TIME = re.compile(re.escape(CORRELATION) + r"\S+|(?:Trace|Correlation) ID: \S+|Timestamp: \S+ \S+")
 
 
 def after_failure(
@@ -36,12 +38,14 @@ def after_failure(
         every: the time between two tries, if it stays the same from now on.
         is_overdue: whether it should have healed by itself long ago.
     """
-    if plan.ready:
-        # A chore that fails spoils nothing; it is tried again.
-        return replace(plan, verdict=replace(plan.verdict, step=None, requeue_at=again))
     hint = f" {plan.verdict.hint}" if plan.verdict.hint else ""
     tries = f"The operator retries every {span(every)}." if every else f"Next attempt at {clock_time(again)}."
     message = f"{error.user_message}{hint} {tries}"
+    if plan.ready:
+        # A chore that fails spoils nothing; it is tried again.
+        verdict = replace(plan.verdict, step=None, requeue_at=again, progress=Progress.DONE)
+        after = replace(plan, verdict=verdict)
+        return with_message(after, f"{verdict.message} That failed. {message}") if verdict.is_warning else after
     verdict = replace(
         plan.verdict,
         reason=error.reason,
@@ -49,18 +53,25 @@ def after_failure(
         requeue_at=again,
         progress=Progress.STALLED if is_overdue or not error.is_transient else Progress.RECONCILING,
     )
+    return with_message(replace(plan, verdict=verdict), message)
+
+
+def with_message(plan: Plan[StepT], message: str) -> Plan[StepT]:
+    """Return a plan whose deciding condition is False, for the reason of its verdict, and says something else."""
     findings = tuple(
-        Finding(plan.condition, "False", error.reason, message) if finding.type == plan.condition else finding
+        Finding(plan.condition, "False", plan.verdict.reason, message) if finding.type == plan.condition else finding
         for finding in plan.findings
     )
-    return replace(plan, findings=findings, verdict=verdict)
+    return replace(plan, findings=findings, verdict=replace(plan.verdict, message=message))
 
 
 def summary(plan: Plan[Any], ready_reason: str, ready_message: str) -> list[Finding]:
     """Return Ready, and Reconciling or Stalled while True, after the findings of a plan."""
     warning = plan.blocking_warning if plan.ready else None
     if plan.ready and warning is None:
-        return [*plan.findings, Finding(reasons.READY, "True", ready_reason, ready_message)]
+        ready = Finding(reasons.READY, "True", ready_reason, ready_message)
+        correcting = Finding(reasons.RECONCILING, "True", plan.verdict.reason, plan.verdict.message)
+        return [*plan.findings, ready, *([correcting] if plan.verdict.progress is Progress.RECONCILING else [])]
     why = warning or plan.verdict
     is_stalled = warning is not None or plan.verdict.progress is Progress.STALLED
     return [
@@ -92,9 +103,9 @@ def build(
 
 
 def _message(before: Condition | None, finding: Finding) -> str:
-    """Return what a finding says; the correlation id of the first such answer is worth as much as that of the last."""
+    """Return what a finding says; the ids of the first such answer are worth as much as those of the last."""
     message = finding.message[:_MOST]
-    if before is not None and _ID.sub("", before.message) == _ID.sub("", message):
+    if before is not None and _EACH_TIME.sub("", before.message) == _EACH_TIME.sub("", message):
         return before.message
     return message
 

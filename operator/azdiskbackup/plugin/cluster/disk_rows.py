@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from azdiskbackup.api.v1alpha1.protected_disk import JobStatus, ProtectedDiskStatus
-from azdiskbackup.core.objects.azure import succeeded
+from azdiskbackup.core.objects.azure import is_running, succeeded
 from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.core.protected_disk.status import last_success
 from azdiskbackup.core.reason_catalog import REASON_CATALOG, Expect
@@ -93,7 +93,7 @@ def _state(reason: str, *, ready: bool, stalled: bool, bad: bool) -> State:
 
 def state_of_job(job: JobStatus) -> State:
     """Return how a job is."""
-    if job.end_time is None:
+    if is_running(job.status, job.end_time):
         return State.IN_PROGRESS
     return State.GOOD if succeeded(job.status) else State.ACTION_REQUIRED
 

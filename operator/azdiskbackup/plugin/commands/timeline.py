@@ -8,7 +8,7 @@ from rich.text import Text
 
 from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec
 from azdiskbackup.api.v1alpha1.protected_disk import RECENT_JOBS, ProtectedDiskStatus
-from azdiskbackup.core.objects.azure import succeeded
+from azdiskbackup.core.objects.azure import is_running, succeeded
 from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.plugin.cluster.client import Cluster
@@ -42,7 +42,7 @@ def known_of(resource: Resource, policy: DiskBackupPolicySpec | None, read: Read
     """Return what is known of the backups of a disk: by its restore points, and by newer jobs than those."""
     status = parse_status(ProtectedDiskStatus, resource)
     recent = status.jobs.recent if status.jobs is not None else []
-    jobs = [job for job in recent if job.operation.lower() == "backup" and job.end_time is not None]
+    jobs = [job for job in recent if not is_running(job.status, job.end_time)]
     failures = [job.end_time for job in jobs if job.end_time is not None and not succeeded(job.status)]
     newest = max((each.time for each in read.points), default=None)
     # A list of restore points is scarce, and may be older than what the jobs tell.

@@ -66,7 +66,7 @@ def desired(**spec: Any) -> Desired:
 
 
 def observed(attempt: Attempt | None = None, **more: Any) -> Observed:
-    given: dict[str, Any] = {"disk": DISK, "policy": POLICY, "ahead": (), "taken_today": (), "instance_owned": True}
+    given: dict[str, Any] = {"disk": DISK, "policy": POLICY, "ahead": None, "taken_today": (), "instance_owned": True}
     return Observed(**(given | more), attempt=attempt or NotStarted())
 
 
@@ -91,7 +91,7 @@ BAD = Following(job("Failed", failure=AzureFailure("Code", "Words.", "Do this.")
         (observed(IntentRecorded(NOW), instance_owned=False), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
         (observed(policy=NOT_FOUND), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
         (observed(policy=replace(POLICY, in_force=False)), reasons.SUCCEEDED, reasons.POLICY_NOT_READY),
-        (observed(ahead=("before",)), reasons.SUCCEEDED, reasons.QUEUED),
+        (observed(ahead="before"), reasons.SUCCEEDED, reasons.QUEUED),
         (observed(taken_today=FetchFailed(AccessDenied("x", "y"))), reasons.SUCCEEDED, "AccessDenied"),
         (observed(taken_today=(NOW,) * 10), reasons.SUCCEEDED, reasons.DAILY_LIMIT_REACHED),
         (observed(Sent(NOW, True, False)), reasons.SUCCEEDED, reasons.STARTING),
@@ -112,7 +112,7 @@ def test_what_keeps_a_backup_from_success(found: Observed, condition: str, reaso
 @pytest.mark.parametrize(
     ("found", "fact"),
     [
-        (Observed(DISK, POLICY, ()), Fact.ATTEMPT),
+        (Observed(DISK, POLICY, None), Fact.ATTEMPT),
         (observed(instance_owned=NOT_FETCHED), Fact.INSTANCE_OWNER),
         (observed(taken_today=NOT_FETCHED), Fact.BACKUPS_TAKEN),
     ],
@@ -145,7 +145,7 @@ def test_a_lost_request_is_sent_again_only_after_a_look_and_a_while() -> None:
 
 
 def test_once_asked_for_nothing_that_came_after_stops_it() -> None:
-    for hindrance in ({"disk": NOT_FOUND}, {"policy": NOT_FOUND}, {"ahead": ("x",)}, {"taken_today": (NOW,) * 10}):
+    for hindrance in ({"disk": NOT_FOUND}, {"policy": NOT_FOUND}, {"ahead": "x"}, {"taken_today": (NOW,) * 10}):
         assert (
             make_plan(desired(), observed(Following(job("InProgress")), **hindrance), NOW).verdict.reason
             == reasons.IN_PROGRESS

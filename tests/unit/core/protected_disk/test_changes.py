@@ -31,6 +31,7 @@ from unit.core.protected_disk.disk_world import (
     DENIED,
     DISK,
     INSTANCE,
+    LACKS,
     MAY_DELETE,
     NOW,
     POLICY_ID,
@@ -182,3 +183,14 @@ def test_what_takes_the_place_of_an_adopted_instance_keeps_its_name() -> None:
     adopted = with_recorded(UNPROTECTED, instance_id=str(VAULT_ID.child("backupInstances", "by-hand")))
     found = make_plan(desired(), adopted, NOW).step
     assert isinstance(found, PutInstance) and found.request.id.name == "by-hand"
+
+
+def test_the_role_is_that_of_the_identity_that_works_for_the_disk() -> None:
+    """The vault's spec may name another one since then."""
+    vault = replace(VAULT, principals={"": "principal", "/identities/before": "first"})
+    before = in_state("ProtectionError", failure=LACKS, identity="/identities/Before")
+    lost = make_plan(desired(), replace(before, vault=vault, role_grant=False), NOW).step
+    assert isinstance(lost, AssignRole) and lost.grant.principal == "first"
+    gone = make_plan(desired(), replace(before, vault=VAULT, role_grant=False), NOW)
+    assert (gone.step, gone.verdict.reason) == (None, reasons.IDENTITY_MISSING)
+    assert "/identities/Before" in gone.verdict.message

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from azdiskbackup.core.formatting import clock_time, span
 from azdiskbackup.core.identity.roles import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR
 from azdiskbackup.core.objects.azure import AzureInstance, InstanceRequest
+from azdiskbackup.core.objects.vault_view import VaultView
 from azdiskbackup.core.protected_disk.desired import OWNER_TAGS, Desired
 from azdiskbackup.core.protected_disk.observed import Fact, Observed
 from azdiskbackup.core.protected_disk.rules.instance import Verdict, instance_request
@@ -35,18 +36,29 @@ def reader_role_granted(desired: Desired, observed: Observed, now: datetime) -> 
             raise Undecided(error)
         case AzureInstance() as instance if not _is_role_in_question(observed, instance):
             return satisfied(reasons.GRANTED, "The disk has a backup instance.")
+    vault, grant = observed.usable_vault, observed.reader_grant
+    if not grant.principal:
+        return _identity_unknown(observed, vault)
     if fetched(observed.role_grant, Fact.ROLE_GRANT):
         return satisfied(reasons.GRANTED, f"The vault's identity has the role {DISK_BACKUP_READER.name} on the disk.")
-    vault, grant = observed.usable_vault, observed.reader_grant
-    if vault.principal is None:
+    if not vault.assigns_roles:
+        return stalled(reasons.ROLE_MISSING, grant.request)
+    return act(AssignRole(grant), observed.recorded.unless_drift(reasons.GRANTING), f"Assigning {grant}.")
+
+
+def _identity_unknown(observed: Observed, vault: VaultView) -> Verdict:
+    identity = observed.instance.identity if isinstance(observed.instance, AzureInstance) else vault.identity
+    if (identity or "").lower() == (vault.identity or "").lower():
         return wait(
             reasons.VAULT_NOT_READY,
             f"The identity of BackupVault {vault.name!r} is not known yet. The operator continues automatically once "
             "it is.",
         )
-    if not vault.assigns_roles:
-        return stalled(reasons.ROLE_MISSING, grant.request)
-    return act(AssignRole(grant), observed.recorded.unless_drift(reasons.GRANTING), f"Assigning {grant}.")
+    return stalled(
+        reasons.IDENTITY_MISSING,
+        f"The disk is backed up by {identity or 'the own identity'} of the vault, which the vault {vault.name!r} does "
+        "not have any more. Assign that identity to the vault again; the operator continues automatically.",
+    )
 
 
 def _is_role_in_question(observed: Observed, instance: AzureInstance) -> bool:
