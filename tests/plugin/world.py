@@ -176,7 +176,7 @@ def waiting() -> Json:
 def lost() -> Json:
     message = (
         "The source now resolves to another disk (pvc-new) than the one that this object protects. Its restore points "
-        "are kept. Delete this object and create another one to protect the new disk."
+        "are kept. Create another object to protect the new disk; this one may stay."
     )
     return disk(
         "lost",

@@ -44,8 +44,9 @@ OF_DISKS: dict[str, Meaning] = {
     reasons.DISK_CHANGED: action_required(
         "The PVC was recreated and resolves to another disk than the one that this object protects. The operator never "
         "switches silently; the restore points of the old disk are kept.",
-        "Delete this object and create another one for the new disk. The old disk's backups stay in the vault: "
-        "`kubectl azdiskbackup orphans` shows how to restore them.",
+        "Create another object for the new disk: the PVC may be named by both. This one keeps the old disk's restore "
+        "points until you delete it, when its `deletionPolicy` decides about them. `kubectl azdiskbackup orphans` "
+        "shows how to restore those that stay.",
     ),
     reasons.DISK_NOT_FOUND: action_required(
         "The disk does not exist in Azure, or the operator may not read it. Restore points are kept.",

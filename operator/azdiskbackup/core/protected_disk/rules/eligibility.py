@@ -109,7 +109,7 @@ def pvc_resolves_to_disk(desired: Desired, observed: Observed, now: datetime) ->
             return stalled(
                 reasons.DISK_CHANGED,
                 f"The source now resolves to another disk ({found.name}) than the one that this object protects. Its "
-                "restore points are kept. Delete this object and create another one to protect the new disk.",
+                "restore points are kept. Create another object to protect the new disk; this one may stay.",
             )
         case ClaimedDisk():
             return satisfied(reasons.RESOLVED, "Disk resolved.")
