@@ -119,6 +119,12 @@ CODES: dict[str, Meaning] = {
     "BackupAgentPluginHostValidateProtectionError": Meaning(InvalidRequest),
 }
 
+# A code that means another thing with these words. A policy that somebody deleted is an invalid parameter of the
+# request that names it, and is there again soon [R].
+WORDED: dict[tuple[str, str], Meaning] = {
+    ("UserErrorInvalidRequestParameter", "PolicyName"): Meaning(Waiting),
+}
+
 # What says that a thing, or what it is in, does not exist.
 MISSING = {
     "NotFound",
