@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from azure_simulator.client import SimulatorError
+from azure_simulator.http.control import described
+from azure_simulator.http.knobs import KNOBS
 from contract.portal import INSTANCE, VAULT, Portal, instance_body
 from harness.objects import DISK_GROUP, LOCATION, SUBSCRIPTION
 
@@ -60,3 +62,8 @@ def test_limits_are_those_of_the_type_or_of_the_class(portal: Portal) -> None:
     assert portal.ask("GET", f"{VAULT}/backupJobs").status == 200
     with pytest.raises(SimulatorError, match="reads"):
         portal.turn("limits", lists=2)
+
+
+def test_the_help_names_every_knob() -> None:
+    told = described()
+    assert all(f"/__control/{name} " in told and about in told for name, (_, about) in KNOBS.items())

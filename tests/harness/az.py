@@ -177,7 +177,8 @@ def _restore(given: Given) -> Any:
 
 def _undelete(given: Given) -> Any:
     path = f"{_vault(given)}/deletedBackupInstances/{given.backup_instance_name}/undelete"
-    return _follow("POST", f"{path}?api-version={_DP}", {})
+    # Over at once: there is nothing to follow.
+    return _send("POST", f"{path}?api-version={_DP}", {})[0]
 
 
 _GROUP = "--resource-group/-g"

@@ -115,7 +115,7 @@ COMMANDS: dict[tuple[str, str], Command] = {
     ),
     ("POST", "faults"): Command(
         lambda service, request: service.faults.append(PlantedFault(**request.json)),
-        f"plant an answer: {', '.join(each.name for each in fields(PlantedFault))}",
+        f"plant an answer: {', '.join(each.name for each in fields(PlantedFault) if each.init)}",
     ),
     ("DELETE", "faults"): Command(lambda service, request: service.faults.clear(), "plant no answer any more"),
     ("POST", "state"): Command(_set_state, "instance, state: what Azure says of an instance"),

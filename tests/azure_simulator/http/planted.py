@@ -41,7 +41,7 @@ class PlantedFault:
     writes: bool = False
     endless: bool = False
     every: int = 1
-    met: int = 0
+    met: int = field(default=0, init=False)
 
     def strikes(self, request: Request, route: str) -> bool:
         """Return whether it strikes a request, and count it."""

@@ -138,6 +138,12 @@ CODES: dict[str, Meaning] = {
     "BackupAgentPluginHostValidateProtectionError": Meaning(InvalidRequest),
 }
 
+# A code that means another thing with these words. A policy that somebody deleted is an invalid parameter of the
+# request that names it, and is there again soon [R].
+WORDED: dict[tuple[str, str], Meaning] = {
+    ("UserErrorInvalidRequestParameter", "PolicyName"): Meaning(Waiting),
+}
+
 # What says that a thing, or its resource group, does not exist. That a subscription is not found says nothing of what
 # is in it: a token of another tenant is enough [I: Azure/autorest-clientruntime-for-java 511].
 MISSING = {

@@ -18,7 +18,7 @@ from azure.core.exceptions import (
 )
 from azure.core.rest import AsyncHttpResponse
 
-from azdiskbackup.azure.client.error_codes import CODES
+from azdiskbackup.azure.client.error_codes import CODES, WORDED
 from azdiskbackup.azure.transport.limits import NOT_THROTTLED
 from azdiskbackup.core.objects.azure import AzureFailure
 from azdiskbackup.errors import (
@@ -154,10 +154,12 @@ def details(error: object, fallback: str, code: str | None = None) -> Details:
         action = " ".join(str(each) for each in action)
     blame = info.get("isUserError")
     code = str(_first(info, outer, "code", "ErrorCode") or code or _NO_CODE)
-    known = CODES.get(code)
+    message = str(_first(info, outer, "message", "Message") or fallback)
+    worded = (meaning for (of, words), meaning in WORDED.items() if of == code and words in message)
+    known = next(worded, None) or CODES.get(code)
     return Details(
         code,
-        str(_first(info, outer, "message", "Message") or fallback),
+        message,
         action or None,
         blame if isinstance(blame, bool) else None,
         known.kind if known else None,

@@ -159,6 +159,14 @@ def test_an_answer_without_a_body_names_its_code_in_a_header(status: int) -> Non
     assert of_response(status, {"error": {"code": "Other", "message": "m"}}, headers).code == "Other"
 
 
+@pytest.mark.parametrize(
+    ("message", "kind"), [("Parameter PolicyName is invalid.", Waiting), ("The name is invalid.", InvalidRequest)]
+)
+def test_a_policy_that_is_missing_is_an_invalid_parameter_that_heals(message: str, kind: type[OperatorError]) -> None:
+    error = {"code": "UserErrorInvalidRequestParameter", "message": message}
+    assert type(of_response(400, {"error": error}, {})) is kind
+
+
 def test_codes_that_the_table_lacks_are_counted_and_bounded() -> None:
     UNRECOGNIZED.clear()
     for number in range(200):
