@@ -119,3 +119,39 @@ async def test_what_is_gone_with_its_resource_group_blocks_no_deletion(world: Wo
         await shop.delete(kind, name)
     for kind, name in (("ProtectedDisk", "data"), ("DiskBackupPolicy", "open"), ("BackupVault", "open")):
         await shop.gone(kind, name)
+
+
+@pytest.mark.parametrize("deletion", ["Retain", "Suspend", "Delete"])
+async def test_a_subscription_that_is_not_found_lets_nothing_go(world: World, shop: Team, deletion: str) -> None:
+    """It says nothing of what is in it: a token of another tenant is enough."""
+    await shop.apply(vault("open", access={"deletionNamespaces": {}}), objects.policy("open", "open"))
+    shop.make_claim()
+    await shop.protect(policy="open", deletionPolicy=deletion)
+    await shop.until("ProtectedDisk", "data", "Ready")
+    gone = {"status": 404, "code": "SubscriptionNotFound", "message": "The subscription could not be found."}
+    world.azure.plant("backup|deleted", path="backupVaults", times=10_000, **gone)
+    await shop.delete("ProtectedDisk", "data")
+    await world.advance(hours=1)
+    assert "SubscriptionNotFound" in shop.says("ProtectedDisk", "data")
+    since = world.azure.request_count()
+    world.azure.clear_faults()
+    await shop.gone("ProtectedDisk", "data")
+    done = {"Retain": "stopProtection", "Suspend": "suspendBackups", "Delete": "delete"}[deletion]
+    assert f"backupInstances.{done}" in world.writes(since)
+
+
+async def test_a_vault_in_a_subscription_that_is_not_found_is_not_made_anew(world: World, shop: Team) -> None:
+    since = world.azure.request_count()
+    gone = {"status": 404, "code": "SubscriptionNotFound", "message": "The subscription could not be found."}
+    world.azure.plant("backupVaults.get", times=10_000, **gone)
+    await world.advance(hours=1)
+    assert not world.writes(since) and "SubscriptionNotFound" in shop.says("BackupVault", "demo")
+    world.azure.clear_faults()
+
+
+async def test_a_right_that_azure_does_not_find_once_is_nobodys_doing(world: World, shop: Team) -> None:
+    world.azure.plant("roleAssignments.get", times=1, status=404, code="RoleAssignmentNotFound", message="x")
+    since = world.azure.request_count()
+    await world.advance(hours=1)
+    assert is_struck(world, since) and not world.writes(since)
+    assert ("Warning", "DriftCorrected") not in shop.events("BackupVault", "demo")

@@ -7,6 +7,7 @@ and deletes them or lets them live. Azure stays as it is, and nothing of it is t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -332,6 +333,43 @@ async def test_a_backup_is_taken_of_the_disks_own_instance_only(
     assert "backupInstances.backup" not in world.writes(since)
     assert mallory.condition("OnDemandBackup", "now", "Succeeded")["status"] != "True"
     assert not told(mallory, by_hand) and not mallory.get("OnDemandBackup", "now")["status"].get("jobID")
+
+
+@pytest.mark.parametrize("named", ["instance", "job", "both", "nonsense", "another-vault"])
+async def test_a_backup_follows_no_job_of_anybody_else(
+    world: World, shop: Team, mallory: Team, guarded: str, named: str
+) -> None:
+    """Its own status names an instance, a job or both that are another team's: it is neither shown nor touched."""
+    victim = await make_retained(shop, guarded)
+    theirs = shop.get("OnDemandBackup", "now")["status"]
+    (await _served(mallory)).make_claim()
+    await mallory.protect(policy=guarded)
+    await mallory.until("ProtectedDisk", "data", "Ready")
+    before, since = victim.shown(), world.azure.request_count()
+    await world.stop_operator()
+    wanted = backup("mine", mallory.namespace, "data")
+    await mallory.apply(wanted)
+    started = datetime.fromisoformat(mallory.get("OnDemandBackup", "mine")["metadata"]["creationTimestamp"])
+    forged = {"startTime": f"{started:%Y-%m-%dT%H:%M:%SZ}"}
+    if named in ("instance", "both"):
+        forged["backupInstanceID"] = victim.instance
+    if named in ("job", "both"):
+        forged["jobID"] = theirs["jobID"]
+    if named == "nonsense":
+        forged |= {"backupInstanceID": "/subscriptions/../x", "jobID": "../../backupInstances/x"}
+    if named == "another-vault":
+        forged["backupInstanceID"] = victim.instance.replace("/guarded/", "/elsewhere/")
+    await write_status(mallory, wanted, **forged)
+    await world.start_operator()
+    await mallory.until("OnDemandBackup", "mine", "Succeeded", within=timedelta(hours=1))
+    status = mallory.get("OnDemandBackup", "mine")["status"]
+    assert status["backupInstanceID"] == mallory.instance()
+    assert status["jobID"] != theirs["jobID"] and status["restorePoint"]["id"] != theirs["restorePoint"]["id"]
+    assert not told(mallory, victim) and victim.shown() == before
+    name = victim.instance.rpartition("/")[2]
+    sent = [each for each in world.azure.requests(since) if each.route == "backupInstances.backup"]
+    assert len(sent) == 1 and name not in sent[0].path
+    assert not any("/elsewhere/" in each.path for each in world.azure.requests(since))
 
 
 @pytest.mark.parametrize("status", [False, True], ids=["finalizer", "finalizer-and-status"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.objects import policy, vault
+from harness.objects import SUBSCRIPTION, policy, vault
 from world.team import Team
 from world.world import World
 
@@ -93,3 +93,46 @@ async def test_a_role_assignment_that_cannot_be_revoked_holds_up_nobody(
     assert world.writes(since) == ["backupInstances.delete", "roleAssignments.delete"]
     told = [each for each in shop.full_events("ProtectedDisk", "data") if each["reason"] == "LeftInAzure"]
     assert len(told) == 1 and "Disk Backup Reader" in told[0]["note"] and "It is not allowed" in told[0]["note"]
+
+
+@pytest.mark.parametrize(
+    ("deletion", "action", "by_hand"),
+    [
+        ("Retain", "stopProtection", "stop backups and retain data"),
+        ("Suspend", "suspendBackups", "suspend backups"),
+        ("Delete", "", "delete it"),
+    ],
+)
+async def test_a_resource_guard_is_for_somebody_else_to_pass(
+    world: World, shop: Team, deletion: str, action: str, by_hand: str
+) -> None:
+    instance = await protected(shop, deletionPolicy=deletion)
+    vault_id = instance.split("/backupInstances/")[0]
+    guard = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/guards/providers/Microsoft.DataProtection/resourceGuards/g"
+    world.azure.turn("guard", vault=vault_id, guard=guard)
+    await world.passes(lambda: shop.get("BackupVault", "open")["status"].get("resourceGuard"), "it is seen")
+    await shop.delete("ProtectedDisk", "data")
+    ready = await shop.until("ProtectedDisk", "data", "Ready", "False", "ProtectedByResourceGuard")
+    assert f"in the Azure portal and {by_hand}. The operator continues automatically." in ready["message"]
+    assert ABANDON in ready["message"] and instance.rsplit("/", 1)[1] in ready["message"]
+    assert shop.condition("ProtectedDisk", "data", "Stalled")["status"] == "True"
+    # Somebody with the guard's approval does it.
+    world.azure.turn("guard", vault=vault_id)
+    shop.portal("POST", f"{instance}/{action}", {}) if action else shop.portal("DELETE", instance)
+    world.azure.turn("guard", vault=vault_id, guard=guard)
+    await shop.gone("ProtectedDisk", "data")
+
+
+async def test_an_immutable_vault_keeps_what_is_to_be_deleted(world: World, shop: Team) -> None:
+    spec = {"access": {"namespaces": {}, "deletionNamespaces": {}}, "immutability": "Unlocked"}
+    await shop.apply(vault("stone", **spec), policy("stone", "stone"))
+    await shop.until("DiskBackupPolicy", "stone", "Ready")
+    shop.make_claim()
+    await shop.protect(policy="stone", deletionPolicy="Delete")
+    await shop.until("ProtectedDisk", "data", "Ready")
+    world.azure.turn("immutable", items=True)
+    await shop.delete("ProtectedDisk", "data")
+    ready = await shop.until("ProtectedDisk", "data", "Ready", "False", "VaultImmutable")
+    assert "`deletionPolicy: Retain`" in ready["message"] and ABANDON in ready["message"]
+    await shop.patch("ProtectedDisk", "data", {"spec": {"deletionPolicy": "Retain"}})
+    await shop.gone("ProtectedDisk", "data")

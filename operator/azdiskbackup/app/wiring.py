@@ -36,6 +36,7 @@ from azdiskbackup.reconcilers.background.sweeps import (
     Background,
     expected,
     is_ours,
+    is_used,
     search_of,
     sweep_of,
 )
@@ -139,6 +140,7 @@ class Engine:
                 sweep_of(subscription), clock.now() + settings.observe_every
             ),
             requester_for=lambda subscription: Requester(sweep_of(subscription), SWEEP, background=True),
+            is_used=lambda vault: is_used(cache, vault),
         )
         self._status_writer = StatusWriter(kube, cache, clock)
         context = ReconcileContext(

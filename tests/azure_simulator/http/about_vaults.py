@@ -20,8 +20,8 @@ def put_vault(call: Call) -> Response:
 
 def patch_vault(call: Call) -> Response:
     vault = call.vault
-    operation = call.azure.vaults.patch(vault, call.request.json, call.version())
-    return Response(200, wire.vault(vault, call.azure.cloud), call.polling(operation, vault))
+    call.azure.vaults.patch(vault, call.request.json, call.version())
+    return Response(200, wire.vault(vault, call.azure.cloud))
 
 
 def get_vault(call: Call) -> Response:

@@ -6,6 +6,8 @@ _ACTIONS = {
     "resourceGraph.query": "Microsoft.ResourceGraph/resources/read",
     "resourceGroups.get": "Microsoft.Resources/subscriptions/resourceGroups/read",
     "resourceGroups.put": "Microsoft.Resources/subscriptions/resourceGroups/write",
+    "disks.operation": "Microsoft.Compute/locations/DiskOperations/read",
+    "subscriptions.operationresults": "Microsoft.Resources/subscriptions/operationresults/read",
     "disks.get": "Microsoft.Compute/disks/read",
     "roleAssignments.put": "Microsoft.Authorization/roleAssignments/write",
     "roleAssignments.get": "Microsoft.Authorization/roleAssignments/read",

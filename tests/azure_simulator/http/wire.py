@@ -8,7 +8,7 @@ from typing import Any
 from azure_simulator.model.access import Assignment
 from azure_simulator.model.cloud import Cloud, Disk, Group, Identity
 from azure_simulator.model.faults import AzureFault, OperationFault
-from azure_simulator.model.instances import Instance
+from azure_simulator.model.instance import Instance
 from azure_simulator.model.operations import Operation
 from azure_simulator.model.policies import Policy
 from azure_simulator.model.roles import RoleDefinition
@@ -148,10 +148,8 @@ def vault(found: Vault, cloud: Cloud) -> Json:
         if found.properties.get(name) is not None:
             properties[name] = found.properties[name]
     redundant = found.properties["storageSettings"][0]["type"] == "GeoRedundant"
-    immutable = (found.properties.get("securitySettings") or {}).get("immutabilitySettings")
     properties |= {
-        "secureScore": "Adequate" if immutable else "None",
-        "bcdrSecurityLevel": "Good" if redundant else "Poor",
+        **_scores(found),
         "replicatedRegions": [f"{found.location}2"] if redundant else [],
     }
     body: Json = {"location": found.location}
@@ -165,6 +163,14 @@ def vault(found: Vault, cloud: Cloud) -> Json:
         "name": found.name,
         "type": "Microsoft.DataProtection/backupVaults",
     }
+
+
+def _scores(found: Vault) -> Json:
+    """As recorded of one vault, whose soft delete alone decided."""
+    score, level = {"off": ("None", "Poor"), "on": ("Minimum", "Fair")}.get(
+        found.soft_delete_state.lower(), ("Adequate", "Good")
+    )
+    return {"secureScore": score, "bcdrSecurityLevel": level}
 
 
 def _identity(found: Vault, cloud: Cloud) -> Json:
@@ -219,7 +225,7 @@ def deleted_instance(found: Instance, holder: Vault) -> Json:
         "objectType": "DeletedBackupInstance",
         "deletionInfo": {
             "deletionTime": time(found.deleted_at),
-            "billingEndDate": time(found.purge_at),
+            "billingEndDate": time(found.deleted_at),
             "scheduledPurgeTime": time(found.purge_at),
             "deleteActivityID": "00000000-0000-0000-0000-000000000000",
         },

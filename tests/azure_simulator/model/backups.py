@@ -14,7 +14,8 @@ from azure_simulator.model.faults import (
     no_right_on_snapshot_group,
     not_found,
 )
-from azure_simulator.model.instances import IN_WORK, Instance, Instances
+from azure_simulator.model.instance import IN_WORK, Instance
+from azure_simulator.model.instances import Instances
 from azure_simulator.model.jobs import Job, RecoveryPoint
 from azure_simulator.model.operations import Operation
 from azure_simulator.model.roles import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR

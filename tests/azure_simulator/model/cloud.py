@@ -31,6 +31,7 @@ class Knobs:
     # A scheduled backup may start up to two hours late.
     schedule_delay: float = 10
     change: float = 10
+    disk_deletion: float = 2
     job_list_lag: float = 0
     # How old what Resource Graph knows is.
     graph_lag: float = 0

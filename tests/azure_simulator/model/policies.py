@@ -131,6 +131,7 @@ def _parse(name: str, body: dict[str, Any]) -> Policy:
     keep = [rule for rule in rules if rule.get("objectType") == "AzureRetentionRule"]
     if len(backup) != 1 or len(backup) + len(keep) != len(rules):
         raise invalid("A policy must have one backup rule and retention rules.")
+    _fill_in(backup)
     retention = {rule["name"]: _retention(rule) for rule in keep}
     defaults = [rule["name"] for rule in keep if rule.get("isDefault")]
     if defaults != ["Default"] or len(retention) != len(keep):
@@ -141,6 +142,14 @@ def _parse(name: str, body: dict[str, Any]) -> Policy:
         raise invalid("Every tagging criterion needs a retention rule, and the other way round.")
     _check_count(period, tags, retention)
     return Policy(name, properties, backup[0]["name"], start, period, zone, tags, retention)
+
+
+def _fill_in(rules: list[dict[str, Any]]) -> None:
+    """Add what the service adds: the ids of tags that have none (recorded)."""
+    for rule in rules:
+        for each in (rule.get("trigger") or {}).get("taggingCriteria") or []:
+            if (each.get("tagInfo") or {}).get("tagName"):
+                each["tagInfo"].setdefault("id", f"{each['tagInfo']['tagName']}_")
 
 
 def _trigger(rule: dict[str, Any]) -> tuple[datetime, timedelta, ZoneInfo]:

@@ -17,7 +17,8 @@ local summary = found.Succeeded
 if summary == nil then
   return {status = "Progressing", message = "Waiting for azdiskbackup to look at it"}
 end
-if summary.status == "True" then
+-- A restore of manifests brought it back: it has ended without a backup, which is right.
+if summary.status == "True" or summary.reason == "NotRepeated" then
   return {status = "Healthy", message = summary.message}
 end
 return {status = "Progressing", message = summary.message}

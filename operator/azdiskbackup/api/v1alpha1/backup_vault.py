@@ -291,6 +291,13 @@ class BackupVaultStatus(Status):
             json_schema_extra={"x-kubernetes-list-type": "atomic"},
         ),
     ] = None
+    resource_guard: Annotated[
+        bool | None,
+        Field(
+            description="Whether a Resource Guard protects the vault: then Azure refuses the operator to stop, suspend "
+            "or delete backups, as far as the guard covers that. Its administrators approve them."
+        ),
+    ] = None
     provisioning_state: Annotated[Text | None, Field(description="Azure's own provisioning state of the vault.")] = None
     protected_disks: Annotated[
         Count | None, Field(description="Number of ProtectedDisks whose policy uses the vault.")

@@ -64,12 +64,22 @@ class TakenRestorePoint(StatusPart):
 class OnDemandBackupStatus(Status):
     """How the backup went."""
 
+    backup_instance_id: Annotated[
+        Text | None,
+        Field(
+            description="ARM id of the backup instance that the backup is taken of, from the moment on at which it is "
+            "requested: the job is followed also when the ProtectedDisk is gone."
+        ),
+    ] = None
     job_id: Annotated[Text | None, Field(description="Id of the job in Azure.")] = None
     start_time: Annotated[
         datetime | None,
         Field(description="When the backup was requested; once the job is known, when it started."),
     ] = None
-    completion_time: Annotated[datetime | None, Field(description="When the backup ended, well or not.")] = None
+    completion_time: Annotated[
+        datetime | None,
+        Field(description="When the backup ended, well or not; or when it was clear that none is taken (NotRepeated)."),
+    ] = None
     duration_seconds: Annotated[Count | None, Field(description="How long the job ran, in seconds.")] = None
     restore_point: Annotated[TakenRestorePoint | None, Field(description="The restore point that was made.")] = None
     error: Annotated[AzureErrorStatus | None, Field(description="Why the backup failed.")] = None

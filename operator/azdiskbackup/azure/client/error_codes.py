@@ -57,6 +57,7 @@ _DENIED = (
     "A deny assignment outweighs every role, as that of an AKS node resource group that is locked down. Ask its owner "
     "to exclude the identity, or assign the role above it (`roleAssignments: Preassigned`)."
 )
+_SUBSCRIPTION = "Check that the subscription exists in the tenant of the operator's identity, which needs a role in it."
 _IDENTITY = "Check that the identity exists in the tenant of the subscription."
 
 CODES: dict[str, Meaning] = {
@@ -109,7 +110,7 @@ CODES: dict[str, Meaning] = {
     "ResourceGroupBeingDeleted": Meaning(Waiting),
     "ResourceNotFound": Meaning(Waiting),
     "ParentResourceNotFound": Meaning(Waiting),
-    "SubscriptionNotFound": Meaning(Waiting),
+    "SubscriptionNotFound": Meaning(Waiting, _SUBSCRIPTION),
     "UserErrorGenericResourceNotFound": Meaning(Waiting),
     # --- limits [R, D: azure-subscription-service-limits] ------------------------------------------------------------
     "UserErrorSubscriptionDiskQuotaLimitReached": Meaning(QuotaExceeded),
@@ -137,13 +138,13 @@ CODES: dict[str, Meaning] = {
     "BackupAgentPluginHostValidateProtectionError": Meaning(InvalidRequest),
 }
 
-# What says that a thing, or what it is in, does not exist.
+# What says that a thing, or its resource group, does not exist. That a subscription is not found says nothing of what
+# is in it: a token of another tenant is enough [I: Azure/autorest-clientruntime-for-java 511].
 MISSING = {
     "NotFound",
     "ParentResourceNotFound",
     "ResourceGroupNotFound",
     "ResourceNotFound",
     "RoleAssignmentNotFound",
-    "SubscriptionNotFound",
     "UserErrorGenericResourceNotFound",
 }

@@ -110,6 +110,7 @@ def vault(body: Json) -> AzureVault:
         location=_region(body["location"]),
         provisioning_state=str(properties.get("provisioningState")),
         principal_id=_dig(body, "identity", "principalId"),
+        is_guarded=bool(properties.get("isVaultProtectedByResourceGuard")),
         assigned={
             str(name).lower(): str(each_["principalId"])
             for name, each_ in (_dig(body, "identity", "userAssignedIdentities") or {}).items()

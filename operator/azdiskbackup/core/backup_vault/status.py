@@ -37,6 +37,7 @@ def build_status(
             "vault_id": str(observed.vault.id),
             "principal_id": observed.vault.principal_of(desired.identity),
             "identities": _identities(observed.vault) or None,
+            "resource_guard": observed.vault.is_guarded or None,
             "provisioning_state": observed.vault.provisioning_state,
         }
     return before.model_copy(update=update)

@@ -22,6 +22,8 @@ class VaultView:
         principal: object id of its identity, known with the id.
         snapshot_groups: the groups for snapshots.
         identity: the user-assigned identity that works for new disks; None for the vault's own.
+        is_guarded: whether a Resource Guard protects it.
+        is_immutable: whether it keeps restore points until they expire.
         principals: object ids of its identities, by lower-case ARM id; the vault's own under the empty one.
         assigns_roles: whether the operator grants what is missing; else it only verifies.
         role_scope: Disk or ResourceGroup, where the right to read disks is granted.
@@ -39,6 +41,8 @@ class VaultView:
     assigns_roles: bool = True
     role_scope: str = "Disk"
     principals: Mapping[str, str] = field(default_factory=dict)
+    is_guarded: bool = False
+    is_immutable: bool = False
 
     def principal_of(self, identity: str | None) -> str | None:
         """Return the object id of a user-assigned identity of the vault, or of its own; None if it has no such."""
@@ -77,6 +81,8 @@ def vault_view(resource: Resource) -> VaultView | None:
         assigns_roles=spec.role_assignments == "Managed",
         role_scope=spec.disk_role_scope,
         principals=_principals(resource),
+        is_guarded=resource.status.get("resourceGuard") is True,
+        is_immutable=spec.immutability != "Disabled",
     )
 
 

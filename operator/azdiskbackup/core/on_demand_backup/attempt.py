@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
+from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.azure import AzureJob, AzureRestorePoint
 from azdiskbackup.errors import OperatorError
 
@@ -21,9 +22,17 @@ class NotStarted:
 
 @dataclass(frozen=True, slots=True)
 class IntentRecorded:
-    """This process recorded the intent and surely sent nothing yet."""
+    """The intent is recorded, and surely no backup runs by it: nothing was sent yet, or Azure refused, or lost it.
 
-    at: datetime
+    Attributes:
+        instance: the backup instance that the intent names.
+        error: how the last request failed; None when none was sent.
+        not_before: when to send the next one.
+    """
+
+    instance: ArmId
+    error: OperatorError | None = None
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +40,10 @@ class Sent:
     """The request was, or may have been, sent; its job is not known yet.
 
     Attributes:
-        at: when the intent was recorded or the request sent.
-        answered: whether Azure accepted it; otherwise the answer was lost, with the process or on the way.
-        jobs_seen: whether the jobs were looked through for this request's id after that.
+        error: how it failed, or an earlier one; None while none did.
     """
 
-    at: datetime
-    answered: bool
-    jobs_seen: bool
+    error: OperatorError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ class Unfollowable:
 
 @dataclass(frozen=True, slots=True)
 class RequestRefused:
-    """Azure refused the request for good; no job was made."""
+    """Azure refused the request for good, or no longer knows its job."""
 
     error: OperatorError
     at: datetime

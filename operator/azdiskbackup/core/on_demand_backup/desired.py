@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from azdiskbackup.api.v1alpha1.on_demand_backup import OnDemandBackupSpec
 from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec
+from azdiskbackup.core.objects.restored import restored_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,7 @@ class Desired:
 
     Attributes:
         uid: the object's uid, which travels as the id of the request and comes back as the job's activity id.
+        restored_by: how the object shows that a restore of manifests brought it back; None for one that was not.
     """
 
     name: str
@@ -21,6 +23,7 @@ class Desired:
     uid: str
     deleting: bool
     spec: OnDemandBackupSpec
+    restored_by: str | None = None
 
     @property
     def disk(self) -> str:
@@ -39,4 +42,5 @@ def read_desired(resource: Resource) -> Desired | Invalid:
         uid=resource.uid,
         deleting=resource.deleting,
         spec=spec,
+        restored_by=restored_by(resource),
     )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 
-from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.identity.arm_ids import ArmId, backup_instance_id
 from azdiskbackup.core.objects.policy_view import PolicyView
 from azdiskbackup.core.objects.resource import Resource, parse_time
 from azdiskbackup.core.on_demand_backup.attempt import Attempt, Over
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, FetchFailed, NotFetched, NotFound
+
+_JOB_ID = re.compile(r"[\w-]{1,64}")
 
 
 class Fact(Enum):
@@ -42,21 +45,36 @@ class DiskView:
 class Recorded:
     """What status says of earlier passes.
 
+    It may have been written by others: what it names in Azure is believed when Azure says that it is this object's.
+
     Attributes:
         intent: when the intent to send the request was recorded.
+        instance: the backup instance that the request is for.
         job: id of the job, once known.
         over: how the backup ended, once it has; nothing changes that any more.
     """
 
     intent: datetime | None = None
+    instance: ArmId | None = None
     job: str | None = None
     over: Over | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Return whether the request may have been sent."""
+        return self.intent is not None
 
 
 def read_recorded(resource: Resource) -> Recorded:
     """Read the status of an OnDemandBackup."""
-    started = resource.status.get("startTime")
-    return Recorded(parse_time(started) if started else None, resource.status.get("jobID"), _over(resource))
+    status = resource.status
+    job, started = str(status.get("jobID", "")), status.get("startTime")
+    return Recorded(
+        intent=parse_time(started) if started else None,
+        instance=backup_instance_id(status.get("backupInstanceID")),
+        job=job if _JOB_ID.fullmatch(job) else None,
+        over=_over(resource),
+    )
 
 
 def _over(resource: Resource) -> Over | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from azdiskbackup.core.formatting import clock_time, listing, span
-from azdiskbackup.core.identity.arm_ids import same_id
+from azdiskbackup.core.identity.arm_ids import ArmId, same_id
 from azdiskbackup.core.objects.policy_view import PolicyView
 from azdiskbackup.core.on_demand_backup.attempt import (
     Following,
@@ -21,11 +22,14 @@ from azdiskbackup.core.on_demand_backup.desired import Desired
 from azdiskbackup.core.on_demand_backup.observed import DiskView, Fact, Observed
 from azdiskbackup.core.on_demand_backup.steps import DeleteObject, RecordIntent, Step, Submit
 from azdiskbackup.core.rules import reasons, verdicts
+from azdiskbackup.core.rules.backoff import pauses_at_most
 from azdiskbackup.core.rules.intervals import BACKUP_START_TAKES, JOB_POLL, RECHECK_INTERVAL
 from azdiskbackup.core.rules.lookup import NotFetched, NotFound
 from azdiskbackup.core.rules.verdicts import (
+    Progress,
     Undecided,
     act,
+    allow_with_warning,
     fetched,
     housekeeping,
     need,
@@ -34,6 +38,7 @@ from azdiskbackup.core.rules.verdicts import (
     stalled,
     wait,
 )
+from azdiskbackup.errors import OperatorError, Throttled, Unavailable
 
 Verdict: TypeAlias = verdicts.Verdict[Step]
 
@@ -41,18 +46,17 @@ Verdict: TypeAlias = verdicts.Verdict[Step]
 JOB_APPEARS_WITHIN = timedelta(minutes=5)
 # Longer than any snapshot takes, those that are copied in the background included.
 JOB_ENDS_WITHIN = timedelta(hours=24)
-INTENT_IS_FRESH = timedelta(minutes=1)
 # Azure's limit: ten on-demand backups a disk and day.
 DAY = timedelta(hours=24)
 DAILY_LIMIT = 10
-_REQUESTING = "Requesting the backup from Azure."
+_LONGEST_TTL = timedelta(days=366)
 
 
 def disk_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The disk and the retention rule must exist; once the backup was requested they no longer matter."""
     if isinstance(observed.attempt, NotFetched):
         raise need(Fact.ATTEMPT)
-    if not isinstance(observed.attempt, NotStarted):
+    if _is_requested(observed):
         return satisfied(reasons.VALID, "The spec is valid.")
     if isinstance(observed.disk, NotFound):
         return wait(
@@ -72,7 +76,7 @@ def disk_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict:
 
 def disk_protected(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """Nothing can be backed up before the disk is protected."""
-    if not isinstance(observed.attempt, NotStarted):
+    if _is_requested(observed):
         return satisfied(reasons.VALID, "The backup was requested.")
     if isinstance(observed.disk, DiskView) and isinstance(observed.policy, PolicyView):
         if not observed.policy.in_force:
@@ -102,7 +106,7 @@ def instance_owned_by_disk(desired: Desired, observed: Observed, now: datetime) 
 
     So before each request, and not only before the first: a recorded intent is in a status as well.
     """
-    if not isinstance(observed.attempt, NotStarted | IntentRecorded):
+    if _is_requested(observed):
         return satisfied(reasons.VALID, "The backup was requested.")
     if fetched(observed.instance_owned, Fact.INSTANCE_OWNER):
         return satisfied(reasons.VALID, "The disk is protected.")
@@ -111,6 +115,11 @@ def instance_owned_by_disk(desired: Desired, observed: Observed, now: datetime) 
         f"The status of ProtectedDisk {desired.disk!r} names a backup instance that is not its own. See "
         f"`kubectl describe pdisk {desired.disk}`.",
     )
+
+
+def _is_requested(observed: Observed) -> bool:
+    """Return whether a request may have reached Azure: what hinders the next one does not matter then."""
+    return not isinstance(observed.attempt, NotStarted | IntentRecorded)
 
 
 def queue_position(desired: Desired, observed: Observed, now: datetime) -> Verdict:
@@ -140,19 +149,16 @@ def daily_limit(desired: Desired, observed: Observed, now: datetime) -> Verdict:
 
 
 def job_started(desired: Desired, observed: Observed, now: datetime) -> Verdict:
-    """The intent is recorded, then the request is sent, once, then its job is found."""
+    """The intent is recorded, then the request is sent, then its job is found; until then the last error is told."""
     match observed.attempt:
-        case NotStarted() | IntentRecorded() as attempt:
-            return _request(desired, observed, attempt, now)
-        case Sent(at=at, answered=False, jobs_seen=True) if now >= at + JOB_APPEARS_WITHIN:
-            return act(
-                RecordIntent(),
-                reasons.STARTING,
-                "The answer to the request was lost, and no job has appeared. The operator requests the backup again.",
-                now,
-            )
-        case Sent():
-            return wait(reasons.STARTING, _REQUESTING, now + BACKUP_START_TAKES)
+        case NotStarted():
+            return _request(desired, observed, None, now)
+        case IntentRecorded(error=error, not_before=again) if again is not None and now < again:
+            return _starting(error, again)
+        case IntentRecorded(instance=instance, error=error):
+            return _request(desired, observed, instance, now, error)
+        case Sent(error=error):
+            return _starting(error, now + BACKUP_START_TAKES)
         case Unfollowable(error):
             raise Undecided(error)
         case RequestRefused(error):
@@ -163,11 +169,27 @@ def job_started(desired: Desired, observed: Observed, now: datetime) -> Verdict:
             raise AssertionError("the first rule guarantees that the attempt was fetched")
 
 
-def _request(desired: Desired, observed: Observed, attempt: NotStarted | IntentRecorded, now: datetime) -> Verdict:
-    # Whoever comes after a crash counts from the intent: it must not be older than the request.
-    if isinstance(attempt, NotStarted) or now >= attempt.at + INTENT_IS_FRESH:
-        return act(RecordIntent(), reasons.STARTING, _REQUESTING, now)
-    return act(_submit(desired, observed), reasons.STARTING, _REQUESTING, now + BACKUP_START_TAKES)
+def _request(
+    desired: Desired, observed: Observed, recorded: ArmId | None, now: datetime, error: OperatorError | None = None
+) -> Verdict:
+    assert isinstance(observed.disk, DiskView) and observed.disk.instance
+    assert isinstance(observed.policy, PolicyView)
+    instance = observed.disk.instance
+    if not same_id(recorded, instance):
+        return replace(_starting(error, now), step=RecordIntent(instance))
+    step = Submit(instance, observed.policy.rule_name, desired.spec.retention_rule, desired.uid)
+    return replace(_starting(error, now + BACKUP_START_TAKES), step=step)
+
+
+def _starting(error: OperatorError | None, requeue_at: datetime) -> Verdict:
+    """Return what is told until the job is known: the last error, in the same words at each try: it is no news."""
+    if error is None:
+        return wait(reasons.STARTING, "Requesting the backup from Azure.", requeue_at)
+    # After an answer that was lost, the job is looked for first.
+    pause = pauses_at_most(error) + (JOB_APPEARS_WITHIN if isinstance(error, Unavailable) else timedelta())
+    tries = "when Azure allows it" if isinstance(error, Throttled) else f"at least every {span(pause)}"
+    verdict: Verdict = wait(error.reason, f"{error.user_message} The operator retries {tries}.", requeue_at)
+    return verdict if error.is_transient else replace(verdict, progress=Progress.STALLED)
 
 
 def job_succeeded(desired: Desired, observed: Observed, now: datetime) -> Verdict:
@@ -214,6 +236,19 @@ PROVISIONING_RULES = (
 )
 
 
+def not_restored(desired: Desired, observed: Observed, now: datetime) -> Verdict:
+    """A restore of manifests asks for no backup: the object ends without one, which is nobody's affair."""
+    return allow_with_warning(
+        reasons.NOT_REPEATED,
+        f"No backup is taken: a restore of manifests brought this object back ({desired.restored_by}). Create another "
+        "OnDemandBackup to take one.",
+        keeps_ready=True,
+    )
+
+
+RESTORED_RULES = ((reasons.SUCCEEDED, not_restored),)
+
+
 def time_to_live(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """A finished object is deleted after a while, where that was asked for; nothing else ever happens to it."""
     ttl, over = desired.spec.ttl_seconds_after_finished, observed.recorded.over
@@ -221,17 +256,12 @@ def time_to_live(desired: Desired, observed: Observed, now: datetime) -> Verdict
         return satisfied(reasons.IN_PROGRESS, "The object is deleted before its backup has ended.")
     if ttl is None or desired.deleting:
         return satisfied(over.reason, over.message)
-    end = over.completed + timedelta(seconds=ttl)
-    if now >= end:
+    left = timedelta(seconds=ttl) - (now - over.completed)
+    if left <= timedelta():
         # Once: the watch tells when it is gone.
         return act(DeleteObject(), over.reason, over.message, now + RECHECK_INTERVAL)
-    return housekeeping(over.reason, over.message, None, end)
+    # Who wrote another time of completion than we do may have written the end of all calendars.
+    return housekeeping(over.reason, over.message, None, now + min(left, _LONGEST_TTL))
 
 
 FINISHED_RULES = ((reasons.SUCCEEDED, time_to_live),)
-
-
-def _submit(desired: Desired, observed: Observed) -> Submit:
-    assert isinstance(observed.disk, DiskView) and observed.disk.instance
-    assert isinstance(observed.policy, PolicyView)
-    return Submit(observed.disk.instance, observed.policy.rule_name, desired.spec.retention_rule, desired.uid)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from azdiskbackup.api.v1alpha1.on_demand_backup import OnDemandBackupStatus, TakenRestorePoint
+from azdiskbackup.core.identity.arm_ids import same_id
 from azdiskbackup.core.objects.azure import AzureFailure
 from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.core.on_demand_backup.attempt import Attempt, Following, RequestRefused
@@ -12,7 +14,7 @@ from azdiskbackup.core.on_demand_backup.steps import RecordIntent, Step
 from azdiskbackup.core.protected_disk.status import error_status
 from azdiskbackup.core.rules import conditions, reasons
 from azdiskbackup.core.rules.lookup import NotFetched
-from azdiskbackup.core.rules.verdicts import Finding, Plan, Progress
+from azdiskbackup.core.rules.verdicts import Finding, Plan
 
 
 def build_status(
@@ -22,39 +24,40 @@ def build_status(
     before = parse_status(OnDemandBackupStatus, resource)
     if before.completion_time is not None:
         return before
-    findings = [
-        _open_while_running(finding, plan)
-        for finding in conditions.summary(plan, plan.verdict.reason, plan.verdict.message)
-    ]
-    update: dict[str, object] = {
-        "observed_generation": resource.generation,
-        "conditions": conditions.build(findings, before.conditions, resource.generation, now),
-    }
-    if isinstance(plan.step, RecordIntent):
-        # In status before the request may be sent: whoever comes after a crash has to look for the job.
-        update["start_time"] = now
-    match attempt:
-        case Following():
-            update |= _of_job(attempt)
-            if plan.verdict.reason == reasons.TIMED_OUT:
-                update["completion_time"] = now
-        case RequestRefused(error=error, at=at):
-            update |= {
-                "completion_time": at,
-                "error": error_status(AzureFailure(error.code, error.message, error.action)),
-            }
-        case _:
-            pass
+    update = {"observed_generation": resource.generation} | _progress(before, attempt, plan, now)
+    findings = conditions.summary(plan, plan.verdict.reason, plan.verdict.message)
+    if "completion_time" not in update:
+        findings = [_undecided(finding) for finding in findings]
+    update["conditions"] = conditions.build(findings, before.conditions, resource.generation, now)
     return before.model_copy(update=update)
 
 
-def _open_while_running(finding: Finding, plan: Plan[Step]) -> Finding:
+def _progress(
+    before: OnDemandBackupStatus, attempt: Attempt | NotFetched, plan: Plan[Step], now: datetime
+) -> dict[str, object]:
+    """Return what is known of the backup, with a time of completion if it has ended."""
+    match attempt:
+        case Following(job=job):
+            known = before.backup_instance_id
+            named = known if same_id(known, job.instance_id) else job.instance_id
+            ended = {"completion_time": now} if plan.verdict.reason == reasons.TIMED_OUT else {}
+            return {"backup_instance_id": named, **_of_job(attempt), **ended}
+        case RequestRefused(error=error, at=at):
+            told = AzureFailure(error.code, error.message, error.action)
+            return {"completion_time": at, "error": error_status(told)}
+        case _ if plan.verdict.reason == reasons.NOT_REPEATED:
+            return {"completion_time": now}
+        case _ if isinstance(plan.step, RecordIntent):
+            # In status before the request may be sent: whoever comes after a crash has to look for the job.
+            return {"start_time": now, "backup_instance_id": str(plan.step.instance)}
+        case _:
+            return {}
+
+
+def _undecided(finding: Finding) -> Finding:
     """Succeeded is Unknown until the end, since False would be final; Ready mirrors it."""
-    undecided = plan.verdict.progress is Progress.RECONCILING or plan.condition != reasons.SUCCEEDED
     mirrors = finding.type in (reasons.SUCCEEDED, reasons.READY)
-    if mirrors and finding.status == "False" and undecided:
-        return Finding(finding.type, "Unknown", finding.reason, finding.message)
-    return finding
+    return replace(finding, status="Unknown") if mirrors and finding.status == "False" else finding
 
 
 def _of_job(following: Following) -> dict[str, object]:

@@ -10,7 +10,9 @@ from azdiskbackup.core.identity.arm_ids import ArmId
 
 @dataclass(frozen=True, slots=True)
 class RecordIntent:
-    """Write into status that the request will be sent; only then it may be."""
+    """Write into status that the request will be sent, and for which backup instance; only then it may be."""
+
+    instance: ArmId
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from azdiskbackup.core.formatting import listing
+from azdiskbackup.core.objects.restored import RESTORE_LABELS
 from azdiskbackup.core.reason_catalog.entry import Meaning, action_required, good, in_progress
 from azdiskbackup.core.rules import reasons
 
@@ -33,6 +35,12 @@ OF_BACKUPS: dict[str, Meaning] = {
         "Wait. After a lost answer this takes some minutes: the operator never requests a backup twice.",
     ),
     reasons.IN_PROGRESS: in_progress("The job runs.", "Wait; small disks take some minutes."),
+    reasons.NOT_REPEATED: good(
+        "A restore of manifests brought the object back: it carries one of the labels "
+        f"{listing(list(RESTORE_LABELS))}, or its status is older than the object itself. It has finished without a "
+        "backup: `Succeeded` is False, since there is none, and `Ready` is True, since nothing is left to do. Whoever "
+        "wants a backup creates another OnDemandBackup."
+    ),
     reasons.FAILED: action_required(
         "The job failed; `status.error` has Azure's code, message and recommendation.",
         "Do what Azure recommends, then create another OnDemandBackup.",

@@ -122,6 +122,12 @@ OF_VAULTS_AND_DISKS: dict[str, Meaning] = {
         "The operator is assigning a role to the vault's identity.",
         "Wait. If Azure refuses, the condition becomes AccessDenied and names what is missing.",
     ),
+    reasons.RESOURCE_GUARD: action_required(
+        "The vault is protected by a Resource Guard (multi-user authorization), and Azure refuses this to the "
+        "operator, which never holds a role on a guard.",
+        "Ask the guard's administrators for approval, and do in the Azure portal what the message names. The operator "
+        "continues automatically.",
+    ),
     reasons.IDENTITY_MISSING: action_required(
         "The vault lacks the identity in the spec, or that with which the protection of a disk began. The operator "
         "assigns the former, unless the vault is managed elsewhere (`managementPolicy: Observe`).",

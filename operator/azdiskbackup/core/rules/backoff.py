@@ -61,6 +61,11 @@ def _asked(error: BaseException) -> timedelta:
     return (error.retry_after if isinstance(error, Retryable) else None) or timedelta()
 
 
+def pauses_at_most(error: BaseException) -> timedelta:
+    """Return the longest pause between two tries, which is reached after a while."""
+    return _range(error)[1]
+
+
 def _range(error: BaseException) -> tuple[timedelta, timedelta]:
     """Return the first pause and the longest one; each is twice the one before."""
     if isinstance(error, Terminal):

@@ -11,8 +11,8 @@ from typing import Any
 from azdiskbackup.api.v1alpha1.base import Condition
 from azdiskbackup.core.formatting import clock_time, span
 from azdiskbackup.core.rules import reasons
-from azdiskbackup.core.rules.verdicts import Finding, Plan, Progress, StepT
-from azdiskbackup.errors import CORRELATION, OperatorError
+from azdiskbackup.core.rules.verdicts import Finding, Plan, Progress, StepT, Verdict
+from azdiskbackup.errors import CORRELATION, OperatorError, Retryable
 
 # The API server takes no more; a proxy's error page can be longer.
 _MOST = 32_000
@@ -46,23 +46,27 @@ def after_failure(
         verdict = replace(plan.verdict, step=None, requeue_at=again, progress=Progress.DONE)
         after = replace(plan, verdict=verdict)
         return with_message(after, f"{verdict.message} That failed. {message}") if verdict.is_warning else after
+    expected = None if isinstance(error, Retryable) else plan.verdict.refusal_reason
+    needs_attention = is_overdue or not error.is_transient or expected is not None
     verdict = replace(
         plan.verdict,
-        reason=error.reason,
-        message=message,
+        reason=expected or error.reason,
         requeue_at=again,
-        progress=Progress.STALLED if is_overdue or not error.is_transient else Progress.RECONCILING,
+        progress=Progress.STALLED if needs_attention else Progress.RECONCILING,
     )
-    return with_message(replace(plan, verdict=verdict), message)
+    return tell(plan, replace(verdict, message=message))
 
 
 def with_message(plan: Plan[StepT], message: str) -> Plan[StepT]:
-    """Return a plan whose deciding condition is False, for the reason of its verdict, and says something else."""
-    findings = tuple(
-        Finding(plan.condition, "False", plan.verdict.reason, message) if finding.type == plan.condition else finding
-        for finding in plan.findings
-    )
-    return replace(plan, findings=findings, verdict=replace(plan.verdict, message=message))
+    """Return a plan whose deciding condition is False, and says something else."""
+    return tell(plan, replace(plan.verdict, message=message))
+
+
+def tell(plan: Plan[StepT], verdict: Verdict[StepT]) -> Plan[StepT]:
+    """Return a plan whose deciding condition tells another verdict."""
+    told = Finding(plan.condition, "False", verdict.reason, verdict.message)
+    findings = tuple(told if finding.type == plan.condition else finding for finding in plan.findings)
+    return replace(plan, findings=findings, verdict=verdict)
 
 
 def summary(plan: Plan[Any], ready_reason: str, ready_message: str) -> list[Finding]:

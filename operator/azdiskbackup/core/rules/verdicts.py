@@ -49,6 +49,7 @@ class Verdict(Generic[StepT]):
             Its step is taken once the rules after it hold.
         keeps_ready: whether Ready may be True in spite of the warning.
         hint: what to do, in words, when the step fails.
+        refusal_reason: the reason when Azure refuses the step, if that was to be expected: somebody has to allow it.
     """
 
     satisfied: bool
@@ -60,6 +61,7 @@ class Verdict(Generic[StepT]):
     is_warning: bool = False
     keeps_ready: bool = True
     hint: str | None = None
+    refusal_reason: str | None = None
     is_rechecked: bool = False
 
 

@@ -23,6 +23,8 @@ from azdiskbackup.kube.lease.record import DURATION, Record, new_lease
 RENEW_EVERY = 5.0
 GIVE_UP_AFTER = 10.0
 RETRY_EVERY = 1.0
+# While it cannot be read or written.
+RETRY_AT_LEAST_EVERY = 8.0
 # Two tries, with a pause, fit between a renewal that is due and giving up.
 _TIMEOUT = 2.0
 _AGAIN_AFTER = 0.5
@@ -112,22 +114,29 @@ class Lease:
         Raises:
             AccessDenied: the service account lacks the rights on it.
         """
+        pause = RETRY_EVERY
         while True:
+            doing = "read"
             try:
-                unsettled = await self._try()
+                found = await self._get_or_create()
+                doing = "write"
+                unsettled = await self._try(found)
             except AccessDenied:
                 raise
             except OperatorError as error:
                 if error.user_message != self.trouble:
-                    _log.warning("cannot read the Lease", error=error.user_message)
+                    _log.warning(f"cannot {doing} the Lease", error=error.user_message)
+                    pause = RETRY_EVERY
                 self.trouble = error.user_message
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, RETRY_AT_LEAST_EVERY)
             else:
+                self.trouble, pause = None, RETRY_EVERY
                 if unsettled is not None:
                     return unsettled
-            await asyncio.sleep(RETRY_EVERY)
+                await asyncio.sleep(pause)
 
-    async def _try(self) -> timedelta | None:
-        found = await self._get_or_create()
+    async def _try(self, found: Record) -> timedelta | None:
         if not self._may_take(found):
             return None
         unsettled = self._unsettled(found)
@@ -148,7 +157,7 @@ class Lease:
 
     async def _get(self) -> Record:
         found = Record(await self._kube.get(self._path, _TIMEOUT))
-        self.trouble = None
+        self._was_held |= found.was_held
         if found.version != self._seen[0]:
             self._seen = (found.version, self._monotonic())
         return found
@@ -162,6 +171,7 @@ class Lease:
         except Conflict:
             self._perhaps_ours = False
             return False
+        self.trouble = None
         self._keep_until(started + GIVE_UP_AFTER)
         return True
 

@@ -17,6 +17,7 @@ from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
 from azdiskbackup.api.v1alpha1.on_demand_backup import OnDemandBackupStatus
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.core.objects.resource import Resource, parse_status
+from azdiskbackup.core.objects.restored import EXCLUDE_FROM_BACKUP
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.errors import Throttled, Unavailable
 from azdiskbackup.plugin.cluster.client import BACKUPS, OBJECT_NAME, Cluster
@@ -103,7 +104,7 @@ def manifest_of(disk: Resource, rule: str, name: str | None, ttl: int | None) ->
     return {
         "apiVersion": f"{GROUP}/{VERSION}",
         "kind": "OnDemandBackup",
-        "metadata": {**called, "namespace": disk.namespace},
+        "metadata": {**called, "namespace": disk.namespace, "labels": {**EXCLUDE_FROM_BACKUP}},
         "spec": spec | ({"ttlSecondsAfterFinished": ttl} if ttl is not None else {}),
     }
 

@@ -26,7 +26,7 @@ from azdiskbackup.core.backup_vault.steps import (
 from azdiskbackup.core.identity.arm_ids import ResourceGroupId
 from azdiskbackup.core.identity.roles import Grant
 from azdiskbackup.core.objects.resource import Invalid, Resource
-from azdiskbackup.core.rules.lookup import FetchFailed
+from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed
 from azdiskbackup.core.rules.verdicts import Plan, Progress, Rules
 from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
@@ -122,7 +122,10 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
         by_others = pass_.desired.spec.role_assignments == "Preassigned" or grant in pass_.state.granted_by_others
         roles = self._context.azure.roles
         answer = roles.held(grant) if by_others and not pass_.desired.deleting else roles.exists(grant)
-        return replace(observed, grants={**observed.grants, grant: await capture_error(answer)})
+        exists = await capture_error(answer)
+        was_there = observed.recorded.is_settled and not pass_.desired.deleting
+        pass_.state.prove_absence(grant.name, exists or NOT_FOUND, pass_.now, was_there=was_there)
+        return replace(observed, grants={**observed.grants, grant: exists})
 
     async def complete(self, pass_: Pass, observed: Observed, plan: Plan[Step]) -> Observed:
         """Keep what was observed of a vault that is as desired."""

@@ -105,7 +105,8 @@ class KindController(ABC, Generic[DesiredT, ObservedT, StepT, StateT]):
         has_finalizer: whether the object holds something in Azure that it has to release.
         left_in_azure: what stays in Azure when an object is abandoned: a member of status with its id, and words.
         harmless_leftovers: last steps of a deletion that are given up when they are not allowed.
-        kubernetes_steps: steps that write to Kubernetes alone: one that fails fails the pass, as any such write does.
+        unpaced_steps: steps that are taken whenever a rule wants them: writes to Kubernetes alone, of which one that
+            fails fails the pass, and what a kind paces by itself.
         fetchers: for each fact that a rule may need, what fetches it: pass, what was observed, what the fact is of.
     """
 
@@ -114,7 +115,7 @@ class KindController(ABC, Generic[DesiredT, ObservedT, StepT, StateT]):
     has_finalizer: ClassVar[bool] = True
     left_in_azure: ClassVar[tuple[str, str]] = ("", "")
     harmless_leftovers: ClassVar[tuple[type, ...]] = ()
-    kubernetes_steps: ClassVar[tuple[type, ...]] = ()
+    unpaced_steps: ClassVar[tuple[type, ...]] = ()
     fetchers: Mapping[Any, Fetcher[ObservedT]]
 
     @abstractmethod
@@ -255,7 +256,7 @@ class Reconciler(Generic[DesiredT, ObservedT, StepT, StateT]):
 
     async def _run_step(self, pass_: Pass[DesiredT, StateT], plan: Plan[StepT]) -> Plan[StepT]:
         act = partial(self._kind.act, pass_)
-        if plan.step is not None and isinstance(plan.step, self._kind.kubernetes_steps):
+        if plan.step is not None and isinstance(plan.step, self._kind.unpaced_steps):
             await act(plan.step)
             return plan
         return await pass_.state.steps.run(

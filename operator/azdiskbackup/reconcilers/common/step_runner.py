@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from azdiskbackup.azure.gateways.azure import capture_error
 from azdiskbackup.azure.gateways.operations import Failed, Operations, Succeeded
 from azdiskbackup.core.rules.backoff import longest_pause, pause
-from azdiskbackup.core.rules.conditions import after_failure
+from azdiskbackup.core.rules.conditions import after_failure, tell
 from azdiskbackup.core.rules.contest import DRIFT, Correction, given_up, note
 from azdiskbackup.core.rules.intervals import OPERATION_ENDS_WITHIN, OPERATION_POLL, OPERATION_READABLE_WITHIN
 from azdiskbackup.core.rules.lookup import FetchFailed
-from azdiskbackup.core.rules.verdicts import Plan
+from azdiskbackup.core.rules.verdicts import Plan, Verdict
 from azdiskbackup.errors import NoEffectYet, OperatorError
 
 StepT = TypeVar("StepT")
@@ -51,6 +51,7 @@ class StepRunner:
         failures: tries in a row that did not lead to what was wanted.
         failing_since: when the first of them was.
         error: how the last try failed; None when Azure took it.
+        told: what was said of the last failure. It stays said while Azure is at the next try, which is no news yet.
         operation: what Azure still does for the last try, as far as we know. A restart forgets it, which costs one
             request that Azure refuses.
         corrections: what was put back of late; kept when the step changes, since that shows another writer.
@@ -62,6 +63,7 @@ class StepRunner:
     failures: int = 0
     failing_since: datetime | None = None
     error: OperatorError | None = None
+    told: Verdict[Any] | None = None
     not_before: datetime | None = None
     operation: PendingOperation | None = None
     corrections: tuple[Correction, ...] = ()
@@ -108,15 +110,15 @@ class StepRunner:
         if plan.verdict.reason in DRIFT:
             self.corrections = note(self.corrections, step, now)
         if url is None:
-            self.last_completed = step
-        else:
-            self.operation = PendingOperation(url, type(step), now, plan.verdict.requeue_at or now + OPERATION_POLL)
-        return plan
+            self.last_completed, self.told = step, None
+            return plan
+        self.operation = PendingOperation(url, type(step), now, plan.verdict.requeue_at or now + OPERATION_POLL)
+        return self._as_told(plan)
 
     def _held_back(self, plan: Plan[StepT], now: datetime) -> Plan[StepT] | None:
         """Return the plan as it looks while its step may not be taken; None if it may."""
         if self.operation is not None:
-            return _waiting(plan, self.operation.look_at)
+            return self._as_told(_waiting(plan, self.operation.look_at))
         if self.not_before is not None and now < self.not_before:
             return self._failed_plan(plan, self.error, now) if self.error else _waiting(plan, self.not_before)
         return given_up(plan, self.corrections, now)
@@ -125,7 +127,14 @@ class StepRunner:
         assert self.not_before is not None and self.failing_since is not None, "a failure has its pause"
         is_overdue = error.heals_within is not None and now - self.failing_since >= error.heals_within
         every = longest_pause(error, self.failures)
-        return after_failure(plan, error, self.not_before, every, is_overdue=is_overdue)
+        failed = after_failure(plan, error, self.not_before, every, is_overdue=is_overdue)
+        self.told = failed.verdict
+        return failed
+
+    def _as_told(self, plan: Plan[StepT]) -> Plan[StepT]:
+        if self.told is None or plan.ready:
+            return plan
+        return tell(plan, replace(self.told, step=plan.step, requeue_at=plan.verdict.requeue_at))
 
     def _switch_to(self, step: object, generation: int, now: datetime, jitter: float) -> None:
         if (self.step, self.generation) != (step, generation):
@@ -137,7 +146,7 @@ class StepRunner:
 
     def _start(self, step: object, generation: int) -> None:
         self.step, self.generation, self.last_completed = step, generation, None
-        self.failures, self.failing_since, self.error, self.not_before = 0, None, None, None
+        self.failures, self.failing_since, self.error, self.told, self.not_before = 0, None, None, None, None
 
     async def _follow(
         self, running: PendingOperation, operations: Operations, now: datetime, jitter: float
@@ -150,6 +159,7 @@ class StepRunner:
             case Failed() | Succeeded():
                 if running.step is type(self.step):
                     self.error = state.error if isinstance(state, Failed) else None
+                    self.told = self.told if self.error else None
                     # After success: seen before it was over, or not to be seen yet; one more look before the next try.
                     self._pause_after(self.error or _NO_EFFECT, now, jitter)
                 return None

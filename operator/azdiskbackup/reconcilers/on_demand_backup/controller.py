@@ -8,14 +8,13 @@ from typing import TypeAlias, assert_never
 
 from azdiskbackup.api.v1alpha1.on_demand_backup import OnDemandBackupStatus
 from azdiskbackup.azure.gateways.azure import capture_error
-from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.identity.arm_ids import backup_instance_id
 from azdiskbackup.core.objects.azure import AzureInstance
 from azdiskbackup.core.objects.policy_view import PolicyView, policy_view
 from azdiskbackup.core.objects.resource import Invalid, Resource
-from azdiskbackup.core.on_demand_backup.attempt import RequestRefused
 from azdiskbackup.core.on_demand_backup.desired import Desired, read_desired
-from azdiskbackup.core.on_demand_backup.observed import DiskView, Fact, Observed, is_over, read_recorded
-from azdiskbackup.core.on_demand_backup.rules import DAY, FINISHED_RULES, PROVISIONING_RULES
+from azdiskbackup.core.on_demand_backup.observed import DiskView, Fact, Observed, Recorded, is_over, read_recorded
+from azdiskbackup.core.on_demand_backup.rules import DAY, FINISHED_RULES, PROVISIONING_RULES, RESTORED_RULES
 from azdiskbackup.core.on_demand_backup.status import build_status
 from azdiskbackup.core.on_demand_backup.steps import DeleteObject, RecordIntent, Step, Submit
 from azdiskbackup.core.protected_disk.ownership import names
@@ -23,11 +22,11 @@ from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed, NotFound
 from azdiskbackup.core.rules.verdicts import Plan, Rules
 from azdiskbackup.engine.cache import Key
-from azdiskbackup.errors import OperatorError, RateLimited, Terminal, Unavailable
+from azdiskbackup.errors import OperatorError, RateLimited, Unavailable
 from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.on_demand_backup.job_follower import BackupState, JobFollower, shown
-from azdiskbackup.reconcilers.watch.indices import BACKUP_QUEUE, BACKUPS_STARTED, disk_of_backup
+from azdiskbackup.reconcilers.watch.indices import BACKUP_QUEUE, BACKUPS_STARTED, VAULTS_BY_ID, disk_of_backup
 
 Pass: TypeAlias = reconciler.Pass[Desired, BackupState]
 
@@ -38,7 +37,7 @@ class OnDemandBackupKind(reconciler.KindController[Desired, Observed, Step, Back
     status_model = OnDemandBackupStatus
     state_model = BackupState
     has_finalizer = False
-    kubernetes_steps = (RecordIntent, DeleteObject)
+    unpaced_steps = (RecordIntent, DeleteObject, Submit)
 
     def __init__(self, context: ReconcileContext) -> None:
         self._context = context
@@ -57,7 +56,9 @@ class OnDemandBackupKind(reconciler.KindController[Desired, Observed, Step, Back
 
     def rules(self, pass_: Pass) -> Rules:
         """Return the rules for a backup, or for an object with which nothing happens any more."""
-        return FINISHED_RULES if _is_finished(pass_) else PROVISIONING_RULES
+        if _is_finished(pass_):
+            return FINISHED_RULES
+        return RESTORED_RULES if pass_.desired.restored_by and not pass_.state.instance else PROVISIONING_RULES
 
     def from_cache(self, pass_: Pass) -> Observed:
         """Return what the cache tells."""
@@ -72,8 +73,14 @@ class OnDemandBackupKind(reconciler.KindController[Desired, Observed, Step, Back
             disk=_disk_view(Resource(raw)) if raw is not None else NOT_FOUND,
             policy=policy,
             ahead=ahead.name if ahead is not None else None,
-            recorded=read_recorded(pass_.resource),
+            recorded=self._recorded(pass_.resource),
         )
+
+    def _recorded(self, resource: Resource) -> Recorded:
+        """Return what status says; an instance in a vault that no BackupVault has was written by somebody else."""
+        recorded = read_recorded(resource)
+        vault = str(recorded.instance.parent).lower() if recorded.instance is not None else ""
+        return recorded if self._context.cache.knows(VAULTS_BY_ID, vault) else replace(recorded, instance=None)
 
     async def _attempt(self, pass_: Pass, observed: Observed) -> Observed:
         attempt = await self._follower.look(pass_.desired, observed.recorded, observed.disk, pass_.state)
@@ -131,8 +138,9 @@ class OnDemandBackupKind(reconciler.KindController[Desired, Observed, Step, Back
         return None
 
     async def _submit(self, pass_: Pass, step: Submit) -> None:
+        """Send the request; how it failed is kept, and told by the next pass."""
         state, now = pass_.state, pass_.now
-        state.sent = now
+        state.sent, state.not_before = now, None
         try:
             state.operation = await self._context.azure.backups.submit(
                 step.instance, step.rule_name, step.retention_rule, step.request_id
@@ -140,15 +148,11 @@ class OnDemandBackupKind(reconciler.KindController[Desired, Observed, Step, Back
         except RateLimited:
             state.sent = None
             raise
-        except Unavailable:
-            # It may have arrived: from now on the jobs tell, not we.
-            raise
         except OperatorError as error:
-            # An answer that refuses proves that no job was made.
-            state.sent, state.recorded = None, now
-            if isinstance(error, Terminal):
-                state.refused = RequestRefused(error, now)
-            raise
+            state.failed(error, now, self._context.jitter())
+            if not isinstance(error, Unavailable):
+                # An answer that refuses proves that no job was made; any other request may have arrived.
+                state.sent = None
 
     # --- report -----------------------------------------------------------------------------------
 
@@ -157,8 +161,8 @@ class OnDemandBackupKind(reconciler.KindController[Desired, Observed, Step, Back
         return build_status(pass_.resource, observed.attempt, plan, pass_.now)
 
     def is_status_due(self, pass_: Pass, plan: Plan[Step]) -> bool:
-        """Return whether the status has to be written: it is final at the end, and a refusal is for the next pass."""
-        return not _is_finished(pass_) and not _was_refused_just_now(pass_, plan)
+        """Return whether the status has to be written: it is final at the end, and a failure is for the next pass."""
+        return not _is_finished(pass_) and not _failed_just_now(pass_, plan)
 
     def finish(
         self, pass_: Pass, observed: Observed, plan: Plan[Step], status: OnDemandBackupStatus
@@ -166,17 +170,17 @@ class OnDemandBackupKind(reconciler.KindController[Desired, Observed, Step, Back
         """Return when to look at the job again."""
         if isinstance(plan.step, RecordIntent):
             # Only now, since status has it: the request may be sent.
-            pass_.state.recorded, pass_.state.sent, pass_.state.operation = pass_.now, None, None
-        return pass_.now if _was_refused_just_now(pass_, plan) else plan.verdict.requeue_at
+            pass_.state.intend(plan.step.instance)
+        return pass_.now if _failed_just_now(pass_, plan) else plan.verdict.requeue_at
 
 
 def _is_finished(pass_: Pass) -> bool:
     return is_over(pass_.resource) or pass_.desired.deleting
 
 
-def _was_refused_just_now(pass_: Pass, plan: Plan[Step]) -> bool:
-    """Return whether the request of this pass was refused for good: the next pass reports it as the end."""
-    return pass_.state.refused is not None and isinstance(plan.step, Submit)
+def _failed_just_now(pass_: Pass, plan: Plan[Step]) -> bool:
+    """Return whether the request of this pass failed: the next pass tells it, in the words of every later one."""
+    return isinstance(plan.step, Submit) and pass_.state.not_before is not None
 
 
 def _disk_view(resource: Resource) -> DiskView:
@@ -189,6 +193,6 @@ def _disk_view(resource: Resource) -> DiskView:
     return DiskView(
         protected=is_protected and is_active,
         not_ready_reason=str(resource.condition(reasons.READY).get("reason", reasons.NOT_YET_KNOWN)),
-        instance=ArmId.parse(recorded) if recorded else None,
+        instance=backup_instance_id(recorded),
         policy_id=str(resource.status.get("policyID", "")),
     )

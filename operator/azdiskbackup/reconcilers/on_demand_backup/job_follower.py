@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from azdiskbackup.azure.gateways.azure import capture_error, capture_if_allowed
 from azdiskbackup.azure.gateways.operations import Failed, Pending, Succeeded
 from azdiskbackup.azure.inventory.snapshot import InventorySnapshot
-from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.identity.arm_ids import ArmId, same_id
 from azdiskbackup.core.objects.azure import AzureJob, AzureRestorePoint
 from azdiskbackup.core.on_demand_backup.attempt import (
     Attempt,
@@ -23,10 +23,11 @@ from azdiskbackup.core.on_demand_backup.attempt import (
 from azdiskbackup.core.on_demand_backup.desired import Desired
 from azdiskbackup.core.on_demand_backup.observed import DiskView, Recorded
 from azdiskbackup.core.on_demand_backup.rules import JOB_APPEARS_WITHIN
+from azdiskbackup.core.rules.backoff import pause
 from azdiskbackup.core.rules.intervals import JOB_POLL
 from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
 from azdiskbackup.engine.cache import Key
-from azdiskbackup.errors import InvalidRequest, RateLimited
+from azdiskbackup.errors import InvalidRequest, OperatorError, RateLimited, Terminal
 from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.common.reconciler import KindState, NothingNew
 
@@ -51,16 +52,39 @@ class BackupState(KindState):
     """What this process knows about its own attempt, which no crash can make wrong.
 
     Attributes:
-        recorded: when this process recorded the intent, while it surely sent nothing.
-        sent: when this process sent the request, or may have.
+        instance: the backup instance of the recorded intent; None while none is known.
+        sent: since when the request may have been sent, by us or, before we looked first, by another process; None
+            while surely no backup runs by it.
         operation: URL of the operation of an accepted request; it names the job.
+        job: id of the job, as Azure told this process.
+        foreign_job: id of a job in status that is not this backup's.
+        error: how the request failed last.
+        failures: in a row.
+        not_before: when to send it again, once it has failed.
         refused: how Azure refused the request for good.
     """
 
-    recorded: datetime | None = None
+    instance: ArmId | None = None
     sent: datetime | None = None
     operation: str | None = None
+    job: str | None = None
+    foreign_job: str | None = None
+    error: OperatorError | None = None
+    failures: int = 0
+    not_before: datetime | None = None
     refused: RequestRefused | None = None
+
+    def intend(self, instance: ArmId) -> None:
+        """Take note of an intent that was recorded: nothing was sent by it."""
+        self.instance, self.sent, self.operation, self.not_before = instance, None, None, None
+
+    def failed(self, error: OperatorError, now: datetime, jitter: float) -> None:
+        """Take note that the request failed."""
+        self.error, self.operation = error, None
+        self.failures += 1
+        self.not_before = now + pause(error, self.failures, jitter)
+        if isinstance(error, Terminal):
+            self.refused = RequestRefused(error, now)
 
 
 class JobFollower:
@@ -80,67 +104,90 @@ class JobFollower:
         """
         if state.refused is not None:
             return state.refused
-        if recorded.intent is None:
+        if state.instance is None and recorded.begun:
+            # Of an intent without an instance that can be believed, the disk's own is the one to look at.
+            state.instance = recorded.instance or (disk.instance if isinstance(disk, DiskView) else None)
+            # The process before may have sent it until a moment ago, however old the intent is.
+            state.sent = self._context.clock.now()
+        if state.instance is None:
             return NotStarted()
-        if isinstance(disk, NotFound) or disk.instance is None:
-            error = InvalidRequest("ProtectedDiskGone", "The ProtectedDisk is gone, so its job cannot be followed")
-            return RequestRefused(error, self._context.clock.now())
-        if recorded.job is not None:
-            return await self._follow(recorded.job, disk.instance)
+        known = state.job or recorded.job
+        if known is not None and known != state.foreign_job:
+            job = await self._read(known, state.instance)
+            if state.job is not None or not isinstance(job, AzureJob) or _is_of(desired, state.instance)(job):
+                return await self._told(known, job, state.instance, state)
+            state.foreign_job = known
         if state.operation is not None:
-            return await self._accepted(desired, state, disk.instance)
-        if state.recorded is not None and state.sent is None:
-            return IntentRecorded(state.recorded)
-        return await self._search(desired, state.sent or recorded.intent, disk.instance)
+            return await self._accepted(desired, state.operation, state.instance, state)
+        return await self._search(desired, state.instance, state)
 
-    async def _accepted(self, desired: Desired, state: BackupState, instance: ArmId) -> Attempt:
-        assert state.operation is not None and state.sent is not None
-        match await capture_if_allowed(self._context.azure.operations.check(state.operation)):
+    async def _accepted(self, desired: Desired, operation: str, instance: ArmId, state: BackupState) -> Attempt:
+        match await capture_if_allowed(self._context.azure.operations.check(operation)):
             case NotFetched():
-                return await self._following(await self._shown(instance, _is_for(desired)), instance)
+                return await self._following(await self._shown(instance, _is_of(desired, instance)), instance)
             case Succeeded(job=str(job)):
-                return await self._follow(job, instance)
+                return await self._follow(job, instance, state)
             case Failed(error=error):
-                return RequestRefused(error, self._context.clock.now())
+                # Whether it made a job before it failed, the jobs tell; only then it may be sent again.
+                state.failed(error, self._context.clock.now(), self._context.jitter())
+                return state.refused or await self._search(desired, instance, state)
             case Pending():
-                return Sent(state.sent, answered=True, jobs_seen=False)
+                return Sent(state.error)
             case _:
                 # The operation cannot be read, or tells no job: the jobs themselves do.
-                return await self._search(desired, state.sent, instance, answered=True)
+                return await self._search(desired, instance, state)
 
-    async def _search(self, desired: Desired, since: datetime, instance: ArmId, *, answered: bool = False) -> Attempt:
+    async def _search(self, desired: Desired, instance: ArmId, state: BackupState) -> Attempt:
         """Look for the job of a request whose answer was lost: it carries the request's id.
 
         What the sweep shows proves that there is a job; that there is none, only all jobs of the vault can, a while
         after the request.
         """
-        now, vault = self._context.clock.now(), instance.parent
-        found = await capture_error(self._find(instance, _is_for(desired)))
+        if state.sent is None:
+            return IntentRecorded(instance, state.error, state.not_before)
+        shown_by = state.sent + JOB_APPEARS_WITHIN
+        found = await capture_error(self._find(instance, _is_of(desired, instance)))
         if isinstance(found, AzureJob):
-            return await self._follow(found.id, instance)
-        if now < since + JOB_APPEARS_WITHIN:
-            return Sent(since, answered=answered, jobs_seen=False)
+            return await self._follow(found.id, instance, state)
+        if self._context.clock.now() < shown_by:
+            return Sent(state.error)
         me = Key("OnDemandBackup", desired.namespace, desired.name)
-        match self._context.job_search.ask(vault, desired.uid, me, since + JOB_APPEARS_WITHIN):
+        match self._context.job_search.ask(instance.parent, desired.uid, me, shown_by):
             case None:
                 raise RateLimited("its job is searched for")
             case FetchFailed(error):
                 return Unfollowable(error)
-            case NotFound():
-                return Sent(since, answered=answered, jobs_seen=True)
-            case job:
-                return await self._follow(job.id, instance)
+            case AzureJob() as job if _is_of(desired, instance)(job):
+                return await self._follow(job.id, instance, state)
+            case _ if state.operation is not None:
+                # Azure accepted it: the job has to come.
+                return Sent(state.error)
+            case _:
+                state.sent = None
+                return IntentRecorded(instance, state.error, state.not_before)
 
-    async def _follow(self, job_id: str, instance: ArmId) -> Attempt:
+    async def _follow(self, job_id: str, instance: ArmId, state: BackupState) -> Attempt:
+        state.job = job_id
+        return await self._told(job_id, await self._read(job_id, instance), instance, state)
+
+    async def _read(self, job_id: str, instance: ArmId) -> AzureJob | NotFound | FetchFailed:
         job = await capture_if_allowed(self._context.azure.backups.get_job(instance.parent, job_id))
         if isinstance(job, NotFetched):
-            job = await self._shown(instance, lambda job: job.id == job_id)
-        if isinstance(job, FetchFailed):
-            return Unfollowable(job.error)
-        if isinstance(job, NotFound):
-            error = InvalidRequest("JobNotFound", f"Azure no longer knows the job {job_id}")
-            return RequestRefused(error, self._context.clock.now())
-        return await self._following(job, instance)
+            return await self._shown(instance, lambda job: job.id == job_id)
+        return job
+
+    async def _told(
+        self, job_id: str, job: AzureJob | NotFound | FetchFailed, instance: ArmId, state: BackupState
+    ) -> Attempt:
+        now = self._context.clock.now()
+        state.prove_absence(instance.parent.child("backupJobs", job_id), job, now, was_there=True)
+        match job:
+            case AzureJob():
+                return await self._following(job, instance)
+            case FetchFailed(error):
+                return Unfollowable(error)
+            case _:
+                return RequestRefused(InvalidRequest("JobNotFound", f"Azure no longer knows the job {job_id}"), now)
 
     async def _shown(self, instance: ArmId, fits: Callable[[AzureJob], bool]) -> AzureJob:
         """Return a job as the sweep shows it: of many that run, not each can be asked for by itself."""
@@ -168,6 +215,6 @@ class JobFollower:
         return found if isinstance(found, AzureRestorePoint) else None
 
 
-def _is_for(desired: Desired) -> Callable[[AzureJob], bool]:
-    """Return what tells the job of a backup: it carries the request's id."""
-    return lambda job: job.activity_id.lower() == desired.uid.lower()
+def _is_of(desired: Desired, instance: ArmId) -> Callable[[AzureJob], bool]:
+    """Return what tells the job of a backup: it carries the request's id, and is about the instance."""
+    return lambda job: job.activity_id.lower() == desired.uid.lower() and same_id(job.instance_id, instance)

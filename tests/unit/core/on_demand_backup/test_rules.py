@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
-from azdiskbackup.core.identity.arm_ids import vault_id
+from azdiskbackup.core.identity.arm_ids import ArmId, vault_id
 from azdiskbackup.core.objects.azure import AzureFailure, AzureJob, AzureRestorePoint
 from azdiskbackup.core.objects.policy_view import PolicyView
 from azdiskbackup.core.objects.resource import Invalid, Resource
@@ -25,13 +25,22 @@ from azdiskbackup.core.on_demand_backup.attempt import (
 )
 from azdiskbackup.core.on_demand_backup.desired import Desired, read_desired
 from azdiskbackup.core.on_demand_backup.observed import DiskView, Fact, Observed, Recorded, is_over, read_recorded
-from azdiskbackup.core.on_demand_backup.rules import FINISHED_RULES, PROVISIONING_RULES
+from azdiskbackup.core.on_demand_backup.rules import FINISHED_RULES, PROVISIONING_RULES, RESTORED_RULES
 from azdiskbackup.core.on_demand_backup.status import build_status
 from azdiskbackup.core.on_demand_backup.steps import DeleteObject, RecordIntent, Submit
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed
-from azdiskbackup.core.rules.verdicts import Need, Plan, evaluate
-from azdiskbackup.errors import AccessDenied, InvalidRequest, Unavailable
+from azdiskbackup.core.rules.verdicts import Need, Plan, Progress, evaluate
+from azdiskbackup.errors import (
+    AccessDenied,
+    Conflict,
+    InvalidRequest,
+    OperatorError,
+    QuotaExceeded,
+    ResourceLocked,
+    Throttled,
+    Unavailable,
+)
 from harness.objects import SUBSCRIPTION, backup
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -75,6 +84,9 @@ def job(state: str, **more: Any) -> AzureJob:
     return AzureJob("job-1", str(INSTANCE), "Backup", state, True, "uid-1", NOW, end, end and end - NOW, **more)
 
 
+INTENT = IntentRecorded(INSTANCE)
+BUSY = Conflict("Busy", "Words")
+LATER = NOW + timedelta(minutes=5)
 POINT = AzureRestorePoint("p", NOW, NOW + timedelta(days=7), "Default", "Incremental")
 GOOD = Following(job("Completed", restore_point_id="p"), POINT)
 BAD = Following(job("Failed", failure=AzureFailure("Code", "Words.", "Do this.")))
@@ -88,14 +100,17 @@ BAD = Following(job("Failed", failure=AzureFailure("Code", "Words.", "Do this.")
         (observed(disk=replace(DISK, instance=None)), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
         (observed(instance_owned=FetchFailed(AccessDenied("x", "y"))), reasons.SUCCEEDED, "AccessDenied"),
         (observed(instance_owned=False), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
-        (observed(IntentRecorded(NOW), instance_owned=False), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
+        (observed(INTENT, instance_owned=False), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
+        (observed(INTENT, disk=NOT_FOUND), reasons.ACCEPTED, reasons.DISK_OBJECT_NOT_FOUND),
+        (observed(INTENT, policy=NOT_FOUND), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
+        (observed(replace(INTENT, error=BUSY, not_before=LATER)), reasons.SUCCEEDED, "OperationInProgress"),
         (observed(policy=NOT_FOUND), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
         (observed(policy=replace(POLICY, in_force=False)), reasons.SUCCEEDED, reasons.POLICY_NOT_READY),
         (observed(ahead="before"), reasons.SUCCEEDED, reasons.QUEUED),
         (observed(taken_today=FetchFailed(AccessDenied("x", "y"))), reasons.SUCCEEDED, "AccessDenied"),
         (observed(taken_today=(NOW,) * 10), reasons.SUCCEEDED, reasons.DAILY_LIMIT_REACHED),
-        (observed(Sent(NOW, True, False)), reasons.SUCCEEDED, reasons.STARTING),
-        (observed(Sent(NOW, False, True)), reasons.SUCCEEDED, reasons.STARTING),
+        (observed(Sent()), reasons.SUCCEEDED, reasons.STARTING),
+        (observed(Sent(Unavailable("x", "y"))), reasons.SUCCEEDED, "Unavailable"),
         (observed(Unfollowable(Unavailable("x", "y"))), reasons.SUCCEEDED, "Unavailable"),
         (observed(RequestRefused(InvalidRequest("x", "y"), NOW)), reasons.SUCCEEDED, reasons.REFUSED),
         (observed(Following(job("InProgress"))), reasons.SUCCEEDED, reasons.IN_PROGRESS),
@@ -122,26 +137,73 @@ def test_a_rule_that_cannot_decide_names_the_fact(found: Observed, fact: Fact) -
 
 
 def test_the_order_of_intent_request_and_job() -> None:
-    assert isinstance(make_plan(desired(), observed(), NOW).step, RecordIntent)
-    step = make_plan(desired(retentionRule="Daily"), observed(IntentRecorded(NOW)), NOW).step
+    assert make_plan(desired(), observed(), NOW).step == RecordIntent(INSTANCE)
+    step = make_plan(desired(retentionRule="Daily"), observed(INTENT), NOW).step
     assert step == Submit(INSTANCE, "BackupDaily", "Daily", "uid-1")
     assert make_plan(desired(), observed(GOOD), NOW).ready
     assert make_plan(desired(), observed(Over(True, "Completed", "m", NOW)), NOW).ready
 
 
-def test_a_lost_request_is_sent_again_only_after_a_look_and_a_while() -> None:
-    lost = observed(Sent(NOW, False, True))
-    assert make_plan(desired(), lost, NOW + timedelta(minutes=4, seconds=59)).step is None
-    assert isinstance(make_plan(desired(), lost, NOW + timedelta(minutes=5)).step, RecordIntent), (
-        "a new intent comes first"
-    )
-    old = observed(IntentRecorded(NOW))
-    assert isinstance(make_plan(desired(), old, NOW + timedelta(seconds=59)).step, Submit)
-    assert isinstance(make_plan(desired(), old, NOW + timedelta(minutes=1)).step, RecordIntent), "an intent grows stale"
-    unseen = observed(Sent(NOW, False, False))
-    assert make_plan(desired(), unseen, NOW + timedelta(hours=1)).step is None, "the jobs were not looked through"
-    accepted = observed(Sent(NOW, True, True))
-    assert make_plan(desired(), accepted, NOW + timedelta(hours=1)).step is None, "Azure accepted it"
+def test_an_intent_for_another_instance_is_recorded_anew() -> None:
+    before = IntentRecorded(INSTANCE.parent.child("backupInstances", "before"))
+    assert make_plan(desired(), observed(before), NOW).step == RecordIntent(INSTANCE)
+    in_other_letters = IntentRecorded(ArmId.parse(str(INSTANCE).upper()))
+    assert isinstance(make_plan(desired(), observed(in_other_letters), NOW).step, Submit)
+
+
+@pytest.mark.parametrize(
+    ("error", "tries"),
+    [
+        (BUSY, "at least every 5 min."),
+        (QuotaExceeded("x", "y"), "at least every 10 min."),
+        (Unavailable("x", "y"), "at least every 10 min."),
+        (ResourceLocked("x", "y"), "at least every 1 h."),
+        (Throttled("x", "y", retry_after=timedelta(minutes=1)), "when Azure allows it."),
+    ],
+)
+def test_a_refusal_is_told_in_the_same_words_at_each_try(error: OperatorError, tries: str) -> None:
+    waiting = IntentRecorded(INSTANCE, error, LATER)
+    told = [make_plan(desired(), observed(each), NOW).verdict for each in (waiting, Sent(error))]
+    told.append(make_plan(desired(), observed(waiting), LATER).verdict)
+    assert {(each.reason, each.message) for each in told} == {
+        (error.reason, f"{error.user_message} The operator retries {tries}")
+    }
+    assert told[0].requeue_at == LATER and isinstance(told[2].step, Submit)
+    assert (told[0].progress is Progress.STALLED) == (not error.is_transient)
+    plan = make_plan(desired(), observed(waiting), NOW)
+    conditions = {each.type: each.status for each in build_status(resource(), waiting, plan, NOW).conditions}
+    assert conditions["Succeeded"] == conditions["Ready"] == "Unknown", "False would be final"
+
+
+def test_what_a_restore_brought_back_takes_no_backup() -> None:
+    labelled = resource()
+    assert isinstance(labelled.raw, dict)
+    labelled.raw["metadata"]["labels"] = {"velero.io/restore-name": "nightly"}
+    wanted = read_desired(labelled)
+    assert isinstance(wanted, Desired) and "velero.io/restore-name" in str(wanted.restored_by)
+    plan = evaluate(RESTORED_RULES, wanted, observed(), NOW)
+    assert isinstance(plan, Plan) and plan.step is None
+    status = build_status(labelled, NOT_FETCHED, plan, NOW)
+    assert status.completion_time == NOW and status.error is None
+    assert {each.type: (each.status, each.reason) for each in status.conditions} == {
+        "Succeeded": ("False", reasons.NOT_REPEATED),
+        "Ready": ("True", reasons.NOT_REPEATED),
+    }
+
+
+@pytest.mark.parametrize(
+    ("started", "is_restored"),
+    [("2026-01-05T07:59:59Z", True), ("2026-01-05T08:30:00Z", False), ("2026-01-05T09:00:01Z", False)],
+)
+def test_a_status_that_is_older_than_its_object(started: str, is_restored: bool) -> None:
+    found = read_desired(resource({"startTime": started}))
+    assert isinstance(found, Desired) and (found.restored_by is not None) == is_restored
+
+
+@pytest.mark.parametrize("text", ["", "/subscriptions/../x", str(INSTANCE.parent), f"{INSTANCE}/recoveryPoints/p", 7])
+def test_an_instance_in_status_that_is_none(text: object) -> None:
+    assert read_recorded(resource({"startTime": "2026-01-05T09:00:00Z", "backupInstanceID": text})).instance is None
+    assert read_recorded(resource({"jobID": "../x"})).job is None
 
 
 def test_once_asked_for_nothing_that_came_after_stops_it() -> None:
@@ -192,6 +254,11 @@ def test_the_status_of_the_end() -> None:
     assert refused.error is not None and refused.error.code == "Code" and refused.completion_time == NOW
     recorded = build_status(resource(), NotStarted(), make_plan(desired(), observed(), NOW), NOW)
     assert recorded.start_time == NOW and recorded.completion_time is None
+    assert recorded.backup_instance_id == str(INSTANCE)
+    kept = build_status(
+        resource({"backupInstanceID": str(INSTANCE).upper()}), GOOD, make_plan(desired(), observed(GOOD), NOW), NOW
+    )
+    assert kept.backup_instance_id == str(INSTANCE).upper(), "letter case is no news"
     no_point = Following(job("Completed"))
     assert build_status(resource(), no_point, make_plan(desired(), observed(no_point), NOW), NOW).restore_point is None
     unread = Following(job("Completed", restore_point_id="p"))
@@ -210,7 +277,7 @@ def test_what_is_over_never_changes() -> None:
     assert build_status(over, BAD, later, NOW).to_wire() == ended()
     known = read_recorded(over)
     assert known.over is not None and known.over.succeeded
-    assert known.job == "job-1" and known.intent == NOW
+    assert known.job == "job-1" and known.begun and known.instance == INSTANCE
 
 
 def test_time_to_live() -> None:
@@ -221,6 +288,8 @@ def test_time_to_live() -> None:
         return found
 
     over = read_recorded(resource(ended()))
+    endless = replace(over, over=Over(True, "Completed", "m", datetime.max.replace(tzinfo=UTC)))
+    assert plan(NOW, endless, ttlSecondsAfterFinished=60).step is None
     for kept in (plan(NOW, Recorded(), ttlSecondsAfterFinished=60), plan(NOW, over)):
         assert kept.ready and (kept.step, kept.verdict.requeue_at) == (None, None)
     waiting = plan(NOW, over, ttlSecondsAfterFinished=60)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import itertools
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -369,3 +370,34 @@ async def test_two_who_want_it_at_the_same_moment(server: Server) -> None:
     for task in tasks:
         task.cancel()
     await next(each.lease for each in replicas if each.lease.held).release(timedelta())
+
+
+async def test_a_lease_that_can_be_read_and_not_written_is_told_once(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[tuple[str, str]] = []
+    tries: list[float] = []
+    monkeypatch.setattr(module._log, "warning", lambda event, error: said.append((event, error)))
+    problem: list[OperatorError] = [Unavailable("Webhook", "no answer")]
+
+    async def refuse(path: str, body: object, seconds: float) -> None:
+        tries.append(now())
+        raise problem[0]
+
+    taken = server.replace
+    monkeypatch.setattr(server, "replace", refuse)
+    replica = Replica(server, "a")
+    waiting = asyncio.create_task(replica.lease.acquire())
+    await asyncio.sleep(120)
+    assert said == [("cannot write the Lease", problem[0].user_message)]
+    assert replica.lease.trouble == problem[0].user_message, "to read it is not enough to lead"
+    pauses = [later - earlier for earlier, later in itertools.pairwise(tries)]
+    assert pauses == sorted(pauses) and pauses[0] == 1 and 5 <= pauses[-1] <= 15, "ever less often"
+    server.fails = Unavailable("Away", "no answer")
+    await asyncio.sleep(60)
+    assert said[1:] == [("cannot read the Lease", server.fails.user_message)]
+    server.fails = None
+    monkeypatch.setattr(server, "replace", taken)
+    await waiting
+    assert replica.lease.trouble is None
+    await replica.lease.release(timedelta())

@@ -97,6 +97,22 @@ async def test_an_operation_that_fails_is_told_and_tried_again_later() -> None:
     assert azure.steps.failures == 2, "taken by Azure is no success"
 
 
+async def test_an_operation_that_fails_each_time_is_told_as_failed_while_it_is_tried_again() -> None:
+    azure = Azure()
+    first = await azure.take(Stop())
+    assert first.findings[0].message == "Changing."
+    for second in (20, 22, 23, 43, 47, 48, 68):
+        azure.state = Failed(Unavailable("CloudInternalError", "Try later"))
+        told = await azure.take(Stop(), second)
+        assert "CloudInternalError" in told.findings[0].message, second
+        assert (told.verdict.reason, told.findings[0].reason) == ("Unavailable", "Unavailable"), second
+    assert azure.sent == ["Stop"] * 3
+    await azure.take(Stop(), 80)
+    azure.state = Succeeded(None)
+    waiting = await azure.take(Stop(), 101)
+    assert waiting.findings[0].message == "Changing.", "it had an effect, which is not seen yet"
+
+
 async def test_another_step_does_not_inherit_the_failure() -> None:
     azure = Azure()
     await azure.take(Stop())
