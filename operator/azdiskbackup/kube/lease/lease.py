@@ -157,7 +157,6 @@ class Lease:
 
     async def _get(self) -> Record:
         found = Record(await self._kube.get(self._path, _TIMEOUT))
-        self._was_held |= found.was_held
         if found.version != self._seen[0]:
             self._seen = (found.version, self._monotonic())
         return found
