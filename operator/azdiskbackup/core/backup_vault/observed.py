@@ -9,6 +9,7 @@ from enum import Enum, auto
 from azdiskbackup.core.identity.arm_ids import ResourceGroupId
 from azdiskbackup.core.identity.roles import Grant
 from azdiskbackup.core.objects.azure import AzureGroup, AzureInstance, AzureVault
+from azdiskbackup.core.objects.recorded import recorded_name
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, FetchFailed, NotFetched, NotFound
 
@@ -40,7 +41,7 @@ class Recorded:
 
 def read_recorded(resource: Resource) -> Recorded:
     """Read the status of a BackupVault."""
-    return Recorded(resource.status.get("principalID"), resource.settled)
+    return Recorded(recorded_name(resource, "principalID"), resource.settled)
 
 
 @dataclass(frozen=True, slots=True)

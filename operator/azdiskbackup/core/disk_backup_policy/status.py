@@ -26,7 +26,7 @@ def build_status(
     resource: Resource, desired: Desired, observed: Observed, plan: Plan[Step], now: datetime
 ) -> DiskBackupPolicyStatus:
     """Return the status after a pass."""
-    before = parse_status(DiskBackupPolicyStatus, resource)
+    before = parse_status(DiskBackupPolicyStatus, resource, now)
     findings = conditions.summary(plan, reasons.ALL_GOOD, "The policy is usable by disks.")
     expected = expected_restore_points(desired.spec.schedule, desired.spec.retention)
     update: dict[str, object] = {

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultSpec, VaultAccess
 from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId
+from azdiskbackup.core.objects.recorded import VAULT, recorded_id, recorded_name
 from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec
 from azdiskbackup.core.rules import reasons
 
@@ -50,8 +51,7 @@ def vault_view(resource: Resource) -> VaultView | None:
     spec = parse_spec(BackupVaultSpec, resource)
     if isinstance(spec, Invalid):
         return None
-    known = resource.status.get("vaultID")
-    vault = ArmId.parse(known) if known else None
+    vault = recorded_id(resource, VAULT, "vaultID")
     fallback = spec.subscription_id or (vault.subscription if vault else "")
     ready = resource.condition(reasons.READY)
     return VaultView(
@@ -59,7 +59,7 @@ def vault_view(resource: Resource) -> VaultView | None:
         ready=ready.get("status") == "True" and not resource.deleting,
         not_ready_reason=str(ready.get("reason", reasons.NOT_YET_KNOWN)),
         id=vault,
-        principal=resource.status.get("principalID"),
+        principal=recorded_name(resource, "principalID"),
         location=spec.location,
         snapshot_groups=tuple(
             ResourceGroupId(group.subscription_id or fallback, group.name) for group in spec.snapshot_resource_groups

@@ -8,7 +8,8 @@ from enum import Enum, auto
 
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.policy_view import PolicyView
-from azdiskbackup.core.objects.resource import Resource, parse_time
+from azdiskbackup.core.objects.recorded import recorded_name, recorded_time
+from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.on_demand_backup.attempt import Attempt, Over
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, FetchFailed, NotFetched, NotFound
@@ -55,26 +56,26 @@ class Recorded:
 
 def read_recorded(resource: Resource) -> Recorded:
     """Read the status of an OnDemandBackup."""
-    started = resource.status.get("startTime")
-    return Recorded(parse_time(started) if started else None, resource.status.get("jobID"), _over(resource))
+    started = recorded_time(resource.status.get("startTime"))
+    return Recorded(started, recorded_name(resource, "jobID"), _over(resource))
 
 
 def _over(resource: Resource) -> Over | None:
-    completed = resource.status.get("completionTime")
-    if not completed:
+    completed = recorded_time(resource.status.get("completionTime"))
+    if completed is None:
         return None
     succeeded = resource.condition(reasons.SUCCEEDED)
     return Over(
         succeeded=succeeded.get("status") == "True",
         reason=str(succeeded.get("reason", reasons.FAILED)),
         message=str(succeeded.get("message", "")),
-        completed=parse_time(completed),
+        completed=completed,
     )
 
 
 def is_over(resource: Resource) -> bool:
     """Return whether a backup has ended, well or not."""
-    return bool(resource.status.get("completionTime"))
+    return recorded_time(resource.status.get("completionTime")) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from typing import TypeAlias, assert_never
 
 from azdiskbackup.api.v1alpha1.on_demand_backup import OnDemandBackupStatus
 from azdiskbackup.azure.gateways.azure import capture_error
-from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.azure import AzureInstance
 from azdiskbackup.core.objects.policy_view import PolicyView, policy_view
+from azdiskbackup.core.objects.recorded import INSTANCE, POLICY, recorded_id
 from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.on_demand_backup.attempt import RequestRefused
 from azdiskbackup.core.on_demand_backup.desired import Desired, read_desired
@@ -180,7 +180,6 @@ def _was_refused_just_now(pass_: Pass, plan: Plan[Step]) -> bool:
 
 
 def _disk_view(resource: Resource) -> DiskView:
-    recorded = resource.status.get("backupInstanceID")
     condition = resource.condition(reasons.PROTECTED)
     # What was reported of an older spec may be about another policy, to which the disk moves right now.
     is_current = condition.get("observedGeneration") == resource.generation
@@ -189,6 +188,6 @@ def _disk_view(resource: Resource) -> DiskView:
     return DiskView(
         protected=is_protected and is_active,
         not_ready_reason=str(resource.condition(reasons.READY).get("reason", reasons.NOT_YET_KNOWN)),
-        instance=ArmId.parse(recorded) if recorded else None,
-        policy_id=str(resource.status.get("policyID", "")),
+        instance=recorded_id(resource, INSTANCE, "backupInstanceID"),
+        policy_id=str(recorded_id(resource, POLICY, "policyID") or ""),
     )

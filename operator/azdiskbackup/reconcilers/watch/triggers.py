@@ -125,7 +125,7 @@ def _policy_with_predecessors(cache: Cache, disk: Resource) -> Iterator[Key]:
     """The policy of a disk, if it waits for disks to leave its predecessors."""
     policy = Key("DiskBackupPolicy", "", disk.spec["policyRef"]["name"])
     known = cache.get(policy)
-    status = (known or {}).get("status") or {}
+    status = Resource(known).status if known is not None else {}
     if status.get("predecessors") or status.get("succession"):
         yield policy
 
