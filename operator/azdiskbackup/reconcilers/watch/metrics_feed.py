@@ -27,10 +27,7 @@ class MetricsFeed:
 
     def load(self) -> None:
         """Take what the cache has, and listen from now on."""
-        for kind in ("BackupVault", "DiskBackupPolicy", "ProtectedDisk"):
-            for key in self._cache.keys(kind):
-                self._changed(key, None, self._cache.get(key))
-        self._cache.listen(self._changed)
+        self._cache.listen(self._changed, known=("BackupVault", "DiskBackupPolicy", "ProtectedDisk"))
 
     def _changed(self, key: Key, before: Raw | None, after: Raw | None) -> None:
         match key.kind:

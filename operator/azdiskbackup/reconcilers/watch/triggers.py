@@ -5,13 +5,14 @@ An edge that is too generous costs an Azure call for every write to a status, so
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.on_demand_backup.observed import is_over
 from azdiskbackup.core.rules import reasons
-from azdiskbackup.engine.cache import Cache, Key, Queue, Raw
+from azdiskbackup.engine.cache import UNREADABLE, Cache, Key, Queue, Raw, place_in
 from azdiskbackup.reconcilers.watch.indices import (
     BACKUP_QUEUE,
     BACKUPS_BY_DISK,
@@ -56,7 +57,9 @@ def keys_to_enqueue(cache: Cache, key: Key, before: Raw | None, after: Raw | Non
         if old != new:
             for raw in (before, after):
                 if raw is not None:
-                    yield from edge.targets(cache, Resource(raw))
+                    # A spec that cannot be read wakes nobody through what it lacks.
+                    with contextlib.suppress(*UNREADABLE):
+                        yield from edge.targets(cache, Resource(raw))
 
 
 def _own(raw: Raw | None) -> object:
@@ -147,7 +150,7 @@ def _next_in(queue: Queue) -> Trigger:
         found = cache.behind(queue, resource.raw)
         return [found] if found is not None else []
 
-    return Trigger(queue.kind, lambda resource: queue.place(resource.raw), behind)
+    return Trigger(queue.kind, lambda resource: place_in(queue, resource.raw), behind)
 
 
 def _disks_of_claim(cache: Cache, claim: Resource) -> list[Key]:
