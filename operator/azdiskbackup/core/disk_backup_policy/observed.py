@@ -8,7 +8,7 @@ from enum import Enum, auto
 
 from azdiskbackup.core.identity.naming import is_policy_name
 from azdiskbackup.core.objects.recorded import POLICY, recorded_id
-from azdiskbackup.core.objects.resource import Resource
+from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.objects.vault_view import VaultView
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, FetchFailed, NotFetched, NotFound
 
@@ -82,7 +82,7 @@ class Observed:
         uses: what refers to the policy that is to be deleted.
     """
 
-    vault: VaultView | NotFound
+    vault: VaultView | Invalid | NotFound
     disks: tuple[str, ...] = ()
     policy: Exists | NotFound | NotFetched | FetchFailed = NOT_FETCHED
     disk_count: int = 0

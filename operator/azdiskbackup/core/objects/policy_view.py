@@ -34,11 +34,11 @@ class PolicyView:
     retention_rules: frozenset[str]
 
 
-def policy_view(resource: Resource) -> PolicyView | None:
-    """Read a DiskBackupPolicy from outside; None when its spec cannot be read."""
+def policy_view(resource: Resource) -> PolicyView | Invalid:
+    """Read a DiskBackupPolicy from outside."""
     spec = parse_spec(DiskBackupPolicySpec, resource)
     if isinstance(spec, Invalid):
-        return None
+        return spec
     ready = resource.condition(reasons.READY)
     policy = recorded_id(resource, POLICY, "policyID")
     what = content(spec)

@@ -109,6 +109,12 @@ class Invalid:
     message: str
 
 
+def unreadable(what: str, invalid: Invalid) -> str:
+    """Return what is said of an object by those that refer to it."""
+    fault = f"{what} exists, but its spec is not accepted: {invalid.message}"
+    return f"{fault} Correct it; the operator continues automatically."
+
+
 def parse_spec(model: type[ModelT], resource: Resource) -> ModelT | Invalid:
     """Return the spec as a model, or a sentence that says what is wrong with it."""
     try:

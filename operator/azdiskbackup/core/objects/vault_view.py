@@ -46,11 +46,11 @@ class VaultView:
         )
 
 
-def vault_view(resource: Resource) -> VaultView | None:
-    """Read a BackupVault from outside; None when its spec cannot be read."""
+def vault_view(resource: Resource) -> VaultView | Invalid:
+    """Read a BackupVault from outside."""
     spec = parse_spec(BackupVaultSpec, resource)
     if isinstance(spec, Invalid):
-        return None
+        return spec
     vault = recorded_id(resource, VAULT, "vaultID")
     fallback = spec.subscription_id or (vault.subscription if vault else "")
     ready = resource.condition(reasons.READY)

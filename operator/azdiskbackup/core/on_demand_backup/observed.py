@@ -9,7 +9,7 @@ from enum import Enum, auto
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.policy_view import PolicyView
 from azdiskbackup.core.objects.recorded import recorded_name, recorded_time
-from azdiskbackup.core.objects.resource import Resource
+from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.on_demand_backup.attempt import Attempt, Over
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, FetchFailed, NotFetched, NotFound
@@ -90,7 +90,7 @@ class Observed:
     """
 
     disk: DiskView | NotFound
-    policy: PolicyView | NotFound
+    policy: PolicyView | Invalid | NotFound
     ahead: str | None
     recorded: Recorded = field(default_factory=Recorded)
     attempt: Attempt | NotFetched = NOT_FETCHED

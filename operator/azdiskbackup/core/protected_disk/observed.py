@@ -13,7 +13,7 @@ from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance, AzureResto
 from azdiskbackup.core.objects.policy_view import PolicyView
 from azdiskbackup.core.objects.pvc import ClaimedDisk, NotAzureDisk, NotBound
 from azdiskbackup.core.objects.recorded import DISK, INSTANCE, POLICY, recorded_id, recorded_text, recorded_time
-from azdiskbackup.core.objects.resource import Resource
+from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.objects.vault_view import VaultView
 from azdiskbackup.core.protected_disk.validation import Validation
 from azdiskbackup.core.rules import reasons
@@ -115,8 +115,8 @@ class Observed:
         newest_point: when the newest restore point was taken, as far as the sweep knows.
     """
 
-    policy: PolicyView | NotFound
-    vault: VaultView | NotFound
+    policy: PolicyView | Invalid | NotFound
+    vault: VaultView | Invalid | NotFound
     namespace_labels: Mapping[str, str]
     claim: ClaimedDisk | NotBound | NotAzureDisk | NotFound
     recorded: Recorded = field(default_factory=Recorded)

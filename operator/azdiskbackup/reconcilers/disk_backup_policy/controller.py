@@ -73,9 +73,9 @@ class DiskBackupPolicyKind(reconciler.KindController[Desired, Observed, Step, Po
         """Return what the cache tells."""
         cache, desired = self._context.cache, pass_.desired
         raw = cache.get(Key("BackupVault", "", desired.spec.vault_ref.name))
-        vault = vault_view(Resource(raw)) if raw is not None else None
+        vault = vault_view(Resource(raw)) if raw is not None else NOT_FOUND
         observed = Observed(
-            vault=vault or NOT_FOUND,
+            vault=vault,
             disk_count=cache.count(DISKS_BY_POLICY, desired.name),
             recorded=read_recorded(pass_.resource, desired.stem),
         )

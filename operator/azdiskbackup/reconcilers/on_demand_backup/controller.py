@@ -64,10 +64,10 @@ class OnDemandBackupKind(reconciler.KindController[Desired, Observed, Step, Back
         cache, desired = self._context.cache, pass_.desired
         ahead = cache.ahead(BACKUP_QUEUE, pass_.resource.raw)
         raw = cache.get(Key("ProtectedDisk", desired.namespace, desired.disk))
-        policy: PolicyView | NotFound = NOT_FOUND
+        policy: PolicyView | Invalid | NotFound = NOT_FOUND
         if raw is not None:
             raw_policy = cache.get(Key("DiskBackupPolicy", "", raw["spec"]["policyRef"]["name"]))
-            policy = (policy_view(Resource(raw_policy)) if raw_policy is not None else None) or NOT_FOUND
+            policy = policy_view(Resource(raw_policy)) if raw_policy is not None else NOT_FOUND
         return Observed(
             disk=_disk_view(Resource(raw)) if raw is not None else NOT_FOUND,
             policy=policy,

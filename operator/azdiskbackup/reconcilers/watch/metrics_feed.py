@@ -35,7 +35,8 @@ class MetricsFeed:
                 self._keep(self._fleet.vaults, key, after)
             case "DiskBackupPolicy":
                 self._keep(self._fleet.policies, key, after)
-                self._policy(key.name, policy_view(Resource(after)) if after is not None else None)
+                view = policy_view(Resource(after)) if after is not None else None
+                self._policy(key.name, view if isinstance(view, PolicyView) else None)
             case "ProtectedDisk":
                 self._disk(key, after)
 
