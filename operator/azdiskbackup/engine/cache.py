@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left, insort
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from sys import intern
 from typing import Any, TypeAlias
 
+import msgspec
 import structlog
 
 from azdiskbackup.compression import pack, unpack
@@ -75,7 +75,7 @@ class _Packed:
     content: bytes
 
     def unpack(self) -> Raw:
-        raw: Raw = json.loads(unpack(self.content))
+        raw: Raw = msgspec.json.decode(unpack(self.content))
         return raw
 
 
@@ -173,8 +173,8 @@ class Cache:
         before = None
         if known is not None:
             key, before = known.key, known.unpack()
-        text = json.dumps(raw, separators=(",", ":"), ensure_ascii=False).encode()
-        objects[key] = _Packed(key, version, pack(text))
+        # Never as one text of Python's, in which one character can make four bytes of each.
+        objects[key] = _Packed(key, version, pack(msgspec.json.encode(raw)))
         self._changed(key, before, raw)
         return True
 
