@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left, insort
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from sys import intern
 from typing import Any, TypeAlias
 
+import msgspec
+import structlog
+
 from azdiskbackup.compression import pack, unpack
 
 Raw = Mapping[str, Any]
+
+# Of an object that lacks what it would be found by.
+UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
+
+_log = structlog.get_logger("azdiskbackup.engine")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -68,7 +75,7 @@ class _Packed:
     content: bytes
 
     def unpack(self) -> Raw:
-        raw: Raw = json.loads(unpack(self.content))
+        raw: Raw = msgspec.json.decode(unpack(self.content))
         return raw
 
 
@@ -92,8 +99,11 @@ class Cache:
         self._found: dict[Index, _Found] = {index: {} for index in indices}
         self._lines: dict[Queue, _Lines] = {queue: {} for queue in queues}
 
-    def listen(self, listener: Listener) -> None:
-        """Call a function at each change from now on."""
+    def listen(self, listener: Listener, known: Iterable[str] = ()) -> None:
+        """Call a function at each change from now on, and first with the objects of some kinds as they are known."""
+        for kind in known:
+            for key in self.keys(kind):
+                _tell(listener, key, None, self.get(key))
         self._listeners.append(listener)
 
     def get(self, key: Key) -> Raw | None:
@@ -146,7 +156,7 @@ class Cache:
             yield objects[key].unpack()
 
     def _line(self, queue: Queue, raw: Raw) -> tuple[list[tuple[str, Key]], tuple[str, Key]]:
-        place = queue.place(raw)
+        place = place_in(queue, raw)
         about, order = place if place is not None else ("", "")
         return self._lines[queue].get(hash(about), []), (order, key_of(queue.kind, raw))
 
@@ -163,8 +173,8 @@ class Cache:
         before = None
         if known is not None:
             key, before = known.key, known.unpack()
-        text = json.dumps(raw, separators=(",", ":"), ensure_ascii=False).encode()
-        objects[key] = _Packed(key, version, pack(text))
+        # Never as one text of Python's, in which one character can make four bytes of each.
+        objects[key] = _Packed(key, version, pack(msgspec.json.encode(raw)))
         self._changed(key, before, raw)
         return True
 
@@ -204,17 +214,32 @@ class Cache:
                 _sort(found, key, _values(index, before), _values(index, after))
         for queue, lines in self._lines.items():
             if queue.kind == key.kind:
-                _line_up(lines, key, _place(queue, before), _place(queue, after))
+                _line_up(lines, key, place_in(queue, before), place_in(queue, after))
         for listener in self._listeners:
-            listener(key, before, after)
+            _tell(listener, key, before, after)
+
+
+def _tell(listener: Listener, key: Key, before: Raw | None, after: Raw | None) -> None:
+    try:
+        listener(key, before, after)
+    except Exception:
+        # What one cannot read must not keep the others from hearing of it.
+        _log.exception("a change was not understood", about=str(key))
 
 
 def _values(index: Index, raw: Raw | None) -> set[int]:
-    return {hash(value) for value in index.values(raw)} if raw is not None else set()
+    try:
+        return {hash(value) for value in index.values(raw)} if raw is not None else set()
+    except UNREADABLE:
+        return set()
 
 
-def _place(queue: Queue, raw: Raw | None) -> tuple[str, str] | None:
-    return queue.place(raw) if raw is not None else None
+def place_in(queue: Queue, raw: Raw | None) -> tuple[str, str] | None:
+    """Return the place of an object in a queue; None where it does not queue, or cannot be read."""
+    try:
+        return queue.place(raw) if raw is not None else None
+    except UNREADABLE:
+        return None
 
 
 def _line_up(lines: _Lines, key: Key, old: tuple[str, str] | None, new: tuple[str, str] | None) -> None:

@@ -123,7 +123,8 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
     settings.watching.connect_timeout = 10
-    settings.watching.chunk_size = 100
+    # A page is read as one text, of four bytes each character if one of them needs them.
+    settings.watching.chunk_size = 10
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 10
     # About ten minutes of an absent API server, then let the kubelet start us anew.

@@ -7,8 +7,10 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlencode
+
+import msgspec
 
 from azdiskbackup.api.v1alpha1 import KINDS
 from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
@@ -23,11 +25,15 @@ from azdiskbackup.errors import (
     retry_after,
 )
 from azdiskbackup.kube.exchange import Answer, Exchange
-from azdiskbackup.kube.watched import Raw, WatchedResource
+from azdiskbackup.kube.watched import OURS, Raw, WatchedResource
+
+DecodedT = TypeVar("DecodedT")
 
 _PLURALS = {kind.name: kind.plural for kind in KINDS}
-# A page of objects is in memory as a whole, which is more than all that is kept.
-_PAGE = 100
+_OURS = {each.kind: each for each in OURS}
+# A page of objects is in memory as a whole, each as large as etcd takes one. It begins small, and grows to so many
+# objects, or so many bytes if those that come next are like those before.
+_FIRST_PAGE, _LARGEST_PAGE, _PAGE_BYTES = 10, 50, 2_000_000
 _TIMEOUT = 30.0
 _NO_API_SERVER = "what answers there is no API server"
 _MERGE = "application/merge-patch+json"
@@ -64,17 +70,20 @@ class KubeClient:
             namespace: of this namespace only; empty for all.
             selected: selectors as the API server takes them, such as ``labelSelector``.
         """
-        token = ""
+        token, limit = "", _FIRST_PAGE
         while True:
-            query = {**selected, "limit": str(_PAGE)} | ({"continue": token} if token else {})
-            page = await self._call("GET", f"{resource.path_in(namespace)}?{urlencode(query)}")
-            if "items" not in page:
-                raise Unavailable("NotJSON", _NO_API_SERVER)
-            for item in page["items"] or ():
-                yield resource.trim(item)
-            token = (page.get("metadata") or {}).get("continue") or ""
+            query = {**selected, "limit": str(limit)} | ({"continue": token} if token else {})
+            path = f"{resource.path_in(namespace)}?{urlencode(query)}"
+            answer = await self._send("GET", path, None, "application/json", _TIMEOUT)
+            page = _decoded(answer.content, _Page)
+            # Each by itself: one character in one of them would make four bytes of each in all of them.
+            size = sum(len(memoryview(item)) for item in page.items or ()) // max(1, len(page.items or ()))
+            for item in page.items or ():
+                yield resource.trim(_decoded(item, dict[str, Any]))
+            token = page.metadata.get("continue") or ""
             if not token:
                 return
+            limit = min(_LARGEST_PAGE, max(1, _PAGE_BYTES // max(1, size)))
 
     async def get(self, path: str, seconds: float = _TIMEOUT) -> Raw:
         """Return one object by its path."""
@@ -142,20 +151,31 @@ class KubeClient:
         content_type: str = "application/json",
         seconds: float = _TIMEOUT,
     ) -> Raw:
-        response = await self._send(method, path, body, content_type, seconds)
-        try:
-            answer: Raw = json.loads(response.content)
-        except ValueError as error:
-            raise Unavailable("NotJSON", _NO_API_SERVER) from error
-        if not isinstance(answer, dict):
-            raise Unavailable("NotJSON", _NO_API_SERVER)
-        return answer
+        answer = await self._send(method, path, body, content_type, seconds)
+        found = _decoded(answer.content, dict[str, Any])
+        # What is kept of an answer to a write is what is kept of a list.
+        kept = _OURS.get(str(found.get("kind")))
+        return kept.trim(found) if kept is not None and "metadata" in found else found
 
     async def _send(self, method: str, path: str, body: object, content_type: str, seconds: float) -> Answer:
         answer = await self._exchange.send(method, path, body, content_type, seconds)
         if answer.status >= 400:
             raise _translate(answer.status, answer.content.decode(errors="replace"), answer.headers)
         return answer
+
+
+class _Page(msgspec.Struct):
+    """A page of a list; its objects are read one at a time."""
+
+    items: list[msgspec.Raw] | None
+    metadata: dict[str, Any] = {}
+
+
+def _decoded(content: bytes | msgspec.Raw, type_: type[DecodedT]) -> DecodedT:
+    try:
+        return msgspec.json.decode(content, type=type_)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Unavailable("NotJSON", _NO_API_SERVER) from error
 
 
 def _path(resource: Resource) -> str:

@@ -35,14 +35,16 @@ class WatchedResource:
         return f"{root}/{self.version}/{place}{self.plural}"
 
 
-def _without_noise(raw: Raw) -> Raw:
-    metadata = {key: value for key, value in raw["metadata"].items() if key != "managedFields"}
-    return {**raw, "metadata": metadata}
-
-
 def _meta(raw: Raw, *more: str) -> dict[str, Any]:
     kept = ("name", "namespace", "uid", "resourceVersion", "deletionTimestamp", *more)
     return {key: raw["metadata"][key] for key in kept if key in raw["metadata"]}
+
+
+def _ours(raw: Raw) -> Raw:
+    kept = ("apiVersion", "kind", "spec", "status")
+    # Annotations and owners are as large as somebody likes, and nobody here reads them.
+    metadata = _meta(raw, "generation", "creationTimestamp", "finalizers", "labels")
+    return {"metadata": metadata, **{key: raw[key] for key in kept if key in raw}}
 
 
 def _namespace(raw: Raw) -> Raw:
@@ -77,5 +79,5 @@ def _volume(raw: Raw) -> Raw:
 NAMESPACE = WatchedResource("Namespace", "", "v1", "namespaces", _namespace)
 CLAIM = WatchedResource("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims", _claim)
 VOLUME = WatchedResource("PersistentVolume", "", "v1", "persistentvolumes", _volume)
-OURS = tuple(WatchedResource(kind.name, GROUP, VERSION, kind.plural, _without_noise) for kind in KINDS)
+OURS = tuple(WatchedResource(kind.name, GROUP, VERSION, kind.plural, _ours) for kind in KINDS)
 WATCHED = (NAMESPACE, CLAIM, VOLUME, *OURS)

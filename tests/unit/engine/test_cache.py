@@ -112,7 +112,8 @@ def test_an_index_follows_every_change() -> None:
 
 
 def turn(thing: Raw) -> tuple[str, str] | None:
-    return thing.get("turn")
+    about, order = thing["turn"]
+    return about, order
 
 
 TURNS = Queue("Thing", turn)
@@ -148,3 +149,36 @@ def test_an_index_counts() -> None:
     for number, name in enumerate("abc"):
         assert cache.count(BY_COLOUR, "red") == number
         cache.put("Thing", raw(name, number + 1) | {"colours": ["red"]})
+
+
+def test_a_listener_that_fails_keeps_nothing_from_the_others() -> None:
+    cache = Cache([BY_COLOUR])
+
+    def fails(key: Key, before: Raw | None, after: Raw | None) -> None:
+        raise ValueError("a bug")
+
+    cache.listen(fails)
+    news = heard(cache)
+    assert cache.put("Thing", raw("a", 1) | {"colours": ["red"]})
+    assert news == [(A, False, True)] and cache.get(A) is not None
+
+
+def test_an_object_that_an_index_cannot_read_is_kept_and_told() -> None:
+    cache = Cache([BY_COLOUR], [TURNS])
+    news = heard(cache)
+    cache.put("Thing", raw("a", 1) | {"colours": ["red"], "turn": ("here", "1")})
+    cache.put("Thing", raw("a", 2) | {"colours": 7, "turn": 7})
+    assert [after for _, _, after in news] == [True, True]
+    assert not cache.knows(BY_COLOUR, "red") and not list(cache.read_back(TURNS, "here"))
+    assert cache.ahead(TURNS, raw("a", 2) | {"turn": 7}) is None
+    cache.put("Thing", raw("a", 3) | {"colours": ["red"]})
+    assert cache.find(BY_COLOUR, "red") == [A]
+
+
+def test_who_listens_may_hear_first_of_what_is_known() -> None:
+    cache = Cache()
+    cache.put("Thing", raw("a", 1))
+    cache.put("Other", raw("b", 2))
+    news: list[Key] = []
+    cache.listen(lambda key, before, after: news.append(key), known=["Thing"])
+    assert news == [A]

@@ -21,6 +21,7 @@ from azdiskbackup.api.v1alpha1.base import (
     ResourceGroupName,
     Rule,
     Status,
+    StatusPart,
     SubscriptionID,
     Text,
     Transition,
@@ -266,7 +267,7 @@ class BackupVaultSpec(Part):
     ] = "Retain"
 
 
-class VaultIdentityStatus(Part):
+class VaultIdentityStatus(StatusPart):
     """An identity that the vault has."""
 
     principal_id: Annotated[Text, Field(description="Object id of the identity.")]

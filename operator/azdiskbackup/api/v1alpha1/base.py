@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
     StringConstraints,
+    ValidationInfo,
     model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError
@@ -140,6 +142,25 @@ def without_nulls(value: Any) -> Any:
     return value
 
 
+def is_plausible(when: datetime) -> bool:
+    """Return whether a time can have been written by us: times at the ends of the calendar cannot be reckoned with."""
+    return when.tzinfo is not None and 2000 <= when.year < 3000
+
+
+def _plausible(when: datetime, info: ValidationInfo) -> datetime:
+    # Only of what is read back, and not of what Azure says.
+    if info.context is not None:
+        latest: datetime | None = info.context["now"]
+        # What is yet to come would heal only when it comes; clocks differ by less than an hour.
+        if not is_plausible(when) or (latest is not None and when > latest + timedelta(hours=1)):
+            raise ValueError("not a plausible time")
+    return when
+
+
+# A time that has come.
+Moment = Annotated[datetime, AfterValidator(_plausible)]
+
+
 class StatusPart(BaseModel):
     """A part of a status: written by the operator only, read back leniently."""
 
@@ -247,7 +268,7 @@ class Condition(StatusPart):
         str,
         Field(max_length=32768, description="State, cause, and what happens next or what to do, for humans."),
     ]
-    last_transition_time: Annotated[datetime, Field(description="When `status` of this condition last changed.")]
+    last_transition_time: Annotated[Moment, Field(description="When `status` of this condition last changed.")]
     observed_generation: Annotated[
         Count | None, Field(description="The generation of the spec that this is about.")
     ] = None

@@ -26,7 +26,7 @@ from azdiskbackup.api.v1alpha1.base import (
     immutable,
 )
 
-PREDECESSORS = 16
+PREDECESSORS = 64
 AZURE_NAME = r"^[-a-zA-Z0-9]{2,100}$"
 PolicyName = Annotated[str, StringConstraints(min_length=2, max_length=100, pattern=AZURE_NAME)]
 TimeOfDay = Annotated[

@@ -16,6 +16,7 @@ from azdiskbackup.api.v1alpha1.base import (
     Count,
     Kind,
     LocalRef,
+    Moment,
     Part,
     Status,
     StatusPart,
@@ -55,7 +56,7 @@ class TakenRestorePoint(StatusPart):
     """The restore point that the backup made."""
 
     id: Annotated[Text, Field(description="Id of the restore point in Azure.")]
-    time: Annotated[datetime | None, Field(description="The time to which the disk can be restored.")] = None
+    time: Annotated[Moment | None, Field(description="The time to which the disk can be restored.")] = None
     expiry_time: Annotated[
         datetime | None, Field(description="When it expires, unless it is the disk's newest one by then.")
     ] = None
@@ -73,11 +74,11 @@ class OnDemandBackupStatus(Status):
     ] = None
     job_id: Annotated[Text | None, Field(description="Id of the job in Azure.")] = None
     start_time: Annotated[
-        datetime | None,
+        Moment | None,
         Field(description="When the backup was requested; once the job is known, when it started."),
     ] = None
     completion_time: Annotated[
-        datetime | None,
+        Moment | None,
         Field(description="When the backup ended, well or not; or when it was clear that none is taken (NotRepeated)."),
     ] = None
     duration_seconds: Annotated[Count | None, Field(description="How long the job ran, in seconds.")] = None

@@ -18,6 +18,7 @@ from azdiskbackup.api.v1alpha1.base import (
     Count,
     Kind,
     LocalRef,
+    Moment,
     Part,
     Rule,
     Status,
@@ -115,8 +116,8 @@ class LastBackupStatus(StatusPart):
     job_id: Annotated[Text, Field(description="Id of the job in Azure.")]
     status: Annotated[Text, Field(description="Azure's state of the job, such as Completed.")]
     type: Annotated[Text, Field(description="Scheduled or OnDemand.")]
-    start_time: Annotated[datetime, Field(description="When the job started.")]
-    end_time: Annotated[datetime | None, Field(description="When the job ended.")] = None
+    start_time: Annotated[Moment, Field(description="When the job started.")]
+    end_time: Annotated[Moment | None, Field(description="When the job ended.")] = None
     duration_seconds: Annotated[Count | None, Field(description="How long the job ran, in seconds.")] = None
 
 
@@ -127,8 +128,8 @@ class JobStatus(StatusPart):
     operation: Annotated[Text, Field(description="What the job does, such as Backup.")]
     status: Annotated[Text, Field(description="Azure's state of the job, such as Completed.")]
     type: Annotated[Text, Field(description="Scheduled or OnDemand.")]
-    start_time: Annotated[datetime, Field(description="When the job started.")]
-    end_time: Annotated[datetime | None, Field(description="When the job ended.")] = None
+    start_time: Annotated[Moment, Field(description="When the job started.")]
+    end_time: Annotated[Moment | None, Field(description="When the job ended.")] = None
     duration_seconds: Annotated[Count | None, Field(description="How long the job ran, in seconds.")] = None
     error: Annotated[AzureErrorStatus | None, Field(description="Why the job failed.")] = None
 
@@ -153,7 +154,7 @@ class RestorePointStatus(StatusPart):
     """One restore point."""
 
     id: Annotated[Text, Field(description="Id of the restore point in Azure.")]
-    time: Annotated[datetime, Field(description="The time to which the disk can be restored.")]
+    time: Annotated[Moment, Field(description="The time to which the disk can be restored.")]
     expiry_time: Annotated[
         datetime | None, Field(description="When it expires, unless it is the disk's newest one by then.")
     ] = None
@@ -168,8 +169,8 @@ class RestorePointsStatus(StatusPart):
         Count,
         Field(description="Number of restore points when they were read, less those that have expired since."),
     ]
-    oldest: Annotated[datetime | None, Field(description="Time of the oldest one.")] = None
-    newest: Annotated[datetime | None, Field(description="Time of the newest one.")] = None
+    oldest: Annotated[Moment | None, Field(description="Time of the oldest one.")] = None
+    newest: Annotated[Moment | None, Field(description="Time of the newest one.")] = None
     recent: Annotated[
         list[RestorePointStatus],
         Field(
@@ -179,7 +180,7 @@ class RestorePointsStatus(StatusPart):
         ),
     ] = []
     observed_time: Annotated[
-        datetime,
+        Moment,
         Field(
             description="When they were read from Azure: when a new one is known to exist, or one of many has expired, "
             "since the call is scarce. That one of few has expired is known without it."
@@ -200,7 +201,7 @@ class ProtectedDiskStatus(Status):
         ArmID | None, Field(description="ARM id of the policy in Azure by which the disk is backed up.")
     ] = None
     active_since: Annotated[
-        datetime | None,
+        Moment | None,
         Field(
             description="Since when backups are expected by the schedule of that policy. Reset when the disk is "
             "resumed or migrated to another policy; absent while it is suspended or stopped."
@@ -209,7 +210,7 @@ class ProtectedDiskStatus(Status):
     protection_state: Annotated[Text | None, Field(description="Azure's own state of the protection, as it is.")] = None
     last_backup: Annotated[LastBackupStatus | None, Field(description="The newest backup.")] = None
     last_successful_backup_time: Annotated[
-        datetime | None, Field(description="When the newest good backup was taken.")
+        Moment | None, Field(description="When the newest good backup was taken.")
     ] = None
     next_backup_time: Annotated[datetime | None, Field(description="When the next scheduled backup is due.")] = None
     jobs: Annotated[JobsStatus | None, Field(description="Jobs of the last seven days.")] = None

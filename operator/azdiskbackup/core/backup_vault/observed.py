@@ -10,6 +10,7 @@ from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultStatus
 from azdiskbackup.core.identity.arm_ids import ResourceGroupId
 from azdiskbackup.core.identity.roles import Grant
 from azdiskbackup.core.objects.azure import AzureGroup, AzureInstance, AzureVault
+from azdiskbackup.core.objects.recorded import azure_name, recorded_name
 from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, FetchFailed, NotFetched, NotFound
 
@@ -43,9 +44,9 @@ class Recorded:
 
 def read_recorded(resource: Resource) -> Recorded:
     """Read the status of a BackupVault."""
-    status = parse_status(BackupVaultStatus, resource)
-    principals = tuple(each.principal_id for each in status.identities or ())
-    return Recorded(status.principal_id, resource.settled, principals)
+    known = (azure_name(each.principal_id) for each in parse_status(BackupVaultStatus, resource).identities or ())
+    principals = tuple(each for each in known if each is not None)
+    return Recorded(recorded_name(resource, "principalID"), resource.settled, principals)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ def build_status(
     resource: Resource, desired: Desired, observed: Observed, plan: Plan[Step], now: datetime
 ) -> BackupVaultStatus:
     """Return the status after a pass."""
-    before = parse_status(BackupVaultStatus, resource)
+    before = parse_status(BackupVaultStatus, resource, now)
     findings = conditions.summary(plan, reasons.ALL_GOOD, f"The vault {desired.id.name} is ready.")
     if observed.degraded_reason is not None:
         instead = " Meanwhile the operator lists the vault, which takes more requests."

@@ -7,7 +7,8 @@ from datetime import datetime
 from enum import Enum, auto
 
 from azdiskbackup.core.identity.naming import is_policy_name
-from azdiskbackup.core.objects.resource import Resource
+from azdiskbackup.core.objects.recorded import POLICY, recorded_id
+from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.objects.vault_view import VaultView
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, FetchFailed, NotFetched, NotFound
 
@@ -60,12 +61,13 @@ def read_recorded(resource: Resource, stem: str) -> Recorded:
         resource: the object.
         stem: what the names of its policies in Azure begin with.
     """
-    policy = resource.status.get("policyID")
-    if policy is None or not is_policy_name(policy.rpartition("/")[2], stem):
+    policy = recorded_id(resource, POLICY, "policyID")
+    if policy is None or not is_policy_name(policy.name, stem):
         return Recorded(is_settled=resource.settled)
-    folder = policy.rpartition("/")[0]
-    siblings = (name for name in resource.status.get("predecessors") or () if is_policy_name(name, stem))
-    return Recorded(policy, tuple(f"{folder}/{name}" for name in siblings), resource.settled)
+    names = resource.status.get("predecessors")
+    siblings = [name for name in names if is_policy_name(str(name), stem)] if isinstance(names, list) else []
+    older = tuple(str(policy.parent.child("backupPolicies", str(name))) for name in siblings)
+    return Recorded(str(policy), older, resource.settled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Observed:
         uses: what refers to the policy that is to be deleted.
     """
 
-    vault: VaultView | NotFound
+    vault: VaultView | Invalid | NotFound
     disks: tuple[str, ...] = ()
     policy: Exists | NotFound | NotFetched | FetchFailed = NOT_FETCHED
     disk_count: int = 0

@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypeAlias, assert_never
 
+from azdiskbackup.api.v1alpha1.disk_backup_policy import PREDECESSORS
 from azdiskbackup.core.disk_backup_policy.desired import Desired
 from azdiskbackup.core.disk_backup_policy.observed import Exists, Fact, Observed, Uses
 from azdiskbackup.core.disk_backup_policy.steps import CreatePolicy, DeletePolicy, Step
 from azdiskbackup.core.formatting import clock_time, listing
 from azdiskbackup.core.identity.arm_ids import ArmId, same_id
+from azdiskbackup.core.objects.resource import Invalid, unreadable
 from azdiskbackup.core.objects.vault_view import VaultView
 from azdiskbackup.core.rules import reasons, verdicts
 from azdiskbackup.core.rules.intervals import RECHECK_INTERVAL, SLOW_RECHECK_INTERVAL
 from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
-from azdiskbackup.core.rules.verdicts import act, housekeeping, looked_up, need, parked, satisfied, wait
+from azdiskbackup.core.rules.verdicts import act, fetched, housekeeping, looked_up, need, parked, satisfied, wait
 from azdiskbackup.core.schedule.retention import expected_restore_points
 
 Verdict: TypeAlias = verdicts.Verdict[Step]
@@ -52,6 +54,8 @@ def vault_ready(desired: Desired, observed: Observed, now: datetime) -> Verdict:
             f"BackupVault {name!r} does not exist. Create it, or name another vault in another policy; the "
             "operator continues automatically once it exists.",
         )
+    if isinstance(vault, Invalid):
+        return wait(reasons.VAULT_NOT_READY, unreadable(f"BackupVault {name!r}", vault))
     if vault.id is None or not vault.ready:
         return wait(
             reasons.VAULT_NOT_READY,
@@ -65,6 +69,8 @@ def policy_exists(desired: Desired, observed: Observed, now: datetime) -> Verdic
     policy = _id(desired, observed)
     if isinstance(looked_up(observed.policy, Fact.POLICY, policy), Exists):
         return satisfied(reasons.IN_SYNC, f"Azure has the policy {policy.name}.")
+    if len(others(observed, policy)) > PREDECESSORS:
+        return _make_room(desired, observed, now)
     assert desired.content is not None
     is_drift = observed.recorded.is_settled and same_id(observed.recorded.policy_id or "", policy)
     return act(
@@ -100,10 +106,31 @@ def predecessors_deleted(desired: Desired, observed: Observed, now: datetime) ->
             assert_never(observed.uses)
 
 
+def _make_room(desired: Desired, observed: Observed, now: datetime) -> Verdict:
+    """What an edit replaced stays recorded until it is deleted: with too much of it the edit waits."""
+    old = others(observed, _id(desired, observed))[0]
+    uses = fetched(observed.uses, Fact.USES, old)
+    if not uses.instances and uses.kept_until is None:
+        return act(
+            DeletePolicy(old), reasons.CREATING, f"Deleting the policy {old.name}, which nothing uses any more.", now
+        )
+    return wait(
+        reasons.IN_USE,
+        f"The edit waits: {PREDECESSORS} earlier versions of the policy exist in Azure already. The oldest, "
+        f"{old.name}, stays: {users(uses)} Delete or resume the disks that use it, or undo the edit; the operator "
+        "continues automatically.",
+        now + SLOW_RECHECK_INTERVAL,
+    )
+
+
+def others(observed: Observed, policy: ArmId) -> list[ArmId]:
+    """Return what this object made and no longer wants, the oldest first."""
+    return [ArmId.parse(each) for each in observed.recorded.made if not same_id(each, policy)]
+
+
 def predecessor(desired: Desired, observed: Observed) -> ArmId | None:
     """Return the policy that is to be deleted next."""
-    policy = _id(desired, observed)
-    return next((ArmId.parse(each) for each in observed.recorded.made if not same_id(each, policy)), None)
+    return next(iter(others(observed, _id(desired, observed))), None)
 
 
 def users(uses: Uses) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from azdiskbackup.api.v1alpha1.disk_backup_policy import (
-    PREDECESSORS,
     DiskBackupPolicyStatus,
     RestorePointBudget,
     Succession,
@@ -26,7 +25,7 @@ def build_status(
     resource: Resource, desired: Desired, observed: Observed, plan: Plan[Step], now: datetime
 ) -> DiskBackupPolicyStatus:
     """Return the status after a pass."""
-    before = parse_status(DiskBackupPolicyStatus, resource)
+    before = parse_status(DiskBackupPolicyStatus, resource, now)
     findings = conditions.summary(plan, reasons.ALL_GOOD, "The policy is usable by disks.")
     expected = expected_restore_points(desired.spec.schedule, desired.spec.retention)
     update: dict[str, object] = {
@@ -46,6 +45,10 @@ def build_status(
         update["policy_id"] = found
         if not desired.deleting:
             update |= _succession(observed, plan, found)
+    elif isinstance(plan.step, DeletePolicy) and not desired.deleting:
+        # Room is made for an edit, which is not in Azure yet.
+        made = [ArmId.parse(each) for each in observed.recorded.predecessors]
+        update["predecessors"] = [each.name for each in made if each != plan.step.id] or None
     return before.model_copy(update=update)
 
 
@@ -57,6 +60,6 @@ def _succession(observed: Observed, plan: Plan[Step], policy: str) -> dict[str, 
     moved, total = observed.moved, observed.moving
     moving = left and moved < total
     return {
-        "predecessors": left[-PREDECESSORS:] or None,
+        "predecessors": left or None,
         "succession": Succession(from_=left[-1], total=total, moved=moved) if moving else None,
     }

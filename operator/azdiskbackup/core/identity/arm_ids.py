@@ -85,17 +85,6 @@ def vault_id(subscription: str, group: str, name: str) -> ArmId:
     return ArmId(subscription, group, "Microsoft.DataProtection", ("backupVaults", name))
 
 
-def backup_instance_id(text: object) -> ArmId | None:
-    """Return the id of a backup instance; None for any other text, such as may stand in a status."""
-    try:
-        found = ArmId.parse(str(text))
-    except ValueError:
-        return None
-    kind = tuple(each.lower() for each in (found.provider, *found.path[::2]))
-    wanted = ("microsoft.dataprotection", "backupvaults", "backupinstances")
-    return found if kind == wanted else None
-
-
 def is_within(id_: object, parent: ArmId) -> bool:
     """Return whether an ARM id is that of a child of another one."""
     return str(id_).lower().startswith(f"{parent}/".lower())

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec, Schedule
 from azdiskbackup.core.objects.policy_content import content, rule_name
+from azdiskbackup.core.objects.recorded import POLICY, recorded_id
 from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec
 from azdiskbackup.core.rules import reasons
 
@@ -33,13 +34,13 @@ class PolicyView:
     retention_rules: frozenset[str]
 
 
-def policy_view(resource: Resource) -> PolicyView | None:
-    """Read a DiskBackupPolicy from outside; None when its spec cannot be read."""
+def policy_view(resource: Resource) -> PolicyView | Invalid:
+    """Read a DiskBackupPolicy from outside."""
     spec = parse_spec(DiskBackupPolicySpec, resource)
     if isinstance(spec, Invalid):
-        return None
+        return spec
     ready = resource.condition(reasons.READY)
-    known = resource.status.get("policyID")
+    policy = recorded_id(resource, POLICY, "policyID")
     what = content(spec)
     wanted = what.name(spec.azure_name or resource.name) if what is not None else None
     optional = {"Daily": spec.retention.daily, "Weekly": spec.retention.weekly}
@@ -48,8 +49,8 @@ def policy_view(resource: Resource) -> PolicyView | None:
         vault=spec.vault_ref.name,
         ready=ready.get("status") == "True" and not resource.deleting,
         not_ready_reason=str(ready.get("reason", reasons.NOT_YET_KNOWN)),
-        id=known,
-        in_force=wanted is not None and known is not None and known.endswith(f"/{wanted}"),
+        id=str(policy) if policy is not None else None,
+        in_force=wanted is not None and policy is not None and policy.name == wanted,
         schedule=spec.schedule,
         rule_name=rule_name(spec),
         retention_rules=frozenset({"Default"} | {name for name, rule in optional.items() if rule}),

@@ -78,13 +78,14 @@ class Resource:
     @property
     def status(self) -> Mapping[str, Any]:
         """Return the raw status."""
-        status: Mapping[str, Any] = self.raw.get("status") or {}
-        return status
+        status = self.raw.get("status")
+        return status if isinstance(status, Mapping) else {}
 
     def condition(self, type_: str) -> Mapping[str, Any]:
         """Return a condition of the status, empty if there is none."""
-        conditions: list[Mapping[str, Any]] = list(self.status.get("conditions") or ())
-        return next((entry for entry in conditions if entry.get("type") == type_), {})
+        conditions = self.status.get("conditions")
+        entries = [each for each in conditions if isinstance(each, Mapping)] if isinstance(conditions, list) else []
+        return next((entry for entry in entries if entry.get("type") == type_), {})
 
     @property
     def settled(self) -> bool:
@@ -108,6 +109,12 @@ class Invalid:
     message: str
 
 
+def unreadable(what: str, invalid: Invalid) -> str:
+    """Return what is said of an object by those that refer to it."""
+    fault = f"{what} exists, but its spec is not accepted: {invalid.message}"
+    return f"{fault} Correct it; the operator continues automatically."
+
+
 def parse_spec(model: type[ModelT], resource: Resource) -> ModelT | Invalid:
     """Return the spec as a model, or a sentence that says what is wrong with it."""
     try:
@@ -120,12 +127,20 @@ def parse_spec(model: type[ModelT], resource: Resource) -> ModelT | Invalid:
         return Invalid("; ".join(faults) + ".")
 
 
-def parse_status(model: type[ModelT], resource: Resource) -> ModelT:
-    """Return the status as a model; one that cannot be read counts as none, since it is rebuilt anyway."""
+def parse_status(model: type[ModelT], resource: Resource, now: datetime | None = None) -> ModelT:
+    """Return the status as a model; a member that is nonsense counts as none, since it is rebuilt anyway.
+
+    Args:
+        model: of the status.
+        resource: the object.
+        now: where it is given, times to come are nonsense.
+    """
+    status, context = dict(resource.status), {"now": now}
     try:
-        return model.model_validate(dict(resource.status))
-    except ValidationError:
-        return model()
+        return model.model_validate(status, context=context)
+    except ValidationError as error:
+        readable = {key: status[key] for key in status.keys() - {fault["loc"][0] for fault in error.errors()}}
+        return model.model_validate(readable, context=context)
 
 
 def parse_time(text: str) -> datetime:

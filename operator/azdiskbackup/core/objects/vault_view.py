@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultSpec, BackupVaultStatus, VaultAccess
 from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId
+from azdiskbackup.core.objects.recorded import VAULT, azure_name, recorded_id, recorded_name
 from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec, parse_status
 from azdiskbackup.core.rules import reasons
 
@@ -57,13 +58,12 @@ class VaultView:
         )
 
 
-def vault_view(resource: Resource) -> VaultView | None:
-    """Read a BackupVault from outside; None when its spec cannot be read."""
+def vault_view(resource: Resource) -> VaultView | Invalid:
+    """Read a BackupVault from outside."""
     spec = parse_spec(BackupVaultSpec, resource)
     if isinstance(spec, Invalid):
-        return None
-    known = resource.status.get("vaultID")
-    vault = ArmId.parse(known) if known else None
+        return spec
+    vault = recorded_id(resource, VAULT, "vaultID")
     fallback = spec.subscription_id or (vault.subscription if vault else "")
     ready = resource.condition(reasons.READY)
     return VaultView(
@@ -71,7 +71,7 @@ def vault_view(resource: Resource) -> VaultView | None:
         ready=ready.get("status") == "True" and not resource.deleting,
         not_ready_reason=str(ready.get("reason", reasons.NOT_YET_KNOWN)),
         id=vault,
-        principal=resource.status.get("principalID"),
+        principal=recorded_name(resource, "principalID"),
         location=spec.location,
         snapshot_groups=tuple(
             ResourceGroupId(group.subscription_id or fallback, group.name) for group in spec.snapshot_resource_groups
@@ -88,4 +88,5 @@ def vault_view(resource: Resource) -> VaultView | None:
 
 def _principals(resource: Resource) -> Mapping[str, str]:
     known = parse_status(BackupVaultStatus, resource).identities or []
-    return {(each.user_assigned_identity_id or "").lower(): each.principal_id for each in known}
+    names = {(each.user_assigned_identity_id or "").lower(): azure_name(each.principal_id) for each in known}
+    return {identity: principal for identity, principal in names.items() if principal is not None}

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 
-from azdiskbackup.core.identity.arm_ids import ArmId, backup_instance_id
+from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.policy_view import PolicyView
-from azdiskbackup.core.objects.resource import Resource, parse_time
+from azdiskbackup.core.objects.recorded import INSTANCE, recorded_id, recorded_name, recorded_time
+from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.on_demand_backup.attempt import Attempt, Over
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, FetchFailed, NotFetched, NotFound
-
-_JOB_ID = re.compile(r"[\w-]{1,64}")
 
 
 class Fact(Enum):
@@ -67,32 +65,30 @@ class Recorded:
 
 def read_recorded(resource: Resource) -> Recorded:
     """Read the status of an OnDemandBackup."""
-    status = resource.status
-    job, started = str(status.get("jobID", "")), status.get("startTime")
     return Recorded(
-        intent=parse_time(started) if started else None,
-        instance=backup_instance_id(status.get("backupInstanceID")),
-        job=job if _JOB_ID.fullmatch(job) else None,
+        intent=recorded_time(resource.status.get("startTime")),
+        instance=recorded_id(resource, INSTANCE, "backupInstanceID"),
+        job=recorded_name(resource, "jobID"),
         over=_over(resource),
     )
 
 
 def _over(resource: Resource) -> Over | None:
-    completed = resource.status.get("completionTime")
-    if not completed:
+    completed = recorded_time(resource.status.get("completionTime"))
+    if completed is None:
         return None
     succeeded = resource.condition(reasons.SUCCEEDED)
     return Over(
         succeeded=succeeded.get("status") == "True",
         reason=str(succeeded.get("reason", reasons.FAILED)),
         message=str(succeeded.get("message", "")),
-        completed=parse_time(completed),
+        completed=completed,
     )
 
 
 def is_over(resource: Resource) -> bool:
     """Return whether a backup has ended, well or not."""
-    return bool(resource.status.get("completionTime"))
+    return recorded_time(resource.status.get("completionTime")) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +103,7 @@ class Observed:
     """
 
     disk: DiskView | NotFound
-    policy: PolicyView | NotFound
+    policy: PolicyView | Invalid | NotFound
     ahead: str | None
     recorded: Recorded = field(default_factory=Recorded)
     attempt: Attempt | NotFetched = NOT_FETCHED

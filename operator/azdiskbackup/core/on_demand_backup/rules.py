@@ -9,6 +9,7 @@ from typing import TypeAlias
 from azdiskbackup.core.formatting import clock_time, listing, span
 from azdiskbackup.core.identity.arm_ids import ArmId, same_id
 from azdiskbackup.core.objects.policy_view import PolicyView
+from azdiskbackup.core.objects.resource import Invalid
 from azdiskbackup.core.on_demand_backup.attempt import (
     Following,
     IntentRecorded,
@@ -94,7 +95,7 @@ def disk_protected(desired: Desired, observed: Observed, now: datetime) -> Verdi
             return satisfied(reasons.VALID, "The disk is protected.")
         why = observed.disk.not_ready_reason
     else:
-        why = reasons.POLICY_NOT_FOUND
+        why = reasons.POLICY_NOT_READY if isinstance(observed.policy, Invalid) else reasons.POLICY_NOT_FOUND
     return wait(
         reasons.WAITING_FOR_PROTECTION,
         f"ProtectedDisk {desired.disk!r} is not protected yet ({why}). See `kubectl describe pdisk {desired.disk}`.",

@@ -21,7 +21,7 @@ def build_status(
     resource: Resource, attempt: Attempt | NotFetched, plan: Plan[Step], now: datetime
 ) -> OnDemandBackupStatus:
     """Return the status after a pass."""
-    before = parse_status(OnDemandBackupStatus, resource)
+    before = parse_status(OnDemandBackupStatus, resource, now)
     if before.completion_time is not None:
         return before
     update = {"observed_generation": resource.generation} | _progress(before, attempt, plan, now)

@@ -12,7 +12,8 @@ from azdiskbackup.core.identity.roles import DISK_BACKUP_READER, Grant
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance, AzureRestorePoint, JobHistory
 from azdiskbackup.core.objects.policy_view import PolicyView
 from azdiskbackup.core.objects.pvc import ClaimedDisk, NotAzureDisk, NotBound
-from azdiskbackup.core.objects.resource import Resource, parse_time
+from azdiskbackup.core.objects.recorded import DISK, INSTANCE, POLICY, recorded_id, recorded_text, recorded_time
+from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.objects.vault_view import VaultView
 from azdiskbackup.core.protected_disk.validation import Validation
 from azdiskbackup.core.rules import reasons
@@ -65,34 +66,28 @@ class Recorded:
 def read_recorded(resource: Resource) -> Recorded:
     """Read the status of a ProtectedDisk; what is no ARM id is left out."""
     validated = resource.condition(reasons.VALIDATED)
-    instance = parse_id(resource.status.get("backupInstanceID"))
+    instance = recorded_id(resource, INSTANCE, "backupInstanceID")
+    policy = recorded_id(resource, POLICY, "policyID")
     return Recorded(
         has_finalizer=resource.has_finalizer,
         disk=_disk(resource),
         instance_id=str(instance) if instance is not None else None,
-        policy_id=resource.status.get("policyID"),
-        policy=resource.status.get("policy"),
+        policy_id=str(policy) if policy is not None else None,
+        policy=recorded_text(resource, "policy"),
         validation_failing_since=(
-            parse_time(validated["lastTransitionTime"]) if validated.get("status") == "False" else None
+            recorded_time(validated.get("lastTransitionTime")) if validated.get("status") == "False" else None
         ),
         is_settled=resource.settled,
     )
 
 
-def parse_id(text: object) -> ArmId | None:
-    """Return an ARM id that a status has, None for what is none."""
-    try:
-        return ArmId.parse(str(text))
-    except ValueError:
-        return None
-
-
 def _disk(resource: Resource) -> AzureDisk | None:
-    recorded = resource.status.get("disk") or {}
-    disk = parse_id(recorded.get("id"))
+    disk = recorded_id(resource, DISK, "disk", "id")
     if disk is None:
         return None
-    return AzureDisk(disk, str(recorded.get("location")), recorded.get("sizeGiB"), recorded.get("sku"))
+    size = resource.status["disk"].get("sizeGiB")
+    location, sku = recorded_text(resource, "disk", "location"), recorded_text(resource, "disk", "sku")
+    return AzureDisk(disk, str(location), size if isinstance(size, int) else None, sku)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +115,8 @@ class Observed:
         newest_point: when the newest restore point was taken, as far as the sweep knows.
     """
 
-    policy: PolicyView | NotFound
-    vault: VaultView | NotFound
+    policy: PolicyView | Invalid | NotFound
+    vault: VaultView | Invalid | NotFound
     namespace_labels: Mapping[str, str]
     claim: ClaimedDisk | NotBound | NotAzureDisk | NotFound
     recorded: Recorded = field(default_factory=Recorded)

@@ -31,7 +31,7 @@ def status_while_rate_limited(resource: Resource, why: RateLimited, now: datetim
     is_handover = isinstance(why, LeaderHandover)
     reason = reasons.LEADER_HANDOVER if is_handover else reasons.WAITING_FOR_LIMITS
     message = _LEADER_HANDOVER if is_handover else _WAITING_FOR_LIMITS
-    before = parse_status(ProtectedDiskStatus, resource)
+    before = parse_status(ProtectedDiskStatus, resource, now)
     decided = resource.condition(reasons.READY).get("reason")
     if decided not in _IN_PROGRESS or resource.deleting:
         return None

@@ -54,7 +54,7 @@ def build_status(
     resource: Resource, desired: Desired, observed: Observed, plan: Plan[Step], now: datetime
 ) -> ProtectedDiskStatus:
     """Return the status after a pass; what was not looked at this time stays as it was."""
-    before = parse_status(ProtectedDiskStatus, resource)
+    before = parse_status(ProtectedDiskStatus, resource, now)
     update: dict[str, object] = {"observed_generation": resource.generation}
     if isinstance(observed.policy, PolicyView):
         update |= {"policy": observed.policy.name, "vault": observed.policy.vault}

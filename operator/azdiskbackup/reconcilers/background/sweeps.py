@@ -12,7 +12,8 @@ from typing import cast
 import structlog
 
 from azdiskbackup.core.identity.arm_ids import ArmId
-from azdiskbackup.core.objects.resource import Resource, parse_time
+from azdiskbackup.core.objects.recorded import recorded_time
+from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.reconcilers.common.context import ReconcileContext
@@ -76,7 +77,8 @@ def expected(cache: Cache, vault: ArmId, before: datetime) -> list[str]:
     for raw in cache.read(DISKS_BY_VAULT_ID, str(vault).lower()):
         disk = Resource(raw)
         protected = disk.condition(reasons.PROTECTED)
-        if protected.get("status") == "True" and parse_time(str(protected["lastTransitionTime"])) < before:
+        since = recorded_time(protected.get("lastTransitionTime"))
+        if protected.get("status") == "True" and since is not None and since < before:
             found.append(str(disk.status["backupInstanceID"]).lower())
     return found
 

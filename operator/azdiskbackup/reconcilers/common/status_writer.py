@@ -69,7 +69,7 @@ class StatusWriter:
             Finding(reasons.READY, "False", reasons.INVALID_SPEC, message),
             Finding(reasons.STALLED, "True", reasons.INVALID_SPEC, message),
         ]
-        before = parse_status(model, resource)
+        before = parse_status(model, resource, self._clock.now())
         built = conditions.build(findings, before.conditions, resource.generation, self._clock.now())
         await self.write(
             resource,

@@ -74,9 +74,9 @@ class DiskBackupPolicyKind(reconciler.KindController[Desired, Observed, Step, Po
         """Return what the cache tells."""
         cache, desired = self._context.cache, pass_.desired
         raw = cache.get(Key("BackupVault", "", desired.spec.vault_ref.name))
-        vault = vault_view(Resource(raw)) if raw is not None else None
+        vault = vault_view(Resource(raw)) if raw is not None else NOT_FOUND
         observed = Observed(
-            vault=vault or NOT_FOUND,
+            vault=vault,
             disk_count=cache.count(DISKS_BY_POLICY, desired.name),
             recorded=read_recorded(pass_.resource, desired.stem),
         )
@@ -163,10 +163,10 @@ class DiskBackupPolicyKind(reconciler.KindController[Desired, Observed, Step, Po
         return min(due, pass_.state.existing_valid_until or due, plan.verdict.requeue_at or due)
 
 
-def _uses_policy(cache: Cache, key: Key, vault: VaultView | None) -> bool:
+def _uses_policy(cache: Cache, key: Key, vault: VaultView | object) -> bool:
     """Return whether a disk uses the policy that it names, or may begin to."""
     disk, namespace = Resource(cache.get(key) or {}), cache.get(Key("Namespace", "", key.namespace)) or {}
-    if vault is None or disk.status.get("backupInstanceID"):
+    if not isinstance(vault, VaultView) or disk.status.get("backupInstanceID"):
         return True
     labels = (namespace.get("metadata") or {}).get("labels") or {}
     by_id = "diskID" in disk.spec["source"]

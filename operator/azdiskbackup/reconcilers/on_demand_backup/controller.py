@@ -8,9 +8,9 @@ from typing import TypeAlias, assert_never
 
 from azdiskbackup.api.v1alpha1.on_demand_backup import OnDemandBackupStatus
 from azdiskbackup.azure.gateways.azure import capture_error
-from azdiskbackup.core.identity.arm_ids import backup_instance_id
 from azdiskbackup.core.objects.azure import AzureInstance
 from azdiskbackup.core.objects.policy_view import PolicyView, policy_view
+from azdiskbackup.core.objects.recorded import INSTANCE, POLICY, recorded_id
 from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.on_demand_backup.desired import Desired, read_desired
 from azdiskbackup.core.on_demand_backup.observed import DiskView, Fact, Observed, Recorded, is_over, read_recorded
@@ -65,10 +65,10 @@ class OnDemandBackupKind(reconciler.KindController[Desired, Observed, Step, Back
         cache, desired = self._context.cache, pass_.desired
         ahead = cache.ahead(BACKUP_QUEUE, pass_.resource.raw)
         raw = cache.get(Key("ProtectedDisk", desired.namespace, desired.disk))
-        policy: PolicyView | NotFound = NOT_FOUND
+        policy: PolicyView | Invalid | NotFound = NOT_FOUND
         if raw is not None:
             raw_policy = cache.get(Key("DiskBackupPolicy", "", raw["spec"]["policyRef"]["name"]))
-            policy = (policy_view(Resource(raw_policy)) if raw_policy is not None else None) or NOT_FOUND
+            policy = policy_view(Resource(raw_policy)) if raw_policy is not None else NOT_FOUND
         return Observed(
             disk=_disk_view(Resource(raw)) if raw is not None else NOT_FOUND,
             policy=policy,
@@ -184,7 +184,6 @@ def _failed_just_now(pass_: Pass, plan: Plan[Step]) -> bool:
 
 
 def _disk_view(resource: Resource) -> DiskView:
-    recorded = resource.status.get("backupInstanceID")
     condition = resource.condition(reasons.PROTECTED)
     # What was reported of an older spec may be about another policy, to which the disk moves right now.
     is_current = condition.get("observedGeneration") == resource.generation
@@ -193,6 +192,6 @@ def _disk_view(resource: Resource) -> DiskView:
     return DiskView(
         protected=is_protected and is_active,
         not_ready_reason=str(resource.condition(reasons.READY).get("reason", reasons.NOT_YET_KNOWN)),
-        instance=backup_instance_id(recorded),
-        policy_id=str(resource.status.get("policyID", "")),
+        instance=recorded_id(resource, INSTANCE, "backupInstanceID"),
+        policy_id=str(recorded_id(resource, POLICY, "policyID") or ""),
     )

@@ -44,7 +44,7 @@ class History:
         shown = snapshot.of(instance.id)
         observed = replace(observed, jobs=shown.jobs, jobs_at=snapshot.at, newest_point=shown.newest_point)
         self._recheck_after_failure(shown.jobs, observed, state)
-        before = parse_status(ProtectedDiskStatus, pass_.resource)
+        before = parse_status(ProtectedDiskStatus, pass_.resource, pass_.now)
         expected = backup_expected(before, observed)
         if expected is not None:
             due, limit = expected

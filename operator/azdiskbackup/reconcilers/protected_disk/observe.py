@@ -165,16 +165,16 @@ class LiveDisks:
 def from_cache(cache: Cache, resource: Resource, desired: Desired, recorded: Recorded) -> Observed:
     """Return what the cache tells of a disk: its policy, vault, namespace, claim, and the other objects about it."""
     raw_policy = cache.get(Key("DiskBackupPolicy", "", desired.spec.policy_ref.name))
-    policy = policy_view(Resource(raw_policy)) if raw_policy is not None else None
-    raw_vault = cache.get(Key("BackupVault", "", policy.vault)) if policy is not None else None
-    vault = vault_view(Resource(raw_vault)) if raw_vault is not None else None
+    policy = policy_view(Resource(raw_policy)) if raw_policy is not None else NOT_FOUND
+    raw_vault = cache.get(Key("BackupVault", "", policy.vault)) if isinstance(policy, PolicyView) else None
+    vault = vault_view(Resource(raw_vault)) if raw_vault is not None else NOT_FOUND
     namespace = cache.get(Key("Namespace", "", desired.namespace))
     about = namespace["metadata"] if namespace is not None else {}
     claim = _claim(cache, desired)
     grant_used_by, deleted_before_us = _sharers(cache, desired, recorded, vault) if desired.deleting else ((), ())
     return Observed(
-        policy=policy or NOT_FOUND,
-        vault=vault or NOT_FOUND,
+        policy=policy,
+        vault=vault,
         namespace_labels=about.get("labels") or {},
         namespace_uid=about.get("uid"),
         recorded=recorded,
@@ -219,13 +219,13 @@ def _rival(cache: Cache, resource: Resource, claim: ClaimedDisk | NotBound | Not
 
 
 def _sharers(
-    cache: Cache, desired: Desired, recorded: Recorded, vault: VaultView | None
+    cache: Cache, desired: Desired, recorded: Recorded, vault: object
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the other objects that the same right serves: those that need it on, and those that let go of it first.
 
     Of several that are deleted together the one whose name comes last takes the right back.
     """
-    if recorded.disk_id is None or vault is None or vault.id is None:
+    if recorded.disk_id is None or not isinstance(vault, VaultView) or vault.id is None:
         return (), ()
     disk = recorded.disk_id
     scope = disk.resource_group if vault.role_scope == "ResourceGroup" else disk

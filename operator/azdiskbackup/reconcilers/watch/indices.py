@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId
+from azdiskbackup.core.objects.recorded import DISK, INSTANCE, POLICY, VAULT, recorded_id
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.on_demand_backup.observed import is_over, read_recorded
 from azdiskbackup.core.rules import reasons
@@ -39,7 +40,7 @@ def _volume(raw: Raw) -> Iterator[str]:
 
 
 def _id(found: object) -> ArmId | None:
-    """Read an id in a status, which may be wiped by hand, and written too."""
+    """Read an id that somebody wrote."""
     try:
         return ArmId.parse(str(found).lower())
     except ValueError:
@@ -47,11 +48,11 @@ def _id(found: object) -> ArmId | None:
 
 
 def _instance(raw: Raw) -> ArmId | None:
-    return _id(Resource(raw).status.get("backupInstanceID"))
+    return recorded_id(Resource(raw), INSTANCE, "backupInstanceID")
 
 
 def _disk(raw: Raw) -> ArmId | None:
-    return _id((Resource(raw).status.get("disk") or {}).get("id"))
+    return recorded_id(Resource(raw), DISK, "disk", "id")
 
 
 def _lower(*ids: ArmId | ResourceGroupId | None) -> list[str]:
@@ -84,7 +85,7 @@ def _roles(raw: Raw, *, leaving: bool) -> list[str]:
 
 def _moving(raw: Raw) -> Iterator[str]:
     """A disk that follows its policy in Azure; one that is stopped does not move before it is resumed."""
-    policy, used = raw["spec"]["policyRef"]["name"], Resource(raw).status.get("policyID")
+    policy, used = raw["spec"]["policyRef"]["name"], recorded_id(Resource(raw), POLICY, "policyID")
     if used and raw["spec"].get("protection") != "Stopped":
         yield policy
         yield follows(policy, used)
@@ -126,7 +127,7 @@ def _age(raw: Raw) -> tuple[str, str]:
 
 
 # By the lower-case id of the vault in Azure.
-VAULTS_BY_ID = Index("BackupVault", lambda raw: _lower(_id(Resource(raw).status.get("vaultID"))))
+VAULTS_BY_ID = Index("BackupVault", lambda raw: _lower(recorded_id(Resource(raw), VAULT, "vaultID")))
 POLICIES_BY_VAULT = Index("DiskBackupPolicy", lambda raw: [raw["spec"]["vaultRef"]["name"]])
 DISKS_BY_POLICY = Index("ProtectedDisk", lambda raw: [raw["spec"]["policyRef"]["name"]])
 DISKS_BY_NAMESPACE = Index("ProtectedDisk", lambda raw: [_namespace(raw)])

@@ -27,10 +27,7 @@ class MetricsFeed:
 
     def load(self) -> None:
         """Take what the cache has, and listen from now on."""
-        for kind in ("BackupVault", "DiskBackupPolicy", "ProtectedDisk"):
-            for key in self._cache.keys(kind):
-                self._changed(key, None, self._cache.get(key))
-        self._cache.listen(self._changed)
+        self._cache.listen(self._changed, known=("BackupVault", "DiskBackupPolicy", "ProtectedDisk"))
 
     def _changed(self, key: Key, before: Raw | None, after: Raw | None) -> None:
         match key.kind:
@@ -38,7 +35,8 @@ class MetricsFeed:
                 self._keep(self._fleet.vaults, key, after)
             case "DiskBackupPolicy":
                 self._keep(self._fleet.policies, key, after)
-                self._policy(key.name, policy_view(Resource(after)) if after is not None else None)
+                view = policy_view(Resource(after)) if after is not None else None
+                self._policy(key.name, view if isinstance(view, PolicyView) else None)
             case "ProtectedDisk":
                 self._disk(key, after)
 

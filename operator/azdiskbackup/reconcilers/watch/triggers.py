@@ -5,6 +5,7 @@ An edge that is too generous costs an Azure call for every write to a status, so
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from azdiskbackup.core.objects.abandon import ABANDON
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.on_demand_backup.observed import is_over
 from azdiskbackup.core.rules import reasons
-from azdiskbackup.engine.cache import Cache, Key, Queue, Raw
+from azdiskbackup.engine.cache import UNREADABLE, Cache, Key, Queue, Raw, place_in
 from azdiskbackup.reconcilers.watch.indices import (
     BACKUP_QUEUE,
     BACKUPS_BY_DISK,
@@ -57,7 +58,9 @@ def keys_to_enqueue(cache: Cache, key: Key, before: Raw | None, after: Raw | Non
         if old != new:
             for raw in (before, after):
                 if raw is not None:
-                    yield from edge.targets(cache, Resource(raw))
+                    # A spec that cannot be read wakes nobody through what it lacks.
+                    with contextlib.suppress(*UNREADABLE):
+                        yield from edge.targets(cache, Resource(raw))
 
 
 def _own(raw: Raw | None) -> object:
@@ -127,7 +130,7 @@ def _policy_with_predecessors(cache: Cache, disk: Resource) -> Iterator[Key]:
     """The policy of a disk, if it waits for disks to leave its predecessors."""
     policy = Key("DiskBackupPolicy", "", disk.spec["policyRef"]["name"])
     known = cache.get(policy)
-    status = (known or {}).get("status") or {}
+    status = Resource(known).status if known is not None else {}
     if status.get("predecessors") or status.get("succession"):
         yield policy
 
@@ -149,7 +152,7 @@ def _next_in(queue: Queue) -> Trigger:
         found = cache.behind(queue, resource.raw)
         return [found] if found is not None else []
 
-    return Trigger(queue.kind, lambda resource: queue.place(resource.raw), behind)
+    return Trigger(queue.kind, lambda resource: place_in(queue, resource.raw), behind)
 
 
 def _disks_of_claim(cache: Cache, claim: Resource) -> list[Key]:

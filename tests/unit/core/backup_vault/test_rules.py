@@ -26,7 +26,7 @@ from azdiskbackup.core.backup_vault.steps import (
 from azdiskbackup.core.identity.arm_ids import ResourceGroupId, vault_id
 from azdiskbackup.core.objects.azure import AzureGroup, AzureInstance, AzureVault, VaultSettings
 from azdiskbackup.core.objects.resource import Invalid, Resource
-from azdiskbackup.core.objects.vault_view import vault_view
+from azdiskbackup.core.objects.vault_view import VaultView, vault_view
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed
 from azdiskbackup.core.rules.verdicts import Need, Plan, evaluate
@@ -325,13 +325,13 @@ def test_status_of_a_vault() -> None:
 def test_a_vault_seen_from_outside() -> None:
     groups = [{"name": "a"}, {"name": "b", "subscriptionID": SECOND_SUBSCRIPTION}]
     fresh = vault_view(resource(vault(snapshotResourceGroups=groups)))
-    assert fresh is not None and fresh.id is None and not fresh.ready and fresh.not_ready_reason
+    assert isinstance(fresh, VaultView) and fresh.id is None and not fresh.ready and fresh.not_ready_reason
     ready = {"type": "Ready", "status": "True"}
     known = vault_view(resource(vault(snapshotResourceGroups=groups), vaultID=str(VAULT_ID), conditions=[ready]))
-    assert known is not None and known.ready and known.id == VAULT_ID
+    assert isinstance(known, VaultView) and known.ready and known.id == VAULT_ID
     assert known.snapshot_group_for(SUBSCRIPTION.upper()) == ResourceGroupId(SUBSCRIPTION, "a")
     assert known.snapshot_group_for("another") is None
-    assert vault_view(resource(vault(location=1))) is None
+    assert isinstance(vault_view(resource(vault(location=1))), Invalid)
     assert isinstance(vault_desired.read_desired(resource(vault(location=1)), SUBSCRIPTION, "cluster-1"), Invalid)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from azdiskbackup.api.v1alpha1.disk_backup_policy import PREDECESSORS
 from azdiskbackup.core.disk_backup_policy import desired as policy_desired
 from azdiskbackup.core.disk_backup_policy import status as policy_status
 from azdiskbackup.core.disk_backup_policy.deletion import DELETION_RULES
@@ -16,7 +17,7 @@ from azdiskbackup.core.disk_backup_policy.observed import Observed as PolicySeen
 from azdiskbackup.core.disk_backup_policy.rules import PROVISIONING_RULES
 from azdiskbackup.core.disk_backup_policy.steps import CreatePolicy, DeletePolicy
 from azdiskbackup.core.identity.arm_ids import ArmId, vault_id
-from azdiskbackup.core.objects.policy_view import policy_view
+from azdiskbackup.core.objects.policy_view import PolicyView, policy_view
 from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.objects.vault_view import VaultView, vault_view
 from azdiskbackup.core.rules import reasons
@@ -45,7 +46,7 @@ def resource(raw: Json, deleting: bool = False, **status: Any) -> Resource:
 
 LIMITS = policy_desired.Limits(450, 500)
 VIEW = vault_view(resource(vault(), vaultID=str(VAULT_ID), conditions=[{"type": "Ready", "status": "True"}]))
-assert VIEW is not None
+assert isinstance(VIEW, VaultView)
 
 
 def decide(desired: policy_desired.Desired, observed: PolicySeen, now: datetime) -> Plan[Any] | Need:
@@ -207,13 +208,13 @@ def test_status_of_a_policy() -> None:
 
 def test_a_policy_seen_from_outside() -> None:
     found = policy_view(resource(policy(retention={"daily": {"days": 30}}), policyID=KNOWN))
-    assert found is not None and found.retention_rules == {"Default", "Daily"} and found.id == KNOWN
+    assert isinstance(found, PolicyView) and found.retention_rules == {"Default", "Daily"} and found.id == KNOWN
     assert not found.ready and found.vault == "demo" and not found.in_force
     unedited = policy_view(resource(policy(), policyID=KNOWN))
-    assert unedited is not None and unedited.in_force
+    assert isinstance(unedited, PolicyView) and unedited.in_force
     lost = policy_view(resource(policy(schedule={"frequency": "Daily", "timeZone": "Mars"}), policyID=KNOWN))
     assert lost is not None and not lost.in_force
-    assert policy_view(resource(policy(schedule={}))) is None
+    assert isinstance(policy_view(resource(policy(schedule={}))), Invalid)
     assert isinstance(policy_desired.read_desired(resource(policy(schedule={})), LIMITS), Invalid)
     assert isinstance(VIEW, VaultView)
 
@@ -224,3 +225,31 @@ def test_a_leaving_policy_shows_what_it_leaves() -> None:
         resource(policy(), policyID=OLD), desired, observed, make_plan(desired, observed, NOW), NOW
     )
     assert found.policy_id == OLD and found.succession is None
+
+
+def test_an_edit_waits_while_what_was_replaced_cannot_be_recorded() -> None:
+    old = tuple(f"{KNOWN.rpartition('/')[0]}/gold-{number:08x}" for number in range(PREDECESSORS))
+    edited = PolicySeen(VIEW, (), NOT_FOUND, recorded=Recorded(OLD, old))
+    first = ArmId.parse(old[0])
+    assert evaluate(PROVISIONING_RULES, wanted_policy(), edited, NOW) == Need(Fact.USES, (first,))
+    used = make_plan(wanted_policy(), replace(edited, uses=Uses(("i",), None)), NOW)
+    assert used.step is None and used.verdict.reason == reasons.IN_USE and first.name in used.verdict.message
+    free = replace(edited, uses=Uses((), None))
+    plan = make_plan(wanted_policy(), free, NOW)
+    assert plan.step == DeletePolicy(first)
+    found = policy_status.build_status(resource(policy()), wanted_policy(), free, plan, NOW)
+    assert found.predecessors == [each.rpartition("/")[2] for each in old[1:]], "and forgotten with its deletion only"
+    room = replace(edited, recorded=Recorded(OLD, old[1:]))
+    step = make_plan(wanted_policy(), room, NOW).step
+    assert isinstance(step, CreatePolicy)
+    done = replace(room, policy=Exists(), uses=Uses(("i",), None))
+    after = policy_status.build_status(
+        resource(policy()), wanted_policy(), done, make_plan(wanted_policy(), done, NOW), NOW
+    )
+    assert after.predecessors is not None and len(after.predecessors) == PREDECESSORS, "all of them"
+
+
+def test_a_vault_whose_spec_is_not_accepted_is_told_to_exist() -> None:
+    plan = make_plan(wanted_policy(), PolicySeen(Invalid("`spec.x`: bad."), ()), NOW)
+    assert plan.verdict.reason == reasons.VAULT_NOT_READY
+    assert "exists, but its spec is not accepted: `spec.x`: bad." in plan.verdict.message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from azdiskbackup.api.v1alpha1.base import LabelSelector
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.azure import AzureFailure, AzureInstance
 from azdiskbackup.core.objects.pvc import NotAzureDisk, NotBound
+from azdiskbackup.core.objects.resource import Invalid
 from azdiskbackup.core.protected_disk.desired import NAMESPACE_UID_TAG, OWNER_TAGS
 from azdiskbackup.core.protected_disk.observed import Fact, Observed
 from azdiskbackup.core.protected_disk.status import build_status
@@ -319,3 +321,11 @@ def test_access_that_is_taken_away_stops_no_backup_and_says_so() -> None:
     assert "deletionPolicy: Retain" in shown["Stalled"].message
     gone = make_plan(desired(), with_recorded(replace(UNPROTECTED, vault=closed), instance_id=str(INSTANCE.id)), NOW)
     assert gone.step is None and gone.verdict.reason == reasons.NAMESPACE_NOT_ALLOWED, "nothing is protected anew"
+
+
+@pytest.mark.parametrize("member", ["policy", "vault"])
+def test_what_exists_and_cannot_be_read_is_told_to_exist(member: str) -> None:
+    seen: dict[str, Any] = {member: Invalid("`spec.x`: bad.")}
+    plan = make_plan(desired(), replace(PROTECTED, **seen), NOW)
+    assert plan.verdict.reason == {"policy": reasons.POLICY_NOT_READY, "vault": reasons.VAULT_NOT_READY}[member]
+    assert "exists, but its spec is not accepted: `spec.x`: bad." in plan.verdict.message

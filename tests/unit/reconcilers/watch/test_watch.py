@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, cast
 
+import pytest
+
 from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.kube.client import KubeClient
 from azdiskbackup.kube.watched import WatchedResource
@@ -94,3 +96,17 @@ async def test_a_watch_that_is_open_and_tells_nothing_is_found_out() -> None:
     assert resync.silent_watch == "ProtectedDisk"
     await resync.reconcile(RESYNC)
     assert resync.silent_watch is None, "nothing happened that it could have told"
+
+
+@pytest.mark.parametrize("spec", [{}, {"policyRef": 7}, {"vaultRef": [], "source": "x", "protectedDiskRef": None}])
+@pytest.mark.parametrize("made", [vault, policy, disk, backup], ids=lambda each: each.__name__)
+async def test_a_spec_that_cannot_be_read_keeps_nobody_from_being_woken(made: Any, spec: dict[str, Any]) -> None:
+    cache = Cache(INDICES, QUEUES)
+    stirred: set[str] = set()
+    cache.listen(lambda key, before, after: stirred.update(str(k) for k in keys_to_enqueue(cache, key, before, after)))
+    for version, wanted in enumerate((made()["spec"], spec, made()["spec"]), 1):
+        raw = made()
+        raw["metadata"] |= {"uid": "u", "resourceVersion": str(version), "generation": version}
+        stirred.clear()
+        cache.put(raw["kind"], {**raw, "spec": wanted})
+        assert f"{raw['kind']}/" in "".join(stirred)

@@ -8,6 +8,7 @@ from typing import assert_never
 from azdiskbackup.core.identity.arm_ids import same_id
 from azdiskbackup.core.objects.azure import AzureInstance
 from azdiskbackup.core.objects.pvc import ClaimedDisk, NotAzureDisk, NotBound
+from azdiskbackup.core.objects.resource import Invalid, unreadable
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Fact, Observed
 from azdiskbackup.core.protected_disk.ownership import (
@@ -35,6 +36,8 @@ def policy_and_vault_usable(desired: Desired, observed: Observed, now: datetime)
             f"DiskBackupPolicy {desired.spec.policy_ref.name!r} does not exist. Create it, or name another one "
             "(`kubectl get diskbackuppolicies`); the operator continues automatically once it exists.",
         )
+    if isinstance(policy, Invalid):
+        return wait(reasons.POLICY_NOT_READY, unreadable(f"DiskBackupPolicy {desired.spec.policy_ref.name!r}", policy))
     if policy.id is None or not (policy.ready or is_protected):
         return wait(
             reasons.POLICY_NOT_READY,
@@ -47,6 +50,8 @@ def policy_and_vault_usable(desired: Desired, observed: Observed, now: datetime)
             f"BackupVault {policy.vault!r}, which the policy {policy.name!r} names, does not exist. Create it; the "
             "operator continues automatically once it exists.",
         )
+    if isinstance(vault, Invalid):
+        return wait(reasons.VAULT_NOT_READY, unreadable(f"BackupVault {policy.vault!r}", vault))
     if vault.id is None or not (vault.ready or is_protected):
         return wait(
             reasons.VAULT_NOT_READY,

@@ -1,0 +1,210 @@
+"""A status that others wrote: whatever stands in a member, all who read it go on, as if it had not been recorded."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from azdiskbackup.api.v1alpha1 import KINDS
+from azdiskbackup.core.backup_vault import observed as vaults
+from azdiskbackup.core.disk_backup_policy import observed as policies
+from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.objects.policy_view import policy_view
+from azdiskbackup.core.objects.recorded import recorded_time
+from azdiskbackup.core.objects.resource import Resource, parse_status
+from azdiskbackup.core.objects.vault_view import vault_view
+from azdiskbackup.core.on_demand_backup import observed as backups
+from azdiskbackup.core.protected_disk import observed as disks
+from azdiskbackup.core.protected_disk.summary import summary
+from azdiskbackup.engine.cache import Cache
+from azdiskbackup.observability.object_metrics import ObjectMetrics
+from azdiskbackup.reconcilers.background.sweeps import expected
+from azdiskbackup.reconcilers.watch.indices import INDICES, QUEUES
+from azdiskbackup.reconcilers.watch.metrics_feed import MetricsFeed
+from azdiskbackup.reconcilers.watch.triggers import keys_to_enqueue
+from harness import objects
+from harness.objects import SUBSCRIPTION, Json
+
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
+THEN = "2026-01-05T09:00:00Z"
+VAULT = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/backup-rg/providers/Microsoft.DataProtection/backupVaults/demo"
+POLICY = f"{VAULT}/backupPolicies/gold-0123abcd"
+INSTANCE = f"{VAULT}/backupInstances/d-1"
+PRINCIPAL = "11111111-0000-4000-8000-000000000001"
+ERROR = {"code": "X", "message": "x", "recommendedAction": "x"}
+CONDITIONS = [
+    {"type": type_, "status": status, "reason": "X", "message": "x", "lastTransitionTime": THEN}
+    for type_, status in {"Ready": "True", "Protected": "True", "Validated": "False", "Succeeded": "True"}.items()
+]
+JOB = {"id": "j", "operation": "Backup", "status": "Completed", "type": "Scheduled", "durationSeconds": 60}
+TIMES = {"startTime": THEN, "endTime": THEN}
+POINT = {"id": "p", "time": THEN, "expiryTime": THEN, "retentionRule": "Default", "type": "Incremental"}
+STATUS: dict[str, Json] = {
+    "BackupVault": {
+        "vaultID": VAULT,
+        "principalID": PRINCIPAL,
+        "identities": [{"principalID": PRINCIPAL, "userAssignedIdentityID": "/subscriptions/a"}],
+        "resourceGuard": True,
+        "provisioningState": "x",
+        "protectedDisks": 1,
+    },
+    "DiskBackupPolicy": {
+        "policyID": POLICY,
+        "backupsPerDay": 6,
+        "restorePoints": {"expected": 1, "limit": 2, "roomForOnDemand": 1},
+        "nextBackupTime": THEN,
+        "protectedDisks": 1,
+        "predecessors": ["gold-0123abce"],
+        "succession": {"from": "gold-0123abce", "total": 2, "moved": 1},
+    },
+    "ProtectedDisk": {
+        "vault": "demo",
+        "policy": "gold",
+        "disk": {"id": objects.disk_id("d"), "name": "d", "location": "x", "sizeGiB": 32, "sku": "x"},
+        "backupInstanceID": INSTANCE,
+        "policyID": POLICY,
+        "activeSince": THEN,
+        "protectionState": "ProtectionConfigured",
+        "lastBackup": {"jobID": "j", "status": "Completed", "type": "Scheduled", "durationSeconds": 60, **TIMES},
+        "lastSuccessfulBackupTime": THEN,
+        "nextBackupTime": THEN,
+        "jobs": {"completed": 1, "failed": 0, "inProgress": 0, "recent": [{**JOB, **TIMES, "error": ERROR}]},
+        "restorePoints": {"count": 2, "oldest": THEN, "newest": THEN, "recent": [POINT] * 2, "observedTime": THEN},
+    },
+    "OnDemandBackup": {
+        "backupInstanceID": INSTANCE,
+        "jobID": PRINCIPAL,
+        "startTime": THEN,
+        "completionTime": THEN,
+        "durationSeconds": 60,
+        "error": ERROR,
+        "restorePoint": {"id": "p", "time": THEN, "expiryTime": THEN},
+    },
+}
+SPEC = {
+    "BackupVault": objects.vault(),
+    "DiskBackupPolicy": objects.policy(),
+    "ProtectedDisk": objects.disk(),
+    "OnDemandBackup": objects.backup(),
+}
+NONSENSE: list[Any] = [
+    None,
+    "",
+    "nonsense",
+    "x" * 1_000_000,
+    "/subscriptions/a/resourceGroups/b/providers/c/d/e",
+    f"{VAULT}/x/y/z",
+    "' or 1 eq 1",
+    7,
+    -1,
+    10**30,
+    True,
+    [],
+    [7],
+    [None],
+    [{}],
+    {},
+    {"id": 7},
+    {"recent": [7]},
+    "0001-01-01T00:00:00+14:00",
+    "1970-01-01T00:00:00Z",
+    "2026-01-05T09:00:00",
+    "9999-12-31T23:59:59Z",
+    "9999-12-31T23:59:59-14:00",
+    "2999-01-01T00:00:00Z",
+]
+
+
+def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield where the members are, those of members too."""
+    if path:
+        yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, member in inner:
+        yield from paths(member, (*path, key))
+
+
+def made(kind: str, path: tuple[Any, ...] = (), nonsense: Any = None, version: int = 1) -> Json:
+    """Return an object whose status is whole, apart from one member."""
+    raw: Json = copy.deepcopy(SPEC[kind])
+    raw["metadata"] |= {"uid": "u", "generation": 1, "resourceVersion": str(version), "creationTimestamp": THEN}
+    raw["status"] = copy.deepcopy({**STATUS[kind], "observedGeneration": 1, "conditions": CONDITIONS})
+    if path:
+        *parents, last = path
+        held: Any = raw["status"]
+        for each in parents:
+            held = held[each]
+        held[last] = copy.deepcopy(nonsense)
+    return raw
+
+
+def read(kind: str, raw: Json) -> None:
+    """Read an object as everybody does who reads one."""
+    resource = Resource(raw)
+    model = next(each.status for each in KINDS if each.name == kind)
+    parse_status(model, resource, NOW).to_wire()
+    cache = Cache(INDICES, QUEUES)
+    feed = MetricsFeed(cache, ObjectMetrics(NOW.timestamp, 500))
+    for number, other in enumerate(SPEC, 2):
+        cache.put(other, made(other, version=number))
+    feed.load()
+    cache.listen(lambda key, before, after: list(keys_to_enqueue(cache, key, before, after)))
+    cache.put(kind, raw)
+    expected(cache, ArmId.parse(VAULT), NOW)
+    match kind:
+        case "BackupVault":
+            vaults.read_recorded(resource)
+            assert vault_view(resource) is not None
+        case "DiskBackupPolicy":
+            policies.read_recorded(resource, "gold")
+            view = policy_view(resource)
+            assert view is not None
+            summary(Resource(made("ProtectedDisk")), view)
+        case "ProtectedDisk":
+            disks.read_recorded(resource)
+            summary(resource, policy_view(Resource(made("DiskBackupPolicy"))))
+        case _:
+            backups.read_recorded(resource)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        pytest.param(kind, path, id=".".join(str(each) for each in (kind, *path)))
+        for kind, status in STATUS.items()
+        for path in ((), *paths({**status, "conditions": CONDITIONS}))
+    ],
+)
+def test_nonsense_in_a_member_stops_nobody(kind: str, path: tuple[Any, ...]) -> None:
+    assert set(STATUS[kind]) | {"conditions", "observedGeneration"} == {
+        str(field.alias) for field in next(each.status for each in KINDS if each.name == kind).model_fields.values()
+    }, "every member is here"
+    for nonsense in NONSENSE:
+        raw = made(kind, path, nonsense, version=99)
+        if not path:
+            raw["status"] = nonsense
+        read(kind, raw)
+
+
+def test_the_other_members_of_a_status_stay() -> None:
+    for kind in KINDS:
+        whole = parse_status(kind.status, Resource(made(kind.name)), NOW).to_wire()
+        for member in STATUS[kind.name]:
+            found = parse_status(kind.status, Resource(made(kind.name, (member,), {"id": 7})), NOW).to_wire()
+            assert {**found, member: None} == {**whole, member: None}
+
+
+@pytest.mark.parametrize("member", ["activeSince", "lastSuccessfulBackupTime"])
+def test_a_time_to_come_is_not_recorded(member: str) -> None:
+    model = next(each.status for each in KINDS if each.name == "ProtectedDisk")
+    for when, is_kept in ((NOW + timedelta(minutes=5), True), (NOW + timedelta(days=1), False)):
+        found = parse_status(model, Resource(made("ProtectedDisk", (member,), when.isoformat())), NOW).to_wire()
+        assert (member in found) == is_kept
+
+
+def test_a_time_is_read_in_its_zone() -> None:
+    assert recorded_time("2026-01-05T10:00:00+01:00") == datetime(2026, 1, 5, 9, tzinfo=UTC)
