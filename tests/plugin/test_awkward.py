@@ -169,7 +169,7 @@ def test_a_terminal_of_another_alphabet(server: Any, form: str) -> None:
 
 
 def test_a_bug_is_a_sentence_and_on_request_a_traceback(server: Any) -> None:
-    server.answer = (200, JSON, b'{"items": [7], "metadata": {}}')
+    server.answer = (200, JSON, b'{"items": [{}], "metadata": {}}')
     done = plugin("disks", KUBECONFIG=server.kubeconfig)
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1 and "AZDISKBACKUP_DEBUG=1" in done.stderr
     assert "Traceback" in plugin("disks", KUBECONFIG=server.kubeconfig, AZDISKBACKUP_DEBUG="1").stderr

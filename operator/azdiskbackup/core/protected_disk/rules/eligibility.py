@@ -89,8 +89,8 @@ def no_older_duplicate(desired: Desired, observed: Observed, now: datetime) -> V
     if observed.older_duplicate is not None:
         return stalled(
             reasons.DUPLICATE_PROTECTED_DISK,
-            f"ProtectedDisk {observed.older_duplicate!r} names the same source and is older. Only the oldest one "
-            "protects it. Delete the others.",
+            f"ProtectedDisk {observed.older_duplicate!r} already protects the same source or waits to, and is older. "
+            "Delete one of the two.",
         )
     return satisfied(reasons.VALID, "The spec is valid, and the namespace may use the vault.")
 
