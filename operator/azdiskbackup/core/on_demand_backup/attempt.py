@@ -70,6 +70,13 @@ class RequestRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class Restored:
+    """A restore of manifests brought the object back, and no backup is known that was taken by it."""
+
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Over:
     """It ended before; what status says is final."""
 
@@ -79,4 +86,4 @@ class Over:
     completed: datetime
 
 
-Attempt: TypeAlias = NotStarted | IntentRecorded | Sent | Following | Unfollowable | RequestRefused | Over
+Attempt: TypeAlias = NotStarted | IntentRecorded | Sent | Following | Unfollowable | RequestRefused | Restored | Over

@@ -15,6 +15,7 @@ from azdiskbackup.core.on_demand_backup.attempt import (
     NotStarted,
     Over,
     RequestRefused,
+    Restored,
     Sent,
     Unfollowable,
 )
@@ -163,8 +164,8 @@ def job_started(desired: Desired, observed: Observed, now: datetime) -> Verdict:
             raise Undecided(error)
         case RequestRefused(error):
             return parked(reasons.REFUSED, f"Azure refuses the backup. {error.user_message}")
-        case Following() | Over():
-            return satisfied(reasons.IN_PROGRESS, "The job is known.")
+        case Following() | Restored() | Over():
+            return satisfied(reasons.IN_PROGRESS, "The job is known, or none is wanted.")
         case _:
             raise AssertionError("the first rule guarantees that the attempt was fetched")
 
@@ -199,6 +200,13 @@ def job_succeeded(desired: Desired, observed: Observed, now: datetime) -> Verdic
             return satisfied(reason, message)
         case Over(reason=reason, message=message):
             return parked(reason, message)
+        case Restored(label=label):
+            return allow_with_warning(
+                reasons.NOT_REPEATED,
+                f"No backup is taken: a restore of manifests brought this object back (label {label}). Create another "
+                "OnDemandBackup to take one.",
+                keeps_ready=True,
+            )
         case Following(job=job) if job.running and now >= job.start + JOB_ENDS_WITHIN:
             return parked(
                 reasons.TIMED_OUT,
@@ -234,19 +242,6 @@ PROVISIONING_RULES = (
     (reasons.SUCCEEDED, job_started),
     (reasons.SUCCEEDED, job_succeeded),
 )
-
-
-def not_restored(desired: Desired, observed: Observed, now: datetime) -> Verdict:
-    """A restore of manifests asks for no backup: the object ends without one, which is nobody's affair."""
-    return allow_with_warning(
-        reasons.NOT_REPEATED,
-        f"No backup is taken: a restore of manifests brought this object back ({desired.restored_by}). Create another "
-        "OnDemandBackup to take one.",
-        keeps_ready=True,
-    )
-
-
-RESTORED_RULES = ((reasons.SUCCEEDED, not_restored),)
 
 
 def time_to_live(desired: Desired, observed: Observed, now: datetime) -> Verdict:
