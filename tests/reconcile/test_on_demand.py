@@ -146,6 +146,17 @@ async def test_a_job_that_azure_does_not_find_once_is_not_gone(world: World, sho
     await shop.until("OnDemandBackup", "now", "Succeeded", within=timedelta(minutes=30))
 
 
+async def test_a_job_that_azure_no_longer_knows_is_told(world: World, shop: Team) -> None:
+    await running(shop)
+    await world.stop_operator()
+    await world.advance(days=36)
+    await world.start_operator()
+    said = await shop.until("OnDemandBackup", "now", "Succeeded", "False", "Failed", within=timedelta(minutes=10))
+    assert "How the backup ended is unknown" in said["message"]
+    assert shop.get("OnDemandBackup", "now")["status"]["error"]["code"] == "JobNotFound"
+    assert jobs(shop) == [], "and no other is taken"
+
+
 def jobs(shop: Team) -> list[dict[str, object]]:
     """Return the user-triggered jobs of the disk, as Azure has them."""
     instance = shop.instance()

@@ -63,10 +63,15 @@ class Unfollowable:
 
 @dataclass(frozen=True, slots=True)
 class RequestRefused:
-    """Azure refused the request for good, or no longer knows its job."""
+    """Azure refused the request for good, or no longer knows the job that it made.
+
+    Attributes:
+        job: id of that job; None when the request was refused.
+    """
 
     error: OperatorError
     at: datetime
+    job: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

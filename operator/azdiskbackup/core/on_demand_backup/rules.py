@@ -162,12 +162,23 @@ def job_started(desired: Desired, observed: Observed, now: datetime) -> Verdict:
             return _starting(error, now + BACKUP_START_TAKES)
         case Unfollowable(error):
             raise Undecided(error)
-        case RequestRefused(error):
-            return parked(reasons.REFUSED, f"Azure refuses the backup. {error.user_message}")
+        case RequestRefused() as refused:
+            return _ended_without_job(refused)
         case Following() | Restored() | Over():
             return satisfied(reasons.IN_PROGRESS, "The job is known, or none is wanted.")
         case _:
             raise AssertionError("the first rule guarantees that the attempt was fetched")
+
+
+def _ended_without_job(refused: RequestRefused) -> Verdict:
+    words = refused.error.user_message
+    if refused.job is None:
+        return parked(reasons.REFUSED, f"Azure refuses the backup. {words}")
+    return parked(
+        reasons.FAILED,
+        f"How the backup ended is unknown. {words} Check the restore points of the disk, and create another "
+        "OnDemandBackup to retry.",
+    )
 
 
 def _request(

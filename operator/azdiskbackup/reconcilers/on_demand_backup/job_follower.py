@@ -187,7 +187,8 @@ class JobFollower:
             case FetchFailed(error):
                 return Unfollowable(error)
             case _:
-                return RequestRefused(InvalidRequest("JobNotFound", f"Azure no longer knows the job {job_id}"), now)
+                error = InvalidRequest("JobNotFound", f"Azure no longer knows the job {job_id}")
+                return RequestRefused(error, now, job_id)
 
     async def _shown(self, instance: ArmId, fits: Callable[[AzureJob], bool]) -> AzureJob:
         """Return a job as the sweep shows it: of many that run, not each can be asked for by itself."""

@@ -114,6 +114,7 @@ BAD = Following(job("Failed", failure=AzureFailure("Code", "Words.", "Do this.")
         (observed(Sent(Unavailable("x", "y"))), reasons.SUCCEEDED, "Unavailable"),
         (observed(Unfollowable(Unavailable("x", "y"))), reasons.SUCCEEDED, "Unavailable"),
         (observed(RequestRefused(InvalidRequest("x", "y"), NOW)), reasons.SUCCEEDED, reasons.REFUSED),
+        (observed(RequestRefused(InvalidRequest("x", "y"), NOW, "job")), reasons.SUCCEEDED, reasons.FAILED),
         (observed(Following(job("InProgress"))), reasons.SUCCEEDED, reasons.IN_PROGRESS),
         (observed(Following(job("Brewing", ))), reasons.SUCCEEDED, reasons.FAILED),
         (observed(BAD), reasons.SUCCEEDED, reasons.FAILED),
