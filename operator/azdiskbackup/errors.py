@@ -119,19 +119,13 @@ class OperatorError(Exception):
 
 
 class Retryable(OperatorError):
-    """Heals by itself, soon."""
-
-    reason = "Retrying"
-
-
-class Throttled(Retryable):
-    """The service asks to come back later.
+    """Heals by itself, soon.
 
     Attributes:
-        retry_after: how long it asks to wait; None when it does not say.
+        retry_after: how long the service asks to wait; None when it does not say.
     """
 
-    reason = "Throttled"
+    reason = "Retrying"
 
     def __init__(
         self,
@@ -143,6 +137,12 @@ class Throttled(Retryable):
     ) -> None:
         super().__init__(code, message, **details)
         self.retry_after = retry_after
+
+
+class Throttled(Retryable):
+    """The service asks to come back later."""
+
+    reason = "Throttled"
 
 
 def retry_after(text: str | None) -> timedelta | None:

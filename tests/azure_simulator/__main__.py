@@ -7,11 +7,14 @@ import asyncio
 import contextlib
 import signal
 import ssl
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from azure_simulator.http.control import described
 from azure_simulator.http.server import Server
+from azure_simulator.model.cloud import Knobs
 from harness.certificates import Authority
 
 _ABOUT = """\
@@ -39,12 +42,18 @@ Seen to work with: Terraform's azurerm of August 2026 (groups, disks, identities
 apply, plan without a difference, change, destroy), az CLI 2.91 (groups, disks, roles), azcore and azidentity for Go.
 
 A caller may do everything. Federated tokens of a Kubernetes service account are taken instead of a secret.
+
+While it runs, commands set what Azure does; their members are sent as JSON, as in
+  curl --cacert pki/simulator-ca.crt https://localhost:8443/__control/lock \\
+      -d '{"name": "keep", "scope": "/subscriptions/…", "level": "CanNotDelete"}'
 """
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m azure_simulator", description=_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m azure_simulator",
+        description=_ABOUT + described(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--port", type=int, required=True, help="port on loopback")
     parser.add_argument("--certificate", type=Path, help="PEM file")
@@ -79,6 +88,15 @@ def _arguments() -> argparse.Namespace:
         metavar="NAME:LOCATION",
         help="a resource group, in each subscription; repeatable",
     )
+    parser.add_argument(
+        "--knob",
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        help="how long something takes, in seconds, or how it is; repeatable. "
+        + ", ".join(f"{each.name} (default: {each.default:g})" for each in fields(Knobs))
+        + ". schedule_by_offset=1: schedules go by the offset of their start, not by the wall clock of their time zone",
+    )
     found = parser.parse_args()
     if found.make_certificates is None and (found.certificate is None or found.key is None):
         parser.error("name --certificate and --key, or --make-certificates")
@@ -111,6 +129,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         start = start.replace(tzinfo=UTC)
     server = Server(start, arguments.rate, arguments.state)
     server.seed(_seed(arguments))
+    server.turn(dict(each.split("=", 1) for each in arguments.knob))
     task = asyncio.create_task(server.run(arguments.port, context))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     with contextlib.suppress(asyncio.CancelledError):

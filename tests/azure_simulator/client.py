@@ -131,6 +131,10 @@ class Simulator:
         """Plant a fault; see ``PlantedFault``."""
         self._call("POST", "faults", {"route": route, **fault})
 
+    def turn(self, knob: str, **how: Any) -> None:
+        """Set what Azure does, by the name of a knob; see ``azure_simulator.http.knobs``."""
+        self._call("POST", knob, how)
+
     def clear_faults(self) -> None:
         self._call("DELETE", "faults")
 

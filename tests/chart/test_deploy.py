@@ -21,7 +21,7 @@ from pycep import BicepParser
 from chart.conftest import render
 from controlplane.build import binaries
 from generated import files
-from harness import azure_rights
+from harness import argo_cd, azure_rights
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -139,6 +139,11 @@ def test_every_kind_has_its_health_check() -> None:
     assert len({kind for kind, _ in _health_tests()}) == 4
     states = {(kind, case["healthStatus"]["status"]) for kind, case in _health_tests()}
     assert len(states) == 4 * 3
+
+
+def test_argo_cd_leaves_nothing_out_of_what_the_chart_renders() -> None:
+    assert not argo_cd.applies({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"})
+    assert [each["kind"] for each in render() if not argo_cd.applies(each)] == []
 
 
 def test_the_examples_for_gitops_give_values_that_the_chart_takes() -> None:

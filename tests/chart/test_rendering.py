@@ -36,6 +36,8 @@ PERMUTATIONS: dict[str, dict[str, Any]] = {
     "extra CA map": {"extraCA": {"configMapName": "corporate-ca", "key": "bundle.pem"}},
     "no CRDs": {"crds": {"enabled": False}},
     "CRDs that go": {"crds": {"keep": False}},
+    "no admission policy": {"admissionPolicy": {"enabled": False}},
+    "both architectures": {"image": {"architectures": ["amd64", "arm64"]}},
     "own service account": {"serviceAccount": {"create": False, "name": "mine"}},
     "no roles": {"rbac": {"create": False}},
     "no aggregation": {"rbac": {"aggregate": False}},
@@ -145,6 +147,10 @@ WRONG_FORMS = [
     ({"podDisruptionBudget": {"maxUnavailable": "all"}}, "maxUnavailable"),
     ({"proxy": {"httpsProxy": "proxy:3128"}}, "httpsProxy"),
     ({"image": {"digest": "sha256:abc"}}, "digest"),
+    ({"image": {"repository": "x\n          args: [release]"}}, "repository"),
+    ({"image": {"registry": "x\n          args: [release]"}}, "registry"),
+    ({"image": {"architectures": ["x86"]}}, "architectures"),
+    ({"commonLabels": {"rbac.authorization.k8s.io/aggregate-to-view": "true"}}, "commonLabels"),
     ({"operator": {"logLevel": "loud"}}, "logLevel"),
     ({"azure": {"authorityHost": "http://login"}}, "authorityHost"),
     ({"azure": {"tokenExpirationSeconds": 600}}, "tokenExpirationSeconds"),
@@ -240,6 +246,41 @@ def test_every_pod_is_held_to_the_restricted_standard() -> None:
         }
 
 
+_TERMS = ("affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
+
+
+def _terms(pod: dict[str, Any]) -> list[dict[str, Any]]:
+    found: Any = pod
+    for key in _TERMS:
+        found = found.get(key, {})
+    return found or []
+
+
+def test_every_pod_runs_only_where_the_image_runs() -> None:
+    """Node pools with ARM processors have no taint in AKS: nothing else keeps an image for others away from them."""
+
+    def fits(*architectures: str) -> dict[str, Any]:
+        return {"key": "kubernetes.io/arch", "operator": "In", "values": list(architectures)}
+
+    for name, pod in _pods(render()):
+        assert _terms(pod) == [{"matchExpressions": [fits("amd64")]}], name
+    for name, pod in _pods(render(merged(GIVEN, PERMUTATIONS["both architectures"]))):
+        assert _terms(pod) == [{"matchExpressions": [fits("amd64", "arm64")]}], name
+    for given in ({"image": {"architectures": []}}, {"nodeSelector": {"kubernetes.io/arch": "arm64"}}):
+        assert not any("affinity" in pod for _, pod in _pods(render(merged(GIVEN, given))))
+    # One term that fits is enough for a node, so each has to say it; what else there is stays.
+    pool, zone = ({"key": each, "operator": "Exists"} for each in ("pool", "zone"))
+    required = {"nodeSelectorTerms": [{"matchExpressions": [pool]}, {"matchFields": [zone]}]}
+    own = {"nodeAffinity": {_TERMS[2]: required}, "podAntiAffinity": {}}
+    for name, pod in _pods(render(merged(GIVEN, {"affinity": own}))):
+        both = [
+            {"matchExpressions": [pool, fits("amd64")]},
+            {"matchFields": [zone], "matchExpressions": [fits("amd64")]},
+        ]
+        assert _terms(pod) == both, name
+        assert pod["affinity"]["podAntiAffinity"] == {}
+
+
 def test_a_failed_upgrade_keeps_what_runs() -> None:
     spec = of_kind(render(), "Deployment")["spec"]
     assert spec["replicas"] == 2 and spec["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
@@ -313,6 +354,29 @@ def test_no_key_is_there_twice(line: str, name: str) -> None:
     for each in yaml.load_all(done.stdout, _Strict):  # noqa: S506: a SafeLoader that refuses more
         labels = (each or {"metadata": {}})["metadata"].get("labels", {})
         assert all(isinstance(value, str) for value in labels.values()), each["metadata"]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_names_that_look_like_numbers_stay_names(line: str) -> None:
+    values = merged(GIVEN, {"fullnameOverride": "1234", "serviceAccount": {"name": "0x12"}})
+    values = merged(values, {"metrics": {"podMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}})
+    done = run_helm(line, "template", "1e3", str(CHART), "--namespace=123", values=values)
+    assert done.returncode == 0, done.stderr
+    for each in yaml.safe_load_all(done.stdout):
+        for key, value in _scalars(each or {}):
+            if key in ("name", "namespace", "serviceAccountName", "policyName", "image", "resourceNames") or "/" in key:
+                assert isinstance(value, str), f"{key}: {value}"
+
+
+def _scalars(part: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(part, dict):
+        for name, value in part.items():
+            yield from _scalars(value, name)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _scalars(value, key)
+    else:
+        yield key, part
 
 
 class _Strict(yaml.SafeLoader):

@@ -111,9 +111,12 @@ def test_groups_and_disks_come_and_go(simulator: Simulator) -> None:
     inside = simulator.arm("GET", f"{group}/resources?api-version=2024-03-01")["value"]
     assert [each["type"] for each in inside] == ["Microsoft.Compute/disks"]
     simulator.arm("DELETE", f"{disk}?api-version=2023-04-02")
+    assert simulator.arm("GET", f"{disk}?api-version=2023-04-02"), "it takes a while"
+    simulator.advance(seconds=2)
     with pytest.raises(SimulatorError, match="ResourceNotFound"):
         simulator.arm("GET", f"{disk}?api-version=2023-04-02")
     simulator.arm("DELETE", f"{group}?api-version=2024-03-01")
+    simulator.advance(seconds=10)
     with pytest.raises(SimulatorError, match="ResourceGroupNotFound"):
         simulator.arm("GET", f"{group}?api-version=2024-03-01")
 

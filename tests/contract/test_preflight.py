@@ -106,3 +106,12 @@ async def test_a_federated_credential_that_is_new_is_waited_for(
         await preflight.check(settings)
     simulator.plant("tokens.post", status=401, code="invalid_client", message=text, times=2)
     assert "is readable" in await preflight.check(settings, wait_seconds=30)
+
+
+async def test_a_federated_credential_in_another_letter_case_is_not_waited_for(
+    settings: Settings, simulator: Simulator
+) -> None:
+    text = "AADSTS7002138: No matching federated identity record found. The match is case-sensitive."
+    simulator.plant("tokens.post", status=401, code="invalid_client", message=text, times=1)
+    with pytest.raises(CannotStart, match="AADSTS7002138"):
+        await preflight.check(settings, wait_seconds=30)

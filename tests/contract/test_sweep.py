@@ -256,3 +256,69 @@ async def test_a_vault_full_of_what_is_not_ours_costs_pages_and_no_memory(azure:
     assert not picture.is_absent(foreign) and picture.is_absent(request.id.parent.child("backupInstances", "nobody"))
     # One sweep goes beyond our share of the quota, and never beyond Azure's.
     assert all(each.status == 200 for each in simulator.requests(since))
+
+
+async def test_a_vault_that_is_gone_makes_no_sweep_late(azure: Azure, simulator: Simulator) -> None:
+    request = await protected(azure, simulator)
+    sweep = Sweep(azure, lambda: simulator.now)
+    gone = ArmId.parse(f"{request.id.parent}-gone")
+    simulator.deny(CLIENT_ID, ("Microsoft.ResourceGraph/.*", ".*"))
+    await sweep.read(request.id.parent, simulator.now)
+    with pytest.raises(OperatorError, match="gone"):
+        await sweep.read(gone, simulator.now)
+    simulator.advance(minutes=10)
+    changes = await sweep.refresh(SUBSCRIPTION)
+    assert [when for _, when, _ in sweep.last_read()] == [changes.started], "that there is none was read as well"
+
+
+async def test_what_nobody_is_about_any_more_is_forgotten(azure: Azure, simulator: Simulator) -> None:
+    request = await protected(azure, simulator)
+    used, begun = {request.id.parent}, list[str]()
+    sweep = Sweep(
+        azure,
+        lambda: simulator.now,
+        ours=lambda key: bool(used),
+        is_used=used.__contains__,
+        on_new_subscription=begun.append,
+    )
+    await sweep.read(request.id.parent, simulator.now)
+    await sweep.disk(request.disk.id)
+    simulator.deny(CLIENT_ID, (".*", ".*"))
+    simulator.advance(minutes=10)
+    assert (await sweep.refresh(SUBSCRIPTION)).vaults and sweep.is_swept(SUBSCRIPTION)
+    used.clear()
+    simulator.advance(minutes=10)
+    since = len(simulator.requests())
+    changes = await sweep.refresh(SUBSCRIPTION)
+    assert not changes.vaults and not list(sweep.last_read()) and not sweep.is_swept(SUBSCRIPTION)
+    assert "backupInstances.list" not in simulator.counts(since)
+    simulator.deny(CLIENT_ID)
+    used.add(request.id.parent)
+    simulator.advance(minutes=10)
+    await sweep.read(request.id.parent, simulator.now)
+    assert begun == [SUBSCRIPTION, SUBSCRIPTION], "somebody came back"
+
+
+async def test_disks_that_cannot_be_read_are_asked_for_with_growing_pauses(azure: Azure, simulator: Simulator) -> None:
+    request = await protected(azure, simulator)
+    sweep = Sweep(azure, lambda: simulator.now)
+    simulator.plant("resourceGraph", times=100, status=503)
+
+    async def ask(times: int) -> int:
+        since = len(simulator.requests())
+        for _ in range(times):
+            with pytest.raises(OperatorError):
+                await sweep.disk(request.disk.id)
+            await sweep.refresh(SUBSCRIPTION)
+        return sum(route.startswith("resourceGraph") for route in simulator.counts(since).elements())
+
+    each = await ask(1)
+    assert await ask(20) == 0, "not at once, whoever asks"
+    asked = 0
+    for _ in range(60):
+        simulator.advance(seconds=10)
+        asked += await ask(3)
+    assert 0 < asked <= 12 * each, "ever less often"
+    simulator.clear_faults()
+    simulator.advance(minutes=10)
+    assert await sweep.disk(request.disk.id) == request.disk

@@ -34,8 +34,7 @@ _REQUIRED = {"azure.subscriptionID": PLACEHOLDER, "azure.clientID": PLACEHOLDER,
 
 def wanted() -> Iterator[tuple[Path, str]]:
     """Yield each generated file and what must be in it."""
-    for crd in sorted((ROOT / "crds").glob("*.yaml")):
-        yield CHART / "files" / "crds" / crd.name, crd.read_text()
+    yield from _crds()
     yield CHART / "README.md", readme()
     yield ROOT / "deploy" / "requirements.txt", requirements()
     yield ROOT / "docs" / "metrics.md", metrics_page.page()
@@ -46,6 +45,11 @@ def wanted() -> Iterator[tuple[Path, str]]:
     yield ROOT / "docs" / "permissions.md", permissions_page.page(list(rendered()))
     yield CHART / "files" / "dashboard.json", dashboard.dashboard()
     yield from kustomize_base()
+
+
+def _crds() -> Iterator[tuple[Path, str]]:
+    for crd in sorted((ROOT / "crds").glob("*.yaml")):
+        yield CHART / "files" / "crds" / crd.name, crd.read_text()
 
 
 def requirements() -> str:
@@ -117,7 +121,9 @@ def drifted() -> list[str]:
 
 
 def write() -> None:
-    """Write all of them."""
+    """Write all of them; the CRDs of the chart first, since the chart is rendered with them."""
+    for path, text in _crds():
+        path.write_text(text)
     found = dict(wanted())
     for folder in (BASE, CHART / "files" / "crds"):
         folder.mkdir(parents=True, exist_ok=True)

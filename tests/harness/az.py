@@ -22,7 +22,7 @@ from typing import Any
 import jmespath
 
 from azure_simulator.http import tokens
-from azure_simulator.model.access import ROLES
+from azure_simulator.model.roles import BUILT_IN
 
 # Who is logged in.
 PERSON = "a-person"
@@ -84,7 +84,7 @@ def _instance(given: Given) -> str:
 
 
 def _assign(given: Given) -> Any:
-    role = next((guid for guid, name in ROLES.items() if name == given.role), None)
+    role = next((each.guid for each in BUILT_IN if each.name == given.role), None)
     if role is None:
         raise AzError(f"Role '{given.role}' doesn't exist.")
     body = {
@@ -105,7 +105,7 @@ def _assign(given: Given) -> Any:
 
 
 def _unassign(given: Given) -> Any:
-    role = next((guid for guid, name in ROLES.items() if name == given.role), "")
+    role = next((each.guid for each in BUILT_IN if each.name == given.role), "")
     path = f"{given.scope}/providers/Microsoft.Authorization/roleAssignments"
     query = f"?$filter=principalId%20eq%20'{given.assignee}'&api-version={_AUTHORIZATION}"
     for each in _send("GET", path + query)[0]["value"]:
@@ -177,7 +177,8 @@ def _restore(given: Given) -> Any:
 
 def _undelete(given: Given) -> Any:
     path = f"{_vault(given)}/deletedBackupInstances/{given.backup_instance_name}/undelete"
-    return _follow("POST", f"{path}?api-version={_DP}", {})
+    # Over at once: there is nothing to follow.
+    return _send("POST", f"{path}?api-version={_DP}", {})[0]
 
 
 _GROUP = "--resource-group/-g"

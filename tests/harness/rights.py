@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from azure_simulator.client import Simulator
+from azure_simulator.http.actions import action_of
 from azure_simulator.http.rights import linked_actions
-from azure_simulator.http.routes import action_of
 from controlplane.audit import AuditEntry
 from generated.files import rendered
 from harness import azure_rights

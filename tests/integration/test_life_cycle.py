@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import objects, rights
+from harness import argo_cd, objects, rights
 from harness.installation import CHART, NAMESPACE, RELEASE, HelmError, Installation
 from harness.processes import PATIENCE_SECONDS, wait_for
 from harness.stack import Stack
@@ -52,6 +52,10 @@ def protected(stack: Stack, namespace: str = "shop", **spec: Any) -> Tenant:
     return shop
 
 
+_GUID = "11111111-1111-4111-8111-111111111111"
+_GIVEN = [f"--set=azure.{name}={_GUID}" for name in ("subscriptionID", "clientID", "tenantID")]
+
+
 def kinds(stack: Stack) -> list[str]:
     found = stack.plane.read("/apis/apiextensions.k8s.io/v1/customresourcedefinitions")["items"]
     return [each["metadata"]["name"] for each in found if each["spec"]["group"] == "azdiskbackup.io"]
@@ -71,7 +75,9 @@ def test_uninstalled_with_objects_left(clean: Stack, line: str, keep: bool) -> N
     assert ("were kept due to the resource policy" in told) == keep == bool(kinds(clean))
     left = clean.plane.kubectl("get", "all,sa,roles,rolebindings,leases,networkpolicies,pdb", "-n", NAMESPACE,
                                "-o", "name").split()  # fmt: skip
-    assert [each for each in left if "default" not in each] == []
+    assert [each for each in left if "default" not in each and "leases" not in each] == []
+    # The operator made it, so Helm knows nothing of it; it goes with the service account.
+    wait_for(lambda: not clean.plane.kubectl("get", "leases", "-n", NAMESPACE, "-o", "name"), "the Lease is gone")
     assert RELEASE not in clean.plane.kubectl("get", "clusterroles,clusterrolebindings", "-o", "name")
     # Nothing hangs.
     clean.plane.kubectl("delete", "namespace", "shop", NAMESPACE, f"--timeout={PATIENCE_SECONDS}s")
@@ -90,6 +96,51 @@ def test_uninstalled_and_installed_again_goes_on(clean: Stack) -> None:
     shop.passes(lambda: shop.get("protecteddisk", "data")["metadata"].get("finalizers"), "the finalizer is back")
     assert shop.instance() == before and not clean.writes(since)
     assert shop.condition("protecteddisk", "data", "Ready")["status"] == "True"
+
+
+def test_a_lease_that_was_deleted_is_made_anew_also_by_who_uninstalls(clean: Stack) -> None:
+    clean.start_operator()
+    shop = protected(clean)
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/{RELEASE}"
+    before = clean.plane.read(path)["metadata"]["uid"]
+    clean.plane.delete(path)
+    wait_for(lambda: clean.installation.leader(), "somebody leads again")
+    assert clean.plane.read(path)["metadata"]["uid"] != before
+    clean.works()
+    clean.stop_operator()
+    clean.plane.delete(path)
+    clean.installation.uninstall()
+    assert "finalizers" not in shop.get("protecteddisk", "data")["metadata"]
+
+
+def test_what_argo_cd_applies_is_all_that_it_takes_to_lead(clean: Stack, tmp_path: Path) -> None:
+    values = tmp_path / "values.yaml"
+    values.write_text(yaml.safe_dump(clean.installation.values))
+    text = clean.installation.helm("template", RELEASE, str(CHART), "-n", NAMESPACE, "-f", str(values), "--no-hooks")
+    applied = [each for each in yaml.safe_load_all(text) if each and argo_cd.applies(each)]
+    clean.plane.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(applied))
+    assert clean.installation.leading()
+    clean.works()
+    protected(clean)
+    # Nobody can have led before where nothing of ours was: Azure is written to at once.
+    assert "LeaderHandover" not in clean.operator_said()
+
+
+@pytest.mark.parametrize(("line", "by_hand"), [("helm", False), ("helm3", True)], ids=["kept", "applied by hand"])
+def test_definitions_of_somebody_else_are_taken_over(clean: Stack, line: str, by_hand: bool) -> None:
+    """As docs/install.md says: kept by another release, or applied without Helm."""
+    clean.line = line
+    if by_hand:
+        clean.plane.kubectl("apply", "--server-side", "-f", str(CHART / "files" / "crds"))
+    else:
+        clean.installation.helm("install", "earlier", str(CHART), "-n", "default", *_GIVEN, "--no-hooks")
+        clean.installation.helm("uninstall", "earlier", "-n", "default", "--no-hooks")
+    assert len(kinds(clean)) == 4
+    with pytest.raises(HelmError, match="invalid ownership metadata"):
+        clean.installation.apply()
+    clean.installation.apply("--take-ownership")
+    clean.works()
+    protected(clean)
 
 
 def test_a_namespace_that_ends_with_the_operator_in_it_is_let_go(clean: Stack) -> None:
@@ -178,6 +229,37 @@ def test_rolled_back_with_live_objects(clean: Stack) -> None:
     clean.installation.apply(values={"operator": {"workers": 4}})
     clean.installation.helm("rollback", RELEASE, "1", "-n", NAMESPACE, "--wait", f"--timeout={PATIENCE_SECONDS}s")
     wait_for(lambda: len(clean.installation.pods()) == 1, "one replica is left")
+    clean.works()
+    clean.azure.advance(minutes=30)
+    assert not clean.writes(since)
+    assert shop.condition("protecteddisk", "data", "Ready")["status"] == "True"
+
+
+_LEASE = """
+apiVersion: coordination.k8s.io/v1
+kind: Lease
+metadata:
+  name: {{ include "azdiskbackup.fullname" . }}
+  namespace: {{ .Release.Namespace }}
+"""
+
+
+def test_a_lease_that_an_older_chart_owned_goes_with_the_upgrade(clean: Stack, tmp_path: Path) -> None:
+    chart = older(tmp_path, lambda crd: None)
+    (chart / "templates" / "lease.yaml").write_text(_LEASE)
+    clean.installation.values["replicaCount"] = 2
+    with_chart(clean, chart).apply()
+    clean.works()
+    shop = protected(clean)
+    shop.after_the_next_backup()
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/{RELEASE}"
+    before = clean.plane.read(path)["metadata"]
+    assert "ownerReferences" not in before
+    since = clean.azure.request_count()
+    clean.installation.apply()
+    wait_for(lambda: clean.installation.leader(), "somebody leads again")
+    after = clean.plane.read(path)["metadata"]
+    assert after["uid"] != before["uid"] and after["ownerReferences"][0]["name"] == RELEASE
     clean.works()
     clean.azure.advance(minutes=30)
     assert not clean.writes(since)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
+import ssl
 import subprocess
+import urllib.error
+import urllib.request
 import uuid
 from collections.abc import Iterator
 
@@ -66,6 +71,7 @@ def test_the_operators_token_reads_no_secret_and_makes_no_pod(stack: Stack) -> N
     for verb, resource in (("get", "secrets"), ("list", "secrets"), ("create", "pods"), ("get", "configmaps"),
                            ("impersonate", "users"), ("create", "clusterroles.rbac.authorization.k8s.io"),
                            ("create", "tokenreviews.authentication.k8s.io"), ("update", "leases.coordination.k8s.io"),
+                           ("create", "leases.coordination.k8s.io"),
                            ("create", "serviceaccounts/token")):  # fmt: skip
         done = subprocess.run(
             [stack.plane.kubectl_path, f"--kubeconfig={stack.plane.kubeconfig}", "auth", "can-i", verb, resource, user,
@@ -73,6 +79,53 @@ def test_the_operators_token_reads_no_secret_and_makes_no_pod(stack: Stack) -> N
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.stdout.strip() == "no", f"{verb} {resource}"
+
+
+def as_the_operator(stack: Stack, method: str, path: str, body: object = None) -> tuple[int, str]:
+    """Ask for something about our kinds with the rights of the operator's service account; return status and message.
+
+    As an admin who impersonates it, so that what is refused does not count as what the operator lacks.
+    """
+    plane = stack.plane
+    context = ssl.create_default_context(cafile=str(plane.authority.certificate))
+    context.load_cert_chain(plane.admin.certificate, plane.admin.key)
+    request = urllib.request.Request(  # noqa: S310 - our own API server
+        f"{plane.server}/apis/azdiskbackup.io/v1alpha1{path}",
+        method=method,
+        data=json.dumps(body).encode() if body is not None else None,
+        headers={
+            "Content-Type": "application/merge-patch+json",
+            "Impersonate-User": f"system:serviceaccount:{NAMESPACE}:azdiskbackup",
+        },
+    )
+    try:
+        with urllib.request.urlopen(request, context=context) as answer:  # noqa: S310 - our own API server
+            return answer.status, ""
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())["message"]
+
+
+def test_who_steals_the_operators_token_changes_no_spec(stack: Stack, shop: Tenant, gold: str) -> None:
+    """The right to patch finalizers is the right to patch all of an object, for RBAC."""
+    shop.make_claim()
+    shop.protect()
+    shop.until("protecteddisk", "data", "Ready")
+    shop.back_up("kept")
+    disk = f"/namespaces/{shop.namespace}/protecteddisks/data"
+    for path, patch in (
+        (disk, {"spec": {"protection": "Suspended"}}),
+        (disk, {"metadata": {"finalizers": ["azdiskbackup.io/finalizer", "example.com/other"]}}),
+        (disk, {"metadata": {"labels": {"team": "other"}}}),
+        (disk, {"metadata": {"annotations": {"a": "b"}}}),
+        ("/backupvaults/demo", {"spec": {"access": {"deletionNamespaces": {}}}}),
+        (f"/diskbackuppolicies/{gold}", {"spec": {"retention": {"default": {"days": 1}}}}),
+    ):
+        status, told = as_the_operator(stack, "PATCH", path, patch)
+        assert status == 403 and re.search("service account may (change no|not change)", told), told
+    status, told = as_the_operator(stack, "DELETE", f"/namespaces/{shop.namespace}/ondemandbackups/kept")
+    assert status == 403 and "may delete no OnDemandBackup" in told, told
+    # People are not kept from anything by it.
+    shop.kubectl("label", "protecteddisk", "data", "team=other")
 
 
 # --- the modes, each with no more than its roles ----------------------------------------------------

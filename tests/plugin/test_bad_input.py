@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -11,9 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
 
 from azdiskbackup.errors import Unavailable
-from azdiskbackup.plugin.runtime.exit_code import ExitCode
+from azdiskbackup.plugin.output import printer as printer_module
+from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
+from azdiskbackup.plugin.runtime.options import Color
+from azdiskbackup.plugin.runtime.streams import guarded
 from harness import objects
 from harness.processes import free_ports
 from plugin import world
@@ -34,6 +41,8 @@ from plugin.world import Api
         ("describe ../../bank/protecteddisks/ledger", 1, "does not exist in the namespace"),
         ("describe data?x=1", 1, "does not exist in the namespace"),
         ("describe data -n ..", 2, "invalid namespace name"),
+        *((f"{each} -A -n BAD", 2, "invalid namespace name 'BAD'") for each in ("status", "disks", "orphans", "jobs")),
+        *((f"{each} -A -n BAD", 2, "invalid namespace name 'BAD'") for each in ("unprotected", "check --no-azure")),
         ("disks --reason Protekted", 2, "Did you mean Protected"),
         ("disks --policy gild", 1, "Did you mean gold"),
         ("jobs data -A", 2, "use -n instead of -A"),
@@ -131,6 +140,39 @@ def test_names_that_some_reader_takes_for_something_else_are_quoted(run: Run, ap
     assert found["kind"] == "List" and [each["metadata"]["name"] for each in found["items"]] == sorted(names)
 
 
+def test_a_claim_that_was_made_again_on_another_disk_is_unprotected(run: Run, api: Api) -> None:
+    """As a StatefulSet does it that deletes claims when it is scaled down, and is scaled up again."""
+    made = world.good()
+    made["status"]["disk"] |= {"id": objects.disk_id("pv-data-0").upper(), "persistentVolume": "pv-data-0"}
+    api.objects["protecteddisks"] = [made]
+    assert "data-0" not in run("unprotected")[1]
+    for each in ("data-1", "data-0"):
+        # As the claims are now, with a volume of another name, and of the same name.
+        again = world.volume(each, "shop")
+        again["spec"]["csi"]["volumeHandle"] = objects.disk_id("pv-again")
+        again["spec"]["claimRef"] |= {"name": "data-0", "uid": "uid-data-0"}
+        claim = world.claim("data-0", "shop")
+        claim["spec"]["volumeName"] = f"pv-{each}"
+        api.objects["persistentvolumes"], api.objects["persistentvolumeclaims"] = [again], [claim]
+        api.denied = ()
+        ended, out, _ = run("unprotected")
+        assert ended == 0 and "data-0" in out
+        _, written, _ = run("unprotected", "--apply-policy", "gold")
+        assert "name: data-0-2" in written or "name: data-0\n" in written
+        # Who may not read volumes sees that it is another one where it has another name.
+        claim["metadata"]["annotations"] = {"volume.kubernetes.io/storage-provisioner": "disk.csi.azure.com"}
+        api.denied = ("persistentvolumes",)
+        assert ("data-0" in run("unprotected")[1]) == (each == "data-1")
+
+
+def test_a_disk_whose_object_is_being_deleted_is_about_to_be_unprotected(run: Run, api: Api) -> None:
+    made = world.good()
+    made["status"]["disk"] |= {"id": objects.disk_id("pv-data-0"), "persistentVolume": "pv-data-0"}
+    made["metadata"]["deletionTimestamp"] = world.ago(minutes=1)
+    api.objects["protecteddisks"] = [made]
+    assert "data-0" in run("unprotected")[1]
+
+
 def test_a_disk_that_another_namespace_protects_by_its_id_is_protected(run: Run, api: Api) -> None:
     assert "cache-0" in run("unprotected")[1]
     by_id = objects.disk("cache", "bank", source={"diskID": objects.disk_id("pv-cache-0").upper()})
@@ -143,6 +185,55 @@ def test_what_somebody_wrote_into_an_event_is_no_command_to_the_terminal(run: Ru
     api.objects["events"] = [{"metadata": {"name": "e", "namespace": "shop"}, **event}]
     _, out, _ = run("describe", "data")
     assert "evil" in out and not set(out) & {"\x1b", "\x07", "\u202e"}
+
+
+EVIL = "\x1b[8m\x1b]0;mine\x07\x9b2J\u202eevil"
+_FORMS = ("table", "json", "yaml")
+_COMMANDS = {"\x1b", "\x07", "\x9b", "\u202e"}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(
+            f"{each} -o {form}"
+            for each in ("disks", "describe data", "status", "jobs")
+            for form in ("table", "json", "yaml")
+        ),
+        "restore-points data --from status",
+        "check --no-azure",
+    ],
+)
+def test_nor_is_what_a_status_says(run: Run, api: Api, command: str) -> None:
+    made = world.good()
+    made["status"]["conditions"] = [world.condition("Ready", "False", f"Odd{EVIL}", EVIL)]
+    made["status"]["jobs"]["recent"] = [world.job(0, 2, "Failed", {"code": EVIL, "message": EVIL})]
+    made["status"]["restorePoints"]["recent"][0]["retentionRule"] = EVIL
+    api.objects["protecteddisks"] = [made]
+    api.objects["backupvaults"] = [{**world.VAULT, "status": {"conditions": made["status"]["conditions"]}}]
+    _, out, err = run(*command.split())
+    assert not set(out + err) & _COMMANDS
+    if command == "disks -o json":
+        assert json.loads(out)["items"][0]["message"] == EVIL, "whoever reads it with a program gets it as it is"
+
+
+def test_nor_is_what_an_error_or_a_live_line_says(capfd: pytest.CaptureFixture[str]) -> None:
+    def fails() -> None:
+        raise CliError(f"Denied: {EVIL}\nand a line of its own")
+
+    def breaks() -> None:
+        raise ValueError(EVIL)
+
+    for each in (fails, breaks):
+        with pytest.raises(SystemExit):
+            guarded(each)
+        err = capfd.readouterr().err
+        assert "evil" in err and not set(err) & _COMMANDS and len(err.splitlines()) == 1
+    stream = io.StringIO()
+    console = printer_module._console(Color.NEVER, stream)
+    with Live(Spinner("line", text=Text(EVIL)), console=console):
+        pass
+    assert "evil" in stream.getvalue() and not set(stream.getvalue()) & _COMMANDS
 
 
 def test_a_width_of_nothing_is_no_width(run: Run) -> None:

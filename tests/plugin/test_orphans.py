@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.identity.naming import instance_name
 from azdiskbackup.core.objects.azure import AzureInstance
 from azdiskbackup.core.protected_disk.desired import OWNER_TAGS
+from azdiskbackup.plugin.cluster.client import ProtectedVolume
 from azdiskbackup.plugin.commands.orphans import Here, orphans
 from azdiskbackup.plugin.output.restore_commands import restore_commands
 
@@ -21,10 +24,22 @@ UNTIL = datetime(2026, 12, 6, 9, tzinfo=UTC)
 HERE = Here(
     cluster="here",
     namespaces=frozenset({"shop"}),
-    disks={("shop", "data"): "data-0", ("shop", "lost"): "gone-0"},
-    disk_ids=frozenset(),
-    claims=frozenset({("shop", "data-0")}),
-)
+    disks={
+        ("shop", "data"): None,
+        ("shop", "lost"): None,
+        ("shop", "again"): ProtectedVolume(DISK.replace("pvc-1", "pvc-2").lower(), "pvc-2"),
+        ("shop", "changed"): ProtectedVolume(DISK.lower(), "pvc-1"),
+        ("shop", "kept"): ProtectedVolume(DISK.lower(), "pvc-1"),
+    },
+    claims={
+        ("shop", name): claim
+        for name, claim in {
+            "data": "data-0", "lost": "gone-0", "again": "data-2", "changed": "data-2", "kept": "data-1"
+        }.items()
+    },
+    volumes={("shop", "data-0"): "pvc-0", ("shop", "data-1"): "pvc-1", ("shop", "data-2"): "pvc-2"},
+)  # fmt: skip
+NOTHING = Here(cluster="here", namespaces=frozenset(), disks={}, claims={}, volumes={})
 
 
 def instance(*owner: str, name: str = instance_name(ArmId.parse(DISK))) -> AzureInstance:
@@ -46,6 +61,10 @@ def instance(*owner: str, name: str = instance_name(ArmId.parse(DISK))) -> Azure
         (("here", "bank", "data"), "Namespace"),
         (("here", "shop", "other"), "ProtectedDisk"),
         (("here", "shop", "lost"), "PersistentVolumeClaim"),
+        # The object was made again for another disk; the claim was; nothing was.
+        (("here", "shop", "again"), "ProtectedDisk"),
+        (("here", "shop", "changed"), "PersistentVolumeClaim"),
+        (("here", "shop", "kept"), None),
         ((), None),
     ],
 )
@@ -55,15 +74,45 @@ def test_what_is_gone(owner: tuple[str, ...], gone: str | None) -> None:
 
 def test_one_that_was_deleted_has_no_tags_and_is_known_by_its_name() -> None:
     deleted = replace(instance(), state="SoftDeleted", soft_deleted_until=UNTIL)
-    (found,) = orphans([deleted], HERE)
+    (found,) = orphans([deleted], NOTHING)
     assert (found.missing, found.namespace, found.kept_until) == ("BackupInstance", "", UNTIL)
     assert "undelete" in found.restore_commands[1] and "2026-12-06" in found.restore_commands[0]
     # Somebody else's, or of a disk that is protected here again: the operator brings that one back.
     other = replace(deleted, id=ArmId.parse(f"{VAULT}/backupInstances/by-hand"))
-    here = Here(
-        **{name: getattr(HERE, name) for name in HERE.__struct_fields__} | {"disk_ids": frozenset({DISK.lower()})}
+    assert orphans([other], NOTHING) == orphans([deleted], HERE) == []
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name"),
+    [
+        ("shop", "data)\nrm -rf ~ #"),
+        ("shop\r\ntouch /tmp/x", "data"),
+        ("shop", "$(touch /tmp/x)"),
+        ("shop", "`id`"),
+        ("shop", "data\x1b[2J"),
+        ("shop", "data\u2028touch x"),
+    ],
+)
+def test_what_somebody_wrote_into_a_tag_is_no_line_to_paste(namespace: str, name: str) -> None:
+    told = "\n".join(restore_commands(instance(), namespace, name))
+    assert told == "\n".join(restore_commands(instance(), "", "")), "it is no name, so it is none that helps"
+
+
+def test_every_id_is_one_word_to_the_shell(tmp_path: Path) -> None:
+    bad = "x;touch y $(id) 'z'"
+    odd = replace(
+        instance(),
+        id=ArmId.parse(f"{VAULT}/backupInstances/{bad}"),
+        disk_id=f"{_GROUP}/$(id)/providers/Microsoft.Compute/$(touch x)/pvc",
     )
-    assert orphans([other], HERE) == orphans([deleted], here) == []
+    for line in restore_commands(odd, "shop", "data"):
+        if not line.startswith("#"):
+            expanded = subprocess.run(
+                ["bash", "-c", f"touch() {{ echo RAN; }}; id() {{ echo RAN; }}; az() {{ echo \"$@\"; }}; {line}"],
+                capture_output=True, text=True, cwd=tmp_path, check=False,
+            )  # fmt: skip
+            written = "".join(each.read_text() for each in tmp_path.glob("restore.json"))
+            assert "RAN" not in expanded.stdout + expanded.stderr + written, line
 
 
 def test_the_way_back_names_what_it_belonged_to_where_that_is_known() -> None:

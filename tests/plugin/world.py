@@ -63,7 +63,7 @@ PROVISIONING_RULES = (
 
 def disk(name: str, namespace: str, *conditions: Json, claim: str | None = None, **status: Any) -> Json:
     made = objects.disk(name, namespace, claim or f"{name}-0")
-    volume = f"pvc-{name}"
+    volume = f"pv-{claim or f'{name}-0'}"
     known = {
         "vault": "demo",
         "policy": "gold",
@@ -176,7 +176,7 @@ def waiting() -> Json:
 def lost() -> Json:
     message = (
         "The source now resolves to another disk (pvc-new) than the one that this object protects. Its restore points "
-        "are kept. Delete this object and create another one to protect the new disk."
+        "are kept. Create another object to protect the new disk; this one may stay."
     )
     return disk(
         "lost",

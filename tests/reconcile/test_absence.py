@@ -7,7 +7,7 @@ import re
 import pytest
 
 from harness import objects
-from harness.objects import vault
+from harness.objects import LOCATION, SUBSCRIPTION, vault
 from world.team import Team
 from world.world import World
 
@@ -43,6 +43,25 @@ async def test_a_vault_that_azure_does_not_find_once_is_left_alone(world: World,
     assert shop.condition("BackupVault", "demo", "Ready")["status"] == "True"
 
 
+async def test_a_policy_that_azure_does_not_find_once_is_left_alone(world: World, shop: Team) -> None:
+    since = world.azure.request_count()
+    world.azure.plant("backupPolicies.get", times=1, **NOT_FOUND)
+    await world.advance(hours=2)
+    assert is_struck(world, since) and not world.writes(since)
+    assert ("Warning", "DriftCorrected") not in shop.events("DiskBackupPolicy", "gold")
+
+
+async def test_a_policy_is_deleted_although_azure_does_not_find_it_once(world: World, shop: Team) -> None:
+    await shop.apply(objects.policy("brief", "demo", deletionPolicy="Delete"))
+    await shop.until("DiskBackupPolicy", "brief", "Ready")
+    policy = shop.get("DiskBackupPolicy", "brief")["status"]["policyID"]
+    since = world.azure.request_count()
+    world.azure.plant("backupPolicies.get", path=policy.rsplit("/", 1)[1], times=1, **NOT_FOUND)
+    await shop.delete("DiskBackupPolicy", "brief")
+    await shop.gone("DiskBackupPolicy", "brief")
+    assert is_struck(world, since) and "backupPolicies.delete" in world.writes(since)
+
+
 @pytest.mark.parametrize("minutes", [15, 19, 20])
 async def test_two_that_are_far_apart_prove_nothing(world: World, shop: Team, minutes: int) -> None:
     """Between them a list showed the instance."""
@@ -63,3 +82,76 @@ async def test_two_that_are_far_apart_prove_nothing(world: World, shop: Team, mi
     await shop.delete("ProtectedDisk", "data")
     await shop.gone("ProtectedDisk", "data")
     assert "backupInstances.suspendBackups" in world.writes(since), gets
+
+
+async def test_a_snapshot_group_that_azure_does_not_find_once_keeps_its_tags(world: World, shop: Team) -> None:
+    """To create a resource group that exists replaces its tags."""
+    group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/snapshots-of-shop"
+    await shop.apply(vault("own", snapshotResourceGroups=[{"name": "snapshots-of-shop", "create": True}]))
+    await shop.until("BackupVault", "own", "Ready")
+    shop.portal("PUT", group, {"location": LOCATION, "tags": {"cost-center": "42"}}, version="2021-04-01")
+    since = world.azure.request_count()
+    world.azure.plant("resourceGroups.get", path="snapshots-of-shop", times=1, **NOT_FOUND)
+    await world.advance(hours=1)
+    assert is_struck(world, since) and not world.writes(since)
+    assert shop.portal("GET", group, version="2021-04-01")["tags"]["cost-center"] == "42"
+    assert shop.events("BackupVault", "own") == [("Normal", "Ready")]
+
+
+async def test_a_snapshot_group_that_is_gone_is_made_again(world: World, shop: Team) -> None:
+    await shop.apply(vault("own", snapshotResourceGroups=[{"name": "snapshots-of-shop", "create": True}]))
+    await shop.until("BackupVault", "own", "Ready")
+    since = world.azure.request_count()
+    world.azure.plant("resourceGroups.get", path="snapshots-of-shop", times=2, **NOT_FOUND)
+    await world.passes(lambda: "resourceGroups.put" in world.writes(since), "it is noticed")
+
+
+@pytest.mark.parametrize("deletion", ["Retain", "Delete"])
+async def test_what_is_gone_with_its_resource_group_blocks_no_deletion(world: World, shop: Team, deletion: str) -> None:
+    open_to_all = {"namespaces": {}, "deletionNamespaces": {}}
+    await shop.apply(vault("open", access=open_to_all, deletionPolicy="Delete"), objects.policy("open", "open"))
+    shop.make_claim()
+    await shop.protect(policy="open", deletionPolicy=deletion)
+    await shop.until("ProtectedDisk", "data", "Ready")
+    gone = {"status": 404, "code": "ResourceGroupNotFound", "message": "The group was not found."}
+    world.azure.plant("backup|deleted", path="backupVaults/open", times=1000, **gone)
+    for kind, name in (("BackupVault", "open"), ("DiskBackupPolicy", "open"), ("ProtectedDisk", "data")):
+        await shop.delete(kind, name)
+    for kind, name in (("ProtectedDisk", "data"), ("DiskBackupPolicy", "open"), ("BackupVault", "open")):
+        await shop.gone(kind, name)
+
+
+@pytest.mark.parametrize("deletion", ["Retain", "Suspend", "Delete"])
+async def test_a_subscription_that_is_not_found_lets_nothing_go(world: World, shop: Team, deletion: str) -> None:
+    """It says nothing of what is in it: a token of another tenant is enough."""
+    await shop.apply(vault("open", access={"deletionNamespaces": {}}), objects.policy("open", "open"))
+    shop.make_claim()
+    await shop.protect(policy="open", deletionPolicy=deletion)
+    await shop.until("ProtectedDisk", "data", "Ready")
+    gone = {"status": 404, "code": "SubscriptionNotFound", "message": "The subscription could not be found."}
+    world.azure.plant("backup|deleted", path="backupVaults", times=10_000, **gone)
+    await shop.delete("ProtectedDisk", "data")
+    await world.advance(hours=1)
+    assert "SubscriptionNotFound" in shop.says("ProtectedDisk", "data")
+    since = world.azure.request_count()
+    world.azure.clear_faults()
+    await shop.gone("ProtectedDisk", "data")
+    done = {"Retain": "stopProtection", "Suspend": "suspendBackups", "Delete": "delete"}[deletion]
+    assert f"backupInstances.{done}" in world.writes(since)
+
+
+async def test_a_vault_in_a_subscription_that_is_not_found_is_not_made_anew(world: World, shop: Team) -> None:
+    since = world.azure.request_count()
+    gone = {"status": 404, "code": "SubscriptionNotFound", "message": "The subscription could not be found."}
+    world.azure.plant("backupVaults.get", times=10_000, **gone)
+    await world.advance(hours=1)
+    assert not world.writes(since) and "SubscriptionNotFound" in shop.says("BackupVault", "demo")
+    world.azure.clear_faults()
+
+
+async def test_a_right_that_azure_does_not_find_once_is_nobodys_doing(world: World, shop: Team) -> None:
+    world.azure.plant("roleAssignments.get", times=1, status=404, code="RoleAssignmentNotFound", message="x")
+    since = world.azure.request_count()
+    await world.advance(hours=1)
+    assert is_struck(world, since) and not world.writes(since)
+    assert ("Warning", "DriftCorrected") not in shop.events("BackupVault", "demo")

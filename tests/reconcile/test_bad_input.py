@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from harness.objects import DISK_GROUP, LOCATION, SUBSCRIPTION, backup, disk, disk_id, policy, vault
+from harness.objects import (
+    DISK_GROUP,
+    LOCATION,
+    SECOND_SUBSCRIPTION,
+    SNAPSHOT_GROUP,
+    SUBSCRIPTION,
+    backup,
+    disk,
+    disk_id,
+    policy,
+    vault,
+)
 from world.team import Team
 from world.world import World
 
@@ -103,6 +114,30 @@ async def test_disk_in_another_region(world: World, shop: Team) -> None:
     await shop.until("ProtectedDisk", "data", "Ready")
 
 
+async def test_snapshots_never_go_with_the_group_of_the_disks(world: World, shop: Team) -> None:
+    """As those in the node resource group of AKS would, with the cluster."""
+    groups = [{"name": DISK_GROUP}]
+    await shop.apply(vault("beside", snapshotResourceGroups=groups), policy("beside", "beside"))
+    await shop.until("DiskBackupPolicy", "beside", "Ready")
+    shop.make_claim()
+    since = world.azure.request_count()
+    await shop.protect(policy="beside")
+    assert DISK_GROUP in await told(shop, "ProtectedDisk", "data", "DiskResolved", "DiskInSnapshotResourceGroup")
+    assert not writes(world, since, shop.namespace)
+
+
+async def test_a_disk_of_a_subscription_without_a_snapshot_group(world: World, shop: Team) -> None:
+    """Snapshots are kept in the disk's own subscription, and never sent to another one."""
+    shop.make_claim(subscription=SECOND_SUBSCRIPTION)
+    since = world.azure.request_count()
+    await shop.protect()
+    says = await told(shop, "ProtectedDisk", "data", "DiskResolved", "NoSnapshotResourceGroup")
+    assert SECOND_SUBSCRIPTION in says and not writes(world, since, shop.namespace)
+    groups = [{"name": SNAPSHOT_GROUP, "subscriptionID": each} for each in (SUBSCRIPTION, SECOND_SUBSCRIPTION)]
+    await shop.apply(vault("demo", snapshotResourceGroups=groups))
+    await shop.until("ProtectedDisk", "data", "Ready")
+
+
 async def test_namespace_without_access(world: World, shop: Team) -> None:
     shop.make_claim()
     await shop.apply(
@@ -159,7 +194,7 @@ async def test_a_second_object_for_one_claim_waits_for_the_older_one(shop: Team)
     await shop.protect("first")
     await shop.until("ProtectedDisk", "first", "Ready")
     await shop.protect("second")
-    assert "'first' already protects" in await told(
+    assert "'first' names the same source and is older" in await told(
         shop, "ProtectedDisk", "second", "Accepted", "DuplicateProtectedDisk"
     )
     await shop.delete("ProtectedDisk", "first")

@@ -96,6 +96,36 @@ async def test_used_things_stay_until_nothing_uses_them(world: World, shop: Team
     await shop.gone("BackupVault", "leaving")
 
 
+@pytest.mark.parametrize("by_id", [False, True], ids=["a PVC", "a disk by its id"])
+async def test_a_disk_that_the_vault_does_not_serve_holds_up_no_policy(world: World, shop: Team, by_id: bool) -> None:
+    access = {"namespaces": {} if by_id else {"matchLabels": {"may": "protect"}}}
+    await shop.apply(vault("narrow", access=access), policy("narrow", "narrow"))
+    await shop.until("DiskBackupPolicy", "narrow", "Ready")
+    source = {"source": {"diskID": shop.make_claim()}} if by_id else {}
+    await shop.protect(policy="narrow", **source)
+    await shop.until("ProtectedDisk", "data", "Accepted", "False", "NamespaceNotAllowed")
+    await shop.delete("DiskBackupPolicy", "narrow")
+    await shop.gone("DiskBackupPolicy", "narrow")
+    await shop.until("ProtectedDisk", "data", "Accepted", "False", "PolicyNotFound")
+
+
+async def test_a_disk_that_was_served_before_keeps_its_policy(world: World, shop: Team) -> None:
+    await shop.apply(
+        vault("narrow", access={"namespaces": {"matchLabels": {"may": "protect"}}}), policy("narrow", "narrow")
+    )
+    await shop.label_namespace(may="protect")
+    shop.make_claim()
+    await shop.protect(policy="narrow")
+    await shop.until("ProtectedDisk", "data", "Ready")
+    await shop.label_namespace(may=None)
+    await shop.delete("DiskBackupPolicy", "narrow")
+    await shop.until("DiskBackupPolicy", "narrow", "Synced", "False", "InUse")
+    await shop.delete("ProtectedDisk", "data")
+    await shop.gone("ProtectedDisk", "data")
+    await shop.patch("DiskBackupPolicy", "narrow", RETAIN)
+    await shop.gone("DiskBackupPolicy", "narrow")
+
+
 async def test_an_empty_vault_is_deleted_and_its_rights_after_it(world: World, shop: Team) -> None:
     await shop.apply(vault("empty", deletionPolicy="Delete"), policy("empty", "empty"))
     await shop.until("DiskBackupPolicy", "empty", "Ready")
@@ -248,3 +278,12 @@ async def test_everything_goes_in_whatever_order_it_is_deleted(
         "Delete": ["backupInstances.delete", "roleAssignments.delete"],
     }
     assert sent == expected[deletion]
+
+
+async def test_a_vault_in_a_subscription_that_does_not_exist_can_be_deleted(world: World, shop: Team) -> None:
+    nowhere = "99999999-9999-4999-8999-999999999999"
+    groups = [{"name": "snapshots", "subscriptionID": nowhere}]
+    await shop.apply(vault("lost", subscriptionID=nowhere, deletionPolicy="Delete", snapshotResourceGroups=groups))
+    await world.advance(minutes=10)
+    await shop.delete("BackupVault", "lost")
+    await shop.gone("BackupVault", "lost")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from azdiskbackup.core.protected_disk.desired import OWNER_TAGS
@@ -255,3 +257,28 @@ async def test_an_object_of_another_name_takes_over_what_is_left(world: World, s
     await shop.until("ProtectedDisk", "renamed", "Ready")
     assert shop.instance("renamed") == instance
     assert shop.portal("GET", instance)["tags"]["azdiskbackup.io.protecteddisk"] == "renamed"
+
+
+async def test_a_policy_that_somebody_deletes_keeps_no_disk_for_long(world: World, shop: Team) -> None:
+    """Azure calls it an invalid parameter; the policy is created anew, and the disk goes on with it."""
+    shop.make_claim()
+    policy_id = shop.get("DiskBackupPolicy", "gold")["status"]["policyID"]
+    shop.portal("DELETE", policy_id)
+    await shop.protect()
+    applied = world.clock.now()
+    await shop.until("ProtectedDisk", "data", "Ready")
+    assert world.clock.now() - applied < timedelta(minutes=45)
+
+
+async def test_an_identity_that_another_tool_takes_away_is_given_back(world: World, shop: Team) -> None:
+    """A PUT replaces the whole vault: one without an identity leaves it without, and its backups fail."""
+    await protected(shop)
+    vault_id = shop.get("BackupVault", "demo")["status"]["vaultID"]
+    before = shop.portal("GET", vault_id)
+    shop.portal("PUT", vault_id, {**before, "identity": {"type": "None"}})
+    await world.advance(minutes=1)
+    assert "identity" not in shop.portal("GET", vault_id)
+    await world.passes(lambda: "identity" in shop.portal("GET", vault_id), "the identity is back", timedelta(hours=26))
+    await shop.until("BackupVault", "demo", "Ready")
+    await shop.until("ProtectedDisk", "data", "Ready")
+    await world.passes(lambda: world.azure.points_kept() > 0, "its rights are back, too", timedelta(hours=8))

@@ -119,3 +119,16 @@ async def test_a_validation_that_is_answered_at_once_is_an_answer(world: World, 
     await shop.protect()
     await shop.until("ProtectedDisk", "data", "Ready")
     assert len(tries(world, since, VALIDATE)) == 1
+
+
+@pytest.mark.parametrize("sku", ["PremiumV2_LRS", "UltraSSD_LRS", "One_That_Is_New"])
+async def test_which_disks_can_be_backed_up_is_azures_to_say(world: World, shop: Team, sku: str) -> None:
+    """Support comes with time, and by region: no list of ours says what Azure would refuse."""
+    code = "UserErrorDiskBackupDiskTypeNotSupported"
+    world.azure.plant(VALIDATE, at_end=True, code=code, message="Unsupported disk type.", times=1)
+    handle = shop.make_claim()
+    shop.portal("PATCH", handle, {"sku": {"name": sku}}, version="2024-03-02")
+    await shop.protect()
+    await is_stalled(shop, "Refused", f"{code}: Unsupported disk type.")
+    await shop.until("ProtectedDisk", "data", "Ready")
+    assert shop.get("ProtectedDisk", "data")["status"]["disk"]["sku"] == sku

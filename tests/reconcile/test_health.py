@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import pytest
+
 from harness.objects import policy, vault
 from world.team import Team
 from world.world import CLIENT_ID, World
@@ -48,6 +50,24 @@ async def test_a_backup_that_does_not_come_is_noticed_in_time_and_not_before(wor
     assert world.azure.counts(since)["recoveryPoints.list"] == 1, "its restore points could have told otherwise"
     assert shop.condition("ProtectedDisk", "data", "Ready")["status"] == "True"
     await world.says_the_same(minutes=60)
+
+
+@pytest.mark.parametrize("by_offset", [0, 1], ids=["by its time zone", "by its offset"])
+async def test_a_schedule_of_another_zone_means_the_same_however_azure_reads_it(
+    world: World, shop: Team, by_offset: int
+) -> None:
+    world.azure.knobs(schedule_by_offset=by_offset)
+    daily = {"frequency": "Daily", "startTime": "13:00", "timeZone": "Europe/Berlin"}
+    await shop.apply(policy("berlin", "demo", schedule=daily))
+    await shop.until("DiskBackupPolicy", "berlin", "Ready")
+    shop.make_claim()
+    await shop.protect(policy="berlin")
+    await shop.until("ProtectedDisk", "data", "Ready")
+    due = next_due(shop)
+    await go_to(world, due + timedelta(hours=1))
+    started = datetime.fromisoformat(shop.get("ProtectedDisk", "data")["status"]["lastBackup"]["startTime"])
+    assert due <= started < due + timedelta(minutes=1)
+    assert health(shop) == "BackupSucceeded"
 
 
 async def test_an_index_that_lags_makes_no_backup_overdue(world: World, shop: Team) -> None:

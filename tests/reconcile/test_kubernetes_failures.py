@@ -10,6 +10,7 @@ from typing import Self
 
 import pytest
 
+from azdiskbackup.core.objects.abandon import ABANDON
 from azdiskbackup.errors import Unavailable
 from azdiskbackup.kube.exchange import Answer, Exchange
 from harness.objects import Json
@@ -202,6 +203,25 @@ async def test_an_object_of_a_newer_schema_is_told_and_left_alone(
     assert not world.writes(since)
     await shop.protect()
     await shop.until("ProtectedDisk", "data", "Ready")
+    await serve(world, ours, monkeypatch)
+
+
+async def test_an_object_that_nobody_can_read_can_go(world: World, shop: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = next(each for each in DEFINITIONS if each["spec"]["names"]["kind"] == "ProtectedDisk")
+    newer = deepcopy(ours)
+    spec = newer["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    spec["protection"]["enum"].append("Frozen")
+    await serve(world, newer, monkeypatch)
+    shop.make_claim()
+    await shop.protect()
+    await shop.until("ProtectedDisk", "data", "Ready")
+    await shop.protect(protection="Frozen")
+    await shop.delete("ProtectedDisk", "data")
+    uid = shop.get("ProtectedDisk", "data")["metadata"]["uid"]
+    says = shop.says("ProtectedDisk", "data")
+    assert "Correct the spec" in says and f"{ABANDON}={uid}" in says
+    await shop.patch("ProtectedDisk", "data", {"metadata": {"annotations": {ABANDON: uid}}})
+    assert not shop.exists("ProtectedDisk", "data")
     await serve(world, ours, monkeypatch)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from azdiskbackup.core.objects.restored import RESTORE_LABELS
 from azdiskbackup.kube.exchange import Answer
-from azure_simulator.model.access import DISK_RESTORE_OPERATOR
+from azure_simulator.model.roles import DISK_RESTORE_OPERATOR
 from harness.objects import DISK_GROUP, LOCATION, SUBSCRIPTION, backup, disk_id, policy
 from harness.stack import CLIENT_ID
 from world.api_server import InMemoryExchange

@@ -97,6 +97,23 @@ async def test_no_token_can_be_had(world: World, shop: Team) -> None:
     await shop.until("ProtectedDisk", "data", "Ready", within=timedelta(hours=5))
 
 
+async def test_what_differs_in_each_refusal_of_a_token_is_no_news(world: World, shop: Team) -> None:
+    """Entra ID names a trace, a correlation and a time of its own in each."""
+    await world.stop_operator()
+    for number in range(200):
+        at = f"Timestamp: 2026-01-05 10:{number % 60:02}:00Z"
+        ids = f"Trace ID: trace-{number} Correlation ID: correlation-{number} {at}"
+        words = f"AADSTS70021: No matching federated identity record found. {ids}"
+        world.azure.plant("tokens.post", status=401, code="invalid_client", message=words)
+    await world.start_operator()
+    await world.passes(lambda: "AADSTS70021" in shop.says("BackupVault", "demo"), "what is wrong")
+    await world.advance(minutes=40)
+    await world.says_the_same(minutes=60)
+    assert "Trace ID: trace-" in shop.says("BackupVault", "demo")
+    world.azure.clear_faults()
+    await shop.until("BackupVault", "demo", "Ready")
+
+
 async def test_a_row_that_is_missing_once_proves_nothing(world: World, shop: Team) -> None:
     shop.make_claim()
     await shop.protect()

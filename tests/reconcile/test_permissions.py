@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from harness.objects import LOCATION, SNAPSHOT_GROUP, SUBSCRIPTION, VAULT_GROUP, disk_id, policy, vault
+from harness.objects import LOCATION, SNAPSHOT_GROUP, SUBSCRIPTION, VAULT_GROUP, Json, disk_id, policy, vault
 from world.team import Team
 from world.world import CLIENT_ID, World
 
@@ -18,12 +18,12 @@ AUTHORIZATION = "providers/Microsoft.Authorization"
 SNAPSHOTS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{SNAPSHOT_GROUP}"
 
 
-def assign(shop: Team, scope: str, role: str, principal: str) -> None:
+def assign(shop: Team, scope: str, role: str, principal: str, type_: str = "ServicePrincipal") -> None:
     """Assign a role as a person would, under a name of its own."""
     body = {
         "roleDefinitionId": f"/subscriptions/{SUBSCRIPTION}/{AUTHORIZATION}/roleDefinitions/{role}",
         "principalId": principal,
-        "principalType": "ServicePrincipal",
+        "principalType": type_,
     }
     name = uuid.UUID(int=shop.world.random.getrandbits(128), version=4)
     path = f"{scope}/{AUTHORIZATION}/roleAssignments/{name}"
@@ -124,15 +124,45 @@ async def test_roles_that_others_assign_are_verified_and_named(world: World, sho
     assert principal in lacks["message"]
     assert f"--role 'Disk Snapshot Contributor' --scope {SNAPSHOTS}" in lacks["message"]
     assign(shop, SNAPSHOTS, CONTRIBUTOR, principal)
-    await shop.until("BackupVault", "pre", "Ready")
+    await shop.until("BackupVault", "pre", "SnapshotResourceGroupsReady")
     handle = shop.make_claim()
     await shop.protect(policy="pre")
-    says = (await shop.until("ProtectedDisk", "data", "RolesGranted", "False", "RoleAssignmentMissing"))["message"]
+    says = (await shop.until("ProtectedDisk", "data", "Validated", "False", "WaitingForPermissions"))["message"]
     assert principal in says and f"--role 'Disk Backup Reader' --scope {handle}" in says
+    assert shop.condition("ProtectedDisk", "data", "Stalled")["status"] == "True"
     # On the group is as good as on the disk.
     assign(shop, handle.rsplit("/providers", 1)[0], READER, principal)
     await shop.until("ProtectedDisk", "data", "Ready")
     assert "roleAssignments.put" not in world.writes(since)
+
+
+@pytest.mark.parametrize("place", ["management group", "root", "directory group", "custom role"])
+async def test_roles_that_the_operator_cannot_see_are_azures_to_judge(world: World, shop: Team, place: str) -> None:
+    """As landing zones assign them: our own reading of assignments holds up nobody."""
+    await shop.apply(vault("zone", roleAssignments="Preassigned"), policy("zone", "zone"))
+    await shop.until("DiskBackupPolicy", "zone", "Ready")
+    principal = shop.get("BackupVault", "zone")["status"]["principalID"]
+    handle = shop.make_claim()
+    scopes = {READER: handle, CONTRIBUTOR: SNAPSHOTS}
+    who, roles = principal, {READER: READER, CONTRIBUTOR: CONTRIBUTOR}
+    if place == "management group":
+        world.azure.turn("management-group", name="landing", subscriptions=[SUBSCRIPTION])
+        scopes = dict.fromkeys(scopes, "/providers/Microsoft.Management/managementGroups/landing")
+    elif place == "root":
+        scopes = dict.fromkeys(scopes, "")
+    elif place == "directory group":
+        who = "99999999-0000-4000-8000-000000000001"
+        world.azure.turn("directory-group", group=who, members=[principal])
+    else:
+        custom = "88888888-0000-4000-8000-000000000001"
+        actions = ["Microsoft.Authorization/*/read", "Microsoft.Compute/*"]
+        world.azure.turn("role", guid=custom, name="backup", actions=actions)
+        roles = dict.fromkeys(roles, custom)
+    for role, scope in scopes.items():
+        assign(shop, scope, roles[role], who, "ServicePrincipal" if who == principal else "Group")
+    await shop.protect(policy="zone")
+    await shop.until("ProtectedDisk", "data", "Ready")
+    assert shop.condition("BackupVault", "zone", "Ready")["status"] == "True"
 
 
 async def test_an_identity_that_the_user_brings(world: World, shop: Team) -> None:
@@ -222,3 +252,43 @@ async def test_a_right_that_somebody_takes_away_is_given_back(world: World, shop
     await world.passes(lambda: shop.assignments(handle, principal), "the right is back")
     await shop.until("ProtectedDisk", "data", "BackupHealthy", "True", within=timedelta(hours=6))
     await shop.until("ProtectedDisk", "data", "Ready")
+
+
+async def test_a_disk_keeps_the_identity_with_which_its_protection_began(world: World, shop: Team) -> None:
+    """The spec names another identity: the vault gets it, and keeps the one that works for the disks it has."""
+    world.azure.seed(identities=[{"subscription": SUBSCRIPTION, "group": VAULT_GROUP, "name": "first-identity"}])
+    identity = (
+        f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{VAULT_GROUP}"
+        "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/first-identity"
+    )
+    everybody: Json = {"access": {"namespaces": {}, "deletionNamespaces": {}}}
+    by_user = {"identity": {"type": "UserAssigned", "userAssignedIdentityID": identity}}
+    await shop.apply(vault("turned", **everybody, **by_user), policy("turned", "turned"))
+    await shop.until("DiskBackupPolicy", "turned", "Ready")
+    handle = shop.make_claim()
+    await shop.protect(policy="turned", deletionPolicy="Delete")
+    await shop.until("ProtectedDisk", "data", "Ready")
+    first = shop.get("BackupVault", "turned")["status"]["principalID"]
+    await shop.apply(vault("turned", **everybody, identity={"type": "SystemAssigned"}))
+    await shop.until("BackupVault", "turned", "Ready")
+    status = shop.get("BackupVault", "turned")["status"]
+    own = status["principalID"]
+    assert own != first and {each["principalID"] for each in status["identities"]} == {own, first}
+    await world.advance(minutes=40)
+    await shop.back_up()
+    await shop.until("OnDemandBackup", "now", "Succeeded")
+    # Its role is lost, and comes back for the identity that needs it.
+    for each in shop.assignments(handle, first):
+        shop.portal("DELETE", each, version="2022-04-01")
+    await shop.back_up("after", "data")
+    await shop.until("OnDemandBackup", "after", "Succeeded", "False")
+    await world.passes(lambda: shop.assignments(handle, first), "it is given back")
+    assert not shop.assignments(handle, own)
+    # What is protected from now on works as the new one.
+    other = shop.make_claim("data-1")
+    await shop.protect("more", "data-1", "turned")
+    await shop.until("ProtectedDisk", "more", "Ready")
+    assert shop.assignments(other, own) and not shop.assignments(other, first)
+    await shop.delete("ProtectedDisk", "data")
+    await shop.gone("ProtectedDisk", "data")
+    assert not shop.assignments(handle, first)

@@ -68,6 +68,30 @@ async def test_a_claim_made_again_with_another_disk_is_never_a_silent_switch(wor
     assert shop.get("ProtectedDisk", "data")["status"]["disk"]["id"] == disk_id(other)
 
 
+async def test_a_claim_made_again_is_protected_by_another_object_while_the_earlier_one_keeps_its_backups(
+    world: World, shop: Team
+) -> None:
+    """As a StatefulSet does it that deletes its claims when it is scaled down, and is scaled up again."""
+    handle = await protected(shop)
+    instance = shop.instance()
+    await shop.delete("PersistentVolumeClaim", "data-0")
+    other = f"{shop.namespace}-other"
+    world.azure.seed(
+        disks=[{"subscription": SUBSCRIPTION, "group": "disks-rg", "name": other, "location": "westeurope"}]
+    )
+    shop.bind("data-0", other, disk_id(other))
+    await shop.until("ProtectedDisk", "data", "DiskResolved", "False", "DiskChanged")
+    await shop.protect("again")
+    await shop.until("ProtectedDisk", "again", "Ready")
+    assert shop.get("ProtectedDisk", "again")["status"]["disk"]["id"] == disk_id(other)
+    assert shop.get("ProtectedDisk", "data")["status"]["disk"]["id"] == handle
+    assert shop.condition("ProtectedDisk", "data", "Ready")["reason"] == "DiskChanged"
+    await shop.delete("ProtectedDisk", "data")
+    await shop.gone("ProtectedDisk", "data")
+    assert shop.portal("GET", instance)["properties"]["currentProtectionState"] == "ProtectionStopped"
+    assert shop.condition("ProtectedDisk", "again", "Ready")["status"] == "True"
+
+
 async def test_a_volume_that_belongs_to_another_claim_is_not_believed(world: World, shop: Team) -> None:
     name = f"{shop.namespace}-elsewhere"
     await shop.apply(volume(name, disk_id("data"), "somebody-elses", "default"), claim("stolen", name, shop.namespace))

@@ -28,7 +28,7 @@ async def test_a_vault_says_whose_it_is_before_it_may_be_deleted(world: World, s
     await shop.delete("BackupVault", "theirs")
     await shop.gone("BackupVault", "theirs")
     await shop.apply(vault("theirs", deletionPolicy="Delete"))
-    await shop.until("BackupVault", "theirs", "Ready")
+    await shop.until("BackupVault", "theirs", "Synced")
     tags = shop.portal("GET", vault_id)["tags"]
     assert tags["team"] == "others" and tags["azdiskbackup.io.backupvault"] == "theirs"
     assert tags["azdiskbackup.io.cluster"] == world.cluster and body["identity"]

@@ -31,6 +31,20 @@ def test_every_behaviour_has_its_test() -> None:
     assert len(rows) > 50
 
 
+def test_every_report_has_its_rule_and_its_test() -> None:
+    """Of the reports that others made of their software, tried on ours."""
+    text = (ROOT / "docs" / "decisions" / "0024-reports-from-the-field.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| ")][2:]
+    rules = {"absence", "classes", "ways out", "errors", "Azure decides", "no new wish", "packaging"}
+    known = names_in_the_tree()
+    for row in rows:
+        report, rule, happens, tests = (part.strip() for part in row.strip("|").split(" | "))
+        assert re.search(r"\]\(https://\S+\)", report) and rule in rules and happens, row
+        named = re.findall(r"`(test_\w+)`", tests)
+        assert named and not set(named) - known, row
+    assert len(rows) >= 25
+
+
 def test_every_threat_has_its_control_and_its_test() -> None:
     text = (ROOT / "SECURITY.md").read_text()
     rows = [line for line in text.splitlines() if line.startswith("| ")][1:]

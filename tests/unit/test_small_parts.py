@@ -175,6 +175,14 @@ def test_what_heals_soon_is_tried_soon_and_ever_more_rarely() -> None:
     assert seconds(ValueError(), 1) == 1, "a bug is retried like anything else"
 
 
+def test_nothing_is_tried_before_the_time_that_the_service_asks_for() -> None:
+    down = Unavailable("Down", "busy", retry_after=timedelta(seconds=100))
+    assert [seconds(down, n, jitter=0.0) for n in (1, 4, 20)] == [100, 100, 150], "and ever more rarely all the same"
+    assert backoff.longest_pause(down, 10) == timedelta(minutes=5)
+    long = Unavailable("Down", "busy", retry_after=timedelta(minutes=20))
+    assert seconds(long, 20, jitter=0.0) == 1200 and backoff.longest_pause(long, 20) is None
+
+
 def test_what_a_person_must_heal_is_tried_slowly() -> None:
     for error in (AccessDenied("x", "y"), PermissionsMissing("x", "y")):
         assert [seconds(error, n) for n in (1, 2, 50)] == [30, 60, 600]

@@ -25,7 +25,7 @@ from world.answer import InMemoryAnswer
 
 BASE = "https://azure.in-memory"
 _TOKENS = ("/oauth2/v2.0/token", "/oauth2/token")
-# Of a planted fault, instead of a status: see ``azure_simulator.http.service.PlantedFault``.
+# Of a planted fault, instead of a status: see ``azure_simulator.http.planted.PlantedFault``.
 _DROPPED, _TORN, _HELD = 0, -1, -2
 
 # How many seconds a request takes on its way, and its answer on its own.

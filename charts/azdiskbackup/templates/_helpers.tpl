@@ -172,6 +172,23 @@ azure.workload.identity/use: "true"
 {{- end }}
 {{- end -}}
 
+{{/* That of the values, kept to nodes that the image is for: one term is enough for a node, so each gets it. */}}
+{{- define "azdiskbackup.affinity" -}}
+{{- $affinity := deepCopy .Values.affinity -}}
+{{- if and .Values.image.architectures (not (hasKey .Values.nodeSelector "kubernetes.io/arch")) -}}
+{{- $node := $affinity.nodeAffinity | default dict -}}
+{{- $required := $node.requiredDuringSchedulingIgnoredDuringExecution | default dict -}}
+{{- $fits := dict "key" "kubernetes.io/arch" "operator" "In" "values" .Values.image.architectures -}}
+{{- $terms := list -}}
+{{- range $required.nodeSelectorTerms | default (list dict) -}}
+{{- $terms = append $terms (set . "matchExpressions" (append (.matchExpressions | default list) $fits)) -}}
+{{- end -}}
+{{- $node = set $node "requiredDuringSchedulingIgnoredDuringExecution" (dict "nodeSelectorTerms" $terms) -}}
+{{- $affinity = set $affinity "nodeAffinity" $node -}}
+{{- end -}}
+{{- toYaml $affinity -}}
+{{- end -}}
+
 {{/* Where pods of ours may run. */}}
 {{- define "azdiskbackup.placement" -}}
 {{- with .Values.imagePullSecrets }}
@@ -189,7 +206,7 @@ nodeSelector:
 tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.affinity }}
+{{- with include "azdiskbackup.affinity" . | fromYaml }}
 affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}

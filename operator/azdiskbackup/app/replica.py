@@ -144,6 +144,9 @@ class Process:
         engine = Engine(self._settings, kube, self._fence, cluster, self._meters, lag=lambda: lag.most)
         async with engine.connection, _running(lag.measure()):
             await _asked(engine.load)
+            if not engine.has_objects:
+                # A first start: whoever led before wrote to Azure for an object that is still there.
+                self._fence.open()
             await engine.start()
             self._engine = engine
             self._registry.register(engine.fleet)

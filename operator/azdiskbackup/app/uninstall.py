@@ -59,8 +59,8 @@ async def release_finalizers(settings: Settings) -> None:
             # It is never released: until Helm has deleted the operator none must begin to work.
             lasts=_LEASE_LASTS_SECONDS,
         )
-        if await patiently(lease.seize):
-            _log.info("all replicas have stopped")
+        await patiently(lease.seize)
+        _log.info("all replicas have stopped")
         refused: list[str] = []
         count = 0
         for resource in OURS:

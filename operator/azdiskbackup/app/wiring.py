@@ -36,6 +36,7 @@ from azdiskbackup.reconcilers.background.sweeps import (
     Background,
     expected,
     is_ours,
+    is_used,
     search_of,
     sweep_of,
 )
@@ -46,7 +47,7 @@ from azdiskbackup.reconcilers.common.status_writer import StatusWriter
 from azdiskbackup.reconcilers.disk_backup_policy.controller import DiskBackupPolicyKind
 from azdiskbackup.reconcilers.on_demand_backup.controller import OnDemandBackupKind
 from azdiskbackup.reconcilers.protected_disk.controller import ProtectedDiskKind
-from azdiskbackup.reconcilers.watch.indices import INDICES
+from azdiskbackup.reconcilers.watch.indices import INDICES, QUEUES
 from azdiskbackup.reconcilers.watch.metrics_feed import MetricsFeed
 from azdiskbackup.reconcilers.watch.resync import RESYNC, Resync
 from azdiskbackup.reconcilers.watch.triggers import OURS, keys_to_enqueue
@@ -128,7 +129,7 @@ class Engine:
             throttled=meters.throttled,
             network=network,
         )
-        self.cache = cache = Cache(INDICES)
+        self.cache = cache = Cache(INDICES, QUEUES)
         azure = Azure(self.connection)
         self._sweep = Sweep(
             azure,
@@ -139,11 +140,13 @@ class Engine:
                 sweep_of(subscription), clock.now() + settings.observe_every
             ),
             requester_for=lambda subscription: Requester(sweep_of(subscription), SWEEP, background=True),
+            is_used=lambda vault: is_used(cache, vault),
         )
+        self._status_writer = StatusWriter(kube, cache, clock)
         context = ReconcileContext(
             kube=kube,
             cache=cache,
-            status_writer=StatusWriter(kube, cache, clock),
+            status_writer=self._status_writer,
             azure=azure,
             sweep=self._sweep,
             job_search=JobSearch(azure.backups, clock.now, wake=lambda vault: queue.add(search_of(vault))),
@@ -216,6 +219,7 @@ class Engine:
             sweeps=self._sweep.last_read(),
             operations=operations,
             unrecognized=UNRECOGNIZED,
+            abandoned=self._status_writer.abandoned,
             lag=self._lag(),
         )
 
@@ -233,6 +237,11 @@ class Engine:
     async def load(self) -> None:
         """Learn what there is: nothing is decided before everything that exists is known once."""
         await self._resync.load()
+
+    @property
+    def has_objects(self) -> bool:
+        """Return whether there is any object of ours."""
+        return any(self.cache.keys(kind) for kind in self._reconcilers)
 
     async def start(self) -> None:
         """Begin to work."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left, insort
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from sys import intern
@@ -43,6 +44,18 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True)
+class Queue:
+    """An order of the objects of a kind that are about one thing, in which each has to know only its neighbours.
+
+    Attributes:
+        place: what an object is about, and its place among those; None for one that does not queue.
+    """
+
+    kind: str
+    place: Callable[[Raw], tuple[str, str] | None]
+
+
+@dataclass(frozen=True, slots=True)
 class _Packed:
     """An object as it is kept: many thousand trees of small Python objects would be most of our memory.
 
@@ -62,6 +75,7 @@ class _Packed:
 # By the hash of a value, since the values are long: two that share one would only be found together. Most have one
 # object; more are in a dict, for a set forgets the order in which they came.
 _Found: TypeAlias = dict[int, Key | dict[Key, None]]
+_Lines: TypeAlias = dict[int, list[tuple[str, Key]]]
 
 
 class Cache:
@@ -69,12 +83,14 @@ class Cache:
 
     Args:
         indices: how objects are found other than by their keys.
+        queues: in what order objects are about one thing.
     """
 
-    def __init__(self, indices: Iterable[Index] = ()) -> None:
+    def __init__(self, indices: Iterable[Index] = (), queues: Iterable[Queue] = ()) -> None:
         self._kinds: dict[str, dict[Key, _Packed]] = {}
         self._listeners: list[Listener] = []
         self._found: dict[Index, _Found] = {index: {} for index in indices}
+        self._lines: dict[Queue, _Lines] = {queue: {} for queue in queues}
 
     def listen(self, listener: Listener) -> None:
         """Call a function at each change from now on."""
@@ -94,6 +110,11 @@ class Cache:
         found = self._found[index].get(hash(value), ())
         return [found] if isinstance(found, Key) else list(found)
 
+    def count(self, index: Index, value: str) -> int:
+        """Return how many objects have a value in an index."""
+        found = self._found[index].get(hash(value), ())
+        return 1 if isinstance(found, Key) else len(found)
+
     def read(self, index: Index, value: str) -> Iterator[Raw]:
         """Yield the objects that have a value in an index; nothing may be awaited meanwhile."""
         objects = self._kinds.get(index.kind, {})
@@ -103,6 +124,31 @@ class Cache:
     def knows(self, index: Index, value: str) -> bool:
         """Return whether any object has a value in an index."""
         return hash(value) in self._found[index]
+
+    def ahead(self, queue: Queue, raw: Raw) -> Key | None:
+        """Return who is right before the place of an object, whether it stands there or not."""
+        line, mine = self._line(queue, raw)
+        position = bisect_left(line, mine)
+        return line[position - 1][1] if position else None
+
+    def behind(self, queue: Queue, raw: Raw) -> Key | None:
+        """Return who is right behind the place of an object, whether it stands there or not."""
+        line, mine = self._line(queue, raw)
+        position = bisect_left(line, mine)
+        if line[position : position + 1] == [mine]:
+            position += 1
+        return line[position][1] if position < len(line) else None
+
+    def read_back(self, queue: Queue, about: str) -> Iterator[Raw]:
+        """Yield the objects of a queue, the last one first; nothing may be awaited meanwhile."""
+        objects = self._kinds.get(queue.kind, {})
+        for _, key in reversed(self._lines[queue].get(hash(about), [])):
+            yield objects[key].unpack()
+
+    def _line(self, queue: Queue, raw: Raw) -> tuple[list[tuple[str, Key]], tuple[str, Key]]:
+        place = queue.place(raw)
+        about, order = place if place is not None else ("", "")
+        return self._lines[queue].get(hash(about), []), (order, key_of(queue.kind, raw))
 
     def put(self, kind: str, raw: Raw) -> bool:
         """Take an object that was seen; return whether it was news: one that is known is none, an older one neither."""
@@ -156,12 +202,31 @@ class Cache:
         for index, found in self._found.items():
             if index.kind == key.kind:
                 _sort(found, key, _values(index, before), _values(index, after))
+        for queue, lines in self._lines.items():
+            if queue.kind == key.kind:
+                _line_up(lines, key, _place(queue, before), _place(queue, after))
         for listener in self._listeners:
             listener(key, before, after)
 
 
 def _values(index: Index, raw: Raw | None) -> set[int]:
     return {hash(value) for value in index.values(raw)} if raw is not None else set()
+
+
+def _place(queue: Queue, raw: Raw | None) -> tuple[str, str] | None:
+    return queue.place(raw) if raw is not None else None
+
+
+def _line_up(lines: _Lines, key: Key, old: tuple[str, str] | None, new: tuple[str, str] | None) -> None:
+    if old == new:
+        return
+    if old is not None:
+        line = lines[hash(old[0])]
+        del line[bisect_left(line, (old[1], key))]
+        if not line:
+            del lines[hash(old[0])]
+    if new is not None:
+        insort(lines.setdefault(hash(new[0]), []), (intern(new[1]), key))
 
 
 def _sort(found: _Found, key: Key, old: set[int], new: set[int]) -> None:

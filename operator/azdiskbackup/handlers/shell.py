@@ -39,8 +39,8 @@ def registry(connection: KubeConnection, on_watch_event: OnWatchEvent) -> kopf.O
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.startup(registry=handlers)
-    async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
-        _configure(settings)
+    async def begin(settings: kopf.OperatorSettings, **_: Any) -> None:
+        configure(settings)
 
     @kopf.on.login(registry=handlers)
     def login(**_: Any) -> kopf.ConnectionInfo:
@@ -69,7 +69,7 @@ def _watch(handlers: kopf.OperatorRegistry, resource: WatchedResource, on_watch_
         on_watch_event(resource, event["type"] or "", event["object"])
 
 
-class _Nothing(ResourceMemories):
+class ForgetfulMemories(ResourceMemories):
     """Remembers no object: Kopf's memory of one is for handlers that we do not have, and larger than our own."""
 
     async def recall(self, raw_body: kopf.RawBody, **how: Any) -> ResourceMemory:
@@ -77,15 +77,45 @@ class _Nothing(ResourceMemories):
         return await super().recall(raw_body, **how | {"ephemeral": True})
 
 
-def _configure(settings: kopf.OperatorSettings) -> None:
+class _NoStorage(kopf.DiffBaseStorage, kopf.ProgressStorage):
+    """Keeps nothing on objects.
+
+    Kopf reads annotations of each object before it calls a handler, and one that it cannot read hides what happens to
+    the object: anybody may annotate a ProtectedDisk or a PVC.
+    """
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        """Return what a change would be compared with."""
+        return kopf.BodyEssence()
+
+    def fetch(self, **_: Any) -> None:
+        """Return what is kept."""
+
+    def store(self, **_: Any) -> None:
+        """Keep nothing."""
+
+    def purge(self, **_: Any) -> None:
+        """Remove nothing."""
+
+    def touch(self, **_: Any) -> None:
+        """Write nothing."""
+
+    def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
+        """Return the rest of what a change would be compared with."""
+        return essence
+
+
+def configure(settings: kopf.OperatorSettings) -> None:
+    """Have Kopf watch, and do nothing else."""
     # We post our own events, on transitions only.
     settings.posting.enabled = False
     # A stray KopfPeering object named "default" would freeze every replica.
     settings.peering.standalone = True
     # The CRDs are there before we start, and every resource is named in full.
     settings.scanning.disabled = True
-    # Never written, since only on.event is registered; ours all the same, not the one all Kopf operators share.
-    settings.persistence.finalizer = "azdiskbackup.io/kopf"
+    # Kopf takes its finalizer off whatever has it, which we may not do to a PVC: no object can have this one.
+    settings.persistence.finalizer = "no finalizer"
+    settings.persistence.diffbase_storage = settings.persistence.progress_storage = _NoStorage()
     # A task and a queue for each object that was seen in the last seconds would be most of our memory at the start.
     settings.queueing.worker_limit = 100
     settings.queueing.idle_timeout = 0.01
@@ -117,7 +147,7 @@ async def run(handlers: kopf.OperatorRegistry, stop: asyncio.Event, started: Cal
     ours = asyncio.all_tasks()
     tasks = await kopf.spawn_tasks(
         registry=handlers,
-        memories=_Nothing(),
+        memories=ForgetfulMemories(),
         clusterwide=True,
         standalone=True,
         # Kopf would ask for the name of our user, which a numeric user of an image does not have.

@@ -80,9 +80,17 @@ class KubeClient:
         """Return one object by its path."""
         return await self._call("GET", path, seconds=seconds)
 
-    async def create(self, path: str, body: object) -> Raw:
+    async def create(self, path: str, body: object, seconds: float = _TIMEOUT) -> Raw:
         """Create an object in the list that a path names; return it."""
-        return await self._call("POST", path, body)
+        return await self._call("POST", path, body, seconds=seconds)
+
+    async def service_account(self) -> tuple[str, str] | None:
+        """Return name and uid of the service account that we are, None for anybody else."""
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        found = await self.create("/apis/authentication.k8s.io/v1/selfsubjectreviews", review)
+        user = found["status"]["userInfo"]
+        is_account = user["username"].startswith("system:serviceaccount:")
+        return (user["username"].rpartition(":")[2], user["uid"]) if is_account else None
 
     async def server_time(self) -> datetime | None:
         """Return what time it is by the API server's clock; None if it does not say."""

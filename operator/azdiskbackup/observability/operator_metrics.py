@@ -83,6 +83,7 @@ class EngineState:
         sweeps: when each subscription was read last, and how many of its backup instances are of interest.
         operations: operations that Azure works on, by kind of object.
         unrecognized: how often each error code of Azure came that the operator has no entry for.
+        abandoned: how often an object was let go without Azure, by its kind, namespace and name.
         lag: seconds by which the event loop was late, at most, since a while.
     """
 
@@ -93,6 +94,7 @@ class EngineState:
     sweeps: Iterable[tuple[str, datetime, int]] = ()
     operations: Mapping[str, int] = field(default_factory=dict)
     unrecognized: Mapping[str, int] = field(default_factory=dict)
+    abandoned: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     lag: float = 0.0
 
 
@@ -136,6 +138,11 @@ class StateCollector(Collector):
         for code, count in state.unrecognized.items():
             unrecognized.add_metric((code,), count)
         yield unrecognized
+        text = "Objects that were deleted while what they stand for was left in Azure, as their annotation said."
+        abandoned = CounterMetricFamily("azdiskbackup_abandoned", text, labels=("kind", "namespace", "name"))
+        for labels, count in state.abandoned.items():
+            abandoned.add_metric(labels, count)
+        yield abandoned
         yield from _limits(state)
         yield from _sweeps(state)
 

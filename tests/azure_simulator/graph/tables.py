@@ -8,7 +8,7 @@ from typing import Any
 
 from azure_simulator.http import wire, wire_backups
 from azure_simulator.model.azure import Azure
-from azure_simulator.model.instances import Instance
+from azure_simulator.model.instance import Instance
 from azure_simulator.model.jobs import Job
 from azure_simulator.model.vaults import Vault
 
@@ -73,7 +73,7 @@ class Tables:
         return row | {"location": vault.location}
 
     def _extended(self, instance: Instance, vault: Vault) -> Row:
-        instance.expire(self._azure.cloud.now)
+        self._azure.instances.expire(instance)
         taken = [point.taken for point in instance.points.values()]
         frequency = instance.policy.period
         return {

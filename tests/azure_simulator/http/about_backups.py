@@ -48,7 +48,8 @@ def list_jobs(call: Call) -> Response:
     return paged(call, [wire_backups.job(each, vault, now, listed=True) for each in jobs])
 
 
-_FILTER = re.compile(r"startDate eq '(?P<start>[^']+)' and endDate eq '(?P<end>[^']+)'")
+# A start alone is what az sends for --start-time; the answer to it was not recorded.
+_FILTER = re.compile(r"startDate eq '(?P<start>[^']+)'(?: and endDate eq '(?P<end>[^']+)')?")
 
 
 def list_points(call: Call) -> Response:
@@ -58,7 +59,7 @@ def list_points(call: Call) -> Response:
         match = _FILTER.fullmatch(text)
         if match is None:
             raise AzureFault("UserErrorInvalidRequestParameter", "The filter is invalid.")
-        start, end = (_net_time(match[name]) for name in ("start", "end"))
+        start, end = (_net_time(match[name]) if match[name] else None for name in ("start", "end"))
     vault, instance = call.vault, call.instance
     found = call.azure.backups.points(instance, start, end)
     return paged(call, [wire_backups.point(each, instance, vault, None) for each in found])

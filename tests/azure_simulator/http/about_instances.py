@@ -19,9 +19,9 @@ def validate(call: Call) -> Response:
 def put_instance(call: Call) -> Response:
     vault = call.vault
     check_soft_delete(vault.properties, call.version())
-    instance, operation, new = call.azure.instances.put(vault, call.parts["i"], call.request.json)
+    instance, operation = call.azure.instances.put(vault, call.parts["i"], call.request.json)
     headers = call.polling(operation, vault) | {"Retry-After": "15"}
-    return Response(201 if new else 200, wire.instance(instance, vault), headers)
+    return Response(201, wire.instance(instance, vault), headers)
 
 
 def get_instance(call: Call) -> Response:
@@ -44,7 +44,7 @@ def delete_instance(call: Call) -> Response:
 def accepted(call: Call, operation: Operation | None) -> Response:
     if operation is None:
         return Response(200)
-    return Response(202, None, call.polling(operation, call.vault))
+    return Response(202, None, call.polling(operation, call.vault, place="both"))
 
 
 def stop(call: Call) -> Response:
@@ -59,7 +59,9 @@ def sync(call: Call) -> Response:
     kind = call.request.json.get("syncType")
     if kind not in (None, "Default", "ForceResync"):
         raise AzureFault("UserErrorInvalidRequestParameter", f"The sync type '{kind}' is invalid.")
-    return accepted(call, call.azure.instances.sync(call.vault, call.instance))
+    response = accepted(call, call.azure.instances.sync(call.vault, call.instance))
+    response.headers["Retry-After"] = "30"
+    return response
 
 
 def list_of_disk(call: Call) -> Response:
@@ -90,4 +92,5 @@ def get_deleted(call: Call) -> Response:
 
 
 def undelete(call: Call) -> Response:
-    return accepted(call, call.azure.instances.undelete(call.vault, call.parts["i"]))
+    call.azure.instances.undelete(call.vault, call.parts["i"])
+    return Response(200)

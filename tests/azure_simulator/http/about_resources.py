@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 from azure_simulator.http import wire
 from azure_simulator.http.call import Call
 from azure_simulator.http.messages import Response
-from azure_simulator.model.faults import AzureFault
+from azure_simulator.model.faults import AzureFault, OperationFault
 
 
 def get_group(call: Call) -> Response:
@@ -30,12 +31,34 @@ def patch_group(call: Call) -> Response:
 
 
 def delete_group(call: Call) -> Response:
-    group = call.azure.cloud.group(call.parts["s"], call.parts["g"])
-    if call.azure.vaults.in_group(call.parts["s"], call.parts["g"]):
-        raise AzureFault("ResourceGroupDeletionBlocked", f"The resource group '{group.name}' holds backup vaults.")
-    for disk in call.azure.cloud.disks_in(group):
-        call.azure.cloud.remove(disk.id)
-    call.azure.cloud.remove(group.id)
+    """It takes along what is in it, in the end; a vault with backups keeps it."""
+    cloud = call.azure.cloud
+    group = cloud.group(call.parts["s"], call.parts["g"])
+
+    def end() -> OperationFault | None:
+        vaults = call.azure.vaults.in_group(group.subscription, group.name)
+        if any(vault.instances for vault in vaults):
+            text = f"The resource group '{group.name}' holds backup vaults that are not empty."
+            return OperationFault("ResourceGroupDeletionBlocked", text)
+        for vault in vaults:
+            call.azure.vaults.forget(vault)
+        for disk in cloud.disks_in(group):
+            cloud.remove(disk.id)
+        cloud.remove(group.id)
+        return None
+
+    operation = cloud.operations.start(cloud.knobs.span("change"), end)
+    location = f"{call.base}/subscriptions/{group.subscription}/operationresults/{operation.id}"
+    return Response(202, None, {"Location": f"{location}?api-version={call.version()}", "Retry-After": "15"})
+
+
+def deletion_result(call: Call) -> Response:
+    """How the deletion of a group goes, as Resource Manager tells it: by the status alone."""
+    operation = call.azure.cloud.operations.get(unquote(call.parts["o"]))
+    if operation.ended is None:
+        return Response(202, None, {"Location": f"{call.base}{call.request.url}", "Retry-After": "15"})
+    if operation.fault is not None:
+        raise AzureFault(operation.fault.code, operation.fault.message)
     return Response(200)
 
 
@@ -62,6 +85,8 @@ def list_all_disks(call: Call) -> Response:
     return Response(200, {"value": [wire.disk(each) for each in disks]})
 
 
+# As recorded; these limits are not simulated.
+_OF_COMPUTE = "Microsoft.Compute/DeleteDisks3Min;2997,Microsoft.Compute/DeleteDisks30Min;23995"
 # What a client cannot set, or what is kept elsewhere.
 _SET_BY_AZURE = {"diskSizeGB", "diskSizeBytes", "timeCreated", "provisioningState", "diskState", "uniqueId"}
 
@@ -98,8 +123,24 @@ def delete_disk(call: Call) -> Response:
     known = cloud.find_disk(f"{group.id}/providers/Microsoft.Compute/disks/{call.parts['d']}")
     if known is None:
         return Response(204)
-    cloud.remove(known.id)
-    return Response(200)
+    disk_id = known.id
+    operation = cloud.operations.start(cloud.knobs.span("disk_deletion"), lambda: cloud.remove(disk_id))
+    there = (
+        f"{call.base}/subscriptions/{group.subscription}/providers/Microsoft.Compute/locations/{known.location}"
+        f"/DiskOperations/{operation.id}?p=11111111&api-version={call.version()}"
+    )
+    headers = {"Azure-AsyncOperation": there, "Location": f"{there}&monitor=true", "Retry-After": "2"}
+    return Response(202, None, headers | {"x-ms-ratelimit-remaining-resource": _OF_COMPUTE})
+
+
+def disk_operation(call: Call) -> Response:
+    operation = call.azure.cloud.operations.get(unquote(call.parts["o"]))
+    if "monitor" in call.request.query:
+        return Response(200) if operation.ended else Response(202, None, {"Location": f"{call.base}{call.request.url}"})
+    body = {"startTime": wire.time(operation.started), "status": operation.status.replace("Inp", "InP")}
+    if operation.ended is not None:
+        body["endTime"] = wire.time(operation.ended)
+    return Response(200, body | {"name": operation.id})
 
 
 def list_disks(call: Call) -> Response:
@@ -157,15 +198,18 @@ def get_assignment(call: Call) -> Response:
     return Response(200, wire.assignment(found))
 
 
-_PRINCIPAL = re.compile(r"principalid eq '(?P<id>[^']+)'", re.IGNORECASE)
+_PRINCIPAL = re.compile(r"(?:principalid eq |(?P<groups>assignedto)\()'(?P<id>[^']+)'", re.IGNORECASE)
 
 
 def list_assignments(call: Call) -> Response:
-    """At the scope and above it; of one principal below it too, unless ``atScope()`` is asked for."""
+    """At the scope and above it; below it too, unless ``atScope()`` is asked for; ``assignedTo`` counts groups."""
     text = call.request.query.get("$filter", "")
     match = _PRINCIPAL.search(text)
     below = "atscope()" not in text.lower()
-    found = call.azure.cloud.access.at_scope(call.parts["scope"], match["id"] if match else None, below=below)
+    by_groups = match is not None and match["groups"] is not None
+    found = call.azure.cloud.access.at_scope(
+        call.parts["scope"], match["id"] if match else None, below=below, by_groups=by_groups
+    )
     return Response(200, {"value": [wire.assignment(each) for each in found]})
 
 

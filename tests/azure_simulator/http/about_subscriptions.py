@@ -7,7 +7,6 @@ import re
 from azure_simulator.http import wire
 from azure_simulator.http.call import Call
 from azure_simulator.http.messages import Response
-from azure_simulator.model.access import ROLES
 from azure_simulator.model.faults import AzureFault
 
 PROVIDERS = {
@@ -67,19 +66,18 @@ def _provider(call: Call, name: str) -> wire.Json:
 def list_role_definitions(call: Call) -> Response:
     match = _ROLE_NAME.search(call.request.query.get("$filter", ""))
     wanted = match["name"].lower() if match else None
-    found = [guid for guid, name in ROLES.items() if wanted in (None, name.lower())]
-    return Response(
-        200, {"value": [wire.role_definition(guid, ROLES[guid], call.parts["scope"] or "") for guid in found]}
-    )
+    found = [each for each in call.azure.cloud.access.roles.values() if wanted in (None, each.name.lower())]
+    return Response(200, {"value": [wire.role_definition(each, call.parts["scope"] or "") for each in found]})
 
 
 def get_role_definition(call: Call) -> Response:
     guid = call.parts["n"].lower()
-    if guid not in ROLES:
+    role = call.azure.cloud.access.roles.get(guid)
+    if role is None:
         raise AzureFault(
             "RoleDefinitionDoesNotExist", f"The specified role definition with ID '{guid}' does not exist."
         )
-    return Response(200, wire.role_definition(guid, ROLES[guid], call.parts.get("scope") or ""))
+    return Response(200, wire.role_definition(role, call.parts.get("scope") or ""))
 
 
 def list_resources(call: Call) -> Response:

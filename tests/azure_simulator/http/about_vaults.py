@@ -10,19 +10,18 @@ from azure_simulator.model.faults import AzureFault
 
 
 def put_vault(call: Call) -> Response:
-    before = call.azure.vaults.all.keys() | set()
     vault, operation = call.azure.vaults.put(
         call.parts["s"], call.parts["g"], call.parts["v"], call.request.json, call.version()
     )
-    new = len(call.azure.vaults.all) > len(before)
     headers = call.polling(operation, vault) if operation else {}
-    return Response(201 if new else 200, wire.vault(vault, call.azure.cloud), headers)
+    # Also where it was there before (recorded): nothing else tells a change.
+    return Response(201 if operation else 200, wire.vault(vault, call.azure.cloud), headers)
 
 
 def patch_vault(call: Call) -> Response:
     vault = call.vault
-    operation = call.azure.vaults.patch(vault, call.request.json, call.version())
-    return Response(200, wire.vault(vault, call.azure.cloud), call.polling(operation, vault))
+    call.azure.vaults.patch(vault, call.request.json, call.version())
+    return Response(200, wire.vault(vault, call.azure.cloud))
 
 
 def get_vault(call: Call) -> Response:

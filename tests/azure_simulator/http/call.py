@@ -11,7 +11,7 @@ from azure_simulator.http.messages import Request, Response
 from azure_simulator.http.rights import Caller
 from azure_simulator.http.versions import known_versions
 from azure_simulator.model.azure import Azure
-from azure_simulator.model.instances import Instance
+from azure_simulator.model.instance import Instance
 from azure_simulator.model.operations import Operation
 from azure_simulator.model.vaults import Vault
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
+from azure_simulator.http.knobs import KNOBS
 from azure_simulator.http.messages import Request, Response
-from azure_simulator.http.service import PlantedFault, Service
+from azure_simulator.http.planted import PlantedFault
+from azure_simulator.http.service import Service
+from azure_simulator.model.cloud import Knobs
 from azure_simulator.model.faults import AzureFault, OperationFault
 
 PREFIX = "/__control/"
@@ -16,10 +21,10 @@ PREFIX = "/__control/"
 def control(service: Service, request: Request) -> Response:
     """Answer a request under ``/__control/``; the clock is not here, since it is the server's."""
     what = (request.method, request.path.removeprefix(PREFIX))
-    if what not in _COMMANDS:
+    if what not in COMMANDS:
         return Response(404, {"error": f"no control {what}"})
     try:
-        return Response(200, _COMMANDS[what](service, request) or {})
+        return Response(200, COMMANDS[what].run(service, request) or {})
     except (AzureFault, TypeError, KeyError, ValueError) as fault:
         return Response(400, {"error": str(fault)})
 
@@ -36,6 +41,10 @@ def _fail_backups(service: Service, request: Request) -> None:
 
 def _lose(service: Service, request: Request) -> None:
     service.tables.lost = re.compile(request.json["pattern"], re.IGNORECASE) if request.json["pattern"] else None
+
+
+def _turn(turn: Callable[..., None], service: Service, request: Request) -> None:
+    turn(service, **request.json)
 
 
 def _requests(service: Service, request: Request) -> dict[str, Any]:
@@ -79,17 +88,54 @@ def _seed(service: Service, seed: dict[str, Any]) -> dict[str, Any]:
     return {"tenant": cloud.tenant, "disks": disks}
 
 
-_COMMANDS: dict[tuple[str, str], Callable[[Service, Request], dict[str, Any] | None]] = {
-    ("POST", "seed"): lambda service, request: _seed(service, request.json),
-    ("POST", "knobs"): lambda service, request: service.azure.cloud.knobs.set(request.json),
-    ("POST", "faults"): lambda service, request: service.faults.append(PlantedFault(**request.json)),
-    ("DELETE", "faults"): lambda service, request: service.faults.clear(),
-    ("POST", "state"): _set_state,
-    ("POST", "failing"): _fail_backups,
-    ("POST", "lost"): _lose,
-    ("DELETE", "things"): lambda service, request: service.azure.cloud.remove(request.query["id"]),
-    ("GET", "requests"): _requests,
-    ("GET", "points/count"): _points,
-    ("GET", "lacking"): _lacking,
-    ("GET", "requests/count"): lambda service, request: {"count": len(service.log)},
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Attributes:
+        about: what it does, for ``--help``; empty for what only the tests' own client asks.
+    """
+
+    run: Callable[[Service, Request], dict[str, Any] | None]
+    about: str = ""
+
+
+def _read(run: Callable[[Service, Request], dict[str, Any]]) -> Command:
+    return Command(run)
+
+
+COMMANDS: dict[tuple[str, str], Command] = {
+    ("POST", "seed"): Command(
+        lambda service, request: _seed(service, request.json),
+        "make subscriptions, groups, disks, callers, identities, clones of an instance",
+    ),
+    ("POST", "knobs"): Command(
+        lambda service, request: service.azure.cloud.knobs.set(request.json),
+        f"how long things take, in seconds: {', '.join(sorted(each.name for each in fields(Knobs)))}",
+    ),
+    ("POST", "faults"): Command(
+        lambda service, request: service.faults.append(PlantedFault(**request.json)),
+        f"plant an answer: {', '.join(each.name for each in fields(PlantedFault) if each.init)}",
+    ),
+    ("DELETE", "faults"): Command(lambda service, request: service.faults.clear(), "plant no answer any more"),
+    ("POST", "state"): Command(_set_state, "instance, state: what Azure says of an instance"),
+    ("POST", "failing"): Command(_fail_backups, "code, message, action: how each backup fails; no code: none does"),
+    ("POST", "lost"): Command(_lose, "pattern: ids of the rows that Resource Graph leaves out"),
+    ("DELETE", "things"): Command(
+        lambda service, request: service.azure.cloud.remove(request.query["id"]), "?id=: delete a disk, a group"
+    ),
+    **{("POST", name): Command(partial(_turn, turn), about) for name, (turn, about) in KNOBS.items()},
+    ("GET", "requests"): _read(_requests),
+    ("GET", "points/count"): _read(_points),
+    ("GET", "lacking"): _read(_lacking),
+    ("GET", "requests/count"): _read(lambda service, request: {"count": len(service.log)}),
 }
+
+
+def described() -> str:
+    """Return what the commands do, a line each."""
+    return "\n".join(
+        f"  {method:6} {PREFIX}{path:17} {command.about}"
+        for (method, path), command in COMMANDS.items()
+        if command.about
+    )

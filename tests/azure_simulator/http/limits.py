@@ -1,7 +1,8 @@
 """How much a caller may ask: Resource Manager's token buckets, and Azure Backup's own limits, both a subscription.
 
-The buckets are documented. The limits of Azure Backup are what its first recorded answers said was left, and one; how
-long its window is nobody knows: a knob.
+The buckets are documented. The limits of Azure Backup are what its first recorded answers said was left, and one:
+until 2025 another one for each type, since January 2026 1,100 reads and 800 writes or deletes of whichever type, which
+a knob sets. How long its window is nobody knows: a knob.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from azure_simulator.http.messages import Request, Response
+from azure_simulator.model.faults import AzureFault
 
 if TYPE_CHECKING:
     from azure_simulator.http.routes import Route
@@ -45,6 +47,14 @@ class Limits:
         self._buckets: dict[tuple[str, str, str], _Bucket] = {}
         self._windows: dict[tuple[str, str, str], _Window] = {}
         self.refused = 0
+        # Instead of those of the routes: reads, writes, deletes.
+        self._most: dict[str, int] = {}
+
+    def set(self, most: dict[str, int]) -> None:
+        """Set the limits of Azure Backup; none: the routes' own. Windows go on."""
+        if not most.keys() <= _BUCKETS.keys():
+            raise AzureFault("UnknownLimit", f"There are limits of {sorted(_BUCKETS)}.")
+        self._most = dict(most)
 
     def take(self, caller: str, request: Request, route: Route) -> tuple[Response | None, dict[str, str]]:
         """Count a request; return the refusal if it is one too many, and what to say about what is left."""
@@ -60,7 +70,7 @@ class Limits:
         return refusal, headers
 
     def _of_manager(self, caller: str, subscription: str, request: Request) -> tuple[Response | None, dict[str, str]]:
-        how = {"GET": "reads", "HEAD": "reads", "DELETE": "deletes"}.get(request.method, "writes")
+        how = _class_of(request.method)
         most, rate = _BUCKETS[how]
         now = self._now()
         bucket = self._buckets.setdefault((caller, subscription, how), _Bucket(most, now))
@@ -80,11 +90,16 @@ class Limits:
         window = self._windows.setdefault((caller, subscription, thing), _Window(now))
         if now >= window.begun + length:
             window.begun, window.used = now, 0
-        if window.used >= route.budget:
+        most = self._most.get(_class_of(route.method), route.budget)
+        if window.used >= most:
             wait = max(1, math.ceil((window.begun + length - now).total_seconds()))
             return _refusal("TooManyRequests", f"Too many requests for {thing}. Try again later.", wait), {}
         window.used += 1
-        return None, {f"{_REMAINING}resource-requests": str(route.budget - window.used)}
+        return None, {f"{_REMAINING}resource-requests": str(most - window.used)}
+
+
+def _class_of(method: str) -> str:
+    return {"GET": "reads", "HEAD": "reads", "DELETE": "deletes"}.get(method, "writes")
 
 
 def _refusal(code: str, message: str, wait: int) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from azure_simulator.http.messages import Request
 from azure_simulator.model.faults import AzureFault
 from azure_simulator.model.role_condition import Attempt, Term, parse
+from azure_simulator.model.roles import matches
 
 if TYPE_CHECKING:
     from azure_simulator.http.routes import Route
@@ -47,7 +47,7 @@ class Role:
     def allows(self, attempt: Attempt, scope: str) -> bool:
         """Return whether it allows an attempt at a scope."""
         within = f"{scope.lower()}/".startswith(f"{self.scope}/")
-        named = _named(attempt.action, self.actions) and not _named(attempt.action, self.not_actions)
+        named = matches(attempt.action, self.actions) and not matches(attempt.action, self.not_actions)
         return within and named and (self.condition is None or self.condition(attempt))
 
 
@@ -121,7 +121,7 @@ class Caller:
             return True
         if attempt.action == "Microsoft.ResourceGraph/resources/read":
             # Needs no role of its own: what may not be read is not shown.
-            return any(_named(attempt.action, role.actions) for role in self.roles)
+            return any(matches(attempt.action, role.actions) for role in self.roles)
         return any(role.allows(attempt, scope_of(path)) for role in self.roles)
 
 
@@ -135,7 +135,12 @@ def linked_actions(body: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what has to be allowed besides the action itself, and where: a resource that is to act as an identity."""
     named = (body.get("identity") or {}).get("userAssignedIdentities") or {}
     # One that is named without a value stays or comes; with null it goes.
-    return [(ASSIGN_IDENTITY, scope) for scope, value in named.items() if value is not None]
+    found = [(ASSIGN_IDENTITY, scope) for scope, value in named.items() if value is not None]
+    for held in (body, body.get("properties") or {}):
+        for scope in held.get("resourceGuardOperationRequests") or []:
+            kind = scope.strip("/").split("/")[-2]
+            found.append((f"Microsoft.DataProtection/resourceGuards/{kind}/read", scope))
+    return found
 
 
 def _attributes(request: Request, route: str) -> dict[str, str]:
@@ -158,11 +163,6 @@ def assignment_attributes(role: str, principal: str, principal_type: str) -> dic
         "PrincipalId": principal,
         "PrincipalType": principal_type,
     }
-
-
-@functools.cache
-def _named(action: str, patterns: tuple[str, ...]) -> bool:
-    return any(re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), action, re.IGNORECASE) for pattern in patterns)
 
 
 class Callers:

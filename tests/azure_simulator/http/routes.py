@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from azure_simulator.http import (
     about_backups,
     about_graph,
+    about_guards,
     about_instances,
     about_resources,
     about_subscriptions,
     about_vaults,
 )
+from azure_simulator.http.actions import action_of
 from azure_simulator.http.call import Call
 from azure_simulator.http.messages import Request, Response
 
@@ -24,59 +26,17 @@ _RG = r"/subscriptions/(?P<s>[^/]+)/resourcegroups/(?P<g>[^/]+)"
 _DP = _RG + r"/providers/microsoft\.dataprotection"
 _V = _DP + r"/backupvaults/(?P<v>[^/]+)"
 _I = _V + r"/backupinstances/(?P<i>[^/]+)"
+# Of what stands above or at something: the tenant's root, a management group, a subscription and all in it.
+_SCOPE = r"(?P<scope>|/providers/microsoft\.management/managementgroups/[^/]+|/subscriptions/.+)"
+_PROXY = _V + r"/backupresourceguardproxies/(?P<n>[^/]+)"
 _RA = (
-    r"(?P<scope>/subscriptions/.+)/providers/microsoft\.authorization"
+    _SCOPE + r"/providers/microsoft\.authorization"
     r"/roleassignments/(?P<n>[^/]+)"
 )
 _LOC = (
     r"/subscriptions/(?P<s>[^/]+)(?:/resourcegroups/[^/]+)?/providers/microsoft\.dataprotection"
     r"/locations/(?P<l>[^/]+)"
 )
-
-
-# What a caller must be allowed to do, in the names of role definitions.
-_ACTIONS = {
-    "resourceGraph.query": "Microsoft.ResourceGraph/resources/read",
-    "resourceGroups.get": "Microsoft.Resources/subscriptions/resourceGroups/read",
-    "resourceGroups.put": "Microsoft.Resources/subscriptions/resourceGroups/write",
-    "disks.get": "Microsoft.Compute/disks/read",
-    "roleAssignments.put": "Microsoft.Authorization/roleAssignments/write",
-    "roleAssignments.get": "Microsoft.Authorization/roleAssignments/read",
-    "roleAssignments.list": "Microsoft.Authorization/roleAssignments/read",
-    "roleAssignments.delete": "Microsoft.Authorization/roleAssignments/delete",
-    "backupVaults.validateForBackup": "Microsoft.DataProtection/backupVaults/validateForBackup/action",
-    "recoveryPoints.list": "Microsoft.DataProtection/backupVaults/backupInstances/recoveryPoints/read",
-    "recoveryPoints.get": "Microsoft.DataProtection/backupVaults/backupInstances/recoveryPoints/read",
-    "backupInstances.ofDisk": "Microsoft.DataProtection/backupVaults/backupInstances/read",
-    "operations.status": "Microsoft.DataProtection/backupVaults/operationStatus/read",
-    "locations.operationStatus": "Microsoft.DataProtection/locations/operationStatus/read",
-    "locations.operationResults": "Microsoft.DataProtection/locations/operationResults/read",
-}
-_VERBS = {"head": "read", "get": "read", "list": "read", "put": "write", "patch": "write", "delete": "delete"}
-
-
-# Which provider a thing belongs to that is none of Data Protection.
-_OWNERS = {
-    "disks": "Microsoft.Compute",
-    "userAssignedIdentities": "Microsoft.ManagedIdentity",
-    "roleDefinitions": "Microsoft.Authorization",
-    "resourceGroups": "Microsoft.Resources/subscriptions",
-    "resources": "Microsoft.Resources/subscriptions/resourceGroups",
-    "subscriptions": "Microsoft.Resources",
-    "providers": "Microsoft.Resources/subscriptions",
-    "tenants": "Microsoft.Resources",
-}
-
-
-def action_of(name: str) -> str:
-    """Return what a caller must be allowed to do for a kind of request, in the names of role definitions."""
-    if name in _ACTIONS:
-        return _ACTIONS[name]
-    thing, verb = name.split(".")
-    if thing in _OWNERS:
-        return f"{_OWNERS[thing]}/{thing}/{_VERBS.get(verb, f'{verb}/action')}"
-    path = "backupVaults" if thing == "backupVaults" else f"backupVaults/{thing}"
-    return f"Microsoft.DataProtection/{path}/{_VERBS.get(verb, f'{verb}/action')}"
 
 
 @dataclass(frozen=True)
@@ -129,6 +89,20 @@ _TABLE: list[tuple[str, str, str, str, int, Callable[[Call], Response]]] = [
             ("HEAD", _RG, "resourceGroups.head", _RESOURCES, about_resources.head_group),
             ("PATCH", _RG, "resourceGroups.patch", _RESOURCES, about_resources.patch_group),
             ("DELETE", _RG, "resourceGroups.delete", _RESOURCES, about_resources.delete_group),
+            (
+                "GET",
+                _S + r"/operationresults/(?P<o>[^/]+)",
+                "subscriptions.operationresults",
+                _RESOURCES,
+                about_resources.deletion_result,
+            ),
+            (
+                "GET",
+                _S + r"/providers/microsoft\.compute/locations/(?P<l>[^/]+)/diskoperations/(?P<o>[^/]+)",
+                "disks.operation",
+                "Microsoft.Compute",
+                about_resources.disk_operation,
+            ),
             ("GET", _RG + r"/resources", "resources.list", _RESOURCES, about_subscriptions.list_resources),
             ("PUT", _IDENTITY, "userAssignedIdentities.put", _IDENTITIES, about_resources.put_identity),
             ("GET", _IDENTITY, "userAssignedIdentities.get", _IDENTITIES, about_resources.get_identity),
@@ -152,14 +126,14 @@ _TABLE: list[tuple[str, str, str, str, int, Callable[[Call], Response]]] = [
             ),
             (
                 "GET",
-                r"(?P<scope>/subscriptions/.+)?" + _ROLES,
+                _SCOPE + _ROLES,
                 "roleDefinitions.list",
                 _AUTHORIZATION,
                 about_subscriptions.list_role_definitions,
             ),
             (
                 "GET",
-                r"(?P<scope>/subscriptions/.+)?" + _ROLES + r"/(?P<n>[^/]+)",
+                _SCOPE + _ROLES + r"/(?P<n>[^/]+)",
                 "roleDefinitions.get",
                 _AUTHORIZATION,
                 about_subscriptions.get_role_definition,
@@ -188,7 +162,7 @@ _TABLE: list[tuple[str, str, str, str, int, Callable[[Call], Response]]] = [
     ("GET", _RA, "roleAssignments.get", "Microsoft.Authorization", 11999, about_resources.get_assignment),
     (
         "GET",
-        r"(?P<scope>/subscriptions/.+)/providers/microsoft\.authorization/roleassignments",
+        _SCOPE + r"/providers/microsoft\.authorization/roleassignments",
         "roleAssignments.list",
         "Microsoft.Authorization",
         11999,
@@ -219,6 +193,17 @@ _TABLE: list[tuple[str, str, str, str, int, Callable[[Call], Response]]] = [
                 "backupPolicies.delete",
                 50,
                 about_vaults.delete_policy,
+            ),
+            ("PUT", _PROXY, "backupResourceGuardProxies.put", 1000, about_guards.put_proxy),
+            ("GET", _PROXY, "backupResourceGuardProxies.get", 1000, about_guards.get_proxy),
+            ("DELETE", _PROXY, "backupResourceGuardProxies.delete", 1000, about_guards.delete_proxy),
+            ("POST", _PROXY + r"/unlockdelete", "backupResourceGuardProxies.unlockDelete", 0, about_guards.unlock),
+            (
+                "GET",
+                _V + r"/backupresourceguardproxies",
+                "backupResourceGuardProxies.list",
+                1000,
+                about_guards.list_proxies,
             ),
             ("POST", _V + r"/validateforbackup", "backupVaults.validateForBackup", 0, about_instances.validate),
             ("PUT", _I, "backupInstances.put", 200, about_instances.put_instance),

@@ -37,6 +37,10 @@ class Server:
         body = json.dumps(seed)
         control(self._service, Request("POST", f"{PREFIX}seed", {}, body))
 
+    def turn(self, knobs: dict[str, str]) -> None:
+        """Turn knobs before anything happens."""
+        self._service.azure.cloud.knobs.set(knobs)
+
     def _replay(self, start: datetime) -> datetime:
         now = start
         for when, request in self._journal.replay():

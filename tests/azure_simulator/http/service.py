@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from azure_simulator.graph.index import Index
@@ -16,12 +16,15 @@ from azure_simulator.graph.quota import Quota
 from azure_simulator.graph.tables import Tables
 from azure_simulator.http import node_metadata, tokens, versions, wire
 from azure_simulator.http.call import Call
+from azure_simulator.http.governance import admitted
 from azure_simulator.http.limits import Limits
 from azure_simulator.http.messages import Request, Response
+from azure_simulator.http.planted import PlantedFault
+from azure_simulator.http.replicas import Replica
 from azure_simulator.http.rights import Caller, Callers, assignment_attributes
 from azure_simulator.http.routes import Route, find
 from azure_simulator.model.azure import Azure
-from azure_simulator.model.faults import AzureFault, OperationFault
+from azure_simulator.model.faults import AzureFault, OperationFault, invalid
 
 _GUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", re.IGNORECASE)
 
@@ -39,38 +42,11 @@ _STATUS = {
     "LinkedAuthorizationFailed": 403,
     "RoleDefinitionDoesNotExist": 404,
     "ResourceGroupDeletionBlocked": 409,
+    "ScopeLocked": 409,
+    "ReadOnlyDisabledSubscription": 409,
+    "RequestDisallowedByPolicy": 403,
+    "AuthenticationFailed": 401,
 }
-
-
-@dataclass
-class PlantedFault:
-    """An answer that a test wants instead of, or after, the real one.
-
-    Attributes:
-        route: regular expression over the name of the route.
-        path: regular expression over the path.
-        times: how often it strikes.
-        status: status of the answer; 0 drops the connection, -1 cuts it in the middle of the real answer, -2 holds
-            the request without an answer until the client goes away.
-        after: whether the request is carried out before.
-        at_end: whether the request is accepted, and the operation that it starts ends with the error.
-        is_user_error: whether Azure blames the request for it.
-        skip: how many requests pass before it strikes.
-        writes: whether it strikes writes alone.
-    """
-
-    route: str
-    times: int = 1
-    path: str = ""
-    status: int = 500
-    code: str = "InternalServerError"
-    message: str = "Something went wrong."
-    headers: dict[str, str] = field(default_factory=dict)
-    after: bool = False
-    at_end: bool = False
-    is_user_error: bool = True
-    skip: int = 0
-    writes: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,6 +75,7 @@ class Service:
         self.base = ""
         self.callers = Callers()
         self.faults: list[PlantedFault] = []
+        self.replicas: dict[str, Replica] = {}
         self.log: list[LogEntry] = []
         cloud = azure.cloud
         self.tables = Tables(azure)
@@ -133,14 +110,14 @@ class Service:
                 return refusal
             activity = _request_id(request)
             call = Call(self.azure, request, parts, self.base, activity, caller, self._index, self._quota)
-            response = self._carried_out(route, call)
+            response = self._carried_out(route, admitted(self._read_from(route, call), route))
             self._index.note()
             response.headers |= {name: value for name, value in left.items() if name not in response.headers}
             return _planted(fault, response) if fault is not None else response
         except AzureFault as fault:
-            return error(_STATUS.get(fault.code, 400), fault.code, fault.message)
+            return refused(fault)
         except (AttributeError, KeyError, TypeError, ValueError) as problem:
-            return error(400, "UserErrorInvalidRequestParameter", f"The request is invalid: {problem!r}")
+            return refused(invalid(f"The request is invalid: {problem!r}"))
 
     def _assigned(self, route: Route, parts: dict[str, str]) -> dict[str, str]:
         """Return the attributes of the role assignment that a request is about, none if it is about none."""
@@ -151,11 +128,16 @@ class Service:
             return {}
         return assignment_attributes(found.role_definition_id, found.principal, found.principal_type)
 
+    def _read_from(self, route: Route, call: Call) -> Call:
+        """Return a request with what it reads from: what there is, or a replica that is behind."""
+        stale = next((each for each in self.replicas.values() if each.answers(call.request, route.name)), None)
+        return call if stale is None else replace(call, azure=stale.azure, index=stale.index)
+
     def _carried_out(self, route: Route, call: Call) -> Response:
         try:
             return route.answer(call)
         except AzureFault as refusal:
-            return error(_STATUS.get(refusal.code, 400), refusal.code, refusal.message)
+            return refused(refusal)
 
     def _authenticate(self, request: Request) -> Caller:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -174,19 +156,13 @@ class Service:
         return tokens.exchange(request.body, self.callers, self.azure.cloud.tenant)
 
     def _strikes(self, request: Request, route: str) -> PlantedFault | None:
-        for fault in self.faults:
-            hit = re.search(fault.route, route) and re.search(fault.path, request.path, re.IGNORECASE)
-            if not hit or fault.times <= 0 or (fault.writes and not request.mutates):
-                continue
-            if fault.skip > 0:
-                fault.skip -= 1
-                continue
-            fault.times -= 1
-            if fault.at_end:
-                ends = OperationFault(fault.code, fault.message, is_user_error=fault.is_user_error)
-                self.azure.cloud.operations.next_fault = ends
-                return None
+        fault = next((each for each in self.faults if each.strikes(request, route)), None)
+        if fault is None or not (fault.at_end or fault.endless):
             return fault
+        operations = self.azure.cloud.operations
+        operations.next_endless = fault.endless
+        if fault.at_end:
+            operations.next_fault = OperationFault(fault.code, fault.message, is_user_error=fault.is_user_error)
         return None
 
     def _finish(self, request: Request, response: Response, route: Route | None) -> None:
@@ -241,11 +217,9 @@ def _planted(fault: PlantedFault, real: Response | None = None) -> Response:
     )
 
 
-def error(status: int, code: str, message: str) -> Response:
-    """Return an error in ARM's envelope."""
-    if code == "AuthenticationFailed":
-        status = 401
-    return Response(status, {"error": {"code": code, "message": message}})
+def refused(fault: AzureFault) -> Response:
+    """Return a refusal in Resource Manager's envelope."""
+    return Response(_STATUS.get(fault.code, 400), {"error": wire.refusal(fault)})
 
 
 def _read_id(number: int) -> str:

@@ -7,12 +7,15 @@ from typing import Any
 
 from azure_simulator.model.access import Assignment
 from azure_simulator.model.cloud import Cloud, Disk, Group, Identity
-from azure_simulator.model.faults import OperationFault
-from azure_simulator.model.instances import Instance
+from azure_simulator.model.faults import AzureFault, OperationFault
+from azure_simulator.model.instance import Instance
 from azure_simulator.model.operations import Operation
 from azure_simulator.model.policies import Policy
+from azure_simulator.model.roles import RoleDefinition
 from azure_simulator.model.vaults import Vault
 
+# How the codes begin that Azure Backup gives itself.
+_BACKUP_CODES = ("UserError", "BMSUserError")
 NEVER = "0001-01-01T00:00:00Z"
 Json = dict[str, Any]
 
@@ -82,25 +85,33 @@ def subscription(identifier: str, cloud: Cloud) -> Json:
         "subscriptionId": identifier,
         "tenantId": cloud.tenant,
         "displayName": f"Simulated {identifier[:8]}",
-        "state": "Enabled",
+        "state": "Disabled" if identifier.lower() in cloud.disabled else "Enabled",
         "authorizationSource": "RoleBased",
         "managedByTenants": [],
         "subscriptionPolicies": {"locationPlacementId": "Public_2014-09-01", "quotaId": "PayAsYouGo_2014-09-01"},
     }
 
 
-def role_definition(guid: str, name: str, scope: str) -> Json:
-    root = f"/{scope.strip('/').split('/providers/')[0]}" if scope else ""
+def role_definition(found: RoleDefinition, scope: str) -> Json:
+    """Its id names the subscription, never the group or the resource where it was asked for (recorded)."""
+    root = "/".join(scope.split("/")[:3]) if scope.lower().startswith("/subscriptions/") else ""
     return {
-        "id": f"{root}/providers/Microsoft.Authorization/roleDefinitions/{guid}",
-        "name": guid,
+        "id": f"{root}/providers/Microsoft.Authorization/roleDefinitions/{found.guid}",
+        "name": found.guid,
         "type": "Microsoft.Authorization/roleDefinitions",
         "properties": {
-            "roleName": name,
-            "type": "BuiltInRole",
-            "description": name,
+            "roleName": found.name,
+            "type": "CustomRole" if found.custom else "BuiltInRole",
+            "description": found.name,
             "assignableScopes": ["/"],
-            "permissions": [{"actions": [], "notActions": [], "dataActions": [], "notDataActions": []}],
+            "permissions": [
+                {
+                    "actions": list(found.actions),
+                    "notActions": list(found.not_actions),
+                    "dataActions": [],
+                    "notDataActions": [],
+                }
+            ],
         },
     }
 
@@ -111,7 +122,7 @@ def assignment(found: Assignment) -> Json:
             "roleDefinitionId": found.role_definition_id,
             "principalId": found.principal,
             "principalType": found.principal_type,
-            "scope": found.scope,
+            "scope": found.scope or "/",
             "condition": None,
             "conditionVersion": None,
             "createdOn": time(found.created),
@@ -131,16 +142,14 @@ def vault(found: Vault, cloud: Cloud) -> Json:
     properties: Json = {
         "provisioningState": found.state,
         "storageSettings": found.properties["storageSettings"],
-        "isVaultProtectedByResourceGuard": False,
+        "isVaultProtectedByResourceGuard": cloud.guards.of(found.id) is not None,
     }
     for name in ("monitoringSettings", "securitySettings", "featureSettings"):
         if found.properties.get(name) is not None:
             properties[name] = found.properties[name]
     redundant = found.properties["storageSettings"][0]["type"] == "GeoRedundant"
-    immutable = (found.properties.get("securitySettings") or {}).get("immutabilitySettings")
     properties |= {
-        "secureScore": "Adequate" if immutable else "None",
-        "bcdrSecurityLevel": "Good" if redundant else "Poor",
+        **_scores(found),
         "replicatedRegions": [f"{found.location}2"] if redundant else [],
     }
     body: Json = {"location": found.location}
@@ -154,6 +163,14 @@ def vault(found: Vault, cloud: Cloud) -> Json:
         "name": found.name,
         "type": "Microsoft.DataProtection/backupVaults",
     }
+
+
+def _scores(found: Vault) -> Json:
+    """As recorded of one vault, whose soft delete alone decided."""
+    score, level = {"off": ("None", "Poor"), "on": ("Minimum", "Fair")}.get(
+        found.soft_delete_state.lower(), ("Adequate", "Good")
+    )
+    return {"secureScore": score, "bcdrSecurityLevel": level}
 
 
 def _identity(found: Vault, cloud: Cloud) -> Json:
@@ -208,7 +225,7 @@ def deleted_instance(found: Instance, holder: Vault) -> Json:
         "objectType": "DeletedBackupInstance",
         "deletionInfo": {
             "deletionTime": time(found.deleted_at),
-            "billingEndDate": time(found.purge_at),
+            "billingEndDate": time(found.deleted_at),
             "scheduledPurgeTime": time(found.purge_at),
             "deleteActivityID": "00000000-0000-0000-0000-000000000000",
         },
@@ -248,6 +265,22 @@ def user_facing(fault: OperationFault) -> Json:
         "properties": {"ActivityId": "00000000-0000-0000-0000-000000000000"},
         "recommendedAction": fault.recommended,
     }
+
+
+def refusal(fault: AzureFault) -> Json:
+    """What is refused at once: Azure Backup says of its own codes what it says of operations, Resource Manager less.
+
+    All recorded ones say that neither is the user to blame nor that it could be tried again.
+    """
+    body: Json = {"code": fault.code, "message": fault.message}
+    if fault.additional:
+        body["additionalInfo"] = fault.additional
+    if not fault.code.startswith(_BACKUP_CODES):
+        return body
+    if fault.code != "UserErrorGenericResourceNotFound":
+        info = user_facing(OperationFault(fault.code, fault.message, fault.recommended, is_user_error=False))
+        body["additionalInfo"] = [{"type": "UserFacingError", "info": info | {"target": ""}}]
+    return body | {"target": None, "details": None}
 
 
 def operation_error(fault: OperationFault) -> Json:

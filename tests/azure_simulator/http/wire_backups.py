@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from azure_simulator.http import wire
 from azure_simulator.model.cloud import Cloud
-from azure_simulator.model.instances import Instance
+from azure_simulator.model.instance import Instance
 from azure_simulator.model.jobs import Job, RecoveryPoint
 from azure_simulator.model.vaults import Vault
 
@@ -81,6 +81,9 @@ def job_of_graph(found: Job, holder: Vault, now: datetime) -> wire.Json:
 def _extended(found: Job) -> wire.Json:
     ended = found.end is not None and found.fault is None
     source = found.restored_from
+    # Of snapshots nothing is transferred.
+    size = {"OriginalDatasourceSizeInBytes": str(found.disk_size_gib * 1024**3)}
+    sizes = size if source is None else {"DataTransferredInBytes": "0"}
     return {
         "backupInstanceState": None,
         "dataTransferredInBytes": None,
@@ -99,7 +102,7 @@ def _extended(found: Job) -> wire.Json:
                 "taskProgress": None,
                 "additionalDetails": (
                     {
-                        "OriginalDatasourceSizeInBytes": str(found.disk_size_gib * 1024**3),
+                        **sizes,
                         "TaskId": found.activity_id,
                         "DatasourceType": "Microsoft.Compute/disks",
                     }

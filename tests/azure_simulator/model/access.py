@@ -8,23 +8,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from azure_simulator.model.faults import AzureFault
+from azure_simulator.model.roles import BUILT_IN, NEEDED, RoleDefinition
+from azure_simulator.model.scopes import Scopes
 
 if TYPE_CHECKING:
     from azure_simulator.model.cloud import Cloud
 
-DISK_BACKUP_READER = "3e5e47e6-65f7-47ef-90b5-e5dd4d455f24"
-DISK_SNAPSHOT_CONTRIBUTOR = "7efff54f-a5b4-42b5-a1c5-5411624893ce"
-DISK_RESTORE_OPERATOR = "b50d9833-a0cb-478e-945f-707fcc997c13"
-# Built-in roles by their GUID.
-ROLES = {
-    DISK_BACKUP_READER: "Disk Backup Reader",
-    DISK_SNAPSHOT_CONTRIBUTOR: "Disk Snapshot Contributor",
-    DISK_RESTORE_OPERATOR: "Disk Restore Operator",
-    "acdd72a7-3385-48ef-bd42-f606fba81ae7": "Reader",
-    "b24988ac-6180-42a0-ab88-20f7382dd24c": "Contributor",
-    "5e467623-bb1f-42f4-a55d-6e525e11384b": "Backup Contributor",
-    "a795c7a0-d4a2-40c1-ae25-d81f01202912": "Backup Reader",
-}
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -46,7 +35,7 @@ class Assignment:
 
     @property
     def id(self) -> str:
-        return f"{self.scope}/providers/Microsoft.Authorization/roleAssignments/{self.name}"
+        return f"{self.scope.rstrip('/')}/providers/Microsoft.Authorization/roleAssignments/{self.name}"
 
 
 class Access:
@@ -57,6 +46,22 @@ class Access:
         # Type of each identity, and when it was made.
         self.principals: dict[str, tuple[str, datetime]] = {}
         self.assignments: dict[str, Assignment] = {}
+        self.scopes = Scopes()
+        self.roles: dict[str, RoleDefinition] = {each.guid: each for each in BUILT_IN}
+        # Of each group of the directory: who is in it, groups included.
+        self._members: dict[str, set[str]] = {}
+
+    def put_group(self, group: str, members: list[str]) -> None:
+        """Make a group in the directory."""
+        self.add_principal(group, "Group")
+        self._members[group.lower()] = {each.lower() for each in members}
+
+    def _principals(self, principal: str) -> set[str]:
+        """Return an identity with all groups that it is in."""
+        found = {principal.lower()}
+        while more := {group for group, members in self._members.items() if members & found} - found:
+            found |= more
+        return found
 
     def add_principal(self, principal: str, type_: str = "ServicePrincipal") -> None:
         self.principals[principal.lower()] = (type_, self._cloud.now)
@@ -106,7 +111,7 @@ class Access:
         """Refuse what Azure refuses; return the type of the principal, which it looks up when none is given."""
         if not _GUID.fullmatch(name):
             raise AzureFault("InvalidRoleAssignmentId", f"The role assignment ID '{name}' is not valid.")
-        if role_definition_id.rsplit("/", 1)[-1].lower() not in ROLES:
+        if role_definition_id.rsplit("/", 1)[-1].lower() not in self.roles:
             raise AzureFault(
                 "RoleDefinitionDoesNotExist",
                 f"The specified role definition with ID '{role_definition_id}' does not exist.",
@@ -129,6 +134,8 @@ class Access:
         return known
 
     def _scope_exists(self, scope: str) -> bool:
+        if not scope.lower().startswith("/subscriptions/"):
+            return self.scopes.exists(scope)
         parts = scope.strip("/").lower().split("/")
         if len(parts) == 2:
             return parts[1] in self._cloud.subscriptions
@@ -158,25 +165,27 @@ class Access:
     def revoke(self, scope: str, name: str) -> Assignment | None:
         return self.assignments.pop(f"{scope}/{name}".lower(), None)
 
-    def at_scope(self, scope: str, principal: str | None, *, below: bool) -> list[Assignment]:
+    def at_scope(self, scope: str, principal: str | None, *, below: bool, by_groups: bool) -> list[Assignment]:
+        """Return assignments at a scope and above it; of an identity alone, or of the groups that it is in too."""
+        within = self.scopes.within
+        holders = None if principal is None else self._principals(principal) if by_groups else {principal.lower()}
         return [
             each
             for each in self.assignments.values()
-            if (_within(scope, each.scope) or (below and _within(each.scope, scope)))
-            and (principal is None or each.principal.lower() == principal.lower())
+            if (within(scope, each.scope) or (below and within(each.scope, scope)))
+            and (holders is None or each.principal.lower() in holders)
         ]
 
     def may(self, principal: str, role: str, scope: str) -> bool:
-        """Return whether an identity has a role at a scope or above it, and long enough for it to work."""
-        return any(
-            each.principal.lower() == principal.lower()
-            and each.role == role
-            and each.effective <= self._cloud.now
-            and _within(scope, each.scope)
+        """Return whether an identity may do at a scope what a role is for: what its roles allow, and since long."""
+        if not principal:
+            return False
+        holders = self._principals(principal)
+        held = [
+            self.roles[each.role]
             for each in self.assignments.values()
-        )
-
-
-def _within(scope: str, other: str) -> bool:
-    """Return whether a scope is another one, or lies in it."""
-    return scope.lower() == other.lower() or scope.lower().startswith(other.lower() + "/")
+            if each.principal.lower() in holders
+            and each.effective <= self._cloud.now
+            and self.scopes.within(scope, each.scope)
+        ]
+        return all(any(each.allows(action) for each in held) for action in NEEDED[role])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from azure_simulator.model.access import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR
 from azure_simulator.model.cloud import Cloud
 from azure_simulator.model.faults import (
     AzureFault,
@@ -15,9 +14,11 @@ from azure_simulator.model.faults import (
     no_right_on_snapshot_group,
     not_found,
 )
-from azure_simulator.model.instances import IN_WORK, Instance, Instances
+from azure_simulator.model.instance import IN_WORK, Instance
+from azure_simulator.model.instances import Instances
 from azure_simulator.model.jobs import Job, RecoveryPoint
 from azure_simulator.model.operations import Operation
+from azure_simulator.model.roles import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR
 from azure_simulator.model.vaults import Vault
 
 ON_DEMAND_A_DAY = 10
@@ -29,6 +30,7 @@ class Backups:
 
     def __init__(self, cloud: Cloud, instances: Instances) -> None:
         self._cloud = cloud
+        self._instances = instances
         # Why every backup fails from now on, if a test wants that.
         self.failing: OperationFault | None = None
         instances.on_protected.append(self._schedule_next)
@@ -37,7 +39,7 @@ class Backups:
 
     def _schedule_next(self, vault: Vault, instance: Instance) -> None:
         turn = instance.schedule
-        due = instance.policy.next_time(self._cloud.now)
+        due = instance.policy.next_time(self._cloud.now, by_offset=bool(self._cloud.knobs.schedule_by_offset))
 
         def run() -> None:
             if instance.schedule != turn or instance.state != "ProtectionConfigured":
@@ -143,7 +145,7 @@ class Backups:
         job.point_id = point.id
         instance.points[point.id] = point
         assert point.expiry is not None
-        self._cloud.timeline.at(point.expiry, lambda: instance.expire(self._cloud.now))
+        self._cloud.timeline.at(point.expiry, lambda: self._instances.expire(instance))
 
     def _obstacle(self, vault: Vault, instance: Instance) -> OperationFault | None:
         if self.failing is not None:
@@ -162,7 +164,7 @@ class Backups:
 
     def job(self, vault: Vault, job_id: str) -> Job:
         if job_id.lower() not in vault.jobs:
-            raise not_found("job", job_id)
+            raise not_found()
         return vault.jobs[job_id.lower()]
 
     def jobs(self, vault: Vault) -> list[Job]:
@@ -184,7 +186,7 @@ class Backups:
 
     def point(self, instance: Instance, point_id: str) -> RecoveryPoint:
         if point_id not in instance.points:
-            raise not_found("recovery point", point_id)
+            raise not_found()
         return instance.points[point_id]
 
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
 from azure_simulator.model.access import Access
+from azure_simulator.model.azure_policy import AzurePolicy
 from azure_simulator.model.faults import AzureFault
+from azure_simulator.model.locks import Locks
 from azure_simulator.model.operations import Operations
+from azure_simulator.model.resource_guard import ResourceGuards
 from azure_simulator.model.timeline import Timeline
 
 
 @dataclass
 class Knobs:
-    """How long things take, in seconds of virtual time; what was seen of the real service, unless set."""
+    """How long things take, in seconds of virtual time; what was seen of the real service, unless set.
+
+    Each is set at the start (``--knob``) or while it runs (POST to ``/__control/knobs``).
+    """
 
     role_propagation: float = 600
     validation: float = 60
@@ -24,6 +31,7 @@ class Knobs:
     # A scheduled backup may start up to two hours late.
     schedule_delay: float = 10
     change: float = 10
+    disk_deletion: float = 2
     job_list_lag: float = 0
     # How old what Resource Graph knows is.
     graph_lag: float = 0
@@ -33,6 +41,9 @@ class Knobs:
     graph_overlap: float = 0
     # How long the directory does not know an identity that was just made.
     principal_replication: float = 0
+    # No time at all: 1 for schedules that go by the offset of their start, 0 for the wall clock of their time zone. It
+    # counts from the next backup of each disk on.
+    schedule_by_offset: float = 0
 
     def set(self, values: dict[str, Any]) -> None:
         known = {each.name for each in fields(self)}
@@ -96,8 +107,15 @@ class Cloud:
         self.knobs = Knobs()
         self.operations = Operations(self.timeline)
         self.access = Access(self)
+        self.locks = Locks()
+        self.azure_policy = AzurePolicy()
+        self.guards = ResourceGuards()
         self.tenant = "0b1a3c5d-0000-4000-8000-000000000001"
         self.subscriptions: set[str] = set()
+        self.disabled: set[str] = set()
+        # Tags are found without regard to letter case; a resource provider may keep the one that was sent, or not
+        # (Microsoft's 'Use tags to organize your Azure resources').
+        self.tag_case: Callable[[str], str] = str
         self.groups: dict[str, Group] = {}
         self.disks: dict[str, Disk] = {}
         self.identities: dict[str, Identity] = {}

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass
 class AzureFault(Exception):
-    """A request that is refused at once."""
+    """A request that is refused at once.
+
+    Attributes:
+        recommended: what Azure Backup advises.
+        additional: what Resource Manager says besides, as it stands in ``additionalInfo``.
+    """
 
     code: str
     message: str
+    recommended: list[str] = field(default_factory=list)
+    additional: list[dict[str, Any]] = field(default_factory=list)
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
@@ -35,9 +43,13 @@ def invalid(message: str) -> AzureFault:
     return AzureFault("UserErrorInvalidRequestParameter", message)
 
 
-def not_found(kind: str, name: str) -> AzureFault:
-    """A resource of the service that does not exist."""
-    return AzureFault("UserErrorGenericResourceNotFound", f"The {kind} '{name}' was not found in the vault.")
+def not_found() -> AzureFault:
+    """A resource of the service that does not exist; the words are recorded, and name nothing."""
+    return AzureFault(
+        "UserErrorGenericResourceNotFound",
+        "Azure resource does not exist. Please make sure required resources exist. If the issue persists, contact "
+        "Microsoft support.",
+    )
 
 
 def no_right_at_validation(scope: str) -> OperationFault:

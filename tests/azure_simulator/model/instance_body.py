@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from azure_simulator.model.faults import (
     AzureFault,
     invalid,
-    not_found,
 )
 from azure_simulator.model.policies import Policy, find_policy
 
@@ -31,7 +30,8 @@ def parse(vault: Vault, properties: dict[str, Any]) -> tuple[str, Policy, str]:
     policy_id = policy_info.get("policyId") or ""
     policy = find_policy(vault, policy_id)
     if policy is None:
-        raise not_found("backup policy", policy_id)
+        # Recorded: not a 404, though it is about something that does not exist.
+        raise invalid("Parameter PolicyName is invalid.")
     parameters = (policy_info.get("policyParameters") or {}).get("dataStoreParametersList") or []
     groups = [
         each.get("resourceGroupId")

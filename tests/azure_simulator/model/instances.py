@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import re
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from azure_simulator.model.access import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR
-from azure_simulator.model.cloud import Cloud, Disk
+from azure_simulator.model.cloud import Cloud
 from azure_simulator.model.faults import (
     AzureFault,
     OperationFault,
     invalid,
     no_right_at_validation,
-    no_right_on_disk,
     no_right_on_snapshot_group,
     not_found,
 )
+from azure_simulator.model.instance import IN_WORK, Instance
 from azure_simulator.model.instance_body import parse
-from azure_simulator.model.jobs import RecoveryPoint
+from azure_simulator.model.objections import Objections
 from azure_simulator.model.operations import Operation
 from azure_simulator.model.policies import Policy
+from azure_simulator.model.roles import DISK_SNAPSHOT_CONTRIBUTOR
 
 if TYPE_CHECKING:
     from azure_simulator.model.vaults import Vault, Vaults
@@ -31,44 +31,6 @@ _NAME = re.compile(r"[-a-zA-Z0-9_.]{1,150}")
 RIGHTS = ("UserErrorNotEnoughPermissionOnDisk", "UserErrorMissingMSIPermissionsOnSnapshotResourceGroup")
 # From this api-version on deleting is always soft, whatever the vault says.
 ALWAYS_SOFT_FROM = "2025-09-01"
-IN_WORK = ("ConfiguringProtection", "UpdatingProtection")
-
-
-@dataclass
-class Instance:
-    """A backup instance; ``properties`` are as they were put."""
-
-    name: str
-    tags: dict[str, str] | None
-    properties: dict[str, Any]
-    policy: Policy
-    disk_id: str
-    snapshot_group: str
-    state: str = "ConfiguringProtection"
-    provisioning: str = "Provisioning"
-    fault: OperationFault | None = None
-    points: dict[str, RecoveryPoint] = field(default_factory=dict)
-    deleted_at: datetime | None = None
-    purge_at: datetime | None = None
-    # Counts configurations; a backup that was scheduled by an earlier one does not run.
-    schedule: int = 0
-    # An operation of the instance is under way.
-    changing: bool = False
-
-    @property
-    def identity(self) -> dict[str, Any] | None:
-        details: dict[str, Any] | None = self.properties.get("identityDetails")
-        return details
-
-    def expire(self, now: datetime) -> None:
-        """Drop the points whose time is over; stopped nothing expires, suspended the newest one stays."""
-        if self.state in ("ProtectionStopped", "SoftDeleted"):
-            return
-        newest = max(self.points.values(), key=lambda point: point.taken, default=None)
-        for point in list(self.points.values()):
-            kept = self.state == "BackupsSuspended" and point is newest
-            if point.expiry is not None and point.expiry <= now and not kept:
-                del self.points[point.id]
 
 
 class Instances:
@@ -77,6 +39,7 @@ class Instances:
     def __init__(self, cloud: Cloud, vaults: Vaults) -> None:
         self._cloud = cloud
         self._vaults = vaults
+        self._objections = Objections(cloud, vaults)
         self.on_protected: list[Any] = []
 
     # --- validation -------------------------------------------------------------------------------
@@ -96,53 +59,13 @@ class Instances:
     def _objection_at_validation(
         self, vault: Vault, disk_id: str, group: str, identity: dict[str, Any] | None
     ) -> OperationFault | None:
-        fault = self._objection(vault, disk_id, group, identity, new=True)
+        fault = self._objections.to_protection(vault, disk_id, group, identity, new=True)
         return no_right_at_validation(disk_id) if fault is not None and fault.code in RIGHTS else fault
-
-    def _objection(
-        self, vault: Vault, disk_id: str, group: str, identity: dict[str, Any] | None, *, new: bool
-    ) -> OperationFault | None:
-        disk = self._cloud.find_disk(disk_id)
-        if disk is None:
-            return OperationFault("UserErrorManagedDiskNotFound", f"The managed disk {disk_id} was not found.")
-        if disk.location.lower() != vault.location.lower():
-            return OperationFault(
-                "BackupAgentPluginHostValidateProtectionError",
-                f"Disk backup is not supported for a disk in {disk.location} and a vault in {vault.location}.",
-            )
-        if new and self._protected_anywhere(disk_id):
-            return OperationFault(
-                "UserErrorDppDatasourceAlreadyProtected",
-                f"The datasource {disk_id} is already protected.",
-            )
-        return self._missing_right(vault.principal_of(identity), disk, group)
-
-    def _missing_right(self, principal: str, disk: Disk, group: str) -> OperationFault | None:
-        found = self._cloud.find_group(group)
-        if found is None:
-            return OperationFault("UserErrorSnapshotRGNotFound", f"The snapshot resource group {group} was not found.")
-        if found.subscription.lower() != disk.subscription.lower():
-            return OperationFault(
-                "UserErrorSnapshotRGSubscriptionMismatch",
-                "The snapshot resource group must be in the subscription of the disk.",
-            )
-        if not self._cloud.access.may(principal, DISK_BACKUP_READER, disk.id):
-            return no_right_on_disk(disk.id)
-        if not self._cloud.access.may(principal, DISK_SNAPSHOT_CONTRIBUTOR, found.id):
-            return no_right_on_snapshot_group(found.id)
-        return None
-
-    def _protected_anywhere(self, disk_id: str, but: Instance | None = None) -> bool:
-        return any(
-            instance is not but and instance.disk_id.lower() == disk_id.lower()
-            for vault in self._vaults.all.values()
-            for instance in vault.instances.values()
-        )
 
     # --- create, read, delete ---------------------------------------------------------------------
 
-    def put(self, vault: Vault, name: str, body: dict[str, Any]) -> tuple[Instance, Operation, bool]:
-        """Create an instance, or give an existing one another policy; return also whether it is new."""
+    def put(self, vault: Vault, name: str, body: dict[str, Any]) -> tuple[Instance, Operation]:
+        """Create an instance, or give an existing one another policy."""
         if not _NAME.fullmatch(name):
             raise invalid(f"The backup instance name '{name}' is invalid.")
         properties = body.get("properties")
@@ -154,25 +77,23 @@ class Instances:
         kept.pop("validationType", None)
         existing = vault.instances.get(name.lower())
         if existing is not None:
-            return (
-                existing,
-                self._change(vault, existing, disk_id, policy, group, kept, body),
-                False,
-            )
-        if self._protected_anywhere(disk_id):
-            raise AzureFault(
-                "UserErrorDppDatasourceAlreadyHasBackupInstance",
-                f"The datasource {disk_id} already has a backup instance.",
-            )
+            return existing, self._change(vault, existing, disk_id, policy, group, kept, body)
+        if self._objections.protected_anywhere(disk_id):
+            raise self._objections.already_protected(disk_id)
         for each in vault.deleted.values():
             if each.disk_id.lower() == disk_id.lower():
                 raise AzureFault(
                     "UserErrorDppDatasourceAlreadyHasBackupInstance",
                     f"The datasource {disk_id} has a soft-deleted backup instance in this vault. Undelete it.",
                 )
+        if len(vault.instances) >= self._vaults.most_instances:
+            raise AzureFault(
+                "UserErrorBackupInstanceLimitReached",
+                f"The vault has {len(vault.instances)} backup instances; no more are allowed.",
+            )
         instance = Instance(name, body.get("tags"), kept, policy, disk_id, group)
         vault.instances[name.lower()] = instance
-        return instance, self._configure(vault, instance, "ConfiguringProtection"), True
+        return instance, self._configure(vault, instance, "ConfiguringProtection")
 
     def _change(
         self,
@@ -197,17 +118,14 @@ class Instances:
 
     def _configure(self, vault: Vault, instance: Instance, state: str) -> Operation:
         """The operation is over in a second; the protection is configured long after."""
-        instance.state, instance.provisioning, instance.fault = state, "Provisioning", None
+        instance.state, instance.fault = state, None
         instance.schedule += 1
         turn = instance.schedule
-
-        def accepted() -> None:
-            instance.provisioning = "Succeeded"
 
         def configured() -> None:
             if instance.schedule != turn or instance.deleted_at is not None:
                 return
-            instance.fault = self._objection(
+            instance.fault = self._objections.to_protection(
                 vault, instance.disk_id, instance.snapshot_group, instance.identity, new=False
             )
             instance.state = "ProtectionError" if instance.fault else "ProtectionConfigured"
@@ -215,6 +133,10 @@ class Instances:
                 self._begin(vault, instance)
 
         self._cloud.timeline.later(self._cloud.knobs.span("configuration"), configured)
+
+        def accepted() -> None:
+            instance.provisioning = "Succeeded"
+
         return self._cloud.operations.start(timedelta(seconds=1), lambda: accepted())
 
     def _begin(self, vault: Vault, instance: Instance) -> None:
@@ -223,7 +145,7 @@ class Instances:
 
     def get(self, vault: Vault, name: str) -> Instance:
         if name.lower() not in vault.instances:
-            raise not_found("backup instance", name)
+            raise not_found()
         return vault.instances[name.lower()]
 
     def clone(self, identifier: str, count: int) -> None:
@@ -246,11 +168,11 @@ class Instances:
             for instance in vault.instances.values():
                 if f"{vault.id}/backupInstances/{instance.name}".lower() == identifier.lower():
                     return instance
-        raise not_found("backup instance", identifier)
+        raise not_found()
 
     def deleted(self, vault: Vault, name: str) -> Instance:
         if name.lower() not in vault.deleted:
-            raise not_found("deleted backup instance", name)
+            raise not_found()
         return vault.deleted[name.lower()]
 
     def delete(self, vault: Vault, name: str, version: str) -> Operation | None:
@@ -258,20 +180,28 @@ class Instances:
         instance = vault.instances.get(name.lower())
         if instance is None:
             return None
+        if vault.is_immutable and self._vaults.keeps_items:
+            raise AzureFault(
+                "UserErrorDeleteBackupItemOnImmutableItem",
+                "The vault and the backup item are immutable: destructive operations are not supported.",
+                ["Stop protection and keep the data, or wait until the recovery points expire."],
+            )
         group = self._cloud.find_group(instance.snapshot_group)
         lacks = group is None or not self._cloud.access.may(
             vault.principal_of(instance.identity), DISK_SNAPSHOT_CONTRIBUTOR, group.id
         )
         softly = version >= ALWAYS_SOFT_FROM or vault.soft_delete_state.lower() != "off"
 
-        self._begin_change(instance)
+        # Also while it is being configured (recorded).
+        self._begin_change(instance, while_in_work=True)
+        deleted_at = self._cloud.now
 
         def end() -> OperationFault | None:
             instance.changing = False
             if lacks:
                 return no_right_on_snapshot_group(instance.snapshot_group)
             if softly:
-                self._soft_delete(vault, instance)
+                self._soft_delete(vault, instance, deleted_at)
             else:
                 instance.schedule += 1
                 vault.instances.pop(instance.name.lower(), None)
@@ -279,12 +209,13 @@ class Instances:
 
         return self._cloud.operations.start(self._cloud.knobs.span("change"), end)
 
-    def _soft_delete(self, vault: Vault, instance: Instance) -> None:
+    def _soft_delete(self, vault: Vault, instance: Instance, deleted_at: datetime) -> None:
         settings = (vault.properties.get("securitySettings") or {}).get("softDeleteSettings") or {}
         days = float(settings.get("retentionDurationInDays", 14))
         instance.state, instance.schedule = "SoftDeleted", instance.schedule + 1
-        instance.deleted_at = self._cloud.now
-        instance.purge_at = self._cloud.now + timedelta(days=days)
+        # Both count from the request, not from its end (recorded).
+        instance.deleted_at = deleted_at
+        instance.purge_at = deleted_at + timedelta(days=days)
         vault.instances.pop(instance.name.lower(), None)
         vault.deleted[instance.name.lower()] = instance
 
@@ -297,22 +228,25 @@ class Instances:
 
         self._cloud.timeline.at(planned, purge)
 
-    def undelete(self, vault: Vault, name: str) -> Operation:
-        """Bring an instance back; it is stopped then."""
+    def undelete(self, vault: Vault, name: str) -> None:
+        """Bring an instance back, at once; it is stopped then."""
         instance = self.deleted(vault, name)
-
-        def end() -> None:
-            vault.deleted.pop(name.lower(), None)
-            vault.instances[name.lower()] = instance
-            instance.deleted_at = instance.purge_at = None
-            instance.state = "ProtectionStopped"
-
-        return self._cloud.operations.start(self._cloud.knobs.span("change"), lambda: end())
+        del vault.deleted[name.lower()]
+        vault.instances[name.lower()] = instance
+        instance.deleted_at = instance.purge_at = None
+        instance.state = "ProtectionStopped"
 
     # --- modes ------------------------------------------------------------------------------------
 
-    def set_state(self, instance: Instance, state: str) -> Operation:
-        """Stop or suspend."""
+    def expire(self, instance: Instance) -> None:
+        """Drop the points whose time is over; under a lock no snapshot can be deleted (azure-docs 47491)."""
+        if not self._cloud.locks.keeps(instance.snapshot_group):
+            instance.expire(self._cloud.now)
+
+    def set_state(self, instance: Instance, state: str) -> Operation | None:
+        """Stop or suspend; nothing to do for an instance that is so already."""
+        if instance.state == state and not instance.changing:
+            return None
         self._begin_change(instance)
 
         def end() -> None:
@@ -322,9 +256,9 @@ class Instances:
 
         return self._cloud.operations.start(self._cloud.knobs.span("change"), lambda: end())
 
-    def _begin_change(self, instance: Instance) -> None:
+    def _begin_change(self, instance: Instance, *, while_in_work: bool = False) -> None:
         """One operation on an instance at a time."""
-        if instance.changing or instance.state in IN_WORK:
+        if instance.changing or (instance.state in IN_WORK and not while_in_work):
             raise AzureFault(
                 "UserErrorMaxConcurrentOperationLimitReached",
                 "Another operation is running on the backup instance.",
@@ -332,27 +266,25 @@ class Instances:
         instance.changing = True
 
     def sync(self, vault: Vault, instance: Instance) -> Operation:
-        """Try again what failed; an instance without an error stays as it is."""
+        """Try again what failed: it ends as the configuration does; an instance without an error stays as it is."""
         if instance.changing or instance.state in IN_WORK:
             self._begin_change(instance)
         if instance.state != "ProtectionError":
             return self._cloud.operations.start(timedelta(seconds=1))
-        return self._configure(vault, instance, "ConfiguringProtection")
+        self._configure(vault, instance, "ConfiguringProtection")
+        return self._cloud.operations.start(self._cloud.knobs.span("configuration"), lambda: instance.fault)
 
     def resume(self, vault: Vault, instance: Instance) -> Operation | None:
         """Resume protection; nothing to do for an instance that is protected."""
         if instance.state == "ProtectionConfigured" and not instance.changing:
             return None
-        if self._protected_anywhere(instance.disk_id, but=instance):
-            raise AzureFault(
-                "UserErrorDppDatasourceAlreadyHasBackupInstance",
-                f"The datasource {instance.disk_id} already has a backup instance.",
-            )
+        if self._objections.protected_anywhere(instance.disk_id, but=instance):
+            raise self._objections.already_protected(instance.disk_id, but=instance)
         self._begin_change(instance)
 
         def end() -> OperationFault | None:
             instance.changing = False
-            instance.fault = self._objection(
+            instance.fault = self._objections.to_protection(
                 vault, instance.disk_id, instance.snapshot_group, instance.identity, new=False
             )
             if instance.fault is not None:
@@ -360,7 +292,7 @@ class Instances:
             instance.state = "ProtectionConfigured"
             instance.schedule += 1
             # What should have expired while nothing expired does so now.
-            instance.expire(self._cloud.now)
+            self.expire(instance)
             self._begin(vault, instance)
             return None
 

@@ -37,6 +37,8 @@ class Operations:
         self._all: dict[str, Operation] = {}
         # How the next one ends, having done nothing, whatever it was to do.
         self.next_fault: OperationFault | None = None
+        # Whether the next one never ends.
+        self.next_endless = False
 
     def start(
         self,
@@ -59,7 +61,9 @@ class Operations:
             operation.fault = planted or finish()
             operation.ended = self._timeline.now
 
-        self._timeline.later(takes, end)
+        endless, self.next_endless = self.next_endless, False
+        if not endless:
+            self._timeline.later(takes, end)
         return operation
 
     def get(self, operation_id: str) -> Operation:

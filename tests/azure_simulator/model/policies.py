@@ -45,8 +45,13 @@ class Policy:
     tags: list[Tag]
     retention: dict[str, timedelta]
 
-    def next_time(self, after: datetime) -> datetime:
-        """Return when the next backup is due, on the wall clock of the policy's time zone."""
+    def next_time(self, after: datetime, *, by_offset: bool = False) -> datetime:
+        """Return when the next backup is due: on the wall clock of the policy's time zone, or counted from its start.
+
+        Which of the two the real service does is not known: a start has an offset, and a policy has a time zone.
+        """
+        if by_offset:
+            return self.start + ((after - self.start) // self.period + 1) * self.period
         step = int(self.period.total_seconds() // 60)
         anchor = self.start.hour * 60 + self.start.minute
         minutes = sorted((anchor + step * i) % 1440 for i in range(1440 // step))
@@ -84,7 +89,7 @@ def put_policy(vault: Vault, name: str, body: dict[str, Any]) -> Policy:
 
 def get_policy(vault: Vault, name: str) -> Policy:
     if name.lower() not in vault.policies:
-        raise not_found("backup policy", name)
+        raise not_found()
     return vault.policies[name.lower()]
 
 
@@ -126,6 +131,7 @@ def _parse(name: str, body: dict[str, Any]) -> Policy:
     keep = [rule for rule in rules if rule.get("objectType") == "AzureRetentionRule"]
     if len(backup) != 1 or len(backup) + len(keep) != len(rules):
         raise invalid("A policy must have one backup rule and retention rules.")
+    _fill_in(backup)
     retention = {rule["name"]: _retention(rule) for rule in keep}
     defaults = [rule["name"] for rule in keep if rule.get("isDefault")]
     if defaults != ["Default"] or len(retention) != len(keep):
@@ -136,6 +142,14 @@ def _parse(name: str, body: dict[str, Any]) -> Policy:
         raise invalid("Every tagging criterion needs a retention rule, and the other way round.")
     _check_count(period, tags, retention)
     return Policy(name, properties, backup[0]["name"], start, period, zone, tags, retention)
+
+
+def _fill_in(rules: list[dict[str, Any]]) -> None:
+    """Add what the service adds: the ids of tags that have none (recorded)."""
+    for rule in rules:
+        for each in (rule.get("trigger") or {}).get("taggingCriteria") or []:
+            if (each.get("tagInfo") or {}).get("tagName"):
+                each["tagInfo"].setdefault("id", f"{each['tagInfo']['tagName']}_")
 
 
 def _trigger(rule: dict[str, Any]) -> tuple[datetime, timedelta, ZoneInfo]:

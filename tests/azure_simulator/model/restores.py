@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from azure_simulator.model.access import DISK_RESTORE_OPERATOR, DISK_SNAPSHOT_CONTRIBUTOR
 from azure_simulator.model.cloud import Cloud
 from azure_simulator.model.faults import AzureFault, OperationFault, invalid, no_right_on_snapshot_group
-from azure_simulator.model.instances import Instance
+from azure_simulator.model.instance import Instance
 from azure_simulator.model.jobs import Job
 from azure_simulator.model.operations import Operation
+from azure_simulator.model.roles import DISK_RESTORE_OPERATOR, DISK_SNAPSHOT_CONTRIBUTOR
 from azure_simulator.model.vaults import Vault
 
 RESTORES_A_DAY = 10
@@ -29,7 +29,9 @@ class Restores:
             raise invalid("The property 'restoreRequestObject' is required.")
         self._check(vault, instance, request)
         takes = self._cloud.knobs.span("validation")
-        return self._cloud.operations.start(takes, lambda: self._obstacle(vault, instance, request))
+        return self._cloud.operations.start(
+            takes, lambda: self._obstacle(vault, instance, request), carries_result=True
+        )
 
     def restore(self, vault: Vault, instance: Instance, request: dict[str, Any], activity: str) -> Operation:
         """Start a restore; the operation ends at once, the job minutes later."""
@@ -57,17 +59,17 @@ class Restores:
             (target.get("objectType"), "RestoreTargetInfo", "restoreTargetInfo.objectType"),
             (target.get("recoveryOption"), "FailIfExists", "restoreTargetInfo.recoveryOption"),
             (target.get("restoreLocation"), vault.location, "restoreTargetInfo.restoreLocation"),
-            (datasource.get("datasourceType"), "Microsoft.Compute/disks", "datasourceInfo.datasourceType"),
+            (_named(datasource, "datasourceType"), "Microsoft.Compute/disks", "datasourceInfo.datasourceType"),
         ):
             if found != wanted:
                 raise invalid(f"The property '{name}' is {found!r}; {wanted!r} is supported.")
         if request.get("recoveryPointId") not in instance.points:
             raise AzureFault("UserErrorRecoveryPointNotFound", "The recovery point was not found.")
-        if _disk_parts(datasource.get("resourceID")) is None:
+        if _disk_parts(_named(datasource, "resourceID")) is None:
             raise invalid("The property 'datasourceInfo.resourceID' is not the id of a disk.")
 
     def _obstacle(self, vault: Vault, instance: Instance, request: dict[str, Any]) -> OperationFault | None:
-        disk_id = request["restoreTargetInfo"]["datasourceInfo"]["resourceID"]
+        disk_id = _target(request)
         parts = _disk_parts(disk_id)
         assert parts is not None, "it was checked"
         group = self._cloud.find_group(f"/subscriptions/{parts[0]}/resourceGroups/{parts[1]}")
@@ -108,7 +110,7 @@ class Restores:
             start=self._cloud.now,
             listed_from=self._cloud.now + self._cloud.knobs.span("job_list_lag"),
             restored_from=point,
-            restored_to=request["restoreTargetInfo"]["datasourceInfo"]["resourceID"],
+            restored_to=_target(request),
         )
         vault.jobs[job.id] = job
         sku = source.sku if source else "Premium_LRS"
@@ -124,6 +126,15 @@ class Restores:
         parts = _disk_parts(job.restored_to)
         if job.fault is None and parts is not None:
             self._cloud.add_disk(*parts, vault.location, job.disk_size_gib, sku)
+
+
+def _named(members: dict[str, Any], name: str) -> Any:
+    """Return a member by its name in any letter case: az sends ``resourceId``, and the service takes it."""
+    return next((value for key, value in members.items() if key.lower() == name.lower()), None)
+
+
+def _target(request: dict[str, Any]) -> str:
+    return str(_named(request["restoreTargetInfo"]["datasourceInfo"], "resourceID"))
 
 
 def _disk_parts(disk_id: object) -> tuple[str, str, str] | None:

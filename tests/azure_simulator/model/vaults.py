@@ -9,7 +9,7 @@ from typing import Any
 
 from azure_simulator.model.cloud import Cloud
 from azure_simulator.model.faults import AzureFault, invalid
-from azure_simulator.model.instances import Instance
+from azure_simulator.model.instance import Instance
 from azure_simulator.model.jobs import Job
 from azure_simulator.model.operations import Operation
 from azure_simulator.model.policies import Policy
@@ -17,6 +17,7 @@ from azure_simulator.model.policies import Policy
 _NAME = re.compile(r"[-a-zA-Z0-9]{2,50}")
 _STORES = {"ArchiveStore", "OperationalStore", "VaultStore"}
 _REDUNDANCY = {"LocallyRedundant", "GeoRedundant", "ZoneRedundant"}
+_SUPPORT = ["Please contact Microsoft Support if this is not expected."]
 # From this api-version on the service takes vaults only with soft delete that is always on (reported by users).
 ALWAYS_ON_FROM = "2025-09-01"
 
@@ -46,6 +47,11 @@ class Vault:
         security = self.properties.get("securitySettings") or {}
         return str((security.get("softDeleteSettings") or {}).get("state", "On"))
 
+    @property
+    def is_immutable(self) -> bool:
+        security = self.properties.get("securitySettings") or {}
+        return (security.get("immutabilitySettings") or {}).get("state") in ("Unlocked", "Locked")
+
     def principal_of(self, details: dict[str, Any] | None) -> str:
         """Return the identity that works for an instance, by its ``identityDetails``; empty if there is none."""
         if details and details.get("useSystemAssignedIdentity") is False:
@@ -66,6 +72,11 @@ class Vaults:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self.all: dict[str, Vault] = {}
+        # Whether an immutable vault keeps the instances of disks: the documentation says that it has no effect on
+        # snapshots, users report the refusal (terraform-azurerm-avm-res-compute-virtualmachine 214).
+        self.keeps_items = False
+        # Documented; the code of one too many is not.
+        self.most_instances = 5000
 
     def _key(self, subscription: str, group: str, name: str) -> str:
         return f"{subscription}/{group}/{name}".lower()
@@ -100,10 +111,14 @@ class Vaults:
         key = self._key(subscription, group, name)
         existing = self.all.get(key)
         properties = deepcopy(body["properties"])
+        # It is the service that says where a vault is replicated.
+        properties.pop("replicatedRegions", None)
         if existing is not None:
             _check_change(existing, body)
-            unchanged = existing.properties == properties and existing.tags == body.get("tags")
+            before = (existing.properties, existing.tags, existing.identity_type, existing.assigned)
             existing.properties, existing.tags = properties, body.get("tags")
+            self._set_identity(existing, body)
+            unchanged = before == (existing.properties, existing.tags, existing.identity_type, existing.assigned)
             if unchanged:
                 return existing, None
             existing.state = "Updating"
@@ -114,17 +129,16 @@ class Vaults:
             name,
             body["location"],
             body.get("tags"),
-            (body.get("identity") or {}).get("type", "None"),
+            "None",
             None,
             properties,
         )
-        self._assign(vault, body)
-        self._make_principal(vault)
+        self._set_identity(vault, body)
         self.all[key] = vault
         return vault, self._provision(vault)
 
-    def patch(self, vault: Vault, body: dict[str, Any], version: str) -> Operation:
-        """Change tags and settings."""
+    def patch(self, vault: Vault, body: dict[str, Any], version: str) -> None:
+        """Change tags and settings, at once (recorded)."""
         changes = deepcopy(body.get("properties") or {})
         check_soft_delete(changes, version)
         _check_settings(changes)
@@ -135,17 +149,19 @@ class Vaults:
         if "tags" in body:
             vault.tags = body["tags"]
         if "identity" in body:
-            vault.identity_type = body["identity"]["type"]
-            self._assign(vault, body)
-            self._make_principal(vault)
-        vault.state = "Updating"
-        return self._provision(vault)
+            self._set_identity(vault, body)
 
     def _provision(self, vault: Vault) -> Operation:
         def done() -> None:
             vault.state = "Succeeded"
 
         return self._cloud.operations.start(self._cloud.knobs.span("vault_provisioning"), lambda: done())
+
+    def _set_identity(self, vault: Vault, body: dict[str, Any]) -> None:
+        """Give a vault the identities of a request and no others: its own comes or goes, with another id each time."""
+        vault.identity_type = (body.get("identity") or {}).get("type", "None")
+        self._assign(vault, body)
+        self._make_principal(vault)
 
     def _assign(self, vault: Vault, body: dict[str, Any]) -> None:
         wanted = (body.get("identity") or {}).get("userAssignedIdentities") or {}
@@ -157,6 +173,9 @@ class Vaults:
         if "SystemAssigned" in vault.identity_type and vault.principal is None:
             vault.principal = self._cloud.timeline.new_id()
             self._cloud.access.add_principal(vault.principal)
+        if "SystemAssigned" not in vault.identity_type and vault.principal is not None:
+            self._cloud.access.remove_principal(vault.principal)
+            vault.principal = None
 
     def delete(self, vault: Vault, version: str) -> Operation:
         """Delete an empty vault; newer api-versions count one as empty that holds only soft-deleted items."""
@@ -172,16 +191,12 @@ class Vaults:
                 "The vault cannot be deleted since it holds soft-deleted backup instances.",
             )
 
-        key = self._key(vault.subscription, vault.group, vault.name)
+        return self._cloud.operations.start(self._cloud.knobs.span("vault_provisioning"), lambda: self.forget(vault))
 
-        def done() -> None:
-            if self.all.get(key) is not vault:
-                return
-            del self.all[key]
-            if vault.principal:
-                self._cloud.access.remove_principal(vault.principal)
-
-        return self._cloud.operations.start(self._cloud.knobs.span("vault_provisioning"), lambda: done())
+    def forget(self, vault: Vault) -> None:
+        """Let a vault be gone, with its own identity."""
+        if self.all.pop(self._key(vault.subscription, vault.group, vault.name), None) and vault.principal:
+            self._cloud.access.remove_principal(vault.principal)
 
 
 def _check(name: str, body: dict[str, Any]) -> None:
@@ -236,7 +251,18 @@ def _check_change(vault: Vault, body: dict[str, Any]) -> None:
     _check_one_way(vault.properties, body["properties"])
 
 
+def _cross_region(properties: dict[str, Any]) -> str:
+    features = properties.get("featureSettings") or {}
+    return str((features.get("crossRegionRestoreSettings") or {}).get("state", ""))
+
+
 def _check_one_way(old: dict[str, Any], new: dict[str, Any]) -> None:
+    if _cross_region(old) == "Enabled" and _cross_region(new) == "Disabled":
+        raise AzureFault(
+            "UserErrorCrossRegionRestoreStateChangeNotAllowed",
+            "CrossRegionRestore state cannot be changed from Enabled to Disabled.",
+            _SUPPORT,
+        )
     before, after = old.get("securitySettings") or {}, new.get("securitySettings")
     if after is None:
         return
@@ -245,9 +271,16 @@ def _check_one_way(old: dict[str, Any], new: dict[str, Any]) -> None:
     ).get("state") != "Locked":
         raise AzureFault(
             "UserErrorUnsupportedVaultImmutabilityStateChange",
-            "The immutability state of a vault cannot be changed once it is Locked.",
+            "The immutable vault property for this vault is locked, hence, this setting cannot be disabled.",
+            [
+                "The vault has its immutable vault property enabled and locked, and it can no longer be reverted to a "
+                "non-immutable vault. Refer to the documentation to learn more: "
+                "https://aka.ms/AB-ImmutableVaults-States "
+            ],
         )
     if (before.get("softDeleteSettings") or {}).get("state") == "AlwaysOn" and (
         after.get("softDeleteSettings") or {}
     ).get("state") != "AlwaysOn":
-        raise AzureFault("UserErrorDisableSoftDeleteNotAllowed", "Soft delete is always on for this vault.")
+        raise AzureFault(
+            "UserErrorDisableSoftDeleteNotAllowed", "Cannot disable soft delete once set to AlwaysOn", _SUPPORT
+        )

@@ -1,7 +1,9 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-from azdiskbackup.engine.cache import Cache, Index, Key, Raw
+import pytest
+
+from azdiskbackup.engine.cache import Cache, Index, Key, Queue, Raw
 
 
 def raw(name: str, version: int, uid: str = "u1", namespace: str = "ns") -> dict[str, Any]:
@@ -107,3 +109,42 @@ def test_an_index_follows_every_change() -> None:
     assert not cache.knows(BY_COLOUR, "red")
     cache.remove(A)
     assert not cache.knows(BY_COLOUR, "green") and list(cache.read(BY_COLOUR, "green")) == []
+
+
+def turn(thing: Raw) -> tuple[str, str] | None:
+    return thing.get("turn")
+
+
+TURNS = Queue("Thing", turn)
+
+
+def test_a_queue_tells_neighbours_without_reading_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = Cache(queues=[TURNS])
+    things = {}
+    for number, name in enumerate("dbca"):
+        things[name] = raw(name, number + 1) | {"turn": ("here", "1")}
+        cache.put("Thing", things[name])
+    cache.put("Thing", raw("z", 9) | {"turn": ("there", "0")})
+    cache.put("Thing", raw("y", 10))
+    monkeypatch.setattr(cache, "get", None)
+    a, b, c, d = (Key("Thing", "ns", name) for name in "abcd")
+    assert cache.ahead(TURNS, things["a"]) is None and cache.behind(TURNS, things["d"]) is None
+    assert cache.ahead(TURNS, things["c"]) == b and cache.behind(TURNS, things["c"]) == d
+    early, new = raw("d", 11) | {"turn": ("here", "0")}, raw("bb", 99) | {"turn": ("here", "1")}
+    assert cache.ahead(TURNS, new) == b and cache.behind(TURNS, new) == c, "of a place where nobody stands, too"
+    cache.put("Thing", early)
+    assert cache.ahead(TURNS, things["a"]) == d and cache.behind(TURNS, things["c"]) is None
+    assert [each["metadata"]["name"] for each in cache.read_back(TURNS, "here")] == ["c", "b", "a", "d"]
+    cache.remove(b)
+    assert cache.ahead(TURNS, things["c"]) == a
+    for key in (a, c, d):
+        cache.remove(key)
+    assert not list(cache.read_back(TURNS, "here")) and cache.ahead(TURNS, things["a"]) is None
+    assert cache.ahead(TURNS, raw("y", 10)) is None, "one that does not queue"
+
+
+def test_an_index_counts() -> None:
+    cache = Cache([BY_COLOUR])
+    for number, name in enumerate("abc"):
+        assert cache.count(BY_COLOUR, "red") == number
+        cache.put("Thing", raw(name, number + 1) | {"colours": ["red"]})

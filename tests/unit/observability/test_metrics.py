@@ -20,7 +20,7 @@ from azdiskbackup.errors import CannotStart
 from azdiskbackup.observability.endpoints import scrape_answer, serving
 from azdiskbackup.observability.object_metrics import ObjectMetrics
 from azdiskbackup.observability.operator_metrics import EngineState, OperatorMetrics, StateCollector
-from azdiskbackup.reconcilers.watch.indices import INDICES
+from azdiskbackup.reconcilers.watch.indices import INDICES, QUEUES
 from azdiskbackup.reconcilers.watch.metrics_feed import MetricsFeed
 from harness import objects
 from harness.processes import accepts_connections, free_ports
@@ -93,7 +93,7 @@ class World:
 
     def __init__(self) -> None:
         self.now = seconds(0)
-        self.cache = Cache(INDICES)
+        self.cache = Cache(INDICES, QUEUES)
         self.fleet = ObjectMetrics(lambda: self.now, 500)
         self.registry = CollectorRegistry()
         self.registry.register(self.fleet)

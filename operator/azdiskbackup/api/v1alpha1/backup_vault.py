@@ -36,6 +36,9 @@ TagValue = Annotated[str, StringConstraints(max_length=256)]
 _ANOTHER = "create another BackupVault instead"
 
 
+MOST_IDENTITIES = 20
+
+
 class VaultIdentity(Part):
     """The identity with which the vault reads disks and writes snapshots."""
 
@@ -263,12 +266,37 @@ class BackupVaultSpec(Part):
     ] = "Retain"
 
 
+class VaultIdentityStatus(Part):
+    """An identity that the vault has."""
+
+    principal_id: Annotated[Text, Field(description="Object id of the identity.")]
+    user_assigned_identity_id: Annotated[
+        ArmID | None, Field(description="ARM id of a user-assigned identity; absent for the vault's own.")
+    ] = None
+
+
 class BackupVaultStatus(Status):
     """The vault as Azure says it is."""
 
     vault_id: Annotated[ArmID | None, Field(description="ARM id of the vault.")] = None
     principal_id: Annotated[
         Text | None, Field(description="Object id of the vault's identity, for role assignments.")
+    ] = None
+    identities: Annotated[
+        list[VaultIdentityStatus] | None,
+        Field(
+            max_length=MOST_IDENTITIES,
+            description="Identities that the vault has. A disk keeps the one with which its protection began; the "
+            "operator takes none off.",
+            json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        ),
+    ] = None
+    resource_guard: Annotated[
+        bool | None,
+        Field(
+            description="Whether a Resource Guard protects the vault: then Azure refuses the operator to stop, suspend "
+            "or delete backups, as far as the guard covers that. Its administrators approve them."
+        ),
     ] = None
     provisioning_state: Annotated[Text | None, Field(description="Azure's own provisioning state of the vault.")] = None
     protected_disks: Annotated[

@@ -77,7 +77,8 @@ class Schedule(Part):
         TimeZone,
         Field(
             description="IANA name of the time zone of `startTime`, such as Europe/Berlin. "
-            "Azure gets its Windows name; a zone without one is refused."
+            "Azure gets its Windows name; a zone without one is refused. Zones other than UTC were not tried on Azure: "
+            "while daylight saving time holds, backups may come an hour away from `startTime`."
         ),
     ] = "UTC"
 
@@ -85,7 +86,12 @@ class Schedule(Part):
 class RetentionRule(Part):
     """How long the restore points of one rule are kept."""
 
-    days: Annotated[int, Field(ge=1, le=365, description="Days until a restore point expires.")]
+    days: Annotated[
+        int,
+        Field(
+            ge=1, le=365, description="Days until a restore point expires. Azure keeps the newest one of a disk longer."
+        ),
+    ]
 
 
 class Retention(Part):

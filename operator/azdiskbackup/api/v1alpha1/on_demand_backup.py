@@ -57,7 +57,9 @@ class TakenRestorePoint(StatusPart):
 
     id: Annotated[Text, Field(description="Id of the restore point in Azure.")]
     time: Annotated[datetime | None, Field(description="The time to which the disk can be restored.")] = None
-    expiry_time: Annotated[datetime | None, Field(description="When it expires.")] = None
+    expiry_time: Annotated[
+        datetime | None, Field(description="When it expires, unless it is the disk's newest one by then.")
+    ] = None
 
 
 class OnDemandBackupStatus(Status):

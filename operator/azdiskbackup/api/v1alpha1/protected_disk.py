@@ -80,16 +80,18 @@ class ProtectedDiskSpec(Part):
     protection: Annotated[
         Literal["Active", "Suspended", "Stopped"],
         Field(
-            description="Active: backed up by the policy. Suspended: no new backups, old ones "
-            "expire by the policy. Stopped: no new backups, nothing expires."
+            description="Active: backed up by the policy. Suspended: no new backups, old ones expire by the policy, "
+            "except the newest, which Azure keeps, and bills, until it is deleted. Stopped: no new backups, nothing "
+            "expires."
         ),
     ] = "Active"
     deletion_policy: Annotated[
         Literal["Retain", "Suspend", "Delete"],
         Field(
             description="What happens when this object is deleted. Retain: no new backups, all "
-            "restore points are kept. Suspend: they expire by the policy. Delete: they are deleted "
-            "(softly, as Azure does), where the vault's `access.deletionNamespaces` allows it."
+            "restore points are kept. Suspend: they expire by the policy, except the newest, which Azure keeps, and "
+            "bills, until it is deleted. Delete: they are deleted (softly, as Azure does: their snapshots are "
+            "billed until they are purged), where the vault's `access.deletionNamespaces` allows it."
         ),
     ] = "Retain"
 
@@ -152,7 +154,9 @@ class RestorePointStatus(StatusPart):
 
     id: Annotated[Text, Field(description="Id of the restore point in Azure.")]
     time: Annotated[datetime, Field(description="The time to which the disk can be restored.")]
-    expiry_time: Annotated[datetime | None, Field(description="When it expires.")] = None
+    expiry_time: Annotated[
+        datetime | None, Field(description="When it expires, unless it is the disk's newest one by then.")
+    ] = None
     retention_rule: Annotated[Text | None, Field(description="The retention rule that keeps it.")] = None
     type: Annotated[Text | None, Field(description="Azure's type, such as Incremental.")] = None
 

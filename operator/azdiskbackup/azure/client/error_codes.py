@@ -47,11 +47,17 @@ class Meaning:
 _READER_ON_SET = "Assign the role Reader on the disk's encryption set to the vault's identity."
 _LOCK = "Remove the lock that the message names, or ask its owner to (`az lock list`)."
 _AZURE_POLICY = "Exempt the scope from the Azure Policy that the message names, or ask its owner to."
+_OTHER_REGION = "Use a region that Azure offers to the subscription, or ask Azure's support for this one."
 _ENABLE = "Enable the subscription again, or ask its owner to."
 _IMMUTABLE = (
     "An immutable vault keeps restore points until they expire. Set `deletionPolicy: Retain` or `Suspend` to delete "
     "the object and keep its backups."
 )
+_DENIED = (
+    "A deny assignment outweighs every role, as that of an AKS node resource group that is locked down. Ask its owner "
+    "to exclude the identity, or assign the role above it (`roleAssignments: Preassigned`)."
+)
+_SUBSCRIPTION = "Check that the subscription exists in the tenant of the operator's identity, which needs a role in it."
 _IDENTITY = "Check that the identity exists in the tenant of the subscription."
 
 CODES: dict[str, Meaning] = {
@@ -70,11 +76,20 @@ CODES: dict[str, Meaning] = {
     "AuthorizationFailed": Meaning(AccessDenied),
     "LinkedAuthorizationFailed": Meaning(AccessDenied),
     "AuthenticationFailed": Meaning(AccessDenied),
+    # [I: migAz 266, AKS 4291]
+    "DenyAssignmentAuthorizationFailed": Meaning(AccessDenied, _DENIED),
     # --- a person forbids it, and has to allow it ---------------------------------------------------------------------
     # [D: lock-resources; I: terraform-provider-azurerm 11770, azure-docs 110791]
     "ScopeLocked": Meaning(ResourceLocked, _LOCK),
+    # [D: azure-kubernetes-service-backup-troubleshoot]
+    "UserErrorSnapshotResourceGroupHasLocks": Meaning(ResourceLocked, _LOCK),
     # [D: policy/troubleshoot; I: azure-policy 1265, cluster-api-provider-azure 4156]
     "RequestDisallowedByPolicy": Meaning(PolicyDenied, _AZURE_POLICY),
+    # [D: backup-azure-vms-troubleshoot, azure-kubernetes-service-backup-troubleshoot]
+    "UserErrorRequestDisallowedByPolicy": Meaning(PolicyDenied, _AZURE_POLICY),
+    "UserErrorPVSnapshotDisallowedByPolicy": Meaning(PolicyDenied, _AZURE_POLICY),
+    # [I: azure-cli 32567, microsoft-foundry-for-vscode 292]
+    "RequestDisallowedByAzure": Meaning(PolicyDenied, _OTHER_REGION),
     # [D: azure-resource-manager/troubleshooting/common-deployment-errors]
     "ReadOnlyDisabledSubscription": Meaning(SubscriptionDisabled, _ENABLE),
     "DisabledSubscription": Meaning(SubscriptionDisabled, _ENABLE),
@@ -84,19 +99,23 @@ CODES: dict[str, Meaning] = {
     # --- something is missing, or still in use: a person or time brings it [R, D] ------------------------------------
     "UserErrorSnapshotRGNotFound": Meaning(Waiting),
     "UserErrorDESKeyVaultKeyDisabled": Meaning(Waiting, "Enable the key of the disk's encryption set."),
+    "UserErrorDESKeyVaultKeyNotAvailable": Meaning(Waiting, "Restore or enable the key of the disk's encryption set."),
     "UserErrorMissingSubscriptionRegistration": Meaning(Waiting),
     "MissingSubscriptionRegistration": Meaning(Waiting),
+    # [I: go-autorest 401, azure-docs 38591]
+    "SubscriptionNotRegistered": Meaning(Waiting),
     "UserErrorPolicyAssociatedWithSoftDeletedItems": Meaning(Waiting),
     "UserErrorDppPolicyObjectInUse": Meaning(Waiting),
     "ResourceGroupNotFound": Meaning(Waiting),
     "ResourceGroupBeingDeleted": Meaning(Waiting),
     "ResourceNotFound": Meaning(Waiting),
     "ParentResourceNotFound": Meaning(Waiting),
-    "SubscriptionNotFound": Meaning(Waiting),
+    "SubscriptionNotFound": Meaning(Waiting, _SUBSCRIPTION),
     "UserErrorGenericResourceNotFound": Meaning(Waiting),
     # --- limits [R, D: azure-subscription-service-limits] ------------------------------------------------------------
     "UserErrorSubscriptionDiskQuotaLimitReached": Meaning(QuotaExceeded),
     "UserErrorOnDemandBackupLimitReached": Meaning(QuotaExceeded),
+    "UserErrorPVSnapshotLimitReached": Meaning(QuotaExceeded),
     "RoleAssignmentLimitExceeded": Meaning(QuotaExceeded),
     "CloudDosTimeboudLimitReached": Meaning(ServiceFloodGuard),
     "TooManyRequests": Meaning(Throttled),
@@ -119,13 +138,19 @@ CODES: dict[str, Meaning] = {
     "BackupAgentPluginHostValidateProtectionError": Meaning(InvalidRequest),
 }
 
-# What says that a thing, or what it is in, does not exist.
+# A code that means another thing with these words. A policy that somebody deleted is an invalid parameter of the
+# request that names it, and is there again soon [R].
+WORDED: dict[tuple[str, str], Meaning] = {
+    ("UserErrorInvalidRequestParameter", "PolicyName"): Meaning(Waiting),
+}
+
+# What says that a thing, or its resource group, does not exist. That a subscription is not found says nothing of what
+# is in it: a token of another tenant is enough [I: Azure/autorest-clientruntime-for-java 511].
 MISSING = {
     "NotFound",
     "ParentResourceNotFound",
     "ResourceGroupNotFound",
     "ResourceNotFound",
     "RoleAssignmentNotFound",
-    "SubscriptionNotFound",
     "UserErrorGenericResourceNotFound",
 }

@@ -18,7 +18,7 @@ from azure.core.exceptions import (
 )
 from azure.core.rest import AsyncHttpResponse
 
-from azdiskbackup.azure.client.error_codes import CODES
+from azdiskbackup.azure.client.error_codes import CODES, WORDED
 from azdiskbackup.azure.transport.limits import NOT_THROTTLED
 from azdiskbackup.core.objects.azure import AzureFailure
 from azdiskbackup.errors import (
@@ -27,6 +27,7 @@ from azdiskbackup.errors import (
     InvalidRequest,
     OperatorError,
     PermissionsMissing,
+    Retryable,
     Throttled,
     Unavailable,
     Waiting,
@@ -64,8 +65,10 @@ def _translate(error: AzureError) -> OperatorError:
 
 def of_response(status: int, body: Mapping[str, Any], headers: Mapping[str, str], fallback: str = "") -> OperatorError:
     """Return the error for an answer of 400 or more."""
-    # Old versions of the API answer without an envelope.
-    told = details(body.get("error") or body, fallback)
+    # Old versions of the API answer without an envelope; an answer without a body names its code in a header
+    # (hashicorp/terraform-provider-azurerm 30463, 33194).
+    nothing = fallback or f"Azure answers {status} and gives no reason."
+    told = details(body.get("error") or body, nothing, headers.get("x-ms-error-code"))
     if status == 429 and told.code != NOT_THROTTLED:
         return _error(told, Throttled, headers)
     return _error(told, told.kind or _by_status(status, told), headers)
@@ -85,7 +88,7 @@ def _error(told: Details, kind: type[OperatorError], headers: Mapping[str, str])
         "remediation": told.remediation,
         "correlation_id": headers.get("x-ms-correlation-request-id"),
     }
-    if issubclass(kind, Throttled):
+    if issubclass(kind, Retryable):
         return kind(told.code, told.message, retry_after=retry_after(headers.get("Retry-After")), **known)
     return kind(told.code, told.message, **known)
 
@@ -94,19 +97,20 @@ def _by_status(status: int, told: Details) -> type[OperatorError]:
     """Return the class of a refusal with a code that is not in the table."""
     if status in (401, 403):
         return AccessDenied
-    if status >= 500 or status == 408 or told.is_user_error is False:
+    if status >= 500 or status == 408 or told.blames_user is False:
         return Unavailable
     if status == 409 and told.code == _NO_CODE:
         return Conflict
-    # Locks, names in use, states: a 409 of which more is not known is told in Azure's words, and tried again.
-    return Waiting if status in (404, 409) else InvalidRequest
+    # Locks, names in use, states: a 409 of which more is not known is told in Azure's words, and tried again. A 406
+    # stands for whatever the service could not say (hashicorp/terraform-provider-azurerm 26911, 33194).
+    return Waiting if status in (404, 406, 409) else InvalidRequest
 
 
 def _by_blame(told: Details) -> type[OperatorError]:
     """Return the class of an operation's error with a code that is not in the table."""
-    if told.is_user_error is False:
-        return Unavailable
-    return InvalidRequest if told.is_user_error or told.code.startswith(_USER_ERRORS) else Waiting
+    if told.blames_user is None:
+        return Waiting
+    return InvalidRequest if told.blames_user else Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +131,18 @@ class Details:
     kind: type[OperatorError] | None
     remediation: str | None
 
+    @property
+    def blames_user(self) -> bool | None:
+        """Return whether the request is to blame; None when Azure does not say.
 
-def details(error: object, fallback: str) -> Details:
-    """Return what an error says, dug out of wherever the service put it."""
+        The name of the code counts first: all recorded refusals of a vault's settings are called `UserError...` and
+        say `isUserError: false`.
+        """
+        return True if self.code.startswith(_USER_ERRORS) else self.is_user_error
+
+
+def details(error: object, fallback: str, code: str | None = None) -> Details:
+    """Return what an error says, dug out of wherever the service put it; ``code`` is for one that has none."""
     outer: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
     info = outer
     for extra in outer.get("additionalInfo") or ():
@@ -140,11 +153,13 @@ def details(error: object, fallback: str) -> Details:
     if isinstance(action, list):
         action = " ".join(str(each) for each in action)
     blame = info.get("isUserError")
-    code = str(_first(info, outer, "code", "ErrorCode") or _NO_CODE)
-    known = CODES.get(code)
+    code = str(_first(info, outer, "code", "ErrorCode") or code or _NO_CODE)
+    message = str(_first(info, outer, "message", "Message") or fallback)
+    worded = (meaning for (of, words), meaning in WORDED.items() if of == code and words in message)
+    known = next(worded, None) or CODES.get(code)
     return Details(
         code,
-        str(_first(info, outer, "message", "Message") or fallback),
+        message,
         action or None,
         blame if isinstance(blame, bool) else None,
         known.kind if known else None,

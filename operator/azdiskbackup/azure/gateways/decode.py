@@ -95,6 +95,11 @@ def one(body: Json, read: Callable[[Json], RowT]) -> RowT:
         raise Unavailable("NotUnderstood", f"cannot decode Azure's response: {error!r}") from error
 
 
+def _region(name: str) -> str:
+    """Return the short name of a region: each service answers in its own way, West Europe or westeurope."""
+    return name.replace(" ", "").lower()
+
+
 def vault(body: Json) -> AzureVault:
     """Read a vault."""
     properties = body["properties"]
@@ -102,9 +107,10 @@ def vault(body: Json) -> AzureVault:
     soft = _dig(properties, "securitySettings", "softDeleteSettings") or {}
     return AzureVault(
         id=ArmId.parse(body["id"]),
-        location=body["location"],
+        location=_region(body["location"]),
         provisioning_state=str(properties.get("provisioningState")),
         principal_id=_dig(body, "identity", "principalId"),
+        is_guarded=bool(properties.get("isVaultProtectedByResourceGuard")),
         assigned={
             str(name).lower(): str(each_["principalId"])
             for name, each_ in (_dig(body, "identity", "userAssignedIdentities") or {}).items()
@@ -129,7 +135,7 @@ def disk(body: Json) -> AzureDisk:
     """Read a managed disk."""
     return AzureDisk(
         id=ArmId.parse(body["id"]),
-        location=body["location"],
+        location=_region(body["location"]),
         size_gib=_dig(body, "properties", "diskSizeGB"),
         sku=_dig(body, "sku", "name"),
     )

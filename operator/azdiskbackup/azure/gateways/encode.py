@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from azdiskbackup.core.objects.azure import InstanceRequest, VaultSettings
@@ -27,11 +28,10 @@ def _security(settings: VaultSettings) -> Json:
     }
 
 
-def _identity(own: bool, assigned: str | None) -> Json:
-    if assigned is None:
-        return {"type": "SystemAssigned"}
-    kind = "SystemAssigned,UserAssigned" if own else "UserAssigned"
-    return {"type": kind, "userAssignedIdentities": {assigned: {}}}
+def _identity(own: bool, assigned: Iterable[str]) -> Json:
+    ids: Json = {each: {} for each in assigned}
+    kinds = [*(["SystemAssigned"] if own else []), *(["UserAssigned"] if ids else [])]
+    return {"type": ",".join(kinds)} | ({"userAssignedIdentities": ids} if ids else {})
 
 
 def new_vault(location: str, settings: VaultSettings, identity: str | None = None) -> Body:
@@ -39,7 +39,7 @@ def new_vault(location: str, settings: VaultSettings, identity: str | None = Non
     return {
         "location": location,
         "tags": dict(settings.tags),
-        "identity": _identity(own=False, assigned=identity),
+        "identity": _identity(identity is None, [identity] if identity is not None else []),
         "properties": {
             "storageSettings": [{"datastoreType": "VaultStore", "type": settings.redundancy}],
             "securitySettings": _security(settings),
@@ -52,9 +52,9 @@ def vault_changes(settings: VaultSettings) -> Body:
     return {"tags": dict(settings.tags), "properties": {"securitySettings": _security(settings)}}
 
 
-def vault_identity(identity: str | None, *, own: bool) -> Body:
-    """Return the body that gives a vault another identity; its ``own`` one stays, since instances may use it."""
-    return {"identity": _identity(own=own, assigned=identity)}
+def vault_identity(assigned: Iterable[str], *, own: bool) -> Body:
+    """Return the body that gives a vault its identities: what it does not name is taken off."""
+    return {"identity": _identity(own, assigned)}
 
 
 def policy(content: PolicyContent) -> Body:

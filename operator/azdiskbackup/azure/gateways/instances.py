@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from azdiskbackup.azure.client.connection import DATA_PROTECTION_API
-from azdiskbackup.azure.client.error_table import translated
 from azdiskbackup.azure.gateways import decode, encode
 from azdiskbackup.azure.gateways.gateway import Gateway, get_one, in_vault, list_all
 from azdiskbackup.azure.gateways.operations import no_polling, operation_url, submit
@@ -36,11 +35,9 @@ class Instances(Gateway):
     async def list_deleted(self, vault: ArmId) -> list[AzureInstance]:
         """Return all soft-deleted backup instances of a vault, with the ids that they had."""
         client = self._connection.data_protection(vault.subscription)
-        with translated():
-            pages = client.deleted_backup_instances.list(vault.group, vault.name)
-            found = [each.as_dict() async for each in pages]
-        return decode.each(
-            [{**each, "id": str(vault.child("backupInstances", each["name"]))} for each in found], decode.instance
+        return await list_all(
+            client.deleted_backup_instances.list(vault.group, vault.name),
+            lambda body: decode.instance({**body, "id": str(vault.child("backupInstances", body["name"]))}),
         )
 
     async def list(self, vault: ArmId) -> list[AzureInstance]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from azdiskbackup.azure.client.connection import json_object
 from azdiskbackup.azure.client.error_table import translated
 from azdiskbackup.azure.gateways import decode
 from azdiskbackup.azure.gateways.gateway import Gateway, unless_absent
@@ -24,12 +25,12 @@ class Resources(Gateway):
     async def get_disk(self, disk: ArmId) -> AzureDisk | NotFound:
         """Return a managed disk."""
         found = await unless_absent(self._connection.send("GET", str(disk), _COMPUTE))
-        return found if isinstance(found, NotFound) else decode.one(found.json(), decode.disk)
+        return found if isinstance(found, NotFound) else decode.one(json_object(found), decode.disk)
 
     async def get_group(self, group: ResourceGroupId) -> AzureGroup | NotFound:
         """Return a resource group."""
         found = await unless_absent(self._connection.send("GET", str(group), _RESOURCES))
-        return found if isinstance(found, NotFound) else decode.one(found.json(), decode.group)
+        return found if isinstance(found, NotFound) else decode.one(json_object(found), decode.group)
 
     async def create_group(self, group: ResourceGroupId, location: str, tags: Mapping[str, str]) -> None:
         """Create a resource group."""
@@ -48,12 +49,13 @@ class RoleAssignments(Gateway):
     async def held(self, grant: Grant) -> bool:
         """Return whether somebody granted the same, under whatever name, at the scope or above it."""
         client = self._connection.authorization(grant.subscription)
-        wanted = f"principalId eq '{grant.principal}'"
+        # Also by way of the groups that it is in.
+        wanted = f"assignedTo('{grant.principal}')"
         with translated():
             found = [each async for each in client.role_assignments.list_for_scope(grant.scope.lstrip("/"), wanted)]
         return any(
             str(each.role_definition_id).lower().endswith(grant.role.guid)
-            and f"{grant.scope}/".lower().startswith(f"{each.scope}/".lower())
+            and _is_at_or_above(str(each.scope), grant.scope)
             for each in found
         )
 
@@ -84,3 +86,9 @@ class RoleAssignments(Gateway):
         client = self._connection.authorization(grant.subscription)
         with translated():
             await client.role_assignments.delete(grant.scope.lstrip("/"), grant.name)
+
+
+def _is_at_or_above(assigned: str, scope: str) -> bool:
+    """Return whether an assignment at one scope counts at another; that of a management group has no part of its id."""
+    place = assigned.lower().rstrip("/")
+    return f"{scope}/".lower().startswith(f"{place}/") or place.startswith("/providers/microsoft.management/")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from azdiskbackup.azure.client.connection import DATA_PROTECTION_API
 from azdiskbackup.azure.client.error_table import translated
 from azdiskbackup.azure.gateways import decode, encode
@@ -35,9 +37,9 @@ class Vaults(Gateway):
         """Change soft delete, immutability and tags."""
         return await self._patch(vault, encode.vault_changes(settings))
 
-    async def submit_identity(self, vault: ArmId, identity: str | None, *, own: bool) -> str | None:
-        """Give a vault another identity; ``own`` says whether it has one of its own, which stays."""
-        return await self._patch(vault, encode.vault_identity(identity, own=own))
+    async def submit_identity(self, vault: ArmId, assigned: Iterable[str], *, own: bool) -> str | None:
+        """Give a vault its user-assigned identities, all of them, and one of its ``own``."""
+        return await self._patch(vault, encode.vault_identity(assigned, own=own))
 
     async def _patch(self, vault: ArmId, body: encode.Body) -> str | None:
         client = self._connection.data_protection(vault.subscription)

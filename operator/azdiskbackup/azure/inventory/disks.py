@@ -14,6 +14,7 @@ from azdiskbackup.azure.gateways.resource_graph import Keep
 from azdiskbackup.azure.transport.request_scope import atomic_batch
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.azure import AzureDisk
+from azdiskbackup.core.rules.backoff import pause
 from azdiskbackup.errors import OperatorError
 
 # A disk changes rarely, and its backups say so when it is gone.
@@ -34,12 +35,24 @@ class AllDisks:
         self._rows: Mapping[int, _Row] = {}
         # By lower-case ids those that were asked for, as they were told: the list is read anew also between two sweeps.
         self._told: dict[str, _Row | None] = {}
+        # How it could not be read, how often in a row, and until when nobody asks again.
+        self._failed: tuple[OperatorError, int, datetime] | None = None
+
+    @property
+    def is_used(self) -> bool:
+        """Return whether anybody asked for a disk that is still of interest."""
+        return bool(self._told)
 
     async def get(self, disk: ArmId, not_older_than: datetime | None = None) -> AzureDisk | None:
         """Return a disk as it was some time ago; None where Resource Graph shows none."""
         key = str(disk).lower()
         # Twice as long as the sweep lets them be: it reads them again, not whoever comes by.
-        await self._read(not_older_than or self._now() - 2 * DISKS_STAY)
+        try:
+            await self._read(not_older_than or self._now() - 2 * DISKS_STAY)
+        except OperatorError:
+            # Whoever asked is told once it can be read.
+            self._told.setdefault(key, None)
+            raise
         row = self._rows.get(hash(key))
         self._told.setdefault(key, row)
         return AzureDisk(disk, *row) if row is not None else None
@@ -58,9 +71,18 @@ class AllDisks:
             if self._at is not None and self._at >= not_older_than:
                 return
             at = self._now()
-            with atomic_batch():
-                disks = self._azure.graph.disks(self._subscription)
-                self._rows = {hash(str(row.id).lower()): _compact(row) async for row in disks}
+            last, failures, not_before = self._failed or (None, 0, at)
+            if last is not None and at < not_before:
+                raise last
+            try:
+                with atomic_batch():
+                    disks = self._azure.graph.disks(self._subscription)
+                    self._rows = {hash(str(row.id).lower()): _compact(row) async for row in disks}
+            except OperatorError as error:
+                failures += 1
+                self._failed = error, failures, at + pause(error, failures, jitter=1)
+                raise
+            self._failed = None
             self._at = at
 
 

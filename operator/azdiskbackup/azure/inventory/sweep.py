@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from azdiskbackup.azure.client.error_codes import MISSING
 from azdiskbackup.azure.gateways.azure import Azure
 from azdiskbackup.azure.gateways.resource_graph import InstanceRow, Keep
 from azdiskbackup.azure.gateways.rows import Known, Row
@@ -91,6 +92,7 @@ class Sweep:
         expected: returns the lower-case ids of the instances of a vault that have been there for a while.
         on_new_subscription: called with a subscription that is read for the first time: from now on it has to be swept.
         requester_for: returns who sweeps a subscription, in whose name it is read whoever asks.
+        is_used: whether any object is about a vault; what is known of the others is forgotten.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class Sweep:
         expected: Callable[[ArmId], Iterable[str]] = lambda vault: (),
         on_new_subscription: Callable[[str], None] = lambda subscription: None,
         requester_for: Callable[[str], Requester | None] = lambda subscription: None,
+        is_used: Callable[[ArmId], bool] = lambda vault: True,
     ) -> None:
         self._azure = azure
         self._now = now
@@ -108,6 +111,7 @@ class Sweep:
         self._expected = expected
         self._on_new_subscription = on_new_subscription
         self._requester_for = requester_for
+        self._is_used = is_used
         self._graphs: dict[str, _Slot] = {}
         self._lists: dict[str, _Slot] = {}
         self._vaults: dict[str, _Vault] = {}
@@ -174,32 +178,50 @@ class Sweep:
 
         One that is postponed goes on, the next time, with what it has not read yet.
         """
-        found = self._under_way.setdefault(subscription.lower(), Changes(self._now()))
-        for known in [each for each in self._vaults.values() if each.id.subscription.lower() == subscription.lower()]:
-            before = known.swept
-            try:
-                known.swept = await self._snapshot_of(known, found.started)
-            except OperatorError as error:
-                known.swept = error
-            is_degraded = known.degraded_reason is not None
-            if isinstance(before, InventorySnapshot) and isinstance(known.swept, InventorySnapshot):
-                found.ids |= known.swept.changed_since(before, known.id)
-                is_news = known.awaited or known.told != is_degraded
+        subscription = subscription.lower()
+        found = self._under_way.setdefault(subscription, Changes(self._now()))
+        for known in self._vaults_in(subscription):
+            if self._is_used(known.id):
+                await self._refresh_vault(known, found)
             else:
-                # Also while it stays unreadable: what was known is still believed for a while.
-                is_news = True
-            if is_news:
-                found.vaults.append(known.id)
-            known.told, known.awaited = is_degraded, False
-        disks = self._disks.get(subscription.lower())
+                del self._vaults[str(known.id).lower()]
+                self._lists.pop(str(known.id).lower(), None)
+        disks = self._disks.get(subscription)
         if disks is not None:
             with request_scope(self._requester_for(subscription)):
                 found.ids |= await disks.changes(found.started, self._ours)
-        del self._under_way[subscription.lower()]
-        mine = [each for each in self._vaults.values() if each.id.subscription.lower() == subscription.lower()]
-        if not any(isinstance(each.swept, OperatorError) for each in mine):
-            self._read[subscription.lower()] = found.started
+        del self._under_way[subscription]
+        mine = self._vaults_in(subscription)
+        if not any(isinstance(each.swept, OperatorError) and each.swept.code not in MISSING for each in mine):
+            self._read[subscription] = found.started
+        if not mine and (disks is None or not disks.is_used):
+            for kept in (self._graphs, self._disks, self._read):
+                kept.pop(subscription, None)
         return found
+
+    async def _refresh_vault(self, known: _Vault, found: Changes) -> None:
+        before = known.swept
+        try:
+            known.swept = await self._snapshot_of(known, found.started)
+        except OperatorError as error:
+            known.swept = error
+        is_degraded = known.degraded_reason is not None
+        if isinstance(before, InventorySnapshot) and isinstance(known.swept, InventorySnapshot):
+            found.ids |= known.swept.changed_since(before, known.id)
+            is_news = known.awaited or known.told != is_degraded
+        else:
+            # Also while it stays unreadable: what was known is still believed for a while.
+            is_news = True
+        if is_news:
+            found.vaults.append(known.id)
+        known.told, known.awaited = is_degraded, False
+
+    def is_swept(self, subscription: str) -> bool:
+        """Return whether anything in a subscription is of interest."""
+        return subscription.lower() in self._read
+
+    def _vaults_in(self, subscription: str) -> list[_Vault]:
+        return [each for each in self._vaults.values() if each.id.subscription.lower() == subscription.lower()]
 
     # --- asking -----------------------------------------------------------------------------------
 
@@ -258,7 +280,8 @@ class Sweep:
         at = self._now()
         rows: dict[str, Row[InstanceRow]] = {}
         others: set[int] = set()
-        before = self._graphs[subscription].snapshot or InventorySnapshot(at, {}, {})
+        slot = self._graphs.get(subscription)
+        before = (slot.snapshot if slot is not None else None) or InventorySnapshot(at, {}, {})
         graph = self._azure.graph
         for key in [key for key, job in self._ended.items() if not newer_than_index(job, at)]:
             del self._ended[key]
@@ -292,8 +315,8 @@ class Sweep:
         listed = await self._azure.backups.list_few_jobs(vault, FEW_PAGES)
         if listed is None:
             # Too many to be read at each sweep: they stay as they were known.
-            slots = (self._lists[str(vault).lower()], self._graphs[vault.subscription.lower()])
-            snapshots = [slot.snapshot for slot in slots if slot.snapshot is not None]
+            slots = (self._lists.get(str(vault).lower()), self._graphs.get(vault.subscription.lower()))
+            snapshots = [slot.snapshot for slot in slots if slot is not None and slot.snapshot is not None]
             return max(snapshots, key=lambda snapshot: snapshot.at).jobs if snapshots else {}
         jobs: dict[str, list[AzureJob]] = {}
         for job in listed:

@@ -1,5 +1,8 @@
 """What Azure allows: Resource Manager's published limits, and those that Azure Backup showed in recorded answers.
 
+All are first guesses: what the answers themselves say counts (``learned_limit``). In January 2026 Azure Backup began to
+count down from 1,100 for reads and 800 for the rest, whatever the type.
+
 Sources: the documentation of Resource Manager's throttling (token buckets for each subscription and principal), of
 Resource Graph (15 queries in 5 seconds), and the ``x-ms-ratelimit-remaining-subscription-resource-requests`` of first
 answers of Azure Backup. How long its window is nobody says: five minutes is a guess on the safe side.
@@ -9,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -63,6 +66,7 @@ class Limit:
         most: how many requests Azure allows at once.
         burst: how many of them are ours.
         per_second: how many more are ours with each second.
+        window: in which time Azure counts; None where its count goes up again with each second.
     """
 
     name: str
@@ -70,6 +74,18 @@ class Limit:
     most: int
     burst: float
     per_second: float
+    window: timedelta | None = None
+
+    def of(self, most: int) -> Limit:
+        """Return our share if Azure allows as many as this.
+
+        Requests that keep coming in stay as they are documented, where there is no window. One request a window is
+        always ours: without an answer nothing more would ever be learned.
+        """
+        ratio = most / self.most
+        per_second = self.per_second * (ratio if self.window else min(1.0, ratio))
+        slowest = 1 / (self.window or WINDOW).total_seconds()
+        return replace(self, most=most, burst=max(1.0, self.burst * ratio), per_second=max(per_second, slowest))
 
 
 def target_of(request: PipelineRequest[Any]) -> tuple[str, str]:
@@ -105,7 +121,7 @@ def _windowed(name: str, header: str, most: int, window: timedelta, share: float
     ours = most * share
     # What may come at once is missing later: with thousands of disks what counts is how many in the long run.
     at_once = 0.5 if window == GRAPH_WINDOW else 0.1
-    return Limit(name, header, most, max(1.0, ours * at_once), (1 - at_once) * ours / window.total_seconds())
+    return Limit(name, header, most, max(1.0, ours * at_once), (1 - at_once) * ours / window.total_seconds(), window)
 
 
 def remaining(headers: Mapping[str, str], limit: Limit) -> int | None:

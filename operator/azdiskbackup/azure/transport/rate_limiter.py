@@ -1,6 +1,7 @@
 """What we may ask of Azure, and in whose turn.
 
-Of what Azure allows in a time we take a share and no more: others work in the same subscription. Whoever would exceed
+Of what Azure allows in a time, as its answers tell, we take a share and no more: others work in the same subscription.
+Whoever would exceed
 it is postponed, and woken when its turn has come: what people changed before what we only look at, and nobody's flood
 before somebody else's single request. Nobody sleeps meanwhile.
 """
@@ -13,6 +14,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from azdiskbackup.azure.transport.learned_limit import LearnedLimit
 from azdiskbackup.azure.transport.limits import Limit, key_of, limits_of, remaining
 from azdiskbackup.azure.transport.request_scope import Requester, current_requester
 from azdiskbackup.errors import RateLimited
@@ -70,17 +72,31 @@ class _Bucket:
     """Those who wait for one limit.
 
     Attributes:
+        guess: our share before the first answer.
+        limit: our share of what was learned.
         tokens: how many requests may be sent now; below zero after what is never broken off, a chain of pages say.
         waiting: those who wait; those in the background apart.
         turns: whose turn has come, and when.
     """
 
-    limit: Limit
+    guess: Limit
     tokens: float
     at: datetime
+    limit: Limit = field(init=False)
+    learned: LearnedLimit = field(init=False)
     waiting: tuple[_FairQueue, _FairQueue] = field(default_factory=lambda: (_FairQueue(), _FairQueue()))
     turns: dict[Hashable, datetime] = field(default_factory=dict)
     told: datetime | None = None
+
+    def __post_init__(self) -> None:
+        self.limit, self.learned = self.guess, LearnedLimit(self.guess.most)
+
+    def learn(self, left: int) -> None:
+        """Follow what an answer says; the last tenth is left to others, whatever our share is."""
+        self.learned.learn(left)
+        if self.learned.most != self.limit.most:
+            self.limit = self.guess.of(self.learned.most)
+        self.tokens = min(self.tokens, self.limit.burst, left - self.limit.most / 10)
 
     def refill(self, now: datetime) -> None:
         gained = (now - self.at).total_seconds() * self.limit.per_second
@@ -178,8 +194,7 @@ class RateLimiter:
         for bucket in self._of(method, path):
             left = remaining(headers, bucket.limit)
             if left is not None:
-                # The last tenth is left to others, whatever our share is.
-                bucket.tokens = min(bucket.tokens, left - bucket.limit.most / 10)
+                bucket.learn(left)
 
     def release_due(self) -> datetime | None:
         """Wake those whose turn has come; return when to come back, None if nobody waits."""

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from azdiskbackup.core.backup_vault.desired import Desired
 from azdiskbackup.core.backup_vault.observed import Fact, Observed
-from azdiskbackup.core.backup_vault.rules import Verdict, snapshot_grants
+from azdiskbackup.core.backup_vault.rules import Verdict, revocable_grants
 from azdiskbackup.core.backup_vault.steps import DeleteVault, RevokeRole
 from azdiskbackup.core.formatting import clock_time, listing
 from azdiskbackup.core.objects.azure import AzureVault, has_tags
@@ -66,7 +66,7 @@ def snapshot_roles_revoked(desired: Desired, observed: Observed, now: datetime) 
     keeps_roles = not desired.deletes_vault or desired.spec.role_assignments == "Preassigned"
     if keeps_roles or isinstance(observed.vault, AzureVault):
         return satisfied(reasons.DELETING, "The vault keeps its role assignments.")
-    for grant in snapshot_grants(desired, observed):
+    for grant in revocable_grants(desired, observed):
         if fetched(observed.grants.get(grant, NOT_FETCHED), Fact.ROLE_GRANT, grant):
             return act(RevokeRole(grant), reasons.DELETING, f"Revoking {grant}.")
     return satisfied(reasons.DELETING, "The role assignments are revoked.")

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultStatus
 from azdiskbackup.core.identity.arm_ids import ResourceGroupId
 from azdiskbackup.core.identity.roles import Grant
 from azdiskbackup.core.objects.azure import AzureGroup, AzureInstance, AzureVault
-from azdiskbackup.core.objects.resource import Resource
+from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, FetchFailed, NotFetched, NotFound
 
 
@@ -31,16 +32,20 @@ class Recorded:
 
     Attributes:
         principal: object id of the vault's identity, so that its role assignments are found when the vault is gone.
+        principals: those of all identities that the vault had.
         is_settled: whether everything was as this spec wants it: a difference since then is somebody else's doing.
     """
 
     principal: str | None = None
     is_settled: bool = False
+    principals: tuple[str, ...] = ()
 
 
 def read_recorded(resource: Resource) -> Recorded:
     """Read the status of a BackupVault."""
-    return Recorded(resource.status.get("principalID"), resource.settled)
+    status = parse_status(BackupVaultStatus, resource)
+    principals = tuple(each.principal_id for each in status.identities or ())
+    return Recorded(status.principal_id, resource.settled, principals)
 
 
 @dataclass(frozen=True, slots=True)

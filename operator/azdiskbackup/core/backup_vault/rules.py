@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias, assert_never
 
-from azdiskbackup.core.backup_vault.desired import OWNER_TAGS, Desired
+from azdiskbackup.core.backup_vault.desired import Desired
 from azdiskbackup.core.backup_vault.observed import Fact, Observed
+from azdiskbackup.core.backup_vault.properties import Class, Difference, corrected, differences, with_owner
 from azdiskbackup.core.backup_vault.steps import (
     AssignRole,
     CreateGroup,
@@ -18,11 +18,20 @@ from azdiskbackup.core.backup_vault.steps import (
 )
 from azdiskbackup.core.formatting import listing, span
 from azdiskbackup.core.identity.roles import DISK_SNAPSHOT_CONTRIBUTOR, Grant
-from azdiskbackup.core.objects.azure import AzureGroup, AzureVault, VaultSettings, has_tags, with_tags
+from azdiskbackup.core.objects.azure import AzureGroup, AzureVault
 from azdiskbackup.core.rules import reasons, verdicts
 from azdiskbackup.core.rules.intervals import RECHECK_INTERVAL, VAULT_CHANGE_TAKES
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, NotFound
-from azdiskbackup.core.rules.verdicts import act, allow_with_warning, fetched, looked_up, satisfied, stalled, wait
+from azdiskbackup.core.rules.verdicts import (
+    act,
+    allow_with_warning,
+    correct,
+    fetched,
+    looked_up,
+    satisfied,
+    stalled,
+    wait,
+)
 
 Verdict: TypeAlias = verdicts.Verdict[Step]
 
@@ -45,18 +54,15 @@ def vault_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict
             )
         case NotFound():
             return act(
-                CreateVault(desired.id, desired.spec.location, _with_owner(desired), desired.identity),
+                CreateVault(desired.id, desired.spec.location, with_owner(desired), desired.identity),
                 _unless_drift(observed, reasons.CREATING),
                 f"Creating the vault {desired.id.name} in {desired.id.group}"
                 f"{', which was deleted in Azure' if observed.recorded.is_settled else ''}.",
                 now + VAULT_CHANGE_TAKES,
             )
-        case AzureVault(provisioning_state=state) if state in ("Provisioning", "Updating"):
-            return wait(
-                reasons.PROVISIONING,
-                f"Azure is provisioning the vault {desired.id.name} ({state}).",
-                now + VAULT_CHANGE_TAKES,
-            )
+        case AzureVault(provisioning_state="Provisioning"):
+            message = f"Azure is provisioning the vault {desired.id.name}."
+            return wait(reasons.PROVISIONING, message, now + VAULT_CHANGE_TAKES)
         case AzureVault(provisioning_state="Failed"):
             # Not created anew: a PUT replaces, and would take away what others set on the vault.
             return stalled(
@@ -70,59 +76,48 @@ def vault_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict
             assert_never(vault)
 
 
-def _with_owner(desired: Desired) -> VaultSettings:
-    return replace(desired.settings, tags=with_tags(desired.settings.tags, desired.owner))
-
-
-def _settings(desired: Desired, vault: AzureVault) -> VaultSettings:
-    """A vault that was there before, and is to be deleted with the object, names it as its owner, unless it has one."""
-    has_no_owner = OWNER_TAGS[0] not in vault.settings.tags
-    return _with_owner(desired) if desired.deletes_vault and has_no_owner else desired.settings
+def location_matches(desired: Desired, observed: Observed, now: datetime) -> Verdict:
+    """Without what protection needs, and cannot be changed, the vault is not Ready: its region."""
+    needed = [each for each in differences(desired, _vault(observed)) if each.of is Class.NEEDED]
+    if needed:
+        names = listing([f"`{each.name}` ({each.actual})" for each in needed])
+        return stalled(
+            reasons.DRIFT_DETECTED,
+            f"The vault in Azure has another {names}, which cannot be changed. Name another vault, or set what Azure "
+            "has.",
+        )
+    return satisfied(reasons.EXISTS, "The vault exists.")
 
 
 def settings_in_sync(desired: Desired, observed: Observed, now: datetime) -> Verdict:
-    """What can be changed is corrected; what cannot is reported, and so is all of a vault that is managed elsewhere."""
+    """No disk stays unprotected for a setting: what can be put back is, what cannot is reported."""
     vault = _vault(observed)
-    immutable = [
-        f"`location` ({vault.location})" if vault.location.lower() != desired.spec.location else "",
-        f"`redundancy` ({vault.settings.redundancy})" if vault.settings.redundancy != desired.spec.redundancy else "",
-    ]
-    if any(immutable):
-        return stalled(
-            reasons.DRIFT_DETECTED,
-            f"The vault in Azure has another {listing([each for each in immutable if each])}, which cannot be changed. "
-            "Name another vault, or set what Azure has.",
-        )
-    changed = _changed(desired, vault)
-    if changed and not desired.is_managed:
+    if vault.provisioning_state == "Updating":
+        message = f"Azure is updating the vault {desired.id.name}."
+        return correct(reasons.PROVISIONING, message, requeue_at=now + VAULT_CHANGE_TAKES)
+    found = differences(desired, vault)
+    if not found:
+        return satisfied(reasons.IN_SYNC, "The vault in Azure matches the spec.")
+    if not desired.is_managed:
         return allow_with_warning(
             reasons.DRIFT_DETECTED,
-            f"The vault in Azure differs in {listing(changed, 5)}. It is managed elsewhere (`managementPolicy: "
+            f"The vault in Azure differs in {_names(found)}. It is managed elsewhere (`managementPolicy: "
             "Observe`), so the operator changes nothing. Set here what Azure has, or change it where it is managed.",
             keeps_ready=True,
         )
-    if changed:
-        settings = _settings(desired, vault)
-        merged = replace(settings, tags=with_tags(vault.settings.tags, settings.tags))
-        return act(
-            UpdateVault(desired.id, merged),
-            _unless_drift(observed, reasons.DRIFT_DETECTED),
-            f"The vault in Azure differs in {listing(changed, 5)}. The operator corrects it.",
-            now + VAULT_CHANGE_TAKES,
-        )
-    return satisfied(reasons.IN_SYNC, "The vault in Azure matches the spec.")
+    stays = " ".join(each.why_it_stays for each in found if each.is_final)
+    changed = [each for each in found if not each.is_final]
+    if not changed:
+        return allow_with_warning(reasons.DRIFT_DETECTED, stays, keeps_ready=True)
+    return correct(
+        _unless_drift(observed, reasons.DRIFT_DETECTED),
+        f"The vault in Azure differs in {_names(changed)}. The operator corrects it. {stays}".rstrip(),
+        UpdateVault(desired.id, corrected(desired, vault)),
+    )
 
 
-def _changed(desired: Desired, vault: AzureVault) -> list[str]:
-    actual, settings = vault.settings, _settings(desired, vault)
-    found = {
-        "`softDelete.state`": actual.soft_delete_state != settings.soft_delete_state,
-        "`softDelete.retentionDays`": actual.soft_delete_days != settings.soft_delete_days,
-        "`immutability`": actual.immutability != settings.immutability,
-        # Tags that others put there (Azure Policy does) are theirs.
-        "`tags`": not has_tags(actual.tags, settings.tags),
-    }
-    return [name for name, differs in found.items() if differs]
+def _names(found: list[Difference]) -> str:
+    return listing([f"`{each.name}`" for each in found], 5)
 
 
 def identity_known(desired: Desired, observed: Observed, now: datetime) -> Verdict:
@@ -138,8 +133,9 @@ def identity_known(desired: Desired, observed: Observed, now: datetime) -> Verdi
             f"Vault {desired.id.name} lacks {missing}. It is managed elsewhere (`managementPolicy: Observe`): assign "
             "that identity there; the operator continues automatically.",
         )
+    assigned = tuple(sorted({*vault.assigned, *([desired.identity.lower()] if desired.identity else [])}))
     return act(
-        SetIdentity(desired.id, desired.identity, own=vault.principal_id is not None),
+        SetIdentity(desired.id, assigned, own=vault.principal_id is not None or desired.identity is None),
         reasons.IDENTITY_MISSING,
         f"Assigning {missing} to the vault {desired.id.name}.",
         now + VAULT_CHANGE_TAKES,
@@ -172,7 +168,8 @@ def snapshot_role_granted(desired: Desired, observed: Observed, now: datetime) -
         if fetched(observed.grants.get(grant, NOT_FETCHED), Fact.ROLE_GRANT, grant):
             continue
         if desired.spec.role_assignments == "Preassigned":
-            return stalled(reasons.ROLE_MISSING, grant.request)
+            # Our reading is a hint: Azure's validation of each disk decides whether the role is there.
+            return allow_with_warning(reasons.ROLE_MISSING, grant.request, keeps_ready=True)
         return act(AssignRole(grant), _unless_drift(observed, reasons.GRANTING), f"Assigning {grant}.")
     message = f"The vault's identity has the role {DISK_SNAPSHOT_CONTRIBUTOR.name} on each snapshot resource group."
     return satisfied(reasons.GRANTED, message)
@@ -181,6 +178,7 @@ def snapshot_role_granted(desired: Desired, observed: Observed, now: datetime) -
 PROVISIONING_RULES = (
     (reasons.ACCEPTED, spec_valid),
     (reasons.SYNCED, vault_exists),
+    (reasons.SYNCED, location_matches),
     (reasons.SYNCED, settings_in_sync),
     (reasons.IDENTITY_READY, identity_known),
     (reasons.SNAPSHOT_GROUPS_READY, snapshot_groups_exist),
@@ -192,10 +190,20 @@ def snapshot_grants(desired: Desired, observed: Observed) -> list[Grant]:
     """Return the role assignments that the vault's identity needs, one for each snapshot resource group."""
     found = observed.vault.principal_of(desired.identity) if isinstance(observed.vault, AzureVault) else None
     principal = found or observed.recorded.principal
-    if principal is None:
-        return []
+    return _grants(desired, [principal] if principal is not None else [])
+
+
+def revocable_grants(desired: Desired, observed: Observed) -> list[Grant]:
+    """Return the role assignments that may be left of all identities that the vault had, by the names that are ours."""
+    known = (observed.recorded.principal, *observed.recorded.principals)
+    return _grants(desired, list(dict.fromkeys(each for each in known if each is not None)))
+
+
+def _grants(desired: Desired, principals: list[str]) -> list[Grant]:
     return [
-        Grant(str(group.id), group.id.subscription, DISK_SNAPSHOT_CONTRIBUTOR, principal) for group in desired.groups
+        Grant(str(group.id), group.id.subscription, DISK_SNAPSHOT_CONTRIBUTOR, principal)
+        for principal in principals
+        for group in desired.groups
     ]
 
 

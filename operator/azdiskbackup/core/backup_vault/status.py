@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultStatus
+from azdiskbackup.api.v1alpha1.backup_vault import MOST_IDENTITIES, BackupVaultStatus, VaultIdentityStatus
 from azdiskbackup.core.backup_vault.desired import Desired
 from azdiskbackup.core.backup_vault.observed import Observed
 from azdiskbackup.core.backup_vault.steps import Step
@@ -36,6 +36,17 @@ def build_status(
         update |= {
             "vault_id": str(observed.vault.id),
             "principal_id": observed.vault.principal_of(desired.identity),
+            "identities": _identities(observed.vault) or None,
+            "resource_guard": observed.vault.is_guarded or None,
             "provisioning_state": observed.vault.provisioning_state,
         }
     return before.model_copy(update=update)
+
+
+def _identities(vault: AzureVault) -> list[VaultIdentityStatus]:
+    own = [VaultIdentityStatus(principal_id=vault.principal_id)] if vault.principal_id else []
+    assigned = [
+        VaultIdentityStatus(principal_id=principal, user_assigned_identity_id=id_)
+        for id_, principal in sorted(vault.assigned.items())
+    ]
+    return [*own, *assigned][:MOST_IDENTITIES]

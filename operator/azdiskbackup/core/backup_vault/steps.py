@@ -23,10 +23,15 @@ class CreateVault:
 
 @dataclass(frozen=True, slots=True)
 class SetIdentity:
-    """Give the vault the identity that is wanted; its ``own`` one stays, since instances may use it."""
+    """Give the vault an identity more: those that it has stay, since instances may use them, and others, too.
+
+    Attributes:
+        assigned: all user-assigned identities that it is to have.
+        own: whether it is to have one of its own.
+    """
 
     id: ArmId
-    identity: str | None
+    assigned: tuple[str, ...]
     own: bool
 
 

@@ -23,6 +23,8 @@ def no_disk_refers(desired: Desired, observed: Observed, now: datetime) -> Verdi
             reasons.IN_USE,
             f"The policy is used by the ProtectedDisks {listing(list(observed.disks))}. Delete them, or name another "
             "policy in them; the operator continues automatically.",
+            # What the vault serves may change without a change of the disks.
+            now + SLOW_RECHECK_INTERVAL,
         )
     return satisfied(reasons.DELETING, "No ProtectedDisk refers to the policy.")
 

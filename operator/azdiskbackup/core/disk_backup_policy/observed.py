@@ -73,14 +73,18 @@ class Observed:
     """What was observed.
 
     Attributes:
-        disks: ``namespace/name`` of the ProtectedDisks that refer to the policy.
-        policies_in_use: of those that have a backup instance, the ARM id of the policy that it has.
+        disks: ``namespace/name`` of the ProtectedDisks that refer to the policy, when it is to be deleted.
+        disk_count: how many refer to it.
+        moving: how many of them are backed up by this policy in Azure or by a predecessor, as long as there is one.
+        moved: how many of those are backed up by this one.
         uses: what refers to the policy that is to be deleted.
     """
 
     vault: VaultView | NotFound
-    disks: tuple[str, ...]
+    disks: tuple[str, ...] = ()
     policy: Exists | NotFound | NotFetched | FetchFailed = NOT_FETCHED
-    policies_in_use: tuple[str, ...] = ()
+    disk_count: int = 0
+    moving: int = 0
+    moved: int = 0
     uses: Uses | NotFetched | FetchFailed = NOT_FETCHED
     recorded: Recorded = field(default_factory=Recorded)

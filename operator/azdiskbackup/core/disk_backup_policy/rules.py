@@ -80,7 +80,7 @@ def predecessors_deleted(desired: Desired, observed: Observed, now: datetime) ->
     here = f"Azure has the policy {_id(desired, observed).name}."
     if old is None:
         return satisfied(reasons.IN_SYNC, here)
-    waiting = sum(not same_id(each, _id(desired, observed)) for each in observed.policies_in_use)
+    waiting = observed.moving - observed.moved
     if waiting:
         return satisfied(reasons.IN_SYNC, f"{here} Waiting for {waiting} disks to be migrated to it.")
     match observed.uses:

@@ -39,7 +39,7 @@ def build_status(
             room_for_on_demand=max(0, desired.limits.disk - expected.count),
         ),
         "next_backup_time": next_backup(desired.spec.schedule, now) if plan.ready else None,
-        "protected_disks": len(observed.disks),
+        "protected_disks": observed.disk_count,
     }
     if isinstance(observed.policy, Exists) and isinstance(observed.vault, VaultView) and observed.vault.id:
         found = str(observed.recorded.policy_id if desired.deleting else desired.id_in(observed.vault.id))
@@ -54,8 +54,7 @@ def _succession(observed: Observed, plan: Plan[Step], policy: str) -> dict[str, 
     # A step that failed is no longer in the plan.
     deleted = plan.step.id if isinstance(plan.step, DeletePolicy) else None
     left = list(dict.fromkeys(each.name for each in made if each != deleted))
-    moved = sum(same_id(each, policy) for each in observed.policies_in_use)
-    total = len(observed.policies_in_use)
+    moved, total = observed.moved, observed.moving
     moving = left and moved < total
     return {
         "predecessors": left[-PREDECESSORS:] or None,

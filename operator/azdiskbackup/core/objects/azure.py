@@ -42,6 +42,7 @@ class AzureVault:
 
     Attributes:
         principal_id: object id of its own identity.
+        is_guarded: whether a Resource Guard protects it, so that some requests need somebody's approval.
         assigned: object ids of its user-assigned identities, by lower-case ARM id.
     """
 
@@ -50,6 +51,7 @@ class AzureVault:
     provisioning_state: str
     principal_id: str | None
     settings: VaultSettings
+    is_guarded: bool = False
     assigned: Mapping[str, str] = field(default_factory=dict)
 
     def principal_of(self, identity: str | None) -> str | None:

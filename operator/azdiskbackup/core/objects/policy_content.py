@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec
 from azdiskbackup.core.identity.naming import policy_name
-from azdiskbackup.core.schedule.backup_times import windows_zone
+from azdiskbackup.core.schedule.backup_times import standard_offset, windows_zone
 
 # The schedule repeats from a day in the past. Fixed: another day would be another content, and so another policy.
-_FIRST_DAY = "2024-01-01"
+_YEAR = 2024
+_FIRST_DAY = f"{_YEAR}-01-01"
+_OFFSET = re.compile(r"[+-]\d\d:\d\d(?=/)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,8 @@ class PolicyContent:
 
     Attributes:
         rule_name: name of the backup rule; an on-demand backup names it.
-        repeats: ISO 8601 repeating interval, such as ``R/2024-01-01T02:00:00+00:00/PT4H``.
+        repeats: ISO 8601 repeating interval, such as ``R/2024-01-01T02:00:00+00:00/PT4H``, with the standard offset of
+            the time zone: whether Azure reads it or the zone is not known, and so both mean the same in winter.
         windows_zone: Windows name of the time zone of the schedule.
         retention_days: days of each retention rule by its name in Azure (Default, Daily, Weekly).
     """
@@ -30,8 +34,12 @@ class PolicyContent:
     retention_days: Mapping[str, int]
 
     def name(self, stem: str) -> str:
-        """Return the name in Azure of the policy with this content."""
-        return policy_name(stem, asdict(self))
+        """Return the name in Azure of the policy with this content.
+
+        The offset is no part of it. It follows from the zone, and policies that were made with another one stay: their
+        disks would be migrated for a change of notation.
+        """
+        return policy_name(stem, asdict(self) | {"repeats": _OFFSET.sub("+00:00", self.repeats)})
 
 
 def rule_name(spec: DiskBackupPolicySpec) -> str:
@@ -46,6 +54,7 @@ def content(spec: DiskBackupPolicySpec) -> PolicyContent | None:
         return None
     hours = spec.schedule.interval_hours
     period = f"PT{hours}H" if hours else "P1D"
+    offset = standard_offset(spec.schedule.time_zone, _YEAR)
     days = {
         "Default": spec.retention.default,
         "Daily": spec.retention.daily,
@@ -53,7 +62,7 @@ def content(spec: DiskBackupPolicySpec) -> PolicyContent | None:
     }
     return PolicyContent(
         rule_name=rule_name(spec),
-        repeats=f"R/{_FIRST_DAY}T{spec.schedule.start_time}:00+00:00/{period}",
+        repeats=f"R/{_FIRST_DAY}T{spec.schedule.start_time}:00{offset}/{period}",
         windows_zone=zone,
         retention_days={name: rule.days for name, rule in days.items() if rule is not None},
     )

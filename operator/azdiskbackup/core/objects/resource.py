@@ -93,8 +93,8 @@ class Resource:
         So it stays while that is being put right.
         """
         ready = self.condition("Ready")
-        corrected = ready.get("reason") == "DriftCorrected"
-        return (ready.get("status") == "True" or corrected) and ready.get("observedGeneration") == self.generation
+        differs = ready.get("reason") in ("DriftCorrected", "DriftDetected")
+        return (ready.get("status") == "True" or differs) and ready.get("observedGeneration") == self.generation
 
     def is_true(self, type_: str) -> bool:
         """Return whether a condition is True."""

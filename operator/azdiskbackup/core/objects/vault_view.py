@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultSpec, VaultAccess
+from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultSpec, BackupVaultStatus, VaultAccess
 from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId
-from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec
+from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec, parse_status
 from azdiskbackup.core.rules import reasons
 
 
@@ -20,7 +21,10 @@ class VaultView:
         id: ARM id, known once Azure has the vault.
         principal: object id of its identity, known with the id.
         snapshot_groups: the groups for snapshots.
-        identity: the user-assigned identity that works for the disks; None for the vault's own.
+        identity: the user-assigned identity that works for new disks; None for the vault's own.
+        is_guarded: whether a Resource Guard protects it.
+        is_immutable: whether it keeps restore points until they expire.
+        principals: object ids of its identities, by lower-case ARM id; the vault's own under the empty one.
         assigns_roles: whether the operator grants what is missing; else it only verifies.
         role_scope: Disk or ResourceGroup, where the right to read disks is granted.
     """
@@ -36,6 +40,14 @@ class VaultView:
     identity: str | None = None
     assigns_roles: bool = True
     role_scope: str = "Disk"
+    principals: Mapping[str, str] = field(default_factory=dict)
+    is_guarded: bool = False
+    is_immutable: bool = False
+
+    def principal_of(self, identity: str | None) -> str | None:
+        """Return the object id of a user-assigned identity of the vault, or of its own; None if it has no such."""
+        is_current = (identity or "").lower() == (self.identity or "").lower()
+        return self.principal if is_current else self.principals.get((identity or "").lower())
 
     def snapshot_group_for(self, subscription: str) -> ResourceGroupId | None:
         """Return the group that holds the snapshots of a subscription's disks."""
@@ -68,4 +80,12 @@ def vault_view(resource: Resource) -> VaultView | None:
         identity=spec.identity.user_assigned_identity_id,
         assigns_roles=spec.role_assignments == "Managed",
         role_scope=spec.disk_role_scope,
+        principals=_principals(resource),
+        is_guarded=resource.status.get("resourceGuard") is True,
+        is_immutable=spec.immutability != "Disabled",
     )
+
+
+def _principals(resource: Resource) -> Mapping[str, str]:
+    known = parse_status(BackupVaultStatus, resource).identities or []
+    return {(each.user_assigned_identity_id or "").lower(): each.principal_id for each in known}

@@ -48,24 +48,29 @@ class Recorded:
     It may have been written by others: what it names in Azure is believed when Azure says that it is this object's.
 
     Attributes:
-        begun: whether the intent to send the request was recorded.
+        intent: when the intent to send the request was recorded.
         instance: the backup instance that the request is for.
         job: id of the job, once known.
         over: how the backup ended, once it has; nothing changes that any more.
     """
 
-    begun: bool = False
+    intent: datetime | None = None
     instance: ArmId | None = None
     job: str | None = None
     over: Over | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Return whether the request may have been sent."""
+        return self.intent is not None
 
 
 def read_recorded(resource: Resource) -> Recorded:
     """Read the status of an OnDemandBackup."""
     status = resource.status
-    job = str(status.get("jobID", ""))
+    job, started = str(status.get("jobID", "")), status.get("startTime")
     return Recorded(
-        begun=bool(status.get("startTime")),
+        intent=parse_time(started) if started else None,
         instance=backup_instance_id(status.get("backupInstanceID")),
         job=job if _JOB_ID.fullmatch(job) else None,
         over=_over(resource),
@@ -95,7 +100,7 @@ class Observed:
     """What was observed.
 
     Attributes:
-        ahead: names of unfinished OnDemandBackups of the same disk that come first.
+        ahead: name of the unfinished OnDemandBackup of the same disk right before this one.
         attempt: how far the one attempt got.
         instance_owned: whether the instance that the disk's status names has the disk as its owner.
         taken_today: starts of the disk's on-demand backups in the last 24 hours.
@@ -103,7 +108,7 @@ class Observed:
 
     disk: DiskView | NotFound
     policy: PolicyView | NotFound
-    ahead: tuple[str, ...]
+    ahead: str | None
     recorded: Recorded = field(default_factory=Recorded)
     attempt: Attempt | NotFetched = NOT_FETCHED
     instance_owned: bool | NotFetched | FetchFailed = NOT_FETCHED

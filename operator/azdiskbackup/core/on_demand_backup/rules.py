@@ -125,10 +125,10 @@ def _is_requested(observed: Observed) -> bool:
 
 def queue_position(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """One backup a disk at a time, in the order of their creation."""
-    if isinstance(observed.attempt, NotStarted) and observed.ahead:
+    if isinstance(observed.attempt, NotStarted) and observed.ahead is not None:
         return wait(
             reasons.QUEUED,
-            f"Waiting for {listing(list(observed.ahead))}: one backup of a disk runs at a time.",
+            f"Waiting for OnDemandBackup {observed.ahead!r}: one backup of a disk runs at a time.",
         )
     return satisfied(reasons.VALID, "The backup is first in the queue.")
 

@@ -13,7 +13,7 @@ from azdiskbackup.core.objects.vault_view import VaultView
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Fact, Observed
 from azdiskbackup.core.protected_disk.ownership import has_right_to_disk, in_another_vault, is_owner
-from azdiskbackup.core.protected_disk.rules.instance import Verdict
+from azdiskbackup.core.protected_disk.rules.instance import Verdict, with_guard
 from azdiskbackup.core.protected_disk.steps import DeleteInstance, RevokeRole, Step, Stop, Suspend
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.intervals import INSTANCE_CHANGE_TAKES
@@ -76,28 +76,34 @@ def _apply_deletion_policy(desired: Desired, observed: Observed, instance: Azure
                     f"namespace {desired.namespace!r}. Set `deletionPolicy: Retain`, or ask the platform team to label "
                     "the namespace as `access.deletionNamespaces` requires.",
                 )
-            return act(
+            keeps = " The vault is immutable, so Azure may refuse that until they expire."
+            is_immutable = isinstance(observed.vault, VaultView) and observed.vault.is_immutable
+            verdict: Verdict = act(
                 DeleteInstance(instance.id),
                 reasons.DELETING,
-                "Deleting the backup instance and its restore points (soft delete).",
+                f"Deleting the backup instance and its restore points (soft delete).{keeps if is_immutable else ''}",
                 now + INSTANCE_CHANGE_TAKES,
                 hint=_deletion_requires(observed, instance),
             )
+            return with_guard(verdict, observed, "delete it", instance)
         case "Suspend":
             if instance.is_in_mode("Suspended"):
                 return satisfied(reasons.DELETING, "Backups are suspended.")
-            step, what = Suspend(instance.id), "Suspending backups"
+            step, what, by_hand = Suspend(instance.id), "Suspending backups", "suspend backups"
         case "Retain":
             if instance.is_in_mode("Stopped"):
                 return satisfied(reasons.DELETING, "Protection is stopped. Restore points are kept.")
             step, what = Stop(instance.id), "Stopping protection; restore points are kept"
+            by_hand = "stop backups and retain data"
         case _:
             assert_never(desired.spec.deletion_policy)
-    return act(step, reasons.DELETING, f"{what}.", now + INSTANCE_CHANGE_TAKES)
+    verdict = act(step, reasons.DELETING, f"{what}.", now + INSTANCE_CHANGE_TAKES)
+    return with_guard(verdict, observed, by_hand, instance)
 
 
 def _deletion_requires(observed: Observed, instance: AzureInstance) -> str:
-    principal = (observed.vault.principal if isinstance(observed.vault, VaultView) else None) or "of the vault"
+    known = observed.vault.principal_of(instance.identity) if isinstance(observed.vault, VaultView) else None
+    principal = known or "of the vault"
     return (
         f"To delete snapshots, the identity {principal} needs the role {DISK_SNAPSHOT_CONTRIBUTOR.name} on "
         f"{instance.snapshot_group_id}, which must exist: restore what is missing, or set `deletionPolicy: Retain`."

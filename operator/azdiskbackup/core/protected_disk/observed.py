@@ -102,7 +102,7 @@ class Observed:
     Attributes:
         claim: what the source stands for; a disk named by its id counts as claimed without a volume.
         recorded: what status says of earlier passes.
-        older_duplicate: name of an older ProtectedDisk of the same source; it wins.
+        older_duplicate: name of the ProtectedDisk of the same source right before this one by age; older ones win.
         live_disks: ``namespace/name`` of every ProtectedDisk of this cluster.
         namespace_uid: uid of the object's namespace; None while the cache does not have it.
         was_owner: whether the instance named this object as its owner when this process last saw it. Azure keeps no
@@ -164,8 +164,9 @@ class Observed:
 
     @property
     def reader_grant(self) -> Grant:
-        """Return the role that the vault's identity needs on the disk, or on the disk's group."""
+        """Return the role that the identity which works for the disk needs on it, or on the disk's group."""
         assert isinstance(self.disk, AzureDisk), "a rule before guarantees it"
         vault, disk = self.usable_vault, self.disk.id
         scope = disk.resource_group if vault.role_scope == "ResourceGroup" else disk
-        return Grant(str(scope), disk.subscription, DISK_BACKUP_READER, vault.principal or "")
+        identity = self.instance.identity if isinstance(self.instance, AzureInstance) else vault.identity
+        return Grant(str(scope), disk.subscription, DISK_BACKUP_READER, vault.principal_of(identity) or "")

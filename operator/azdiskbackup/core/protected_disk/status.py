@@ -41,7 +41,11 @@ RESTING = STATES_OF_MODE["Suspended"] | STATES_OF_MODE["Stopped"]
 _OF_INSTANCE = ("backup_instance_id", "protection_state", "policy_id")
 _READY = {
     "Active": (reasons.ACTIVE, "Azure Backup protects the disk."),
-    "Suspended": (reasons.SUSPENDED, "Backups are suspended. Restore points expire by the policy."),
+    "Suspended": (
+        reasons.SUSPENDED,
+        "Backups are suspended. Restore points expire by the policy, except the newest, which Azure keeps until it is "
+        "deleted.",
+    ),
     "Stopped": (reasons.STOPPED, "Protection is stopped. Restore points are kept."),
 }
 

@@ -104,7 +104,7 @@ OF_VAULTS_AND_POLICIES: dict[str, Meaning] = {
     ),
     reasons.BLOCKED_BY_SOFT_DELETE: in_progress(
         "Soft-deleted backups block the deletion of the vault and its policies. Azure keeps them for the vault's "
-        "soft-delete retention, and bills them from the fifteenth day.",
+        "soft-delete retention, and bills their snapshots from the first day.",
         "Wait until the time in the message. To delete the object and keep the Azure resource, set `deletionPolicy: "
         "Retain`.",
     ),
@@ -114,12 +114,24 @@ OF_VAULTS_AND_DISKS: dict[str, Meaning] = {
     reasons.EXISTS: good("The resource exists in Azure."),
     reasons.GRANTED: good("The vault's identity has the role that it needs."),
     reasons.LEFT_IN_AZURE: good(
-        "The object was deleted, and the Azure resource was left unchanged: its tags do not name this object as its "
-        "owner. Its restore points are kept, and still billed."
+        "The object was deleted, and something of it was left in Azure unchanged: its tags do not name this object as "
+        "its owner, the annotation `azdiskbackup.io/abandon-in-azure` let it go, or a role assignment could not be "
+        "revoked. The event names it. Restore points are kept, and still billed."
     ),
     reasons.GRANTING: in_progress(
         "The operator is assigning a role to the vault's identity.",
         "Wait. If Azure refuses, the condition becomes AccessDenied and names what is missing.",
+    ),
+    reasons.RESOURCE_GUARD: action_required(
+        "The vault is protected by a Resource Guard (multi-user authorization), and Azure refuses this to the "
+        "operator, which never holds a role on a guard.",
+        "Ask the guard's administrators for approval, and do in the Azure portal what the message names. The operator "
+        "continues automatically.",
+    ),
+    reasons.IDENTITY_MISSING: action_required(
+        "The vault lacks the identity in the spec, or that with which the protection of a disk began. The operator "
+        "assigns the former, unless the vault is managed elsewhere (`managementPolicy: Observe`).",
+        "Assign the identity to the vault where it is managed. The operator continues automatically.",
     ),
     reasons.ROLE_MISSING: action_required(
         "The vault's identity lacks a role, and with `roleAssignments: Preassigned` the operator assigns none.",
@@ -134,10 +146,18 @@ OF_ALL_BUT_BACKUPS: dict[str, Meaning] = {
         "Change the spec instead, or find who changed it: a change made in Azure alone is reverted each time. For a "
         "vault that is managed elsewhere, set `managementPolicy: Observe`.",
     ),
+    reasons.DRIFT_DETECTED: action_required(
+        "Azure differs from the spec, and that cannot be corrected: the property is immutable, or Azure never lowers "
+        "it again; the vault is managed elsewhere (`managementPolicy: Observe`); or another client undoes each "
+        "correction, which is repeated after 1 hour, then more rarely, once a day at last. A setting of a vault keeps "
+        "no disk from being protected, and the vault stays Ready.",
+        "Set here what Azure has, or find who changes it (Azure's activity log; an assignment of Azure Policy with the "
+        "effect *modify* can be one) and stop that.",
+    ),
     reasons.DELETING: in_progress(
         "The object is being deleted. The operator applies its `deletionPolicy` in Azure.",
-        "Wait. If Azure refuses, the message names the missing role or resource. To delete the object and keep the "
-        "Azure resource, set `deletionPolicy: Retain`.",
+        "Wait. If Azure refuses, the message says who can allow it, and how to delete the object all the same. To "
+        "delete it and keep the Azure resource, set `deletionPolicy: Retain`.",
     ),
 }
 

@@ -8,7 +8,10 @@ from azdiskbackup.core.rules import reasons
 
 OF_DISKS: dict[str, Meaning] = {
     reasons.ACTIVE: good("Azure Backup protects the disk with the policy that the object names."),
-    reasons.SUSPENDED: good("`protection: Suspended`: no new backups; restore points expire by the policy."),
+    reasons.SUSPENDED: good(
+        "`protection: Suspended`: no new backups; restore points expire by the policy, except the newest, which Azure "
+        "keeps, and bills, until it is deleted."
+    ),
     reasons.STOPPED: good("`protection: Stopped`: no new backups, and nothing expires."),
     reasons.RESOLVED: good("The PVC resolves to a disk that is eligible for backup."),
     reasons.PASSED: good("Azure validated the disk for backup."),
@@ -41,8 +44,9 @@ OF_DISKS: dict[str, Meaning] = {
     reasons.DISK_CHANGED: action_required(
         "The PVC was recreated and resolves to another disk than the one that this object protects. The operator never "
         "switches silently; the restore points of the old disk are kept.",
-        "Delete this object and create another one for the new disk. The old disk's backups stay in the vault: "
-        "`kubectl azdiskbackup orphans` shows how to restore them.",
+        "Create another object for the new disk: the PVC may be named by both. This one keeps the old disk's restore "
+        "points until you delete it, when its `deletionPolicy` decides about them. `kubectl azdiskbackup orphans` "
+        "shows how to restore those that stay.",
     ),
     reasons.DISK_NOT_FOUND: action_required(
         "The disk does not exist in Azure, or the operator may not read it. Restore points are kept.",
@@ -63,8 +67,10 @@ OF_DISKS: dict[str, Meaning] = {
     ),
     reasons.OWNED_ELSEWHERE: action_required(
         "The disk is already protected by another object, another cluster or another tool; Azure protects a disk only "
-        "once.",
-        "End the protection where the message says. The operator continues automatically.",
+        "once. Azure Policy is such a tool: its built-in definitions *Configure backup for Azure Disks (Managed "
+        "Disks)* back up disks that have a certain tag, or lack it.",
+        "End the protection where the message says. The operator continues automatically. Where an Azure Policy made "
+        "it, exempt the disk or its resource group first, or give it the tag by which the assignment leaves it out.",
     ),
     reasons.VAULT_MISMATCH: action_required(
         "`policyRef` names a policy of another vault than the one that protects the disk.",

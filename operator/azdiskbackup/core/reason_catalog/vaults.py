@@ -18,16 +18,6 @@ OF_VAULTS: dict[str, Meaning] = {
         "Create it where it is managed (Terraform, Bicep), or correct `azureName`, `resourceGroup` and "
         "`subscriptionID` in a new object.",
     ),
-    reasons.DRIFT_DETECTED: action_required(
-        "The vault in Azure differs from the spec in an immutable property, or it is managed elsewhere "
-        "(`managementPolicy: Observe`).",
-        "Set what Azure has, change it where it is managed, or name another vault in a new object.",
-    ),
-    reasons.IDENTITY_MISSING: action_required(
-        "The vault lacks the identity in the spec. The operator assigns it, unless the vault is managed elsewhere "
-        "(`managementPolicy: Observe`).",
-        "Assign the identity where the vault is managed. The operator continues automatically.",
-    ),
     reasons.GROUP_MISSING: action_required(
         "A resource group for snapshots does not exist.",
         "Create it, or set `create: true` for it in `snapshotResourceGroups`.",

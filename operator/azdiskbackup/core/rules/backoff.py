@@ -38,7 +38,8 @@ def pause(error: BaseException, failures: int, jitter: float) -> timedelta:
         return error.retry_after * (1 + jitter / 10)
     first, most = _range(error)
     full = min(most, first * float(2 ** min(failures - 1, 16)))
-    return full if first == most else full / 2 + full / 2 * jitter
+    spread = full if first == most else full / 2 + full / 2 * jitter
+    return max(spread, _asked(error) * (1 + jitter / 10))
 
 
 def longest_pause(error: BaseException, failures: int) -> timedelta | None:
@@ -49,7 +50,15 @@ def longest_pause(error: BaseException, failures: int) -> timedelta | None:
     if isinstance(error, Throttled) and error.retry_after is not None:
         return None
     first, most = _range(error)
-    return most if first * float(2 ** min(failures - 1, 16)) >= most else None
+    return most if first * float(2 ** min(failures - 1, 16)) >= most >= _asked(error) else None
+
+
+def _asked(error: BaseException) -> timedelta:
+    """Return how long the service asks to wait at least: of any answer, not of a throttled one alone.
+
+    So Resource Manager wants its clients to read `Retry-After` (azure-resource-manager-rpc, Addendum).
+    """
+    return (error.retry_after if isinstance(error, Retryable) else None) or timedelta()
 
 
 def pauses_at_most(error: BaseException) -> timedelta:

@@ -12,11 +12,13 @@ from azdiskbackup.api.v1alpha1.base import Condition
 from azdiskbackup.core.formatting import clock_time, span
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.verdicts import Finding, Plan, Progress, StepT, Verdict
-from azdiskbackup.errors import CORRELATION, OperatorError
+from azdiskbackup.errors import CORRELATION, OperatorError, Retryable
 
 # The API server takes no more; a proxy's error page can be longer.
 _MOST = 32_000
-_ID = re.compile(re.escape(CORRELATION) + r"\S+")
+# What is another one in each answer: the id that we ask for, and what Entra ID adds to its words
+# (cert-manager/cert-manager 5652 and 8318).
+_EACH_TIME = re.compile(re.escape(CORRELATION) + r"\S+|(?:Trace|Correlation) ID: \S+|Timestamp: \S+ \S+")
 
 
 def after_failure(
@@ -36,20 +38,28 @@ def after_failure(
         every: the time between two tries, if it stays the same from now on.
         is_overdue: whether it should have healed by itself long ago.
     """
-    if plan.ready:
-        # A chore that fails spoils nothing; it is tried again.
-        return replace(plan, verdict=replace(plan.verdict, step=None, requeue_at=again))
     hint = f" {plan.verdict.hint}" if plan.verdict.hint else ""
     tries = f"The operator retries every {span(every)}." if every else f"Next attempt at {clock_time(again)}."
     message = f"{error.user_message}{hint} {tries}"
+    if plan.ready:
+        # A chore that fails spoils nothing; it is tried again.
+        verdict = replace(plan.verdict, step=None, requeue_at=again, progress=Progress.DONE)
+        after = replace(plan, verdict=verdict)
+        return with_message(after, f"{verdict.message} That failed. {message}") if verdict.is_warning else after
+    expected = None if isinstance(error, Retryable) else plan.verdict.refusal_reason
+    needs_attention = is_overdue or not error.is_transient or expected is not None
     verdict = replace(
         plan.verdict,
-        reason=error.reason,
-        message=message,
+        reason=expected or error.reason,
         requeue_at=again,
-        progress=Progress.STALLED if is_overdue or not error.is_transient else Progress.RECONCILING,
+        progress=Progress.STALLED if needs_attention else Progress.RECONCILING,
     )
-    return tell(plan, verdict)
+    return tell(plan, replace(verdict, message=message))
+
+
+def with_message(plan: Plan[StepT], message: str) -> Plan[StepT]:
+    """Return a plan whose deciding condition is False, and says something else."""
+    return tell(plan, replace(plan.verdict, message=message))
 
 
 def tell(plan: Plan[StepT], verdict: Verdict[StepT]) -> Plan[StepT]:
@@ -63,7 +73,9 @@ def summary(plan: Plan[Any], ready_reason: str, ready_message: str) -> list[Find
     """Return Ready, and Reconciling or Stalled while True, after the findings of a plan."""
     warning = plan.blocking_warning if plan.ready else None
     if plan.ready and warning is None:
-        return [*plan.findings, Finding(reasons.READY, "True", ready_reason, ready_message)]
+        ready = Finding(reasons.READY, "True", ready_reason, ready_message)
+        correcting = Finding(reasons.RECONCILING, "True", plan.verdict.reason, plan.verdict.message)
+        return [*plan.findings, ready, *([correcting] if plan.verdict.progress is Progress.RECONCILING else [])]
     why = warning or plan.verdict
     is_stalled = warning is not None or plan.verdict.progress is Progress.STALLED
     return [
@@ -95,9 +107,9 @@ def build(
 
 
 def _message(before: Condition | None, finding: Finding) -> str:
-    """Return what a finding says; the correlation id of the first such answer is worth as much as that of the last."""
+    """Return what a finding says; the ids of the first such answer are worth as much as those of the last."""
     message = finding.message[:_MOST]
-    if before is not None and _ID.sub("", before.message) == _ID.sub("", message):
+    if before is not None and _EACH_TIME.sub("", before.message) == _EACH_TIME.sub("", message):
         return before.message
     return message
 

@@ -47,6 +47,7 @@ ROLE_MISSING: Final = "RoleAssignmentMissing"
 GROUP_MISSING: Final = "ResourceGroupMissing"
 GRANTING: Final = "GrantingRoles"
 GRANTED: Final = "RolesGranted"
+RESOURCE_GUARD: Final = "ProtectedByResourceGuard"
 USING_VAULT_LIST: Final = "UsingVaultList"
 
 # --- policies ----------------------------------------------------------------------------------------------------

@@ -46,8 +46,10 @@ class Verdict(Generic[StepT]):
         is_rechecked: whether to look again after ``RECHECK_INTERVAL``; ``evaluate`` then sets ``requeue_at``.
         progress: what a person may expect.
         is_warning: whether a satisfied rule does not hold all the same: its condition is False, and the pass continues.
+            Its step is taken once the rules after it hold.
         keeps_ready: whether Ready may be True in spite of the warning.
         hint: what to do, in words, when the step fails.
+        refusal_reason: the reason when Azure refuses the step, if that was to be expected: somebody has to allow it.
     """
 
     satisfied: bool
@@ -59,6 +61,7 @@ class Verdict(Generic[StepT]):
     is_warning: bool = False
     keeps_ready: bool = True
     hint: str | None = None
+    refusal_reason: str | None = None
     is_rechecked: bool = False
 
 
@@ -70,6 +73,11 @@ def satisfied(reason: str, message: str) -> Verdict[StepT]:
 def allow_with_warning(reason: str, message: str, *, keeps_ready: bool) -> Verdict[StepT]:
     """Say that the rule does not hold, and that what was begun goes on all the same."""
     return Verdict(True, reason, message, progress=Progress.DONE, is_warning=True, keeps_ready=keeps_ready)
+
+
+def correct(reason: str, message: str, step: StepT | None = None, requeue_at: datetime | None = None) -> Verdict[StepT]:
+    """Say that something differs which is put back, or is about to, and which keeps nobody from working meanwhile."""
+    return Verdict(True, reason, message, step, requeue_at, is_warning=True)
 
 
 def housekeeping(reason: str, message: str, step: StepT | None, requeue_at: datetime | None) -> Verdict[StepT]:
@@ -204,31 +212,29 @@ def evaluate(
         What to do and to report; or the fact without which a rule cannot decide.
     """
     findings: dict[str, Finding] = {}
-    decided: Verdict[StepT] | None = None
-    condition = ""
-    blocking_warning: Finding | None = None
+    verdicts: list[tuple[str, Verdict[StepT]]] = []
     for type_, rule in rules:
-        if decided is not None:
-            findings.setdefault(
-                type_, Finding(type_, "Unknown", reasons.NOT_YET_KNOWN, f"Not checked until {condition} holds.")
-            )
+        if verdicts and not verdicts[-1][1].satisfied:
+            unknown = f"Not checked until {verdicts[-1][0]} holds."
+            findings.setdefault(type_, Finding(type_, "Unknown", reasons.NOT_YET_KNOWN, unknown))
             continue
         verdict = _ask(rule, desired, observed, now)
         if isinstance(verdict, Need):
             return verdict
-        condition = type_
+        verdicts.append((type_, verdict))
         holds = verdict.satisfied and not verdict.is_warning
-        finding = Finding(type_, "True" if holds else "False", verdict.reason, verdict.message)
-        if verdict.is_warning and not verdict.keeps_ready:
-            blocking_warning = finding
-        if holds and type_ in findings and findings[type_].status == "False":
+        if not holds or type_ not in findings or findings[type_].status == "True":
             # What an earlier rule of the same condition warned of stays reported.
-            finding = findings[type_]
-        findings[type_] = finding
-        if not verdict.satisfied:
-            decided = verdict
-        last = verdict
-    return Plan(tuple(findings.values()), decided or last, condition, blocking_warning)
+            findings[type_] = Finding(type_, "True" if holds else "False", verdict.reason, verdict.message)
+    condition, deciding = _deciding(verdicts)
+    warned = [type_ for type_, verdict in verdicts if verdict.is_warning and not verdict.keeps_ready]
+    return Plan(tuple(findings.values()), deciding, condition, findings[warned[-1]] if warned else None)
+
+
+def _deciding(verdicts: Sequence[tuple[str, Verdict[StepT]]]) -> tuple[str, Verdict[StepT]]:
+    """Return the verdict that decides: the last one, or a correction that nobody waits for when all rules hold."""
+    corrections = (each for each in verdicts if each[1].is_warning and each[1].progress is Progress.RECONCILING)
+    return next(corrections, verdicts[-1]) if verdicts[-1][1].satisfied else verdicts[-1]
 
 
 def _ask(

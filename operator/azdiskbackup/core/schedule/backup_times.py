@@ -23,6 +23,14 @@ def windows_zone(iana: str) -> str | None:
     return zone if iana in _zones() else None
 
 
+def standard_offset(iana: str, year: int) -> str:
+    """Return the offset of a time zone outside of daylight saving time in a year, such as ``+01:00``."""
+    # The lesser one of both halves of the year: daylight saving time goes forward, in the south in January.
+    offset = min(datetime(year, month, 1, tzinfo=ZoneInfo(iana)).utcoffset() or timedelta() for month in (1, 7))
+    minutes = int(offset.total_seconds()) // 60
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+
+
 @cache
 def _zones() -> set[str]:
     return available_timezones()

@@ -11,24 +11,25 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
 
 from azdiskbackup.errors import AccessDenied, Conflict, OperatorError
 from azdiskbackup.kube.client import KubeClient, NotFoundError
-from azdiskbackup.kube.lease.record import DURATION, Record
+from azdiskbackup.kube.lease.record import DURATION, Record, new_lease
 
 RENEW_EVERY = 5.0
 GIVE_UP_AFTER = 10.0
 RETRY_EVERY = 1.0
+# While it cannot be read or written.
+RETRY_AT_LEAST_EVERY = 8.0
 # Two tries, with a pause, fit between a renewal that is due and giving up.
 _TIMEOUT = 2.0
 _AGAIN_AFTER = 0.5
 _RELEASE_WITHIN = 1.0
 _WATCHED_EVERY = 0.25
-# One that the chart has just made was held by nobody before.
-_NEW_FOR = timedelta(minutes=1)
 _log = structlog.get_logger("azdiskbackup.lease")
 
 
@@ -79,7 +80,9 @@ class Lease:
         watchdog: Watchdog = in_a_thread,
     ) -> None:
         self._kube = kube
-        self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}"
+        self._leases = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+        self._name = name
+        self._path = f"{self._leases}/{name}"
         self._holder = holder
         self._longest = longest.total_seconds()
         self._lost = lost
@@ -87,8 +90,6 @@ class Lease:
         self._monotonic = monotonic
         self._watchdog = watchdog
         self._ours: Record | None = None
-        # Whether we ever saw it in somebody's hands.
-        self._was_held = False
         # Real time until which we lead without doubt; 0 while we do not.
         self._until = 0.0
         # Whether our name may be in it: a request to write it got no answer.
@@ -113,22 +114,29 @@ class Lease:
         Raises:
             AccessDenied: the service account lacks the rights on it.
         """
+        pause = RETRY_EVERY
         while True:
+            doing = "read"
             try:
-                unsettled = await self._try()
+                found = await self._get_or_create()
+                doing = "write"
+                unsettled = await self._try(found)
             except AccessDenied:
                 raise
             except OperatorError as error:
                 if error.user_message != self.trouble:
-                    _log.warning("cannot read the Lease, which the chart creates", error=error.user_message)
+                    _log.warning(f"cannot {doing} the Lease", error=error.user_message)
+                    pause = RETRY_EVERY
                 self.trouble = error.user_message
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, RETRY_AT_LEAST_EVERY)
             else:
+                self.trouble, pause = None, RETRY_EVERY
                 if unsettled is not None:
                     return unsettled
-            await asyncio.sleep(RETRY_EVERY)
+                await asyncio.sleep(pause)
 
-    async def _try(self) -> timedelta | None:
-        found = await self._get()
+    async def _try(self, found: Record) -> timedelta | None:
         if not self._may_take(found):
             return None
         unsettled = self._unsettled(found)
@@ -136,10 +144,19 @@ class Lease:
         transitions = found.transitions + (found.holder != self._holder)
         return timedelta(seconds=unsettled) if await self._write_ours(found, transitions) else None
 
+    async def _get_or_create(self) -> Record:
+        """Return it, made without a holder where there is none: whoever led until it was deleted may not know yet."""
+        try:
+            return await self._get()
+        except NotFoundError:
+            body = new_lease(self._name, await self._kube.service_account())
+            # Another replica may be faster.
+            with suppress(Conflict):
+                await self._kube.create(self._leases, body, _TIMEOUT)
+        return await self._get()
+
     async def _get(self) -> Record:
         found = Record(await self._kube.get(self._path, _TIMEOUT))
-        self.trouble = None
-        self._was_held |= found.was_held
         if found.version != self._seen[0]:
             self._seen = (found.version, self._monotonic())
         return found
@@ -153,6 +170,7 @@ class Lease:
         except Conflict:
             self._perhaps_ours = False
             return False
+        self.trouble = None
         self._keep_until(started + GIVE_UP_AFTER)
         return True
 
@@ -172,12 +190,11 @@ class Lease:
         return self._monotonic() - self._seen[1]
 
     def _let_go(self, found: Record) -> bool:
-        """Return whether nobody else can still work with it: it is ours, or was released, or nobody ever had it."""
-        new = not self._was_held and found.age < _NEW_FOR
-        return found.holder == self._holder or found.was_released or new
+        """Return whether nobody else can still work with it: it is ours, or was released."""
+        return found.holder == self._holder or found.was_released
 
     def _may_take(self, found: Record) -> bool:
-        # Where somebody emptied it, whoever had it finds that at its next renewal, and works until then.
+        # Where it was emptied, or made anew, whoever had it finds that at its next renewal, and works until then.
         lasts = found.lasts if found.holder else GIVE_UP_AFTER
         return self._let_go(found) or self._idle() > lasts
 
@@ -187,21 +204,15 @@ class Lease:
         silent = 0.0 if self._let_go(found) else GIVE_UP_AFTER + (found.longest or self._longest)
         return max(0.0, max(found.unsettled or 0.0, silent) - self._idle())
 
-    async def seize(self) -> bool:
-        """Take it from whoever has it, and keep it; return once nobody else can lead. False if there is no such Lease.
+    async def seize(self) -> None:
+        """Take it from whoever has it, and keep it; return once nobody else can lead.
 
         Whoever had it finds that at its next renewal, and ends.
         """
-        while True:
-            try:
-                found = await self._get()
-            except NotFoundError:
-                return False
-            if await self._write_ours(found, found.transitions + 1):
-                break
-        if found.holder:
+        while not await self._write_ours(found := await self._get_or_create(), found.transitions + 1):
+            pass
+        if not found.was_released:
             await asyncio.sleep(GIVE_UP_AFTER)
-        return True
 
     # --- to keep it ---------------------------------------------------------------------------------
 

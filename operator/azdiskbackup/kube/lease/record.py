@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from azdiskbackup.kube.watched import Raw
@@ -14,6 +14,17 @@ DURATION = 15.0
 UNSETTLED = "azdiskbackup.io/requests-unsettled-seconds"
 # How long a request of the holder may be on its way.
 LONGEST = "azdiskbackup.io/request-timeout-seconds"
+
+
+def new_lease(name: str, owner: tuple[str, str] | None) -> dict[str, Any]:
+    """Return a Lease that nobody holds, which goes with the service account that owns it, by its name and uid."""
+    owned = [{"apiVersion": "v1", "kind": "ServiceAccount", "name": owner[0], "uid": owner[1]}] if owner else []
+    labels = {"app.kubernetes.io/part-of": "azdiskbackup", "app.kubernetes.io/managed-by": "azdiskbackup"}
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": name, "labels": labels, "ownerReferences": owned},
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +59,9 @@ class Record:
         return float(self._spec.get("leaseDurationSeconds") or DURATION)
 
     @property
-    def was_held(self) -> bool:
-        """Return whether somebody holds it or held it."""
-        return bool(self.holder or self._spec.get("renewTime"))
-
-    @property
     def was_released(self) -> bool:
         """Return whether its last holder let go by itself."""
         return not self.holder and self.unsettled is not None
-
-    @property
-    def age(self) -> timedelta:
-        """Return how long it has been there."""
-        return abs(datetime.now(UTC) - datetime.fromisoformat(self.raw["metadata"]["creationTimestamp"]))
 
     @property
     def unsettled(self) -> float | None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
 from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec
@@ -32,6 +32,13 @@ DEPLOYMENTS = WatchedResource("Deployment", "apps", "v1", "deployments", lambda 
 EVENTS = WatchedResource("Event", "events.k8s.io", "v1", "events", lambda raw: raw)
 # The claims with what a person wants to know of them.
 WHOLE_CLAIMS = WatchedResource("PersistentVolumeClaim", "", "v1", CLAIM.plural, lambda raw: raw)
+
+
+class ProtectedVolume(NamedTuple):
+    """The disk that an object protects, in lower case, and the volume by which it came to it; empty for none."""
+
+    disk_id: str
+    volume: str
 
 
 class Cluster:
@@ -121,7 +128,8 @@ class Cluster:
         async def shown(place: str) -> list[AnswerT]:
             return [show(each) async for each in self.each(what, place)]
 
-        everywhere = await self._if_allowed(shown("")) if self._options.namespace is None else None
+        named = self._options.namespace is not None and not self._options.all_namespaces
+        everywhere = await self._if_allowed(shown("")) if not named else None
         return (everywhere, "") if everywhere is not None else (await shown(self.home), self.home)
 
     async def disk(self, name: str) -> Resource:
@@ -265,6 +273,14 @@ def claim_of(disk: Resource) -> str:
     """Return the name of the PVC that a ProtectedDisk protects; empty if it names a disk."""
     source = disk.spec.get("source") or {}
     return str((source.get("persistentVolumeClaim") or {}).get("name", ""))
+
+
+def protected_of(disk: Resource) -> ProtectedVolume | None:
+    """Return what a ProtectedDisk protects, by its status; None as long as it says nothing."""
+    known = disk.status.get("disk")
+    if not isinstance(known, dict) or not known.get("id"):
+        return None
+    return ProtectedVolume(str(known["id"]).lower(), str(known.get("persistentVolume") or ""))
 
 
 async def gather_in_order(*asked: Any) -> Any:

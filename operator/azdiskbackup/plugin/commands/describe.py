@@ -180,7 +180,7 @@ def _source(resource: Resource, known: ProtectedDiskStatus) -> str:
 
 def _on_deletion(resource: Resource) -> str:
     return {
-        "Suspend": "backups stop, restore points expire",
+        "Suspend": "backups stop, restore points expire, except the newest",
         "Delete": "restore points are deleted",
     }.get(str(resource.spec.get("deletionPolicy")), "backups stop, restore points are kept")
 

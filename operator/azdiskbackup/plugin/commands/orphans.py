@@ -18,8 +18,10 @@ from azdiskbackup.plugin.cluster.client import (
     DISKS,
     VAULTS,
     Cluster,
+    ProtectedVolume,
     claim_of,
     gather_in_order,
+    protected_of,
     vault_ids,
 )
 from azdiskbackup.plugin.output.printer import Column, Printer, Shape
@@ -57,17 +59,24 @@ class Orphan(Shape, frozen=True, kw_only=True):
 
 
 class Here(Shape, frozen=True, kw_only=True):
-    """What is in this cluster; disks by namespace and name, with the PVC that each names.
+    """What is in this cluster.
 
     Attributes:
-        disk_ids: of the disks that are protected here, in lower case.
+        disks: by namespace and name, what each protects; None as long as it says nothing.
+        claims: by namespace and name, the PVC that each of the disks names, empty for none.
+        volumes: by namespace and name, the volume of each PVC.
     """
 
     cluster: str
     namespaces: frozenset[str]
-    disks: dict[tuple[str, str], str]
-    disk_ids: frozenset[str]
-    claims: frozenset[tuple[str, str]]
+    disks: dict[tuple[str, str], ProtectedVolume | None]
+    claims: dict[tuple[str, str], str]
+    volumes: dict[tuple[str, str], str]
+
+    @property
+    def disk_ids(self) -> frozenset[str]:
+        """Return the ids of the disks that are protected here, in lower case."""
+        return frozenset(each.disk_id for each in self.disks.values() if each)
 
 
 _COLUMNS: Sequence[Column[Orphan]] = (
@@ -123,9 +132,9 @@ async def _here(cluster: Cluster) -> Here:
     return Here(
         cluster=system,
         namespaces=frozenset(each.name for each in namespaces),
-        disks={(each.namespace, each.name): claim_of(each) for each in disks},
-        disk_ids=frozenset(str((each.status.get("disk") or {}).get("id", "")).lower() for each in disks),
-        claims=frozenset((each.namespace, each.name) for each in claims),
+        disks={(each.namespace, each.name): protected_of(each) for each in disks},
+        claims={(each.namespace, each.name): claim_of(each) for each in disks},
+        volumes={(each.namespace, each.name): str(each.spec.get("volumeName") or "") for each in claims},
     )
 
 
@@ -163,7 +172,7 @@ def orphans(instances: Iterable[AzureInstance], here: Here) -> list[Orphan]:
     found = []
     for each in instances:
         cluster, namespace, name = (each.tags.get(key, "") for key in OWNER_TAGS)
-        missing = _missing(cluster, namespace, name, here) if cluster else _deleted(each, here)
+        missing = _missing(cluster, namespace, name, each.disk_id, here) if cluster else _deleted(each, here)
         if missing:
             found.append(
                 Orphan(
@@ -194,12 +203,17 @@ def _deleted(instance: AzureInstance, here: Here) -> str:
     return "BackupInstance" if instance.id.name.lower() == ours.lower() else ""
 
 
-def _missing(cluster: str, namespace: str, name: str, here: Here) -> str:
+def _missing(cluster: str, namespace: str, name: str, disk_id: str, here: Here) -> str:
     if cluster != here.cluster:
         return "Cluster"
     if namespace not in here.namespaces:
         return "Namespace"
     if (namespace, name) not in here.disks:
         return "ProtectedDisk"
-    claim = here.disks[namespace, name]
-    return "PersistentVolumeClaim" if claim and (namespace, claim) not in here.claims else ""
+    protected, claim = here.disks[namespace, name], here.claims[namespace, name]
+    # An object, and a claim, that were made again under the same name are those of another disk.
+    if protected is not None and protected.disk_id != disk_id.lower():
+        return "ProtectedDisk"
+    volume = here.volumes.get((namespace, claim))
+    gone = volume is None or (protected is not None and bool(protected.volume) and volume != protected.volume)
+    return "PersistentVolumeClaim" if claim and gone else ""

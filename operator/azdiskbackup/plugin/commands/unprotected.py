@@ -17,6 +17,7 @@ from azdiskbackup.plugin.cluster.client import (
     Cluster,
     claim_of,
     gather_in_order,
+    protected_of,
 )
 from azdiskbackup.plugin.output.formatting import age, counted
 from azdiskbackup.plugin.output.manifests import manifest
@@ -29,7 +30,7 @@ _LONGEST_NAME = 253
 
 
 class Claim(Shape, frozen=True, kw_only=True):
-    """A PVC that nothing protects; the disk is null where the caller may not read volumes."""
+    """A PVC whose disk nothing protects; the disk is null where the caller may not read volumes."""
 
     namespace: str
     name: str
@@ -80,25 +81,40 @@ async def _disks(cluster: Cluster, place: str) -> list[Resource]:
 
 
 def unprotected(claims: Iterable[Resource], disks: Iterable[Resource], volumes: list[Resource] | None) -> list[Claim]:
-    """Return the claims that stand for disks of Azure and that no object names, by name or by disk.
+    """Return the claims that stand for disks of Azure which no object protects, or is about to.
+
+    An object protects the disk that it began with: a claim that was made again under its name stands for another one.
 
     Args:
         claims: all PVCs; what is being deleted is left out.
         disks: all ProtectedDisks.
         volumes: all PersistentVolumes; None where they cannot be read.
     """
-    disks = list(disks)
-    named = {(each.namespace, claim_of(each)) for each in disks}
-    ids = {str((each.spec.get("source") or {}).get("diskID", "")).lower() for each in disks}
+    kept = [each for each in disks if not each.deleting]
+    ids = {known.disk_id for each in kept if (known := protected_of(each))} | {
+        str(_source(each).get("diskID", "")).lower() for each in kept
+    }
+    # By name only where the status says nothing yet; by volume where volumes cannot be read.
+    new = {(each.namespace, claim_of(each)) for each in kept if protected_of(each) is None}
+    named = {(each.namespace, claim_of(each), known.volume) for each in kept if (known := protected_of(each))}
     by_name = {each.name: each for each in volumes} if volumes is not None else None
     found = []
     for claim in claims:
-        if claim.deleting or (claim.namespace, claim.name) in named:
+        if claim.deleting or (claim.namespace, claim.name) in new:
             continue
         of_azure, disk_id = _disk(claim, by_name)
-        if of_azure and (disk_id is None or disk_id.lower() not in ids):
+        protected = disk_id.lower() in ids if disk_id else (claim.namespace, claim.name, _volume_of(claim)) in named
+        if of_azure and not protected:
             found.append(_claim(claim, disk_id))
     return sorted(found, key=lambda each: (each.namespace, each.name))
+
+
+def _source(disk: Resource) -> Mapping[str, Any]:
+    return disk.spec.get("source") or {}
+
+
+def _volume_of(claim: Resource) -> str:
+    return str(claim.spec.get("volumeName") or "")
 
 
 def _disk(claim: Resource, volumes: Mapping[str, Resource] | None) -> tuple[bool, str | None]:
@@ -107,7 +123,7 @@ def _disk(claim: Resource, volumes: Mapping[str, Resource] | None) -> tuple[bool
         annotations = claim.meta.get("annotations") or {}
         bound = claim.status.get("phase") == "Bound"
         return bound and any(annotations.get(each) == DRIVER for each in _PROVISIONERS), None
-    volume = volumes.get(str(claim.spec.get("volumeName", "")))
+    volume = volumes.get(_volume_of(claim))
     disk = disk_of(claim.raw, volume.raw if volume is not None else None)
     return isinstance(disk, ClaimedDisk), str(disk.id) if isinstance(disk, ClaimedDisk) else None
 
@@ -120,7 +136,7 @@ def _claim(claim: Resource, disk_id: str | None) -> Claim:
         size=str(capacity.get("storage", "")),
         storage_class=str(claim.spec.get("storageClassName") or ""),
         created=claim.created,
-        volume=str(claim.spec.get("volumeName", "")),
+        volume=_volume_of(claim),
         disk_id=disk_id,
     )
 

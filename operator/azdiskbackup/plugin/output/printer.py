@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from azdiskbackup.plugin.output.foreign import escaped, harmless
 from azdiskbackup.plugin.runtime.options import Color, Options, Output
 
 # For whoever reads it with a program: nothing is folded.
@@ -95,11 +96,14 @@ class Printer:
         else:
             import yaml
 
-            self.write(yaml.safe_dump(msgspec.to_builtins(value), sort_keys=False, allow_unicode=self._unicode))
+            plain = msgspec.to_builtins(value)
+            text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=self._unicode)
+            # Written in ASCII, commands to the terminal are escapes of YAML.
+            self.write(text if harmless(text) == text else yaml.safe_dump(plain, sort_keys=False))
 
     def json(self, value: Any) -> None:
         """Write JSON; letters that the stream's alphabet lacks are escaped."""
-        self.write(f"{json.dumps(value, indent=2, ensure_ascii=not self._unicode)}\n")
+        self.write(f"{escaped(json.dumps(value, indent=2, ensure_ascii=not self._unicode))}\n")
 
     @property
     def _unicode(self) -> bool:
@@ -162,25 +166,24 @@ class Printer:
         """Write something for a person to stdout, without blanks at the ends of lines."""
         with self.out.capture() as captured:
             self.out.print(what, soft_wrap=False, crop=False)
-        self.write("".join(f"{line.rstrip()}\n" for line in harmless(captured.get()).split("\n")[:-1]))
+        self.write("".join(f"{line.rstrip()}\n" for line in captured.get().split("\n")[:-1]))
 
     def write(self, text: str) -> None:
-        """Write text to stdout as it is."""
+        """Write text to stdout as it is, without any form: what of it is foreign has been escaped."""
         sys.stdout.write(text)
         sys.stdout.flush()
 
     def note(self, message: str) -> None:
         """Write a sentence to stderr."""
-        self.err.print(Text(harmless(message)), soft_wrap=True)
+        self.err.print(Text(message), soft_wrap=True)
 
 
-# What moves the cursor, renames the window or turns the direction of writing; colours are ours.
-_COMMANDS = re.compile(r"\x1b(?!\[[\d;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+class _Console(Console):
+    """Shows the text of others without commands to the terminal; those that are written are its own."""
 
-
-def harmless(text: str) -> str:
-    """Return text without commands to the terminal: whoever writes an event or a status may put some there."""
-    return _COMMANDS.sub("\ufffd", text)
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        for each in super().render(renderable, options):
+            yield each if each.control else Segment(harmless(each.text), each.style)
 
 
 def _width(stream: Any) -> int | None:
@@ -194,7 +197,7 @@ def _width(stream: Any) -> int | None:
 def _console(color: Color, stream: Any, width: int | None = None) -> Console:
     terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
     colored = color is Color.ALWAYS or (color is Color.AUTO and terminal and "NO_COLOR" not in os.environ)
-    return Console(
+    return _Console(
         file=stream,
         force_terminal=colored,
         no_color=not colored,

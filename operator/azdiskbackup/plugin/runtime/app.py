@@ -114,7 +114,7 @@ def status(
     ] = False,
 ) -> Options:
     """Show the whole cluster at a glance, what needs attention first."""
-    return Options(None if all_namespaces else namespace)
+    return Options(namespace, all_namespaces)
 
 
 @_in_cluster

@@ -16,6 +16,7 @@ from typer import completion
 from azdiskbackup.kube.kubeconfig import contexts
 from azdiskbackup.kube.watched import NAMESPACE, WatchedResource
 from azdiskbackup.plugin.cluster.client import DISKS, POLICIES, Cluster
+from azdiskbackup.plugin.output.foreign import harmless
 from azdiskbackup.plugin.runtime.app import COMPLETE_VAR, PROGRAM, app
 from azdiskbackup.plugin.runtime.options import Options
 
@@ -42,7 +43,7 @@ def main() -> None:
             app(prog_name=PROGRAM, complete_var=COMPLETE_VAR)
     except SystemExit:
         pass
-    sys.stdout.write("".join(f"{line}\n" for line in [*found.getvalue().splitlines(), _NO_FILES]))
+    sys.stdout.write("".join(f"{line}\n" for line in [*map(harmless, found.getvalue().splitlines()), _NO_FILES]))
 
 
 def names(what: str, params: Mapping[str, Any], incomplete: str) -> list[str]:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from io import TextIOWrapper
 
+from azdiskbackup.plugin.output.foreign import one_line
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
 
 # Set, unexpected errors show their stack trace.
@@ -58,17 +59,15 @@ def _prepare() -> None:
 
 def _say(message: str, ending: ExitCode) -> ExitCode:
     with contextlib.suppress(OSError):
-        sys.stderr.write(f"{message}\n")
+        sys.stderr.write(f"{one_line(message)}\n")
     return ending
 
 
 def _bug(error: Exception) -> ExitCode:
     if os.environ.get(DEBUG):
         raise error
-    words = " ".join(str(error).split())
     return _say(
-        f"Unexpected error: {type(error).__name__}: {words}. Set {DEBUG}=1 for the stack trace.",
-        ExitCode.FAILED,
+        f"Unexpected error: {type(error).__name__}: {error}. Set {DEBUG}=1 for the stack trace.", ExitCode.FAILED
     )
 
 

@@ -48,7 +48,7 @@ class Background:
         self._context = context
         self._wake = wake
 
-    async def sweep(self, key: Key) -> datetime:
+    async def sweep(self, key: Key) -> datetime | None:
         """Sweep a subscription, and come back after a while."""
         now = self._context.clock.now()
         changes = await self._context.sweep.refresh(key.name)
@@ -62,7 +62,7 @@ class Background:
         for each in sorted(woken):
             self._wake(each)
         _log.debug("swept", subscription=key.name, changed=len(woken))
-        return now + self._context.settings.observe_every
+        return now + self._context.settings.observe_every if self._context.sweep.is_swept(key.name) else None
 
     async def search_jobs(self, key: Key) -> None:
         """Search on in a vault, from where the last turn ended, and wake those who asked for it."""
@@ -79,6 +79,11 @@ def expected(cache: Cache, vault: ArmId, before: datetime) -> list[str]:
         if protected.get("status") == "True" and parse_time(str(protected["lastTransitionTime"])) < before:
             found.append(str(disk.status["backupInstanceID"]).lower())
     return found
+
+
+def is_used(cache: Cache, vault: ArmId) -> bool:
+    """Return whether any object is about a vault in Azure."""
+    return any(cache.knows(index, str(vault).lower()) for index in (VAULTS_BY_ID, DISKS_BY_VAULT_ID))
 
 
 def is_ours(cache: Cache, azure_id: str) -> bool:

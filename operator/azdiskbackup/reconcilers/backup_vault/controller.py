@@ -26,8 +26,8 @@ from azdiskbackup.core.backup_vault.steps import (
 from azdiskbackup.core.identity.arm_ids import ResourceGroupId
 from azdiskbackup.core.identity.roles import Grant
 from azdiskbackup.core.objects.resource import Invalid, Resource
-from azdiskbackup.core.rules.lookup import FetchFailed
-from azdiskbackup.core.rules.verdicts import Plan, Rules
+from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed
+from azdiskbackup.core.rules.verdicts import Plan, Progress, Rules
 from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.watch.indices import DISKS_BY_POLICY, POLICIES_BY_VAULT
@@ -55,6 +55,8 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
     """Makes vaults as their objects want them."""
 
     status_model = BackupVaultStatus
+    left_in_azure = ("vaultID", "The vault stays with all that it holds, and its role assignments")
+    harmless_leftovers = (RevokeRole,)
     state_model = VaultState
 
     def __init__(self, context: ReconcileContext) -> None:
@@ -83,7 +85,7 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
         policies = sorted(key.name for key in cache.find(POLICIES_BY_VAULT, desired.name))
         observed = Observed(
             policies=tuple(policies),
-            disks=sum(len(cache.find(DISKS_BY_POLICY, policy)) for policy in policies),
+            disks=sum(cache.count(DISKS_BY_POLICY, policy) for policy in policies),
             recorded=read_recorded(pass_.resource),
             degraded_reason=self._context.sweep.degraded_reason(desired.id),
         )
@@ -111,6 +113,8 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
 
     async def _snapshot_group(self, pass_: Pass, observed: Observed, group: ResourceGroupId) -> Observed:
         answer = await capture_error(self._context.azure.resources.get_group(group))
+        # To create it anew would replace its tags.
+        pass_.state.prove_absence(group, answer, pass_.now, was_there=observed.recorded.is_settled)
         return replace(observed, groups={**observed.groups, group: answer})
 
     async def _role_grant(self, pass_: Pass, observed: Observed, grant: Grant) -> Observed:
@@ -118,12 +122,15 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
         by_others = pass_.desired.spec.role_assignments == "Preassigned" or grant in pass_.state.granted_by_others
         roles = self._context.azure.roles
         answer = roles.held(grant) if by_others and not pass_.desired.deleting else roles.exists(grant)
-        return replace(observed, grants={**observed.grants, grant: await capture_error(answer)})
+        exists = await capture_error(answer)
+        was_there = observed.recorded.is_settled and not pass_.desired.deleting
+        pass_.state.prove_absence(grant.name, exists or NOT_FOUND, pass_.now, was_there=was_there)
+        return replace(observed, grants={**observed.grants, grant: exists})
 
     async def complete(self, pass_: Pass, observed: Observed, plan: Plan[Step]) -> Observed:
         """Keep what was observed of a vault that is as desired."""
         state = pass_.state
-        if not plan.ready:
+        if not plan.ready or plan.verdict.progress is Progress.RECONCILING:
             state.observed = state.valid_until = None
         elif state.valid_until is None or state.valid_until <= pass_.now:
             state.observed, state.generation = observed, pass_.resource.generation
@@ -154,8 +161,8 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
         match step:
             case CreateVault(id=vault, location=location, settings=settings, identity=identity):
                 return await vaults.submit_create(vault, location, settings, identity)
-            case SetIdentity(id=vault, identity=identity, own=own):
-                return await vaults.submit_identity(vault, identity, own=own)
+            case SetIdentity(id=vault, assigned=assigned, own=own):
+                return await vaults.submit_identity(vault, assigned, own=own)
             case UpdateVault(id=vault, settings=settings):
                 return await vaults.submit_update(vault, settings)
             case DeleteVault(id=vault):

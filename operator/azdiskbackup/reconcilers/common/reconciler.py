@@ -10,11 +10,12 @@ from functools import partial
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from azdiskbackup.api.v1alpha1.base import Status
+from azdiskbackup.core.objects.abandon import is_abandoned, with_way_out
 from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.rules.lookup import FetchFailed, NotFound
 from azdiskbackup.core.rules.verdicts import Need, Plan, Rules, evaluate
 from azdiskbackup.engine.cache import Key
-from azdiskbackup.errors import RateLimited
+from azdiskbackup.errors import AccessDenied, Blocked, RateLimited
 from azdiskbackup.kube import crds
 from azdiskbackup.reconcilers.common.context import ReconcileContext, StateStore
 from azdiskbackup.reconcilers.common.step_runner import StepRunner
@@ -102,6 +103,8 @@ class KindController(ABC, Generic[DesiredT, ObservedT, StepT, StateT]):
         status_model: the model of its status.
         state_model: what passes over one of its objects leave; made anew for one that no pass has seen yet.
         has_finalizer: whether the object holds something in Azure that it has to release.
+        left_in_azure: what stays in Azure when an object is abandoned: a member of status with its id, and words.
+        harmless_leftovers: last steps of a deletion that are given up when they are not allowed.
         unpaced_steps: steps that are taken whenever a rule wants them: writes to Kubernetes alone, of which one that
             fails fails the pass, and what a kind paces by itself.
         fetchers: for each fact that a rule may need, what fetches it: pass, what was observed, what the fact is of.
@@ -110,6 +113,8 @@ class KindController(ABC, Generic[DesiredT, ObservedT, StepT, StateT]):
     status_model: ClassVar[type[Status]]
     state_model: type[StateT]
     has_finalizer: ClassVar[bool] = True
+    left_in_azure: ClassVar[tuple[str, str]] = ("", "")
+    harmless_leftovers: ClassVar[tuple[type, ...]] = ()
     unpaced_steps: ClassVar[tuple[type, ...]] = ()
     fetchers: Mapping[Any, Fetcher[ObservedT]]
 
@@ -180,6 +185,9 @@ class Reconciler(Generic[DesiredT, ObservedT, StepT, StateT]):
         if resource.deleting and await self._goes_with_its_kind(key, resource.uid):
             await self._context.status_writer.release(resource)
             return None
+        if is_abandoned(resource):
+            await self._context.status_writer.abandon(resource, self._kind.left_in_azure)
+            return None
         try:
             return await self._pass(key, resource)
         except NothingNew as nothing:
@@ -218,7 +226,15 @@ class Reconciler(Generic[DesiredT, ObservedT, StepT, StateT]):
         if kind.has_finalizer and (plan.step is not None or plan.ready):
             # Also when nothing is to be done: what was found in Azure is ours to release from now on.
             pass_ = replace(pass_, resource=await writer.ensure_finalizer(resource))
+        wanted = plan.verdict
         plan = await self._run_step(pass_, plan)
+        if resource.deleting:
+            error = pass_.state.steps.error
+            if isinstance(wanted.step, kind.harmless_leftovers) and isinstance(error, AccessDenied | Blocked):
+                # What matters was dealt with before; nobody is to be kept waiting for the rest.
+                await writer.leave(resource, f"{wanted.message} {error.user_message} It is left in Azure.")
+                return None
+            plan = with_way_out(plan, resource)
         if plan.step is not None and not pass_.state.steps.failed and plan.verdict.requeue_at is None:
             await writer.report_correction(pass_.resource, plan.verdict)
             return now

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import structlog
 
 from azdiskbackup.api.v1alpha1.base import Status
+from azdiskbackup.core.objects.abandon import way_out
 from azdiskbackup.core.objects.resource import Invalid, Resource, parse_status
 from azdiskbackup.core.rules import conditions, reasons
 from azdiskbackup.core.rules.verdicts import Finding, Plan, Verdict
@@ -44,6 +46,8 @@ class StatusWriter:
         self._events = Events(kube)
         self._cache = cache
         self._clock = clock
+        # Kind, namespace and name of what was let go without Azure.
+        self.abandoned: Counter[tuple[str, str, str]] = Counter()
 
     async def write(self, resource: Resource, status: Status) -> None:
         """Write the status if it differs, and post an event if a person should hear of it."""
@@ -58,6 +62,8 @@ class StatusWriter:
     async def write_invalid(self, resource: Resource, invalid: Invalid, model: type[Status]) -> None:
         """Say that the spec cannot be read, which the API server should have refused."""
         message = f"{invalid.message} Correct the spec; the operator does nothing in Azure until then."
+        if resource.deleting:
+            message = f"{message} {way_out(resource)}"
         findings = [
             Finding(reasons.ACCEPTED, "False", reasons.INVALID_SPEC, message),
             Finding(reasons.READY, "False", reasons.INVALID_SPEC, message),
@@ -93,6 +99,19 @@ class StatusWriter:
             # With the last finalizer the object is gone, and the watch may tell so only later.
             self._cache.remove(key_of(str(resource.raw["kind"]), resource.raw), resource.uid)
         _log.info("released", **_names(resource))
+
+    async def abandon(self, resource: Resource, what: tuple[str, str]) -> None:
+        """Let an object go without what it has to do in Azure, since somebody said so on the object itself."""
+        member, words = what
+        left = str(resource.status.get(member) or "an id that status does not tell")
+        self.abandoned[(str(resource.raw["kind"]), resource.namespace, resource.name)] += 1
+        _log.warning("abandoned in Azure", **_names(resource), left=left)
+        await self.leave(resource, f"Abandoned, as the annotation says. {words}: {left}.")
+
+    async def leave(self, resource: Resource, note: str) -> None:
+        """Let an object go although something of it stays in Azure."""
+        await self.event(resource, warning=True, reason=reasons.LEFT_IN_AZURE, note=note)
+        await self.release(resource)
 
     async def delete(self, resource: Resource) -> None:
         """Delete an object of ours."""

@@ -11,6 +11,7 @@ from azdiskbackup.azure.gateways.azure import capture_error
 from azdiskbackup.azure.gateways.operations import Failed, Operations, Succeeded
 from azdiskbackup.core.rules.backoff import longest_pause, pause
 from azdiskbackup.core.rules.conditions import after_failure, tell
+from azdiskbackup.core.rules.contest import DRIFT, Correction, given_up, note
 from azdiskbackup.core.rules.intervals import OPERATION_ENDS_WITHIN, OPERATION_POLL, OPERATION_READABLE_WITHIN
 from azdiskbackup.core.rules.lookup import FetchFailed
 from azdiskbackup.core.rules.verdicts import Plan, Verdict
@@ -53,6 +54,7 @@ class StepRunner:
         told: what was said of the last failure. It stays said while Azure is at the next try, which is no news yet.
         operation: what Azure still does for the last try, as far as we know. A restart forgets it, which costs one
             request that Azure refuses.
+        corrections: what was put back of late; kept when the step changes, since that shows another writer.
     """
 
     step: object = None
@@ -64,6 +66,7 @@ class StepRunner:
     told: Verdict[Any] | None = None
     not_before: datetime | None = None
     operation: PendingOperation | None = None
+    corrections: tuple[Correction, ...] = ()
 
     async def run(
         self,
@@ -94,10 +97,9 @@ class StepRunner:
         self._switch_to(step, generation, now, jitter)
         if self.operation is not None:
             self.operation = await self._follow(self.operation, operations, now, jitter)
-        if self.operation is not None:
-            return self._as_told(_waiting(plan, self.operation.look_at))
-        if self.not_before is not None and now < self.not_before:
-            return self._failed_plan(plan, self.error, now) if self.error else _waiting(plan, self.not_before)
+        held_back = self._held_back(plan, now)
+        if held_back is not None:
+            return held_back
         try:
             url = await act(step)
         except OperatorError as error:
@@ -105,11 +107,21 @@ class StepRunner:
             self._pause_after(error, now, jitter)
             return self._failed_plan(plan, error, now)
         self.error, self.not_before = None, None
+        if plan.verdict.reason in DRIFT:
+            self.corrections = note(self.corrections, step, now)
         if url is None:
             self.last_completed, self.told = step, None
             return plan
         self.operation = PendingOperation(url, type(step), now, plan.verdict.requeue_at or now + OPERATION_POLL)
         return self._as_told(plan)
+
+    def _held_back(self, plan: Plan[StepT], now: datetime) -> Plan[StepT] | None:
+        """Return the plan as it looks while its step may not be taken; None if it may."""
+        if self.operation is not None:
+            return self._as_told(_waiting(plan, self.operation.look_at))
+        if self.not_before is not None and now < self.not_before:
+            return self._failed_plan(plan, self.error, now) if self.error else _waiting(plan, self.not_before)
+        return given_up(plan, self.corrections, now)
 
     def _failed_plan(self, plan: Plan[StepT], error: OperatorError, now: datetime) -> Plan[StepT]:
         assert self.not_before is not None and self.failing_since is not None, "a failure has its pause"

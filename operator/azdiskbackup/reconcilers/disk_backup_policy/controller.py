@@ -15,15 +15,15 @@ from azdiskbackup.core.disk_backup_policy.rules import PROVISIONING_RULES, prede
 from azdiskbackup.core.disk_backup_policy.status import build_status
 from azdiskbackup.core.disk_backup_policy.steps import CreatePolicy, DeletePolicy, Step
 from azdiskbackup.core.identity.arm_ids import ArmId, same_id
-from azdiskbackup.core.objects.resource import Invalid, Resource
+from azdiskbackup.core.objects.resource import Invalid, Resource, selects
 from azdiskbackup.core.objects.vault_view import VaultView, vault_view
 from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed
 from azdiskbackup.core.rules.verdicts import Plan, Rules
 from azdiskbackup.core.schedule.backup_times import next_backup
-from azdiskbackup.engine.cache import Key
+from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.watch.indices import DISKS_BY_POLICY
+from azdiskbackup.reconcilers.watch.indices import DISKS_BY_POLICY, DISKS_MOVING, follows
 
 # What refers to a policy does so for long.
 USES_VALID_FOR = timedelta(hours=1)
@@ -52,6 +52,7 @@ class DiskBackupPolicyKind(reconciler.KindController[Desired, Observed, Step, Po
     """Makes policies as their objects want them."""
 
     status_model = DiskBackupPolicyStatus
+    left_in_azure = ("policyID", "The policy stays, and so may its predecessors")
     state_model = PolicyState
 
     def __init__(self, context: ReconcileContext) -> None:
@@ -74,17 +75,22 @@ class DiskBackupPolicyKind(reconciler.KindController[Desired, Observed, Step, Po
         cache, desired = self._context.cache, pass_.desired
         raw = cache.get(Key("BackupVault", "", desired.spec.vault_ref.name))
         vault = vault_view(Resource(raw)) if raw is not None else None
-        disks = sorted(f"{key.namespace}/{key.name}" for key in cache.find(DISKS_BY_POLICY, desired.name))
         observed = Observed(
-            vault=vault or NOT_FOUND, disks=tuple(disks), recorded=read_recorded(pass_.resource, desired.stem)
+            vault=vault or NOT_FOUND,
+            disk_count=cache.count(DISKS_BY_POLICY, desired.name),
+            recorded=read_recorded(pass_.resource, desired.stem),
         )
-        if desired.deleting or not _is_predecessor_left(desired, observed):
+        if desired.deleting:
+            # Whom the vault does not serve names the policy in vain, and holds up nobody who deletes it.
+            users = [key for key in cache.find(DISKS_BY_POLICY, desired.name) if _uses_policy(cache, key, vault)]
+            disks = sorted(f"{key.namespace}/{key.name}" for key in users)
+            return replace(observed, disks=tuple(disks))
+        if not _is_predecessor_left(desired, observed):
             return observed
-        mine = (Resource(each) for each in cache.read(DISKS_BY_POLICY, desired.name))
-        # One that is stopped does not move before it is resumed; what holds the predecessor then is its instance.
-        moving = (each for each in mine if each.spec.get("protection") != "Stopped")
-        in_use = (str(each.status["policyID"]) for each in moving if each.status.get("policyID"))
-        return replace(observed, policies_in_use=tuple(in_use))
+        assert isinstance(vault, VaultView) and vault.id is not None, "there is no predecessor otherwise"
+        # What holds the predecessor of a disk that is stopped is its instance.
+        moved = cache.count(DISKS_MOVING, follows(desired.name, desired.id_in(vault.id)))
+        return replace(observed, moving=cache.count(DISKS_MOVING, desired.name), moved=moved)
 
     async def _policy(self, pass_: Pass, observed: Observed, policy: ArmId) -> Observed:
         state = pass_.state
@@ -95,10 +101,15 @@ class DiskBackupPolicyKind(reconciler.KindController[Desired, Observed, Step, Po
         state.existing = state.existing_valid_until = None
         if isinstance(exists, FetchFailed):
             return replace(observed, policy=exists)
+        found = Exists() if exists else NOT_FOUND
+        # One that Azure has just deleted for us is gone.
+        was_made = any(same_id(each, policy) for each in observed.recorded.made)
+        was_there = was_made and state.steps.last_completed != DeletePolicy(policy)
+        state.prove_absence(policy, found, pass_.now, was_there=was_there)
         if exists:
             state.existing = policy
             state.existing_valid_until = pass_.now + self._context.settings.observe_every
-        return replace(observed, policy=Exists() if exists else NOT_FOUND)
+        return replace(observed, policy=found)
 
     async def _uses(self, pass_: Pass, observed: Observed, policy: ArmId) -> Observed:
         state = pass_.state
@@ -150,6 +161,16 @@ class DiskBackupPolicyKind(reconciler.KindController[Desired, Observed, Step, Po
             return plan.verdict.requeue_at
         due = next_backup(pass_.desired.spec.schedule, pass_.now)
         return min(due, pass_.state.existing_valid_until or due, plan.verdict.requeue_at or due)
+
+
+def _uses_policy(cache: Cache, key: Key, vault: VaultView | None) -> bool:
+    """Return whether a disk uses the policy that it names, or may begin to."""
+    disk, namespace = Resource(cache.get(key) or {}), cache.get(Key("Namespace", "", key.namespace)) or {}
+    if vault is None or disk.status.get("backupInstanceID"):
+        return True
+    labels = (namespace.get("metadata") or {}).get("labels") or {}
+    by_id = "diskID" in disk.spec["source"]
+    return selects(vault.access.namespaces, labels) and (not by_id or selects(vault.access.disk_id_namespaces, labels))
 
 
 def _is_predecessor_left(desired: Desired, observed: Observed) -> bool:

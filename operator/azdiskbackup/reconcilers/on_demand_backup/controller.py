@@ -26,7 +26,7 @@ from azdiskbackup.errors import OperatorError, RateLimited, Unavailable
 from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.on_demand_backup.job_follower import BackupState, JobFollower, shown
-from azdiskbackup.reconcilers.watch.indices import BACKUPS_BY_DISK, VAULTS_BY_ID, place
+from azdiskbackup.reconcilers.watch.indices import BACKUP_QUEUE, BACKUPS_STARTED, VAULTS_BY_ID, disk_of_backup
 
 Pass: TypeAlias = reconciler.Pass[Desired, BackupState]
 
@@ -61,6 +61,7 @@ class OnDemandBackupKind(reconciler.KindController[Desired, Observed, Step, Back
     def from_cache(self, pass_: Pass) -> Observed:
         """Return what the cache tells."""
         cache, desired = self._context.cache, pass_.desired
+        ahead = cache.ahead(BACKUP_QUEUE, pass_.resource.raw)
         raw = cache.get(Key("ProtectedDisk", desired.namespace, desired.disk))
         policy: PolicyView | NotFound = NOT_FOUND
         if raw is not None:
@@ -69,7 +70,7 @@ class OnDemandBackupKind(reconciler.KindController[Desired, Observed, Step, Back
         return Observed(
             disk=_disk_view(Resource(raw)) if raw is not None else NOT_FOUND,
             policy=policy,
-            ahead=self._ahead(desired),
+            ahead=ahead.name if ahead is not None else None,
             recorded=self._recorded(pass_.resource),
         )
 
@@ -78,28 +79,6 @@ class OnDemandBackupKind(reconciler.KindController[Desired, Observed, Step, Back
         recorded = read_recorded(resource)
         vault = str(recorded.instance.parent).lower() if recorded.instance is not None else ""
         return recorded if self._context.cache.knows(VAULTS_BY_ID, vault) else replace(recorded, instance=None)
-
-    def _ahead(self, desired: Desired) -> tuple[str, ...]:
-        """Return unfinished backups of the same disk that were created before, or have begun.
-
-        The server's times of creation are whole seconds; within one the names decide.
-        """
-        mine: tuple[str, str] | None = None
-        others: list[tuple[tuple[str, str], str, bool]] = []
-        for resource in self._of_disk(desired):
-            if is_over(resource) or resource.deleting or resource.is_true(reasons.STALLED):
-                # One that needs attention holds up nobody.
-                continue
-            order = (str(resource.meta["creationTimestamp"]), resource.name)
-            if resource.uid == desired.uid:
-                mine = order
-            else:
-                others.append((order, resource.name, bool(resource.status.get("startTime"))))
-        return tuple(name for order, name, started in sorted(others) if started or mine is None or order < mine)
-
-    def _of_disk(self, desired: Desired) -> list[Resource]:
-        found = self._context.cache.read(BACKUPS_BY_DISK, place(desired.namespace, desired.disk))
-        return [Resource(each) for each in found]
 
     async def _attempt(self, pass_: Pass, observed: Observed) -> Observed:
         attempt = await self._follower.look(pass_.desired, observed.recorded, observed.disk, pass_.state)
@@ -131,11 +110,14 @@ class OnDemandBackupKind(reconciler.KindController[Desired, Observed, Step, Back
             since = pass_.now - self._context.settings.snapshot_max_age
             snapshot = await shown(self._context, disk.instance.parent, since)
             starts |= snapshot.of(disk.instance).jobs.on_demand
-        for resource in self._of_disk(pass_.desired):
-            job_id, started = resource.status.get("jobID"), resource.status.get("startTime")
-            if job_id and started:
-                starts[job_id] = datetime.fromisoformat(started)
-        return tuple(sorted(start for start in starts.values() if start > pass_.now - DAY))
+        begin = pass_.now - DAY
+        for raw in self._context.cache.read_back(BACKUPS_STARTED, disk_of_backup(pass_.resource.raw)):
+            recorded = read_recorded(Resource(raw))
+            assert recorded.job is not None and recorded.intent is not None, "it would not be found"
+            if recorded.intent <= begin:
+                break
+            starts[recorded.job] = recorded.intent
+        return tuple(sorted(start for start in starts.values() if start > begin))
 
     # --- act --------------------------------------------------------------------------------------
 

@@ -50,6 +50,11 @@ class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskS
     """Leads disks to protection, and out of it."""
 
     status_model = ProtectedDiskStatus
+    left_in_azure = (
+        "backupInstanceID",
+        "Its backup instance stays as it is, with its restore points, their cost and its role assignment",
+    )
+    harmless_leftovers = (RevokeRole,)
     state_model = DiskState
 
     def __init__(self, context: ReconcileContext) -> None:
@@ -79,7 +84,7 @@ class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskS
             state.is_new = not recorded.has_finalizer
         creation = state.steps.operation
         return replace(
-            from_cache(self._context.cache, pass_.desired, recorded),
+            from_cache(self._context.cache, pass_.resource, pass_.desired, recorded),
             conflicting_instance=state.conflict.instance,
             creation_visible_at=creation.look_at if creation is not None and creation.step is PutInstance else None,
             was_owner=state.instance.was_owner,

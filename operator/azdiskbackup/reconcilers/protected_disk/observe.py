@@ -26,7 +26,7 @@ from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.common.step_runner import GONE
 from azdiskbackup.reconcilers.protected_disk.inventory_reader import InventoryReader
 from azdiskbackup.reconcilers.protected_disk.state import MigrationPacer, Pass
-from azdiskbackup.reconcilers.watch.indices import DISKS_BY_SCOPE, DISKS_BY_SOURCE, source_of
+from azdiskbackup.reconcilers.watch.indices import DISKS_LEAVING_ROLE, DISKS_WITH_ROLE, SAME_SOURCE, shared_role
 
 
 class Fetchers:
@@ -162,7 +162,7 @@ class LiveDisks:
         return self._cache.has(Key("ProtectedDisk", namespace, name))
 
 
-def from_cache(cache: Cache, desired: Desired, recorded: Recorded) -> Observed:
+def from_cache(cache: Cache, resource: Resource, desired: Desired, recorded: Recorded) -> Observed:
     """Return what the cache tells of a disk: its policy, vault, namespace, claim, and the other objects about it."""
     raw_policy = cache.get(Key("DiskBackupPolicy", "", desired.spec.policy_ref.name))
     policy = policy_view(Resource(raw_policy)) if raw_policy is not None else None
@@ -170,6 +170,7 @@ def from_cache(cache: Cache, desired: Desired, recorded: Recorded) -> Observed:
     vault = vault_view(Resource(raw_vault)) if raw_vault is not None else None
     namespace = cache.get(Key("Namespace", "", desired.namespace))
     about = namespace["metadata"] if namespace is not None else {}
+    claim = _claim(cache, desired)
     grant_used_by, deleted_before_us = _sharers(cache, desired, recorded, vault) if desired.deleting else ((), ())
     return Observed(
         policy=policy or NOT_FOUND,
@@ -177,8 +178,8 @@ def from_cache(cache: Cache, desired: Desired, recorded: Recorded) -> Observed:
         namespace_labels=about.get("labels") or {},
         namespace_uid=about.get("uid"),
         recorded=recorded,
-        claim=_claim(cache, desired),
-        older_duplicate=_rival(cache, desired),
+        claim=claim,
+        older_duplicate=_rival(cache, resource, claim),
         grant_used_by=grant_used_by,
         deleted_before_us=deleted_before_us,
         live_disks=LiveDisks(cache),
@@ -201,16 +202,20 @@ def _claim(cache: Cache, desired: Desired) -> ClaimedDisk | NotBound | NotAzureD
     return disk_of(claim, cache.get(Key("PersistentVolume", "", volume or "")))
 
 
-def _rival(cache: Cache, desired: Desired) -> str | None:
-    """Return the oldest other object of the same namespace for the same source, if it is older."""
-    source = desired.spec.source.model_dump(by_alias=True, exclude_none=True)
-    same = [
-        (str(each["metadata"]["creationTimestamp"]), str(each["metadata"]["name"]))
-        for each in cache.read(DISKS_BY_SOURCE, source_of(desired.namespace, source))
-    ]
-    # The server's times of creation are whole seconds; within one the names decide.
-    oldest = min(same)[1] if same else desired.name
-    return None if oldest == desired.name else oldest
+def _rival(cache: Cache, resource: Resource, claim: ClaimedDisk | NotBound | NotAzureDisk | NotFound) -> str | None:
+    """Return the older object of the same namespace for the same source that is next to this one.
+
+    One that protects the disk which the claim stood for before is about that disk, whatever claim it names.
+    """
+    current = str(claim.id) if isinstance(claim, ClaimedDisk) else None
+    older = cache.ahead(SAME_SOURCE, resource.raw)
+    while older is not None and current is not None:
+        raw = cache.get(older) or {}
+        known = ((raw.get("status") or {}).get("disk") or {}).get("id")
+        if known is None or same_id(str(known), current):
+            break
+        older = cache.ahead(SAME_SOURCE, raw)
+    return older.name if older is not None else None
 
 
 def _sharers(
@@ -223,17 +228,13 @@ def _sharers(
     if recorded.disk_id is None or vault is None or vault.id is None:
         return (), ()
     disk = recorded.disk_id
-    scope = str(disk.resource_group if vault.role_scope == "ResourceGroup" else disk).lower()
-    mine = f"{desired.namespace}/{desired.name}"
-    need: list[str] = []
-    go_first: list[str] = []
-    for each in cache.read(DISKS_BY_SCOPE, scope):
-        other = Resource(each)
-        name = f"{other.namespace}/{other.name}"
-        # Where its instance is counts, not where `policyRef` was turned to.
-        held = str(other.status.get("backupInstanceID") or f"{vault.id}/").lower()
-        if name == mine or not held.startswith(f"{vault.id}/".lower()):
-            continue
-        leaves = other.deleting and other.spec.get("deletionPolicy") == "Delete"
-        (go_first if leaves and name < mine else need).append(name)
-    return tuple(sorted(need)), tuple(sorted(go_first))
+    scope = disk.resource_group if vault.role_scope == "ResourceGroup" else disk
+    values = [shared_role(each, scope) for each in (vault.id, None)]
+    mine = (desired.namespace, desired.name)
+    need, leaving = [
+        sorted({(key.namespace, key.name) for value in values for key in cache.find(index, value)} - {mine})
+        for index in (DISKS_WITH_ROLE, DISKS_LEAVING_ROLE)
+    ]
+    go_first = [each for each in leaving if each < mine]
+    need += leaving[len(go_first) :]
+    return tuple("/".join(each) for each in need), tuple("/".join(each) for each in go_first)

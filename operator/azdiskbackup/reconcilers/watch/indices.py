@@ -8,7 +8,9 @@ from typing import Any
 
 from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId
 from azdiskbackup.core.objects.resource import Resource
-from azdiskbackup.engine.cache import Index, Raw
+from azdiskbackup.core.on_demand_backup.observed import is_over, read_recorded
+from azdiskbackup.core.rules import reasons
+from azdiskbackup.engine.cache import Index, Queue, Raw
 
 
 def place(namespace: str, name: str) -> str:
@@ -66,9 +68,61 @@ def _vault_id(raw: Raw) -> list[str]:
     return _lower(instance.parent if instance is not None else None)
 
 
-def _scopes(raw: Raw) -> list[str]:
-    disk = _disk(raw)
-    return _lower(disk, disk.resource_group) if disk is not None else []
+def shared_role(vault: ArmId | None, scope: ArmId | ResourceGroupId) -> str:
+    """Return the value by which the disks are found that one role assignment of a vault serves."""
+    return f"{vault or ''} {scope}".lower()
+
+
+def _roles(raw: Raw, *, leaving: bool) -> list[str]:
+    disk, instance, resource = _disk(raw), _instance(raw), Resource(raw)
+    if disk is None or leaving != (resource.deleting and resource.spec.get("deletionPolicy") == "Delete"):
+        return []
+    # Where its instance is counts, not where `policyRef` was turned to; without one it may be any vault.
+    vault = instance.parent if instance is not None else None
+    return [shared_role(vault, scope) for scope in (disk, disk.resource_group)]
+
+
+def _moving(raw: Raw) -> Iterator[str]:
+    """A disk that follows its policy in Azure; one that is stopped does not move before it is resumed."""
+    policy, used = raw["spec"]["policyRef"]["name"], Resource(raw).status.get("policyID")
+    if used and raw["spec"].get("protection") != "Stopped":
+        yield policy
+        yield follows(policy, used)
+
+
+def follows(policy: str, policy_id: object) -> str:
+    """Return the value by which the disks of a policy that have one policy in Azure are found."""
+    return f"{policy} {policy_id}".rstrip("/").lower()
+
+
+def disk_of_backup(raw: Raw) -> str:
+    """Return the value by which the backups of a disk are found."""
+    return place(_namespace(raw), raw["spec"]["protectedDiskRef"]["name"])
+
+
+def _unfinished(raw: Raw) -> list[str]:
+    return [] if is_over(Resource(raw)) else [disk_of_backup(raw)]
+
+
+def _turn(raw: Raw) -> tuple[str, str] | None:
+    """The order of backups of a disk: those that have begun, then by creation; within a second the names decide."""
+    backup = Resource(raw)
+    # One that needs attention holds up nobody.
+    if is_over(backup) or backup.deleting or backup.is_true(reasons.STALLED):
+        return None
+    begun = read_recorded(backup).intent is not None
+    return disk_of_backup(raw), f"{'begun' if begun else 'waits'} {backup.meta.get('creationTimestamp')}"
+
+
+def _start(raw: Raw) -> tuple[str, str] | None:
+    recorded = read_recorded(Resource(raw))
+    if recorded.intent is None or recorded.job is None:
+        return None
+    return disk_of_backup(raw), recorded.intent.isoformat()
+
+
+def _age(raw: Raw) -> tuple[str, str]:
+    return source_of(_namespace(raw), raw["spec"]["source"]), str(raw["metadata"].get("creationTimestamp"))
 
 
 # By the lower-case id of the vault in Azure.
@@ -77,16 +131,19 @@ POLICIES_BY_VAULT = Index("DiskBackupPolicy", lambda raw: [raw["spec"]["vaultRef
 DISKS_BY_POLICY = Index("ProtectedDisk", lambda raw: [raw["spec"]["policyRef"]["name"]])
 DISKS_BY_NAMESPACE = Index("ProtectedDisk", lambda raw: [_namespace(raw)])
 DISKS_BY_CLAIM = Index("ProtectedDisk", _claim)
-DISKS_BY_SOURCE = Index("ProtectedDisk", lambda raw: [source_of(_namespace(raw), raw["spec"]["source"])])
+# By the policy that they name, and by that and the policy that they have in Azure.
+DISKS_MOVING = Index("ProtectedDisk", _moving)
 # By the lower-case ids of the disk and of the backup instance in Azure.
 DISKS_BY_AZURE_ID = Index(
     "ProtectedDisk", lambda raw: _lower(_instance(raw), _disk(raw), _id(raw["spec"]["source"].get("diskID")))
 )
 # By the lower-case id of the vault in which the backup instance is.
 DISKS_BY_VAULT_ID = Index("ProtectedDisk", _vault_id)
-# By the lower-case ids of the scopes at which the right to read the disk may be granted.
-DISKS_BY_SCOPE = Index("ProtectedDisk", _scopes)
-BACKUPS_BY_DISK = Index("OnDemandBackup", lambda raw: [place(_namespace(raw), raw["spec"]["protectedDiskRef"]["name"])])
+# By vault and scope of the role assignment by which the disk may be read: those that keep it, and those that let it go.
+DISKS_WITH_ROLE = Index("ProtectedDisk", lambda raw: _roles(raw, leaving=False))
+DISKS_LEAVING_ROLE = Index("ProtectedDisk", lambda raw: _roles(raw, leaving=True))
+# Those that have not ended.
+BACKUPS_BY_DISK = Index("OnDemandBackup", _unfinished)
 # By the lower-case id of the disk.
 VOLUMES_BY_DISK = Index("PersistentVolume", _handle)
 CLAIMS_BY_VOLUME = Index("PersistentVolumeClaim", _volume)
@@ -97,11 +154,22 @@ INDICES = (
     DISKS_BY_POLICY,
     DISKS_BY_NAMESPACE,
     DISKS_BY_CLAIM,
-    DISKS_BY_SOURCE,
+    DISKS_MOVING,
     DISKS_BY_AZURE_ID,
     DISKS_BY_VAULT_ID,
-    DISKS_BY_SCOPE,
+    DISKS_WITH_ROLE,
+    DISKS_LEAVING_ROLE,
     BACKUPS_BY_DISK,
     CLAIMS_BY_VOLUME,
     VOLUMES_BY_DISK,
 )
+
+# Of two objects for one source the older one wins; the server's times of creation are whole seconds, within which the
+# names decide.
+SAME_SOURCE = Queue("ProtectedDisk", _age)
+# One backup of a disk at a time.
+BACKUP_QUEUE = Queue("OnDemandBackup", _turn)
+# The jobs of a disk, by when they were started.
+BACKUPS_STARTED = Queue("OnDemandBackup", _start)
+
+QUEUES = (SAME_SOURCE, BACKUP_QUEUE, BACKUPS_STARTED)

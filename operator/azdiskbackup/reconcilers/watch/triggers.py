@@ -8,20 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from azdiskbackup.core.objects.abandon import ABANDON
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.on_demand_backup.observed import is_over
 from azdiskbackup.core.rules import reasons
-from azdiskbackup.engine.cache import Cache, Key, Raw
+from azdiskbackup.engine.cache import Cache, Key, Queue, Raw
 from azdiskbackup.reconcilers.watch.indices import (
+    BACKUP_QUEUE,
     BACKUPS_BY_DISK,
     CLAIMS_BY_VOLUME,
     DISKS_BY_CLAIM,
     DISKS_BY_NAMESPACE,
     DISKS_BY_POLICY,
-    DISKS_BY_SOURCE,
     POLICIES_BY_VAULT,
+    SAME_SOURCE,
     place,
-    source_of,
 )
 
 OURS = ("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "OnDemandBackup")
@@ -64,7 +65,8 @@ def _own(raw: Raw | None) -> object:
     if raw is None:
         return None
     metadata = raw["metadata"]
-    return metadata["uid"], metadata.get("generation"), metadata.get("deletionTimestamp")
+    abandoned = (metadata.get("annotations") or {}).get(ABANDON)
+    return metadata["uid"], metadata.get("generation"), metadata.get("deletionTimestamp"), abandoned
 
 
 # --- what is seen -------------------------------------------------------------------------------
@@ -96,6 +98,10 @@ def _policy_in_azure(resource: Resource) -> object:
     return resource.status.get("policyID")
 
 
+def _ended(backup: Resource) -> object:
+    return is_over(backup) or None
+
+
 def _everything(resource: Resource) -> object:
     return resource.spec, resource.status, resource.labels
 
@@ -109,14 +115,12 @@ def _disks_and_policies_of_vault(cache: Cache, vault: Resource) -> Iterator[Key]
         yield from cache.find(DISKS_BY_POLICY, policy.name)
 
 
-def _policy_and_rivals_of_disk(cache: Cache, disk: Resource) -> Iterator[Key]:
+def _policy_and_vault_of_disk(cache: Cache, disk: Resource) -> Iterator[Key]:
     policy = disk.spec["policyRef"]["name"]
     yield Key("DiskBackupPolicy", "", policy)
     known = cache.get(Key("DiskBackupPolicy", "", policy))
     if known is not None:
         yield Key("BackupVault", "", known["spec"]["vaultRef"]["name"])
-    # Of two objects for one source the older wins: when it goes, the other one's turn has come.
-    yield from cache.find(DISKS_BY_SOURCE, source_of(disk.namespace, disk.spec["source"]))
 
 
 def _policy_with_predecessors(cache: Cache, disk: Resource) -> Iterator[Key]:
@@ -132,10 +136,20 @@ def _backups_of_disk(cache: Cache, disk: Resource) -> list[Key]:
     return cache.find(BACKUPS_BY_DISK, place(disk.namespace, disk.name))
 
 
-def _disk_and_queue_of_backup(cache: Cache, backup: Resource) -> Iterator[Key]:
-    disk = backup.spec["protectedDiskRef"]["name"]
-    yield Key("ProtectedDisk", backup.namespace, disk)
-    yield from cache.find(BACKUPS_BY_DISK, place(backup.namespace, disk))
+def _disk_and_backup(cache: Cache, backup: Resource) -> Iterator[Key]:
+    yield Key("ProtectedDisk", backup.namespace, backup.spec["protectedDiskRef"]["name"])
+    # Its time to live begins.
+    yield Key("OnDemandBackup", backup.namespace, backup.name)
+
+
+def _next_in(queue: Queue) -> Trigger:
+    """From an object of a queue to the one behind it: that waits for nobody else, however many there are."""
+
+    def behind(cache: Cache, resource: Resource) -> list[Key]:
+        found = cache.behind(queue, resource.raw)
+        return [found] if found is not None else []
+
+    return Trigger(queue.kind, lambda resource: queue.place(resource.raw), behind)
 
 
 def _disks_of_claim(cache: Cache, claim: Resource) -> list[Key]:
@@ -151,10 +165,12 @@ TRIGGERS = (
     Trigger("BackupVault", _usable, _disks_and_policies_of_vault),
     Trigger("DiskBackupPolicy", _refers, lambda _, policy: [Key("BackupVault", "", policy.spec["vaultRef"]["name"])]),
     Trigger("DiskBackupPolicy", _usable, lambda cache, policy: cache.find(DISKS_BY_POLICY, policy.name)),
-    Trigger("ProtectedDisk", _refers, _policy_and_rivals_of_disk),
+    Trigger("ProtectedDisk", _refers, _policy_and_vault_of_disk),
     Trigger("ProtectedDisk", _policy_in_azure, _policy_with_predecessors),
     Trigger("ProtectedDisk", _protection, _backups_of_disk),
-    Trigger("OnDemandBackup", is_over, _disk_and_queue_of_backup),
+    Trigger("OnDemandBackup", _ended, _disk_and_backup),
+    _next_in(SAME_SOURCE),
+    _next_in(BACKUP_QUEUE),
     Trigger("Namespace", _everything, lambda cache, namespace: cache.find(DISKS_BY_NAMESPACE, namespace.name)),
     Trigger("PersistentVolumeClaim", _everything, _disks_of_claim),
     Trigger("PersistentVolume", _everything, _disks_of_volume),

@@ -42,6 +42,7 @@ MEANING: dict[str, type[OperatorError]] = {
     "UserErrorMissingMSIPermissionsOnSnapshotResourceGroup": PermissionsMissing,
     "UserErrorMSIPermissionsNotPresentOnDES": EncryptionSetPermissionsMissing,
     "UserErrorDESKeyVaultKeyDisabled": Waiting,
+    "UserErrorDESKeyVaultKeyNotAvailable": Waiting,
     "UserErrorSnapshotRGNotFound": Waiting,
     "UserErrorSnapshotRGSubscriptionMismatch": InvalidRequest,
     "UserErrorOperationalStoreParametersNotProvided": InvalidRequest,
@@ -63,7 +64,13 @@ MEANING: dict[str, type[OperatorError]] = {
     "CloudDosTimeboudLimitReached": ServiceFloodGuard,
     "PrincipalNotFound": IdentityNotFound,
     "ScopeLocked": ResourceLocked,
+    "UserErrorSnapshotResourceGroupHasLocks": ResourceLocked,
     "RequestDisallowedByPolicy": PolicyDenied,
+    "RequestDisallowedByAzure": PolicyDenied,
+    "UserErrorRequestDisallowedByPolicy": PolicyDenied,
+    "UserErrorPVSnapshotDisallowedByPolicy": PolicyDenied,
+    "UserErrorPVSnapshotLimitReached": QuotaExceeded,
+    "DenyAssignmentAuthorizationFailed": AccessDenied,
     "ReadOnlyDisabledSubscription": SubscriptionDisabled,
     "UserErrorDeleteBackupItemOnImmutableItem": VaultImmutable,
     "ResourceGroupBeingDeleted": Waiting,
@@ -73,6 +80,7 @@ MEANING: dict[str, type[OperatorError]] = {
     "AuthorizationFailed": AccessDenied,
     "LinkedAuthorizationFailed": AccessDenied,
     "MissingSubscriptionRegistration": Waiting,
+    "SubscriptionNotRegistered": Waiting,
     "ResourceGroupNotFound": Waiting,
     "UserErrorThatIsNew": InvalidRequest,
 }
@@ -128,6 +136,37 @@ def test_without_a_known_code_the_blame_decides(
     assert type(of_operation(error, {})) is at_the_end
 
 
+@pytest.mark.parametrize("code", ["BMSUserErrorThatIsNew", "UserErrorThatIsNew"])
+def test_a_code_that_blames_the_user_is_not_azures_own_affair(code: str) -> None:
+    """The service sets isUserError: false beside such codes, too."""
+    info = {"code": code, "message": "m", "isUserError": False}
+    error = {"code": "Outer", "message": "outer", "additionalInfo": [{"info": info}]}
+    assert type(of_response(400, {"error": error}, {})) is InvalidRequest
+    assert type(of_operation(error, {})) is InvalidRequest
+
+
+def test_a_406_says_nothing_of_what_was_asked_for() -> None:
+    """So the service answers instead of what it wanted to say (hashicorp/terraform-provider-azurerm 26911, 33194)."""
+    assert type(of_response(406, {}, {})) is Waiting
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 406])
+def test_an_answer_without_a_body_names_its_code_in_a_header(status: int) -> None:
+    headers = {"x-ms-error-code": "UserErrorSnapshotRGNotFound"}
+    told = of_response(status, {}, headers)
+    assert type(told) is Waiting and told.code == "UserErrorSnapshotRGNotFound"
+    assert f"Azure answers {status} and gives no reason." in told.user_message
+    assert of_response(status, {"error": {"code": "Other", "message": "m"}}, headers).code == "Other"
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"), [("Parameter PolicyName is invalid.", Waiting), ("The name is invalid.", InvalidRequest)]
+)
+def test_a_policy_that_is_missing_is_an_invalid_parameter_that_heals(message: str, kind: type[OperatorError]) -> None:
+    error = {"code": "UserErrorInvalidRequestParameter", "message": message}
+    assert type(of_response(400, {"error": error}, {})) is kind
+
+
 def test_codes_that_the_table_lacks_are_counted_and_bounded() -> None:
     UNRECOGNIZED.clear()
     for number in range(200):
@@ -181,6 +220,12 @@ def test_throttling_says_when_to_come_back() -> None:
     assert isinstance(error, Throttled) and error.retry_after == timedelta(seconds=17)
     unsaid = of_response(429, {}, {"Retry-After": "Wed, 21 Oct 2026"})
     assert isinstance(unsaid, Throttled) and unsaid.retry_after is None
+
+
+@pytest.mark.parametrize(("status", "code"), [(503, "ServerBusy"), (500, "InternalServerError"), (409, "Conflict")])
+def test_what_heals_by_itself_says_when_to_come_back_too(status: int, code: str) -> None:
+    error = of_response(status, {"error": {"code": code, "message": "m"}}, {"Retry-After": "90"})
+    assert isinstance(error, Unavailable | Conflict) and error.retry_after == timedelta(seconds=90)
 
 
 @pytest.mark.parametrize(

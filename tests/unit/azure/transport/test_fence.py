@@ -70,6 +70,14 @@ async def test_writes_wait_until_it_opens_and_reads_do_not() -> None:
     assert await policy.send(request("PUT", _VAULT)) == "answer"
 
 
+async def test_where_there_was_nothing_to_wait_for_it_opens_at_once() -> None:
+    fence = Fence(monotonic=asyncio.get_running_loop().time)
+    policy, _ = policy_of(fence)
+    fence.close(timedelta(seconds=30), lambda key: None)
+    fence.open()
+    assert await policy.send(request("PUT", _VAULT)) == "answer"
+
+
 async def test_who_does_not_lead_writes_nothing() -> None:
     leads = True
     policy, line = policy_of(Fence(leads=lambda: leads))

@@ -28,6 +28,11 @@ VAULT = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DataProtection/ba
 POINTS = f"{VAULT}/backupInstances/i/recoveryPoints"
 INSTANCE = f"{VAULT}/backupInstances/i"
 BACKUP = f"{INSTANCE}/backup"
+LEFT = "x-ms-ratelimit-remaining-subscription-resource-requests"
+
+
+# The guess is 100.
+_LIMITS = st.sampled_from([10, 30, 40, 60, 100, 150, 400])
 
 
 class World:
@@ -72,6 +77,54 @@ def test_no_window_ever_sees_more_than_the_share(pauses: list[float]) -> None:
         sent += [world.now] * world.drain()
     for moment in sent:
         assert sum(moment <= each < moment + WINDOW for each in sent) <= 40
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    most=st.tuples(_LIMITS, _LIMITS),
+    pauses=st.lists(st.floats(min_value=0, max_value=60), min_size=30, max_size=80),
+)
+def test_the_share_is_of_what_azure_says(most: tuple[int, int], pauses: list[float]) -> None:
+    """Whatever was guessed, and also when the limit becomes another one half way."""
+    world, sent, limit = World(), [], 0
+    for number, pause in enumerate(pauses):
+        world.now += timedelta(seconds=pause)
+        changes = most[number >= len(pauses) // 2]
+        if changes != limit:
+            limit, begun, used, sent = changes, world.now, 0, []
+        while world.ask("drain", waits=False):
+            if world.now >= begun + WINDOW:
+                begun, used = world.now, 0
+            used += 1
+            sent.append(world.now)
+            world.budget.note("GET", POINTS, {LEFT: str(max(0, limit - used))})
+    for moment in sent:
+        # The first request of another limit is sent before anything of it is known.
+        assert sum(moment <= each < moment + WINDOW for each in sent) <= max(0.4 * limit, 1) + 1
+
+
+def test_a_limit_that_rises_and_falls_is_followed_at_the_first_answer() -> None:
+    world = World()
+    assert world.ask("first")
+    world.budget.note("GET", POINTS, {LEFT: "1099"})
+    world.wait(60)
+    assert world.drain() == 44, "a tenth of 40 % of 1,100"
+    world.budget.note("GET", POINTS, {LEFT: "19"})
+    world.wait(600)
+    assert world.drain() == 1, "a tenth of 40 % of 20, at least one"
+
+
+def test_one_request_a_window_is_always_ours() -> None:
+    """Others exhaust the limit: what is left is nothing, and somebody has to find out when there is more."""
+    world = World()
+    assert world.ask("first")
+    world.budget.note("GET", POINTS, {LEFT: "0"})
+    assert not world.ask("second")
+    world.wait(1.2 * WINDOW.total_seconds())
+    assert world.woken == ["second"] and world.ask("second")
+    world.budget.note("GET", POINTS, {LEFT: "99"})
+    world.wait(60)
+    assert world.drain() == 4, "as before"
 
 
 def test_a_bucket_refills() -> None:
@@ -196,11 +249,12 @@ def test_what_is_of_use_only_together_is_begun_when_it_is_its_turn_and_finished(
 
 def test_what_others_used_is_not_there() -> None:
     world = World()
-    left = "x-ms-ratelimit-remaining-subscription-resource-requests"
     world.ask("one")
-    world.budget.note("GET", POINTS, {left: "13"})
-    assert world.drain() == 3, "the last tenth is theirs"
-    world.budget.note("GET", POINTS, {left: "nonsense"})
+    world.budget.note("GET", POINTS, {LEFT: "13"})
+    assert world.drain() == 1, "a tenth of our share of 14 at once"
+    world.wait(WINDOW.total_seconds())
+    assert len(world.woken) == 0 and world.drain() == 1, "and the rest of it evenly"
+    world.budget.note("GET", POINTS, {LEFT: "nonsense"})
     world.budget.note("GET", POINTS, {})
     assert Counter(world.woken) == {}
 

@@ -85,27 +85,28 @@ READY = replace(EXISTS, groups={GROUP: AzureGroup("westeurope")}, grants={GRANT:
     ("observed", "step"),
     [
         (NEW, CreateVault),
-        (replace(EXISTS, vault=replace(VAULT, settings=replace(SETTINGS, soft_delete_days=30))), UpdateVault),
-        (replace(EXISTS, vault=replace(VAULT, settings=replace(SETTINGS, immutability="Unlocked"))), UpdateVault),
+        (replace(READY, vault=replace(VAULT, settings=replace(SETTINGS, soft_delete_days=30))), UpdateVault),
+        (replace(READY, vault=replace(VAULT, settings=replace(SETTINGS, immutability="Unlocked"))), UpdateVault),
         (replace(READY, grants={GRANT: False}), AssignRole),
         (READY, None),
     ],
 )
 def test_the_one_step_for_a_vault(observed: VaultSeen, step: type | None) -> None:
     found = make_plan(wanted_vault(), observed, NOW)
-    assert (found.ready and found.step is None) if step is None else isinstance(found.step, step)
+    assert found.step is None if step is None else isinstance(found.step, step)
+    # Nobody waits for a setting.
+    assert found.ready is (step in (UpdateVault, None))
 
 
 @pytest.mark.parametrize(
     ("observed", "condition", "reason"),
     [
         (replace(NEW, vault=DENIED), reasons.SYNCED, "AccessDenied"),
-        (replace(EXISTS, vault=replace(VAULT, provisioning_state="Updating")), reasons.SYNCED, reasons.PROVISIONING),
+        (replace(EXISTS, vault=replace(VAULT, provisioning_state="Provisioning")), reasons.SYNCED,
+         reasons.PROVISIONING),
         (replace(EXISTS, vault=replace(VAULT, provisioning_state="Failed")), reasons.SYNCED,
          reasons.PROVISIONING_FAILED),
         (replace(EXISTS, vault=replace(VAULT, location="x")), reasons.SYNCED, reasons.DRIFT_DETECTED),
-        (replace(EXISTS, vault=replace(VAULT, settings=replace(SETTINGS, redundancy="GeoRedundant"))), reasons.SYNCED,
-         reasons.DRIFT_DETECTED),
         (replace(EXISTS, groups={GROUP: DENIED}), reasons.SNAPSHOT_GROUPS_READY, "AccessDenied"),
         (replace(EXISTS, groups={GROUP: NOT_FOUND}), reasons.SNAPSHOT_GROUPS_READY, reasons.GROUP_MISSING),
         (replace(READY, grants={GRANT: DENIED}), reasons.SNAPSHOT_GROUPS_READY, "AccessDenied"),
@@ -166,10 +167,15 @@ ASSIGNED = (
 def test_the_identity_that_is_wanted_is_given() -> None:
     without = replace(EXISTS, vault=replace(VAULT, principal_id=None))
     step = make_plan(wanted_vault(), without, NOW).step
-    assert isinstance(step, SetIdentity) and (step.identity, step.own) == (None, False)
+    assert isinstance(step, SetIdentity) and (step.assigned, step.own) == ((), True)
     desired = wanted_vault(identity={"type": "UserAssigned", "userAssignedIdentityID": ASSIGNED})
     step = make_plan(desired, EXISTS, NOW).step
-    assert isinstance(step, SetIdentity) and (step.identity, step.own) == (ASSIGNED, True)
+    assert isinstance(step, SetIdentity) and (step.assigned, step.own) == ((ASSIGNED.lower(),), True)
+    others = replace(EXISTS, vault=replace(VAULT, principal_id=None, assigned={"/theirs": "them"}))
+    step = make_plan(desired, others, NOW).step
+    assert isinstance(step, SetIdentity) and (step.assigned, step.own) == ((ASSIGNED.lower(), "/theirs"), False)
+    step = make_plan(wanted_vault(), others, NOW).step
+    assert isinstance(step, SetIdentity) and (step.assigned, step.own) == (("/theirs",), True), "none is taken off"
     given = replace(EXISTS, vault=replace(VAULT, assigned={ASSIGNED.lower(): "assigned"}))
     assert snapshot_grants(desired, given)[0].principal == "assigned"
 
@@ -187,13 +193,39 @@ def test_roles_that_others_assign_are_asked_for_by_name() -> None:
     ("observed", "step"),
     [
         (NEW, CreateVault),
-        (replace(EXISTS, vault=replace(VAULT, settings=replace(SETTINGS, soft_delete_days=30))), UpdateVault),
+        (replace(READY, vault=replace(VAULT, settings=replace(SETTINGS, soft_delete_days=30))), UpdateVault),
         (replace(READY, grants={GRANT: False}), AssignRole),
     ],
 )
 def test_what_somebody_changed_of_a_vault_is_put_back_and_said(observed: VaultSeen, step: type) -> None:
     found = make_plan(wanted_vault(), replace(observed, recorded=Recorded(is_settled=True)), NOW)
     assert isinstance(found.step, step) and found.verdict.reason == reasons.DRIFT_CORRECTED
+
+
+def test_a_vault_that_azure_updates_is_used_meanwhile_and_not_written() -> None:
+    updating = replace(VAULT, provisioning_state="Updating", settings=replace(SETTINGS, soft_delete_days=30))
+    found = make_plan(wanted_vault(), replace(READY, vault=updating), NOW)
+    assert found.ready and found.step is None and found.verdict.requeue_at is not None
+
+
+@pytest.mark.parametrize(
+    ("actual", "told"),
+    [
+        ({"soft_delete_state": "AlwaysOn"}, "`softDelete.state: AlwaysOn`, which cannot be changed. Write that"),
+        ({"immutability": "Locked"}, "`immutability: Locked`, which cannot be changed. Write that"),
+        ({"redundancy": "GeoRedundant"}, "`redundancy: GeoRedundant`, which cannot be changed. It makes no difference"),
+    ],
+)
+def test_what_azure_never_lets_go_of_is_told_and_not_asked_for(actual: dict[str, str], told: str) -> None:
+    """It is put back by nobody, and what else differs all the same."""
+    settings = replace(SETTINGS, **actual)  # type: ignore[arg-type]
+    found = make_plan(wanted_vault(), replace(READY, vault=replace(VAULT, settings=settings)), NOW)
+    synced = next(each for each in found.findings if each.type == reasons.SYNCED)
+    assert found.ready and found.step is None
+    assert (synced.status, synced.reason) == ("False", reasons.DRIFT_DETECTED) and told in synced.message
+    more = replace(settings, soft_delete_days=30)
+    step = make_plan(wanted_vault(), replace(READY, vault=replace(VAULT, settings=more)), NOW).step
+    assert isinstance(step, UpdateVault) and step.settings == settings
 
 
 THEIRS = {**OWNER, "azdiskbackup.io.cluster": "cluster-2"}
@@ -228,7 +260,7 @@ def test_a_vault_that_never_was_leaves_nothing_to_revoke() -> None:
 def test_tags_of_others_are_kept() -> None:
     desired = wanted_vault(tags={"env": "prod"})
     drifted = replace(VAULT, settings=replace(SETTINGS, tags={"owner": "them", "env": "test"}))
-    step = make_plan(desired, replace(EXISTS, vault=drifted), NOW).step
+    step = make_plan(desired, replace(READY, vault=drifted), NOW).step
     assert isinstance(step, UpdateVault) and step.settings.tags == {"owner": "them", "env": "prod"}
 
 
@@ -256,7 +288,9 @@ SOFT_DELETED = AzureInstance(
 )
 def test_the_way_out_of_a_vault(desired: vault_desired.Desired, observed: VaultSeen, step: type | None) -> None:
     found = make_plan(desired, observed, NOW)
-    assert (found.ready and found.step is None) if step is None else isinstance(found.step, step)
+    assert found.step is None if step is None else isinstance(found.step, step)
+    # Nobody waits for a setting.
+    assert found.ready is (step in (UpdateVault, None))
 
 
 @pytest.mark.parametrize(
@@ -281,7 +315,7 @@ def test_status_of_a_vault() -> None:
     found = vault_status.build_status(resource(vault()), desired, READY, make_plan(desired, READY, NOW), NOW)
     assert (found.vault_id, found.principal_id, found.observed_generation) == (str(VAULT_ID), "principal", 3)
     assert [each.type for each in found.conditions][-1] == "Ready"
-    assert read_recorded(resource(vault(), **found.to_wire())) == Recorded("principal", True)
+    assert read_recorded(resource(vault(), **found.to_wire())) == Recorded("principal", True, ("principal",))
     blind = vault_status.build_status(
         resource(vault(), **found.to_wire()), desired, NEW, make_plan(desired, NEW, NOW), NOW
     )

@@ -131,8 +131,8 @@ OLD = str(ArmId.parse(KNOWN).parent.child("backupPolicies", "gold-00000000"))
 @pytest.mark.parametrize(
     ("more", "step", "says"),
     [
-        ({"policies_in_use": (OLD, KNOWN)}, None, "Waiting for 1 disks to be migrated to it"),
-        ({"policies_in_use": (KNOWN,), "uses": Uses(("i",), None)}, None, "the backup instances i use it"),
+        ({"moving": 2, "moved": 1}, None, "Waiting for 1 disks to be migrated to it"),
+        ({"moving": 1, "moved": 1, "uses": Uses(("i",), None)}, None, "the backup instances i use it"),
         ({"uses": Uses((), NOW)}, None, "soft-deleted backup instances refer to it until 2026-01-05 09:00 UTC"),
         ({"uses": DENIED}, None, "Azure has the policy"),
         ({"uses": Uses((), None)}, DeletePolicy, "is deleted"),
@@ -160,12 +160,12 @@ def test_a_status_that_names_a_policy_of_others_deletes_nothing(theirs: str) -> 
 def test_succession_is_shown_while_disks_move() -> None:
     raw = resource(policy(), policyID=OLD, predecessors=["gold-11111111"])
     desired, recorded = wanted_policy(), read_recorded(raw, "gold")
-    observed = PolicySeen(VIEW, ("shop/a", "shop/b"), Exists(), policies_in_use=(OLD, KNOWN), recorded=recorded)
+    observed = PolicySeen(VIEW, (), Exists(), disk_count=2, moving=2, moved=1, recorded=recorded)
     found = policy_status.build_status(raw, desired, observed, make_plan(desired, observed, NOW), NOW)
     assert found.policy_id == KNOWN and found.predecessors == ["gold-11111111", ArmId.parse(OLD).name]
     assert found.succession is not None
     assert (found.succession.from_, found.succession.total, found.succession.moved) == (ArmId.parse(OLD).name, 2, 1)
-    moved = replace(observed, policies_in_use=(KNOWN, KNOWN), uses=Uses((), None))
+    moved = replace(observed, moved=2, uses=Uses((), None))
     going = make_plan(desired, moved, NOW)
     assert isinstance(going.step, DeletePolicy) and going.step.id.name == "gold-11111111"
     after = policy_status.build_status(raw, desired, moved, going, NOW)
@@ -194,7 +194,7 @@ def test_the_name_of_a_policy_follows_its_content_and_nothing_else() -> None:
 
 
 def test_status_of_a_policy() -> None:
-    desired, observed = wanted_policy(), PolicySeen(VIEW, ("shop/data",), Exists())
+    desired, observed = wanted_policy(), PolicySeen(VIEW, (), Exists(), disk_count=1)
     found = policy_status.build_status(resource(policy()), desired, observed, make_plan(desired, observed, NOW), NOW)
     assert found.policy_id == KNOWN and found.protected_disks == 1 and found.backups_per_day == 6
     assert found.restore_points is not None

@@ -76,7 +76,7 @@ def desired(**spec: Any) -> Desired:
 
 
 def observed(attempt: Attempt | None = None, **more: Any) -> Observed:
-    given: dict[str, Any] = {"disk": DISK, "policy": POLICY, "ahead": (), "taken_today": (), "instance_owned": True}
+    given: dict[str, Any] = {"disk": DISK, "policy": POLICY, "ahead": None, "taken_today": (), "instance_owned": True}
     return Observed(**(given | more), attempt=attempt or NotStarted())
 
 
@@ -107,7 +107,7 @@ BAD = Following(job("Failed", failure=AzureFailure("Code", "Words.", "Do this.")
         (observed(replace(INTENT, error=BUSY, not_before=LATER)), reasons.SUCCEEDED, "OperationInProgress"),
         (observed(policy=NOT_FOUND), reasons.SUCCEEDED, reasons.WAITING_FOR_PROTECTION),
         (observed(policy=replace(POLICY, in_force=False)), reasons.SUCCEEDED, reasons.POLICY_NOT_READY),
-        (observed(ahead=("before",)), reasons.SUCCEEDED, reasons.QUEUED),
+        (observed(ahead="before"), reasons.SUCCEEDED, reasons.QUEUED),
         (observed(taken_today=FetchFailed(AccessDenied("x", "y"))), reasons.SUCCEEDED, "AccessDenied"),
         (observed(taken_today=(NOW,) * 10), reasons.SUCCEEDED, reasons.DAILY_LIMIT_REACHED),
         (observed(Sent()), reasons.SUCCEEDED, reasons.STARTING),
@@ -129,7 +129,7 @@ def test_what_keeps_a_backup_from_success(found: Observed, condition: str, reaso
 @pytest.mark.parametrize(
     ("found", "fact"),
     [
-        (Observed(DISK, POLICY, ()), Fact.ATTEMPT),
+        (Observed(DISK, POLICY, None), Fact.ATTEMPT),
         (observed(instance_owned=NOT_FETCHED), Fact.INSTANCE_OWNER),
         (observed(taken_today=NOT_FETCHED), Fact.BACKUPS_TAKEN),
     ],
@@ -202,7 +202,7 @@ def test_an_instance_in_status_that_is_none(text: object) -> None:
 
 
 def test_once_asked_for_nothing_that_came_after_stops_it() -> None:
-    for hindrance in ({"disk": NOT_FOUND}, {"policy": NOT_FOUND}, {"ahead": ("x",)}, {"taken_today": (NOW,) * 10}):
+    for hindrance in ({"disk": NOT_FOUND}, {"policy": NOT_FOUND}, {"ahead": "x"}, {"taken_today": (NOW,) * 10}):
         assert (
             make_plan(desired(), observed(Following(job("InProgress")), **hindrance), NOW).verdict.reason
             == reasons.IN_PROGRESS

@@ -25,12 +25,15 @@ from azdiskbackup.core.protected_disk.validation import (
     permission_pause,
 )
 from azdiskbackup.core.rules import reasons
+from azdiskbackup.core.rules.lookup import NOT_FETCHED
+from azdiskbackup.core.rules.verdicts import Progress
 from azdiskbackup.errors import AlreadyProtected, InvalidRequest
 from harness.objects import SUBSCRIPTION
 from unit.core.protected_disk.disk_world import (
     DENIED,
     DISK,
     INSTANCE,
+    LACKS,
     MAY_DELETE,
     NOW,
     POLICY_ID,
@@ -79,9 +82,31 @@ def test_disks_move_to_an_edited_policy_in_their_turn() -> None:
 
 def test_roles_that_others_assign_are_asked_for_by_name() -> None:
     vault = replace(VAULT, assigns_roles=False)
-    found = make_plan(desired(), replace(UNPROTECTED, vault=vault, role_grant=False), NOW)
-    assert (found.step, found.verdict.reason) == (None, reasons.ROLE_MISSING)
-    assert f"--scope {DISK.id}" in found.verdict.message and "'Disk Backup Reader'" in found.verdict.message
+    unasked = replace(UNPROTECTED, vault=vault, role_grant=NOT_FETCHED)
+    assert isinstance(make_plan(desired(), unasked, NOW).step, PutInstance), "Azure's validation passed"
+    refused = replace(unasked, validation=ValidationRefused(DENIED, NOW, NOW, 1))
+    assert needs(desired(), refused) is Fact.ROLE_GRANT
+    for first in (NOW, NOW - timedelta(hours=2)):
+        lacking = replace(refused, role_grant=False, validation=ValidationRefused(DENIED, NOW, first, 1))
+        found = make_plan(desired(), lacking, NOW)
+        assert (found.step, found.verdict.reason) == (None, reasons.WAITING_FOR_PERMISSIONS)
+        assert f"--scope {DISK.id}" in found.verdict.message and "'Disk Backup Reader'" in found.verdict.message
+        assert found.verdict.progress is Progress.STALLED
+    seen = make_plan(desired(), replace(refused, role_grant=True), NOW)
+    assert "az role assignment" not in seen.verdict.message and seen.verdict.progress is Progress.RECONCILING
+    lost = replace(in_state("ProtectionError", failure=LACKS), vault=vault, role_grant=False)
+    told = next(each for each in make_plan(desired(), lost, NOW).findings if each.type == reasons.ROLES_GRANTED)
+    assert (told.status, told.reason) == ("False", reasons.ROLE_MISSING)
+
+
+def test_a_resource_guard_is_named_when_it_may_be_in_the_way() -> None:
+    guarded = replace(VAULT, is_guarded=True)
+    stopping = make_plan(desired(protection="Stopped"), replace(PROTECTED, vault=guarded), NOW).verdict
+    assert stopping.refusal_reason == reasons.RESOURCE_GUARD and "change its protection to Stopped" in str(
+        stopping.hint
+    )
+    resuming = make_plan(desired(), replace(in_state("ProtectionStopped"), vault=guarded), NOW).verdict
+    assert resuming.step is not None and resuming.refusal_reason is None
 
 
 def test_one_right_for_a_group_of_disks() -> None:
@@ -182,3 +207,14 @@ def test_what_takes_the_place_of_an_adopted_instance_keeps_its_name() -> None:
     adopted = with_recorded(UNPROTECTED, instance_id=str(VAULT_ID.child("backupInstances", "by-hand")))
     found = make_plan(desired(), adopted, NOW).step
     assert isinstance(found, PutInstance) and found.request.id.name == "by-hand"
+
+
+def test_the_role_is_that_of_the_identity_that_works_for_the_disk() -> None:
+    """The vault's spec may name another one since then."""
+    vault = replace(VAULT, principals={"": "principal", "/identities/before": "first"})
+    before = in_state("ProtectionError", failure=LACKS, identity="/identities/Before")
+    lost = make_plan(desired(), replace(before, vault=vault, role_grant=False), NOW).step
+    assert isinstance(lost, AssignRole) and lost.grant.principal == "first"
+    gone = make_plan(desired(), replace(before, vault=VAULT, role_grant=False), NOW)
+    assert (gone.step, gone.verdict.reason) == (None, reasons.IDENTITY_MISSING)
+    assert "/identities/Before" in gone.verdict.message

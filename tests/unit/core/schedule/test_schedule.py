@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -6,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tzlocal.windows_tz import tz_win
 
-from azdiskbackup.api.v1alpha1.disk_backup_policy import Retention, RetentionRule, Schedule
-from azdiskbackup.core.schedule.backup_times import backups_per_day, next_backup, windows_zone
+from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec, Retention, RetentionRule, Schedule
+from azdiskbackup.core.objects.policy_content import content
+from azdiskbackup.core.schedule.backup_times import backups_per_day, next_backup, standard_offset, windows_zone
 from azdiskbackup.core.schedule.retention import expected_restore_points
 
 TIMES = st.integers(0, 2 * 365 * 24 * 60).map(
@@ -81,11 +83,46 @@ def test_windows_names_of_time_zones(iana: str, windows: str | None) -> None:
     assert windows_zone(iana) == windows
 
 
+@pytest.mark.parametrize(
+    ("zone", "offset"),
+    [
+        ("UTC", "+00:00"),
+        ("Europe/Berlin", "+01:00"),
+        ("America/New_York", "-05:00"),
+        ("America/St_Johns", "-03:30"),
+        ("Asia/Kolkata", "+05:30"),
+        # Daylight saving time in January, and a zone whose law calls the summer standard.
+        ("Australia/Sydney", "+10:00"),
+        ("Europe/Dublin", "+00:00"),
+    ],
+)
+def test_the_offset_outside_of_daylight_saving_time(zone: str, offset: str) -> None:
+    assert standard_offset(zone, 2024) == offset
+
+
+@pytest.mark.parametrize(
+    ("zone", "repeats", "name"),
+    [
+        ("UTC", "R/2024-01-01T02:00:00+00:00/P1D", "gold-52838742"),
+        ("Europe/Berlin", "R/2024-01-01T02:00:00+01:00/P1D", "gold-6e34ba47"),
+        ("America/New_York", "R/2024-01-01T02:00:00-05:00/P1D", "gold-c833012b"),
+    ],
+)
+def test_a_policy_keeps_its_name_whatever_its_offset_is(zone: str, repeats: str, name: str) -> None:
+    """A policy of another name is another one: every disk would be migrated to it."""
+    spec = DiskBackupPolicySpec.model_validate(
+        {"vaultRef": {"name": "demo"}, "schedule": {"frequency": "Daily", "startTime": "02:00", "timeZone": zone}}
+    )
+    found = content(spec)
+    assert found is not None and (found.repeats, found.name("gold")) == (repeats, name)
+
+
 def test_every_zone_with_a_windows_name_can_be_computed_with() -> None:
     known = [name for name in tz_win if windows_zone(name)]
     assert len(known) > 400
     for name in known:
         next_backup(daily(zone=name), at("2026-01-05T00:00"))
+        assert re.fullmatch(r"[+-]\d\d:\d\d", standard_offset(name, 2024))
 
 
 def rule(days: int) -> RetentionRule:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import itertools
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
@@ -15,6 +16,7 @@ from azdiskbackup.errors import AccessDenied, Conflict, OperatorError, Unavailab
 from azdiskbackup.kube.client import KubeClient, NotFoundError
 from azdiskbackup.kube.lease import lease as module
 from azdiskbackup.kube.lease.lease import Lease
+from azdiskbackup.kube.lease.record import UNSETTLED
 
 LONGEST = timedelta(seconds=30)
 
@@ -26,11 +28,11 @@ class Server:
     """The part of the API server that a Lease needs: versions, conflicts, absence."""
 
     def __init__(self) -> None:
-        # As the chart makes it.
-        now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        # As its last holder released it.
         self.lease: dict[str, Any] | None = {
-            "metadata": {"name": "azdiskbackup", "resourceVersion": "0", "creationTimestamp": now}
+            "metadata": {"name": "azdiskbackup", "resourceVersion": "0", "annotations": {UNSETTLED: "0.000"}}
         }
+        self.account: tuple[str, str] | None = ("azdiskbackup", "uid-of-the-account")
         # Whether the next write is carried out, and its answer lost; and whether writes hang after they are.
         self.loses_answer = False
         self.hangs = False
@@ -57,6 +59,15 @@ class Server:
         if self.hangs:
             await asyncio.sleep(60)
         return stored
+
+    async def create(self, path: str, body: dict[str, Any], seconds: float) -> dict[str, Any]:
+        self._check()
+        if self.lease is not None:
+            raise Conflict("AlreadyExists", path)
+        return self._store(body)
+
+    async def service_account(self) -> tuple[str, str] | None:
+        return self.account
 
     def touch(self, **spec: Any) -> None:
         assert self.lease is not None
@@ -194,13 +205,50 @@ async def test_one_that_somebody_emptied_was_not_released(server: Server) -> Non
     await first.lease.acquire()
     dies(first)
     assert server.lease is not None
-    server.lease["metadata"]["creationTimestamp"] = "2020-01-01T00:00:00Z"
     server.lease["spec"] = {}
     started = now()
     unsettled = await second.lease.acquire()
     assert 10 < now() - started <= 11.1, "whoever had it may not have seen it yet"
     assert near(unsettled, 10 + LONGEST.total_seconds() - 11)
     await second.lease.release(timedelta())
+
+
+@pytest.mark.parametrize("account", [("azdiskbackup", "uid-of-the-account"), None], ids=["in a pod", "elsewhere"])
+async def test_where_there_is_none_it_is_made_and_goes_with_the_service_account(
+    server: Server, account: tuple[str, str] | None
+) -> None:
+    server.lease, server.account = None, account
+    first, second = Replica(server, "a"), Replica(server, "b")
+    both = [asyncio.create_task(each.lease.acquire()) for each in (first, second)]
+    await asyncio.sleep(0.5)
+    made = copy.deepcopy(cast("dict[str, Any] | None", server.lease))
+    assert made is not None and "spec" not in made, "nobody has it: somebody may lead, and not know yet that it is gone"
+    assert made["metadata"]["labels"]["app.kubernetes.io/part-of"] == "azdiskbackup", "the command finds it by that"
+    assert [each["uid"] for each in made["metadata"]["ownerReferences"]] == ([account[1]] if account else [])
+    assert first.lease.trouble is None and second.lease.trouble is None
+    await asyncio.sleep(11)
+    assert sum(each.lease.held for each in (first, second)) == 1
+    for task in both:
+        task.cancel()
+    await next(each.lease for each in (first, second) if each.lease.held).release(timedelta())
+
+
+async def test_one_that_is_deleted_under_who_leads_is_made_anew_without_two_leaders(server: Server) -> None:
+    """As an upgrade does where the chart owned it, while a replica starts that never saw it."""
+    old = Replica(server, "old")
+    await old.lease.acquire()
+    # At worst, right after it was renewed.
+    await asyncio.sleep(5.1)
+    server.lease = None
+    new = Replica(server, "new")
+    taking = asyncio.create_task(new.lease.acquire())
+    both_held = False
+    for _ in range(200):
+        await asyncio.sleep(0.1)
+        both_held |= old.lease.held and new.lease.held
+    assert not both_held and new.lease.held and old.lost
+    assert near(await taking, 10 + LONGEST.total_seconds() - 11), "what the old one sent may still arrive"
+    await new.lease.release(timedelta())
 
 
 async def test_who_is_ended_while_it_is_given_to_it_lets_go_of_it(server: Server) -> None:
@@ -289,7 +337,7 @@ async def test_an_api_server_that_is_away_is_waited_for_and_a_missing_right_is_n
     waiting = asyncio.create_task(first.lease.acquire())
     await asyncio.sleep(3.5)
     server.fails = None
-    await asyncio.wait_for(waiting, 1.01)
+    await asyncio.wait_for(waiting, 4.01)
     await first.lease.release(timedelta())
     server.fails = AccessDenied("Forbidden", "leases is forbidden")
     with pytest.raises(AccessDenied):
@@ -300,14 +348,18 @@ async def test_it_is_seized_by_who_uninstalls(server: Server) -> None:
     first, remover = Replica(server, "a"), Replica(server, "uninstall")
     await first.lease.acquire()
     started = now()
-    assert await remover.lease.seize()
+    await remover.lease.seize()
     assert now() - started == pytest.approx(10), "nobody can lead any more"
     assert first.lost[0] == "uninstall holds it" and not first.lease.held and remover.lease.held
     await remover.lease.release(timedelta())
-    assert await remover.lease.seize(), "free, it is had at once"
+    started = now()
+    await remover.lease.seize()
+    assert now() == started, "free, it is had at once"
     await remover.lease.release(timedelta())
     server.lease = None
-    assert not await remover.lease.seize(), "without it nobody leads"
+    await remover.lease.seize()
+    assert now() - started == pytest.approx(10) and remover.lease.held, "whoever led may not have seen that it was gone"
+    await remover.lease.release(timedelta())
 
 
 async def test_two_who_want_it_at_the_same_moment(server: Server) -> None:
@@ -318,3 +370,34 @@ async def test_two_who_want_it_at_the_same_moment(server: Server) -> None:
     for task in tasks:
         task.cancel()
     await next(each.lease for each in replicas if each.lease.held).release(timedelta())
+
+
+async def test_a_lease_that_can_be_read_and_not_written_is_told_once(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[tuple[str, str]] = []
+    tries: list[float] = []
+    monkeypatch.setattr(module._log, "warning", lambda event, error: said.append((event, error)))
+    problem: list[OperatorError] = [Unavailable("Webhook", "no answer")]
+
+    async def refuse(path: str, body: object, seconds: float) -> None:
+        tries.append(now())
+        raise problem[0]
+
+    taken = server.replace
+    monkeypatch.setattr(server, "replace", refuse)
+    replica = Replica(server, "a")
+    waiting = asyncio.create_task(replica.lease.acquire())
+    await asyncio.sleep(120)
+    assert said == [("cannot write the Lease", problem[0].user_message)]
+    assert replica.lease.trouble == problem[0].user_message, "to read it is not enough to lead"
+    pauses = [later - earlier for earlier, later in itertools.pairwise(tries)]
+    assert pauses == sorted(pauses) and pauses[0] == 1 and 5 <= pauses[-1] <= 15, "ever less often"
+    server.fails = Unavailable("Away", "no answer")
+    await asyncio.sleep(60)
+    assert said[1:] == [("cannot read the Lease", server.fails.user_message)]
+    server.fails = None
+    monkeypatch.setattr(server, "replace", taken)
+    await waiting
+    assert replica.lease.trouble is None
+    await replica.lease.release(timedelta())

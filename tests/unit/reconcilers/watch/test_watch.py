@@ -9,7 +9,7 @@ from typing import Any, cast
 from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.kube.client import KubeClient
 from azdiskbackup.kube.watched import WatchedResource
-from azdiskbackup.reconcilers.watch.indices import INDICES
+from azdiskbackup.reconcilers.watch.indices import INDICES, QUEUES
 from azdiskbackup.reconcilers.watch.resync import RESYNC, Resync
 from azdiskbackup.reconcilers.watch.triggers import keys_to_enqueue
 from harness.clock import ManualClock
@@ -36,7 +36,7 @@ class Server:
 
 
 async def test_changes_and_losses_that_no_watch_told_reach_those_who_care() -> None:
-    server, cache, clock = Server(), Cache(INDICES), ManualClock()
+    server, cache, clock = Server(), Cache(INDICES, QUEUES), ManualClock()
     resync = Resync(cast(KubeClient, server), cache, clock, timedelta(minutes=10))
     for raw in (vault(), policy(), disk(), backup()):
         server.put(raw)
@@ -59,7 +59,7 @@ async def test_changes_and_losses_that_no_watch_told_reach_those_who_care() -> N
 
 
 async def test_a_status_that_we_wrote_ourselves_stirs_up_only_those_who_can_see_it() -> None:
-    cache = Cache(INDICES)
+    cache = Cache(INDICES, QUEUES)
     for number, raw in enumerate((vault(), policy(), disk(), backup()), start=1):
         raw["metadata"] |= {"uid": f"u{number}", "resourceVersion": str(number), "generation": 1}
         cache.put(raw["kind"], raw)
@@ -78,7 +78,7 @@ async def test_a_status_that_we_wrote_ourselves_stirs_up_only_those_who_can_see_
 
 
 async def test_a_watch_that_is_open_and_tells_nothing_is_found_out() -> None:
-    server, cache = Server(), Cache(INDICES)
+    server, cache = Server(), Cache(INDICES, QUEUES)
     resync = Resync(cast(KubeClient, server), cache, ManualClock(), timedelta(minutes=10))
     server.put(disk())
     await resync.load()

@@ -84,8 +84,8 @@ def no_older_duplicate(desired: Desired, observed: Observed, now: datetime) -> V
     if observed.older_duplicate is not None:
         return stalled(
             reasons.DUPLICATE_PROTECTED_DISK,
-            f"ProtectedDisk {observed.older_duplicate!r} already protects the same source and is older. Delete one of "
-            "the two.",
+            f"ProtectedDisk {observed.older_duplicate!r} names the same source and is older. Only the oldest one "
+            "protects it. Delete the others.",
         )
     return satisfied(reasons.VALID, "The spec is valid, and the namespace may use the vault.")
 
@@ -109,7 +109,7 @@ def pvc_resolves_to_disk(desired: Desired, observed: Observed, now: datetime) ->
             return stalled(
                 reasons.DISK_CHANGED,
                 f"The source now resolves to another disk ({found.name}) than the one that this object protects. Its "
-                "restore points are kept. Delete this object and create another one to protect the new disk.",
+                "restore points are kept. Create another object to protect the new disk; this one may stay.",
             )
         case ClaimedDisk():
             return satisfied(reasons.RESOLVED, "Disk resolved.")

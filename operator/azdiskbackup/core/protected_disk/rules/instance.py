@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
 
@@ -16,6 +17,7 @@ from azdiskbackup.core.objects.azure import (
     has_tags,
     with_tags,
 )
+from azdiskbackup.core.objects.vault_view import VaultView
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Fact, Observed
 from azdiskbackup.core.protected_disk.ownership import is_owner, owner_tags
@@ -142,12 +144,24 @@ def protection_mode(desired: Desired, observed: Observed, now: datetime) -> Verd
         "Suspended": Suspend(instance.id),
         "Stopped": Stop(instance.id),
     }
-    return act(
+    verdict = act(
         steps[mode],
         observed.recorded.unless_drift(reasons.CHANGING_PROTECTION),
         f"Azure reports {instance.state}. The operator changes protection to {mode}.",
         now + INSTANCE_CHANGE_TAKES,
     )
+    return verdict if mode == "Active" else with_guard(verdict, observed, f"change its protection to {mode}", instance)
+
+
+def with_guard(verdict: Verdict, observed: Observed, what: str, instance: AzureInstance) -> Verdict:
+    """Return a verdict that says who can do it if a Resource Guard of the vault does not let the operator."""
+    if not isinstance(observed.vault, VaultView) or not observed.vault.is_guarded:
+        return verdict
+    hint = (
+        f"{verdict.hint or ''} A Resource Guard protects the vault: get the approval of its administrators, open the "
+        f"backup instance {instance.id.name} in the Azure portal and {what}. The operator continues automatically."
+    )
+    return replace(verdict, hint=hint.strip(), refusal_reason=reasons.RESOURCE_GUARD)
 
 
 def instance_request(desired: Desired, observed: Observed) -> InstanceRequest:

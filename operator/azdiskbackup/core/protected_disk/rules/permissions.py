@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from azdiskbackup.core.formatting import clock_time, span
 from azdiskbackup.core.identity.roles import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR
 from azdiskbackup.core.objects.azure import AzureInstance, InstanceRequest
+from azdiskbackup.core.objects.vault_view import VaultView
 from azdiskbackup.core.protected_disk.desired import OWNER_TAGS, Desired
 from azdiskbackup.core.protected_disk.observed import Fact, Observed
 from azdiskbackup.core.protected_disk.rules.instance import Verdict, instance_request
@@ -23,8 +24,18 @@ from azdiskbackup.core.protected_disk.validation import (
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.backoff import longest_pause, pause
 from azdiskbackup.core.rules.intervals import OPERATION_POLL, VALIDATION_TAKES
-from azdiskbackup.core.rules.lookup import FetchFailed
-from azdiskbackup.core.rules.verdicts import Progress, Undecided, act, fetched, satisfied, stalled, wait
+from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
+from azdiskbackup.core.rules.verdicts import (
+    Progress,
+    Undecided,
+    act,
+    allow_with_warning,
+    fetched,
+    need,
+    satisfied,
+    stalled,
+    wait,
+)
 from azdiskbackup.errors import PermissionsMissing
 
 
@@ -35,18 +46,36 @@ def reader_role_granted(desired: Desired, observed: Observed, now: datetime) -> 
             raise Undecided(error)
         case AzureInstance() as instance if not _is_role_in_question(observed, instance):
             return satisfied(reasons.GRANTED, "The disk has a backup instance.")
+    vault, grant = observed.usable_vault, observed.reader_grant
+    if not grant.principal:
+        return _identity_unknown(observed, vault)
+    if not vault.assigns_roles and isinstance(observed.instance, NotFound):
+        return satisfied(
+            reasons.NOT_NEEDED,
+            "The operator assigns no role (`roleAssignments: Preassigned`). Azure's validation decides whether "
+            "the roles of the vault's identity suffice.",
+        )
     if fetched(observed.role_grant, Fact.ROLE_GRANT):
         return satisfied(reasons.GRANTED, f"The vault's identity has the role {DISK_BACKUP_READER.name} on the disk.")
-    vault, grant = observed.usable_vault, observed.reader_grant
-    if vault.principal is None:
+    if not vault.assigns_roles:
+        # Our reading is a hint: roles may come from where it does not see them, and Azure decides.
+        return allow_with_warning(reasons.ROLE_MISSING, grant.request, keeps_ready=True)
+    return act(AssignRole(grant), observed.recorded.unless_drift(reasons.GRANTING), f"Assigning {grant}.")
+
+
+def _identity_unknown(observed: Observed, vault: VaultView) -> Verdict:
+    identity = observed.instance.identity if isinstance(observed.instance, AzureInstance) else vault.identity
+    if (identity or "").lower() == (vault.identity or "").lower():
         return wait(
             reasons.VAULT_NOT_READY,
             f"The identity of BackupVault {vault.name!r} is not known yet. The operator continues automatically once "
             "it is.",
         )
-    if not vault.assigns_roles:
-        return stalled(reasons.ROLE_MISSING, grant.request)
-    return act(AssignRole(grant), observed.recorded.unless_drift(reasons.GRANTING), f"Assigning {grant}.")
+    return stalled(
+        reasons.IDENTITY_MISSING,
+        f"The disk is backed up by {identity or 'the own identity'} of the vault, which the vault {vault.name!r} does "
+        "not have any more. Assign that identity to the vault again; the operator continues automatically.",
+    )
 
 
 def _is_role_in_question(observed: Observed, instance: AzureInstance) -> bool:
@@ -73,7 +102,7 @@ def validate_for_backup(desired: Desired, observed: Observed, now: datetime) -> 
         case Running(since=since, refused=before) if before is not None:
             # The message stays that of the refusal, so that a check on the way writes no status.
             again = max(since + VALIDATION_TAKES, now + OPERATION_POLL)
-            return _until_azure_agrees(wait(before.error.reason, _message(observed, before), again), before)
+            return _until_azure_agrees(wait(before.error.reason, _message(observed, before), again), observed, before)
         case Running(since=since):
             return wait(
                 reasons.VALIDATING,
@@ -93,14 +122,15 @@ def _after_refusal(observed: Observed, request: InstanceRequest, refusal: Valida
     again = refusal.at + _pause(refusal)
     if now >= again:
         step = Validate(request, observed.reader_grant)
-        return _until_azure_agrees(act(step, reason, message, now + VALIDATION_TAKES), refusal)
-    return _until_azure_agrees(wait(reason, message, again), refusal)
+        return _until_azure_agrees(act(step, reason, message, now + VALIDATION_TAKES), observed, refusal)
+    return _until_azure_agrees(wait(reason, message, again), observed, refusal)
 
 
-def _until_azure_agrees(verdict: Verdict, refusal: ValidationRefused) -> Verdict:
+def _until_azure_agrees(verdict: Verdict, observed: Observed, refusal: ValidationRefused) -> Verdict:
     """Another try is no news: what needs attention stays stalled until Azure answers otherwise."""
     is_permission = isinstance(refusal.error, PermissionsMissing)
-    needs_attention = is_overdue(refusal) if is_permission else not refusal.error.is_transient
+    is_for_others = is_permission and _lacks_role_of_others(observed)
+    needs_attention = is_for_others or (is_overdue(refusal) if is_permission else not refusal.error.is_transient)
     return replace(verdict, progress=Progress.STALLED) if needs_attention else verdict
 
 
@@ -121,11 +151,21 @@ def _message(observed: Observed, refusal: ValidationRefused) -> str:
     if is_overdue(refusal):
         return _overdue_message(observed, refusal, refusal.error.scope)
     scope = refusal.error.scope or "the disk or to its snapshot resource group"
+    hint = f"{observed.reader_grant.request} " if _lacks_role_of_others(observed) else ""
     return (
         f"Azure refuses the vault's identity access to {scope}: role assignments take up to 30 minutes to propagate. "
-        f"Waiting for {span(refusal.at - refusal.first)}; next attempt at {again}. "
+        f"{hint}Waiting for {span(refusal.at - refusal.first)}; next attempt at {again}. "
         f"{refusal.error.user_message}"
     )
+
+
+def _lacks_role_of_others(observed: Observed) -> bool:
+    """Return whether a role that is not ours to assign is missing where we see it: only a hint."""
+    if observed.usable_vault.assigns_roles:
+        return False
+    if isinstance(observed.role_grant, NotFetched):
+        raise need(Fact.ROLE_GRANT)
+    return observed.role_grant is False
 
 
 def _overdue_message(observed: Observed, refusal: ValidationRefused, scope: str | None) -> str:
@@ -135,6 +175,8 @@ def _overdue_message(observed: Observed, refusal: ValidationRefused, scope: str 
         f"Check that the identity {grant.principal} has the role {grant.role.name} on {grant.scope} and the role "
         f"{DISK_SNAPSHOT_CONTRIBUTOR.name} on {snapshots}, and that no deny assignment forbids it. "
     )
+    if _lacks_role_of_others(observed):
+        roles += f"{grant.request} "
     # Without a time that moves: this can last for weeks, and each write of status wakes everybody who watches.
     return (
         f"Azure has refused the vault's identity access{f' to {scope}' if scope else ''} since "
