@@ -376,3 +376,10 @@ def test_every_dependency_has_a_licence_that_we_may_use() -> None:
 def test_every_sample_says_what_it_is_for() -> None:
     for path in (DEPLOY / "samples").rglob("*.yaml"):
         assert path.read_text().startswith("# "), path.name
+
+
+def test_no_backup_that_is_shown_is_taken_again_by_a_restore() -> None:
+    pages = [path for folder in (DEPLOY / "samples", ROOT / "docs") for path in folder.rglob("*.*")]
+    texts = [path.read_text() for path in pages if path.suffix in (".yaml", ".md")]
+    shown = [part for text in texts for part in re.findall(r"^kind: OnDemandBackup\n.*?^spec", text, re.M | re.S)]
+    assert len(shown) == 5 and all('velero.io/exclude-from-backup: "true"' in part for part in shown)

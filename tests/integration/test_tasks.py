@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from controlplane.tools import tool
 from demo.world import NAMESPACE, furnish_azure, furnish_cluster
 from harness import objects
 from harness.pages import blocks, clean_environment, follow
@@ -181,6 +182,30 @@ def test_change_a_policy(world: World) -> None:
 def test_backup_before_an_upgrade(world: World) -> None:
     world.has_a_disk()
     world.follows("backup-before-an-upgrade")
+
+
+@pytest.mark.parametrize("line", ["helm", "helm3"])
+def test_a_backup_as_a_hook_of_helm(world: World, line: str) -> None:
+    world.has_a_disk()
+    shown = {block.title: block.text for block in blocks(PAGES / "backup-before-an-upgrade.md")}["backup-hook.yaml"]
+    chart = world.folder / line
+    (chart / "templates").mkdir(parents=True)
+    (chart / "Chart.yaml").write_text("{apiVersion: v2, name: app, version: 1.0.0}")
+    hook = chart / "templates" / "hook.yaml"
+    hook.write_text(shown)
+    upgrade = f"{tool(line)} upgrade --install app-{line} {chart} -n {NAMESPACE} --timeout=600s"
+
+    def uid() -> str:
+        world.types(upgrade)
+        path = "jsonpath={.status.completionTime}"
+        world.kubectl("wait", "-n", NAMESPACE, f"--for={path}", "odbackup/app-before-upgrade", "--timeout=600s")
+        return world.kubectl("get", "-n", NAMESPACE, "odbackup/app-before-upgrade", "-o", "jsonpath={.metadata.uid}")
+
+    world.types(upgrade)
+    assert len({uid(), uid()}) == 2, "each upgrade takes one"
+    hook.write_text(shown.replace("  name: app-before-upgrade", "  generateName: app-before-upgrade-"))
+    with pytest.raises(AssertionError, match="name"):
+        world.types(upgrade)
 
 
 def test_restore(world: World) -> None:

@@ -146,6 +146,17 @@ async def test_a_job_that_azure_does_not_find_once_is_not_gone(world: World, sho
     await shop.until("OnDemandBackup", "now", "Succeeded", within=timedelta(minutes=30))
 
 
+async def test_a_job_that_azure_no_longer_knows_is_told(world: World, shop: Team) -> None:
+    await running(shop)
+    await world.stop_operator()
+    await world.advance(days=36)
+    await world.start_operator()
+    said = await shop.until("OnDemandBackup", "now", "Succeeded", "False", "Failed", within=timedelta(minutes=10))
+    assert "How the backup ended is unknown" in said["message"]
+    assert shop.get("OnDemandBackup", "now")["status"]["error"]["code"] == "JobNotFound"
+    assert jobs(shop) == [], "and no other is taken"
+
+
 def jobs(shop: Team) -> list[dict[str, object]]:
     """Return the user-triggered jobs of the disk, as Azure has them."""
     instance = shop.instance()
@@ -307,13 +318,18 @@ async def test_a_restored_manifest_takes_no_backup(world: World, shop: Team, lab
 
 
 async def test_a_manifest_that_is_restored_with_its_status_takes_no_backup(world: World, shop: Team) -> None:
-    await protected(shop)
+    await running(shop)
+    status = shop.get("OnDemandBackup", "now")["status"]
+    await shop.until("OnDemandBackup", "now", "Succeeded")
     await world.stop_operator()
-    await shop.back_up()
-    await shop.patch("OnDemandBackup", "now", {"status": {"startTime": "2025-12-24T09:00:00Z"}}, "status")
+    await shop.delete("OnDemandBackup", "now")
+    brought_back = backup("now", shop.namespace)
+    brought_back["metadata"]["labels"] = {RESTORE_LABELS[0]: "nightly"}
+    await shop.apply(brought_back)
+    await shop.patch("OnDemandBackup", "now", {"status": status}, "status")
     await world.start_operator()
     await shop.until("OnDemandBackup", "now", "Succeeded", "False", "NotRepeated")
-    assert jobs(shop) == []
+    assert len(jobs(shop)) == 1
 
 
 async def test_a_label_that_comes_later_ends_nothing(world: World, shop: Team) -> None:

@@ -17,7 +17,7 @@ local summary = found.Succeeded
 if summary == nil then
   return {status = "Progressing", message = "Waiting for azdiskbackup to look at it"}
 end
--- A restore of manifests brought it back: it has ended without a backup, which is right.
+-- A restore of manifests brought it back: it has ended without a backup, and no action is required.
 if summary.status == "True" or summary.reason == "NotRepeated" then
   return {status = "Healthy", message = summary.message}
 end

@@ -47,7 +47,8 @@ class OnDemandBackupSpec(Part):
         Field(
             ge=0,
             le=31_536_000,
-            description="Seconds after which this finished object is deleted; absent: kept. The restore point stays.",
+            description="Seconds after which this finished object is deleted; absent: kept. The restore point stays. "
+            "Not for an object that a GitOps tool applies: it would be made again, and take another backup.",
         ),
     ] = None
 

@@ -63,10 +63,22 @@ class Unfollowable:
 
 @dataclass(frozen=True, slots=True)
 class RequestRefused:
-    """Azure refused the request for good, or no longer knows its job."""
+    """Azure refused the request for good, or no longer knows the job that it made.
+
+    Attributes:
+        job: id of that job; None when the request was refused.
+    """
 
     error: OperatorError
     at: datetime
+    job: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A restore of manifests brought the object back, and no backup is known that was taken by it."""
+
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +91,4 @@ class Over:
     completed: datetime
 
 
-Attempt: TypeAlias = NotStarted | IntentRecorded | Sent | Following | Unfollowable | RequestRefused | Over
+Attempt: TypeAlias = NotStarted | IntentRecorded | Sent | Following | Unfollowable | RequestRefused | Restored | Over

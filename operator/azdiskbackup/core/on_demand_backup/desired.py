@@ -15,7 +15,7 @@ class Desired:
 
     Attributes:
         uid: the object's uid, which travels as the id of the request and comes back as the job's activity id.
-        restored_by: how the object shows that a restore of manifests brought it back; None for one that was not.
+        restored_by: the label by which the object shows that a restore of manifests brought it back.
     """
 
     name: str

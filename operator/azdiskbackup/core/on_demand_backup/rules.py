@@ -16,6 +16,7 @@ from azdiskbackup.core.on_demand_backup.attempt import (
     NotStarted,
     Over,
     RequestRefused,
+    Restored,
     Sent,
     Unfollowable,
 )
@@ -162,12 +163,23 @@ def job_started(desired: Desired, observed: Observed, now: datetime) -> Verdict:
             return _starting(error, now + BACKUP_START_TAKES)
         case Unfollowable(error):
             raise Undecided(error)
-        case RequestRefused(error):
-            return parked(reasons.REFUSED, f"Azure refuses the backup. {error.user_message}")
-        case Following() | Over():
-            return satisfied(reasons.IN_PROGRESS, "The job is known.")
+        case RequestRefused() as refused:
+            return _ended_without_job(refused)
+        case Following() | Restored() | Over():
+            return satisfied(reasons.IN_PROGRESS, "The job is known, or none is wanted.")
         case _:
             raise AssertionError("the first rule guarantees that the attempt was fetched")
+
+
+def _ended_without_job(refused: RequestRefused) -> Verdict:
+    words = refused.error.user_message
+    if refused.job is None:
+        return parked(reasons.REFUSED, f"Azure refuses the backup. {words}")
+    return parked(
+        reasons.FAILED,
+        f"How the backup ended is unknown. {words} Check the restore points of the disk, and create another "
+        "OnDemandBackup to retry.",
+    )
 
 
 def _request(
@@ -200,6 +212,13 @@ def job_succeeded(desired: Desired, observed: Observed, now: datetime) -> Verdic
             return satisfied(reason, message)
         case Over(reason=reason, message=message):
             return parked(reason, message)
+        case Restored(label=label):
+            return allow_with_warning(
+                reasons.NOT_REPEATED,
+                f"No backup is taken: a restore of manifests brought this object back (label {label}). Create another "
+                "OnDemandBackup to take one.",
+                keeps_ready=True,
+            )
         case Following(job=job) if job.running and now >= job.start + JOB_ENDS_WITHIN:
             return parked(
                 reasons.TIMED_OUT,
@@ -235,19 +254,6 @@ PROVISIONING_RULES = (
     (reasons.SUCCEEDED, job_started),
     (reasons.SUCCEEDED, job_succeeded),
 )
-
-
-def not_restored(desired: Desired, observed: Observed, now: datetime) -> Verdict:
-    """A restore of manifests asks for no backup: the object ends without one, which is nobody's affair."""
-    return allow_with_warning(
-        reasons.NOT_REPEATED,
-        f"No backup is taken: a restore of manifests brought this object back ({desired.restored_by}). Create another "
-        "OnDemandBackup to take one.",
-        keeps_ready=True,
-    )
-
-
-RESTORED_RULES = ((reasons.SUCCEEDED, not_restored),)
 
 
 def time_to_live(desired: Desired, observed: Observed, now: datetime) -> Verdict:

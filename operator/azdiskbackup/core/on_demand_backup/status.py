@@ -9,7 +9,7 @@ from azdiskbackup.api.v1alpha1.on_demand_backup import OnDemandBackupStatus, Tak
 from azdiskbackup.core.identity.arm_ids import same_id
 from azdiskbackup.core.objects.azure import AzureFailure
 from azdiskbackup.core.objects.resource import Resource, parse_status
-from azdiskbackup.core.on_demand_backup.attempt import Attempt, Following, RequestRefused
+from azdiskbackup.core.on_demand_backup.attempt import Attempt, Following, RequestRefused, Restored
 from azdiskbackup.core.on_demand_backup.steps import RecordIntent, Step
 from azdiskbackup.core.protected_disk.status import error_status
 from azdiskbackup.core.rules import conditions, reasons
@@ -45,7 +45,7 @@ def _progress(
         case RequestRefused(error=error, at=at):
             told = AzureFailure(error.code, error.message, error.action)
             return {"completion_time": at, "error": error_status(told)}
-        case _ if plan.verdict.reason == reasons.NOT_REPEATED:
+        case Restored():
             return {"completion_time": now}
         case _ if isinstance(plan.step, RecordIntent):
             # In status before the request may be sent: whoever comes after a crash has to look for the job.

@@ -37,9 +37,8 @@ OF_BACKUPS: dict[str, Meaning] = {
     reasons.IN_PROGRESS: in_progress("The job runs.", "Wait; small disks take some minutes."),
     reasons.NOT_REPEATED: good(
         "A restore of manifests brought the object back: it carries one of the labels "
-        f"{listing(list(RESTORE_LABELS))}, or its status is older than the object itself. It has finished without a "
-        "backup: `Succeeded` is False, since there is none, and `Ready` is True, since nothing is left to do. Whoever "
-        "wants a backup creates another OnDemandBackup."
+        f"{listing(list(RESTORE_LABELS))}. It has finished without a backup: `Succeeded` is False, since there is "
+        "none, and `Ready` is True, since nothing is left to do. Whoever wants one creates another OnDemandBackup."
     ),
     reasons.FAILED: action_required(
         "The job failed; `status.error` has Azure's code, message and recommendation.",

@@ -14,7 +14,7 @@ from azdiskbackup.core.objects.recorded import INSTANCE, POLICY, recorded_id
 from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.on_demand_backup.desired import Desired, read_desired
 from azdiskbackup.core.on_demand_backup.observed import DiskView, Fact, Observed, Recorded, is_over, read_recorded
-from azdiskbackup.core.on_demand_backup.rules import DAY, FINISHED_RULES, PROVISIONING_RULES, RESTORED_RULES
+from azdiskbackup.core.on_demand_backup.rules import DAY, FINISHED_RULES, PROVISIONING_RULES
 from azdiskbackup.core.on_demand_backup.status import build_status
 from azdiskbackup.core.on_demand_backup.steps import DeleteObject, RecordIntent, Step, Submit
 from azdiskbackup.core.protected_disk.ownership import names
@@ -56,9 +56,7 @@ class OnDemandBackupKind(reconciler.KindController[Desired, Observed, Step, Back
 
     def rules(self, pass_: Pass) -> Rules:
         """Return the rules for a backup, or for an object with which nothing happens any more."""
-        if _is_finished(pass_):
-            return FINISHED_RULES
-        return RESTORED_RULES if pass_.desired.restored_by and not pass_.state.instance else PROVISIONING_RULES
+        return FINISHED_RULES if _is_finished(pass_) else PROVISIONING_RULES
 
     def from_cache(self, pass_: Pass) -> Observed:
         """Return what the cache tells."""

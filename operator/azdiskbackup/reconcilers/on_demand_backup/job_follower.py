@@ -17,6 +17,7 @@ from azdiskbackup.core.on_demand_backup.attempt import (
     IntentRecorded,
     NotStarted,
     RequestRefused,
+    Restored,
     Sent,
     Unfollowable,
 )
@@ -53,6 +54,7 @@ class BackupState(KindState):
 
     Attributes:
         instance: the backup instance of the recorded intent; None while none is known.
+        is_ours: whether this process recorded the intent.
         sent: since when the request may have been sent, by us or, before we looked first, by another process; None
             while surely no backup runs by it.
         operation: URL of the operation of an accepted request; it names the job.
@@ -65,6 +67,7 @@ class BackupState(KindState):
     """
 
     instance: ArmId | None = None
+    is_ours: bool = False
     sent: datetime | None = None
     operation: str | None = None
     job: str | None = None
@@ -76,7 +79,8 @@ class BackupState(KindState):
 
     def intend(self, instance: ArmId) -> None:
         """Take note of an intent that was recorded: nothing was sent by it."""
-        self.instance, self.sent, self.operation, self.not_before = instance, None, None, None
+        self.instance, self.is_ours = instance, True
+        self.sent, self.operation, self.not_before = None, None, None
 
     def failed(self, error: OperatorError, now: datetime, jitter: float) -> None:
         """Take note that the request failed."""
@@ -110,7 +114,7 @@ class JobFollower:
             # The process before may have sent it until a moment ago, however old the intent is.
             state.sent = self._context.clock.now()
         if state.instance is None:
-            return NotStarted()
+            return Restored(desired.restored_by) if desired.restored_by else NotStarted()
         known = state.job or recorded.job
         if known is not None and known != state.foreign_job:
             job = await self._read(known, state.instance)
@@ -159,12 +163,8 @@ class JobFollower:
                 return Unfollowable(error)
             case AzureJob() as job if _is_of(desired, instance)(job):
                 return await self._follow(job.id, instance, state)
-            case _ if state.operation is not None:
-                # Azure accepted it: the job has to come.
-                return Sent(state.error)
             case _:
-                state.sent = None
-                return IntentRecorded(instance, state.error, state.not_before)
+                return _without_job(desired, instance, state)
 
     async def _follow(self, job_id: str, instance: ArmId, state: BackupState) -> Attempt:
         state.job = job_id
@@ -187,7 +187,8 @@ class JobFollower:
             case FetchFailed(error):
                 return Unfollowable(error)
             case _:
-                return RequestRefused(InvalidRequest("JobNotFound", f"Azure no longer knows the job {job_id}"), now)
+                error = InvalidRequest("JobNotFound", f"Azure no longer knows the job {job_id}")
+                return RequestRefused(error, now, job_id)
 
     async def _shown(self, instance: ArmId, fits: Callable[[AzureJob], bool]) -> AzureJob:
         """Return a job as the sweep shows it: of many that run, not each can be asked for by itself."""
@@ -213,6 +214,18 @@ class JobFollower:
         # Its id is enough to find it; that the backup is done must not wait for the rest.
         found = await capture_if_allowed(self._context.azure.backups.get_restore_point(instance, job.restore_point_id))
         return found if isinstance(found, AzureRestorePoint) else None
+
+
+def _without_job(desired: Desired, instance: ArmId, state: BackupState) -> Attempt:
+    """Return how far a request got of which surely no job is known."""
+    if state.operation is not None:
+        # Azure accepted it: the job has to come.
+        return Sent(state.error)
+    if desired.restored_by and not state.is_ours:
+        # Restored with its status: the intent is that of the object before.
+        return Restored(desired.restored_by)
+    state.sent = None
+    return IntentRecorded(instance, state.error, state.not_before)
 
 
 def _is_of(desired: Desired, instance: ArmId) -> Callable[[AzureJob], bool]:

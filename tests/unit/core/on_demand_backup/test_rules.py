@@ -20,12 +20,13 @@ from azdiskbackup.core.on_demand_backup.attempt import (
     NotStarted,
     Over,
     RequestRefused,
+    Restored,
     Sent,
     Unfollowable,
 )
 from azdiskbackup.core.on_demand_backup.desired import Desired, read_desired
 from azdiskbackup.core.on_demand_backup.observed import DiskView, Fact, Observed, Recorded, is_over, read_recorded
-from azdiskbackup.core.on_demand_backup.rules import FINISHED_RULES, PROVISIONING_RULES, RESTORED_RULES
+from azdiskbackup.core.on_demand_backup.rules import FINISHED_RULES, PROVISIONING_RULES
 from azdiskbackup.core.on_demand_backup.status import build_status
 from azdiskbackup.core.on_demand_backup.steps import DeleteObject, RecordIntent, Submit
 from azdiskbackup.core.rules import reasons
@@ -113,6 +114,7 @@ BAD = Following(job("Failed", failure=AzureFailure("Code", "Words.", "Do this.")
         (observed(Sent(Unavailable("x", "y"))), reasons.SUCCEEDED, "Unavailable"),
         (observed(Unfollowable(Unavailable("x", "y"))), reasons.SUCCEEDED, "Unavailable"),
         (observed(RequestRefused(InvalidRequest("x", "y"), NOW)), reasons.SUCCEEDED, reasons.REFUSED),
+        (observed(RequestRefused(InvalidRequest("x", "y"), NOW, "job")), reasons.SUCCEEDED, reasons.FAILED),
         (observed(Following(job("InProgress"))), reasons.SUCCEEDED, reasons.IN_PROGRESS),
         (observed(Following(job("Brewing", ))), reasons.SUCCEEDED, reasons.FAILED),
         (observed(BAD), reasons.SUCCEEDED, reasons.FAILED),
@@ -180,24 +182,17 @@ def test_what_a_restore_brought_back_takes_no_backup() -> None:
     assert isinstance(labelled.raw, dict)
     labelled.raw["metadata"]["labels"] = {"velero.io/restore-name": "nightly"}
     wanted = read_desired(labelled)
-    assert isinstance(wanted, Desired) and "velero.io/restore-name" in str(wanted.restored_by)
-    plan = evaluate(RESTORED_RULES, wanted, observed(), NOW)
-    assert isinstance(plan, Plan) and plan.step is None
-    status = build_status(labelled, NOT_FETCHED, plan, NOW)
+    assert isinstance(wanted, Desired) and wanted.restored_by == "velero.io/restore-name"
+    attempt = Restored(wanted.restored_by)
+    plan = make_plan(wanted, observed(attempt, disk=NOT_FOUND), NOW)
+    assert plan.step is None and "velero.io/restore-name" in plan.verdict.message
+    status = build_status(labelled, attempt, plan, NOW)
     assert status.completion_time == NOW and status.error is None
     assert {each.type: (each.status, each.reason) for each in status.conditions} == {
+        "Accepted": ("True", reasons.VALID),
         "Succeeded": ("False", reasons.NOT_REPEATED),
         "Ready": ("True", reasons.NOT_REPEATED),
     }
-
-
-@pytest.mark.parametrize(
-    ("started", "is_restored"),
-    [("2026-01-05T07:59:59Z", True), ("2026-01-05T08:30:00Z", False), ("2026-01-05T09:00:01Z", False)],
-)
-def test_a_status_that_is_older_than_its_object(started: str, is_restored: bool) -> None:
-    found = read_desired(resource({"startTime": started}))
-    assert isinstance(found, Desired) and (found.restored_by is not None) == is_restored
 
 
 @pytest.mark.parametrize("text", ["", "/subscriptions/../x", str(INSTANCE.parent), f"{INSTANCE}/recoveryPoints/p", 7])
