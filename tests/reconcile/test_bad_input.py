@@ -194,7 +194,7 @@ async def test_a_second_object_for_one_claim_waits_for_the_older_one(shop: Team)
     await shop.protect("first")
     await shop.until("ProtectedDisk", "first", "Ready")
     await shop.protect("second")
-    assert "'first' names the same source and is older" in await told(
+    assert "'first' already protects the same source or waits to, and is older" in await told(
         shop, "ProtectedDisk", "second", "Accepted", "DuplicateProtectedDisk"
     )
     await shop.delete("ProtectedDisk", "first")

@@ -9,8 +9,12 @@ from urllib.parse import quote
 
 from azdiskbackup.api.v1alpha1 import KINDS
 from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
+from azdiskbackup.core.objects.abandon import ABANDON
 
 Raw = Mapping[str, Any]
+
+# More is no uid, and of no use.
+_LONGEST_UID = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,11 @@ def _meta(raw: Raw, *more: str) -> dict[str, Any]:
 
 def _ours(raw: Raw) -> Raw:
     kept = ("apiVersion", "kind", "spec", "status")
-    # Annotations and owners are as large as somebody likes, and nobody here reads them.
+    # Other annotations and owners are as large as somebody likes, and nobody here reads them.
     metadata = _meta(raw, "generation", "creationTimestamp", "finalizers", "labels")
+    abandoned = (raw["metadata"].get("annotations") or {}).get(ABANDON)
+    if abandoned is not None:
+        metadata["annotations"] = {ABANDON: abandoned[:_LONGEST_UID]}
     return {"metadata": metadata, **{key: raw[key] for key in kept if key in raw}}
 
 

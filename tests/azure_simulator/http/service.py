@@ -96,7 +96,7 @@ class Service:
             if route is None:
                 raise AzureFault("InvalidResourceType", f"No route for {request.path}.")
             versions.check(request.query.get("api-version"), route.provider)
-            if route.name == "subscriptions.get":
+            if "s" in parts:
                 # What is in no tenant at all is not there, whoever asks.
                 self.azure.cloud.check_subscription(parts["s"])
             caller.check(request, route, self._assigned(route, parts))
