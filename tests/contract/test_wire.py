@@ -53,6 +53,7 @@ async def test_nobody_asks_before_the_time_that_azure_named(azure: Azure, simula
 
 
 async def test_a_throttled_subscription_holds_up_no_other(azure: Azure, simulator: Simulator) -> None:
+    simulator.seed(subscriptions=[SECOND_SUBSCRIPTION])
     simulator.plant(
         "disks.get", status=429, code="SubscriptionRequestsThrottled", message="Slow.", headers={"Retry-After": "60"}
     )
