@@ -132,3 +132,18 @@ async def test_which_disks_can_be_backed_up_is_azures_to_say(world: World, shop:
     await is_stalled(shop, "Refused", f"{code}: Unsupported disk type.")
     await shop.until("ProtectedDisk", "data", "Ready")
     assert shop.get("ProtectedDisk", "data")["status"]["disk"]["sku"] == sku
+
+
+@pytest.mark.parametrize("how", [{"at_end": True, "code": "UserErrorSomething", "message": "No."}, {"endless": True}])
+async def test_a_change_that_came_to_nothing_is_repeated(world: World, shop: Team, how: dict[str, object]) -> None:
+    """Azure takes no other operation on an instance meanwhile, and one afterwards."""
+    shop.make_claim()
+    await shop.protect()
+    await shop.until("ProtectedDisk", "data", "Ready")
+    world.azure.plant("backupInstances.stopProtection", times=1, **how)
+    since = world.azure.request_count()
+    await shop.protect(protection="Stopped")
+    await world.advance(hours=1)
+    world.azure.clear_faults()
+    await shop.until("ProtectedDisk", "data", "Ready", "True", "Stopped", within=timedelta(hours=8))
+    assert world.writes(since).count("backupInstances.stopProtection") == 2

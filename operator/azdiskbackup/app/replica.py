@@ -147,6 +147,8 @@ class Process:
             if not engine.has_objects:
                 # A first start: whoever led before wrote to Azure for an object that is still there.
                 self._fence.open()
+                if self._lease is not None:
+                    self._lease.settle()
             await engine.start()
             self._engine = engine
             self._registry.register(engine.fleet)

@@ -113,7 +113,7 @@ class Engine:
         self._clock = clock = clock or clock_of(settings)
         self._settings = settings
         self._cluster = cluster
-        self._queue = queue = WorkQueue[Key](clock)
+        self._queue = queue = WorkQueue[Key](clock, lambda: fence.holds_back)
         self._limiter = RateLimiter(
             clock.now,
             settings.azure_share_percent / 100,

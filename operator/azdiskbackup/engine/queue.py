@@ -7,7 +7,7 @@ Its contract, tested line by line:
 - A key added for later is taken at that time, and not before; the earliest of several times counts.
 - A key added for now does not wait for a later time, and the later time is forgotten.
 - Failures of a key are counted until ``forget``.
-- ``is_idle`` is true exactly when no key is ready and none is in work; ``next_due`` is the earliest later time.
+- ``is_idle`` is true exactly when no key is ready, in work or held up; ``next_due`` is the earliest later time.
 - ``get`` waits without polling, on the injected clock.
 - Keys are taken in the order in which they became ready.
 """
@@ -18,7 +18,7 @@ import asyncio
 import heapq
 import time
 from collections import deque
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
@@ -30,10 +30,16 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class WorkQueue(Generic[KeyT]):
-    """See the module's docstring for the contract."""
+    """See the module's docstring for the contract.
 
-    def __init__(self, clock: Clock) -> None:
+    Args:
+        clock: by which keys become ready.
+        is_held_up: whether some wait for real time, while which a simulated clock must not run on.
+    """
+
+    def __init__(self, clock: Clock, is_held_up: Callable[[], bool] = lambda: False) -> None:
         self._clock = clock
+        self._is_held_up = is_held_up
         self._ready: deque[KeyT] = deque()
         # Since when, in real time.
         self._waiting: dict[KeyT, float] = {}
@@ -108,7 +114,7 @@ class WorkQueue(Generic[KeyT]):
     @property
     def is_idle(self) -> bool:
         """Return whether nothing is ready and nothing is in work."""
-        return not self._ready and not self._in_work
+        return not self._ready and not self._in_work and not self._is_held_up()
 
     @property
     def next_due(self) -> datetime | None:

@@ -51,6 +51,11 @@ def _requests(service: Service, request: Request) -> dict[str, Any]:
     return {"value": service.entries(int(request.query.get("since", "0")))}
 
 
+def _no_faults(service: Service, request: Request) -> None:
+    service.faults.clear()
+    service.azure.cloud.operations.end_endless()
+
+
 def _lacking(service: Service, request: Request) -> dict[str, Any]:
     caller = service.callers.get(request.query["client"])
     return dict(caller.lacking) if caller is not None else {}
@@ -117,7 +122,7 @@ COMMANDS: dict[tuple[str, str], Command] = {
         lambda service, request: service.faults.append(PlantedFault(**request.json)),
         f"plant an answer: {', '.join(each.name for each in fields(PlantedFault) if each.init)}",
     ),
-    ("DELETE", "faults"): Command(lambda service, request: service.faults.clear(), "plant no answer any more"),
+    ("DELETE", "faults"): Command(_no_faults, "plant no answer any more; operations that never end do"),
     ("POST", "state"): Command(_set_state, "instance, state: what Azure says of an instance"),
     ("POST", "failing"): Command(_fail_backups, "code, message, action: how each backup fails; no code: none does"),
     ("POST", "lost"): Command(_lose, "pattern: ids of the rows that Resource Graph leaves out"),

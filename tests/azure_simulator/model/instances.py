@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -207,7 +208,7 @@ class Instances:
                 vault.instances.pop(instance.name.lower(), None)
             return None
 
-        return self._cloud.operations.start(self._cloud.knobs.span("change"), end)
+        return self._change_begun(instance, end)
 
     def _soft_delete(self, vault: Vault, instance: Instance, deleted_at: datetime) -> None:
         settings = (vault.properties.get("securitySettings") or {}).get("softDeleteSettings") or {}
@@ -254,7 +255,7 @@ class Instances:
             instance.state = state
             instance.schedule += 1
 
-        return self._cloud.operations.start(self._cloud.knobs.span("change"), lambda: end())
+        return self._change_begun(instance, lambda: end())
 
     def _begin_change(self, instance: Instance, *, while_in_work: bool = False) -> None:
         """One operation on an instance at a time."""
@@ -264,6 +265,12 @@ class Instances:
                 "Another operation is running on the backup instance.",
             )
         instance.changing = True
+
+    def _change_begun(self, instance: Instance, end: Callable[[], OperationFault | None]) -> Operation:
+        def release() -> None:
+            instance.changing = False
+
+        return self._cloud.operations.start(self._cloud.knobs.span("change"), end, release=release)
 
     def sync(self, vault: Vault, instance: Instance) -> Operation:
         """Try again what failed: it ends as the configuration does; an instance without an error stays as it is."""
@@ -296,4 +303,4 @@ class Instances:
             self._begin(vault, instance)
             return None
 
-        return self._cloud.operations.start(self._cloud.knobs.span("change"), end)
+        return self._change_begun(instance, end)

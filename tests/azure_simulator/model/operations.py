@@ -39,6 +39,7 @@ class Operations:
         self.next_fault: OperationFault | None = None
         # Whether the next one never ends.
         self.next_endless = False
+        self._endless: list[Callable[[], None]] = []
 
     def start(
         self,
@@ -46,8 +47,16 @@ class Operations:
         finish: Callable[[], OperationFault | None] = lambda: None,
         *,
         carries_result: bool = False,
+        release: Callable[[], None] = lambda: None,
     ) -> Operation:
-        """Start an operation; ``finish`` runs at its end and says whether it failed."""
+        """Start an operation.
+
+        Args:
+            takes: how long it takes.
+            finish: runs at its end and says whether it failed.
+            carries_result: whether it tells more than that.
+            release: runs instead of it when it ends having done nothing.
+        """
         name = f"{self._timeline.new_id()};{self._timeline.new_id()}"
         operation = Operation(
             base64.b64encode(name.encode()).decode(),
@@ -58,13 +67,28 @@ class Operations:
         planted, self.next_fault = self.next_fault, None
 
         def end() -> None:
+            if planted is not None:
+                release()
             operation.fault = planted or finish()
             operation.ended = self._timeline.now
 
+        def give_up() -> None:
+            release()
+            operation.fault = OperationFault("OperationTimedOut", "The operation took too long.", is_user_error=False)
+            operation.ended = self._timeline.now
+
         endless, self.next_endless = self.next_endless, False
-        if not endless:
+        if endless:
+            self._endless.append(give_up)
+        else:
             self._timeline.later(takes, end)
         return operation
+
+    def end_endless(self) -> None:
+        """Let all operations that never end do so, having done nothing."""
+        for give_up in self._endless:
+            give_up()
+        self._endless.clear()
 
     def get(self, operation_id: str) -> Operation:
         if operation_id not in self._all:

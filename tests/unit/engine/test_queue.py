@@ -90,6 +90,19 @@ async def test_idle_means_nothing_ready_and_nothing_in_work(queue: WorkQueue[str
     assert queue.is_idle and clock.idle
 
 
+async def test_who_waits_for_real_time_lets_no_simulated_time_pass(clock: ManualClock) -> None:
+    held_up = ["a"]
+    queue = WorkQueue[str](clock, lambda: bool(held_up))
+    queue.add_at("a", clock.now())
+    assert not queue.is_idle and not clock.idle
+    queue.done(await queue.get())
+    assert not clock.idle
+    held_up.clear()
+    queue.add("a")
+    queue.done(await queue.get())
+    assert queue.is_idle and clock.idle
+
+
 async def test_reports_what_is_due_next(queue: WorkQueue[str], clock: ManualClock) -> None:
     when = clock.now() + timedelta(minutes=7)
     queue.add_at("a", when)

@@ -48,6 +48,11 @@ class Fence:
         self._wake = wake
         asyncio.get_running_loop().call_later(span.total_seconds(), self._open)
 
+    @property
+    def holds_back(self) -> bool:
+        """Return whether anybody waits until it opens."""
+        return bool(self._waiting)
+
     def open(self) -> None:
         """Let writes through at once: there was nothing to wait for."""
         self._opens = 0.0

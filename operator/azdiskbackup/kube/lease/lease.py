@@ -273,6 +273,10 @@ class Lease:
 
     # --- to let it go -------------------------------------------------------------------------------
 
+    def settle(self) -> None:
+        """Take note that no request of whoever led before can arrive any more: the next one need not wait for any."""
+        self._unsettled_until = 0.0
+
     async def release(self, unsettled: timedelta) -> None:
         """Let it go, so that another replica need not wait for it to expire.
 

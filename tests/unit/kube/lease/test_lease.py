@@ -401,3 +401,13 @@ async def test_a_lease_that_can_be_read_and_not_written_is_told_once(
     await waiting
     assert replica.lease.trouble is None
     await replica.lease.release(timedelta())
+
+
+async def test_who_has_nothing_to_wait_for_leaves_nothing_to_wait_for(server: Server) -> None:
+    """A first start, with no object that anybody could have written to Azure for, and a restart right after it."""
+    server.lease = None
+    first = Replica(server, "a")
+    assert await first.lease.acquire() > timedelta()
+    first.lease.settle()
+    await first.lease.release(timedelta())
+    assert await Replica(server, "b").lease.acquire() == timedelta()
