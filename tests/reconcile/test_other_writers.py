@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.objects import policy, vault
+from harness.objects import SUBSCRIPTION, policy, vault
 from world.team import Team
 from world.world import World
 
@@ -103,3 +103,28 @@ async def test_a_protection_that_another_writer_ends_again_and_again_needs_a_per
     assert "Another client has undone that" in ready["message"]
     assert shop.condition("ProtectedDisk", "data", "Stalled")["status"] == "True"
     await shop.until("ProtectedDisk", "data", "Ready", within=timedelta(days=2))
+
+
+async def test_a_tag_of_an_instance_that_azure_policy_sets_is_given_up(world: World, shop: Team) -> None:
+    """It is put back a few times, and the disk is Ready all the while: what says whose it is, is there."""
+    shop.make_claim()
+    await shop.protect()
+    await shop.until("ProtectedDisk", "data", "Ready")
+    instance = shop.instance()
+    rule = {"effect": "modify", "scope": f"/subscriptions/{SUBSCRIPTION}", "tag": "azdiskbackup.io.pvc", "value": "x"}
+    world.azure.turn("policy", name="tags", **rule)
+    body = shop.portal("GET", instance)
+    shop.portal("PUT", instance, {"tags": body["tags"], "properties": body["properties"]})
+    assert shop.portal("GET", instance)["tags"]["azdiskbackup.io.pvc"] == "x"
+    since = world.azure.request_count()
+    for _ in range(24):
+        await world.advance(hours=1)
+        assert shop.condition("ProtectedDisk", "data", "Ready")["status"] == "True"
+    puts = world.writes(since).count("backupInstances.put")
+    assert 2 <= puts <= 3 + 5, puts
+    told = shop.condition("ProtectedDisk", "data", "Protected")
+    assert (told["status"], told["reason"]) == ("True", "DriftDetected")
+    assert "Another client has undone that" in told["message"]
+    world.azure.turn("policy", name="tags")
+    await world.advance(days=2)
+    assert shop.portal("GET", instance)["tags"]["azdiskbackup.io.pvc"] == "data-0"

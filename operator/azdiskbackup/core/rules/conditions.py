@@ -58,13 +58,14 @@ def after_failure(
 
 
 def with_message(plan: Plan[StepT], message: str) -> Plan[StepT]:
-    """Return a plan whose deciding condition is False, and says something else."""
+    """Return a plan whose deciding condition says something else."""
     return tell(plan, replace(plan.verdict, message=message))
 
 
 def tell(plan: Plan[StepT], verdict: Verdict[StepT]) -> Plan[StepT]:
     """Return a plan whose deciding condition tells another verdict."""
-    told = Finding(plan.condition, "False", verdict.reason, verdict.message)
+    holds = verdict.satisfied and not verdict.is_warning
+    told = Finding(plan.condition, "True" if holds else "False", verdict.reason, verdict.message)
     findings = tuple(told if finding.type == plan.condition else finding for finding in plan.findings)
     return replace(plan, findings=findings, verdict=verdict)
 

@@ -16,7 +16,7 @@ _FIRST_PAUSE = timedelta(hours=1)
 _LONGEST_PAUSE = timedelta(days=1)
 _FORGOTTEN_AFTER = timedelta(days=2)
 _MOST = 4
-DRIFT = (reasons.DRIFT_DETECTED, reasons.DRIFT_CORRECTED)
+DRIFT = (reasons.DRIFT_DETECTED, reasons.DRIFT_CORRECTED, reasons.ADOPTING)
 
 
 @dataclass(frozen=True, slots=True)

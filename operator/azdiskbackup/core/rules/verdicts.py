@@ -80,7 +80,7 @@ def correct(reason: str, message: str, step: StepT | None = None, requeue_at: da
     return Verdict(True, reason, message, step, requeue_at, is_warning=True)
 
 
-def housekeeping(reason: str, message: str, step: StepT | None, requeue_at: datetime | None) -> Verdict[StepT]:
+def housekeeping(reason: str, message: str, step: StepT | None, requeue_at: datetime | None = None) -> Verdict[StepT]:
     """Say that the rule holds, and that there is something to tidy up, or to look at later."""
     return Verdict(True, reason, message, step, requeue_at, Progress.DONE)
 
@@ -233,8 +233,8 @@ def evaluate(
 
 def _deciding(verdicts: Sequence[tuple[str, Verdict[StepT]]]) -> tuple[str, Verdict[StepT]]:
     """Return the verdict that decides: the last one, or a correction that nobody waits for when all rules hold."""
-    corrections = (each for each in verdicts if each[1].is_warning and each[1].progress is Progress.RECONCILING)
-    return next(corrections, verdicts[-1]) if verdicts[-1][1].satisfied else verdicts[-1]
+    pending = (each for each in verdicts if each[1].step is not None or each[1].progress is Progress.RECONCILING)
+    return next(pending, verdicts[-1]) if verdicts[-1][1].satisfied else verdicts[-1]
 
 
 def _ask(

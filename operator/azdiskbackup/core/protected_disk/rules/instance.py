@@ -25,7 +25,7 @@ from azdiskbackup.core.protected_disk.steps import PutInstance, Resume, Step, St
 from azdiskbackup.core.rules import reasons, verdicts
 from azdiskbackup.core.rules.intervals import CONFIGURATION_TAKES, INSTANCE_CHANGE_TAKES, RECHECK_INTERVAL
 from azdiskbackup.core.rules.lookup import NotFetched, NotFound
-from azdiskbackup.core.rules.verdicts import act, need, satisfied, wait
+from azdiskbackup.core.rules.verdicts import act, housekeeping, need, satisfied, wait
 
 Verdict: TypeAlias = verdicts.Verdict[Step]
 
@@ -122,9 +122,16 @@ def owner_tags_written(desired: Desired, observed: Observed, now: datetime) -> V
     write to an instance that rests would resume it, and let expire what it keeps: it gets them when it is resumed.
     """
     instance = observed.existing_instance
-    is_tagged = is_owner(desired, observed, instance) and has_tags(instance.tags, desired.owner)
-    if is_tagged or not instance.is_in_mode("Active"):
+    is_ours = is_owner(desired, observed, instance)
+    if (is_ours and has_tags(instance.tags, desired.owner)) or not instance.is_in_mode("Active"):
         return _configured(instance)
+    if is_ours:
+        # The others only tell people more: the disk is protected without them.
+        return housekeeping(
+            observed.recorded.unless_drift(reasons.DRIFT_DETECTED),
+            f"Azure reports {instance.state}. Tags of the backup instance differ; the operator corrects them.",
+            PutInstance(instance_request(desired, observed)),
+        )
     return act(
         PutInstance(instance_request(desired, observed)),
         reasons.ADOPTING,
