@@ -104,7 +104,7 @@ down: ## End what `make up` or `make debug` started
 	@$(BIN)/python -m demo.playground down .run
 
 .PHONY: test
-test: test-fast test-plugin test-contract test-chart test-integration ## Run everything that proves it works
+test: test-fast test-simulation test-plugin test-contract test-chart test-integration ## Run everything that proves it works
 
 .PHONY: test-fast
 test-fast: check test-unit test-reconcile ## Run what needs neither cluster nor network: checks, rules, stories in one process
@@ -117,6 +117,23 @@ test-unit: $(READY) ## Run the fast tests: rules, models, engine
 .PHONY: test-reconcile
 test-reconcile: $(READY) ## Run stories: the whole operator in one process, with Azure and an API server in memory
 	@$(BIN)/pytest tests/reconcile -n 2 $(TEST_ARGS)
+
+.PHONY: test-simulation
+test-simulation: $(READY) ## Tell stories that nobody thought of: those that found something, and some new ones
+	@$(BIN)/pytest tests/simulation -n 2 $(TEST_ARGS)
+
+# How many stories, from which seed on, in how many processes.
+SEEDS ?= 50
+FROM ?= 0
+JOBS ?= 2
+
+.PHONY: simulate
+simulate: $(READY) ## Tell SEEDS=… stories at random FROM=…, in JOBS=… processes; a bad end is cut down and printed
+	@PYTHONHASHSEED=0 $(BIN)/python -m simulation --seeds $(SEEDS) --from $(FROM) --jobs $(JOBS)
+
+.PHONY: simulate-mutants
+simulate-mutants: $(READY) ## Plant one bug after the other, and see that the stories find each
+	@PYTHONHASHSEED=0 $(BIN)/python -m simulation --mutants --seeds $(SEEDS) --from $(FROM) --jobs $(JOBS)
 
 .PHONY: test-plugin
 test-plugin: $(READY) ## Run what needs no cluster of `kubectl azdiskbackup`: its output, its mistakes

@@ -1,0 +1,282 @@
+"""What must hold at every moment, whatever happens: seen in Azure's model and in the store, not in the operator."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from azdiskbackup.core.objects.azure import STATES_OF_MODE
+from azdiskbackup.core.objects.resource import FINALIZER
+from azure_simulator.http.messages import Request, Response
+from azure_simulator.model.instance import Instance
+from harness.objects import Json
+from simulation.actors import RESTORED, VAULT
+from world.store import Resource
+
+if TYPE_CHECKING:
+    from simulation.actors import Actors
+    from simulation.run import SimulatedWorld
+
+OWNER = ("azdiskbackup.io.cluster", "azdiskbackup.io.namespace", "azdiskbackup.io.protecteddisk")
+_INSTANCE = re.compile(r"/backupInstances/([^/?]+)(?:/(\w+))?", re.IGNORECASE)
+_SUBSCRIPTION = re.compile(r"/subscriptions/([^/?]+)", re.IGNORECASE)
+# What the operator may still carry out although the object says otherwise by now: it was on its way.
+_ON_THE_WAY = timedelta(minutes=15)
+# By then what somebody did in Azure is noticed, whatever lags or fails.
+_NOTICED = timedelta(hours=12)
+_DESTRUCTIVE = {
+    "delete": ("Delete", None),
+    "suspendBackups": ("Suspend", "Suspended"),
+    "stopProtection": ("Retain", "Stopped"),
+}
+
+
+class Monitor:
+    """Looks at every request and at every change.
+
+    Attributes:
+        violations: what did not hold, with the time.
+        lines: what happened, in short.
+        coverage: what was reached, how often.
+    """
+
+    def __init__(self, world: SimulatedWorld) -> None:
+        self._world = world
+        self.actors: Actors | None = None
+        self.violations: list[str] = []
+        self.lines: list[str] = []
+        self.coverage: Counter[str] = Counter()
+        self._digest = hashlib.sha256()
+        # When each version of a ProtectedDisk was stored: uid, whether it is being deleted, spec.
+        self._versions: dict[tuple[str, str], list[tuple[datetime, Json]]] = defaultdict(list)
+        self._last: dict[str, Json] = {}
+        # When Azure last had a disk in a mode, by lower-case id.
+        self._in_mode: dict[tuple[str, str], datetime] = {}
+        self._not_before: dict[tuple[str, str], datetime] = {}
+        self._left: set[str] = set()
+
+    @property
+    def digest(self) -> str:
+        """Return the hash of all that happened."""
+        return self._digest.hexdigest()
+
+    def tell(self, line: str) -> None:
+        """Take note of an event."""
+        text = f"{(self._world.clock.now()).isoformat()} {line}"
+        self._digest.update(text.encode())
+        self.lines.append(text)
+
+    def violated(self, what: str) -> None:
+        """Take note of something that does not hold."""
+        self.violations.append(what)
+        self.tell(f"VIOLATION {what}")
+
+    # --- requests of the operator ---------------------------------------------------------------------------
+
+    def before(self, request: Request) -> None:
+        """Look at a request that leaves the operator."""
+        for (subscription, route), until in list(self._not_before.items()):
+            if (
+                subscription in request.path.lower()
+                and route == self._shape(request)
+                and until > self._world.clock.now()
+            ):
+                self.violated(f"{route} before its Retry-After ({until.isoformat()})")
+
+    def arrives(self, request: Request) -> None:
+        """Look at a request before Azure carries it out."""
+        found = _INSTANCE.search(request.path)
+        if found is None or request.method == "GET":
+            return
+        name, action = found.group(1), "delete" if request.method == "DELETE" else (found.group(2) or "put")
+        instance = next((each for each in self._instances() if each.name.lower() == name.lower()), None)
+        if instance is None:
+            return
+        tags = {key.lower(): value for key, value in (instance.tags or {}).items()}
+        cluster, namespace, disk = (tags.get(key, "") for key in OWNER)
+        if cluster and cluster != self._world.cluster:
+            self.violated(f"{action} of {name}, which another cluster owns")
+        if action in _DESTRUCTIVE and not self._is_wanted(action, (namespace, disk)):
+            self.violated(f"{action} of {name}, which {namespace}/{disk} does not ask for")
+
+    def _is_wanted(self, action: str, place: tuple[str, str]) -> bool:
+        deletion, protection = _DESTRUCTIVE[action]
+        since = self._world.clock.now() - _ON_THE_WAY
+        versions = self._versions[place]
+        recent = [each for when, each in versions if when >= since] + [each for _, each in versions[-1:]]
+        before = [each for when, each in versions if when < since][-1:]
+        return any(
+            (each["deleting"] and each["spec"].get("deletionPolicy", "Retain") == deletion)
+            or (protection is not None and each["spec"].get("protection", "Active") == protection)
+            for each in [*recent, *before]
+        )
+
+    def answered(self, request: Request, response: Response, route: str) -> None:
+        """Look at an answer that Azure gives."""
+        self.tell(f"{route} {request.method} {request.path.split('?')[0]} {response.status}")
+        if request.mutates:
+            self.coverage[f"write {route}"] += 1
+        error = response.body.get("error") if isinstance(response.body, dict) else None
+        if isinstance(error, dict):
+            self.coverage[f"error {error.get('code')}"] += 1
+        self._look_at_vault()
+        self.look()
+
+    def throttled(self, request: Request, response: Response) -> None:
+        """Take note of a Retry-After that arrives."""
+        wait = next((value for name, value in response.headers.items() if name.lower() == "retry-after"), "")
+        subscription = _SUBSCRIPTION.search(request.path)
+        if response.status == 429 and wait.isdecimal() and subscription:
+            key = subscription.group(1).lower(), self._shape(request)
+            until = self._world.clock.now() + timedelta(seconds=int(wait))
+            self._not_before[key] = max(until, self._not_before.get(key, until))
+
+    @staticmethod
+    def _shape(request: Request) -> str:
+        """Return what a request is about, without names: those of one shape are throttled together."""
+        path = request.path.split("?")[0].lower()
+        return f"{request.method} {re.sub(r'(resourcegroups|backupvaults|backupinstances|disks)/[^/]+', r'*', path)}"
+
+    # --- Azure ------------------------------------------------------------------------------------------------
+
+    def _instances(self) -> Iterator[Instance]:
+        for vault in self._world.azure.service.azure.vaults.all.values():
+            yield from vault.instances.values()
+
+    def _look_at_vault(self) -> None:
+        if self.actors is None:
+            return
+        for vault in self._world.azure.service.azure.vaults.all.values():
+            tags = {name.lower(): value for name, value in (vault.tags or {}).items()}
+            if vault.name == VAULT:
+                lost = [name for name, value in self.actors.foreign_tags.items() if tags.get(name.lower()) != value]
+                if lost:
+                    self.violated(f"the vault lost tags of others: {lost}")
+
+    def look(self) -> None:
+        """Look at what Azure has at this moment."""
+        now = self._world.clock.now()
+        for instance in self._instances():
+            for mode, states in STATES_OF_MODE.items():
+                if instance.state.lower() in states:
+                    self._in_mode[(instance.disk_id.lower(), mode)] = now
+
+    def hour(self) -> None:
+        """Look at what stands, once in a while."""
+        self.look()
+        jobs: Counter[str] = Counter(
+            job.activity_id
+            for vault in self._world.azure.service.azure.vaults.all.values()
+            for job in vault.jobs.values()
+            if job.user_triggered
+        )
+        for raw in self._world.every("OnDemandBackup"):
+            uid = raw["metadata"]["uid"]
+            if jobs[uid] > 1:
+                self.violated(f"{jobs[uid]} jobs for OnDemandBackup {raw['metadata']['name']}")
+            if jobs[uid] and RESTORED in (raw["metadata"].get("labels") or {}):
+                self.violated(f"a backup for {raw['metadata']['name']}, which a restore of manifests brought back")
+        for raw in self._world.every("ProtectedDisk"):
+            if _is_ready(raw):
+                self._is_protected(raw, _NOTICED, "is Ready")
+
+    def _is_protected(self, raw: Json, within: timedelta, what: str) -> None:
+        mode = raw["spec"].get("protection", "Active")
+        disk = str((raw.get("status", {}).get("disk") or {}).get("id", "")).lower()
+        last = self._in_mode.get((disk, mode))
+        if last is None or last < self._world.clock.now() - within:
+            name = f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"
+            self.violated(f"{name} {what} ({mode}), and Azure has had {disk or 'its disk'} so {last or 'never'}")
+
+    # --- Kubernetes ------------------------------------------------------------------------------------------
+
+    def on_event(self, how: str, resource: Resource, raw: Json) -> None:
+        """Look at a change of an object."""
+        metadata = raw["metadata"]
+        if resource.kind == "Event":
+            self.coverage[f"event {raw.get('reason')}"] += 1
+            if raw.get("reason") == "LeftInAzure":
+                self._left.add(str((raw.get("regarding") or {}).get("uid")))
+        if resource.group != "azdiskbackup.io":
+            return
+        before = self._last.get(metadata["uid"])
+        self._last[metadata["uid"]] = raw
+        self.tell(f"{how} {resource.kind} {metadata.get('namespace', '')}/{metadata['name']} {_said(raw)}")
+        for condition in (raw.get("status") or {}).get("conditions") or ():
+            self.coverage[f"reason {resource.kind} {condition['type']} {condition['reason']}"] += 1
+        if resource.kind == "ProtectedDisk":
+            self._disk(how, before, raw)
+        if resource.kind == "OnDemandBackup" and (raw.get("status") or {}).get("completionTime"):
+            self._verdict(raw)
+
+    def _disk(self, how: str, before: Json | None, raw: Json) -> None:
+        metadata = raw["metadata"]
+        version = {"uid": metadata["uid"], "deleting": "deletionTimestamp" in metadata, "spec": raw["spec"]}
+        self._versions[(metadata["namespace"], metadata["name"])].append((self._world.clock.now(), version))
+        if how == "DELETED":
+            self._released(before or raw)
+        elif _is_ready(raw) and not (before is not None and _is_ready(before)):
+            self.look()
+            window = 2 * timedelta(minutes=self._world.story.settings["observe_minutes"]) + timedelta(hours=1)
+            self._is_protected(raw, window, "becomes Ready")
+
+    def _released(self, raw: Json) -> None:
+        """A finalizer that is gone means that the policy was carried out, or left aloud."""
+        metadata = raw["metadata"]
+        if FINALIZER not in metadata.get("finalizers", ()) or metadata["uid"] in self._left:
+            return
+        owner = (self._world.cluster, metadata["namespace"], metadata["name"])
+        for instance in self._instances():
+            tags = {key.lower(): value for key, value in (instance.tags or {}).items()}
+            disk = str((raw.get("status", {}).get("disk") or {}).get("id", "")).lower()
+            is_ours = tuple(tags.get(key, "") for key in OWNER) == owner and instance.disk_id.lower() == disk
+            if is_ours and instance.state.lower() in STATES_OF_MODE["Active"] and not self._was_resumed(instance):
+                policy = raw["spec"].get("deletionPolicy", "Retain")
+                self.violated(f"{metadata['namespace']}/{metadata['name']} is gone, and not {policy} in Azure")
+
+    def _was_resumed(self, instance: Instance) -> bool:
+        """Return whether it was at rest a moment ago: somebody else resumed it."""
+        since = self._world.clock.now() - _ON_THE_WAY
+        rests = (self._in_mode.get((instance.disk_id.lower(), mode)) for mode in ("Stopped", "Suspended"))
+        return any(last is not None and last >= since for last in rests)
+
+    def _verdict(self, raw: Json) -> None:
+        """The end of a backup is what Azure says of its job."""
+        uid, name = raw["metadata"]["uid"], raw["metadata"]["name"]
+        succeeded = next(each for each in raw["status"]["conditions"] if each["type"] == "Succeeded")
+        jobs = [
+            job
+            for vault in self._world.azure.service.azure.vaults.all.values()
+            for job in vault.jobs.values()
+            if job.activity_id == uid and job.end is not None and job.end <= self._world.clock.now()
+        ]
+        good = any(job.fault is None for job in jobs)
+        if succeeded["status"] == "True" and not good:
+            self.violated(f"OnDemandBackup {name} succeeded, and no job of it did")
+        if succeeded["status"] == "False" and good:
+            self.violated(f"OnDemandBackup {name} is {succeeded['reason']}, and its job succeeded")
+
+    def log(self, event: dict[str, Any]) -> None:
+        """Look at a line of the operator's log."""
+        if event.get("exc_info"):
+            self.violated(f"traceback: {event.get('event')} {event.get('error', '')}")
+
+
+def _is_ready(raw: Json) -> bool:
+    ready = _condition(raw, "Ready")
+    current = ready.get("observedGeneration") == raw["metadata"]["generation"]
+    return ready.get("status") == "True" and current and "deletionTimestamp" not in raw["metadata"]
+
+
+def _condition(raw: Json, type_: str) -> Json:
+    conditions = (raw.get("status") or {}).get("conditions") or ()
+    return next((each for each in conditions if each["type"] == type_), {})
+
+
+def _said(raw: Json) -> str:
+    ready = _condition(raw, "Ready")
+    return f"{ready.get('status', '')} {ready.get('reason', '')}"

@@ -1,0 +1,69 @@
+"""A few stories, and all that ever found something."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from simulation.run import kind_of, shrink
+from simulation.story import VERBS, Story, generate
+
+ROOT = Path(__file__).parent.parent.parent
+# Those that once ended badly, with what they found.
+FOUND = json.loads((Path(__file__).parent / "seeds.json").read_text())
+# Beside them; `make simulate` tells as many others as one likes.
+USUAL = range(4)
+_TELL = """
+import json, sys
+from simulation.run import tell
+from simulation.story import generate
+outcome = tell(generate(int(sys.argv[1])))
+print(json.dumps([outcome.digest, outcome.violations]))
+"""
+
+
+def told(seed: int) -> tuple[str, list[str]]:
+    """Tell a story in a process of its own; return its hash and what did not hold."""
+    environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": f"{ROOT}/operator:{ROOT}/tests"}
+    done = subprocess.run(
+        [sys.executable, "-c", _TELL, str(seed)], env=environment, capture_output=True, text=True, check=True
+    )
+    digest, violations = json.loads(done.stdout.splitlines()[-1])
+    return digest, violations
+
+
+@pytest.mark.parametrize("seed", [*(int(each) for each in FOUND), *USUAL])
+def test_a_story(seed: int) -> None:
+    digest, violations = told(seed)
+    assert not violations, f"PYTHONHASHSEED=0 make simulate FROM={seed} SEEDS=1: {violations}"
+    assert digest
+
+
+def test_a_seed_tells_the_same_story_in_every_process() -> None:
+    assert told(7) == told(7)
+
+
+def test_every_verb_of_every_actor_is_in_some_story() -> None:
+    met = {(each.actor, each.verb) for seed in range(300) for each in generate(seed).actions}
+    assert met == {(actor, verb) for actor, verbs in VERBS.items() for verb, _, _ in verbs}
+
+
+def test_a_story_is_cut_down_to_what_matters() -> None:
+    story = generate(3)
+    needed = (story.actions[5], story.actions[30])
+
+    def is_bad(each: Story) -> bool:
+        return all(action in each.actions for action in needed)
+
+    assert shrink(story, is_bad).actions == needed
+
+
+def test_what_a_violation_is_about_is_not_whom_it_met() -> None:
+    assert kind_of("shop-1/disk-2 is Ready (Active), and so on") == kind_of(
+        "shop-2/disk-0 is Ready (Stopped), and so on"
+    )
