@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultStatus
 from azdiskbackup.core.identity.arm_ids import ResourceGroupId
 from azdiskbackup.core.identity.roles import Grant
 from azdiskbackup.core.objects.azure import AzureGroup, AzureInstance, AzureVault
-from azdiskbackup.core.objects.recorded import azure_name, recorded_name
-from azdiskbackup.core.objects.resource import Resource, parse_status
+from azdiskbackup.core.objects.recorded import recorded_identities, recorded_name
+from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, FetchFailed, NotFetched, NotFound
 
 
@@ -44,8 +43,7 @@ class Recorded:
 
 def read_recorded(resource: Resource) -> Recorded:
     """Read the status of a BackupVault."""
-    known = (azure_name(each.principal_id) for each in parse_status(BackupVaultStatus, resource).identities or ())
-    principals = tuple(each for each in known if each is not None)
+    principals = tuple(recorded_identities(resource).values())
     return Recorded(recorded_name(resource, "principalID"), resource.settled, principals)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -10,7 +10,7 @@ from azdiskbackup.core.backup_vault.desired import OWNER_TAGS, Desired
 from azdiskbackup.core.objects.azure import AzureVault, VaultSettings, has_tags, with_tags
 
 
-class Class(Enum):
+class PropertyClass(Enum):
     """What a property is to the protection of disks.
 
     Whatever the table does not name belongs to others: it is never written, nor lost by a write of ours. The vault's
@@ -27,51 +27,31 @@ class Property:
 
     Attributes:
         name: as the spec calls it.
-        desired: reads it from the spec.
-        actual: reads it from Azure's answer.
-        final: values that Azure never lets go of; None when it lets go of none.
+        field: as ``VaultSettings`` calls it.
+        final: values that Azure never changes again; None for all of them.
         advice: what to do about one that stays.
     """
 
     name: str
-    of: Class
-    desired: Callable[[Desired], object]
-    actual: Callable[[AzureVault], object]
+    field: str
+    of: PropertyClass = PropertyClass.WANTED
     final: tuple[str, ...] | None = ()
     advice: str = "Write that into the spec to accept it."
 
 
-PROPERTIES = (
-    Property("location", Class.NEEDED, lambda it: it.spec.location.lower(), lambda it: it.location.lower(), None),
+LOCATION = Property("location", "", PropertyClass.NEEDED, final=None)
+TAGS = Property("tags", "tags")
+SETTINGS = (
     Property(
         "redundancy",
-        Class.WANTED,
-        lambda it: it.settings.redundancy,
-        lambda it: it.settings.redundancy,
-        None,
-        "It makes no difference to backups of disks, which are snapshots.",
+        "redundancy",
+        final=None,
+        advice="It makes no difference to backups of disks, which are snapshots.",
     ),
     # Azure raises it by itself, region by region, and never lowers it.
-    Property(
-        "softDelete.state",
-        Class.WANTED,
-        lambda it: it.settings.soft_delete_state,
-        lambda it: it.settings.soft_delete_state,
-        ("AlwaysOn",),
-    ),
-    Property(
-        "softDelete.retentionDays",
-        Class.WANTED,
-        lambda it: it.settings.soft_delete_days,
-        lambda it: it.settings.soft_delete_days,
-    ),
-    Property(
-        "immutability",
-        Class.WANTED,
-        lambda it: it.settings.immutability,
-        lambda it: it.settings.immutability,
-        ("Locked",),
-    ),
+    Property("softDelete.state", "soft_delete_state", final=("AlwaysOn",)),
+    Property("softDelete.retentionDays", "soft_delete_days"),
+    Property("immutability", "immutability", final=("Locked",)),
 )
 
 
@@ -79,41 +59,43 @@ PROPERTIES = (
 class Difference:
     """A property in which the vault in Azure differs from the spec."""
 
-    name: str
-    of: Class
+    about: Property
+    desired: object
     actual: object
-    is_final: bool = False
-    advice: str = ""
+
+    @property
+    def is_needed(self) -> bool:
+        """Return whether disks cannot be protected while it lasts."""
+        return self.about.of is PropertyClass.NEEDED
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether Azure never changes the value that it has."""
+        return self.about.final is None or self.actual in self.about.final
 
     @property
     def why_it_stays(self) -> str:
-        """Return what is told of a value that Azure does not let go of."""
-        return f"The vault in Azure has `{self.name}: {self.actual}`, which cannot be changed. {self.advice}"
+        """Return what is reported of such a value."""
+        name, advice = self.about.name, self.about.advice
+        return f"The vault in Azure has `{name}: {self.actual}`, which cannot be changed. {advice}"
 
 
 def differences(desired: Desired, vault: AzureVault) -> list[Difference]:
     """Return in what a vault differs; tags that others put there (Azure Policy does) are theirs."""
-    found = [
-        Difference(each.name, each.of, actual, each.final is None or actual in each.final, each.advice)
-        for each in PROPERTIES
-        if (actual := each.actual(vault)) != each.desired(desired)
+    wanted, actual, tags = desired.settings, vault.settings, _tags(desired, vault)
+    compared = [
+        Difference(LOCATION, desired.spec.location.lower(), vault.location.lower()),
+        *(Difference(each, getattr(wanted, each.field), getattr(actual, each.field)) for each in SETTINGS),
     ]
-    if not has_tags(vault.settings.tags, _tags(desired, vault)):
-        found.append(Difference("tags", Class.WANTED, vault.settings.tags))
-    return found
+    found = [each for each in compared if each.desired != each.actual]
+    # Compared by what is in them, not as they are.
+    return found if has_tags(actual.tags, tags) else [*found, Difference(TAGS, with_tags(actual.tags, tags), "")]
 
 
-def corrected(desired: Desired, vault: AzureVault) -> VaultSettings:
+def corrected(vault: AzureVault, found: Iterable[Difference]) -> VaultSettings:
     """Return the settings of a vault with all put back that can be."""
-    final = {each.name for each in differences(desired, vault) if each.is_final}
-    wanted, actual = desired.settings, vault.settings
-    return VaultSettings(
-        redundancy=actual.redundancy,
-        soft_delete_state=actual.soft_delete_state if "softDelete.state" in final else wanted.soft_delete_state,
-        soft_delete_days=wanted.soft_delete_days,
-        immutability=actual.immutability if "immutability" in final else wanted.immutability,
-        tags=with_tags(actual.tags, _tags(desired, vault)),
-    )
+    changes: dict[str, object] = {each.about.field: each.desired for each in found if not each.is_final}
+    return replace(vault.settings, **changes)  # type: ignore[arg-type] # the fields are those of the table
 
 
 def _tags(desired: Desired, vault: AzureVault) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import TypeAlias, assert_never
 
 from azdiskbackup.core.backup_vault.desired import Desired
 from azdiskbackup.core.backup_vault.observed import Fact, Observed
-from azdiskbackup.core.backup_vault.properties import Class, Difference, corrected, differences, with_owner
+from azdiskbackup.core.backup_vault.properties import Difference, corrected, differences, with_owner
 from azdiskbackup.core.backup_vault.steps import (
     AssignRole,
     CreateGroup,
@@ -78,9 +78,9 @@ def vault_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict
 
 def location_matches(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """Without what protection needs, and cannot be changed, the vault is not Ready: its region."""
-    needed = [each for each in differences(desired, _vault(observed)) if each.of is Class.NEEDED]
+    needed = [each for each in differences(desired, _vault(observed)) if each.is_needed]
     if needed:
-        names = listing([f"`{each.name}` ({each.actual})" for each in needed])
+        names = listing([f"`{each.about.name}` ({each.actual})" for each in needed])
         return stalled(
             reasons.DRIFT_DETECTED,
             f"The vault in Azure has another {names}, which cannot be changed. Name another vault, or set what Azure "
@@ -112,12 +112,12 @@ def settings_in_sync(desired: Desired, observed: Observed, now: datetime) -> Ver
     return correct(
         _unless_drift(observed, reasons.DRIFT_DETECTED),
         f"The vault in Azure differs in {_names(changed)}. The operator corrects it. {stays}".rstrip(),
-        UpdateVault(desired.id, corrected(desired, vault)),
+        UpdateVault(desired.id, corrected(vault, changed)),
     )
 
 
 def _names(found: list[Difference]) -> str:
-    return listing([f"`{each.name}`" for each in found], 5)
+    return listing([f"`{each.about.name}`" for each in found], 5)
 
 
 def identity_known(desired: Desired, observed: Observed, now: datetime) -> Verdict:

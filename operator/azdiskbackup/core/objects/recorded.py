@@ -50,6 +50,17 @@ def azure_name(found: object) -> str | None:
     return found if isinstance(found, str) and _ID.fullmatch(found) else None
 
 
+def recorded_identities(resource: Resource) -> Mapping[str, str]:
+    """Return the object ids of a vault's identities, by lower-case ARM id; that of its own under the empty one."""
+    listed = resource.status.get("identities")
+    found = {}
+    for each in listed if isinstance(listed, list) else ():
+        principal = azure_name(each.get("principalID")) if isinstance(each, Mapping) else None
+        if principal is not None:
+            found[str(each.get("userAssignedIdentityID") or "").lower()] = principal
+    return found
+
+
 def recorded_text(resource: Resource, *path: str) -> str | None:
     """Return some text."""
     found = _dig(resource.status, path)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultSpec, BackupVaultStatus, VaultAccess
+from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultSpec, VaultAccess
 from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId
-from azdiskbackup.core.objects.recorded import VAULT, azure_name, recorded_id, recorded_name
-from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec, parse_status
+from azdiskbackup.core.objects.recorded import VAULT, recorded_id, recorded_identities, recorded_name
+from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec
 from azdiskbackup.core.rules import reasons
 
 
@@ -80,13 +80,7 @@ def vault_view(resource: Resource) -> VaultView | Invalid:
         identity=spec.identity.user_assigned_identity_id,
         assigns_roles=spec.role_assignments == "Managed",
         role_scope=spec.disk_role_scope,
-        principals=_principals(resource),
+        principals=recorded_identities(resource),
         is_guarded=resource.status.get("resourceGuard") is True,
         is_immutable=spec.immutability != "Disabled",
     )
-
-
-def _principals(resource: Resource) -> Mapping[str, str]:
-    known = parse_status(BackupVaultStatus, resource).identities or []
-    names = {(each.user_assigned_identity_id or "").lower(): azure_name(each.principal_id) for each in known}
-    return {identity: principal for identity, principal in names.items() if principal is not None}
