@@ -189,11 +189,7 @@ async def test_a_finalizer_that_is_removed_by_hand_comes_back(world: World, shop
 async def test_an_object_of_a_newer_schema_is_told_and_left_alone(
     world: World, shop: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours = next(each for each in DEFINITIONS if each["spec"]["names"]["kind"] == "ProtectedDisk")
-    newer = deepcopy(ours)
-    spec = newer["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
-    spec["protection"]["enum"].append("Frozen")
-    await serve(world, newer, monkeypatch)
+    ours = await serve_newer(world, monkeypatch)
     shop.make_claim()
     since = world.azure.request_count()
     await shop.protect(protection="Frozen")
@@ -207,11 +203,7 @@ async def test_an_object_of_a_newer_schema_is_told_and_left_alone(
 
 
 async def test_an_object_that_nobody_can_read_can_go(world: World, shop: Team, monkeypatch: pytest.MonkeyPatch) -> None:
-    ours = next(each for each in DEFINITIONS if each["spec"]["names"]["kind"] == "ProtectedDisk")
-    newer = deepcopy(ours)
-    spec = newer["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
-    spec["protection"]["enum"].append("Frozen")
-    await serve(world, newer, monkeypatch)
+    ours = await serve_newer(world, monkeypatch)
     shop.make_claim()
     await shop.protect()
     await shop.until("ProtectedDisk", "data", "Ready")
@@ -223,6 +215,16 @@ async def test_an_object_that_nobody_can_read_can_go(world: World, shop: Team, m
     await shop.patch("ProtectedDisk", "data", {"metadata": {"annotations": {ABANDON: uid}}})
     assert not shop.exists("ProtectedDisk", "data")
     await serve(world, ours, monkeypatch)
+
+
+async def serve_newer(world: World, monkeypatch: pytest.MonkeyPatch) -> Json:
+    """Have the API server admit a mode of protection that this version does not know; return our own definition."""
+    ours = next(each for each in DEFINITIONS if each["spec"]["names"]["kind"] == "ProtectedDisk")
+    newer = deepcopy(ours)
+    spec = newer["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    spec["protection"]["enum"].append("Frozen")
+    await serve(world, newer, monkeypatch)
+    return ours
 
 
 async def serve(world: World, definition: Json, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,3 +128,24 @@ async def test_a_tag_of_an_instance_that_azure_policy_sets_is_given_up(world: Wo
     world.azure.turn("policy", name="tags")
     await world.advance(days=2)
     assert shop.portal("GET", instance)["tags"]["azdiskbackup.io.pvc"] == "data-0"
+
+
+async def test_what_a_person_asks_for_here_is_done_at_once_after_a_fight(world: World, shop: Team) -> None:
+    """The same step as the correction that another writer undid, and none of it."""
+    shop.make_claim()
+    await shop.protect()
+    await shop.until("ProtectedDisk", "data", "Ready")
+    instance = shop.instance()
+    for _ in range(4):
+        shop.portal("POST", f"{instance}/stopProtection", {})
+        await shop.until("ProtectedDisk", "data", "Ready", within=timedelta(hours=3))
+        await world.advance(minutes=15)
+    shop.portal("POST", f"{instance}/stopProtection", {})
+    await shop.until("ProtectedDisk", "data", "Ready", "False", "DriftDetected")
+    await shop.protect(protection="Stopped")
+    await shop.until("ProtectedDisk", "data", "Ready", "True", "Stopped")
+    since = world.azure.request_count()
+    await shop.protect()
+    await world.advance(minutes=2)
+    assert "backupInstances.resumeProtection" in world.writes(since)
+    await shop.until("ProtectedDisk", "data", "Ready")

@@ -46,7 +46,9 @@ def note(corrections: tuple[Correction, ...], step: object, now: datetime) -> tu
 
 def given_up(plan: Plan[StepT], corrections: tuple[Correction, ...], now: datetime) -> Plan[StepT] | None:
     """Return the plan without its step while another writer undoes it again and again; None if it may be taken."""
-    known = next((each for each in corrections if each.step == plan.step), None)
+    # The same step may be what a person asks for here by an edit of the spec: that is no correction, and not held back.
+    mine = (each for each in corrections if each.step == plan.step and plan.verdict.reason in DRIFT)
+    known = next(mine, None)
     if known is None or now >= known.next:
         return None
     progress = Progress.DONE if plan.ready else Progress.STALLED

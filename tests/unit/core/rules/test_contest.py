@@ -48,6 +48,11 @@ def test_what_is_needed_waits_for_a_person_and_what_is_wanted_for_nobody(before:
     assert finding.message == held.verdict.message
 
 
+def test_what_is_no_correction_is_not_held_back() -> None:
+    asked = plan(act("resume", reasons.CHANGING_PROTECTION, "The spec says so."))
+    assert given_up(asked, (Correction("resume", 9, NOW, NOW),), NOW) is None
+
+
 def test_a_correction_that_lasted_is_forgotten_and_another_step_has_its_own_count() -> None:
     known = note(note((), "a", NOW), "a", NOW + timedelta(hours=1))
     assert known == (Correction("a", 2, NOW, NOW + timedelta(hours=1)),)
