@@ -203,6 +203,11 @@ class Actors:
         headers = {"Retry-After": str(seconds)}
         self.world.azure.plant(route, status=429, code="TooManyRequests", message="Slow down.", headers=headers)
 
+    async def flap(self, route: str, skip: int) -> None:
+        """Resource Manager does not find once what exists, as is reported of it."""
+        fault = {"status": 404, "code": "ResourceNotFound", "message": "It was not found."}
+        self.world.azure.plant(rf"^{route}\.get$", skip=skip, **fault)
+
     async def fail_backups(self, on: bool) -> None:
         self.world.azure.fail_backups(*(("UserErrorDiskNotThere", "It failed.", "Try again.") if on else ()))
 

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from azdiskbackup.core.objects.azure import STATES_OF_MODE
-from azdiskbackup.core.objects.resource import FINALIZER
 from azure_simulator.http.messages import Request, Response
 from azure_simulator.model.instance import Instance
 from harness.objects import Json
@@ -21,6 +19,9 @@ if TYPE_CHECKING:
     from simulation.actors import Actors
     from simulation.run import SimulatedWorld
 
+# Nothing of the operator's own: a mistake in what both share would be seen by neither.
+FINALIZER = "azdiskbackup.io/finalizer"
+STATE_OF_MODE = {"Active": "ProtectionConfigured", "Suspended": "BackupsSuspended", "Stopped": "ProtectionStopped"}
 OWNER = ("azdiskbackup.io.cluster", "azdiskbackup.io.namespace", "azdiskbackup.io.protecteddisk")
 _INSTANCE = re.compile(r"/backupInstances/([^/?]+)(?:/(\w+))?", re.IGNORECASE)
 _SUBSCRIPTION = re.compile(r"/subscriptions/([^/?]+)", re.IGNORECASE)
@@ -161,8 +162,8 @@ class Monitor:
         """Look at what Azure has at this moment."""
         now = self._world.clock.now()
         for instance in self._instances():
-            for mode, states in STATES_OF_MODE.items():
-                if instance.state.lower() in states:
+            for mode, state in STATE_OF_MODE.items():
+                if instance.state == state:
                     self._in_mode[(instance.disk_id.lower(), mode)] = now
 
     def hour(self) -> None:
@@ -234,7 +235,7 @@ class Monitor:
             tags = {key.lower(): value for key, value in (instance.tags or {}).items()}
             disk = str((raw.get("status", {}).get("disk") or {}).get("id", "")).lower()
             is_ours = tuple(tags.get(key, "") for key in OWNER) == owner and instance.disk_id.lower() == disk
-            if is_ours and instance.state.lower() in STATES_OF_MODE["Active"] and not self._was_resumed(instance):
+            if is_ours and instance.state == STATE_OF_MODE["Active"] and not self._was_resumed(instance):
                 policy = raw["spec"].get("deletionPolicy", "Retain")
                 self.violated(f"{metadata['namespace']}/{metadata['name']} is gone, and not {policy} in Azure")
 

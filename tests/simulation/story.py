@@ -139,6 +139,11 @@ def _fault(chance: random.Random) -> dict[str, Any]:
     return {"route": route, "times": chance.choice([1, 1, 2, 5]), "skip": chance.randrange(3), **what}
 
 
+def _flap(chance: random.Random) -> dict[str, Any]:
+    route = chance.choice(["backupInstances", "backupInstances", "backupVaults", "backupPolicies", "resourceGroups"])
+    return {"route": route, "skip": chance.randrange(3)}
+
+
 def _throttle(chance: random.Random) -> dict[str, Any]:
     return {"route": chance.choice(["backup", "resourceGraph", ""]), "seconds": chance.choice([20, 120, 900])}
 
@@ -181,10 +186,11 @@ VERBS: dict[str, list[tuple[str, Made, int]]] = {
         ("soften_vault", _soft, 1),
         ("delete_disk", _disk, 1),
     ],
-    "cluster": [("protect_elsewhere", _disk, 1)],
+    "cluster": [("protect_elsewhere", _disk, 6)],
     "azure": [
         ("plant", _fault, 10),
         ("throttle", _throttle, 3),
+        ("flap", _flap, 10),
         ("fail_backups", _switch, 2),
         ("lose_rows", _switch, 2),
         ("lag", _switch, 2),
