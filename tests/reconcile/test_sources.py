@@ -92,6 +92,37 @@ async def test_a_claim_made_again_is_protected_by_another_object_while_the_earli
     assert shop.condition("ProtectedDisk", "again", "Ready")["status"] == "True"
 
 
+@pytest.mark.parametrize("is_forged", [False, True], ids=["narrowed", "status"])
+async def test_a_claim_made_again_stays_told_whatever_is_looked_at_besides(
+    world: World, shop: Team, is_forged: bool
+) -> None:
+    """The vault serves the namespace no more for a while; or status names the new disk, and the instance of before."""
+    handle = await protected(shop)
+    instance = shop.instance()
+    await shop.delete("PersistentVolumeClaim", "data-0")
+    other = f"{shop.namespace}-other"
+    world.azure.seed(
+        disks=[{"subscription": SUBSCRIPTION, "group": "disks-rg", "name": other, "location": "westeurope"}]
+    )
+    shop.bind("data-0", other, disk_id(other))
+    await shop.until("ProtectedDisk", "data", "DiskResolved", "False", "DiskChanged")
+    if is_forged:
+        await shop.patch("ProtectedDisk", "data", {"status": {"disk": {"id": disk_id(other)}}}, "status")
+    else:
+        narrowed = {"spec": {"access": {"namespaces": {"matchLabels": {"team": "another"}}}}}
+        await shop.patch("BackupVault", "demo", narrowed)
+        await shop.until("ProtectedDisk", "data", "Ready", "False", "DiskChanged")
+        await world.advance(minutes=10)
+        await shop.patch("BackupVault", "demo", {"spec": {"access": {"namespaces": {"matchLabels": None}}}})
+    await world.kill_operator()
+    await world.start_operator()
+    await world.advance(minutes=10)
+    assert shop.condition("ProtectedDisk", "data", "Ready")["reason"] == "DiskChanged"
+    status = shop.get("ProtectedDisk", "data")["status"]
+    assert status["backupInstanceID"] == instance
+    assert is_forged or status["disk"]["id"] == handle
+
+
 async def test_a_volume_that_belongs_to_another_claim_is_not_believed(world: World, shop: Team) -> None:
     name = f"{shop.namespace}-elsewhere"
     await shop.apply(volume(name, disk_id("data"), "somebody-elses", "default"), claim("stolen", name, shop.namespace))

@@ -66,7 +66,10 @@ def may_adopt(observed: Observed, vault: VaultView) -> bool:
 
 
 def is_about_another_disk(observed: Observed) -> bool:
-    """Return whether the instance protects another disk than the object's: its id came from a status that is wrong."""
+    """Return whether the instance protects another disk than the one that the source stands for now.
+
+    The object's own protects the disk of before; any other was found by a status that is wrong.
+    """
     instance, disk = observed.instance, observed.disk
     if not isinstance(instance, AzureInstance) or not isinstance(disk, AzureDisk):
         return False
@@ -90,8 +93,13 @@ def may_be_shown(desired: Desired, observed: Observed) -> bool:
 
 
 def disk_may_be_shown(desired: Desired, observed: Observed) -> bool:
-    """Return whether what Azure tells of the disk may be told to whoever reads the object."""
-    return has_right_to_disk(desired, observed) or may_be_shown(desired, observed)
+    """Return whether what Azure tells of the disk may be told to whoever reads the object.
+
+    The disk that its PVC stands for by now does not take the place of the one that its instance protects.
+    """
+    if has_right_to_disk(desired, observed):
+        return True
+    return may_be_shown(desired, observed) and not is_about_another_disk(observed)
 
 
 def in_another_vault(observed: Observed, vault: VaultView) -> bool:
