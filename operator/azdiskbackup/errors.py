@@ -14,11 +14,14 @@
     │   ├── NoEffectYet        the service reports success, and shows no change
     │   └── Blocked            a person forbids it, and has to allow it: stalled until then
     │       ├── ResourceLocked
+    │       ├── RestoreGroupMissing
+    │       ├── NamespaceQuotaExceeded, AdmissionDenied    the cluster's own
     │       ├── PolicyDenied
     │       ├── SubscriptionDisabled
     │       └── VaultImmutable
     └── Terminal               nothing changes until the spec or Azure is edited: rarely retried
         ├── InvalidRequest     Azure refuses the request
+        ├── TargetDiskExists, SnapshotGone, RestorePointGone   nothing can be restored so
         └── AlreadyProtected   the disk is protected elsewhere
 
 Only the two border modules (``azure.client.error_table``, ``kube.client``) make them from foreign errors; only the
@@ -201,6 +204,12 @@ class EncryptionSetPermissionsMissing(PermissionsMissing):
     scope = "the disk's encryption set"
 
 
+class RestoreGroupPermissionsMissing(PermissionsMissing):
+    """The vault's identity may not make a disk in the restore resource group."""
+
+    scope = "the restore resource group"
+
+
 class QuotaExceeded(Waiting):
     """A limit of the subscription or of the service is reached."""
 
@@ -258,6 +267,42 @@ class Terminal(OperatorError):
 
 class InvalidRequest(Terminal):
     """The service refuses the request."""
+
+
+class RestoreGroupMissing(Blocked):
+    """The resource group that is to take a restored disk does not exist."""
+
+    reason = "TargetGroupNotFound"
+
+
+class TargetDiskExists(Terminal):
+    """The disk that a restore is to make exists already."""
+
+    reason = "TargetDiskExists"
+
+
+class SnapshotGone(Terminal):
+    """The snapshot behind a restore point was deleted behind Azure Backup's back."""
+
+    reason = "SnapshotGone"
+
+
+class RestorePointGone(Terminal):
+    """The restore point does not exist any more."""
+
+    reason = "RestorePointExpired"
+
+
+class NamespaceQuotaExceeded(Blocked):
+    """A ResourceQuota of the namespace refuses the object."""
+
+    reason = "NamespaceQuotaExceeded"
+
+
+class AdmissionDenied(Blocked):
+    """An admission webhook or policy of the cluster refuses the object."""
+
+    reason = "AdmissionDenied"
 
 
 class AlreadyProtected(Terminal):

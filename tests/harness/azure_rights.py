@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.objects import DISK_GROUP, SNAPSHOT_GROUP, VAULT_GROUP
+from harness.objects import DISK_GROUP, RESTORE_GROUP, SNAPSHOT_GROUP, VAULT_GROUP
 
 ROLES = Path(__file__).resolve().parents[2] / "deploy" / "azure" / "roles"
-# Where `setup.sh --create-snapshot-groups` assigns each: at subscriptions (no group) and at groups. Those that a mode
-# leaves out are for the tests of that mode.
+# Where `setup.sh --create-snapshot-groups --restores` assigns each: at subscriptions (no group) and at groups. Those
+# that a mode leaves out are for the tests of that mode.
 _SCOPES: tuple[tuple[str, str], ...] = (
     ("reader", ""),
     ("protector", VAULT_GROUP),
@@ -21,6 +21,9 @@ _SCOPES: tuple[tuple[str, str], ...] = (
     ("snapshot-granter", SNAPSHOT_GROUP),
     ("snapshot-granter", ""),
     ("snapshot-group-creator", ""),
+    ("restorer", VAULT_GROUP),
+    ("restore-granter", RESTORE_GROUP),
+    ("restored-disk-tagger", RESTORE_GROUP),
     # Of the identities that are in it.
     ("vault-identity-user", VAULT_GROUP),
 )

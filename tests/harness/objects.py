@@ -11,6 +11,7 @@ LOCATION = "westeurope"
 VAULT_GROUP = "backup-rg"
 SNAPSHOT_GROUP = "snapshots-rg"
 DISK_GROUP = "disks-rg"
+RESTORE_GROUP = "restored-rg"
 
 Json = dict[str, Any]
 
@@ -44,6 +45,14 @@ def disk(name: str = "data", namespace: str = "shop", claim: str = "data-0", pol
 
 def backup(name: str = "now", namespace: str = "shop", disk: str = "data", **spec: Any) -> Json:
     return _object("OnDemandBackup", name, {"protectedDiskRef": {"name": disk}} | spec, namespace)
+
+
+def restore(name: str = "back", namespace: str = "shop", disk: str = "data", **spec: Any) -> Json:
+    given = {
+        "source": {"protectedDiskRef": {"name": disk}},
+        "target": {"persistentVolumeClaim": {"name": "data-restored"}},
+    }
+    return _object("DiskRestore", name, given | spec, namespace)
 
 
 def namespace(name: str = "shop", **labels: str) -> Json:

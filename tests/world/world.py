@@ -16,7 +16,16 @@ from pydantic import HttpUrl
 
 from azdiskbackup.settings import Settings
 from harness import azure_rights, objects
-from harness.objects import DISK_GROUP, LOCATION, SECOND_SUBSCRIPTION, SNAPSHOT_GROUP, SUBSCRIPTION, VAULT_GROUP, Json
+from harness.objects import (
+    DISK_GROUP,
+    LOCATION,
+    RESTORE_GROUP,
+    SECOND_SUBSCRIPTION,
+    SNAPSHOT_GROUP,
+    SUBSCRIPTION,
+    VAULT_GROUP,
+    Json,
+)
 from world.api_server import BY_KIND, ApiServer
 from world.azure import BASE, AzureInMemory, InMemoryNetwork
 from world.clock import LoopClock
@@ -50,7 +59,7 @@ class World:
             groups=[
                 {"subscription": subscription, "name": name, "location": LOCATION}
                 for subscription in (SUBSCRIPTION, SECOND_SUBSCRIPTION)
-                for name in (VAULT_GROUP, SNAPSHOT_GROUP, DISK_GROUP)
+                for name in (VAULT_GROUP, SNAPSHOT_GROUP, DISK_GROUP, RESTORE_GROUP)
             ],
         )
         self.grant(SUBSCRIPTION, SECOND_SUBSCRIPTION)

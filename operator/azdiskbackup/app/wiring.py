@@ -14,6 +14,7 @@ from azdiskbackup.azure.client.connection import AzureConnection
 from azdiskbackup.azure.client.error_table import UNRECOGNIZED
 from azdiskbackup.azure.gateways.azure import Azure
 from azdiskbackup.azure.inventory.job_search import JobSearch
+from azdiskbackup.azure.inventory.role_grants import RoleGrants
 from azdiskbackup.azure.inventory.sweep import Sweep
 from azdiskbackup.azure.transport.fence import Fence
 from azdiskbackup.azure.transport.network import Network
@@ -45,6 +46,7 @@ from azdiskbackup.reconcilers.common.context import Deadlines, OwnedInstances, R
 from azdiskbackup.reconcilers.common.reconciler import Reconciler
 from azdiskbackup.reconcilers.common.status_writer import StatusWriter
 from azdiskbackup.reconcilers.disk_backup_policy.controller import DiskBackupPolicyKind
+from azdiskbackup.reconcilers.disk_restore.controller import DiskRestoreKind
 from azdiskbackup.reconcilers.on_demand_backup.controller import OnDemandBackupKind
 from azdiskbackup.reconcilers.protected_disk.controller import ProtectedDiskKind
 from azdiskbackup.reconcilers.watch.indices import INDICES, QUEUES
@@ -155,6 +157,7 @@ class Engine:
             cluster=cluster,
             jitter=jitter,
             deadlines=Deadlines(),
+            grants=RoleGrants(azure.roles),
             owned=OwnedInstances(),
         )
         background = Background(context, queue.add)
@@ -164,6 +167,7 @@ class Engine:
             "DiskBackupPolicy": Reconciler(DiskBackupPolicyKind(context), context),
             "ProtectedDisk": Reconciler(ProtectedDiskKind(context), context),
             "OnDemandBackup": Reconciler(OnDemandBackupKind(context), context),
+            "DiskRestore": Reconciler(DiskRestoreKind(context), context),
         }
         self._workers = Workers(
             queue,

@@ -17,8 +17,10 @@ from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
 from azdiskbackup.core.objects.resource import FINALIZER, Resource
 from azdiskbackup.errors import (
     AccessDenied,
+    AdmissionDenied,
     Conflict,
     InvalidRequest,
+    NamespaceQuotaExceeded,
     OperatorError,
     Throttled,
     Unavailable,
@@ -192,6 +194,9 @@ _BY_STATUS: dict[int, type[OperatorError]] = {
 }
 
 
+# What quotas and what admission say, which have no code of their own (apiserver: pkg/admission/plugin).
+_QUOTA = "exceeded quota"
+_ADMISSION = re.compile(r"^admission webhook .* denied the request|ValidatingAdmissionPolicy '.*' .*denied request")
 # What stands between us and the API server may answer with a page.
 _TAG = re.compile(r"<[^>]*>")
 
@@ -207,6 +212,10 @@ def _translate(status: int, body: str, headers: Any) -> OperatorError:
     if status == 429:
         pause = retry_after((headers or {}).get("Retry-After")) or timedelta(seconds=1)
         return Throttled(code, message, retry_after=pause)
+    if status == 403 and _QUOTA in message:
+        return NamespaceQuotaExceeded(code, message)
+    if _ADMISSION.search(message):
+        return AdmissionDenied(code, message)
     if status in _BY_STATUS:
         return _BY_STATUS[status](code, message)
     return (Unavailable if status >= 500 else InvalidRequest)(code, message)

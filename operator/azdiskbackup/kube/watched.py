@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from azdiskbackup.api.v1alpha1 import KINDS
 from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
+from azdiskbackup.core.disk_restore.observed import MADE_BY
 from azdiskbackup.core.objects.abandon import ABANDON
 
 Raw = Mapping[str, Any]
@@ -58,9 +59,16 @@ def _namespace(raw: Raw) -> Raw:
     return {"metadata": _meta(raw, "labels")}
 
 
+def _with_maker(raw: Raw) -> dict[str, Any]:
+    """Keep which DiskRestore made an object."""
+    metadata = _meta(raw)
+    maker = (raw["metadata"].get("labels") or {}).get(MADE_BY)
+    return metadata if maker is None else {**metadata, "labels": {MADE_BY: maker}}
+
+
 def _claim(raw: Raw) -> Raw:
     return {
-        "metadata": _meta(raw),
+        "metadata": _with_maker(raw),
         "spec": {"volumeName": (raw.get("spec") or {}).get("volumeName")},
         "status": {"phase": (raw.get("status") or {}).get("phase")},
     }
@@ -77,7 +85,10 @@ def _volume(raw: Raw) -> Raw:
         kept["csi"] = {"driver": csi.get("driver"), "volumeHandle": csi.get("volumeHandle")}
     if spec.get("azureDisk"):
         kept["azureDisk"] = {"diskURI": spec["azureDisk"].get("diskURI")}
-    metadata = _meta(raw)
+    metadata = _with_maker(raw)
+    if metadata.get("labels"):
+        # Of a volume that we made.
+        kept["persistentVolumeReclaimPolicy"] = spec.get("persistentVolumeReclaimPolicy")
     if migrated in annotations:
         metadata["annotations"] = {migrated: annotations[migrated]}
     return {"metadata": metadata, "spec": kept}

@@ -115,6 +115,36 @@ class SnapshotResourceGroup(Part):
     ] = None
 
 
+class RestoreResourceGroup(Part):
+    """A resource group that takes the restored disks of one subscription."""
+
+    name: Annotated[
+        ResourceGroupName,
+        Field(
+            description="Name of the group. Never a snapshot resource group; the node group is deleted with the "
+            "cluster, and may be locked down. The cluster's identity needs permission to attach disks of this group."
+        ),
+    ]
+    subscription_id: Annotated[
+        SubscriptionID | None,
+        Field(description="Subscription of the group and of the disks that were backed up; default: the vault's."),
+    ] = None
+    create: Annotated[
+        bool,
+        Field(
+            description="Create the group, in the vault's region, when it is missing. The operator never deletes it."
+        ),
+    ] = False
+    tags: Annotated[
+        dict[str, TagValue] | None,
+        Field(
+            max_length=40,
+            description="Tags of the group when the operator creates it. The tags of a group that exists are not "
+            "changed.",
+        ),
+    ] = None
+
+
 class VaultAccess(Part):
     """Which namespaces may do what with this vault."""
 
@@ -139,6 +169,22 @@ class VaultAccess(Part):
         Field(
             description="Namespaces that may use `deletionPolicy: Delete`, which destroys restore "
             "points; absent means none."
+        ),
+    ] = None
+    restore_namespaces: Annotated[
+        LabelSelector | None,
+        Field(
+            description="Namespaces that may restore their own disks; absent means none. Whoever restores reads old "
+            "data: what was deleted from a volume since then comes back."
+        ),
+    ] = None
+    restore_orphan_namespaces: Annotated[
+        LabelSelector | None,
+        Field(
+            description="Namespaces that may restore by backup instance, when the ProtectedDisk or its namespace is "
+            "gone; absent means none. The tags of the instance must name the same namespace, and its uid where they "
+            "have it: instances that were protected by an older version of the operator have no uid, and a namespace "
+            "of the same name that was created later may restore them."
         ),
     ] = None
     adopt_from_clusters: Annotated[
@@ -167,6 +213,30 @@ class BackupVaultSpec(Part):
             ),
             "must name at most one group for each subscription",
             "snapshotResourceGroups",
+        ),
+        Rule(
+            "!has(self.restoreResourceGroups) || self.restoreResourceGroups.all(a,"
+            " self.restoreResourceGroups.exists_one(b,"
+            " (has(a.subscriptionID) ? a.subscriptionID.lowerAscii() : '')"
+            " == (has(b.subscriptionID) ? b.subscriptionID.lowerAscii() : '')))",
+            lambda it: (
+                len({(g.subscription_id or "").lower() for g in it.restore_resource_groups or ()})
+                == len(it.restore_resource_groups or ())
+            ),
+            "must name at most one group for each subscription",
+            "restoreResourceGroups",
+        ),
+        Rule(
+            "!has(self.restoreResourceGroups) || !self.restoreResourceGroups.exists(r,"
+            " self.snapshotResourceGroups.exists(s, r.name.lowerAscii() == s.name.lowerAscii()"
+            " && (has(r.subscriptionID) ? r.subscriptionID.lowerAscii() : '')"
+            " == (has(s.subscriptionID) ? s.subscriptionID.lowerAscii() : '')))",
+            lambda it: (
+                not {(g.name.lower(), (g.subscription_id or "").lower()) for g in it.restore_resource_groups or ()}
+                & {(g.name.lower(), (g.subscription_id or "").lower()) for g in it.snapshot_resource_groups}
+            ),
+            "may not name a snapshot resource group: the role that restoring needs would reach the snapshots",
+            "restoreResourceGroups",
         ),
     )
     transitions = (
@@ -233,6 +303,16 @@ class BackupVaultSpec(Part):
             json_schema_extra={"x-kubernetes-list-type": "atomic"},
         ),
     ]
+    restore_resource_groups: Annotated[
+        list[RestoreResourceGroup] | None,
+        Field(
+            min_length=1,
+            max_length=16,
+            description="Where restored disks go: one group for each subscription that has disks, in the vault's "
+            "region. Absent: nothing is restored from this vault.",
+            json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        ),
+    ] = None
     role_assignments: Annotated[
         Literal["Managed", "Preassigned"],
         Field(

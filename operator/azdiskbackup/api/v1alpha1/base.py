@@ -326,7 +326,7 @@ AGE = Column("Age", ".metadata.creationTimestamp", "date")
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One of the four kinds, as far as the API server and the clients need to know it."""
+    """One of the kinds, as far as the API server and the clients need to know it."""
 
     name: str
     plural: str

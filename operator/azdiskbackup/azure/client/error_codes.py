@@ -22,8 +22,13 @@ from azdiskbackup.errors import (
     PolicyDenied,
     QuotaExceeded,
     ResourceLocked,
+    RestoreGroupMissing,
+    RestoreGroupPermissionsMissing,
+    RestorePointGone,
     ServiceFloodGuard,
+    SnapshotGone,
     SubscriptionDisabled,
+    TargetDiskExists,
     Throttled,
     Unavailable,
     VaultImmutable,
@@ -60,7 +65,16 @@ _DENIED = (
 _SUBSCRIPTION = "Check that the subscription exists in the tenant of the operator's identity, which needs a role in it."
 _IDENTITY = "Check that the identity exists in the tenant of the subscription."
 
+_RESTORE_GROUP = "Create the resource group, or set `create: true` of it in `restoreResourceGroups` of the BackupVault."
+_SNAPSHOT = "Restore another restore point. Only Azure Backup may delete snapshots in a snapshot resource group."
+
 CODES: dict[str, Meaning] = {
+    # --- what a restore meets [D: disk-backup-troubleshoot] -----------------------------------------------------------
+    "UserErrorSameNameDiskAlreadyExists": Meaning(TargetDiskExists),
+    "UserErrorDiskSnapshotNotFound": Meaning(SnapshotGone, _SNAPSHOT),
+    "UserErrorSnapshotMetadataNotFound": Meaning(SnapshotGone, _SNAPSHOT),
+    "UserErrorRecoveryPointNotFound": Meaning(RestorePointGone),
+    "UserErrorRestoreLimitReached": Meaning(QuotaExceeded),
     # --- the vault's identity lacks a role, or it has not propagated yet [R, D: backup-support-matrix] ---------------
     "UserErrorMissingRequiredPermissions": Meaning(PermissionsMissing),
     "UserErrorNotEnoughPermissionOnDisk": Meaning(PermissionsMissing),
@@ -70,6 +84,8 @@ CODES: dict[str, Meaning] = {
     "UserErrorDiskBackupSnapshotRGOrMSIPermissionsNotPresent": Meaning(PermissionsMissing),
     "UserErrorSnapshotRGOrMSIPermissionsNotPresent": Meaning(PermissionsMissing),
     "UserErrorMissingMSIPermissionsOnSnapshotResourceGroup": Meaning(PermissionsMissing),
+    "UserErrorNotEnoughPermissionOnTargetRG": Meaning(RestoreGroupPermissionsMissing),
+    "UserErrorDiskBackupRestoreRGOrMSIPermissionsNotPresent": Meaning(RestoreGroupPermissionsMissing),
     # Reader on the set is enough [I: kubernetes-sigs/azuredisk-csi-driver 2609, MicrosoftDocs/azure-docs 85998].
     "UserErrorMSIPermissionsNotPresentOnDES": Meaning(EncryptionSetPermissionsMissing, _READER_ON_SET),
     # --- the operator lacks a permission [R] -------------------------------------------------------------------------
@@ -97,6 +113,7 @@ CODES: dict[str, Meaning] = {
     # [I: terraform-azurerm-avm-res-compute-virtualmachine 214]
     "UserErrorDeleteBackupItemOnImmutableItem": Meaning(VaultImmutable, _IMMUTABLE),
     # --- something is missing, or still in use: a person or time brings it [R, D] ------------------------------------
+    "UserErrorRestoreTargetRGNotFound": Meaning(RestoreGroupMissing, _RESTORE_GROUP),
     "UserErrorSnapshotRGNotFound": Meaning(Waiting),
     "UserErrorDESKeyVaultKeyDisabled": Meaning(Waiting, "Enable the key of the disk's encryption set."),
     "UserErrorDESKeyVaultKeyNotAvailable": Meaning(Waiting, "Restore or enable the key of the disk's encryption set."),

@@ -15,6 +15,7 @@ from azdiskbackup.azure.gateways.instances import Instances
 from azdiskbackup.azure.gateways.operations import Operations
 from azdiskbackup.azure.gateways.resource_graph import Graph
 from azdiskbackup.azure.gateways.resources import Resources, RoleAssignments
+from azdiskbackup.azure.gateways.restores import Restores
 from azdiskbackup.azure.gateways.vaults import Policies, Vaults
 from azdiskbackup.azure.transport.request_scope import best_effort
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, FetchFailed, NotFetched
@@ -29,6 +30,7 @@ class Azure:
         self.policies = Policies(connection)
         self.instances = Instances(connection)
         self.backups = Backups(connection)
+        self.restores = Restores(connection)
         self.roles = RoleAssignments(connection)
         self.resources = Resources(connection)
         self.operations = Operations(connection)

@@ -33,6 +33,7 @@ _log = structlog.get_logger("azdiskbackup.azure")
 _OUR_TAGS = "azdiskbackup.io."
 # The service takes any letter case, and keeps it.
 _SOFT_DELETE = {"on": "On", "off": "Off", "alwayson": "AlwaysOn"}
+_GIB = 1024**3
 _NET_SPAN = re.compile(r"(?:(?P<days>\d+)\.)?(?P<hours>\d+):(?P<minutes>\d+):(?P<seconds>\d+(?:\.\d+)?)")
 _ISO_SPAN = re.compile(
     r"P(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
@@ -138,6 +139,8 @@ def disk(body: Json) -> AzureDisk:
         location=_region(body["location"]),
         size_gib=_dig(body, "properties", "diskSizeGB"),
         sku=_dig(body, "sku", "name"),
+        zones=tuple(str(zone) for zone in body.get("zones") or ()),
+        tags=_tags(body),
     )
 
 
@@ -194,4 +197,18 @@ def restore_point(body: Json) -> AzureRestorePoint:
         expiry=time(properties.get("expiryTime")),
         retention_rule=properties.get("retentionTagName"),
         type=properties.get("recoveryPointType"),
+        size_gib=_size_of_point(properties.get("recoveryPointDataStoresDetails")),
     )
+
+
+def _size_of_point(stores: object) -> int | None:
+    """Return the size of the disk that was backed up, in GiB.
+
+    A single point has it in bytes, in a list as JSON within a string; a point of a list does not have it.
+    """
+    try:
+        text = stores[0]["metaData"] if isinstance(stores, list) else None
+        bytes_ = int(msgspec.json.decode(text)[0]["sizeBytes"]) if isinstance(text, str) else 0
+    except (msgspec.DecodeError, IndexError, KeyError, TypeError, ValueError):
+        return None
+    return -(-bytes_ // _GIB) or None

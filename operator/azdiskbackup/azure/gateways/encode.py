@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
-from azdiskbackup.core.objects.azure import InstanceRequest, VaultSettings
+from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.objects.azure import InstanceRequest, RestoreRequest, VaultSettings
 from azdiskbackup.core.objects.policy_content import PolicyContent
 
 Json = dict[str, Any]
@@ -123,22 +124,11 @@ def instance(request: InstanceRequest) -> Body:
 
 def _instance_properties(request: InstanceRequest) -> Json:
     disk = request.disk
-    identity: Json = {"useSystemAssignedIdentity": True}
-    if request.identity is not None:
-        identity = {"useSystemAssignedIdentity": False, "userAssignedIdentityArmUrl": request.identity}
     return {
         "objectType": "BackupInstance",
-        "identityDetails": identity,
+        "identityDetails": _identity_details(request.identity),
         "friendlyName": disk.id.name,
-        "dataSourceInfo": {
-            "objectType": "Datasource",
-            "datasourceType": DISKS,
-            "resourceType": DISKS,
-            "resourceID": str(disk.id),
-            "resourceUri": str(disk.id),
-            "resourceName": disk.id.name,
-            "resourceLocation": disk.location,
-        },
+        "dataSourceInfo": _datasource(disk.id, disk.location),
         "policyInfo": {
             "policyId": request.policy_id,
             "policyParameters": {
@@ -150,6 +140,45 @@ def _instance_properties(request: InstanceRequest) -> Json:
                     }
                 ]
             },
+        },
+    }
+
+
+def _identity_details(user_assigned: str | None) -> Json:
+    if user_assigned is None:
+        return {"useSystemAssignedIdentity": True}
+    return {"useSystemAssignedIdentity": False, "userAssignedIdentityArmUrl": user_assigned}
+
+
+def _datasource(disk: ArmId, location: str) -> Json:
+    return {
+        "objectType": "Datasource",
+        "datasourceType": DISKS,
+        "resourceType": DISKS,
+        "resourceID": str(disk),
+        "resourceUri": str(disk),
+        "resourceName": disk.name,
+        "resourceLocation": location,
+    }
+
+
+def restore_validation(request: RestoreRequest) -> Body:
+    """Return the body that asks whether a restore would succeed."""
+    return {"restoreRequestObject": restore(request)}
+
+
+def restore(request: RestoreRequest) -> Body:
+    """Return the body that asks for a restore. With the identity left out, Azure would take the vault's own."""
+    return {
+        "objectType": "AzureBackupRecoveryPointBasedRestoreRequest",
+        "recoveryPointId": request.point,
+        "sourceDataStoreType": "OperationalStore",
+        "identityDetails": _identity_details(request.identity),
+        "restoreTargetInfo": {
+            "objectType": "RestoreTargetInfo",
+            "recoveryOption": "FailIfExists",
+            "restoreLocation": request.location,
+            "datasourceInfo": _datasource(request.disk, request.location),
         },
     }
 

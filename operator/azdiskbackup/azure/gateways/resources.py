@@ -27,6 +27,10 @@ class Resources(Gateway):
         found = await unless_absent(self._connection.send("GET", str(disk), _COMPUTE))
         return found if isinstance(found, NotFound) else decode.one(json_object(found), decode.disk)
 
+    async def set_tags(self, disk: ArmId, tags: Mapping[str, str]) -> None:
+        """Set the tags of a disk, which are the whole set; Azure answers before it is done."""
+        await self._connection.send("PATCH", str(disk), _COMPUTE, {"tags": dict(tags)})
+
     async def get_group(self, group: ResourceGroupId) -> AzureGroup | NotFound:
         """Return a resource group."""
         found = await unless_absent(self._connection.send("GET", str(group), _RESOURCES))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultSpec
+from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultSpec, RestoreResourceGroup, SnapshotResourceGroup
 from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId, vault_id
 from azdiskbackup.core.objects.azure import VaultSettings
 from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec
@@ -15,8 +15,8 @@ OWNER_TAGS = ("azdiskbackup.io.cluster", "azdiskbackup.io.backupvault")
 
 
 @dataclass(frozen=True, slots=True)
-class SnapshotGroup:
-    """A group for snapshots; ``create`` says whether we may make it, then with ``tags``."""
+class Group:
+    """A group for snapshots or restored disks; ``create`` says whether we may make it, then with ``tags``."""
 
     id: ResourceGroupId
     create: bool
@@ -28,6 +28,8 @@ class Desired:
     """A vault as its object wants it.
 
     Attributes:
+        groups: for snapshots.
+        restore_groups: for restored disks.
         owner: tags that name this object as the one that keeps the vault.
     """
 
@@ -35,7 +37,8 @@ class Desired:
     deleting: bool
     spec: BackupVaultSpec
     id: ArmId
-    groups: tuple[SnapshotGroup, ...]
+    groups: tuple[Group, ...]
+    restore_groups: tuple[Group, ...]
     owner: Mapping[str, str]
 
     @property
@@ -82,11 +85,14 @@ def read_desired(resource: Resource, default_subscription: str, cluster: str) ->
         deleting=resource.deleting,
         spec=spec,
         id=vault_id(subscription, spec.resource_group, spec.azure_name or resource.name),
-        groups=tuple(
-            SnapshotGroup(
-                ResourceGroupId(group.subscription_id or subscription, group.name), group.create, group.tags or {}
-            )
-            for group in spec.snapshot_resource_groups
-        ),
+        groups=_groups(spec.snapshot_resource_groups, subscription),
+        restore_groups=_groups(spec.restore_resource_groups or (), subscription),
         owner=dict(zip(OWNER_TAGS, (cluster, resource.name), strict=True)),
+    )
+
+
+def _groups(wanted: Iterable[SnapshotResourceGroup | RestoreResourceGroup], subscription: str) -> tuple[Group, ...]:
+    return tuple(
+        Group(ResourceGroupId(each.subscription_id or subscription, each.name), each.create, each.tags or {})
+        for each in wanted
     )

@@ -21,9 +21,10 @@ class Fact(Enum):
     INSTANCES = auto()
     DELETED_INSTANCES = auto()
     # Of its id.
-    SNAPSHOT_GROUP = auto()
+    RESOURCE_GROUP = auto()
     # Of the grant.
     ROLE_GRANT = auto()
+    RESTORE_ROLE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,12 @@ class Observed:
     Attributes:
         policies: names of the DiskBackupPolicies that refer to the vault.
         disks: number of ProtectedDisks whose policy refers to it.
-        groups: the snapshot resource groups that were fetched.
+        groups: the resource groups that were fetched.
         grants: of the role assignments that were fetched, whether they exist.
         instances: number of backup instances in the vault; fetched only before its deletion.
         deleted: soft-deleted backup instances in the vault; fetched only before its deletion.
+        is_restoring: whether any DiskRestore restores from the vault.
+        restore_roles: of the roles for restores that were fetched, whether they are assigned.
         degraded_reason: why its disks cannot be read from Resource Graph; None while they can.
     """
 
@@ -68,5 +71,7 @@ class Observed:
     grants: Mapping[Grant, bool | FetchFailed] = field(default_factory=dict)
     instances: int | NotFetched | FetchFailed = NOT_FETCHED
     deleted: tuple[AzureInstance, ...] | NotFetched | FetchFailed = NOT_FETCHED
+    is_restoring: bool = False
+    restore_roles: Mapping[Grant, bool | FetchFailed] = field(default_factory=dict)
     degraded_reason: str | None = None
     recorded: Recorded = field(default_factory=Recorded)

@@ -12,12 +12,13 @@ from azdiskbackup.core.backup_vault.steps import (
     AssignRole,
     CreateGroup,
     CreateVault,
+    RevokeRole,
     SetIdentity,
     Step,
     UpdateVault,
 )
 from azdiskbackup.core.formatting import listing, span
-from azdiskbackup.core.identity.roles import DISK_SNAPSHOT_CONTRIBUTOR, Grant
+from azdiskbackup.core.identity.roles import DISK_RESTORE_OPERATOR, DISK_SNAPSHOT_CONTRIBUTOR, Grant
 from azdiskbackup.core.objects.azure import AzureGroup, AzureVault
 from azdiskbackup.core.rules import reasons, verdicts
 from azdiskbackup.core.rules.intervals import RECHECK_INTERVAL, VAULT_CHANGE_TAKES
@@ -27,6 +28,7 @@ from azdiskbackup.core.rules.verdicts import (
     allow_with_warning,
     correct,
     fetched,
+    housekeeping,
     looked_up,
     satisfied,
     stalled,
@@ -145,7 +147,7 @@ def identity_known(desired: Desired, observed: Observed, now: datetime) -> Verdi
 def snapshot_groups_exist(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """Snapshots are kept in these groups; a missing one is created where that was asked for."""
     for group in desired.groups:
-        found = looked_up(observed.groups.get(group.id, NOT_FETCHED), Fact.SNAPSHOT_GROUP, group.id)
+        found = looked_up(observed.groups.get(group.id, NOT_FETCHED), Fact.RESOURCE_GROUP, group.id)
         if isinstance(found, AzureGroup):
             continue
         if group.create:
@@ -184,6 +186,63 @@ PROVISIONING_RULES = (
     (reasons.SNAPSHOT_GROUPS_READY, snapshot_groups_exist),
     (reasons.SNAPSHOT_GROUPS_READY, snapshot_role_granted),
 )
+
+
+def restore_groups_exist(desired: Desired, observed: Observed, now: datetime) -> Verdict:
+    """Restored disks go there; a group that is missing keeps nobody from being protected."""
+    for group in desired.restore_groups:
+        found = looked_up(observed.groups.get(group.id, NOT_FETCHED), Fact.RESOURCE_GROUP, group.id)
+        if isinstance(found, AzureGroup) and found.location.replace(" ", "").lower() == desired.spec.location:
+            continue
+        if isinstance(found, AzureGroup):
+            return allow_with_warning(
+                reasons.REGION_MISMATCH,
+                f"Resource group {group.id.name} is in {found.location}, and disks are restored in "
+                f"{desired.spec.location} alone. Name a group of that region in `restoreResourceGroups`.",
+                keeps_ready=True,
+            )
+        if group.create:
+            message = f"Creating the resource group {group.id.name} for restored disks."
+            return correct(reasons.CREATING, message, CreateGroup(group.id, desired.spec.location, group.tags))
+        return allow_with_warning(
+            reasons.GROUP_MISSING,
+            f"Resource group {group.id.name} does not exist in subscription {group.id.subscription}, so nothing can be "
+            "restored there. Create it, or set `create: true`.",
+            keeps_ready=True,
+        )
+    return satisfied(reasons.EXISTS, "Every resource group for restored disks exists.")
+
+
+def restore_role_withdrawn(desired: Desired, observed: Observed, now: datetime) -> Verdict:
+    """The vault's identity may make disks only while somebody restores: Azure's documents advise to revoke that role.
+
+    Each DiskRestore assigns it; here it goes, also when a restore was deleted, or the operator died before its end.
+    """
+    message = "Every resource group for restored disks exists."
+    if observed.is_restoring or desired.spec.role_assignments == "Preassigned":
+        return satisfied(reasons.EXISTS, message)
+    for grant in restore_grants(desired, observed):
+        if fetched(observed.restore_roles.get(grant, NOT_FETCHED), Fact.RESTORE_ROLE, grant):
+            return housekeeping(reasons.EXISTS, message, RevokeRole(grant))
+    return satisfied(reasons.EXISTS, message)
+
+
+# For a vault with resource groups for restored disks.
+RESTORE_RULES = (
+    (reasons.RESTORE_GROUPS_READY, restore_groups_exist),
+    (reasons.RESTORE_GROUPS_READY, restore_role_withdrawn),
+)
+
+
+def restore_grants(desired: Desired, observed: Observed) -> list[Grant]:
+    """Return the role assignments that restores may have left."""
+    known = _vault(observed)
+    principals = [*([known.principal_id] if known.principal_id else []), *known.assigned.values()]
+    return [
+        Grant(str(group.id), group.id.subscription, DISK_RESTORE_OPERATOR, principal)
+        for principal in principals
+        for group in desired.restore_groups
+    ]
 
 
 def snapshot_grants(desired: Desired, observed: Observed) -> list[Grant]:

@@ -13,6 +13,8 @@ from azdiskbackup.core.identity.arm_ids import ArmId
 # Fixed for all time: another value would orphan everything that exists.
 _NAMESPACE = uuid.UUID("5f0bb1a6-5a0c-4ba3-9c7e-6d2f5f4f0b52")
 _READABLE = 60
+# Of the 80 characters that Compute allows, 37 are for the uid.
+_READABLE_OF_DISK = 40
 
 
 def assignment_name(scope: str, principal: str, role: str) -> str:
@@ -28,6 +30,22 @@ def instance_name(disk: ArmId) -> str:
     """Return the name of the backup instance of a disk: readable first, unique by the whole id."""
     readable = re.sub(r"[^-a-zA-Z0-9]", "-", disk.name)[:_READABLE].strip("-") or "disk"
     return f"{readable}-{uuid.uuid5(_NAMESPACE, str(disk).lower())}"
+
+
+def restored_disk_name(wanted: str, uid: str) -> str:
+    """Return the name of the disk that a DiskRestore makes: readable first, unique by the object's uid.
+
+    Args:
+        wanted: name of the PVC that is made, or of the object.
+        uid: the object's uid.
+    """
+    readable = re.sub(r"[^-a-zA-Z0-9]", "-", wanted)[:_READABLE_OF_DISK].strip("-") or "disk"
+    return f"{readable}-{uid.lower()}"
+
+
+def restored_volume_name(uid: str) -> str:
+    """Return the name of the PersistentVolume that a DiskRestore makes."""
+    return f"azdiskbackup-{uid.lower()}"
 
 
 def is_policy_name(name: str, stem: str) -> bool:

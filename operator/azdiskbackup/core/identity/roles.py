@@ -17,6 +17,7 @@ class Role:
 
 DISK_BACKUP_READER = Role("Disk Backup Reader", "3e5e47e6-65f7-47ef-90b5-e5dd4d455f24")
 DISK_SNAPSHOT_CONTRIBUTOR = Role("Disk Snapshot Contributor", "7efff54f-a5b4-42b5-a1c5-5411624893ce")
+DISK_RESTORE_OPERATOR = Role("Disk Restore Operator", "b50d9833-a0cb-478e-945f-707fcc997c13")
 
 
 @dataclass(frozen=True, slots=True)

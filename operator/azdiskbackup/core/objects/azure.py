@@ -61,12 +61,19 @@ class AzureVault:
 
 @dataclass(frozen=True, slots=True)
 class AzureDisk:
-    """A managed disk as it is."""
+    """A managed disk as it is.
+
+    Attributes:
+        zones: its availability zones, by number; empty for one that is in none.
+        tags: on it; only a GET of the disk itself tells them.
+    """
 
     id: ArmId
     location: str
     size_gib: int | None
     sku: str | None
+    zones: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,13 +255,37 @@ def job_history(jobs: Iterable[AzureJob], now: datetime) -> JobHistory:
 
 @dataclass(frozen=True, slots=True)
 class AzureRestorePoint:
-    """A restore point (Azure: recovery point)."""
+    """A restore point (Azure: recovery point).
+
+    Attributes:
+        size_gib: size of the disk that was backed up, where the point tells it.
+    """
 
     id: str
     time: datetime
     expiry: datetime | None
     retention_rule: str | None
     type: str | None
+    size_gib: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreRequest:
+    """The restore that is wanted: always into a new disk.
+
+    Attributes:
+        instance: the backup instance.
+        point: id of the restore point.
+        disk: ARM id of the disk to be, which may not exist.
+        location: region of the snapshots, which is that of the disk.
+        identity: the user-assigned identity that works for the instance; None for the vault's own.
+    """
+
+    instance: ArmId
+    point: str
+    disk: ArmId
+    location: str
+    identity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

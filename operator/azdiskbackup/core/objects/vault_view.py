@@ -22,6 +22,7 @@ class VaultView:
         id: ARM id, known once Azure has the vault.
         principal: object id of its identity, known with the id.
         snapshot_groups: the groups for snapshots.
+        restore_groups: the groups for restored disks.
         identity: the user-assigned identity that works for new disks; None for the vault's own.
         is_guarded: whether a Resource Guard protects it.
         is_immutable: whether it keeps restore points until they expire.
@@ -44,6 +45,7 @@ class VaultView:
     principals: Mapping[str, str] = field(default_factory=dict)
     is_guarded: bool = False
     is_immutable: bool = False
+    restore_groups: tuple[ResourceGroupId, ...] = ()
 
     def principal_of(self, identity: str | None) -> str | None:
         """Return the object id of a user-assigned identity of the vault, or of its own; None if it has no such."""
@@ -52,10 +54,15 @@ class VaultView:
 
     def snapshot_group_for(self, subscription: str) -> ResourceGroupId | None:
         """Return the group that holds the snapshots of a subscription's disks."""
-        return next(
-            (g for g in self.snapshot_groups if g.subscription.lower() == subscription.lower()),
-            None,
-        )
+        return _of_subscription(self.snapshot_groups, subscription)
+
+    def restore_group_for(self, subscription: str) -> ResourceGroupId | None:
+        """Return the group that takes the restored disks of a subscription."""
+        return _of_subscription(self.restore_groups, subscription)
+
+
+def _of_subscription(groups: tuple[ResourceGroupId, ...], subscription: str) -> ResourceGroupId | None:
+    return next((each for each in groups if each.subscription.lower() == subscription.lower()), None)
 
 
 def vault_view(resource: Resource) -> VaultView | Invalid:
@@ -83,4 +90,8 @@ def vault_view(resource: Resource) -> VaultView | Invalid:
         principals=recorded_identities(resource),
         is_guarded=resource.status.get("resourceGuard") is True,
         is_immutable=spec.immutability != "Disabled",
+        restore_groups=tuple(
+            ResourceGroupId(group.subscription_id or fallback, group.name)
+            for group in spec.restore_resource_groups or ()
+        ),
     )

@@ -7,11 +7,10 @@ from datetime import datetime
 from enum import Enum, auto
 
 from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.jobs.attempt import Attempt
+from azdiskbackup.core.jobs.recorded import Recorded
 from azdiskbackup.core.objects.policy_view import PolicyView
-from azdiskbackup.core.objects.recorded import INSTANCE, recorded_id, recorded_name, recorded_time
-from azdiskbackup.core.objects.resource import Invalid, Resource
-from azdiskbackup.core.on_demand_backup.attempt import Attempt, Over
-from azdiskbackup.core.rules import reasons
+from azdiskbackup.core.objects.resource import Invalid
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, FetchFailed, NotFetched, NotFound
 
 
@@ -37,58 +36,6 @@ class DiskView:
     not_ready_reason: str
     instance: ArmId | None
     policy_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What status says of earlier passes.
-
-    It may have been written by others: what it names in Azure is believed when Azure says that it is this object's.
-
-    Attributes:
-        intent: when the intent to send the request was recorded.
-        instance: the backup instance that the request is for.
-        job: id of the job, once known.
-        over: how the backup ended, once it has; nothing changes that any more.
-    """
-
-    intent: datetime | None = None
-    instance: ArmId | None = None
-    job: str | None = None
-    over: Over | None = None
-
-    @property
-    def begun(self) -> bool:
-        """Return whether the request may have been sent."""
-        return self.intent is not None
-
-
-def read_recorded(resource: Resource) -> Recorded:
-    """Read the status of an OnDemandBackup."""
-    return Recorded(
-        intent=recorded_time(resource.status.get("startTime")),
-        instance=recorded_id(resource, INSTANCE, "backupInstanceID"),
-        job=recorded_name(resource, "jobID"),
-        over=_over(resource),
-    )
-
-
-def _over(resource: Resource) -> Over | None:
-    completed = recorded_time(resource.status.get("completionTime"))
-    if completed is None:
-        return None
-    succeeded = resource.condition(reasons.SUCCEEDED)
-    return Over(
-        succeeded=succeeded.get("status") == "True",
-        reason=str(succeeded.get("reason", reasons.FAILED)),
-        message=str(succeeded.get("message", "")),
-        completed=completed,
-    )
-
-
-def is_over(resource: Resource) -> bool:
-    """Return whether a backup has ended, well or not."""
-    return recorded_time(resource.status.get("completionTime")) is not None
 
 
 @dataclass(frozen=True, slots=True)

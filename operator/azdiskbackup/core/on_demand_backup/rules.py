@@ -8,9 +8,7 @@ from typing import TypeAlias
 
 from azdiskbackup.core.formatting import clock_time, listing, span
 from azdiskbackup.core.identity.arm_ids import ArmId, same_id
-from azdiskbackup.core.objects.policy_view import PolicyView
-from azdiskbackup.core.objects.resource import Invalid
-from azdiskbackup.core.on_demand_backup.attempt import (
+from azdiskbackup.core.jobs.attempt import (
     Following,
     IntentRecorded,
     NotStarted,
@@ -20,20 +18,20 @@ from azdiskbackup.core.on_demand_backup.attempt import (
     Sent,
     Unfollowable,
 )
+from azdiskbackup.core.objects.policy_view import PolicyView
+from azdiskbackup.core.objects.resource import Invalid
 from azdiskbackup.core.on_demand_backup.desired import Desired
 from azdiskbackup.core.on_demand_backup.observed import DiskView, Fact, Observed
-from azdiskbackup.core.on_demand_backup.steps import DeleteObject, RecordIntent, Step, Submit
+from azdiskbackup.core.on_demand_backup.steps import RecordIntent, Step, Submit
 from azdiskbackup.core.rules import reasons, verdicts
 from azdiskbackup.core.rules.backoff import pauses_at_most
-from azdiskbackup.core.rules.intervals import BACKUP_START_TAKES, JOB_POLL, RECHECK_INTERVAL
+from azdiskbackup.core.rules.intervals import BACKUP_START_TAKES, JOB_APPEARS_WITHIN, JOB_POLL
 from azdiskbackup.core.rules.lookup import NotFetched, NotFound
 from azdiskbackup.core.rules.verdicts import (
     Progress,
     Undecided,
-    act,
     allow_with_warning,
     fetched,
-    housekeeping,
     need,
     parked,
     satisfied,
@@ -44,14 +42,11 @@ from azdiskbackup.errors import OperatorError, Throttled, Unavailable
 
 Verdict: TypeAlias = verdicts.Verdict[Step]
 
-# How long a job may take to appear in the list after its request; only then a lost request is sent again.
-JOB_APPEARS_WITHIN = timedelta(minutes=5)
 # Longer than any snapshot takes, those that are copied in the background included.
 JOB_ENDS_WITHIN = timedelta(hours=24)
 # Azure's limit: ten on-demand backups a disk and day.
 DAY = timedelta(hours=24)
 DAILY_LIMIT = 10
-_LONGEST_TTL = timedelta(days=366)
 
 
 def disk_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict:
@@ -254,21 +249,3 @@ PROVISIONING_RULES = (
     (reasons.SUCCEEDED, job_started),
     (reasons.SUCCEEDED, job_succeeded),
 )
-
-
-def time_to_live(desired: Desired, observed: Observed, now: datetime) -> Verdict:
-    """A finished object is deleted after a while, where that was asked for; nothing else ever happens to it."""
-    ttl, over = desired.spec.ttl_seconds_after_finished, observed.recorded.over
-    if over is None:
-        return satisfied(reasons.IN_PROGRESS, "The object is deleted before its backup has ended.")
-    if ttl is None or desired.deleting:
-        return satisfied(over.reason, over.message)
-    left = timedelta(seconds=ttl) - (now - over.completed)
-    if left <= timedelta():
-        # Once: the watch tells when it is gone.
-        return act(DeleteObject(), over.reason, over.message, now + RECHECK_INTERVAL)
-    # Who wrote another time of completion than we do may have written the end of all calendars.
-    return housekeeping(over.reason, over.message, None, now + min(left, _LONGEST_TTL))
-
-
-FINISHED_RULES = ((reasons.SUCCEEDED, time_to_live),)

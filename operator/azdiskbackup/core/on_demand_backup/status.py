@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from azdiskbackup.api.v1alpha1.on_demand_backup import OnDemandBackupStatus, TakenRestorePoint
 from azdiskbackup.core.identity.arm_ids import same_id
+from azdiskbackup.core.jobs.attempt import Attempt, Following, RequestRefused, Restored
+from azdiskbackup.core.jobs.ending import undecided
 from azdiskbackup.core.objects.azure import AzureFailure
 from azdiskbackup.core.objects.resource import Resource, parse_status
-from azdiskbackup.core.on_demand_backup.attempt import Attempt, Following, RequestRefused, Restored
 from azdiskbackup.core.on_demand_backup.steps import RecordIntent, Step
 from azdiskbackup.core.protected_disk.status import error_status
 from azdiskbackup.core.rules import conditions, reasons
 from azdiskbackup.core.rules.lookup import NotFetched
-from azdiskbackup.core.rules.verdicts import Finding, Plan
+from azdiskbackup.core.rules.verdicts import Plan
 
 
 def build_status(
@@ -27,7 +27,7 @@ def build_status(
     update = {"observed_generation": resource.generation} | _progress(before, attempt, plan, now)
     findings = conditions.summary(plan, plan.verdict.reason, plan.verdict.message)
     if "completion_time" not in update:
-        findings = [_undecided(finding) for finding in findings]
+        findings = [undecided(finding) for finding in findings]
     update["conditions"] = conditions.build(findings, before.conditions, resource.generation, now)
     return before.model_copy(update=update)
 
@@ -52,12 +52,6 @@ def _progress(
             return {"start_time": now, "backup_instance_id": str(plan.step.instance)}
         case _:
             return {}
-
-
-def _undecided(finding: Finding) -> Finding:
-    """Succeeded is Unknown until the end, since False would be final; Ready mirrors it."""
-    mirrors = finding.type in (reasons.SUCCEEDED, reasons.READY)
-    return replace(finding, status="Unknown") if mirrors and finding.status == "False" else finding
 
 
 def _of_job(following: Following) -> dict[str, object]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.jobs.ending import DeleteObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,6 @@ class Submit:
     rule_name: str
     retention_rule: str
     request_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteObject:
-    """Delete the finished object, whose time to live is over."""
 
 
 Step: TypeAlias = RecordIntent | Submit | DeleteObject

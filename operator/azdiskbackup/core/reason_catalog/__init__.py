@@ -5,8 +5,9 @@ from __future__ import annotations
 from azdiskbackup.core.reason_catalog import common
 from azdiskbackup.core.reason_catalog.backups import OF_BACKUPS
 from azdiskbackup.core.reason_catalog.disks import OF_DISKS
-from azdiskbackup.core.reason_catalog.entry import BACKUP, DISK, KINDS, POLICY, VAULT, Expect, ReasonEntry
-from azdiskbackup.core.reason_catalog.vaults import OF_POLICIES, OF_VAULTS
+from azdiskbackup.core.reason_catalog.entry import BACKUP, DISK, KINDS, POLICY, RESTORE, VAULT, Expect, ReasonEntry
+from azdiskbackup.core.reason_catalog.restores import OF_RESTORES, SHARED_BY_RESTORES
+from azdiskbackup.core.reason_catalog.vaults import OF_POLICIES, OF_VAULTS, SHARED_BY_VAULTS
 
 _CHAPTERS = (
     (KINDS, common.OF_ALL),
@@ -19,8 +20,21 @@ _CHAPTERS = (
     ((POLICY,), OF_POLICIES),
     ((DISK,), OF_DISKS),
     ((BACKUP,), OF_BACKUPS),
+    ((RESTORE,), OF_RESTORES),
 )
-_ENTRIES = [ReasonEntry(reason, kinds, *meaning) for kinds, chapter in _CHAPTERS for reason, meaning in chapter.items()]
+
+
+def _kinds_of(reason: str, kinds: tuple[str, ...]) -> tuple[str, ...]:
+    if reason in SHARED_BY_VAULTS:
+        return VAULT, *kinds
+    return (*kinds, RESTORE) if reason in SHARED_BY_RESTORES else kinds
+
+
+_ENTRIES = [
+    ReasonEntry(reason, _kinds_of(reason, kinds), *meaning)
+    for kinds, chapter in _CHAPTERS
+    for reason, meaning in chapter.items()
+]
 REASON_CATALOG = {each.reason: each for each in sorted(_ENTRIES, key=lambda each: each.reason)}
 
 __all__ = ["REASON_CATALOG", "Expect", "ReasonEntry"]

@@ -8,7 +8,10 @@ from azdiskbackup.core.reason_catalog.entry import Meaning, action_required, goo
 from azdiskbackup.core.rules import reasons
 
 OF_BACKUPS: dict[str, Meaning] = {
-    reasons.COMPLETED: good("The backup succeeded; `status.restorePoint` is its restore point."),
+    reasons.COMPLETED: good(
+        "The backup succeeded; `status.restorePoint` is its restore point. Of a DiskRestore: the data is there, as the "
+        "PVC or the disk in `status`."
+    ),
     reasons.DISK_OBJECT_NOT_FOUND: action_required(
         "The ProtectedDisk does not exist in the namespace.",
         "Create it: the operator continues automatically. If the name is wrong, delete this object and create another "
@@ -31,21 +34,21 @@ OF_BACKUPS: dict[str, Meaning] = {
         "Wait until the time in the message, or delete the object.",
     ),
     reasons.STARTING: in_progress(
-        "The operator is requesting the backup; or the answer was lost, and it searches for the job.",
-        "Wait. After a lost answer this takes some minutes: the operator never requests a backup twice.",
+        "The operator is requesting the backup or the restore; or the answer was lost, and it searches for the job.",
+        "Wait. After a lost answer this takes some minutes: the operator never requests twice what may be running.",
     ),
     reasons.IN_PROGRESS: in_progress("The job runs.", "Wait; small disks take some minutes."),
     reasons.NOT_REPEATED: good(
         "A restore of manifests brought the object back: it carries one of the labels "
-        f"{listing(list(RESTORE_LABELS))}. It has finished without a backup: `Succeeded` is False, since there is "
-        "none, and `Ready` is True, since nothing is left to do. Whoever wants one creates another OnDemandBackup."
+        f"{listing(list(RESTORE_LABELS))}. It has finished without a backup or a restore: `Succeeded` is False, since "
+        "there is none, and nothing is left to do. To have one, create another object."
     ),
     reasons.FAILED: action_required(
         "The job failed; `status.error` has Azure's code, message and recommendation.",
-        "Do what Azure recommends, then create another OnDemandBackup.",
+        "Do what Azure recommends, then create another object. Of a DiskRestore, a PVC that waits may be deleted.",
     ),
     reasons.TIMED_OUT: action_required(
         "The job has been running for more than a day, and the operator stopped following it.",
-        "Check the job in Azure, and create another OnDemandBackup to retry.",
+        "Check the job in Azure, and create another object to retry.",
     ),
 }

@@ -93,7 +93,7 @@ OF_VAULTS_AND_POLICIES: dict[str, Meaning] = {
     reasons.ALL_GOOD: good("The object matches its spec and is usable."),
     reasons.IN_SYNC: good("Azure matches the spec."),
     reasons.CREATING: in_progress(
-        "The operator is creating the resource in Azure.",
+        "The operator is creating the resource in Azure, or the PVC or volume of a restore.",
         "Wait a minute. If the creation fails, the condition reports Azure's error.",
     ),
     reasons.IN_USE: action_required(

@@ -13,15 +13,20 @@ OF_DISKS: dict[str, Meaning] = {
         "keeps, and bills, until it is deleted."
     ),
     reasons.STOPPED: good("`protection: Stopped`: no new backups, and nothing expires."),
-    reasons.RESOLVED: good("The PVC resolves to a disk that is eligible for backup."),
-    reasons.PASSED: good("Azure validated the disk for backup."),
-    reasons.NOT_NEEDED: good("The disk already has a backup instance, so no validation is needed."),
+    reasons.RESOLVED: good(
+        "The PVC resolves to a disk that is eligible for backup. Of a DiskRestore: the restore point is chosen."
+    ),
+    reasons.PASSED: good("Azure validated the disk for backup, or the restore."),
+    reasons.NOT_NEEDED: good(
+        "Not needed: the disk already has a backup instance, the restore has no PVC, or the vault's roles are assigned "
+        "elsewhere."
+    ),
     reasons.PROTECTION_CONFIGURED: good("Azure reports the disk as protected in the desired mode."),
     reasons.BACKUP_SUCCEEDED: good("The newest backup succeeded, and none is overdue."),
     # --- what the object names --------------------------------------------------------------------
     reasons.NAMESPACE_NOT_ALLOWED: action_required(
-        "The vault does not allow this namespace, or does not allow it to name disks by ARM id. A disk that was "
-        "protected before stays protected.",
+        "The vault does not allow this namespace, or does not allow it to name disks by ARM id, or to "
+        "restore. A disk that was protected before stays protected.",
         "Ask the platform team to label the namespace as the vault's `access` requires, or use a policy of another "
         "vault.",
     ),
@@ -78,10 +83,10 @@ OF_DISKS: dict[str, Meaning] = {
         "backup instance no longer exists.",
     ),
     # --- provisioning
-    reasons.VALIDATING: in_progress("Azure is validating the disk.", "Wait a minute."),
+    reasons.VALIDATING: in_progress("Azure is validating the disk, or the restore.", "Wait a minute."),
     errors.PermissionsMissing.reason: in_progress(
-        "Azure refuses the vault's identity access to the disk or to its snapshot resource group: role assignments "
-        "take up to 30 minutes to propagate.",
+        "Azure refuses the vault's identity access to the disk, its snapshot resource group or the restore "
+        "resource group: role assignments take up to 30 minutes to propagate.",
         "Wait until the time in the message. After 45 minutes the object is Stalled, and its message names the "
         "identity, the roles and the scopes to check.",
     ),

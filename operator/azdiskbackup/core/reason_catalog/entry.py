@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
-VAULT, POLICY, DISK, BACKUP = KINDS = ("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "OnDemandBackup")
+VAULT, POLICY, DISK, BACKUP, RESTORE = KINDS = (
+    "BackupVault",
+    "DiskBackupPolicy",
+    "ProtectedDisk",
+    "OnDemandBackup",
+    "DiskRestore",
+)
 
 
 class Expect(Enum):

@@ -5,6 +5,9 @@ from __future__ import annotations
 from azdiskbackup.core.reason_catalog.entry import Meaning, action_required, good, in_progress
 from azdiskbackup.core.rules import reasons
 
+# Reasons of other kinds that vaults have, too.
+SHARED_BY_VAULTS = {reasons.REGION_MISMATCH}
+
 OF_VAULTS: dict[str, Meaning] = {
     reasons.IDENTITY_KNOWN: good("The identity that backs up the disks is known."),
     reasons.PROVISIONING: in_progress("Azure is provisioning the vault.", "Wait; it takes a minute or two."),
@@ -19,8 +22,9 @@ OF_VAULTS: dict[str, Meaning] = {
         "`subscriptionID` in a new object.",
     ),
     reasons.GROUP_MISSING: action_required(
-        "A resource group for snapshots does not exist.",
-        "Create it, or set `create: true` for it in `snapshotResourceGroups`.",
+        "A resource group for snapshots, or for restored disks, does not exist. Without the former no disk is "
+        "protected; without the latter nothing is restored.",
+        "Create it, or set `create: true` for it in `snapshotResourceGroups` or `restoreResourceGroups`.",
     ),
     reasons.USING_VAULT_LIST: in_progress(
         "Resource Graph refuses, lags or lacks rows. The operator lists the vault instead, which takes more requests "

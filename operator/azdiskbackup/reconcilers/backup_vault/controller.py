@@ -11,7 +11,7 @@ from azdiskbackup.azure.gateways.azure import capture_error
 from azdiskbackup.core.backup_vault.deletion import DELETION_RULES
 from azdiskbackup.core.backup_vault.desired import Desired, read_desired
 from azdiskbackup.core.backup_vault.observed import Fact, Observed, read_recorded
-from azdiskbackup.core.backup_vault.rules import PROVISIONING_RULES
+from azdiskbackup.core.backup_vault.rules import PROVISIONING_RULES, RESTORE_RULES
 from azdiskbackup.core.backup_vault.status import build_status
 from azdiskbackup.core.backup_vault.steps import (
     AssignRole,
@@ -30,7 +30,7 @@ from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed
 from azdiskbackup.core.rules.verdicts import Plan, Progress, Rules
 from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.watch.indices import DISKS_BY_POLICY, POLICIES_BY_VAULT
+from azdiskbackup.reconcilers.watch.indices import DISKS_BY_POLICY, POLICIES_BY_VAULT, RESTORES_BY_VAULT_ID
 
 
 @dataclass(slots=True)
@@ -39,6 +39,7 @@ class VaultState(reconciler.KindState):
 
     Attributes:
         granted_by_others: grants that exist under another name than ours, so that a look for ours does not find them.
+        withdrawn: roles for restores that are surely not assigned, unless this process assigns them.
         observed: what Azure said of ``generation`` while everything was as desired, valid until ``valid_until``.
     """
 
@@ -46,6 +47,7 @@ class VaultState(reconciler.KindState):
     valid_until: datetime | None = None
     generation: int = 0
     granted_by_others: set[Grant] = field(default_factory=set)
+    withdrawn: set[Grant] = field(default_factory=set)
 
 
 Pass: TypeAlias = reconciler.Pass[Desired, VaultState]
@@ -65,8 +67,9 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
             Fact.VAULT: self._vault,
             Fact.INSTANCES: self._instances,
             Fact.DELETED_INSTANCES: self._deleted_instances,
-            Fact.SNAPSHOT_GROUP: self._snapshot_group,
+            Fact.RESOURCE_GROUP: self._resource_group,
             Fact.ROLE_GRANT: self._role_grant,
+            Fact.RESTORE_ROLE: self._restore_role,
         }
 
     # --- gather and decide ------------------------------------------------------------------------
@@ -77,7 +80,9 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
 
     def rules(self, pass_: Pass) -> Rules:
         """Return the rules for a vault, or for its end."""
-        return DELETION_RULES if pass_.desired.deleting else PROVISIONING_RULES
+        if pass_.desired.deleting:
+            return DELETION_RULES
+        return PROVISIONING_RULES + RESTORE_RULES if pass_.desired.restore_groups else PROVISIONING_RULES
 
     def from_cache(self, pass_: Pass) -> Observed:
         """Return what the cache tells, and what Azure said a short while ago."""
@@ -87,6 +92,7 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
             policies=tuple(policies),
             disks=sum(cache.count(DISKS_BY_POLICY, policy) for policy in policies),
             recorded=read_recorded(pass_.resource),
+            is_restoring=cache.knows(RESTORES_BY_VAULT_ID, str(desired.id).lower()),
             degraded_reason=self._context.sweep.degraded_reason(desired.id),
         )
         is_valid = state.valid_until is not None and pass_.now < state.valid_until
@@ -111,7 +117,7 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
         kept = await capture_error(self._context.azure.instances.list_deleted(pass_.desired.id))
         return replace(observed, deleted=kept if isinstance(kept, FetchFailed) else tuple(kept))
 
-    async def _snapshot_group(self, pass_: Pass, observed: Observed, group: ResourceGroupId) -> Observed:
+    async def _resource_group(self, pass_: Pass, observed: Observed, group: ResourceGroupId) -> Observed:
         answer = await capture_error(self._context.azure.resources.get_group(group))
         # To create it anew would replace its tags.
         pass_.state.prove_absence(group, answer, pass_.now, was_there=observed.recorded.is_settled)
@@ -126,6 +132,16 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
         was_there = observed.recorded.is_settled and not pass_.desired.deleting
         pass_.state.prove_absence(grant.name, exists or NOT_FOUND, pass_.now, was_there=was_there)
         return replace(observed, grants={**observed.grants, grant: exists})
+
+    async def _restore_role(self, pass_: Pass, observed: Observed, grant: Grant) -> Observed:
+        """See whether a restore left its role: known when this process assigned it, else asked for once."""
+        grants, state = self._context.grants, pass_.state
+        is_there: bool | FetchFailed = grants.is_known(grant)
+        if not is_there and grant not in state.withdrawn:
+            is_there = await capture_error(self._context.azure.roles.exists(grant))
+            if is_there is False:
+                state.withdrawn.add(grant)
+        return replace(observed, restore_roles={**observed.restore_roles, grant: is_there})
 
     async def complete(self, pass_: Pass, observed: Observed, plan: Plan[Step]) -> Observed:
         """Keep what was observed of a vault that is as desired."""
@@ -149,7 +165,8 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
                 if not await azure.roles.create(grant):
                     pass_.state.granted_by_others.add(grant)
             case RevokeRole(grant=grant):
-                await azure.roles.delete(grant)
+                await self._context.grants.delete(grant)
+                pass_.state.withdrawn.add(grant)
             case CreateVault() | SetIdentity() | UpdateVault() | DeleteVault():
                 return await self._submit(step)
             case _:

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from azdiskbackup.azure.gateways.azure import Azure
 from azdiskbackup.azure.inventory.job_search import JobSearch
+from azdiskbackup.azure.inventory.role_grants import RoleGrants
 from azdiskbackup.azure.inventory.sweep import Sweep
 from azdiskbackup.core.identity.arm_ids import ArmId, same_id
 from azdiskbackup.engine.cache import Cache, Key
@@ -71,6 +72,7 @@ class ReconcileContext:
         cluster: the id of this cluster, the uid of its kube-system namespace.
         jitter: uniformly random from 0 to 1.
         deadlines: by when the next backup of each disk must have succeeded.
+        grants: role assignments that are known.
         owned: which backup instances name the disks of this cluster as their owners.
     """
 
@@ -85,6 +87,7 @@ class ReconcileContext:
     cluster: str
     jitter: Callable[[], float]
     deadlines: Deadlines
+    grants: RoleGrants
     owned: OwnedInstances
 
 

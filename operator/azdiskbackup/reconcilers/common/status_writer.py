@@ -26,6 +26,8 @@ _log = structlog.get_logger("azdiskbackup.transitions")
 
 # Work that needs nobody's attention makes no event.
 _QUIET = {
+    reasons.BIND_PENDING,
+    reasons.RESOLVING,
     reasons.CONFIGURING,
     reasons.CREATING,
     reasons.GRANTING,

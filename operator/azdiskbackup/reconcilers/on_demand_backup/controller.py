@@ -8,15 +8,17 @@ from typing import TypeAlias, assert_never
 
 from azdiskbackup.api.v1alpha1.on_demand_backup import OnDemandBackupStatus
 from azdiskbackup.azure.gateways.azure import capture_error
+from azdiskbackup.core.jobs.ending import FINISHED_RULES, DeleteObject
+from azdiskbackup.core.jobs.recorded import Recorded, is_over, read_recorded
 from azdiskbackup.core.objects.azure import AzureInstance
 from azdiskbackup.core.objects.policy_view import PolicyView, policy_view
 from azdiskbackup.core.objects.recorded import INSTANCE, POLICY, recorded_id
 from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.on_demand_backup.desired import Desired, read_desired
-from azdiskbackup.core.on_demand_backup.observed import DiskView, Fact, Observed, Recorded, is_over, read_recorded
-from azdiskbackup.core.on_demand_backup.rules import DAY, FINISHED_RULES, PROVISIONING_RULES
+from azdiskbackup.core.on_demand_backup.observed import DiskView, Fact, Observed
+from azdiskbackup.core.on_demand_backup.rules import DAY, PROVISIONING_RULES
 from azdiskbackup.core.on_demand_backup.status import build_status
-from azdiskbackup.core.on_demand_backup.steps import DeleteObject, RecordIntent, Step, Submit
+from azdiskbackup.core.on_demand_backup.steps import RecordIntent, Step, Submit
 from azdiskbackup.core.protected_disk.ownership import names
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed, NotFound
@@ -25,23 +27,24 @@ from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import OperatorError, RateLimited, Unavailable
 from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.on_demand_backup.job_follower import BackupState, JobFollower, shown
+from azdiskbackup.reconcilers.common.job_follower import JobState
+from azdiskbackup.reconcilers.on_demand_backup.job_follower import BackupFollower, shown
 from azdiskbackup.reconcilers.watch.indices import BACKUP_QUEUE, BACKUPS_STARTED, VAULTS_BY_ID, disk_of_backup
 
-Pass: TypeAlias = reconciler.Pass[Desired, BackupState]
+Pass: TypeAlias = reconciler.Pass[Desired, JobState]
 
 
-class OnDemandBackupKind(reconciler.KindController[Desired, Observed, Step, BackupState]):
+class OnDemandBackupKind(reconciler.KindController[Desired, Observed, Step, JobState]):
     """Takes backups."""
 
     status_model = OnDemandBackupStatus
-    state_model = BackupState
+    state_model = JobState
     has_finalizer = False
     unpaced_steps = (RecordIntent, DeleteObject, Submit)
 
     def __init__(self, context: ReconcileContext) -> None:
         self._context = context
-        self._follower = JobFollower(context)
+        self._follower = BackupFollower(context)
         self.fetchers = {
             Fact.ATTEMPT: self._attempt,
             Fact.INSTANCE_OWNER: self._instance_owner,
@@ -81,7 +84,8 @@ class OnDemandBackupKind(reconciler.KindController[Desired, Observed, Step, Back
         return recorded if self._context.cache.knows(VAULTS_BY_ID, vault) else replace(recorded, instance=None)
 
     async def _attempt(self, pass_: Pass, observed: Observed) -> Observed:
-        attempt = await self._follower.look(pass_.desired, observed.recorded, observed.disk, pass_.state)
+        usual = observed.disk.instance if isinstance(observed.disk, DiskView) else None
+        attempt = await self._follower.look(pass_.desired, observed.recorded, usual, pass_.state)
         return replace(observed, attempt=attempt)
 
     async def _instance_owner(self, pass_: Pass, observed: Observed) -> Observed:

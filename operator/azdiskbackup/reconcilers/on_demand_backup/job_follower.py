@@ -1,36 +1,22 @@
-"""How far the one attempt of an OnDemandBackup got: found by what this process knows, by Azure's jobs, by the sweep."""
+"""Finds and follows the job of an OnDemandBackup: also by what the sweep shows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import ClassVar
 
-from azdiskbackup.azure.gateways.azure import capture_error, capture_if_allowed
-from azdiskbackup.azure.gateways.operations import Failed, Pending, Succeeded
+from azdiskbackup.azure.gateways.azure import capture_if_allowed
 from azdiskbackup.azure.inventory.snapshot import InventorySnapshot
-from azdiskbackup.core.identity.arm_ids import ArmId, same_id
+from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.jobs.attempt import Following
 from azdiskbackup.core.objects.azure import AzureJob, AzureRestorePoint
-from azdiskbackup.core.on_demand_backup.attempt import (
-    Attempt,
-    Following,
-    IntentRecorded,
-    NotStarted,
-    RequestRefused,
-    Restored,
-    Sent,
-    Unfollowable,
-)
-from azdiskbackup.core.on_demand_backup.desired import Desired
-from azdiskbackup.core.on_demand_backup.observed import DiskView, Recorded
-from azdiskbackup.core.on_demand_backup.rules import JOB_APPEARS_WITHIN
-from azdiskbackup.core.rules.backoff import pause
 from azdiskbackup.core.rules.intervals import JOB_POLL
-from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
-from azdiskbackup.engine.cache import Key
-from azdiskbackup.errors import InvalidRequest, OperatorError, RateLimited, Terminal
+from azdiskbackup.errors import OperatorError, RateLimited
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.common.reconciler import KindState, NothingNew
+from azdiskbackup.reconcilers.common.job_follower import JobFollower
+from azdiskbackup.reconcilers.common.reconciler import NothingNew
 
 # How old what the sweep shows of a running job may be.
 SHOWN_JOB_STAYS = timedelta(minutes=2)
@@ -48,160 +34,22 @@ async def shown(context: ReconcileContext, vault: ArmId, not_older_than: datetim
         raise NothingNew(context.clock.now() + JOB_POLL) from None
 
 
-@dataclass(slots=True)
-class BackupState(KindState):
-    """What this process knows about its own attempt, which no crash can make wrong.
+class BackupFollower(JobFollower):
+    """Finds and follows the job of a backup, and the restore point that it makes."""
 
-    Attributes:
-        instance: the backup instance of the recorded intent; None while none is known.
-        is_ours: whether this process recorded the intent.
-        sent: since when the request may have been sent, by us or, before we looked first, by another process; None
-            while surely no backup runs by it.
-        operation: URL of the operation of an accepted request; it names the job.
-        job: id of the job, as Azure told this process.
-        foreign_job: id of a job in status that is not this backup's.
-        error: how the request failed last.
-        failures: in a row.
-        not_before: when to send it again, once it has failed.
-        refused: how Azure refused the request for good.
-    """
+    kind: ClassVar[str] = "OnDemandBackup"
 
-    instance: ArmId | None = None
-    is_ours: bool = False
-    sent: datetime | None = None
-    operation: str | None = None
-    job: str | None = None
-    foreign_job: str | None = None
-    error: OperatorError | None = None
-    failures: int = 0
-    not_before: datetime | None = None
-    refused: RequestRefused | None = None
-
-    def intend(self, instance: ArmId) -> None:
-        """Take note of an intent that was recorded: nothing was sent by it."""
-        self.instance, self.is_ours = instance, True
-        self.sent, self.operation, self.not_before = None, None, None
-
-    def failed(self, error: OperatorError, now: datetime, jitter: float) -> None:
-        """Take note that the request failed."""
-        self.error, self.operation = error, None
-        self.failures += 1
-        self.not_before = now + pause(error, self.failures, jitter)
-        if isinstance(error, Terminal):
-            self.refused = RequestRefused(error, now)
-
-
-class JobFollower:
-    """Finds and follows the job of an attempt."""
-
-    def __init__(self, context: ReconcileContext) -> None:
-        self._context = context
-
-    async def look(
-        self, desired: Desired, recorded: Recorded, disk: DiskView | NotFound, state: BackupState
-    ) -> Attempt:
-        """Return how far the attempt got.
-
-        Raises:
-            NothingNew: its job runs, and it is not our turn to ask more.
-            RateLimited: its job is searched for, and it is woken when that is over.
-        """
-        if state.refused is not None:
-            return state.refused
-        if state.instance is None and recorded.begun:
-            # Of an intent without an instance that can be believed, the disk's own is the one to look at.
-            state.instance = recorded.instance or (disk.instance if isinstance(disk, DiskView) else None)
-            # The process before may have sent it until a moment ago, however old the intent is.
-            state.sent = self._context.clock.now()
-        if state.instance is None:
-            return Restored(desired.restored_by) if desired.restored_by else NotStarted()
-        known = state.job or recorded.job
-        if known is not None and known != state.foreign_job:
-            job = await self._read(known, state.instance)
-            if state.job is not None or not isinstance(job, AzureJob) or _is_of(desired, state.instance)(job):
-                return await self._told(known, job, state.instance, state)
-            state.foreign_job = known
-        if state.operation is not None:
-            return await self._accepted(desired, state.operation, state.instance, state)
-        return await self._search(desired, state.instance, state)
-
-    async def _accepted(self, desired: Desired, operation: str, instance: ArmId, state: BackupState) -> Attempt:
-        match await capture_if_allowed(self._context.azure.operations.check(operation)):
-            case NotFetched():
-                return await self._following(await self._shown(instance, _is_of(desired, instance)), instance)
-            case Succeeded(job=str(job)):
-                return await self._follow(job, instance, state)
-            case Failed(error=error):
-                # Whether it made a job before it failed, the jobs tell; only then it may be sent again.
-                state.failed(error, self._context.clock.now(), self._context.jitter())
-                return state.refused or await self._search(desired, instance, state)
-            case Pending():
-                return Sent(state.error)
-            case _:
-                # The operation cannot be read, or tells no job: the jobs themselves do.
-                return await self._search(desired, instance, state)
-
-    async def _search(self, desired: Desired, instance: ArmId, state: BackupState) -> Attempt:
-        """Look for the job of a request whose answer was lost: it carries the request's id.
-
-        What the sweep shows proves that there is a job; that there is none, only all jobs of the vault can, a while
-        after the request.
-        """
-        if state.sent is None:
-            return IntentRecorded(instance, state.error, state.not_before)
-        shown_by = state.sent + JOB_APPEARS_WITHIN
-        found = await capture_error(self._find(instance, _is_of(desired, instance)))
-        if isinstance(found, AzureJob):
-            return await self._follow(found.id, instance, state)
-        if self._context.clock.now() < shown_by:
-            return Sent(state.error)
-        me = Key("OnDemandBackup", desired.namespace, desired.name)
-        match self._context.job_search.ask(instance.parent, desired.uid, me, shown_by):
-            case None:
-                raise RateLimited("its job is searched for")
-            case FetchFailed(error):
-                return Unfollowable(error)
-            case AzureJob() as job if _is_of(desired, instance)(job):
-                return await self._follow(job.id, instance, state)
-            case _:
-                return _without_job(desired, instance, state)
-
-    async def _follow(self, job_id: str, instance: ArmId, state: BackupState) -> Attempt:
-        state.job = job_id
-        return await self._told(job_id, await self._read(job_id, instance), instance, state)
-
-    async def _read(self, job_id: str, instance: ArmId) -> AzureJob | NotFound | FetchFailed:
-        job = await capture_if_allowed(self._context.azure.backups.get_job(instance.parent, job_id))
-        if isinstance(job, NotFetched):
-            return await self._shown(instance, lambda job: job.id == job_id)
-        return job
-
-    async def _told(
-        self, job_id: str, job: AzureJob | NotFound | FetchFailed, instance: ArmId, state: BackupState
-    ) -> Attempt:
-        now = self._context.clock.now()
-        state.prove_absence(instance.parent.child("backupJobs", job_id), job, now, was_there=True)
-        match job:
-            case AzureJob():
-                return await self._following(job, instance)
-            case FetchFailed(error):
-                return Unfollowable(error)
-            case _:
-                error = InvalidRequest("JobNotFound", f"Azure no longer knows the job {job_id}")
-                return RequestRefused(error, now, job_id)
-
-    async def _shown(self, instance: ArmId, fits: Callable[[AzureJob], bool]) -> AzureJob:
-        """Return a job as the sweep shows it: of many that run, not each can be asked for by itself."""
-        found = await self._find(instance, fits)
-        if found is None:
-            raise NothingNew(self._context.clock.now() + JOB_POLL)
-        return found
-
-    async def _find(self, instance: ArmId, fits: Callable[[AzureJob], bool]) -> AzureJob | None:
-        snapshot = await shown(self._context, instance.parent, self._context.clock.now() - SHOWN_JOB_STAYS)
+    async def shown(self, instance: ArmId, fits: Callable[[AzureJob], bool]) -> AzureJob | None:
+        """Return a job as the sweep shows it."""
+        try:
+            snapshot = await shown(self._context, instance.parent, self._context.clock.now() - SHOWN_JOB_STAYS)
+        except OperatorError:
+            # All jobs of the vault tell more; that the sweep fails is told elsewhere.
+            return None
         return next((job for job in snapshot.of(instance).jobs.recent if fits(job)), None)
 
-    async def _following(self, job: AzureJob, instance: ArmId) -> Following:
+    async def result(self, job: AzureJob, instance: ArmId) -> Following:
+        """Return the job, with its restore point."""
         return Following(job, await self._restore_point(job, instance))
 
     async def _restore_point(self, job: AzureJob, instance: ArmId) -> AzureRestorePoint | None:
@@ -214,20 +62,3 @@ class JobFollower:
         # Its id is enough to find it; that the backup is done must not wait for the rest.
         found = await capture_if_allowed(self._context.azure.backups.get_restore_point(instance, job.restore_point_id))
         return found if isinstance(found, AzureRestorePoint) else None
-
-
-def _without_job(desired: Desired, instance: ArmId, state: BackupState) -> Attempt:
-    """Return how far a request got of which surely no job is known."""
-    if state.operation is not None:
-        # Azure accepted it: the job has to come.
-        return Sent(state.error)
-    if desired.restored_by and not state.is_ours:
-        # Restored with its status: the intent is that of the object before.
-        return Restored(desired.restored_by)
-    state.sent = None
-    return IntentRecorded(instance, state.error, state.not_before)
-
-
-def _is_of(desired: Desired, instance: ArmId) -> Callable[[AzureJob], bool]:
-    """Return what tells the job of a backup: it carries the request's id, and is about the instance."""
-    return lambda job: job.activity_id.lower() == desired.uid.lower() and same_id(job.instance_id, instance)

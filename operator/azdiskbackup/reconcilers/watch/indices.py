@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId
+from azdiskbackup.core.identity.naming import restored_volume_name
+from azdiskbackup.core.jobs.recorded import is_over, read_recorded
 from azdiskbackup.core.objects.recorded import DISK, INSTANCE, POLICY, VAULT, recorded_id
 from azdiskbackup.core.objects.resource import Resource
-from azdiskbackup.core.on_demand_backup.observed import is_over, read_recorded
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.engine.cache import Index, Queue, Raw
 
@@ -105,6 +106,36 @@ def _unfinished(raw: Raw) -> list[str]:
     return [] if is_over(Resource(raw)) else [disk_of_backup(raw)]
 
 
+def _is_restoring(raw: Raw) -> bool:
+    return not is_over(Resource(raw)) and not Resource(raw).deleting
+
+
+def _restored_disk(raw: Raw) -> Iterator[str]:
+    source = raw["spec"]["source"].get("protectedDiskRef")
+    if source and _is_restoring(raw):
+        yield place(_namespace(raw), source["name"])
+
+
+def _restored_claim(raw: Raw) -> Iterator[str]:
+    claim = (raw["spec"].get("target") or {}).get("persistentVolumeClaim")
+    if claim and _is_restoring(raw):
+        yield place(_namespace(raw), claim["name"])
+
+
+def _restored_volume(raw: Raw) -> Iterator[str]:
+    if _is_restoring(raw):
+        yield restored_volume_name(raw["metadata"]["uid"])
+
+
+def _restoring_namespace(raw: Raw) -> Iterator[str]:
+    if _is_restoring(raw):
+        yield _namespace(raw)
+
+
+def _restoring_vault(raw: Raw) -> list[str]:
+    return _vault_id(raw) if _is_restoring(raw) else []
+
+
 def _turn(raw: Raw) -> tuple[str, str] | None:
     """The order of backups of a disk: those that have begun, then by creation; within a second the names decide."""
     backup = Resource(raw)
@@ -145,6 +176,13 @@ DISKS_WITH_ROLE = Index("ProtectedDisk", lambda raw: _roles(raw, leaving=False))
 DISKS_LEAVING_ROLE = Index("ProtectedDisk", lambda raw: _roles(raw, leaving=True))
 # Those that have not ended.
 BACKUPS_BY_DISK = Index("OnDemandBackup", _unfinished)
+# Those that have not ended: by their ProtectedDisk, by the PVC and the volume that they make, by vault, by namespace.
+RESTORES_BY_DISK = Index("DiskRestore", _restored_disk)
+RESTORES_BY_CLAIM = Index("DiskRestore", _restored_claim)
+RESTORES_BY_VOLUME = Index("DiskRestore", _restored_volume)
+RESTORES_BY_NAMESPACE = Index("DiskRestore", _restoring_namespace)
+# By the lower-case id of the vault in Azure: those that have chosen a restore point, and not ended.
+RESTORES_BY_VAULT_ID = Index("DiskRestore", _restoring_vault)
 # By the lower-case id of the disk.
 VOLUMES_BY_DISK = Index("PersistentVolume", _handle)
 CLAIMS_BY_VOLUME = Index("PersistentVolumeClaim", _volume)
@@ -161,6 +199,11 @@ INDICES = (
     DISKS_WITH_ROLE,
     DISKS_LEAVING_ROLE,
     BACKUPS_BY_DISK,
+    RESTORES_BY_DISK,
+    RESTORES_BY_CLAIM,
+    RESTORES_BY_VOLUME,
+    RESTORES_BY_NAMESPACE,
+    RESTORES_BY_VAULT_ID,
     CLAIMS_BY_VOLUME,
     VOLUMES_BY_DISK,
 )

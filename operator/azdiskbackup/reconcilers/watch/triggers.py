@@ -9,9 +9,9 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from azdiskbackup.core.jobs.recorded import is_over
 from azdiskbackup.core.objects.abandon import ABANDON
 from azdiskbackup.core.objects.resource import Resource
-from azdiskbackup.core.on_demand_backup.observed import is_over
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.engine.cache import UNREADABLE, Cache, Key, Queue, Raw, place_in
 from azdiskbackup.reconcilers.watch.indices import (
@@ -22,11 +22,17 @@ from azdiskbackup.reconcilers.watch.indices import (
     DISKS_BY_NAMESPACE,
     DISKS_BY_POLICY,
     POLICIES_BY_VAULT,
+    RESTORES_BY_CLAIM,
+    RESTORES_BY_DISK,
+    RESTORES_BY_NAMESPACE,
+    RESTORES_BY_VAULT_ID,
+    RESTORES_BY_VOLUME,
     SAME_SOURCE,
+    VAULTS_BY_ID,
     place,
 )
 
-OURS = ("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "OnDemandBackup")
+OURS = ("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "OnDemandBackup", "DiskRestore")
 
 Projection = Callable[[Resource], object]
 Targets = Callable[[Cache, Resource], Iterable[Key]]
@@ -105,6 +111,16 @@ def _ended(backup: Resource) -> object:
     return is_over(backup) or None
 
 
+def _restorable(disk: Resource) -> object:
+    """What restores see of a disk."""
+    return disk.status.get("backupInstanceID"), (disk.status.get("restorePoints") or {}).get("newest")
+
+
+def _restoring(restore: Resource) -> object:
+    """Whether a restore needs a role of its vault."""
+    return bool(restore.status.get("backupInstanceID")) and not is_over(restore) and not restore.deleting
+
+
 def _everything(resource: Resource) -> object:
     return resource.spec, resource.status, resource.labels
 
@@ -164,6 +180,24 @@ def _disks_of_volume(cache: Cache, volume: Resource) -> Iterator[Key]:
         yield from cache.find(DISKS_BY_CLAIM, place(claim.namespace, claim.name))
 
 
+def _restores_of_disk(cache: Cache, disk: Resource) -> list[Key]:
+    return cache.find(RESTORES_BY_DISK, place(disk.namespace, disk.name))
+
+
+def _restores_of_claim(cache: Cache, claim: Resource) -> list[Key]:
+    return cache.find(RESTORES_BY_CLAIM, place(claim.namespace, claim.name))
+
+
+def _restores_of_vault(cache: Cache, vault: Resource) -> list[Key]:
+    return cache.find(RESTORES_BY_VAULT_ID, str(vault.status.get("vaultID")).lower())
+
+
+def _vault_of_restore(cache: Cache, restore: Resource) -> list[Key]:
+    """The vault of a restore, which takes the role back once nobody restores any more."""
+    instance = str(restore.status.get("backupInstanceID") or "").lower()
+    return cache.find(VAULTS_BY_ID, instance.partition("/backupinstances/")[0])
+
+
 TRIGGERS = (
     Trigger("BackupVault", _usable, _disks_and_policies_of_vault),
     Trigger("DiskBackupPolicy", _refers, lambda _, policy: [Key("BackupVault", "", policy.spec["vaultRef"]["name"])]),
@@ -174,6 +208,13 @@ TRIGGERS = (
     Trigger("OnDemandBackup", _ended, _disk_and_backup),
     _next_in(SAME_SOURCE),
     _next_in(BACKUP_QUEUE),
+    Trigger("ProtectedDisk", _restorable, _restores_of_disk),
+    Trigger("BackupVault", _usable, _restores_of_vault),
+    Trigger("DiskRestore", _restoring, _vault_of_restore),
+    Trigger("DiskRestore", _ended, lambda _, restore: [Key("DiskRestore", restore.namespace, restore.name)]),
+    Trigger("Namespace", _everything, lambda cache, namespace: cache.find(RESTORES_BY_NAMESPACE, namespace.name)),
+    Trigger("PersistentVolumeClaim", _everything, _restores_of_claim),
+    Trigger("PersistentVolume", _everything, lambda cache, volume: cache.find(RESTORES_BY_VOLUME, volume.name)),
     Trigger("Namespace", _everything, lambda cache, namespace: cache.find(DISKS_BY_NAMESPACE, namespace.name)),
     Trigger("PersistentVolumeClaim", _everything, _disks_of_claim),
     Trigger("PersistentVolume", _everything, _disks_of_volume),

@@ -31,7 +31,7 @@ from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed
 from azdiskbackup.core.rules.verdicts import Need, Plan, evaluate
 from azdiskbackup.errors import AccessDenied
-from harness.objects import SECOND_SUBSCRIPTION, SNAPSHOT_GROUP, SUBSCRIPTION, Json, vault
+from harness.objects import SECOND_SUBSCRIPTION, SUBSCRIPTION, Json, vault
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 DENIED = FetchFailed(AccessDenied("AuthorizationFailed", "No."))
@@ -121,7 +121,7 @@ def test_what_keeps_a_vault_waiting(observed: VaultSeen, condition: str, reason:
     ("desired", "observed", "need"),
     [
         (wanted_vault(), VaultSeen((), 0), Need(Fact.VAULT)),
-        (wanted_vault(), EXISTS, Need(Fact.SNAPSHOT_GROUP, (GROUP,))),
+        (wanted_vault(), EXISTS, Need(Fact.RESOURCE_GROUP, (GROUP,))),
         (wanted_vault(), replace(READY, grants={}), Need(Fact.ROLE_GRANT, (GRANT,))),
         (LEAVING, VaultSeen((), 0), Need(Fact.VAULT)),
         (LEAVING, OURS, Need(Fact.INSTANCES)),

@@ -12,12 +12,13 @@ import pytest
 from azdiskbackup.api.v1alpha1 import KINDS
 from azdiskbackup.core.backup_vault import observed as vaults
 from azdiskbackup.core.disk_backup_policy import observed as policies
+from azdiskbackup.core.disk_restore import observed as restores
 from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.jobs.recorded import read_recorded
 from azdiskbackup.core.objects.policy_view import policy_view
 from azdiskbackup.core.objects.recorded import recorded_time
 from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.core.objects.vault_view import vault_view
-from azdiskbackup.core.on_demand_backup import observed as backups
 from azdiskbackup.core.protected_disk import observed as disks
 from azdiskbackup.core.protected_disk.summary import summary
 from azdiskbackup.engine.cache import Cache
@@ -85,11 +86,26 @@ STATUS: dict[str, Json] = {
         "restorePoint": {"id": "p", "time": THEN, "expiryTime": THEN},
     },
 }
+STATUS["DiskRestore"] = {
+    "vault": "demo",
+    "backupInstanceID": INSTANCE,
+    "restorePoint": {"id": "p", "time": THEN, "expiryTime": THEN, "sizeGiB": 32},
+    "targetDiskID": objects.disk_id("d"),
+    "jobID": PRINCIPAL,
+    "startTime": THEN,
+    "completionTime": THEN,
+    "durationSeconds": 60,
+    "disk": {"id": objects.disk_id("d"), "name": "d", "location": "x", "sizeGiB": 32, "sku": "x", "zones": ["1"]},
+    "persistentVolume": "v",
+    "persistentVolumeClaim": "c",
+    "error": ERROR,
+}
 SPEC = {
     "BackupVault": objects.vault(),
     "DiskBackupPolicy": objects.policy(),
     "ProtectedDisk": objects.disk(),
     "OnDemandBackup": objects.backup(),
+    "DiskRestore": objects.restore(),
 }
 NONSENSE: list[Any] = [
     None,
@@ -167,8 +183,10 @@ def read(kind: str, raw: Json) -> None:
         case "ProtectedDisk":
             disks.read_recorded(resource)
             summary(resource, policy_view(Resource(made("DiskBackupPolicy"))))
+        case "DiskRestore":
+            restores.read_recorded(resource)
         case _:
-            backups.read_recorded(resource)
+            read_recorded(resource)
 
 
 @pytest.mark.parametrize(

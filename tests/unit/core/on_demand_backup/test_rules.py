@@ -10,10 +10,7 @@ import pytest
 
 from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
 from azdiskbackup.core.identity.arm_ids import ArmId, vault_id
-from azdiskbackup.core.objects.azure import AzureFailure, AzureJob, AzureRestorePoint
-from azdiskbackup.core.objects.policy_view import PolicyView
-from azdiskbackup.core.objects.resource import Invalid, Resource
-from azdiskbackup.core.on_demand_backup.attempt import (
+from azdiskbackup.core.jobs.attempt import (
     Attempt,
     Following,
     IntentRecorded,
@@ -24,11 +21,16 @@ from azdiskbackup.core.on_demand_backup.attempt import (
     Sent,
     Unfollowable,
 )
+from azdiskbackup.core.jobs.ending import FINISHED_RULES, DeleteObject
+from azdiskbackup.core.jobs.recorded import Recorded, is_over, read_recorded
+from azdiskbackup.core.objects.azure import AzureFailure, AzureJob, AzureRestorePoint
+from azdiskbackup.core.objects.policy_view import PolicyView
+from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.on_demand_backup.desired import Desired, read_desired
-from azdiskbackup.core.on_demand_backup.observed import DiskView, Fact, Observed, Recorded, is_over, read_recorded
-from azdiskbackup.core.on_demand_backup.rules import FINISHED_RULES, PROVISIONING_RULES
+from azdiskbackup.core.on_demand_backup.observed import DiskView, Fact, Observed
+from azdiskbackup.core.on_demand_backup.rules import PROVISIONING_RULES
 from azdiskbackup.core.on_demand_backup.status import build_status
-from azdiskbackup.core.on_demand_backup.steps import DeleteObject, RecordIntent, Submit
+from azdiskbackup.core.on_demand_backup.steps import RecordIntent, Submit
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed
 from azdiskbackup.core.rules.verdicts import Need, Plan, Progress, evaluate

@@ -14,7 +14,8 @@ from azdiskbackup.core.reason_catalog.entry import KINDS
 from azdiskbackup.core.rules import reasons
 
 CORE = Path(reasons.__file__).parents[1]
-FOLDERS = dict(zip(("backup_vault", "disk_backup_policy", "protected_disk", "on_demand_backup"), KINDS, strict=True))
+_NAMES = ("backup_vault", "disk_backup_policy", "protected_disk", "on_demand_backup", "disk_restore")
+FOLDERS = dict(zip(_NAMES, KINDS, strict=True))
 
 
 def constants() -> dict[str, str]:

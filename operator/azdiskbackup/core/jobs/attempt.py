@@ -1,7 +1,7 @@
-"""How far the one attempt of an OnDemandBackup got.
+"""How far the one attempt of an object that asks Azure for a job got: an OnDemandBackup, a DiskRestore.
 
 The order is fixed: the intent is recorded in status, the request is sent with the object's uid as its id, the job is
-followed. A crash between any two of these leaves a state from which the next pass goes on without a second backup.
+followed. A crash between any two of these leaves a state from which the next pass goes on without a second job.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class NotStarted:
 
 @dataclass(frozen=True, slots=True)
 class IntentRecorded:
-    """The intent is recorded, and surely no backup runs by it: nothing was sent yet, or Azure refused, or lost it.
+    """The intent is recorded, and surely no job runs by it: nothing was sent yet, or Azure refused, or lost it.
 
     Attributes:
         instance: the backup instance that the intent names.
@@ -76,7 +76,7 @@ class RequestRefused:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A restore of manifests brought the object back, and no backup is known that was taken by it."""
+    """A restore of manifests brought the object back, and no job is known that it asked for."""
 
     label: str
 

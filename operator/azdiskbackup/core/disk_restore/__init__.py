@@ -1,0 +1,1 @@
+"""DiskRestore: what must hold from its creation to a disk that a pod can mount."""

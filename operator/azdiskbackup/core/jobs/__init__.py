@@ -1,0 +1,1 @@
+"""Jobs that an object asks Azure for: one at most, whatever crashes."""
