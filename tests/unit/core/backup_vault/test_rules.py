@@ -31,7 +31,7 @@ from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed
 from azdiskbackup.core.rules.verdicts import Need, Plan, evaluate
 from azdiskbackup.errors import AccessDenied
-from harness.objects import SECOND_SUBSCRIPTION, SUBSCRIPTION, Json, vault
+from harness.objects import SECOND_SUBSCRIPTION, SNAPSHOT_GROUP, SUBSCRIPTION, Json, vault
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 DENIED = FetchFailed(AccessDenied("AuthorizationFailed", "No."))
