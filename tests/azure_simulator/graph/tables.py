@@ -127,7 +127,7 @@ def _row(body: Row, subscription: str, tenant: str) -> Row:
         "properties": body["properties"],
         "tags": body.get("tags"),
         "identity": body.get("identity"),
-        "zones": None,
+        "zones": body.get("zones"),
         "extendedLocation": None,
     }
 

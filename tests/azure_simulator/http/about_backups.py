@@ -62,7 +62,7 @@ def list_points(call: Call) -> Response:
         start, end = (_net_time(match[name]) if match[name] else None for name in ("start", "end"))
     vault, instance = call.vault, call.instance
     found = call.azure.backups.points(instance, start, end)
-    return paged(call, [wire_backups.point(each, instance, vault, None) for each in found])
+    return paged(call, [wire_backups.point(each, instance, vault, single=False) for each in found])
 
 
 def _net_time(text: str) -> datetime:
@@ -73,7 +73,7 @@ def _net_time(text: str) -> datetime:
 def get_point(call: Call) -> Response:
     instance = call.instance
     found = call.azure.backups.point(instance, call.parts["r"])
-    return Response(200, wire_backups.point(found, instance, call.vault, call.azure.cloud))
+    return Response(200, wire_backups.point(found, instance, call.vault, single=True))
 
 
 def _followed(call: Call) -> Operation:

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from azure_simulator.http import wire
 from azure_simulator.http.call import Call
 from azure_simulator.http.messages import Response
+from azure_simulator.model.disk import Disk
 from azure_simulator.model.faults import AzureFault, OperationFault
 
 
@@ -108,8 +109,20 @@ def put_disk(call: Call) -> Response:
         known = cloud.add_disk(group.subscription, group.name, call.parts["d"], location, size, sku)
     known.size_gib, known.sku = size, sku
     known.tags = given.get("tags", known.tags)
+    known.zones = _zones(known, given)
     known.settings |= {name: value for name, value in properties.items() if name not in _SET_BY_AZURE}
     return Response(200, wire.disk(known))
+
+
+def _zones(known: Disk, given: wire.Json) -> tuple[str, ...]:
+    """A disk stays in its zone; what a request does not say changes nothing."""
+    zones = tuple(given.get("zones") or known.zones)
+    if known.zones and zones != known.zones:
+        raise AzureFault(
+            "ResourceAvailabilityZonesCannotBeModified",
+            f"The zones of the disk {known.name} cannot be changed from {list(known.zones)} to {list(zones)}.",
+        )
+    return zones
 
 
 def patch_disk(call: Call) -> Response:

@@ -66,6 +66,21 @@ def _points(service: Service, request: Request) -> dict[str, Any]:
     return {"count": sum(len(each.points) for each in instances)}
 
 
+def _seed_disk(service: Service, disk: dict[str, Any]) -> str:
+    found = service.azure.cloud.add_disk(
+        disk["subscription"],
+        disk["group"],
+        disk["name"],
+        disk["location"],
+        disk.get("sizeGiB", 32),
+        disk.get("sku", "StandardSSD_LRS"),
+    )
+    found.tags = disk.get("tags")
+    found.zones = tuple(disk.get("zones", ()))
+    found.settings = dict(disk.get("properties", {}))
+    return found.id
+
+
 def _seed(service: Service, seed: dict[str, Any]) -> dict[str, Any]:
     """Make what a person would have made before: subscriptions, groups, disks, identities."""
     cloud = service.azure.cloud
@@ -73,17 +88,7 @@ def _seed(service: Service, seed: dict[str, Any]) -> dict[str, Any]:
         cloud.add_subscription(subscription)
     for group in seed.get("groups", []):
         cloud.put_group(group["subscription"], group["name"], group["location"])
-    disks = [
-        cloud.add_disk(
-            disk["subscription"],
-            disk["group"],
-            disk["name"],
-            disk["location"],
-            disk.get("sizeGiB", 32),
-            disk.get("sku", "StandardSSD_LRS"),
-        ).id
-        for disk in seed.get("disks", [])
-    ]
+    disks = [_seed_disk(service, disk) for disk in seed.get("disks", [])]
     for caller in seed.get("callers", []):
         service.callers.seed(caller)
     for identity in seed.get("identities", []):

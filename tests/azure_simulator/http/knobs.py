@@ -7,6 +7,8 @@ from collections.abc import Callable
 from azure_simulator.http.replicas import Replica
 from azure_simulator.http.service import Service
 from azure_simulator.model.azure_policy import Rule
+from azure_simulator.model.faults import AzureFault, OperationFault
+from azure_simulator.model.restores import Outcome
 from azure_simulator.model.roles import RoleDefinition
 
 
@@ -55,8 +57,39 @@ def _immutable(service: Service, items: bool) -> None:
     service.azure.vaults.keeps_items = items
 
 
-def _quota(service: Service, instances: int) -> None:
-    service.azure.vaults.most_instances = instances
+def _quota(
+    service: Service, instances: int | None = None, restores: int | None = None, disks: int | None = None
+) -> None:
+    if instances is not None:
+        service.azure.vaults.most_instances = instances
+    if restores is not None:
+        service.azure.restores.most_a_day = restores
+    if disks is not None:
+        service.azure.cloud.disks_allowed = disks if disks >= 0 else None
+
+
+def _restores(
+    service: Service, status: str = "", code: str = "", message: str = "", action: str = "", disk: bool = True
+) -> None:
+    fault = OperationFault(code, message, [action] if action else [])
+    service.azure.restores.turn_out(Outcome(status, fault, makes_disk=disk and status != "Failed"))
+
+
+def _restored_disk(service: Service, zones: list[str] | None = None, tags: dict[str, str] | None = None) -> None:
+    service.azure.restores.zones = None if zones is None else tuple(zones)
+    service.azure.restores.tags = tags
+
+
+def _snapshot(service: Service, instance: str, point: str = "", deleted: bool = True) -> None:
+    points = service.azure.instances.find(instance).points
+    for each in [points[point]] if point else points.values():
+        each.snapshot_deleted = deleted
+
+
+def _encryption_set(service: Service, set: str, key: str = "Enabled") -> None:
+    if key not in ("Enabled", "Disabled", "NotAvailable"):
+        raise AzureFault("InvalidKeyState", f"A key is Enabled, Disabled or NotAvailable, not {key!r}.")
+    service.azure.cloud.encryption_keys[set.lower()] = key
 
 
 def _limits(service: Service, **most: int) -> None:
@@ -83,7 +116,8 @@ KNOBS: dict[str, tuple[Callable[..., None], str]] = {
     ),
     "guard": (
         _guard,
-        "vault, guard, operations (delete, stopProtection, suspendBackups): a Resource Guard; without a guard it goes",
+        "vault, guard, operations (delete, stopProtection, suspendBackups, restore): a Resource Guard; without a guard "
+        "it goes",
     ),
     "management-group": (_management_group, "name, subscriptions, parent: a management group, and what is in it"),
     "directory-group": (_directory_group, "group, members: object ids, of a group in the directory"),
@@ -95,7 +129,25 @@ KNOBS: dict[str, tuple[Callable[..., None], str]] = {
     ),
     "tag-case": (_tag_case, "case (kept, lower, upper): in which letter case the names of tags are kept"),
     "immutable": (_immutable, "items: whether a vault that is immutable refuses to delete its instances"),
-    "quota": (_quota, "instances: how many a vault takes"),
+    "quota": (
+        _quota,
+        "instances: how many a vault takes; restores: how many a day and instance; disks: how many a subscription may "
+        "have in a region, -1 for as many as it likes",
+    ),
+    "restores": (
+        _restores,
+        "status (Refused, Failed, CompletedWithWarnings, InProgress), code, message, action, disk: how restores end "
+        "from now on, those that hang included; disk: false makes none; without a status as usual",
+    ),
+    "restored-disk": (
+        _restored_disk,
+        "zones, tags: those of the disks that restores make; without them those of the source",
+    ),
+    "snapshot": (
+        _snapshot,
+        "instance, point, deleted: whether somebody deleted the snapshot of a restore point, or of all of them",
+    ),
+    "encryption-set": (_encryption_set, "set, key (Enabled, Disabled, NotAvailable): the key of a disk encryption set"),
     "limits": (
         _limits,
         "reads, writes, deletes: how many of Azure Backup's requests of each type in a window; none: those of 2025",

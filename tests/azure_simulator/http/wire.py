@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from azure_simulator.model.access import Assignment
-from azure_simulator.model.cloud import Cloud, Disk, Group, Identity
+from azure_simulator.model.cloud import Cloud, Group, Identity
+from azure_simulator.model.disk import Disk
 from azure_simulator.model.faults import AzureFault, OperationFault
 from azure_simulator.model.instance import Instance
 from azure_simulator.model.operations import Operation
@@ -44,6 +45,7 @@ def disk(found: Disk) -> Json:
         "type": "Microsoft.Compute/disks",
         "location": found.location,
         **({} if found.tags is None else {"tags": found.tags}),
+        **({"zones": list(found.zones)} if found.zones else {}),
         "sku": {"name": found.sku, "tier": tier},
         "properties": {
             "creationData": {"createOption": "Empty"},

@@ -6,7 +6,6 @@ import json
 from datetime import datetime, timedelta
 
 from azure_simulator.http import wire
-from azure_simulator.model.cloud import Cloud
 from azure_simulator.model.instance import Instance
 from azure_simulator.model.jobs import Job, RecoveryPoint
 from azure_simulator.model.vaults import Vault
@@ -112,12 +111,19 @@ def _extended(found: Job) -> wire.Json:
             }
         ],
         "additionalDetails": {"RetentionTag": found.retention_tag} if found.retention_tag else None,
-        "warningDetails": None,
+        "warningDetails": _warnings(found),
     }
 
 
-def point(found: RecoveryPoint, of: Instance, holder: Vault, cloud: Cloud | None) -> wire.Json:
-    """A single point has metadata, as JSON in a string; a list has none (``cloud`` is None)."""
+def _warnings(found: Job) -> list[wire.Json] | None:
+    """As the OpenAPI document has them; none was recorded."""
+    if found.warning is None:
+        return None
+    return [{"resourceName": found.restored_to.rsplit("/", 1)[-1], "warning": wire.user_facing(found.warning)}]
+
+
+def point(found: RecoveryPoint, of: Instance, holder: Vault, *, single: bool) -> wire.Json:
+    """A single point has metadata, as JSON in a string; a list has none."""
     return {
         "properties": {
             "objectType": "AzureBackupDiscreteRecoveryPoint",
@@ -131,7 +137,7 @@ def point(found: RecoveryPoint, of: Instance, holder: Vault, cloud: Cloud | None
                     "type": "OperationalStore",
                     "creationTime": wire.time(found.committed),
                     "expiryTime": wire.time(found.expiry) if found.expiry else None,
-                    "metaData": _metadata(found, of, cloud) if cloud else None,
+                    "metaData": _metadata(found, of) if single else None,
                     "visible": True,
                     "state": "COMMITTED",
                     "rehydrationExpiryTime": None,
@@ -151,19 +157,18 @@ def point(found: RecoveryPoint, of: Instance, holder: Vault, cloud: Cloud | None
     }
 
 
-def _metadata(found: RecoveryPoint, of: Instance, cloud: Cloud) -> str:
-    source = cloud.find_disk(of.disk_id)
+def _metadata(found: RecoveryPoint, of: Instance) -> str:
     parts = found.snapshot_group.split("/")
     return json.dumps(
         [
             {
                 "diskName": of.disk_id.rsplit("/", 1)[1],
-                "sizeBytes": (source.size_gib if source else 0) * 1024**3,
+                "sizeBytes": found.disk.size_gib * 1024**3,
                 "diskSnapshotConsistency": "CrashConsistent",
                 "subscriptionId": of.disk_id.split("/")[2],
-                "location": source.location if source else "",
+                "location": found.disk.location,
                 "resourceGroupName": of.disk_id.split("/")[4],
-                "skuName": source.sku if source else "",
+                "skuName": found.disk.sku,
                 "managedBy": None,
                 "osType": None,
                 "snapshotSubscriptionId": parts[2],

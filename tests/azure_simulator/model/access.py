@@ -178,14 +178,22 @@ class Access:
 
     def may(self, principal: str, role: str, scope: str) -> bool:
         """Return whether an identity may do at a scope what a role is for: what its roles allow, and since long."""
+        held = self._held(principal, scope)
+        return all(any(each.allows(action) for each in held) for action in NEEDED[role])
+
+    def allows(self, principal: str, action: str, scope: str) -> bool:
+        """Return whether an identity may take an action at a scope."""
+        return any(each.allows(action) for each in self._held(principal, scope))
+
+    def _held(self, principal: str, scope: str) -> list[RoleDefinition]:
+        """Return the roles that an identity has at a scope by now."""
         if not principal:
-            return False
+            return []
         holders = self._principals(principal)
-        held = [
+        return [
             self.roles[each.role]
             for each in self.assignments.values()
             if each.principal.lower() in holders
             and each.effective <= self._cloud.now
             and self.scopes.within(scope, each.scope)
         ]
-        return all(any(each.allows(action) for each in held) for action in NEEDED[role])

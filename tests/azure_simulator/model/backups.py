@@ -118,6 +118,7 @@ class Backups:
             retention=instance.policy.retention["Default" if tag == "default" else tag],
             start=self._cloud.now,
             listed_from=self._cloud.now + self._cloud.knobs.span("job_list_lag"),
+            snapshot_of=disk.as_it_is() if disk else None,
         )
         vault.jobs[job.id] = job
         self._cloud.timeline.later(self._cloud.knobs.span("backup"), lambda: self._finish(vault, instance, job))
@@ -126,9 +127,10 @@ class Backups:
 
     def _finish(self, vault: Vault, instance: Instance, job: Job) -> None:
         job.end = self._cloud.now
-        job.fault = self._obstacle(vault, instance)
+        job.fault = self._obstacle(vault, instance, job)
         if job.fault is not None:
             return
+        assert job.snapshot_of is not None, "else it failed"
         point = RecoveryPoint(
             id=self._cloud.timeline.new_id().replace("-", ""),
             store_id=vault.principal or self._cloud.timeline.new_id(),
@@ -140,18 +142,18 @@ class Backups:
             tag="Default" if job.retention_tag == "default" else job.retention_tag,
             tag_version="638224851417049008",
             policy_name=instance.policy.name,
-            size_gib=job.disk_size_gib,
+            disk=job.snapshot_of,
         )
         job.point_id = point.id
         instance.points[point.id] = point
         assert point.expiry is not None
         self._cloud.timeline.at(point.expiry, lambda: self._instances.expire(instance))
 
-    def _obstacle(self, vault: Vault, instance: Instance) -> OperationFault | None:
+    def _obstacle(self, vault: Vault, instance: Instance, job: Job) -> OperationFault | None:
         if self.failing is not None:
             return self.failing
         disk = self._cloud.find_disk(instance.disk_id)
-        if disk is None:
+        if disk is None or job.snapshot_of is None:
             return OperationFault("UserErrorManagedDiskNotFound", f"The disk {instance.disk_id} was not found.")
         principal = vault.principal_of(instance.identity)
         if not self._cloud.access.may(principal, DISK_BACKUP_READER, disk.id):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from azure_simulator.model.disk import Disk
 from azure_simulator.model.faults import OperationFault
 
 
@@ -33,6 +34,10 @@ class Job:
     point_id: str | None = None
     restored_from: RecoveryPoint | None = None
     restored_to: str = ""
+    # What a job that succeeded warns of.
+    warning: OperationFault | None = None
+    # The disk as it was when the backup started, which is what its snapshot has.
+    snapshot_of: Disk | None = None
 
     @property
     def operation(self) -> str:
@@ -42,7 +47,9 @@ class Job:
     def status(self) -> str:
         if self.end is None:
             return "InProgress"
-        return "Failed" if self.fault else "Completed"
+        if self.fault is not None:
+            return "Failed"
+        return "CompletedWithWarnings" if self.warning else "Completed"
 
 
 @dataclass
@@ -59,5 +66,11 @@ class RecoveryPoint:
     tag: str
     tag_version: str
     policy_name: str
-    # Of the disk, when it was taken.
-    size_gib: int = 0
+    # As it was when the snapshot was taken.
+    disk: Disk
+    # Whether somebody deleted or moved the snapshot, of which Azure Backup knows nothing.
+    snapshot_deleted: bool = False
+
+    @property
+    def snapshot_id(self) -> str:
+        return f"{self.snapshot_group}/providers/Microsoft.Compute/snapshots/{self.snapshot_name}"

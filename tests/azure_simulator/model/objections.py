@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from azure_simulator.model.cloud import Cloud, Disk
+from azure_simulator.model.cloud import Cloud
+from azure_simulator.model.disk import Disk
 from azure_simulator.model.faults import AzureFault, OperationFault, no_right_on_disk, no_right_on_snapshot_group
 from azure_simulator.model.instance import Instance
 from azure_simulator.model.roles import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR

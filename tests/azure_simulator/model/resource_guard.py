@@ -1,10 +1,11 @@
 """Resource Guards (multi-user authorization): what a vault does only for somebody who may use its guard.
 
 Sources: which operations are critical, and which of them a guard may leave out, says Microsoft's documentation of
-multi-user authorization for Backup vaults; ``resourceGuardOperationRequests`` and ``unlockDelete`` are those of the
-OpenAPI document, which says that access to the linked requests is checked. Of the refusal of a request that names none
-only the words are known (hashicorp/terraform-provider-azurerm 31887); its code was in no source, so a client must not
-rely on it.
+multi-user authorization for Backup vaults; restores, which the page leaves out, are in Terraform's list of exclusions
+and in PowerShell's help (``dppTriggerRestoreRequests``). ``resourceGuardOperationRequests`` and ``unlockDelete`` are
+those of the OpenAPI document, which says that access to the linked requests is checked. Of the refusal of a request
+that names none only the words are known (hashicorp/terraform-provider-azurerm 31887); its code was in no source, so a
+client must not rely on it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ OPTIONAL = {
     "backupInstances.delete": (f"{_VAULTS}/backupInstances/delete", "deleteBackupInstanceRequests"),
     "backupInstances.stopProtection": (f"{_VAULTS}/backupInstances/stopProtection/action", "stopProtectionRequests"),
     "backupInstances.suspendBackups": (f"{_VAULTS}/backupInstances/suspendBackups/action", "suspendBackupsRequests"),
+    "backupInstances.restore": (f"{_VAULTS}/backupInstances/restore/action", "dppTriggerRestoreRequests"),
 }
 # What none leaves out.
 _WEAKER = {

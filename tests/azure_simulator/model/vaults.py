@@ -52,6 +52,11 @@ class Vault:
         security = self.properties.get("securitySettings") or {}
         return (security.get("immutabilitySettings") or {}).get("state") in ("Unlocked", "Locked")
 
+    @property
+    def cross_subscription_restore(self) -> str:
+        """Return the state in lower case; a vault that says nothing allows it (Microsoft's 'Manage Backup vaults')."""
+        return _cross_subscription(self.properties).lower()
+
     def principal_of(self, details: dict[str, Any] | None) -> str:
         """Return the identity that works for an instance, by its ``identityDetails``; empty if there is none."""
         if details and details.get("useSystemAssignedIdentity") is False:
@@ -235,6 +240,8 @@ def _check_settings(properties: dict[str, Any]) -> None:
         raise invalid("The soft delete state is invalid.")
     if not 14 <= float(soft.get("retentionDurationInDays", 14)) <= 180:
         raise invalid("The soft delete retention must be between 14 and 180 days.")
+    if _cross_subscription(properties) not in ("Enabled", "Disabled", "PermanentlyDisabled"):
+        raise invalid("The state of cross-subscription restore is invalid.")
     state = (security.get("immutabilitySettings") or {}).get("state", "Disabled")
     if state not in ("Disabled", "Unlocked", "Locked"):
         raise invalid("The immutability state is invalid.")
@@ -256,7 +263,19 @@ def _cross_region(properties: dict[str, Any]) -> str:
     return str((features.get("crossRegionRestoreSettings") or {}).get("state", ""))
 
 
+def _cross_subscription(properties: dict[str, Any]) -> str:
+    features = properties.get("featureSettings") or {}
+    return str((features.get("crossSubscriptionRestoreSettings") or {}).get("state") or "Enabled")
+
+
 def _check_one_way(old: dict[str, Any], new: dict[str, Any]) -> None:
+    if _cross_subscription(old) == "PermanentlyDisabled" and _cross_subscription(new) != "PermanentlyDisabled":
+        # Documented; the code is not.
+        raise AzureFault(
+            "UserErrorCrossSubscriptionRestoreStateChangeNotAllowed",
+            "Cross Subscription Restore is permanently disabled, and cannot be enabled again.",
+            _SUPPORT,
+        )
     if _cross_region(old) == "Enabled" and _cross_region(new) == "Disabled":
         raise AzureFault(
             "UserErrorCrossRegionRestoreStateChangeNotAllowed",

@@ -103,7 +103,9 @@ class Replay:
     ) -> None:
         """Make a vault with rights, a policy and a disk; with an instance, if it was there before."""
         cloud = self.azure.cloud
-        cloud.knobs.set({"role_propagation": 0, "validation": 41, "configuration": 45, "backup": 216.03})
+        cloud.knobs.set(
+            {"role_propagation": 0, "validation": 41, "restore_validation": 41, "configuration": 45, "backup": 216.03}
+        )
         cloud.put_group(ZERO, GROUP, "centraluseuap")
         group = f"/subscriptions/{ZERO}/resourceGroups/{GROUP}"
         source = cloud.find_disk(f"{group}/providers/Microsoft.Compute/disks/{disk}") or cloud.add_disk(
@@ -172,7 +174,7 @@ class Replay:
         spans = _spans(calls)
         for number, call in enumerate(calls):
             if number in spans:
-                takes = ("change", "validation", "vault_provisioning")
+                takes = ("change", "validation", "restore_validation", "vault_provisioning")
                 self.azure.cloud.knobs.set(dict.fromkeys(takes, spans[number]))
             response = self.answer(call)
             if "Microsoft.ResourceGraph" in call.uri:

@@ -60,7 +60,7 @@ def test_protect_back_up_and_delete_a_disk(record_property: Told) -> None:
 def test_restore_a_disk(record_property: Told) -> None:
     name = "backup_instance_restore_disk"
     replay = long_protected(before(name))
-    replay.azure.cloud.knobs.set({"backup": 214.6})
+    replay.azure.cloud.knobs.set({"restore": 214.6})
     record_property("told", replay.run(name))
 
 
