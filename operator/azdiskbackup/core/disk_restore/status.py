@@ -93,7 +93,8 @@ def _progress(
             # In status before the request may be sent: whoever comes after a crash has to look for the job.
             update |= {"start_time": now, "backup_instance_id": str(instance), "target_disk_id": str(disk)}
     update |= _of_attempt(observed, plan)
-    if isinstance(observed.disk, AzureDisk):
+    if isinstance(observed.disk, AzureDisk) and plan.verdict.reason not in FINAL:
+        # Also where the job of a second request failed, since the first had made the disk.
         update |= {"disk": _disk(observed.disk), "error": None}
     if desired.claim is not None and not isinstance(observed.claim, NotFound) and observed.claim.is_ours:
         update["persistent_volume_claim"] = desired.claim.name

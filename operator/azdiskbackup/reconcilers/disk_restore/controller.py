@@ -10,7 +10,7 @@ from typing import Any, assert_never
 from azdiskbackup.api.v1alpha1.disk_restore import DiskRestoreStatus
 from azdiskbackup.core.disk_restore.desired import Desired, read_desired
 from azdiskbackup.core.disk_restore.observed import Observed
-from azdiskbackup.core.disk_restore.rules import PROVISIONING_RULES
+from azdiskbackup.core.disk_restore.rules import NOT_REPEATED_RULES, PROVISIONING_RULES
 from azdiskbackup.core.disk_restore.status import build_status
 from azdiskbackup.core.disk_restore.steps import (
     AssignRole,
@@ -25,7 +25,7 @@ from azdiskbackup.core.disk_restore.steps import (
     Validate,
 )
 from azdiskbackup.core.jobs.ending import FINISHED_RULES, DeleteObject
-from azdiskbackup.core.jobs.recorded import is_over
+from azdiskbackup.core.jobs.recorded import is_over, read_recorded
 from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.protected_disk.validation import Passed, Running, ValidationRefused
 from azdiskbackup.core.rules.verdicts import Plan, Rules
@@ -60,7 +60,10 @@ class DiskRestoreKind(reconciler.KindController[Desired, Observed, Step, Restore
 
     def rules(self, pass_: Pass) -> Rules:
         """Return the rules for a restore, or for an object with which nothing happens any more."""
-        return FINISHED_RULES if _is_finished(pass_) else PROVISIONING_RULES
+        if _is_finished(pass_):
+            return FINISHED_RULES
+        is_new = pass_.state.instance is None and read_recorded(pass_.resource).intent is None
+        return NOT_REPEATED_RULES if is_new and pass_.desired.restored_by else PROVISIONING_RULES
 
     def from_cache(self, pass_: Pass) -> Observed:
         """Return what the cache tells."""

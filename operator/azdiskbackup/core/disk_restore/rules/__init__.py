@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from azdiskbackup.core.disk_restore.rules.request import job_ended, restore_started, restore_validated
+from azdiskbackup.core.disk_restore.rules.request import job_ended, not_repeated, restore_started, restore_validated
 from azdiskbackup.core.disk_restore.rules.source import (
     instance_is_own,
     namespace_allowed,
@@ -38,3 +38,6 @@ PROVISIONING_RULES = (
     (reasons.VOLUME_BOUND, reclaim_policy_set),
     (reasons.SUCCEEDED, restored),
 )
+
+# For an object that a restore of manifests brought back, and that never asked for anything itself.
+NOT_REPEATED_RULES = ((reasons.SUCCEEDED, not_repeated),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from azdiskbackup.core.disk_restore.desired import Desired
 from azdiskbackup.core.disk_restore.observed import Fact, Observed
@@ -41,7 +42,17 @@ from azdiskbackup.core.rules.intervals import (
     VALIDATION_TAKES,
 )
 from azdiskbackup.core.rules.lookup import NotFetched, NotFound
-from azdiskbackup.core.rules.verdicts import Progress, Undecided, act, looked_up, need, parked, satisfied, wait
+from azdiskbackup.core.rules.verdicts import (
+    Progress,
+    Undecided,
+    act,
+    allow_with_warning,
+    looked_up,
+    need,
+    parked,
+    satisfied,
+    wait,
+)
 from azdiskbackup.errors import (
     OperatorError,
     PermissionsMissing,
@@ -82,6 +93,8 @@ def restore_validated(desired: Desired, observed: Observed, now: datetime) -> Ve
             return satisfied(reasons.PASSED, "Azure validated the restore.")
         case ValidationRefused() as refusal:
             return _after_refusal(observed, request, refusal, now)
+        case _:
+            assert_never(observed.validation)
 
 
 def _validating(observed: Observed, running: Running, now: datetime) -> Verdict:
@@ -160,15 +173,23 @@ def restore_started(desired: Desired, observed: Observed, now: datetime) -> Verd
         case RequestRefused() as refused:
             return _ended_without_job(desired, observed, refused)
         case Restored(label=label):
-            return parked(
-                reasons.NOT_REPEATED,
-                f"Nothing is restored: a restore of manifests brought this object back (label {label}). Create another "
-                "DiskRestore to restore.",
-            )
+            return parked(reasons.NOT_REPEATED, _not_repeated(label))
         case Following() | Over():
             return satisfied(reasons.IN_PROGRESS, "The job is known.")
         case _:
             raise AssertionError("the first rule guarantees that the attempt was fetched")
+
+
+def _not_repeated(label: str) -> str:
+    return (
+        f"Nothing is restored: a restore of manifests brought this object back (label {label}). Create another "
+        "DiskRestore to restore."
+    )
+
+
+def not_repeated(desired: Desired, observed: Observed, now: datetime) -> Verdict:
+    """An object that a restore of manifests brought back asks for what was restored long ago."""
+    return allow_with_warning(reasons.NOT_REPEATED, _not_repeated(desired.restored_by or ""), keeps_ready=True)
 
 
 def _ended_without_job(desired: Desired, observed: Observed, refused: RequestRefused) -> Verdict:

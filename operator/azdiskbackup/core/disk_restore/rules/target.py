@@ -82,7 +82,7 @@ def claim_created(desired: Desired, observed: Observed, now: datetime) -> Verdic
     if not isinstance(observed.claim, NotFound) and observed.claim.is_ours:
         return satisfied(reasons.BIND_PENDING, f"The PVC {claim.name!r} waits for its volume.")
     if is_requested(observed):
-        # The rule on the volume tells it, once the disk is there.
+        # The rule on the volume says so, once the disk is there.
         return allow_with_warning(reasons.CLAIM_DELETED, f"The PVC {claim.name!r} was deleted.", keeps_ready=True)
     if observed.recorded.claim:
         return parked(

@@ -1,0 +1,408 @@
+"""The way of a restore, from its creation to a PVC that a pod can mount."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from azdiskbackup.api.v1alpha1.backup_vault import VaultAccess
+from azdiskbackup.core.disk_restore.desired import Desired, read_desired
+from azdiskbackup.core.disk_restore.observed import (
+    Claim,
+    Fact,
+    NoRestorePoint,
+    Observed,
+    Recorded,
+    SourceDisk,
+    SourceVolume,
+    Volume,
+    read_recorded,
+)
+from azdiskbackup.core.disk_restore.rules import NOT_REPEATED_RULES, PROVISIONING_RULES
+from azdiskbackup.core.disk_restore.rules.request import JOB_ENDS_WITHIN, job_poll
+from azdiskbackup.core.disk_restore.rules.target import restore_grant, restore_request
+from azdiskbackup.core.disk_restore.status import build_status
+from azdiskbackup.core.disk_restore.steps import (
+    AssignRole,
+    CreateClaim,
+    CreateVolume,
+    PinPoint,
+    RecordIntent,
+    SetReclaimPolicy,
+    Submit,
+    TagDisk,
+    Validate,
+)
+from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId, vault_id
+from azdiskbackup.core.jobs.attempt import (
+    Following,
+    IntentRecorded,
+    NotStarted,
+    RequestRefused,
+    Restored,
+    Sent,
+    Unfollowable,
+)
+from azdiskbackup.core.jobs.recorded import Recorded as RecordedJob
+from azdiskbackup.core.objects.azure import AzureDisk, AzureFailure, AzureInstance, AzureJob, AzureRestorePoint
+from azdiskbackup.core.objects.resource import Invalid, Resource
+from azdiskbackup.core.objects.vault_view import VaultView
+from azdiskbackup.core.protected_disk.validation import NeverRun, Passed, Running, ValidationRefused
+from azdiskbackup.core.rules import reasons
+from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed
+from azdiskbackup.core.rules.verdicts import Need, Plan, Progress, evaluate
+from azdiskbackup.errors import (
+    AccessDenied,
+    InvalidRequest,
+    QuotaExceeded,
+    RestoreGroupMissing,
+    RestoreGroupPermissionsMissing,
+    RestorePointGone,
+    SnapshotGone,
+    TargetDiskExists,
+    Throttled,
+    Unavailable,
+)
+from harness.objects import SECOND_SUBSCRIPTION, SUBSCRIPTION, disk_id, restore
+
+NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=5)
+VAULT = vault_id(SUBSCRIPTION, "g", "v")
+INSTANCE = VAULT.child("backupInstances", "i")
+GROUP = ResourceGroupId(SUBSCRIPTION, "restored-rg")
+TAGS = {
+    "azdiskbackup.io.cluster": "c",
+    "azdiskbackup.io.namespace": "shop",
+    "azdiskbackup.io.protecteddisk": "data",
+    "azdiskbackup.io.namespaceuid": "n",
+}
+PROTECTED = AzureInstance(INSTANCE, disk_id("d"), "/p", None, "ProtectionConfigured", TAGS)
+DENIED = AccessDenied("No", "Words")
+DISK = ArmId.parse(disk_id("data-restored-uid-1", group="restored-rg"))
+RESTORED = AzureDisk(DISK, "westeurope", 32, "Premium_LRS", ("2",), {"their": "tag"})
+POINT = AzureRestorePoint("p", NOW, NOW + timedelta(days=7), "Default", "Incremental", 32)
+PINNED = Recorded(point="p", point_time=NOW, size_gib=32, pinned=INSTANCE, claim=True)
+INTENT = replace(PINNED, disk=DISK, job=RecordedJob(intent=NOW, instance=INSTANCE))
+OWN_CLAIM = Claim("claim-uid", is_ours=True, is_bound=False)
+BOUND = replace(OWN_CLAIM, is_bound=True)
+VOLUME = Volume("claim-uid", "Retain")
+
+
+def vault(**more: Any) -> VaultView:
+    access = VaultAccess.model_validate({"restoreNamespaces": {}, **more.pop("access", {})})
+    given: dict[str, Any] = {"restore_groups": (GROUP,), "snapshot_groups": (ResourceGroupId(SUBSCRIPTION, "s"),)}
+    return VaultView("demo", True, "", VAULT, "principal", "westeurope", access=access, **(given | more))
+
+
+def resource(status_: dict[str, Any] | None = None, **spec: Any) -> Resource:
+    raw = restore(**spec)
+    raw["metadata"] |= {
+        "uid": "uid-1",
+        "generation": 1,
+        "resourceVersion": "1",
+        "creationTimestamp": "2026-01-05T09:00:00Z",
+    }
+    return Resource({**raw, "status": status_ or {}})
+
+
+def desired(**spec: Any) -> Desired:
+    found = read_desired(resource(**spec), "c")
+    assert isinstance(found, Desired)
+    return found
+
+
+def observed(**more: Any) -> Observed:
+    given: dict[str, Any] = {
+        "source": SourceDisk(INSTANCE, "data-0", "v"),
+        "vault": vault(),
+        "instance_id": INSTANCE,
+        "namespace_labels": {},
+        "namespace_uid": "n",
+        "recorded": PINNED,
+        "claim": OWN_CLAIM,
+        "is_role_known": True,
+        "attempt": NotStarted(),
+        "instance": PROTECTED,
+        "point": POINT,
+        "source_volume": SourceVolume("managed-csi", ("ReadWriteOnce",), "Filesystem", "ext4", "ReadOnly"),
+        "validation": Passed(),
+        "disk": RESTORED,
+    }
+    return Observed(**(given | more))
+
+
+def make_plan(wanted: Desired, found: Observed, now: datetime = NOW) -> Plan[Any]:
+    plan = evaluate(PROVISIONING_RULES, wanted, found, now)
+    assert isinstance(plan, Plan), f"{plan} is missing"
+    return plan
+
+
+def job(state: str, **more: Any) -> AzureJob:
+    end = None if state == "InProgress" else NOW + timedelta(seconds=216)
+    return AzureJob("job-1", str(INSTANCE), "Restore", state, True, "uid-1", NOW, end, end and end - NOW, **more)
+
+
+RUNS = Following(job("InProgress"))
+DONE = Following(job("Completed"))
+SAME_NAME = Following(job("Failed", failure=AzureFailure("UserErrorSameNameDiskAlreadyExists", "It exists.")))
+BY_INSTANCE = {"source": {"backupInstance": {"vaultRef": {"name": "demo"}, "name": "i"}}}
+LONG_AGO = {"restorePoint": {"notAfter": "2025-01-01T00:00:00Z"}}
+ORPHANS = vault(access={"restoreOrphanNamespaces": {}})
+ORPHAN: dict[str, Any] = {"source": None, "vault": ORPHANS, "source_volume": SourceVolume()}
+
+
+def refused(error: Exception, **more: Any) -> ValidationRefused:
+    return ValidationRefused(error, NOW, NOW, 1, **more)  # type: ignore[arg-type] # of ours, all of them
+
+
+@pytest.mark.parametrize(
+    ("found", "spec", "condition", "reason"),
+    [
+        (observed(source=NOT_FOUND, instance_id=None), {}, "SourceResolved", "ProtectedDiskNotFound"),
+        (observed(source=SourceDisk(None), instance_id=None), {}, "SourceResolved", "NoRestorePoint"),
+        (observed(vault=NOT_FOUND), {}, "SourceResolved", "VaultNotFound"),
+        (observed(**(ORPHAN | {"vault": NOT_FOUND})), BY_INSTANCE, "SourceResolved", "VaultNotFound"),
+        (observed(vault=Invalid("`x`: no.")), {}, "SourceResolved", "VaultNotReady"),
+        (observed(vault=replace(vault(), id=None)), {}, "SourceResolved", "VaultNotReady"),
+        (observed(vault=vault(access={"restoreNamespaces": None})), {}, "SourceResolved", "NamespaceNotAllowed"),
+        (observed(vault=vault(access={"namespaces": {"matchLabels": {"a": "b"}}})), {}, "SourceResolved",
+         "NamespaceNotAllowed"),
+        (observed(**(ORPHAN | {"vault": vault()})), BY_INSTANCE, "SourceResolved", "NamespaceNotAllowed"),
+        (observed(instance=NOT_FOUND), {}, "SourceResolved", "BackupInstanceNotFound"),
+        (observed(instance=FetchFailed(DENIED)), {}, "SourceResolved", "AccessDenied"),
+        (observed(instance=replace(PROTECTED, tags={})), {}, "SourceResolved", "OwnedElsewhere"),
+        (observed(instance=replace(PROTECTED, tags={}), **ORPHAN), BY_INSTANCE, "SourceResolved", "OwnedElsewhere"),
+        (observed(instance=replace(PROTECTED, tags=TAGS | {"azdiskbackup.io.cluster": "x"}), **ORPHAN), BY_INSTANCE,
+         "SourceResolved", "OwnedElsewhere"),
+        (observed(namespace_uid="another", **ORPHAN), BY_INSTANCE, "SourceResolved", "OwnedElsewhere"),
+        (observed(recorded=Recorded(), point=NoRestorePoint()), {}, "SourceResolved", "NoRestorePoint"),
+        (observed(recorded=Recorded(), point=NoRestorePoint()), {"restorePoint": {"id": "x"}}, "SourceResolved",
+         "NoRestorePoint"),
+        (observed(recorded=Recorded(), point=NoRestorePoint(NOW)), LONG_AGO, "SourceResolved",
+         "NoRestorePoint"),
+        (observed(recorded=Recorded(), point=replace(POINT, expiry=NOW)), {"restorePoint": {"id": "p"}},
+         "SourceResolved", "RestorePointExpired"),
+        (observed(vault=vault(restore_groups=())), {}, "AccessGranted", "TargetGroupNotConfigured"),
+        (observed(instance=replace(PROTECTED, disk_id=disk_id("d", SECOND_SUBSCRIPTION))), {}, "AccessGranted",
+         "TargetGroupNotConfigured"),
+        (observed(instance=replace(PROTECTED, disk_id="nonsense")), {}, "AccessGranted", "TargetGroupNotConfigured"),
+        (observed(vault=vault(snapshot_groups=(GROUP,))), {}, "AccessGranted", "TargetGroupNotConfigured"),
+        (observed(claim=NOT_FOUND), {}, "VolumeBound", "ClaimDeleted"),
+        (observed(claim=replace(OWN_CLAIM, is_ours=False), recorded=replace(PINNED, claim=False)), {}, "VolumeBound",
+         "ClaimExists"),
+        (observed(claim=NOT_FOUND, recorded=replace(PINNED, claim=False), source_volume=SourceVolume()), {},
+         "VolumeBound", "TargetUnderspecified"),
+        (observed(claim=NOT_FOUND, recorded=replace(PINNED, claim=False, size_gib=None)), {}, "VolumeBound",
+         "TargetUnderspecified"),
+        (observed(instance=replace(PROTECTED, identity="/gone")), {}, "AccessGranted", "IdentityMissing"),
+        (observed(validation=Running("url", NOW)), {}, "Validated", "Validating"),
+        (observed(validation=Running("url", NOW, refused(QuotaExceeded("x", "y")))), {}, "Validated", "QuotaExceeded"),
+        (observed(validation=refused(SnapshotGone("x", "y"))), {}, "Validated", "SnapshotGone"),
+        (observed(validation=refused(RestorePointGone("x", "y"))), {}, "Validated", "RestorePointExpired"),
+        (observed(validation=refused(RestoreGroupMissing("x", "y"))), {}, "Validated", "TargetGroupNotFound"),
+        (observed(validation=refused(RestoreGroupPermissionsMissing("x", "y"))), {}, "Validated",
+         "WaitingForPermissions"),
+        (observed(attempt=Sent(), recorded=INTENT), {}, "DiskRestored", "Starting"),
+        (observed(attempt=Sent(Unavailable("x", "y")), recorded=INTENT), {}, "DiskRestored", "Unavailable"),
+        (observed(attempt=Unfollowable(DENIED), recorded=INTENT), {}, "DiskRestored", "AccessDenied"),
+        (observed(attempt=IntentRecorded(INSTANCE, DENIED, LATER), recorded=INTENT), {}, "DiskRestored",
+         "AccessDenied"),
+        (observed(attempt=RequestRefused(InvalidRequest("x", "y"), NOW), recorded=INTENT), {}, "DiskRestored",
+         "Refused"),
+        (observed(attempt=RequestRefused(TargetDiskExists("x", "y"), NOW), recorded=INTENT, disk=NOT_FOUND), {},
+         "DiskRestored", "Refused"),
+        (observed(attempt=RequestRefused(InvalidRequest("x", "y"), NOW, "job"), recorded=INTENT), {}, "DiskRestored",
+         "Failed"),
+        (observed(attempt=Restored("label"), recorded=INTENT), {}, "DiskRestored", "NotRepeated"),
+        (observed(attempt=RUNS, recorded=INTENT), {}, "DiskRestored", "InProgress"),
+        (observed(attempt=Following(job("Failed", failure=AzureFailure("C", "Words.", "Do."))), recorded=INTENT), {},
+         "DiskRestored", "Failed"),
+        (observed(attempt=Following(job("Cancelled")), recorded=INTENT), {}, "DiskRestored", "Failed"),
+        (observed(attempt=SAME_NAME, recorded=INTENT, disk=NOT_FOUND), {}, "DiskRestored", "Failed"),
+        (observed(attempt=DONE, recorded=INTENT, disk=NOT_FOUND), {}, "DiskRestored", "DiskNotFound"),
+        (observed(attempt=DONE, recorded=INTENT, claim=NOT_FOUND), {}, "VolumeBound", "ClaimDeleted"),
+        (observed(attempt=DONE, recorded=INTENT, other_volume="theirs"), {}, "VolumeBound", "VolumeExists"),
+        (observed(attempt=DONE, recorded=INTENT, volume=replace(VOLUME, claim_uid="x")), {}, "VolumeBound",
+         "ClaimDeleted"),
+        (observed(attempt=DONE, recorded=INTENT, volume=VOLUME), {}, "VolumeBound", "BindPending"),
+    ],
+)  # fmt: skip
+def test_what_keeps_a_restore_from_success(found: Observed, spec: dict[str, Any], condition: str, reason: str) -> None:
+    result = make_plan(desired(**spec), found)
+    assert (result.condition, result.verdict.reason, result.step) == (condition, reason, None)
+
+
+@pytest.mark.parametrize(
+    ("found", "fact"),
+    [
+        (observed(attempt=NOT_FETCHED), Fact.ATTEMPT),
+        (observed(instance=NOT_FETCHED), Fact.INSTANCE),
+        (observed(recorded=Recorded(), point=NOT_FETCHED), Fact.RESTORE_POINT),
+        (observed(claim=NOT_FOUND, recorded=replace(PINNED, claim=False), source_volume=NOT_FETCHED),
+         Fact.SOURCE_VOLUME),
+        (observed(validation=NOT_FETCHED), Fact.VALIDATION),
+        (observed(attempt=DONE, recorded=INTENT, disk=NOT_FETCHED), Fact.DISK),
+    ],
+)  # fmt: skip
+def test_a_rule_that_cannot_decide_names_the_fact(found: Observed, fact: Fact) -> None:
+    assert evaluate(PROVISIONING_RULES, desired(), found, NOW) == Need(fact)
+
+
+def test_the_way_in_order() -> None:
+    wanted, new = desired(), Recorded()
+    assert make_plan(wanted, observed(recorded=new, claim=NOT_FOUND)).step == PinPoint("demo", INSTANCE, POINT)
+    unclaimed = observed(recorded=replace(PINNED, claim=False), claim=NOT_FOUND)
+    assert isinstance(make_plan(wanted, unclaimed).step, CreateClaim)
+    grant = restore_grant(observed())
+    assert grant is not None and make_plan(wanted, observed(is_role_known=False)).step == AssignRole(grant)
+    request = restore_request(wanted, observed())
+    assert request.disk == DISK and request.point == "p" and request.identity is None
+    assert make_plan(wanted, observed(validation=NeverRun())).step == Validate(request)
+    assert make_plan(wanted, observed()).step == RecordIntent(INSTANCE, DISK)
+    sent = observed(attempt=IntentRecorded(INSTANCE), recorded=INTENT, validation=NOT_FETCHED)
+    assert make_plan(wanted, sent).step == Submit(request, "uid-1")
+    assert isinstance(make_plan(wanted, observed(attempt=DONE, recorded=INTENT)).step, CreateVolume)
+    bound = observed(attempt=DONE, recorded=INTENT, volume=VOLUME, claim=BOUND)
+    tagged = make_plan(wanted, bound)
+    assert isinstance(tagged.step, TagDisk) and tagged.step.tags == {"their": "tag", **wanted.owner}
+    done = make_plan(wanted, replace(bound, is_untaggable=True))
+    assert done.ready and done.step is None and "'data-restored'" in done.verdict.message
+
+
+def test_no_role_is_known_for_what_is_not_known() -> None:
+    assert restore_grant(observed(instance=NOT_FOUND)) is None
+    assert restore_grant(observed(instance=replace(PROTECTED, identity="/gone"))) is None
+
+
+def test_the_disk_alone() -> None:
+    wanted = desired(target={})
+    found = observed(attempt=DONE, recorded=INTENT, claim=NOT_FOUND, disk=replace(RESTORED, tags=wanted.owner))
+    done = make_plan(wanted, found)
+    assert done.ready and done.step is None and RESTORED.id.name in done.verdict.message
+    assert wanted.disk_name == "back-uid-1"
+
+
+def test_the_reclaim_policy_comes_last() -> None:
+    wanted = desired(reclaimPolicy="Delete")
+    found = observed(attempt=DONE, recorded=INTENT, volume=VOLUME, claim=OWN_CLAIM)
+    assert make_plan(wanted, found).step is None
+    assert make_plan(wanted, replace(found, claim=BOUND)).step == SetReclaimPolicy(wanted.volume, "Delete")
+
+
+def test_where_others_assign_the_roles_azure_decides() -> None:
+    others = vault(assigns_roles=False)
+    assert make_plan(desired(), observed(vault=others, is_role_known=False, validation=NeverRun())).step is not None
+    waits = make_plan(desired(), observed(vault=others, validation=refused(RestoreGroupPermissionsMissing("x", "y"))))
+    assert "az role assignment create" in waits.verdict.message
+
+
+def test_another_cluster_is_adopted_where_the_vault_names_it() -> None:
+    theirs = replace(PROTECTED, tags=TAGS | {"azdiskbackup.io.cluster": "x", "azdiskbackup.io.namespaceuid": "y"})
+    adopting = vault(access={"restoreOrphanNamespaces": {}, "adoptFromClusters": ["x"]})
+    found = observed(instance=theirs, **(ORPHAN | {"vault": adopting, "recorded": Recorded()}))
+    assert isinstance(make_plan(desired(**BY_INSTANCE), found).step, PinPoint)
+    untold = replace(PROTECTED, tags={key: value for key, value in TAGS.items() if "uid" not in key})
+    found = observed(instance=untold, namespace_uid="another", **(ORPHAN | {"recorded": Recorded()}))
+    assert isinstance(make_plan(desired(**BY_INSTANCE), found).step, PinPoint)
+
+
+def test_a_refusal_is_told_with_what_comes_next() -> None:
+    missing = RestoreGroupPermissionsMissing("Code", "Words")
+    first = make_plan(desired(), observed(validation=refused(missing)))
+    assert first.verdict.progress is Progress.RECONCILING and "30 minutes" in first.verdict.message
+    assert make_plan(desired(), observed(validation=refused(missing)), LATER).step is not None
+    overdue = ValidationRefused(missing, NOW, NOW - timedelta(hours=1), 20)
+    for state in (overdue, Running("url", NOW, overdue)):
+        late = make_plan(desired(), observed(validation=state))
+        assert late.verdict.progress is Progress.STALLED and "Disk Restore Operator" in late.verdict.message
+    nameless = observed(validation=overdue, vault=vault(assigns_roles=False))
+    assert "longer than role assignments take" in make_plan(desired(), nameless).verdict.message
+    many = ValidationRefused(QuotaExceeded("x", "y"), NOW, NOW, 20)
+    assert "every 10 min" in make_plan(desired(), observed(validation=many)).verdict.message
+    throttled = observed(attempt=Sent(Throttled("x", "y")), recorded=INTENT)
+    assert "when Azure allows it" in make_plan(desired(), throttled).verdict.message
+
+
+def test_a_lost_request_that_made_the_disk_is_recognised() -> None:
+    for attempt in (SAME_NAME, RequestRefused(TargetDiskExists("x", "y"), NOW)):
+        found = observed(attempt=attempt, recorded=INTENT, volume=VOLUME, claim=BOUND, is_untaggable=True)
+        assert make_plan(desired(), found).ready
+
+
+def test_a_job_is_looked_at_patiently_and_not_for_ever() -> None:
+    assert job_poll(timedelta(minutes=1)) == timedelta(seconds=20)
+    assert job_poll(timedelta(hours=2)) == timedelta(minutes=4)
+    hangs = make_plan(desired(), observed(attempt=RUNS, recorded=INTENT), NOW + JOB_ENDS_WITHIN)
+    assert hangs.verdict.reason == reasons.TIMED_OUT
+
+
+def test_what_a_restore_of_manifests_brought_back_restores_nothing() -> None:
+    labelled = resource()
+    assert isinstance(labelled.raw, dict)
+    labelled.raw["metadata"]["labels"] = {"velero.io/restore-name": "nightly"}
+    wanted = read_desired(labelled, "c")
+    assert isinstance(wanted, Desired)
+    plan = evaluate(NOT_REPEATED_RULES, wanted, observed(), NOW)
+    assert isinstance(plan, Plan) and plan.ready and plan.step is None
+    status = build_status(labelled, wanted, observed(claim=NOT_FOUND), plan, NOW)
+    conditions = {each.type: each.status for each in status.conditions}
+    assert conditions == {"Succeeded": "False", "Ready": "True"} and status.completion_time == NOW
+
+
+def test_a_spec_of_another_version_is_told() -> None:
+    assert isinstance(read_desired(resource(target={"x": 1}), "c"), Invalid)
+    assert isinstance(read_desired(resource(restorePoint={}), "c"), Invalid)
+    assert isinstance(read_desired(resource(source={}), "c"), Invalid)
+
+
+# --- status -------------------------------------------------------------------------------------------
+
+
+def status_of(found: Observed, before: dict[str, Any] | None = None, now: datetime = NOW, **spec: Any) -> Any:
+    wanted, known = desired(**spec), resource(before, **spec)
+    return build_status(known, wanted, found, make_plan(wanted, found, now), now)
+
+
+def test_what_was_chosen_and_what_will_be_made_is_in_status_before_azure_is_asked() -> None:
+    pinned = status_of(observed(recorded=Recorded(), claim=NOT_FOUND))
+    assert pinned.vault == "demo" and pinned.backup_instance_id == str(INSTANCE)
+    assert (pinned.restore_point.id, pinned.restore_point.size_gib) == ("p", 32)
+    intended = status_of(observed())
+    assert intended.target_disk_id == str(DISK) and intended.start_time == NOW
+    assert intended.persistent_volume_claim == "data-restored"
+
+
+def test_conditions_stand_in_the_order_of_the_way_and_end_with_a_verdict() -> None:
+    running = status_of(observed(attempt=RUNS, recorded=INTENT))
+    assert [each.type for each in running.conditions][:5] == [
+        "SourceResolved", "AccessGranted", "Validated", "DiskRestored", "VolumeBound",
+    ]  # fmt: skip
+    told = {each.type: each.status for each in running.conditions}
+    assert told["VolumeBound"] == "False" and told["Succeeded"] == told["Ready"] == "Unknown"
+    assert running.job_id == "job-1" and running.completion_time is None
+    bad = Following(job("Failed", failure=AzureFailure("C", "Words.", "Do.")))
+    failed = status_of(observed(attempt=bad, recorded=INTENT))
+    told = {each.type: (each.status, each.reason) for each in failed.conditions}
+    assert told["Succeeded"] == ("False", "Failed") and told["Ready"] == ("False", "Failed")
+    assert failed.completion_time == NOW and failed.error.code == "C" and failed.duration_seconds == 216
+    refusal = status_of(observed(attempt=RequestRefused(InvalidRequest("x", "y"), NOW), recorded=INTENT))
+    assert refusal.error.code == "x" and refusal.completion_time == NOW
+
+
+def test_what_was_restored_is_in_status_for_good() -> None:
+    found = observed(attempt=DONE, recorded=INTENT, volume=VOLUME, claim=BOUND, is_untaggable=True)
+    done = status_of(found)
+    assert done.completion_time == NOW and done.disk.zones == ["2"] and done.disk.size_gib == 32
+    assert done.persistent_volume == desired().volume and done.error is None
+    assert status_of(observed(), done.to_wire(), LATER) == done
+    assert read_recorded(resource(done.to_wire())).over is not None
+
+
+def test_what_can_still_change_is_not_the_end() -> None:
+    waiting = status_of(observed(vault=vault(access={"restoreNamespaces": None})))
+    assert waiting.completion_time is None
+    told = {each.type: each.status for each in waiting.conditions}
+    assert told["Ready"] == "Unknown" and told["Stalled"] == "True"
