@@ -15,11 +15,14 @@ from azdiskbackup.azure.client.connection import AzureConnection
 from azdiskbackup.azure.gateways.azure import Azure
 from azdiskbackup.settings import Settings
 from azure_simulator.client import Simulator
+from contract.api_servers import api, plane
 from harness import openapi
 from harness.certificates import Authority
 from harness.objects import DISK_GROUP, LOCATION, SNAPSHOT_GROUP, SUBSCRIPTION, VAULT_GROUP
 from harness.processes import Child, free_ports
 from harness.stack import CLIENT_ID, simulator_command
+
+__all__ = ["api", "plane"]
 
 
 def _service_account_token() -> str:

@@ -18,6 +18,8 @@ import yaml
 
 from azdiskbackup.errors import Unavailable
 from azdiskbackup.kube.exchange import Answer
+from world.admission import Admission
+from world.binder import VolumeBinder
 from world.schema import Schema
 from world.store import ApiError, Json, Place, Resource, Store, copy_of
 
@@ -64,6 +66,8 @@ class ApiServer:
     def __init__(self, now: Callable[[], datetime], new_uid: Callable[[], str]) -> None:
         self.store = Store(now, new_uid)
         self._now = now
+        self.admission = Admission()
+        self.binder = VolumeBinder(self.store, BY_KIND["PersistentVolume"], BY_KIND["PersistentVolumeClaim"])
         for each in DEFINITIONS:
             self.store.create(BY_KIND["CustomResourceDefinition"], "", each)
 
@@ -89,6 +93,7 @@ class ApiServer:
             case "GET":
                 return 200, self.store.get(resource, (namespace, name))
             case "POST":
+                self.admission.check(resource, namespace, given, self.store.list(resource, namespace, {}))
                 return 201, self.store.create(resource, namespace, given)
             case "PUT":
                 return 200, self._replace(resource, (namespace, name), given, subresource)
@@ -163,8 +168,9 @@ class ApiServer:
         if not any(any(self.store.list(each, namespace, {})) for each in RESOURCES if each.namespaced):
             self.store.finish(spaces, ("", namespace))
 
-    def settle_namespaces(self) -> None:
-        """Remove the namespaces that are to go and have become empty."""
+    def settle(self) -> None:
+        """Do what controllers do by now: bind volumes, and remove the namespaces that are to go and are empty."""
+        self.binder.settle()
         for each in list(self.store.list(BY_KIND["Namespace"], "", {})):
             self._finish_if_empty(each["metadata"]["name"])
 
@@ -236,5 +242,5 @@ class InMemoryExchange:
         # As it goes over a wire: nobody shares what the server keeps.
         sent = json.loads(json.dumps(body)) if body is not None else None
         answer = self._server.answer(method, path, sent, content_type)
-        self._server.settle_namespaces()
+        self._server.settle()
         return answer

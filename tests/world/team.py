@@ -39,7 +39,7 @@ class Team:
 
     def _send(self, method: str, path: str, body: object = None) -> Json:
         answer = self.world.server.answer(method, path, body, MERGE if method == "PATCH" else "application/json")
-        self.world.server.settle_namespaces()
+        self.world.server.settle()
         found: Json = json.loads(answer.content)
         if answer.status >= 400:
             raise OperatorError(found["reason"], found["message"])
@@ -107,8 +107,6 @@ class Team:
         wanted = objects.volume(volume, handle, claim, self.namespace, driver)
         wanted["spec"]["claimRef"]["uid"] = made["metadata"]["uid"]
         self._send("POST", self._path("PersistentVolume"), wanted)
-        bound = f"{self._path('PersistentVolumeClaim', claim)}/status"
-        self._send("PATCH", bound, {"status": {"phase": "Bound"}})
 
     async def protect(self, name: str = "data", claim: str = "data-0", policy: str = "gold", **spec: Any) -> None:
         await self.apply(objects.disk(name, self.namespace, claim, policy, **spec))

@@ -54,6 +54,7 @@ class World:
         self.clock = LoopClock(START)
         self.azure = AzureInMemory(self.clock.now)
         self.server = ApiServer(self.clock.now, lambda: str(uuid.UUID(int=self.random.getrandbits(128), version=4)))
+        self.server.binder.delete_disk = self.azure.remove
         self.azure.seed(
             subscriptions=[SUBSCRIPTION, SECOND_SUBSCRIPTION],
             groups=[
