@@ -13,7 +13,7 @@ from azdiskbackup.core.backup_vault import status as vault_status
 from azdiskbackup.core.backup_vault.deletion import DELETION_RULES
 from azdiskbackup.core.backup_vault.observed import Fact, Recorded, read_recorded
 from azdiskbackup.core.backup_vault.observed import Observed as VaultSeen
-from azdiskbackup.core.backup_vault.rules import PROVISIONING_RULES, snapshot_grants
+from azdiskbackup.core.backup_vault.rules import PROVISIONING_RULES, RESTORE_RULES, restore_grants, snapshot_grants
 from azdiskbackup.core.backup_vault.steps import (
     AssignRole,
     CreateGroup,
@@ -31,7 +31,7 @@ from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed
 from azdiskbackup.core.rules.verdicts import Need, Plan, evaluate
 from azdiskbackup.errors import AccessDenied
-from harness.objects import SECOND_SUBSCRIPTION, SNAPSHOT_GROUP, SUBSCRIPTION, Json, vault
+from harness.objects import RESTORE_GROUP, SECOND_SUBSCRIPTION, SNAPSHOT_GROUP, SUBSCRIPTION, Json, vault
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 DENIED = FetchFailed(AccessDenied("AuthorizationFailed", "No."))
@@ -344,3 +344,54 @@ def test_a_vault_says_that_it_is_listed_only_while_it_is() -> None:
 
     assert reasons.RESOURCE_GRAPH_UNAVAILABLE in conditions("Resource Graph is behind.")
     assert reasons.RESOURCE_GRAPH_UNAVAILABLE not in conditions(None)
+
+
+# --- restores -----------------------------------------------------------------------------------------
+
+RESTORING = ResourceGroupId(SUBSCRIPTION, RESTORE_GROUP)
+
+
+def restoring_vault(**spec: Any) -> vault_desired.Desired:
+    return wanted_vault(restoreResourceGroups=[{"name": RESTORE_GROUP, **spec.pop("group", {})}], **spec)
+
+
+def restoring(desired: vault_desired.Desired, observed: VaultSeen) -> Plan[Any] | Need:
+    return evaluate(PROVISIONING_RULES + RESTORE_RULES, desired, observed, NOW)
+
+
+@pytest.mark.parametrize(
+    ("found", "spec", "step", "reason"),
+    [
+        (AzureGroup("West Europe"), {}, None, reasons.EXISTS),
+        (AzureGroup("northeurope"), {}, None, reasons.REGION_MISMATCH),
+        (NOT_FOUND, {}, None, reasons.GROUP_MISSING),
+        (NOT_FOUND, {"create": True}, CreateGroup(RESTORING, "westeurope", {}), reasons.CREATING),
+    ],
+)
+def test_a_group_for_restored_disks_keeps_no_disk_from_being_protected(
+    found: Any, spec: dict[str, Any], step: object, reason: str
+) -> None:
+    observed = replace(READY, groups={**READY.groups, RESTORING: found}, is_restoring=True)
+    plan = restoring(restoring_vault(group=spec), observed)
+    assert isinstance(plan, Plan) and plan.ready and plan.step == step
+    told = next(each for each in plan.findings if each.type == reasons.RESTORE_GROUPS_READY)
+    assert told.reason == reason
+    missing = restoring(restoring_vault(), READY)
+    assert missing == Need(Fact.RESOURCE_GROUP, (RESTORING,))
+
+
+def test_the_role_for_restores_goes_once_none_is_in_progress() -> None:
+    both = replace(VAULT, assigned={"/identity": "assigned"})
+    observed = replace(READY, vault=both, groups={**READY.groups, RESTORING: AzureGroup("westeurope")})
+    desired = restoring_vault()
+    grants = restore_grants(desired, observed)
+    assert [each.principal for each in grants] == ["principal", "assigned"]
+    assert restoring(desired, observed) == Need(Fact.RESTORE_ROLE, (grants[0],))
+    left = replace(observed, restore_roles=dict.fromkeys(grants, True))
+    plan = restoring(desired, left)
+    assert isinstance(plan, Plan) and plan.ready and plan.step == RevokeRole(grants[0])
+    gone = restoring(desired, replace(observed, restore_roles=dict.fromkeys(grants, False)))
+    assert isinstance(gone, Plan) and gone.ready and gone.step is None
+    for kept in (restoring(desired, replace(left, is_restoring=True)),
+                 restoring(restoring_vault(roleAssignments="Preassigned"), left)):  # fmt: skip
+        assert isinstance(kept, Plan) and kept.step is None

@@ -166,6 +166,12 @@ def test_another_disk_behind_the_same_claim_is_never_taken_silently() -> None:
     assert make_plan(desired(), upper, NOW).ready, "letter case is no change"
 
 
+def test_a_claim_made_again_is_told_also_where_status_has_the_new_disk_already() -> None:
+    other = replace(owned(), disk_id=f"{INSTANCE.disk_id}-before")
+    found = make_plan(desired(), replace(KNOWN, instance=other), NOW)
+    assert found.step is None and found.verdict.reason == reasons.DISK_CHANGED
+
+
 def owned(cluster: str = "cluster-1", namespace: str = "shop", name: str = "data") -> AzureInstance:
     return replace(INSTANCE, tags=dict(zip(OWNER_TAGS, (cluster, namespace, name), strict=True)))
 
