@@ -2,37 +2,366 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
+from azdiskbackup.core.disk_restore.observed import MADE_BY
 from harness import objects
-from harness.objects import RESTORE_GROUP
+from reconcile.restore_world import RESTORE_GROUP_ID, backed_up, ended, restore, restored_disks, role, verdict
+from world.admission import Webhook
 from world.team import Team
 from world.world import World
 
-RESTORES = {"restoreResourceGroups": [{"name": RESTORE_GROUP}]}
 
-
-async def backed_up(shop: Team) -> str:
-    """Protect a disk in a vault that restores, and wait for its first backup."""
-    await shop.patch("BackupVault", "demo", {"spec": {**RESTORES, "access": {"restoreNamespaces": {}}}})
-    handle = shop.make_claim()
-    await shop.protect()
-    await shop.until("ProtectedDisk", "data", "Ready")
-    await shop.after_the_next_backup()
-    return handle
-
-
-async def ended(shop: Team, name: str = "back", within: timedelta = timedelta(hours=3)) -> dict[str, Any]:
-    """Let time pass until a restore has ended; return its status."""
-    await shop.world.passes(
-        lambda: "completionTime" in shop.get("DiskRestore", name).get("status", {}), f"{name} ends", within
-    )
-    return dict(shop.get("DiskRestore", name)["status"])
+def before(shop: Team) -> list[Any]:
+    """What existed before, and may not change."""
+    pvc, pv = shop.get("PersistentVolumeClaim", "data-0"), shop.get("PersistentVolume", f"{shop.namespace}-data-0")
+    return [pvc, pv]
 
 
 async def test_a_disk_comes_back_as_a_pvc(world: World, shop: Team) -> None:
+    handle = await backed_up(shop)
+    known = before(shop)
+    status = await restore(shop)
+    assert verdict(shop) == ("True", "Completed")
+    (disk,) = restored_disks(shop)
+    assert disk["id"] == status["disk"]["id"] == status["targetDiskID"] != handle
+    uid = shop.get("DiskRestore", "back")["metadata"]["uid"]
+    assert disk["name"] == f"data-restored-{uid}"
+    tags = {key: value for key, value in disk["tags"].items() if key.startswith("azdiskbackup.io")}
+    assert tags == {
+        "azdiskbackup.io.cluster": world.cluster,
+        "azdiskbackup.io.namespace": shop.namespace,
+        "azdiskbackup.io.diskrestore": "back",
+    }
+    claim, volume = (
+        shop.get("PersistentVolumeClaim", "data-restored"),
+        shop.get("PersistentVolume", status["persistentVolume"]),
+    )
+    assert claim["status"]["phase"] == "Bound" and claim["spec"]["volumeName"] == status["persistentVolume"]
+    assert volume["spec"]["csi"]["volumeHandle"] == disk["id"] and volume["metadata"]["labels"] == {MADE_BY: uid}
+    assert volume["spec"]["persistentVolumeReclaimPolicy"] == "Retain"
+    assert claim["spec"]["storageClassName"] == volume["spec"]["storageClassName"] == "managed-csi"
+    assert status["jobID"] and status["durationSeconds"] > 0 and status["restorePoint"]["time"]
+    assert before(shop) == known, "nothing that exists is touched"
+    await world.advance(minutes=1)
+    assert role(shop) == [], "the right to make disks goes with the restore"
+
+
+async def test_the_disk_alone_comes_back_where_no_pvc_is_wanted(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    claims = len(world.every("PersistentVolumeClaim"))
+    status = await restore(shop, target={})
+    assert verdict(shop) == ("True", "Completed") and len(restored_disks(shop)) == 1
+    assert "persistentVolumeClaim" not in status and len(world.every("PersistentVolumeClaim")) == claims
+
+
+async def test_with_the_reclaim_policy_delete_the_volume_gets_it_once_it_is_bound(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    status = await restore(shop, reclaimPolicy="Delete")
+    volume = shop.get("PersistentVolume", status["persistentVolume"])
+    assert volume["spec"]["persistentVolumeReclaimPolicy"] == "Delete"
+    assert volume["metadata"]["annotations"]["pv.kubernetes.io/provisioned-by"] == "disk.csi.azure.com"
+
+
+async def test_calls_and_writes_of_a_restore_are_counted(world: World, shop: Team) -> None:
+    """Eight calls, three of them writes, and one for the tags; ten writes to Kubernetes, what is made included."""
+    world.azure.knobs(role_propagation=0)
+    await backed_up(shop)
+    # The restore point is in the status of the disk, as people see it.
+    await world.advance(minutes=30)
+    asked, written = world.azure.request_count(), len(world.server.store.writes)
+    await restore(shop)
+    routes = ("roleAssignments.put", "operations.", "backupInstances.", "backupJobs.", "recoveryPoints.", "disks.")
+    mine = [each for each in world.azure.requests(asked) if each.route.startswith(routes)]
+    told = [each.route for each in mine]
+    assert sum(each.writes for each in mine) == 4 and len(mine) == 9, told
+    kinds = ("diskrestores", "persistentvolumes", "persistentvolumeclaims")
+    writes = [each for each in world.server.store.writes[written:] if each[0] in kinds]
+    made = [each for each in writes if each[:2] in (("persistentvolumes", ""), ("persistentvolumeclaims", ""))]
+    told = [each for each in writes if each[0] == "diskrestores" and each[1] == "status"]
+    assert len(made) <= 4 and len(told) <= 7, writes
+
+
+async def test_the_pvc_is_bound_soon_after_the_job_has_ended(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    for seconds in (100, 215, 260, 900):
+        name = f"r{seconds}"
+        world.azure.knobs(restore=seconds)
+        status = await restore(shop, name, target={"persistentVolumeClaim": {"name": name}})
+        started = datetime.fromisoformat(status["startTime"])
+        late = datetime.fromisoformat(status["completionTime"]) - started - timedelta(seconds=seconds)
+        assert late < timedelta(seconds=60 if seconds > 600 else 30) or seconds < 215, (seconds, late)
+
+
+async def test_the_restore_point_of_a_time(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    await shop.after_the_next_backup()
+    await world.advance(minutes=30)
+    points = shop.get("ProtectedDisk", "data")["status"]["restorePoints"]["recent"]
+    newest, oldest = points[0], points[-1]
+    assert newest["id"] != oldest["id"]
+    status = await restore(shop, "old", restorePoint={"notAfter": oldest["time"]}, target={})
+    assert status["restorePoint"]["id"] == oldest["id"]
+    status = await restore(shop, "named", restorePoint={"id": oldest["id"]}, target={})
+    assert status["restorePoint"]["id"] == oldest["id"]
+    status = await restore(shop, "newest", target={})
+    assert status["restorePoint"]["id"] == newest["id"]
+    await shop.apply(objects.restore("early", shop.namespace, restorePoint={"notAfter": "2025-01-01T00:00:00Z"}))
+    await shop.until("DiskRestore", "early", "SourceResolved", "False", "NoRestorePoint")
+    assert "oldest restore point" in shop.says("DiskRestore", "early")
+
+
+async def test_a_stopped_disk_is_restored_too(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    await shop.protect(protection="Stopped")
+    await shop.until("ProtectedDisk", "data", "Ready", "True", "Stopped")
+    await restore(shop)
+    assert verdict(shop) == ("True", "Completed")
+
+
+async def test_several_at_once_share_the_role_and_it_goes_with_the_last(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    names = [f"r{number}" for number in range(3)]
+    for name in names:
+        await shop.apply(objects.restore(name, shop.namespace, target={"persistentVolumeClaim": {"name": name}}))
+    for name in names:
+        await ended(shop, name)
+        assert verdict(shop, name) == ("True", "Completed")
+    assert len(restored_disks(shop)) == 3
+    await world.advance(minutes=1)
+    assert role(shop) == []
+
+
+async def test_a_restore_that_is_deleted_leaves_no_role_behind(world: World, shop: Team) -> None:
     await backed_up(shop)
     await shop.apply(objects.restore(namespace=shop.namespace))
+    await shop.until("DiskRestore", "back", "AccessGranted")
+    assert role(shop)
+    await shop.delete("DiskRestore", "back")
+    await world.advance(minutes=1)
+    assert role(shop) == [] and not restored_disks(shop)
+
+
+async def test_a_role_that_a_restart_forgot_goes_all_the_same(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    await shop.apply(objects.restore(namespace=shop.namespace))
+    await shop.until("DiskRestore", "back", "AccessGranted")
+    await world.kill_operator()
+    await shop.delete("DiskRestore", "back")
+    await world.start_operator()
+    await world.advance(minutes=2)
+    assert role(shop) == []
+
+
+async def test_a_finished_restore_goes_after_a_while_and_what_it_made_stays(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    await restore(shop, ttlSecondsAfterFinished=600)
+    await shop.gone("DiskRestore", "back")
+    assert shop.get("PersistentVolumeClaim", "data-restored")["status"]["phase"] == "Bound"
+    assert len(restored_disks(shop)) == 1
+
+
+# --- what a person got wrong --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("vault", "condition", "reason", "says"),
+    [
+        ({"access": {"restoreNamespaces": None}}, "SourceResolved", "NamespaceNotAllowed", "access.restoreNamespaces"),
+        ({"restoreResourceGroups": None}, "AccessGranted", "TargetGroupNotConfigured", "restoreResourceGroups"),
+    ],
+)
+async def test_a_vault_that_does_not_restore(
+    world: World, shop: Team, vault: dict[str, Any], condition: str, reason: str, says: str
+) -> None:
+    await backed_up(shop, **vault)
+    since = world.azure.request_count()
+    await shop.apply(objects.restore(namespace=shop.namespace))
+    await shop.until("DiskRestore", "back", condition, "False", reason)
+    assert says in shop.says("DiskRestore", "back")
+    assert not world.writes(since) and not shop.exists("PersistentVolumeClaim", "data-restored")
+    await shop.patch("BackupVault", "demo", {"spec": {"restoreResourceGroups": [{"name": "restored-rg"}],
+                                                      "access": {"restoreNamespaces": {}}}})  # fmt: skip
     await ended(shop)
-    assert shop.condition("DiskRestore", "back", "Succeeded")["status"] == "True"
+    assert verdict(shop) == ("True", "Completed")
+
+
+async def test_a_pvc_that_exists_is_never_touched(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    known, since = before(shop), world.azure.request_count()
+    wanted = objects.restore(namespace=shop.namespace, target={"persistentVolumeClaim": {"name": "data-0"}})
+    await shop.apply(wanted)
+    await shop.until("DiskRestore", "back", "VolumeBound", "False", "ClaimExists")
+    await world.advance(hours=1)
+    assert before(shop) == known and not world.writes(since)
+
+
+async def test_a_quota_speaks_before_azure_does(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    world.server.admission.limit(shop.namespace, persistentvolumeclaims="1")
+    since = world.azure.request_count()
+    await shop.apply(objects.restore(namespace=shop.namespace))
+    await shop.until("DiskRestore", "back", "VolumeBound", "False", "NamespaceQuotaExceeded")
+    assert "exceeded quota" in shop.says("DiskRestore", "back") and not world.writes(since)
+    world.server.admission.limit(shop.namespace)
+    await ended(shop)
+    assert verdict(shop) == ("True", "Completed")
+
+
+async def test_a_webhook_that_refuses_is_told_with_its_words(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    world.server.admission.deny(Webhook("claims.example.com", "no PVC without the label owner"))
+    since = world.azure.request_count()
+    await shop.apply(objects.restore(namespace=shop.namespace))
+    await shop.until("DiskRestore", "back", "VolumeBound", "False", "AdmissionDenied")
+    assert "the label owner" in shop.says("DiskRestore", "back") and not world.writes(since)
+    world.server.admission.allow("claims.example.com")
+    await ended(shop)
+    assert verdict(shop) == ("True", "Completed")
+
+
+async def test_what_no_backup_holds_is_asked_for_where_the_source_is_gone(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    await shop.delete("PersistentVolumeClaim", "data-0")
+    await shop.delete("PersistentVolume", f"{shop.namespace}-data-0")
+    await restore(shop)
+    assert verdict(shop) == ("False", "TargetUnderspecified")
+    assert "fsType" in shop.says("DiskRestore", "back") and not restored_disks(shop)
+    target = {"persistentVolumeClaim": {"name": "again", "fsType": "xfs", "storageClassName": "managed-csi"}}
+    status = await restore(shop, "again", target=target)
+    assert verdict(shop, "again") == ("True", "Completed")
+    assert shop.get("PersistentVolume", status["persistentVolume"])["spec"]["csi"]["fsType"] == "xfs"
+
+
+async def test_an_id_that_no_restore_point_has(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    await shop.apply(objects.restore(namespace=shop.namespace, restorePoint={"id": "nothing"}))
+    await shop.until("DiskRestore", "back", "SourceResolved", "False", "NoRestorePoint")
+    assert "'nothing'" in shop.says("DiskRestore", "back")
+
+
+async def test_what_a_restore_of_manifests_brought_back_restores_nothing(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    since = world.azure.request_count()
+    wanted = objects.restore(namespace=shop.namespace)
+    wanted["metadata"]["labels"] = {"velero.io/restore-name": "nightly"}
+    await shop.apply(wanted)
+    await ended(shop)
+    assert verdict(shop) == ("False", "NotRepeated") and not world.writes(since)
+    assert shop.condition("DiskRestore", "back", "Ready")["status"] == "True"
+
+
+# --- what Azure does ----------------------------------------------------------------------------------
+
+
+async def test_the_group_for_restored_disks_is_missing_and_comes(world: World, shop: Team) -> None:
+    world.azure.remove(RESTORE_GROUP_ID)
+    await backed_up(shop)
+    told = shop.condition("BackupVault", "demo", "RestoreResourceGroupsReady")
+    assert (
+        told["reason"] == "ResourceGroupMissing" and shop.condition("BackupVault", "demo", "Ready")["status"] == "True"
+    )
+    await shop.patch(
+        "BackupVault", "demo", {"spec": {"restoreResourceGroups": [{"name": "restored-rg", "create": True}]}}
+    )
+    await shop.until("BackupVault", "demo", "RestoreResourceGroupsReady")
+    await restore(shop)
+    assert verdict(shop) == ("True", "Completed")
+
+
+@pytest.mark.parametrize("code", ["UserErrorDiskSnapshotNotFound"])
+async def test_a_snapshot_that_is_gone_ends_it(world: World, shop: Team, code: str) -> None:
+    await backed_up(shop)
+    world.azure.turn("snapshot", instance=shop.instance(), deleted=True)
+    status = await restore(shop)
+    assert verdict(shop) == ("False", "SnapshotGone") and not restored_disks(shop)
+    assert code in shop.says("DiskRestore", "back")
+    assert "jobID" not in status
+
+
+async def test_a_job_that_fails_says_what_azure_recommends(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    words = {"code": "RequestDisallowedByPolicy", "message": "Disks need a tag.", "action": "Add the tag."}
+    world.azure.turn("restores", status="Failed", **words)
+    status = await restore(shop)
+    assert verdict(shop) == ("False", "Failed") and status["error"]["code"] == "RequestDisallowedByPolicy"
+    assert "Add the tag." in shop.says("DiskRestore", "back")
+    assert not restored_disks(shop)
+
+
+async def test_warnings_of_a_job_do_not_matter_when_the_disk_is_there(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    world.azure.turn("restores", status="CompletedWithWarnings")
+    await restore(shop)
+    assert verdict(shop) == ("True", "Completed")
+
+
+async def test_a_job_that_hangs_is_followed_for_a_day(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    world.azure.turn("restores", status="InProgress")
+    await shop.apply(objects.restore(namespace=shop.namespace))
+    await ended(shop, within=timedelta(hours=26))
+    assert verdict(shop) == ("False", "TimedOut")
+    world.azure.turn("restores")
+
+
+async def test_the_quota_of_disks_is_waited_for(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    world.azure.turn("quota", disks=1)
+    await shop.apply(objects.restore(namespace=shop.namespace))
+    await shop.until("DiskRestore", "back", "Validated", "False", "QuotaExceeded")
+    world.azure.turn("quota", disks=-1)
+    await ended(shop)
+    assert verdict(shop) == ("True", "Completed")
+
+
+async def test_the_pvc_is_deleted_while_the_disk_is_restored(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    await shop.apply(objects.restore(namespace=shop.namespace))
+    await shop.until("DiskRestore", "back", "DiskRestored", "False", "InProgress")
+    await shop.delete("PersistentVolumeClaim", "data-restored")
+    status = await ended(shop)
+    assert verdict(shop) == ("False", "ClaimDeleted")
+    assert len(restored_disks(shop)) == 1 and "persistentVolume" not in status
+
+
+async def test_the_pvc_is_deleted_before_azure_is_asked(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    await shop.apply(objects.restore(namespace=shop.namespace))
+    await shop.until("DiskRestore", "back", "AccessGranted")
+    await shop.delete("PersistentVolumeClaim", "data-restored")
+    await ended(shop)
+    assert verdict(shop) == ("False", "ClaimDeleted") and not restored_disks(shop)
+
+
+async def test_another_volume_for_the_restored_disk(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    await shop.apply(objects.restore(namespace=shop.namespace))
+    await shop.until("DiskRestore", "back", "DiskRestored", "False", "InProgress")
+    target = shop.get("DiskRestore", "back")["status"]["targetDiskID"]
+    await shop.apply(objects.volume("by-hand", target, "other", shop.namespace))
+    await shop.until("DiskRestore", "back", "VolumeBound", "False", "VolumeExists")
+    await shop.delete("PersistentVolume", "by-hand")
+    await ended(shop)
+    assert verdict(shop) == ("True", "Completed")
+
+
+async def test_a_disk_that_nobody_may_tag_is_restored_all_the_same(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    world.azure.plant(r"^disks\.patch$", status=403, code="AuthorizationFailed", message="No.", times=5)
+    await restore(shop)
+    assert verdict(shop) == ("True", "Completed")
+    world.azure.clear_faults()
+
+
+async def test_others_assign_the_roles(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    await shop.patch("BackupVault", "demo", {"spec": {"roleAssignments": "Preassigned"}})
+    await shop.apply(objects.restore(namespace=shop.namespace))
+    await shop.until("DiskRestore", "back", "Validated", "False", "WaitingForPermissions")
+    assert "az role assignment create" in shop.says("DiskRestore", "back") and not role(shop)
+    assert shop.condition("DiskRestore", "back", "Stalled")
+    await shop.delete("DiskRestore", "back")

@@ -170,7 +170,7 @@ class World:
     def all_says(self) -> list[str]:
         """Return what the objects say, for somebody who wonders why a test waits."""
         found = []
-        for kind in ("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "OnDemandBackup"):
+        for kind in ("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "OnDemandBackup", "DiskRestore"):
             for each in self.every(kind):
                 conditions = each.get("status", {}).get("conditions", [])
                 ready: Json = next((one for one in conditions if one["type"] == "Ready"), {})

@@ -11,7 +11,7 @@ from azdiskbackup.core.disk_restore.rules.request import RESTORE_TAKES, job_poll
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.jobs.attempt import Attempt, Following
 from azdiskbackup.core.jobs.recorded import Recorded
-from azdiskbackup.core.objects.azure import AzureDisk, AzureJob
+from azdiskbackup.core.objects.azure import AzureDisk, AzureJob, AzureRestorePoint
 from azdiskbackup.core.protected_disk.validation import NeverRun, Validation
 from azdiskbackup.reconcilers.common.job_follower import JobFollower, JobState, Wish
 from azdiskbackup.reconcilers.common.reconciler import NothingNew
@@ -23,6 +23,7 @@ class RestoreState(JobState):
 
     Attributes:
         validation: how far Azure's validation got.
+        chosen: the restore point as a list shows it, until it is read itself.
         look_at: before this, a look at the running job is a wasted call.
         ended: the job, once it was seen to have ended: nothing changes it any more.
         disk: the restored disk, once it was read.
@@ -30,6 +31,7 @@ class RestoreState(JobState):
     """
 
     validation: Validation = field(default_factory=NeverRun)
+    chosen: AzureRestorePoint | None = None
     look_at: datetime | None = None
     ended: Following | None = None
     disk: AzureDisk | None = None

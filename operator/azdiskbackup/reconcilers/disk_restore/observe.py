@@ -34,6 +34,7 @@ from azdiskbackup.core.protected_disk.validation import NeverRun, Passed, Runnin
 from azdiskbackup.core.rules.intervals import OPERATION_ENDS_WITHIN, OPERATION_READABLE_WITHIN, VALIDATION_TAKES
 from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed, NotFound
 from azdiskbackup.engine.cache import Key
+from azdiskbackup.errors import RateLimited
 from azdiskbackup.kube.client import NotFoundError
 from azdiskbackup.kube.watched import CLAIM, VOLUME
 from azdiskbackup.reconcilers.common import reconciler
@@ -92,18 +93,26 @@ class Fetchers:
         backups = self._context.azure.backups
         not_after = wanted.not_after if wanted is not None else None
         id_ = wanted.id if wanted is not None and wanted.id is not None else self._listed(pass_, not_after)
-        if id_ is not None:
+        if id_ is not None and pass_.state.chosen is None:
             found = await backups.get_restore_point(instance, id_)
             if isinstance(found, AzureRestorePoint):
                 return found
             if wanted is not None and wanted.id is not None:
                 return NoRestorePoint()
-        points = sorted(await backups.list_restore_points(instance), key=lambda each: each.time)
-        fitting = [each for each in points if not_after is None or each.time <= not_after]
-        if not fitting:
-            return NoRestorePoint(points[0].time if points else None)
-        whole = await backups.get_restore_point(instance, fitting[-1].id)
-        return whole if isinstance(whole, AzureRestorePoint) else fitting[-1]
+        if pass_.state.chosen is None:
+            points = sorted(await backups.list_restore_points(instance), key=lambda each: each.time)
+            fitting = [each for each in points if not_after is None or each.time <= not_after]
+            if not fitting:
+                return NoRestorePoint(points[0].time if points else None)
+            # Kept: the next call may have to wait for its turn, and a list is scarce.
+            pass_.state.chosen = fitting[-1]
+        chosen, pass_.state.chosen = pass_.state.chosen, None
+        try:
+            whole = await backups.get_restore_point(instance, chosen.id)
+        except RateLimited:
+            pass_.state.chosen = chosen
+            raise
+        return whole if isinstance(whole, AzureRestorePoint) else chosen
 
     def _listed(self, pass_: Pass, not_after: datetime | None) -> str | None:
         """Return the restore point as the status of the ProtectedDisk has it, which saves a scarce call.

@@ -296,7 +296,7 @@ def test_where_others_assign_the_roles_azure_decides() -> None:
     others = vault(assigns_roles=False)
     assert make_plan(desired(), observed(vault=others, is_role_known=False, validation=NeverRun())).step is not None
     waits = make_plan(desired(), observed(vault=others, validation=refused(RestoreGroupPermissionsMissing("x", "y"))))
-    assert "az role assignment create" in waits.verdict.message
+    assert "az role assignment create" in waits.verdict.message and waits.verdict.progress is Progress.STALLED
 
 
 def test_another_cluster_is_adopted_where_the_vault_names_it() -> None:
@@ -318,8 +318,8 @@ def test_a_refusal_is_told_with_what_comes_next() -> None:
     for state in (overdue, Running("url", NOW, overdue)):
         late = make_plan(desired(), observed(validation=state))
         assert late.verdict.progress is Progress.STALLED and "Disk Restore Operator" in late.verdict.message
-    nameless = observed(validation=overdue, vault=vault(assigns_roles=False))
-    assert "longer than role assignments take" in make_plan(desired(), nameless).verdict.message
+    unknown = observed(validation=overdue, instance=replace(PROTECTED, identity="/gone"), attempt=NotStarted())
+    assert make_plan(desired(), unknown).verdict.reason == reasons.IDENTITY_MISSING
     many = ValidationRefused(QuotaExceeded("x", "y"), NOW, NOW, 20)
     assert "every 10 min" in make_plan(desired(), observed(validation=many)).verdict.message
     throttled = observed(attempt=Sent(Throttled("x", "y")), recorded=INTENT)

@@ -103,7 +103,7 @@ def _validating(observed: Observed, running: Running, now: datetime) -> Verdict:
     if before is None:
         return wait(reasons.VALIDATING, "Azure is validating the restore.", again)
     # The message stays that of the refusal, so that a check on the way writes no status.
-    return _needs_attention(wait(before.error.reason, _refusal(observed, before), again), before)
+    return _needs_attention(observed, wait(before.error.reason, _refusal(observed, before), again), before)
 
 
 def _after_refusal(observed: Observed, request: RestoreRequest, refusal: ValidationRefused, now: datetime) -> Verdict:
@@ -113,7 +113,7 @@ def _after_refusal(observed: Observed, request: RestoreRequest, refusal: Validat
     verdict: Verdict = wait(refusal.error.reason, message, again)
     if now >= again:
         verdict = act(Validate(request), refusal.error.reason, message, now + VALIDATION_TAKES)
-    return _needs_attention(verdict, refusal)
+    return _needs_attention(observed, verdict, refusal)
 
 
 def _pause(refusal: ValidationRefused) -> timedelta:
@@ -122,10 +122,13 @@ def _pause(refusal: ValidationRefused) -> timedelta:
     return pause(refusal.error, refusal.tries, 1.0)
 
 
-def _needs_attention(verdict: Verdict, refusal: ValidationRefused) -> Verdict:
+def _needs_attention(observed: Observed, verdict: Verdict, refusal: ValidationRefused) -> Verdict:
     """Another try is no news: what needs attention stays stalled until Azure answers otherwise."""
     error = refusal.error
-    needs = is_overdue(refusal) if isinstance(error, PermissionsMissing) else not error.is_transient
+    if isinstance(error, PermissionsMissing):
+        needs = is_overdue(refusal) or not observed.usable_vault.assigns_roles
+    else:
+        needs = not error.is_transient
     return replace(verdict, progress=Progress.STALLED) if needs else verdict
 
 
@@ -136,20 +139,24 @@ def _refusal(observed: Observed, refusal: ValidationRefused) -> str:
         retry = f"every {span(every)}" if every else f"at {clock_time(refusal.at + _pause(refusal))}"
         return f"Azure does not restore this yet. {error.user_message} The operator retries {retry}."
     grant = restore_grant(observed)
+    assert grant is not None, "the rule on the role guarantees it"
     scope = error.scope or "the restore or to the snapshot resource group"
+    if not vault.assigns_roles:
+        # Without a time: this lasts until others have assigned it.
+        return (
+            f"Azure refuses the vault's identity access to {scope}. The operator assigns no role (`roleAssignments: "
+            f"Preassigned`). {grant.request} {error.user_message}"
+        )
     if not is_overdue(refusal):
-        hint = f"{grant.request} " if grant is not None and not vault.assigns_roles else ""
         return (
             f"Azure refuses the vault's identity access to {scope}: role assignments take up to 30 minutes to "
-            f"propagate. {hint}Waiting for {span(refusal.at - refusal.first)}; next attempt at "
+            f"propagate. Waiting for {span(refusal.at - refusal.first)}; next attempt at "
             f"{clock_time(refusal.at + _pause(refusal))}. {error.user_message}"
         )
     # Without a time that moves, which would be a write of status at each try.
     check = (
         f"Check that it has the role {grant.role.name} on {grant.scope} and the role {DISK_SNAPSHOT_CONTRIBUTOR.name} "
         "on the snapshot resource group, and that no deny assignment forbids it. "
-        if grant is not None
-        else ""
     )
     return (
         f"Azure has refused the vault's identity access to {scope} since {clock_time(refusal.first)}, longer than role "
