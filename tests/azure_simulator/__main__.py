@@ -77,6 +77,12 @@ def _arguments() -> argparse.Namespace:
         help="virtual seconds a second; 0: time passes only when told (default: 1)",
     )
     parser.add_argument("--state", type=Path, help="journal that lets the state survive a kill; default: none")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help="what is on the disks, which backups and restores copy: by-id/<ARM id> in it; default: nothing is kept",
+    )
     parser.add_argument("--subscription", action="append", default=[], help="a subscription that exists; repeatable")
     parser.add_argument(
         "--caller", action="append", default=[], metavar="ID:SECRET", help="an application that may sign in; repeatable"
@@ -127,7 +133,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     start = arguments.start
     if start.tzinfo is None:
         start = start.replace(tzinfo=UTC)
-    server = Server(start, arguments.rate, arguments.state)
+    server = Server(start, arguments.rate, arguments.state, arguments.data)
     server.seed(_seed(arguments))
     server.turn(dict(each.split("=", 1) for each in arguments.knob))
     task = asyncio.create_task(server.run(arguments.port, context))

@@ -98,6 +98,7 @@ def test_names_of_members_have_no_letter_case(portal: RestorePortal, change: Any
         ("restoreTargetInfo.datasourceInfo.resourceID", DISKS),
         ("restoreTargetInfo.datasourceInfo.resourceID", f"{TARGET}.with.dots"),
         ("restoreTargetInfo.datasourceInfo.resourceID", f"{TARGET}{'x' * 80}"),
+        ("restoreTargetInfo.datasourceInfo.objectType", "DatasourceSet"),
         ("restoreTargetInfo.datasourceInfo.datasourceType", "Microsoft.Storage/storageAccounts/blobServices"),
     ],
 )

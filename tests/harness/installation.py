@@ -12,9 +12,11 @@ from typing import Any
 
 import yaml
 
+from azure_simulator.model.disk_folders import path_of
 from controlplane.plane import ControlPlane
 from controlplane.tools import tool
 from harness.processes import PATIENCE_SECONDS, wait_for
+from nodeless.disks import Disks
 from nodeless.images import Image, Images
 from nodeless.kubelet import Cluster, Kubelet
 from nodeless.pod import Pod
@@ -42,10 +44,13 @@ def operator_image(source: Path = ROOT / "operator") -> Image:
     )
 
 
-def kubelet_of(plane: ControlPlane, folder: Path, back_off: Callable[[int], float]) -> Kubelet:
-    """Return a kubelet for a control plane, which knows the operator's image."""
+def kubelet_of(
+    plane: ControlPlane, folder: Path, back_off: Callable[[int], float], data: Path | None = None
+) -> Kubelet:
+    """Return a kubelet for a control plane, which knows the operator's image; ``data`` is what the simulator keeps."""
+    disks = Disks(lambda handle: path_of(data, handle)) if data is not None else None
     cluster = Cluster(plane.server, plane.authority.certificate, plane.admin, plane.authority.server("kubelet"))
-    return Kubelet(cluster, Images({IMAGE: operator_image()}), folder, back_off=back_off)
+    return Kubelet(cluster, Images({IMAGE: operator_image()}), folder, back_off=back_off, disks=disks)
 
 
 class Installation:

@@ -47,10 +47,17 @@ class Stack:
         rate: how many seconds of Azure pass in one; 0 for only when told.
         start: the time that it is in Azure at first.
         beside: another stack whose Azure this one uses, as another cluster would.
+        with_data: whether disks hold data, which pods can mount.
     """
 
     def __init__(
-        self, folder: Path, *, rate: float = 0, start: datetime | None = None, beside: Stack | None = None
+        self,
+        folder: Path,
+        *,
+        rate: float = 0,
+        start: datetime | None = None,
+        beside: Stack | None = None,
+        with_data: bool = False,
     ) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,6 +71,7 @@ class Stack:
             beside.azure if beside else Simulator(f"https://localhost:{self._port}", authority.certificate)
         )
         self._simulator: Child | None = None
+        self.data: Path | None = beside.data if beside else folder / "disks" if with_data else None
         # Which line of Helm installs.
         self.line = "helm"
         # Those that the operator may work in.
@@ -79,7 +87,7 @@ class Stack:
     def start_control_plane(self) -> None:
         """Start the control plane, and a kubelet that runs its pods here."""
         self.plane.start()
-        self.kubelet = kubelet_of(self.plane, self.folder / "pods", lambda restarts: _BACK_OFF_SECONDS)
+        self.kubelet = kubelet_of(self.plane, self.folder / "pods", lambda restarts: _BACK_OFF_SECONDS, self.data)
         self.kubelet.start()
         self._kubelet_runs = True
         self.plane.apply(namespace(NAMESPACE))
@@ -90,6 +98,8 @@ class Stack:
         """Start the simulator; its state survives from an earlier life."""
         command = simulator_command(self._port, self._serving, self._rate, self._start)
         command.append(f"--state={self.folder / 'simulator.journal'}")
+        if self.data is not None:
+            command.append(f"--data={self.data}")
         self._simulator = Child("the simulator", command, self.folder / "simulator.log")
         self._simulator.wait_until(self.azure.answers)
 

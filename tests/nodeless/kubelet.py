@@ -25,6 +25,7 @@ from aiohttp import web
 from harness.certificates import KeyPair
 from harness.processes import free_ports
 from nodeless.api import Api, ApiError
+from nodeless.disks import Disks
 from nodeless.images import Images
 from nodeless.pod import Pod
 
@@ -89,12 +90,14 @@ class Kubelet:
         *,
         name: str = "this-machine",
         back_off: Callable[[int], float] = kubelets_back_off,
+        disks: Disks | None = None,
     ) -> None:
         self._cluster = cluster
         self.images = images
         self._folder = folder
         self._name = name
         self._back_off = back_off
+        self._disks = disks
         self._pods: dict[str, Pod] = {}
         # Also those that are gone: their logs stay.
         self._logs: list[tuple[str, str, Path]] = []
@@ -226,6 +229,7 @@ class Kubelet:
             self._service(),
             self._back_off,
             self._may_start,
+            self._disks,
         )
         self._pods[meta["uid"]] = found
         self._logs.append((found.namespace, found.name, found.log))

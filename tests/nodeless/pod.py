@@ -17,6 +17,7 @@ import aiohttp
 from nodeless import container
 from nodeless.api import Api, ApiError
 from nodeless.container import Ended, Run
+from nodeless.disks import Disks
 from nodeless.environment import BadContainerError, environment
 from nodeless.images import Image, Images
 from nodeless.isolation import Sandbox
@@ -41,6 +42,7 @@ class Pod:
         service: what every container finds in its environment.
         back_off: seconds to wait before a restart, by how many there were.
         go_on: set while containers may be started.
+        disks: those of the claims that pods use; None: there are none.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Pod:
         service: dict[str, str],
         back_off: Callable[[int], float],
         go_on: asyncio.Event,
+        disks: Disks | None = None,
     ) -> None:
         self._api = api
         self._session = session
@@ -73,7 +76,7 @@ class Pod:
         self.restarts = 0
         # How the last run ended, None while one goes on.
         self.ended: Ended | None = None
-        self._volumes = Volumes(api, found, ip, folder / "volumes")
+        self._volumes = Volumes(api, found, ip, folder / "volumes", disks)
         self._state: Json = {"waiting": {"reason": "ContainerCreating"}}
         self._last: Json = {}
         self._ready = False
@@ -202,7 +205,7 @@ class Pod:
             raise BadContainerError("container has runAsNonRoot and image will run as root")
         termination_log = self._folder / "termination-log"
         termination_log.touch()
-        writable = {volume["name"] for volume in self._pod["spec"].get("volumes", ()) if "emptyDir" in volume}
+        writable = {volume["name"] for volume in self._pod["spec"].get("volumes", ()) if _is_writable(volume)}
         mounts = {
             mount["mountPath"]: (
                 self._volumes.path_of(mount["name"]),
@@ -270,6 +273,11 @@ class Pod:
                 }
             ],
         }
+
+
+def _is_writable(volume: Json) -> bool:
+    claim = volume.get("persistentVolumeClaim")
+    return "emptyDir" in volume or (claim is not None and not claim.get("readOnly"))
 
 
 def _now() -> str:

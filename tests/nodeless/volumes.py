@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nodeless.api import Api, ApiError
+from nodeless.disks import Disks
 from nodeless.environment import BadContainerError, field_of
 
 Json = dict[str, Any]
@@ -19,13 +20,16 @@ _REFRESHED_AT = 0.8
 class Volumes:
     """The volumes of one pod in a folder."""
 
-    def __init__(self, api: Api, pod: Json, ip: str, folder: Path) -> None:
+    def __init__(self, api: Api, pod: Json, ip: str, folder: Path, disks: Disks | None = None) -> None:
         self._api = api
+        self._disks = disks
         self._pod = pod
         self._ip = ip
         self._folder = folder
         # When each token has to be replaced.
         self._tokens: dict[tuple[str, str], float] = {}
+        # Folders that are not of this pod alone, by the name of the volume.
+        self._attached: dict[str, Path] = {}
 
     async def make(self) -> None:
         """Make all volumes.
@@ -35,6 +39,9 @@ class Volumes:
         """
         for volume in self._pod["spec"].get("volumes", ()):
             target = self._folder / volume["name"]
+            if "persistentVolumeClaim" in volume:
+                self._attached[volume["name"]] = await self._disk(volume["persistentVolumeClaim"]["claimName"])
+                continue
             target.mkdir(parents=True, exist_ok=True)
             if "emptyDir" in volume:
                 target.chmod(0o777)
@@ -47,9 +54,11 @@ class Volumes:
                 raise BadContainerError(f"volume {volume['name']}: its kind is not known here")
 
     def path_of(self, name: str) -> Path:
-        return self._folder / name
+        return self._attached.get(name, self._folder / name)
 
     def remove(self) -> None:
+        if self._disks is not None:
+            self._disks.detach(str(self._pod["metadata"]["uid"]))
         shutil.rmtree(self._folder, ignore_errors=True)
 
     async def refresh(self) -> None:
@@ -60,6 +69,17 @@ class Volumes:
                 key = (volume["name"], token["path"]) if token else None
                 if key is not None and time.monotonic() > self._tokens.get(key, float("inf")):
                     await self._project(source, self._folder / volume["name"])
+
+    async def _disk(self, claim: str) -> Path:
+        """Return the folder of the disk of a claim, which this pod alone has from now on."""
+        meta = self._pod["metadata"]
+        if self._disks is None:
+            raise BadContainerError(f"claim {claim}: no data of disks are kept here")
+        found = await self._api.call("GET", f"/api/v1/namespaces/{meta['namespace']}/persistentvolumeclaims/{claim}")
+        if found.get("status", {}).get("phase") != "Bound":
+            raise BadContainerError(f"pod has unbound PersistentVolumeClaims: {claim}")
+        volume = await self._api.call("GET", f"/api/v1/persistentvolumes/{found['spec']['volumeName']}")
+        return self._disks.attach(volume["spec"]["csi"]["volumeHandle"], str(meta["uid"]), str(meta["name"]))
 
     async def _project(self, source: Json, target: Path) -> None:
         if "serviceAccountToken" in source:

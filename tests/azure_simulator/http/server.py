@@ -19,6 +19,7 @@ from azure_simulator.http.journal import Journal
 from azure_simulator.http.messages import Request, Response
 from azure_simulator.http.service import Service
 from azure_simulator.model.azure import Azure
+from azure_simulator.model.disk_folders import DiskFolders
 
 _LONG_POLL_SECONDS = 20.0
 
@@ -26,9 +27,10 @@ _LONG_POLL_SECONDS = 20.0
 class Server:
     """One simulator."""
 
-    def __init__(self, start: datetime, rate: float, state: Path | None) -> None:
+    def __init__(self, start: datetime, rate: float, state: Path | None, data: Path | None = None) -> None:
         self._journal = Journal(state)
         self._service = Service(Azure(start))
+        self._service.azure.cloud.folders = DiskFolders(data)
         now = self._replay(start)
         self._clock = Clock(now, rate, self._move)
 

@@ -121,6 +121,8 @@ class Backups:
             snapshot_of=disk.as_it_is() if disk else None,
         )
         vault.jobs[job.id] = job
+        if disk is not None:
+            self._cloud.folders.take(disk.unique_id, job.id)
         self._cloud.timeline.later(self._cloud.knobs.span("backup"), lambda: self._finish(vault, instance, job))
         self._cloud.timeline.later(_HISTORY, lambda: _forget(vault, job))
         return job
@@ -129,6 +131,7 @@ class Backups:
         job.end = self._cloud.now
         job.fault = self._obstacle(vault, instance, job)
         if job.fault is not None:
+            self._cloud.folders.discard(job.id)
             return
         assert job.snapshot_of is not None, "else it failed"
         point = RecoveryPoint(
@@ -143,6 +146,7 @@ class Backups:
             tag_version="638224851417049008",
             policy_name=instance.policy.name,
             disk=job.snapshot_of,
+            job_id=job.id,
         )
         job.point_id = point.id
         instance.points[point.id] = point

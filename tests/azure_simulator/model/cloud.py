@@ -10,6 +10,7 @@ from typing import Any
 from azure_simulator.model.access import Access
 from azure_simulator.model.azure_policy import AzurePolicy
 from azure_simulator.model.disk import Disk
+from azure_simulator.model.disk_folders import DiskFolders
 from azure_simulator.model.faults import AzureFault
 from azure_simulator.model.locks import Locks
 from azure_simulator.model.operations import Operations
@@ -104,6 +105,7 @@ class Cloud:
         self.tag_case: Callable[[str], str] = str
         self.groups: dict[str, Group] = {}
         self.disks: dict[str, Disk] = {}
+        self.folders = DiskFolders()
         self.identities: dict[str, Identity] = {}
         # How many disks a subscription may have in a region; None: as many as it likes.
         self.disks_allowed: int | None = None
@@ -163,7 +165,15 @@ class Cloud:
             self.now,
             self.timeline.new_id(),
         )
-        self.disks[identifier.lower()] = disk
+        return self.place(disk)
+
+    def place(self, disk: Disk, snapshot: str = "") -> Disk:
+        """Have a disk, with the data of a snapshot if there is one; the one of that id is gone."""
+        before = self.disks.get(disk.id.lower())
+        if before is not None:
+            self.folders.remove(before.id, before.unique_id)
+        self.disks[disk.id.lower()] = disk
+        self.folders.place(disk.id, disk.unique_id, snapshot)
         return disk
 
     def disks_in(self, group: Group) -> list[Disk]:
@@ -215,5 +225,7 @@ class Cloud:
     def remove(self, identifier: str) -> None:
         """Forget a group, a disk or an identity, as if somebody had deleted it."""
         self.groups.pop(identifier.rstrip("/").lower(), None)
-        self.disks.pop(identifier.lower(), None)
+        disk = self.disks.pop(identifier.lower(), None)
+        if disk is not None:
+            self.folders.remove(disk.id, disk.unique_id)
         self.identities.pop(identifier.lower(), None)

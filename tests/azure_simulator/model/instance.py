@@ -39,12 +39,15 @@ class Instance:
         details: dict[str, Any] | None = self.properties.get("identityDetails")
         return details
 
-    def expire(self, now: datetime) -> None:
-        """Drop the points whose time is over; stopped nothing expires, suspended the newest one stays."""
+    def expire(self, now: datetime) -> list[RecoveryPoint]:
+        """Drop the points whose time is over, and return them; stopped none is, suspended the newest one stays."""
         if self.state in ("ProtectionStopped", "SoftDeleted"):
-            return
+            return []
         newest = max(self.points.values(), key=lambda point: point.taken, default=None)
-        for point in list(self.points.values()):
-            kept = self.state == "BackupsSuspended" and point is newest
-            if point.expiry is not None and point.expiry <= now and not kept:
-                del self.points[point.id]
+        kept = newest if self.state == "BackupsSuspended" else None
+        over = [
+            each for each in self.points.values() if each.expiry is not None and each.expiry <= now and each is not kept
+        ]
+        for each in over:
+            del self.points[each.id]
+        return over

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -20,6 +20,7 @@ from azure_simulator.model.faults import (
 )
 from azure_simulator.model.instance import IN_WORK, Instance
 from azure_simulator.model.instance_body import parse
+from azure_simulator.model.jobs import RecoveryPoint
 from azure_simulator.model.objections import Objections
 from azure_simulator.model.operations import Operation
 from azure_simulator.model.policies import Policy
@@ -206,6 +207,7 @@ class Instances:
             else:
                 instance.schedule += 1
                 vault.instances.pop(instance.name.lower(), None)
+                self._discard(instance.points.values())
             return None
 
         return self._change_begun(instance, end)
@@ -226,6 +228,7 @@ class Instances:
             # It may have been undeleted since, and deleted again.
             if instance.purge_at == planned:
                 vault.deleted.pop(instance.name.lower(), None)
+                self._discard(instance.points.values())
 
         self._cloud.timeline.at(planned, purge)
 
@@ -242,7 +245,12 @@ class Instances:
     def expire(self, instance: Instance) -> None:
         """Drop the points whose time is over; under a lock no snapshot can be deleted (azure-docs 47491)."""
         if not self._cloud.locks.keeps(instance.snapshot_group):
-            instance.expire(self._cloud.now)
+            self._discard(instance.expire(self._cloud.now))
+
+    def _discard(self, points: Iterable[RecoveryPoint]) -> None:
+        """Delete the data of points that are gone."""
+        for each in points:
+            self._cloud.folders.discard(each.job_id)
 
     def set_state(self, instance: Instance, state: str) -> Operation | None:
         """Stop or suspend; nothing to do for an instance that is so already."""

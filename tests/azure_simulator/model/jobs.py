@@ -68,6 +68,8 @@ class RecoveryPoint:
     policy_name: str
     # As it was when the snapshot was taken.
     disk: Disk
+    # The job that took it, under whose id its data are kept.
+    job_id: str
     # Whether somebody deleted or moved the snapshot, of which Azure Backup knows nothing.
     snapshot_deleted: bool = False
 

@@ -46,7 +46,8 @@ class RestoreRequest:
             (target.get("objecttype"), "RestoreTargetInfo", "restoreTargetInfo.objectType"),
             (target.get("recoveryoption"), "FailIfExists", "restoreTargetInfo.recoveryOption"),
             (target.get("restorelocation"), vault.location, "restoreTargetInfo.restoreLocation"),
-            (datasource.get("objecttype"), "Datasource", "datasourceInfo.objectType"),
+            # It may be left out (OpenAPI document).
+            (datasource.get("objecttype") or "Datasource", "Datasource", "datasourceInfo.objectType"),
             (datasource.get("datasourcetype"), "Microsoft.Compute/disks", "datasourceInfo.datasourceType"),
         ):
             if found != wanted:

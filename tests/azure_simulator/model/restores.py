@@ -149,7 +149,7 @@ class Restores:
         elif job.fault is None and outcome.status == "CompletedWithWarnings":
             job.warning = outcome.fault
         if made is not None and outcome.makes_disk:
-            self._cloud.disks[made.id.lower()] = made
+            self._cloud.place(made, point.job_id)
 
     def _made(self, request: RestoreRequest, point: RecoveryPoint, job: Job) -> Disk | None:
         """Return the disk of a point, as the resource provider of disks lets it be made; None if Azure Policy denies.
