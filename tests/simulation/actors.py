@@ -92,6 +92,21 @@ class Actors:
     async def forget_backup(self, team: int, claim: int, name: str, restored: bool) -> None:
         await self.teams[team].delete("OnDemandBackup", f"{name}-{claim}")
 
+    async def restore(self, team: int, claim: int, name: str, restored: bool) -> None:
+        shop, name = self.teams[team], f"{name}-{claim}"
+        target = {"persistentVolumeClaim": {"name": name, "fsType": "ext4", "storageClassName": "managed-csi"}}
+        wanted = objects.restore(name, shop.namespace, f"disk-{claim}", target=target)
+        if restored:
+            wanted["metadata"]["labels"] = {RESTORED: "yesterday"}
+        if not shop.exists("DiskRestore", name):
+            await shop.apply(wanted)
+
+    async def forget_restore(self, team: int, claim: int, name: str, restored: bool) -> None:
+        await self.teams[team].delete("DiskRestore", f"{name}-{claim}")
+
+    async def drop_restored_claim(self, team: int, claim: int, name: str, restored: bool) -> None:
+        await self.teams[team].delete("PersistentVolumeClaim", f"{name}-{claim}")
+
     async def drop_claim(self, team: int, claim: int) -> None:
         volume = self.teams[team].get("PersistentVolumeClaim", f"data-{claim}")["spec"]["volumeName"]
         await self.teams[team].delete("PersistentVolumeClaim", f"data-{claim}")
@@ -133,10 +148,13 @@ class Actors:
 
     async def edit_vault(self, days: int, tag: str, deletion: bool, serves: bool) -> None:
         everybody, served = {"matchLabels": {"team": "served"}}, {"matchLabels": {"team": "nobody"}}
-        access = {"namespaces": everybody if serves else served} | ({"deletionNamespaces": {}} if deletion else {})
+        access = {"namespaces": everybody if serves else served, "restoreNamespaces": {}}
+        access |= {"deletionNamespaces": {}} if deletion else {}
+        groups = [{"name": objects.RESTORE_GROUP}]
         soft = {"state": "On", "retentionDays": days}
         self.is_deletion_allowed |= deletion
-        await self.teams[0].apply(objects.vault(VAULT, access=access, softDelete=soft, tags={"env": tag}))
+        spec = {"access": access, "softDelete": soft, "tags": {"env": tag}, "restoreResourceGroups": groups}
+        await self.teams[0].apply(objects.vault(VAULT, **spec))
 
     # --- people in the portal, and other tools ------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from azure_simulator.http.messages import Request, Response
 from azure_simulator.model.instance import Instance
 from harness.objects import Json
 from simulation.actors import RESTORED, VAULT
+from simulation.restores import RestoreMonitor
 from world.store import Resource
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Monitor:
         self._in_mode: dict[tuple[str, str], datetime] = {}
         self._not_before: dict[tuple[str, str], datetime] = {}
         self._left: set[str] = set()
+        self._restores = RestoreMonitor(world)
 
     @property
     def digest(self) -> str:
@@ -175,6 +177,9 @@ class Monitor:
             for job in vault.jobs.values()
             if job.user_triggered
         )
+        wrong = self._restores.hour()
+        if wrong is not None:
+            self.violated(wrong)
         for raw in self._world.every("OnDemandBackup"):
             uid = raw["metadata"]["uid"]
             if jobs[uid] > 1:
@@ -202,6 +207,9 @@ class Monitor:
             self.coverage[f"event {raw.get('reason')}"] += 1
             if raw.get("reason") == "LeftInAzure":
                 self._left.add(str((raw.get("regarding") or {}).get("uid")))
+        wrong = self._restores.saw(how, resource.kind, raw)
+        if wrong is not None:
+            self.violated(wrong)
         if resource.group != "azdiskbackup.io":
             return
         before = self._last.get(metadata["uid"])

@@ -35,9 +35,14 @@ _MOST_BACKUPS = 2
 # What an object may wait for, since only people bring it.
 _WAITS = {
     "BackupFailed",
+    "BackupInstanceNotFound",
+    "BindPending",
     "BlockedBySoftDelete",
+    "ClaimExists",
     "DailyLimitReached",
     "InUse",
+    "NamespaceNotAllowed",
+    "NoRestorePoint",
     "PersistentVolumeClaimNotBound",
     "PersistentVolumeClaimNotFound",
     "PolicyNotFound",
@@ -246,7 +251,7 @@ async def _ends_well(world: SimulatedWorld, actors: Actors, monitor: Monitor) ->
 def _unfinished(world: SimulatedWorld) -> list[str]:
     """Return what is neither as it should be, nor says why only a person can bring that about."""
     found = []
-    for kind in ("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "OnDemandBackup"):
+    for kind in ("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "OnDemandBackup", "DiskRestore"):
         for raw in world.every(kind):
             metadata, status = raw["metadata"], raw.get("status") or {}
             name = f"{kind} {metadata.get('namespace', '')}/{metadata['name']}"

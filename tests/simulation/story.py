@@ -73,6 +73,10 @@ def _backup(chance: random.Random) -> dict[str, Any]:
     return _disk(chance) | {"name": f"now-{chance.randrange(4)}", "restored": chance.random() < 0.15}
 
 
+def _restore(chance: random.Random) -> dict[str, Any]:
+    return _disk(chance) | {"name": f"back-{chance.randrange(2)}", "restored": chance.random() < 0.1}
+
+
 def _team(chance: random.Random) -> dict[str, Any]:
     return {"team": chance.randrange(TEAMS)}
 
@@ -109,6 +113,7 @@ def _fault(chance: random.Random) -> dict[str, Any]:
             "backupVaults",
             "backupPolicies",
             "backupJobs",
+            "recoveryPoints",
             "roleAssignments",
             "resourceGraph",
             "disks",
@@ -164,6 +169,9 @@ VERBS: dict[str, list[tuple[str, Made, int]]] = {
         ("unprotect", _disk, 4),
         ("back_up", _backup, 6),
         ("forget_backup", _backup, 2),
+        ("restore", _restore, 5),
+        ("forget_restore", _restore, 1),
+        ("drop_restored_claim", _restore, 1),
         ("recreate_claim", _disk, 2),
         ("drop_claim", _disk, 1),
         ("wipe_status", _disk, 1),

@@ -1,0 +1,81 @@
+"""What must hold of restores, whatever happens: looked at after each change, with no word of the operator's own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from harness.objects import RESTORE_GROUP, Json
+
+if TYPE_CHECKING:
+    from simulation.run import SimulatedWorld
+
+LABEL = "azdiskbackup.io/made-by-restore"
+
+
+class RestoreMonitor:
+    """Looks at disks, volumes and PVCs.
+
+    Args:
+        world: in which they are.
+    """
+
+    def __init__(self, world: SimulatedWorld) -> None:
+        self._world = world
+        # Every DiskRestore that there ever was, by uid: its namespace.
+        self._restores: dict[str, str] = {}
+        # What the teams' own PVCs and volumes looked like when they were made, by uid.
+        self._foreign: dict[str, Json] = {}
+
+    def saw(self, how: str, kind: str, raw: Json) -> str | None:
+        """Look at a change of an object; return what does not hold."""
+        metadata = raw["metadata"]
+        if kind == "DiskRestore":
+            self._restores[metadata["uid"]] = metadata["namespace"]
+            return self._verdict(raw)
+        if kind in ("PersistentVolume", "PersistentVolumeClaim") and LABEL not in (metadata.get("labels") or {}):
+            known = self._foreign.setdefault(metadata["uid"], dict(raw["spec"]))
+            lasting = ("csi", "resources", "persistentVolumeReclaimPolicy", "storageClassName")
+            if any(known.get(member) != raw["spec"].get(member) for member in lasting):
+                return f"{kind} {metadata['name']} of a team was changed"
+        return None
+
+    def _verdict(self, raw: Json) -> str | None:
+        """A restore that succeeded has a disk, with data of its own namespace, and its PVC is bound to it."""
+        status, metadata = raw.get("status") or {}, raw["metadata"]
+        told = {each["type"]: each["status"] for each in status.get("conditions") or ()}
+        good = told.get("Succeeded") == "True"
+        if not good or not status.get("completionTime"):
+            return None
+        name = f"DiskRestore {metadata['namespace']}/{metadata['name']}"
+        if metadata["uid"] not in status["disk"]["name"]:
+            return f"{name} names a disk that is not its own"
+        instance = next((each for each in self._instances() if each[0] == status["backupInstanceID"].lower()), None)
+        if instance is not None and instance[1].get("azdiskbackup.io.namespace") not in (None, metadata["namespace"]):
+            return f"{name} restored the data of the namespace {instance[1]['azdiskbackup.io.namespace']}"
+        return None
+
+    def _instances(self) -> list[tuple[str, dict[str, str]]]:
+        vaults = self._world.azure.service.azure.vaults.all.values()
+        return [
+            (f"{vault.id}/backupInstances/{each.name}".lower(), {k.lower(): v for k, v in (each.tags or {}).items()})
+            for vault in vaults
+            for each in vault.instances.values()
+        ]
+
+    def hour(self) -> str | None:
+        """Look at what stands; return what does not hold."""
+        disks = [
+            disk.name
+            for disk in self._world.azure.service.azure.cloud.disks.values()
+            if f"/{RESTORE_GROUP}/" in disk.id.lower()
+        ]
+        owners = Counter(next((uid for uid in self._restores if name.endswith(uid)), name) for name in disks)
+        for owner, count in owners.items():
+            if owner not in self._restores:
+                return f"the disk {owner} belongs to no restore"
+            if count > 1:
+                return f"{count} disks for one DiskRestore {owner}"
+        handles = Counter(each["spec"]["csi"]["volumeHandle"].lower() for each in self._world.every("PersistentVolume"))
+        twice = [handle for handle, count in handles.items() if count > 1]
+        return f"two volumes for the disk {twice[0]}" if twice else None
