@@ -233,6 +233,8 @@ _READS = {("reader", "")}
 _VAULTS = {("protector", "/resourceGroups/backup-rg")}
 _MANAGES = {("vault manager", "/resourceGroups/backup-rg")}
 _GRANTS = {("disk granter", "/resourceGroups/MC_aks"), ("snapshot granter", "/resourceGroups/snapshots-rg")}
+_RESTORING = ["--restore-group", "restored-rg"]
+_RESTORES = {("restorer", "/resourceGroups/backup-rg"), ("restored disk tagger", "/resourceGroups/restored-rg")}
 _ELSEWHERE = "33333333-3333-4333-8333-333333333333"
 
 
@@ -252,8 +254,14 @@ _ELSEWHERE = "33333333-3333-4333-8333-333333333333"
             _READS | _VAULTS | _MANAGES | _GRANTS | {("vault identity user", "/id")},
         ),
         ([*_GROUPS, "--subscription", _ELSEWHERE], _READS | _VAULTS | _MANAGES | _GRANTS),
+        (
+            [*_GROUPS, *_RESTORING],
+            _READS | _VAULTS | _MANAGES | _GRANTS | _RESTORES | {("restore granter", "/resourceGroups/restored-rg")},
+        ),
+        ([*_RESTORING, "--mode", "preassigned"], _READS | _VAULTS | _MANAGES | _RESTORES),
     ],
-    ids=["managed", "preassigned", "observe", "creating groups", "identities of vaults", "another subscription"],
+    ids=["managed", "preassigned", "observe", "creating groups", "identities of vaults", "another subscription",
+         "restores", "restores, preassigned"],
 )  # fmt: skip
 def test_setup_gives_each_mode_its_roles(az: Az, words: list[str], assigned: set[tuple[str, str]]) -> None:
     done, calls = az.setup(*_NAMED, *words)
@@ -315,6 +323,7 @@ def test_bicep_is_well_formed_and_reads_the_same_roles() -> None:
     main = (AZURE / "main.bicep").read_text()
     loaded = set(re.findall(r"loadJsonContent\('roles/(.+?)\.json'\)", main))
     assert loaded == {path.stem for path in azure_rights.ROLES.glob("*.json")}
+    assert set(re.findall(r"role: '(.+?)'", main)) == loaded, "every role is assigned"
     conditions = set(re.findall(r"loadTextContent\('roles/(.+?)\.condition'\)", main))
     assert conditions == {path.stem for path in azure_rights.ROLES.glob("*.condition")}
 
@@ -324,6 +333,12 @@ def test_terraform_is_formatted_and_reads_the_same_roles() -> None:
     named = re.findall(r"for name in \[(.+?)\]", (folder / "main.tf").read_text())
     for kind, names in zip(("json", "condition"), named, strict=False):
         assert set(re.findall(r'"(.+?)"', names)) == {path.stem for path in azure_rights.ROLES.glob(f"*.{kind}")}
+    # Every role is assigned, and no variable is left out.
+    text = (folder / "main.tf").read_text()
+    assigned = set(re.findall(r'role = "(.+?)"', text)) | set(re.findall(r'for name in \["([^"]+)"\]', text))
+    assert assigned == {path.stem for path in azure_rights.ROLES.glob("*.json")}
+    declared = set(re.findall(r'variable "(.+?)"', (folder / "variables.tf").read_text()))
+    assert declared == set(re.findall(r"var\.(\w+)", text))
     if shutil.which("terraform") is None:
         pytest.skip("terraform is not installed: its format is not checked (https://developer.hashicorp.com/terraform)")
     environment = {**os.environ, "CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": os.devnull}
