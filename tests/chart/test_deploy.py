@@ -18,6 +18,7 @@ from dockerfile_parse import DockerfileParser
 from lupa import lua51
 from pycep import BicepParser
 
+from azdiskbackup.api.v1alpha1 import KINDS
 from chart.conftest import render
 from controlplane.build import binaries
 from generated import files
@@ -136,9 +137,9 @@ def test_argo_cd_reads_the_health_of_our_kinds(kind: str, case: dict[str, Any]) 
 
 
 def test_every_kind_has_its_health_check() -> None:
-    assert len({kind for kind, _ in _health_tests()}) == 4
+    assert {kind for kind, _ in _health_tests()} == {kind.name for kind in KINDS}
     states = {(kind, case["healthStatus"]["status"]) for kind, case in _health_tests()}
-    assert len(states) == 4 * 3
+    assert len(states) == len(KINDS) * 3
 
 
 def test_argo_cd_leaves_nothing_out_of_what_the_chart_renders() -> None:
@@ -393,8 +394,9 @@ def test_every_sample_says_what_it_is_for() -> None:
         assert path.read_text().startswith("# "), path.name
 
 
-def test_no_backup_that_is_shown_is_taken_again_by_a_restore() -> None:
+def test_no_job_that_is_shown_is_run_again_by_a_restore_of_manifests() -> None:
     pages = [path for folder in (DEPLOY / "samples", ROOT / "docs") for path in folder.rglob("*.*")]
     texts = [path.read_text() for path in pages if path.suffix in (".yaml", ".md")]
-    shown = [part for text in texts for part in re.findall(r"^kind: OnDemandBackup\n.*?^spec", text, re.M | re.S)]
-    assert len(shown) == 5 and all('velero.io/exclude-from-backup: "true"' in part for part in shown)
+    jobs = r"^kind: (?:OnDemandBackup|DiskRestore)\n.*?^spec"
+    shown = [part for text in texts for part in re.findall(jobs, text, re.M | re.S)]
+    assert len(shown) == 8 and all('velero.io/exclude-from-backup: "true"' in part for part in shown)
