@@ -23,6 +23,9 @@ param diskGroups array = []
 @description('Resource groups of the snapshots; not needed when others assign the rights.')
 param snapshotGroups array = []
 
+@description('Resource groups for restored disks; without one the operator restores nothing.')
+param restoreGroups array = []
+
 @description('Resource groups of user-assigned identities that vaults are to act as.')
 param vaultIdentityGroups array = []
 
@@ -45,11 +48,15 @@ var definitions = {
   'vault-manager': loadJsonContent('roles/vault-manager.json')
   'disk-granter': loadJsonContent('roles/disk-granter.json')
   'snapshot-granter': loadJsonContent('roles/snapshot-granter.json')
+  restorer: loadJsonContent('roles/restorer.json')
+  'restore-granter': loadJsonContent('roles/restore-granter.json')
+  'restored-disk-tagger': loadJsonContent('roles/restored-disk-tagger.json')
   'snapshot-group-creator': loadJsonContent('roles/snapshot-group-creator.json')
   'vault-identity-user': loadJsonContent('roles/vault-identity-user.json')
 }
 var diskCondition = loadTextContent('roles/disk-granter.condition')
 var snapshotCondition = loadTextContent('roles/snapshot-granter.condition')
+var restoreCondition = loadTextContent('roles/restore-granter.condition')
 var grants = mode != 'preassigned'
 var managedGroups = mode == 'observe' ? [] : vaultGroups
 
@@ -161,6 +168,43 @@ module grantsOnSnapshots 'assignment.bicep' = [for group in grants ? snapshotGro
     principalId: identity.outputs.principalId
     role: 'snapshot-granter'
     condition: snapshotCondition
+  }
+  dependsOn: [
+    roles
+  ]
+}]
+
+module restores 'assignment.bicep' = [for group in empty(restoreGroups) ? [] : vaultGroups: {
+  name: 'azdiskbackup-restorer-${uniqueString(group)}'
+  scope: resourceGroup(group)
+  params: {
+    principalId: identity.outputs.principalId
+    role: 'restorer'
+  }
+  dependsOn: [
+    roles
+  ]
+}]
+
+module grantsOnRestored 'assignment.bicep' = [for group in grants ? restoreGroups : []: {
+  name: 'azdiskbackup-restore-granter-${uniqueString(group)}'
+  scope: resourceGroup(group)
+  params: {
+    principalId: identity.outputs.principalId
+    role: 'restore-granter'
+    condition: restoreCondition
+  }
+  dependsOn: [
+    roles
+  ]
+}]
+
+module tagsRestored 'assignment.bicep' = [for group in restoreGroups: {
+  name: 'azdiskbackup-restored-disk-tagger-${uniqueString(group)}'
+  scope: resourceGroup(group)
+  params: {
+    principalId: identity.outputs.principalId
+    role: 'restored-disk-tagger'
   }
   dependsOn: [
     roles

@@ -13,8 +13,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 usage() {
   cat <<'USAGE'
 usage: setup.sh --cluster NAME --cluster-group GROUP --vault-group GROUP --disk-group GROUP --snapshot-group GROUP
-                [--mode managed|preassigned|observe] [--create-snapshot-groups] [--vault-identity ID]
-                [--subscription ID] [--identity NAME] [--location REGION] [--namespace NAME] [--service-account NAME]
+                [--mode managed|preassigned|observe] [--create-snapshot-groups] [--restore-group GROUP]
+                [--vault-identity ID] [--subscription ID] [--identity NAME] [--location REGION] [--namespace NAME]
+                [--service-account NAME]
 
   --cluster, --cluster-group   the AKS cluster
   --vault-group                resource group of the vaults; repeatable
@@ -24,6 +25,8 @@ usage: setup.sh --cluster NAME --cluster-group GROUP --vault-group GROUP --disk-
                                preassigned: it makes vaults; role assignments are made elsewhere
                                observe: vaults are managed elsewhere, and it only uses them
   --create-snapshot-groups     the operator may make resource groups (a vault says create: true)
+  --restore-group              resource group for restored disks, which must exist; repeatable. Without one the operator
+                               restores nothing
   --vault-identity             resource id of a user-assigned identity that a vault is to act as; repeatable
   --subscription               subscription of these groups (default: the one that az uses, where the cluster is);
                                run it once for each that has vaults or disks
@@ -35,7 +38,7 @@ USAGE
 
 cluster='' cluster_group='' mode=managed identity=azdiskbackup location='' create_groups=false
 namespace=azdiskbackup service_account=azdiskbackup subscription=''
-vault_groups=() disk_groups=() snapshot_groups=() vault_identities=()
+vault_groups=() disk_groups=() snapshot_groups=() restore_groups=() vault_identities=()
 while [ $# -gt 0 ]; do
   case "$1" in
     --help | -h) usage; exit 0 ;;
@@ -48,6 +51,7 @@ while [ $# -gt 0 ]; do
     --vault-group) vault_groups+=("$2") ;;
     --disk-group) disk_groups+=("$2") ;;
     --snapshot-group) snapshot_groups+=("$2") ;;
+    --restore-group) restore_groups+=("$2") ;;
     --vault-identity) vault_identities+=("$2") ;;
     --subscription) subscription=$2 ;;
     --mode) mode=$2 ;;
@@ -148,6 +152,16 @@ if [ "$create_groups" = true ]; then
   assign snapshot-group-creator "/subscriptions/$subscription"
   # In a group that is not there yet, nothing can be assigned.
   [ "$mode" = preassigned ] || assign snapshot-granter "/subscriptions/$subscription"
+fi
+if [ ${#restore_groups[@]} -gt 0 ]; then
+  role restorer
+  for group in ${vault_groups[@]+"${vault_groups[@]}"}; do assign restorer "$(group_id "$group")"; done
+  role restored-disk-tagger
+  [ "$mode" = preassigned ] || role restore-granter
+  for group in "${restore_groups[@]}"; do
+    assign restored-disk-tagger "$(group_id "$group")"
+    [ "$mode" = preassigned ] || assign restore-granter "$(group_id "$group")"
+  done
 fi
 if [ ${#vault_identities[@]} -gt 0 ]; then
   role vault-identity-user

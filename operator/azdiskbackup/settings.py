@@ -97,6 +97,8 @@ class Settings(BaseSettings):
     """Restore points of a disk that a policy may lead to."""
     snapshot_limit: Annotated[int, Field(ge=1, le=500)] = 500
     """Snapshots that Azure keeps of one disk."""
+    restore_enabled: bool = True
+    """Whether disks are restored: the operator then has the right to create PVCs and PersistentVolumes for them."""
     request_timeout_seconds: Annotated[int, Field(ge=1, le=300)] = 30
     """Timeout of a request to Azure, in seconds."""
     check_wait_seconds: Annotated[int, Field(ge=0, le=3600)] = 0

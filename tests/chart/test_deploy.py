@@ -18,6 +18,7 @@ from dockerfile_parse import DockerfileParser
 from lupa import lua51
 from pycep import BicepParser
 
+from azdiskbackup.api.v1alpha1 import KINDS
 from chart.conftest import render
 from controlplane.build import binaries
 from generated import files
@@ -136,9 +137,9 @@ def test_argo_cd_reads_the_health_of_our_kinds(kind: str, case: dict[str, Any]) 
 
 
 def test_every_kind_has_its_health_check() -> None:
-    assert len({kind for kind, _ in _health_tests()}) == 4
+    assert {kind for kind, _ in _health_tests()} == {kind.name for kind in KINDS}
     states = {(kind, case["healthStatus"]["status"]) for kind, case in _health_tests()}
-    assert len(states) == 4 * 3
+    assert len(states) == len(KINDS) * 3
 
 
 def test_argo_cd_leaves_nothing_out_of_what_the_chart_renders() -> None:
@@ -233,6 +234,8 @@ _READS = {("reader", "")}
 _VAULTS = {("protector", "/resourceGroups/backup-rg")}
 _MANAGES = {("vault manager", "/resourceGroups/backup-rg")}
 _GRANTS = {("disk granter", "/resourceGroups/MC_aks"), ("snapshot granter", "/resourceGroups/snapshots-rg")}
+_RESTORING = ["--restore-group", "restored-rg"]
+_RESTORES = {("restorer", "/resourceGroups/backup-rg"), ("restored disk tagger", "/resourceGroups/restored-rg")}
 _ELSEWHERE = "33333333-3333-4333-8333-333333333333"
 
 
@@ -252,8 +255,14 @@ _ELSEWHERE = "33333333-3333-4333-8333-333333333333"
             _READS | _VAULTS | _MANAGES | _GRANTS | {("vault identity user", "/id")},
         ),
         ([*_GROUPS, "--subscription", _ELSEWHERE], _READS | _VAULTS | _MANAGES | _GRANTS),
+        (
+            [*_GROUPS, *_RESTORING],
+            _READS | _VAULTS | _MANAGES | _GRANTS | _RESTORES | {("restore granter", "/resourceGroups/restored-rg")},
+        ),
+        ([*_RESTORING, "--mode", "preassigned"], _READS | _VAULTS | _MANAGES | _RESTORES),
     ],
-    ids=["managed", "preassigned", "observe", "creating groups", "identities of vaults", "another subscription"],
+    ids=["managed", "preassigned", "observe", "creating groups", "identities of vaults", "another subscription",
+         "restores", "restores, preassigned"],
 )  # fmt: skip
 def test_setup_gives_each_mode_its_roles(az: Az, words: list[str], assigned: set[tuple[str, str]]) -> None:
     done, calls = az.setup(*_NAMED, *words)
@@ -315,6 +324,7 @@ def test_bicep_is_well_formed_and_reads_the_same_roles() -> None:
     main = (AZURE / "main.bicep").read_text()
     loaded = set(re.findall(r"loadJsonContent\('roles/(.+?)\.json'\)", main))
     assert loaded == {path.stem for path in azure_rights.ROLES.glob("*.json")}
+    assert set(re.findall(r"role: '(.+?)'", main)) == loaded, "every role is assigned"
     conditions = set(re.findall(r"loadTextContent\('roles/(.+?)\.condition'\)", main))
     assert conditions == {path.stem for path in azure_rights.ROLES.glob("*.condition")}
 
@@ -324,6 +334,12 @@ def test_terraform_is_formatted_and_reads_the_same_roles() -> None:
     named = re.findall(r"for name in \[(.+?)\]", (folder / "main.tf").read_text())
     for kind, names in zip(("json", "condition"), named, strict=False):
         assert set(re.findall(r'"(.+?)"', names)) == {path.stem for path in azure_rights.ROLES.glob(f"*.{kind}")}
+    # Every role is assigned, and no variable is left out.
+    text = (folder / "main.tf").read_text()
+    assigned = set(re.findall(r'role = "(.+?)"', text)) | set(re.findall(r'for name in \["([^"]+)"\]', text))
+    assert assigned == {path.stem for path in azure_rights.ROLES.glob("*.json")}
+    declared = set(re.findall(r'variable "(.+?)"', (folder / "variables.tf").read_text()))
+    assert declared == set(re.findall(r"var\.(\w+)", text))
     if shutil.which("terraform") is None:
         pytest.skip("terraform is not installed: its format is not checked (https://developer.hashicorp.com/terraform)")
     environment = {**os.environ, "CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": os.devnull}
@@ -378,8 +394,9 @@ def test_every_sample_says_what_it_is_for() -> None:
         assert path.read_text().startswith("# "), path.name
 
 
-def test_no_backup_that_is_shown_is_taken_again_by_a_restore() -> None:
+def test_no_job_that_is_shown_is_run_again_by_a_restore_of_manifests() -> None:
     pages = [path for folder in (DEPLOY / "samples", ROOT / "docs") for path in folder.rglob("*.*")]
     texts = [path.read_text() for path in pages if path.suffix in (".yaml", ".md")]
-    shown = [part for text in texts for part in re.findall(r"^kind: OnDemandBackup\n.*?^spec", text, re.M | re.S)]
-    assert len(shown) == 5 and all('velero.io/exclude-from-backup: "true"' in part for part in shown)
+    jobs = r"^kind: (?:OnDemandBackup|DiskRestore)\n.*?^spec"
+    shown = [part for text in texts for part in re.findall(jobs, text, re.M | re.S)]
+    assert len(shown) == 8 and all('velero.io/exclude-from-backup: "true"' in part for part in shown)

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
+from azdiskbackup.core.disk_restore.observed import MADE_BY
+from azdiskbackup.core.identity.naming import restored_disk_name, restored_volume_name
+from azdiskbackup.core.objects.pvc import DRIVER
 from chart.conftest import CHART, GIVEN, GUID, LINES, of_kind, render, run_helm
 from controlplane.tools import tool
 from generated import files
@@ -37,6 +40,7 @@ PERMUTATIONS: dict[str, dict[str, Any]] = {
     "no CRDs": {"crds": {"enabled": False}},
     "CRDs that go": {"crds": {"keep": False}},
     "no admission policy": {"admissionPolicy": {"enabled": False}},
+    "no restores": {"restore": {"enabled": False}},
     "both architectures": {"image": {"architectures": ["amd64", "arm64"]}},
     "own service account": {"serviceAccount": {"create": False, "name": "mine"}},
     "no roles": {"rbac": {"create": False}},
@@ -395,15 +399,63 @@ def test_where_others_make_the_roles_the_uninstallation_makes_none() -> None:
     assert pod["serviceAccountName"] == "azdiskbackup"
 
 
-def test_namespace_users_get_their_two_kinds_and_no_status() -> None:
+def test_namespace_users_get_their_kinds_and_no_status() -> None:
     objects = render()
     for suffix, aggregated in (("view", True), ("edit", True), ("platform", False)):
         role = of_kind(objects, "ClusterRole", f"azdiskbackup-{suffix}")
         labels = role["metadata"]["labels"]
         assert ("rbac.authorization.k8s.io/aggregate-to-admin" in labels) == aggregated
         named = {each for rule in role["rules"] for each in rule["resources"]}
-        expected = {"protecteddisks", "ondemandbackups"} if aggregated else {"backupvaults", "diskbackuppolicies"}
-        assert named == expected
+        teams = {"protecteddisks", "ondemandbackups", "diskrestores"}
+        assert named == (teams if aggregated else {"backupvaults", "diskbackuppolicies"})
+
+
+def _core_rights(objects: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    role = of_kind(objects, "ClusterRole", "azdiskbackup")
+    rules = [rule for rule in role["rules"] if rule["apiGroups"] == [""] and "resourceNames" not in rule]
+    return {(resource, verb) for rule in rules for resource in rule["resources"] for verb in rule["verbs"]}
+
+
+def _policies(objects: list[dict[str, Any]]) -> set[str]:
+    """Return the names of the admission policies, each of which is bound."""
+    named = {each["metadata"]["name"] for each in objects if each["kind"] == "ValidatingAdmissionPolicy"}
+    bindings = [each["spec"] for each in objects if each["kind"] == "ValidatingAdmissionPolicyBinding"]
+    assert {each["policyName"] for each in bindings} == named
+    assert all(each["validationActions"] == ["Deny"] for each in bindings)
+    return named
+
+
+def test_the_right_to_create_volumes_comes_with_restores_and_never_without_its_policies() -> None:
+    restored = {"azdiskbackup-restored-volumes", "azdiskbackup-restored-claims"}
+    watched = {
+        (resource, verb)
+        for resource in ("namespaces", "persistentvolumes", "persistentvolumeclaims")
+        for verb in ("list", "watch")
+    }
+    claims = {("persistentvolumeclaims", verb) for verb in ("get", "create")}
+    volumes = {("persistentvolumes", verb) for verb in ("get", "create", "patch")}
+    for policy in (True, False):
+        values = merged(GIVEN, {"admissionPolicy": {"enabled": policy}})
+        objects = render(values)
+        assert _core_rights(objects) == watched | claims | volumes
+        assert _policies(objects) == restored | ({"azdiskbackup"} if policy else set())
+        assert _env(objects)["AZDISKBACKUP_RESTORE_ENABLED"] == "true"
+        without = render(merged(values, {"restore": {"enabled": False}}))
+        assert _core_rights(without) == watched
+        assert _policies(without) == ({"azdiskbackup"} if policy else set())
+        assert _env(without)["AZDISKBACKUP_RESTORE_ENABLED"] == "false"
+
+
+def test_the_policies_name_what_the_operator_writes() -> None:
+    """Label and names are constants of the operator; written here by hand, they could drift from them."""
+    uid = "0a1b2c3d-0000-4000-8000-000000000001"
+    prefix = restored_volume_name(uid).removesuffix(uid)
+    for name in ("restored-volumes", "restored-claims"):
+        text = json.dumps(of_kind(render(), "ValidatingAdmissionPolicy", f"azdiskbackup-{name}"))
+        assert f"[?'{MADE_BY}']" in text and f"== '{prefix}' + variables.maker" in text
+    volumes = json.dumps(of_kind(render(), "ValidatingAdmissionPolicy", "azdiskbackup-restored-volumes"))
+    start = restored_disk_name("data", uid).partition("data")[0]
+    assert f"/disks/{start}[^/]+$" in volumes and DRIVER in volumes
 
 
 def test_crds_are_those_of_the_repository_and_stay() -> None:
@@ -452,3 +504,5 @@ def test_what_there_is_to_know_afterwards_fits_the_values() -> None:
     assert "their deletion blocks" in notes({"uninstall": {"releaseObjects": False}})
     assert "crds.keep is false" in notes({"crds": {"keep": False}})
     assert "With one replica" in notes({"replicaCount": 1})
+    assert "restoreResourceGroups" in notes({})
+    assert "refuses every DiskRestore" in notes({"restore": {"enabled": False}})

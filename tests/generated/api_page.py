@@ -14,7 +14,7 @@ Json = dict[str, Any]
 
 _HEAD = f"""# API reference
 
-Every field of the four kinds, of the group `{GROUP}` in version `{VERSION}`. The same stands in
+Every field of the five kinds, of the group `{GROUP}` in version `{VERSION}`. The same stands in
 `kubectl explain KIND --recursive`. A field without a default that is not required is absent unless you set it. What
 must hold is checked when an object is applied, and the sentence is that of the API server.
 

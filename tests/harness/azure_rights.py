@@ -11,8 +11,8 @@ from typing import Any
 from harness.objects import DISK_GROUP, RESTORE_GROUP, SNAPSHOT_GROUP, VAULT_GROUP
 
 ROLES = Path(__file__).resolve().parents[2] / "deploy" / "azure" / "roles"
-# Where `setup.sh --create-snapshot-groups --restores` assigns each: at subscriptions (no group) and at groups. Those
-# that a mode leaves out are for the tests of that mode.
+# Where `setup.sh --create-snapshot-groups --restore-group …` assigns each: at subscriptions (no group) and at groups.
+# Those that a mode leaves out are for the tests of that mode.
 _SCOPES: tuple[tuple[str, str], ...] = (
     ("reader", ""),
     ("protector", VAULT_GROUP),

@@ -18,7 +18,11 @@ from harness.stack import Stack
 _STEP = timedelta(minutes=15)
 _OURS = "/apis/azdiskbackup.io/v1alpha1"
 _CLUSTER_KINDS = {"backupvault": "backupvaults", "diskbackuppolicy": "diskbackuppolicies"}
-_KINDS = {"protecteddisk": "protecteddisks", "ondemandbackup": "ondemandbackups"}
+_KINDS = {
+    "protecteddisk": "protecteddisks",
+    "ondemandbackup": "ondemandbackups",
+    "diskrestore": "diskrestores",
+}
 
 
 class Tenant:
@@ -125,6 +129,9 @@ class Tenant:
 
     def back_up(self, name: str = "now", disk: str = "data", **spec: Any) -> None:
         self.apply(objects.backup(name, self.namespace, disk, **spec))
+
+    def restore(self, name: str = "back", disk: str = "data", **spec: Any) -> None:
+        self.apply(objects.restore(name, self.namespace, disk, **spec))
 
     # --- what it sees -------------------------------------------------------------------------------
 

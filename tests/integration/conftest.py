@@ -14,6 +14,7 @@ from harness import openapi, rights
 from harness.objects import (
     DISK_GROUP,
     LOCATION,
+    RESTORE_GROUP,
     SECOND_SUBSCRIPTION,
     SNAPSHOT_GROUP,
     SUBSCRIPTION,
@@ -50,7 +51,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             groups=[
                 {"subscription": subscription, "name": name, "location": LOCATION}
                 for subscription in (SUBSCRIPTION, SECOND_SUBSCRIPTION)
-                for name in (VAULT_GROUP, SNAPSHOT_GROUP, DISK_GROUP)
+                for name in (VAULT_GROUP, SNAPSHOT_GROUP, DISK_GROUP, RESTORE_GROUP)
             ],
         )
         found.start_operator()

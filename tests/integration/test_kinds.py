@@ -16,10 +16,11 @@ from azdiskbackup.api.v1alpha1 import KINDS
 from azdiskbackup.api.v1alpha1.backup_vault import BACKUP_VAULT
 from azdiskbackup.api.v1alpha1.base import GROUP, VERSION, Kind
 from azdiskbackup.api.v1alpha1.disk_backup_policy import DISK_BACKUP_POLICY
+from azdiskbackup.api.v1alpha1.disk_restore import DISK_RESTORE
 from azdiskbackup.api.v1alpha1.on_demand_backup import ON_DEMAND_BACKUP
 from azdiskbackup.api.v1alpha1.protected_disk import PROTECTED_DISK
 from controlplane.plane import KubectlError
-from harness.objects import Json, backup, disk, policy, vault
+from harness.objects import Json, backup, disk, policy, restore, vault
 from harness.stack import ROOT, Stack
 from harness.tenant import Tenant
 
@@ -37,7 +38,14 @@ FULL: dict[str, Json] = {
             {"name": "a"},
             {"name": "b", "subscriptionID": "22222222-2222-4222-8222-222222222222", "create": True},
         ],
-        access={"namespaces": SELECTOR, "diskIDNamespaces": {}, "deletionNamespaces": SELECTOR},
+        restoreResourceGroups=[{"name": "c", "tags": {"env": "prod"}}],
+        access={
+            "namespaces": SELECTOR,
+            "diskIDNamespaces": {},
+            "deletionNamespaces": SELECTOR,
+            "restoreNamespaces": SELECTOR,
+            "restoreOrphanNamespaces": {},
+        },
         deletionPolicy="Delete",
     ),
     DISK_BACKUP_POLICY.name: policy(
@@ -48,6 +56,23 @@ FULL: dict[str, Json] = {
     ),
     PROTECTED_DISK.name: disk(protection="Stopped", deletionPolicy="Suspend"),
     ON_DEMAND_BACKUP.name: backup(retentionRule="Weekly", ttlSecondsAfterFinished=60),
+    DISK_RESTORE.name: restore(
+        source={"backupInstance": {"vaultRef": {"name": "demo"}, "name": "data-0"}},
+        restorePoint={"notAfter": "2026-11-22T10:00:00Z"},
+        target={
+            "persistentVolumeClaim": {
+                "name": "data-restored",
+                "storageClassName": "managed-csi",
+                "accessModes": ["ReadWriteOnce"],
+                "volumeMode": "Filesystem",
+                "fsType": "ext4",
+                "labels": {"team": "shop"},
+                "annotations": {"example.com/note": "restored"},
+            }
+        },
+        reclaimPolicy="Delete",
+        ttlSecondsAfterFinished=60,
+    ),
 }
 VALUES: list[Any] = [
     *(None, True, False, 0, 1, 4, 14, 366, -1, 10**12, 1.5, "", "a", "A b", "x" * 300, "Ünïcødé", "../..", "UTC"),
@@ -193,6 +218,9 @@ def test_a_source_and_a_backup_are_never_edited(shop: Tenant, gold: str) -> None
     shop.back_up()
     with pytest.raises(KubectlError, match="create another OnDemandBackup instead"):
         shop.stack.plane.apply(backup("now", shop.namespace, "data", retentionRule="Daily"))
+    shop.restore()
+    with pytest.raises(KubectlError, match="create another DiskRestore instead"):
+        shop.stack.plane.apply(restore("back", shop.namespace, "data", reclaimPolicy="Delete"))
     with pytest.raises(KubectlError, match="`vaultRef` may not be changed"):
         shop.stack.plane.apply(policy("gold", "another"))
 

@@ -4,11 +4,12 @@ A vault, a policy with two retention rules beside the default, both role assignm
 namespaces and two subscriptions, an on-demand backup, jobs and restore points.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
-from harness.objects import SECOND_SUBSCRIPTION, SNAPSHOT_GROUP, policy, vault
+from harness.objects import RESTORE_GROUP, SECOND_SUBSCRIPTION, SNAPSHOT_GROUP, policy, vault
 from harness.stack import OPERATOR_USER, Stack
 from harness.tenant import Tenant
 
@@ -120,3 +121,46 @@ def test_a_finished_backup_goes_when_its_time_is_over(stack: Stack, shop: Tenant
     stack.azure.advance(minutes=8)
     assert shop.get("ondemandbackup", "now")
     shop.gone("ondemandbackup", "now")
+
+
+def test_a_disk_comes_back_as_a_pvc_that_the_real_controllers_bind(stack: Stack, shop: Tenant) -> None:
+    groups, access = [{"name": RESTORE_GROUP}], {"namespaces": {}, "restoreNamespaces": {}}
+    shop.apply(vault("restores", restoreResourceGroups=groups, access=access), policy("restores", "restores"))
+    shop.make_claim()
+    shop.protect(policy="restores")
+    shop.back_up()
+    shop.until("ondemandbackup", "now", "Succeeded")
+
+    shop.restore(reclaimPolicy="Delete", ttlSecondsAfterFinished=3600)
+    shop.until("diskrestore", "back", "DiskRestored")
+    claims = f"/api/v1/namespaces/{shop.namespace}/persistentvolumeclaims"
+    shop.really(lambda: stack.plane.read(f"{claims}/data-restored")["status"]["phase"] == "Bound", "the PVC is bound")
+    shop.until("diskrestore", "back", "Succeeded")
+    restore = shop.get("diskrestore", "back")
+    status, uid = restore["status"], restore["metadata"]["uid"]
+    taken = shop.get("ondemandbackup", "now")["status"]["restorePoint"]["id"]
+    assert status["restorePoint"]["id"] == taken and status["persistentVolumeClaim"] == "data-restored"
+    assert status["disk"]["id"] == status["targetDiskID"] and f"/{RESTORE_GROUP}/" in status["targetDiskID"]
+    assert shop.portal("GET", status["disk"]["id"], version="2024-03-02")["tags"] == {
+        "azdiskbackup.io.cluster": stack.plane.read("/api/v1/namespaces/kube-system")["metadata"]["uid"],
+        "azdiskbackup.io.namespace": shop.namespace,
+        "azdiskbackup.io.diskrestore": "back",
+    }
+    volume = stack.plane.read(f"/api/v1/persistentvolumes/azdiskbackup-{uid}")
+    assert volume["spec"]["csi"]["volumeHandle"] == status["disk"]["id"] and volume["status"]["phase"] == "Bound"
+    assert volume["spec"]["persistentVolumeReclaimPolicy"] == "Delete"
+    written = Counter(
+        (entry.verb, entry.resource, entry.subresource)
+        for entry in stack.plane.audit(OPERATOR_USER)
+        if entry.is_write and entry.resource.startswith("persistentvolume") and entry.code < 300
+    )
+    assert written == {
+        ("create", "persistentvolumeclaims", ""): 1,
+        ("create", "persistentvolumes", ""): 1,
+        ("patch", "persistentvolumes", ""): 1,
+    }
+
+    # The object goes; what it made stays.
+    shop.gone("diskrestore", "back")
+    assert stack.plane.read(f"{claims}/data-restored")["spec"]["volumeName"] == volume["metadata"]["name"]
+    assert stack.plane.read(f"/api/v1/persistentvolumes/{volume['metadata']['name']}")

@@ -9,7 +9,7 @@ from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultStatus
 from azdiskbackup.api.v1alpha1.base import Condition, LabelRequirement, LabelSelector
 from azdiskbackup.core import formatting as words
 from azdiskbackup.core.identity.arm_ids import ArmId, same_id, vault_id
-from azdiskbackup.core.identity.naming import assignment_name, instance_name, policy_name
+from azdiskbackup.core.identity.naming import assignment_name, instance_name, policy_name, restored_disk_name
 from azdiskbackup.core.identity.roles import DISK_BACKUP_READER, Grant
 from azdiskbackup.core.objects.pvc import ClaimedDisk, NotAzureDisk, NotBound, disk_of
 from azdiskbackup.core.objects.resource import Resource, parse_status, selects
@@ -64,6 +64,13 @@ def test_names_are_deterministic_and_do_not_depend_on_letter_case() -> None:
     assert assignment_name("/A", "P", "r") == assignment_name("/a", "p", "R")
     assert assignment_name("/a", "p", "r") != assignment_name("/a", "q", "r"), "depends on the principal"
     assert len(instance_name(ArmId.parse(disk_id("x" * 80)))) <= 100
+
+
+def test_restored_disks_are_told_from_those_of_a_provisioner() -> None:
+    uid = "0A1b2c3d-0000-4000-8000-000000000001"
+    assert restored_disk_name("pvc", uid) == f"restored-pvc-{uid.lower()}"
+    assert restored_disk_name("data.of-1", uid) == f"restored-data-of-1-{uid.lower()}"
+    assert len(restored_disk_name("x" * 253, uid)) == 80, "as many as Compute allows"
 
 
 def test_policies_of_other_content_have_other_names() -> None:

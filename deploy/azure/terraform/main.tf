@@ -20,11 +20,11 @@ data "azurerm_kubernetes_cluster" "this" {
 locals {
   subscription = data.azurerm_subscription.current.id
   definitions = {
-    for name in ["reader", "protector", "vault-manager", "disk-granter", "snapshot-granter", "snapshot-group-creator", "vault-identity-user"] :
+    for name in ["reader", "protector", "vault-manager", "disk-granter", "snapshot-granter", "snapshot-group-creator", "restorer", "restore-granter", "restored-disk-tagger", "vault-identity-user"] :
     name => jsondecode(file("${path.module}/../roles/${name}.json"))
   }
   conditions = {
-    for name in ["disk-granter", "snapshot-granter"] :
+    for name in ["disk-granter", "snapshot-granter", "restore-granter"] :
     name => replace(file("${path.module}/../roles/${name}.condition"), "PRINCIPAL_ID", azurerm_user_assigned_identity.operator.principal_id)
   }
   grants = var.mode != "preassigned"
@@ -45,6 +45,9 @@ locals {
     [for group in var.snapshot_groups : { role = "snapshot-granter", scope = "${local.subscription}/resourceGroups/${group}" } if local.grants],
     [for name in ["snapshot-group-creator"] : { role = name, scope = local.subscription } if var.create_snapshot_groups],
     [for name in ["snapshot-granter"] : { role = name, scope = local.subscription } if var.create_snapshot_groups && local.grants],
+    [for group in var.vault_groups : { role = "restorer", scope = "${local.subscription}/resourceGroups/${group}" } if length(var.restore_groups) > 0],
+    [for group in var.restore_groups : { role = "restore-granter", scope = "${local.subscription}/resourceGroups/${group}" } if local.grants],
+    [for group in var.restore_groups : { role = "restored-disk-tagger", scope = "${local.subscription}/resourceGroups/${group}" }],
     [for id in var.vault_identities : { role = "vault-identity-user", scope = id }],
   )
 }

@@ -25,6 +25,12 @@ variable "snapshot_groups" {
   default     = []
 }
 
+variable "restore_groups" {
+  description = "Resource groups for restored disks; without one the operator restores nothing."
+  type        = list(string)
+  default     = []
+}
+
 variable "vault_identities" {
   description = "Ids of user-assigned identities that vaults are to act as."
   type        = list(string)

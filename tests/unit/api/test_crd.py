@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from azdiskbackup.api.crd.definition import definition, documents, drifted
 from azdiskbackup.api.crd.structural import NotStructuralError, structural_schema
 from azdiskbackup.api.v1alpha1 import KINDS
 from azdiskbackup.api.v1alpha1.base import Kind, wire_name
+from azdiskbackup.api.v1alpha1.disk_restore import RestorePointSelector
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -78,9 +79,34 @@ def test_times_have_a_format() -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "accepted"),
+    [
+        ("2026-11-22T10:00:00Z", True),
+        ("2026-11-22t10:00:00.5+01:00", True),
+        ("2026-11-22T10:00:00", False),
+        ("2026-11-22", False),
+        ("2026-11-22T10:00Z", False),
+        ("0", False),
+        (0, False),
+        (1.5, False),
+        (True, False),
+    ],
+)
+def test_a_time_is_what_the_api_server_takes_for_one(value: object, accepted: bool) -> None:
+    """The same is compared with a real API server; this is faster to see fail."""
+    try:
+        RestorePointSelector.model_validate({"notAfter": value})
+    except ValidationError:
+        assert not accepted
+    else:
+        assert accepted
+
+
+@pytest.mark.parametrize(
     ("type_", "says"),
     [
         (dict[Annotated[str, Field(pattern="^a")], Annotated[str, Field(max_length=5)]], "map"),
+        (dict[Annotated[str, Field(max_length=5)], Annotated[str, Field(max_length=5)]], "bounded keys"),
         (tuple[int, str], "tuple"),
         (Any, "must have a type"),
         (Annotated[Cat | Dog, Field(discriminator="kind")], "discriminated union"),

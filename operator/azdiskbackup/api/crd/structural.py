@@ -22,6 +22,7 @@ class NotStructuralError(ValueError):
 
 _REFUSED = {
     "patternProperties": "constrained keys of a map cannot be expressed; use a list of objects",
+    "propertyNames": "bounded keys of a map cannot be expressed; use keys of type str",
     "prefixItems": "a tuple cannot be expressed; use an object with named members",
     "oneOf": "a discriminated union cannot be expressed; use optional members and a rule",
     "discriminator": "a discriminated union cannot be expressed; use optional members and a rule",

@@ -7,6 +7,7 @@ models of a status are lenient, since a newer or older operator may have written
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
@@ -157,6 +159,16 @@ def _plausible(when: datetime, info: ValidationInfo) -> datetime:
     return when
 
 
+def _as_the_server(value: object) -> object:
+    """Refuse what the API server does not take for a time, such as a number, although Python would."""
+    if isinstance(value, datetime) or (isinstance(value, str) and _DATE_TIME.fullmatch(value)):
+        return value
+    raise PydanticCustomError("date_time", "must be a date and time with its zone, such as 2026-11-22T10:00:00Z")
+
+
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+# A time that somebody writes into a spec.
+DateTime = Annotated[datetime, Field(strict=False), BeforeValidator(_as_the_server)]
 # A time that has come.
 Moment = Annotated[datetime, AfterValidator(_plausible)]
 

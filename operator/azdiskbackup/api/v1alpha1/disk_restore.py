@@ -15,8 +15,8 @@ from azdiskbackup.api.v1alpha1.base import (
     AzureErrorStatus,
     Column,
     Count,
+    DateTime,
     Kind,
-    LabelKey,
     LabelValue,
     LocalRef,
     Moment,
@@ -87,8 +87,8 @@ class RestorePointSelector(Part):
         ),
     ] = None
     not_after: Annotated[
-        datetime | None,
-        Field(strict=False, description="The newest restore point that was taken at this time or before."),
+        DateTime | None,
+        Field(description="The newest restore point that was taken at this time or before."),
     ] = None
 
 
@@ -127,11 +127,11 @@ class RestoredClaim(Part):
         ),
     ] = None
     labels: Annotated[
-        dict[LabelKey, LabelValue] | None,
+        dict[str, LabelValue] | None,
         Field(max_length=64, description="Labels of the PVC."),
     ] = None
     annotations: Annotated[
-        dict[LabelKey, AnnotationValue] | None,
+        dict[str, AnnotationValue] | None,
         Field(max_length=64, description="Annotations of the PVC."),
     ] = None
 

@@ -13,8 +13,10 @@ from azdiskbackup.core.identity.arm_ids import ArmId
 # Fixed for all time: another value would orphan everything that exists.
 _NAMESPACE = uuid.UUID("5f0bb1a6-5a0c-4ba3-9c7e-6d2f5f4f0b52")
 _READABLE = 60
-# Of the 80 characters that Compute allows, 37 are for the uid.
-_READABLE_OF_DISK = 40
+# By it the chart's admission policy tells restored disks from others: a provisioner's end with a uid, too.
+_RESTORED = "restored-"
+# Of the 80 characters that Compute allows, 9 are for the prefix and 37 for the uid.
+_READABLE_OF_DISK = 34
 
 
 def assignment_name(scope: str, principal: str, role: str) -> str:
@@ -40,7 +42,7 @@ def restored_disk_name(wanted: str, uid: str) -> str:
         uid: the object's uid.
     """
     readable = re.sub(r"[^-a-zA-Z0-9]", "-", wanted)[:_READABLE_OF_DISK].strip("-") or "disk"
-    return f"{readable}-{uid.lower()}"
+    return f"{_RESTORED}{readable}-{uid.lower()}"
 
 
 def restored_volume_name(uid: str) -> str:

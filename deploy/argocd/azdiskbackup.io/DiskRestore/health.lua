@@ -1,0 +1,24 @@
+-- Health of a DiskRestore by its conditions, which follow kstatus: Stalled first, then Succeeded.
+local status = obj.status
+if status == nil or status.conditions == nil then
+  return {status = "Progressing", message = "Waiting for azdiskbackup to look at it"}
+end
+if status.observedGeneration ~= nil and status.observedGeneration ~= obj.metadata.generation then
+  return {status = "Progressing", message = "Waiting for azdiskbackup to look at the newest spec"}
+end
+local found = {}
+for _, condition in ipairs(status.conditions) do
+  found[condition.type] = condition
+end
+if found.Stalled ~= nil and found.Stalled.status == "True" then
+  return {status = "Degraded", message = found.Stalled.message}
+end
+local summary = found.Succeeded
+if summary == nil then
+  return {status = "Progressing", message = "Waiting for azdiskbackup to look at it"}
+end
+-- A restore of manifests brought it back: it has ended without another disk, and no action is required.
+if summary.status == "True" or summary.reason == "NotRepeated" then
+  return {status = "Healthy", message = summary.message}
+end
+return {status = "Progressing", message = summary.message}
