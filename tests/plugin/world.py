@@ -251,6 +251,7 @@ class Api:
             "diskbackuppolicies": [GOLD, GREEDY],
             "protecteddisks": [good(), waiting(), lost(), failing(), untouched()],
             "ondemandbackups": [],
+            "diskrestores": [],
             "deployments": [DEPLOYMENT],
             "leases": [LEASE],
             "events": [],
