@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
@@ -27,6 +27,7 @@ from azdiskbackup.plugin.runtime.options import FsType, ReclaimPolicy
 
 Json = dict[str, Any]
 
+_FAILURES_ARE_TOLD = timedelta(days=7)
 _INSTANCE = re.compile(r"[-A-Za-z0-9]{1,150}")
 _POINT = re.compile(r"[-A-Za-z0-9_]{1,128}")
 
@@ -153,7 +154,8 @@ class Wanted:
             (self.disk_only and any(self._of_claim), "--disk-only makes no PVC: use it without the options of one"),
             (
                 self.instance is not None and not self.disk_only and not all(self._of_claim),
-                "a backup instance does not say what its PVC was: use --pvc, --storage-class and --fs-type, or --disk-only",
+                "a backup instance does not say what its PVC was: use --pvc, --storage-class and --fs-type, or "
+                "--disk-only",
             ),
         ):
             if is_wrong:
@@ -241,6 +243,17 @@ def _same_point(one: Any, other: Json) -> bool:
 def _time(selector: Json) -> datetime | None:
     when = recorded_time(selector.get("notAfter"))
     return when.astimezone(UTC) if when is not None else None
+
+
+def needs_a_look(restores: Iterable[Resource], now: datetime) -> list[Restore]:
+    """Return those that have not ended, and those that failed lately, the newest first."""
+    newest_first = sorted(restores, key=lambda each: each.created, reverse=True)
+    told = [restore(each) for each in newest_first]
+    return [each for each in told if each.succeeded is None or (not each.succeeded and _is_recent(each, now))]
+
+
+def _is_recent(each: Restore, now: datetime) -> bool:
+    return each.completion_time is not None and now - each.completion_time < _FAILURES_ARE_TOLD
 
 
 def in_progress(restores: Iterable[Resource]) -> list[Resource]:
