@@ -265,7 +265,7 @@ def test_a_backup_is_waited_for_over_a_moment_without_an_answer(
         return await answer(path)
 
     monkeypatch.setattr(api, "get", blips)
-    monkeypatch.setattr("azdiskbackup.plugin.commands.backup._LOOK_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr("azdiskbackup.plugin.cluster.follow.LOOK_EVERY_SECONDS", 0.01)
     ended, out, _ = run("backup", "data", "--name", "now", "--wait")
     assert (ended, asked[0]) == (0, 2) and "Completed" in out
 

@@ -29,6 +29,10 @@ COMMANDS = (
     "check --no-azure",
     "backup data --name now",
     "backup data --dry-run",
+    "restore data",
+    "restore data-0 --at 2026-11-22T09:00:00Z --pvc data-then --dry-run",
+    "restore --instance gone-1 --vault demo --disk-only --dry-run",
+    "restore lost",
 )
 
 
@@ -64,6 +68,8 @@ def test_in_colour(run: Run, golden: Golden, command: str) -> None:
         "explain Queued",
         "check --no-azure",
         "backup data --name now",
+        "restore data --point point-3",
+        "restore lost",
     ],
 )
 def test_for_a_program(run: Run, golden: Golden, command: str, form: str) -> None:

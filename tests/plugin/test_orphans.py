@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.identity.naming import instance_name
 from azdiskbackup.core.objects.azure import AzureInstance
-from azdiskbackup.core.protected_disk.desired import OWNER_TAGS
+from azdiskbackup.core.protected_disk.desired import NAMESPACE_UID_TAG, OWNER_TAGS
 from azdiskbackup.plugin.cluster.client import ProtectedVolume
-from azdiskbackup.plugin.commands.orphans import Here, orphans
+from azdiskbackup.plugin.commands.orphans import Here, VaultHere, orphans
 from azdiskbackup.plugin.output.restore_commands import restore_commands
 
 _GROUP = "/subscriptions/11111111-1111-4111-8111-111111111111/resourceGroups"
@@ -37,6 +38,8 @@ HERE = Here(
             "data": "data-0", "lost": "gone-0", "again": "data-2", "changed": "data-2", "kept": "data-1"
         }.items()
     },
+    namespace_uids={"shop": "uid-shop"},
+    vaults={VAULT.lower(): VaultHere(name="demo", adopt_from_clusters=frozenset({"lost-cluster"}))},
     volumes={("shop", "data-0"): "pvc-0", ("shop", "data-1"): "pvc-1", ("shop", "data-2"): "pvc-2"},
 )  # fmt: skip
 NOTHING = Here(cluster="here", namespaces=frozenset(), disks={}, claims={}, volumes={})
@@ -118,3 +121,44 @@ def test_every_id_is_one_word_to_the_shell(tmp_path: Path) -> None:
 def test_the_way_back_names_what_it_belonged_to_where_that_is_known() -> None:
     assert "(shop/data)" in "".join(restore_commands(instance(), "shop", "data"))
     assert "()" not in "".join(restore_commands(instance(), "", ""))
+
+
+BY_INSTANCE = f"restore -n shop --vault demo --instance {instance().id.name} --pvc other-restored --storage-class"
+
+
+@pytest.mark.parametrize(
+    ("owner", "uid", "command"),
+    [
+        (("here", "shop", "other"), "uid-shop", BY_INSTANCE),
+        # Of a time in which the uid was not written.
+        (("here", "shop", "other"), None, BY_INSTANCE),
+        (("lost-cluster", "shop", "other"), "uid-there", BY_INSTANCE),
+        (("here", "shop", "lost"), "uid-shop", "restore lost -n shop"),
+        # A namespace that was made again, another cluster, a namespace that is gone, and what is no name.
+        (("here", "shop", "other"), "uid-before", None),
+        (("there", "shop", "other"), "uid-there", None),
+        (("here", "bank", "other"), "uid-bank", None),
+        (("here", "shop", "$(id)"), "uid-shop", None),
+    ],
+)
+def test_what_may_be_restored_here_has_a_command(owner: tuple[str, ...], uid: str | None, command: str | None) -> None:
+    written = {} if uid is None else {NAMESPACE_UID_TAG: uid}
+    made = instance(*owner)
+    (found,) = orphans([replace(made, tags={**made.tags, **written})], HERE)
+    told = "\n".join(found.restore_commands)
+    if command is None:
+        assert found.restore_command is None and "kubectl azdiskbackup" not in told
+    else:
+        assert found.restore_command is not None and f"kubectl azdiskbackup {command}" in found.restore_command
+        assert found.restore_command in told
+
+
+def test_a_vault_without_an_object_here_restores_nothing_here() -> None:
+    (found,) = orphans([instance("here", "shop", "other")], replace_vaults({}))
+    assert found.restore_command is None
+    deleted = replace(instance("here", "shop", "other"), soft_deleted_until=UNTIL)
+    assert all(each.restore_command is None for each in orphans([deleted], HERE))
+
+
+def replace_vaults(vaults: dict[str, VaultHere]) -> Here:
+    return structs.replace(HERE, vaults=vaults)

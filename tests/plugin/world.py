@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from azdiskbackup.api.crd.definition import definition
 from azdiskbackup.api.v1alpha1 import KINDS
-from azdiskbackup.errors import AccessDenied
+from azdiskbackup.errors import AccessDenied, Conflict
 from azdiskbackup.kube.client import NotFoundError
 from azdiskbackup.kube.watched import WatchedResource
 from harness import objects
@@ -190,6 +190,53 @@ def lost() -> Json:
     )
 
 
+def restore(name: str, namespace: str, disk: str, claim: str, *conditions: Json, **status: Any) -> Json:
+    made = objects.restore(name, namespace, disk, target={"persistentVolumeClaim": {"name": claim}})
+    found = whole(made, **status, conditions=list(conditions))
+    found["metadata"]["creationTimestamp"] = ago(minutes=20)
+    return found
+
+
+PINNED = {"id": "point-1", "time": ago(hours=6), "expiryTime": wire(NOW + timedelta(days=6)), "sizeGiB": 128}
+
+
+def restoring() -> Json:
+    message = (
+        "Azure refuses the vault's identity access to the restore: role assignments take up to 30 minutes to "
+        "propagate. Waiting for 12 min; next attempt at 2026-11-22 12:03 UTC."
+    )
+    return restore(
+        "lost-0-restored",
+        "shop",
+        "lost",
+        "lost-0-restored",
+        condition("SourceResolved", "True", "Resolved", "The restore point of 2026-11-22 06:00 UTC is restored."),
+        condition("AccessGranted", "True", "Granted"),
+        condition("Validated", "False", "WaitingForPermissions", message, ago(minutes=12)),
+        condition("Succeeded", "Unknown", "WaitingForPermissions", message, ago(minutes=12)),
+        vault="demo",
+        restorePoint=PINNED,
+        persistentVolumeClaim="lost-0-restored",
+    )
+
+
+def failed_restore() -> Json:
+    message = f"The restore ended as Failed. {QUOTA['code']}: {QUOTA['message']} Create another DiskRestore to retry."
+    return restore(
+        "ledger-0-restored",
+        "bank",
+        "ledger",
+        "ledger-0-restored",
+        condition("DiskRestored", "False", "Failed", message, ago(hours=1)),
+        condition("Succeeded", "False", "Failed", message, ago(hours=1)),
+        restorePoint=PINNED,
+        jobID="job-9",
+        startTime=ago(hours=1),
+        completionTime=ago(hours=1),
+        error=QUOTA,
+    )
+
+
 def untouched() -> Json:
     made = whole(objects.disk("new", "bank", "new-0"))
     made["metadata"]["creationTimestamp"] = ago(minutes=1)
@@ -197,7 +244,10 @@ def untouched() -> Json:
 
 
 VAULT = whole(
-    objects.vault(),
+    objects.vault(
+        access={"restoreNamespaces": {}, "restoreOrphanNamespaces": {}},
+        restoreResourceGroups=[{"name": objects.RESTORE_GROUP}],
+    ),
     vaultID=INSTANCE.rsplit("/", 2)[0],
     conditions=[condition("Ready", "True", "Ready", "The vault demo is ready.")],
 )
@@ -251,6 +301,7 @@ class Api:
             "diskbackuppolicies": [GOLD, GREEDY],
             "protecteddisks": [good(), waiting(), lost(), failing(), untouched()],
             "ondemandbackups": [],
+            "diskrestores": [restoring(), failed_restore()],
             "deployments": [DEPLOYMENT],
             "leases": [LEASE],
             "events": [],
@@ -289,6 +340,12 @@ class Api:
         if plural == "selfsubjectaccessreviews":
             return {"status": {"allowed": body["spec"]["resourceAttributes"]["resource"] not in self.denied}}
         self._allowed("create", plural)
+        name, space = body["metadata"].get("name"), body["metadata"].get("namespace")
+        if any(
+            each["metadata"]["name"] == name and each["metadata"].get("namespace") == space
+            for each in self.objects[plural]
+        ):
+            raise Conflict("AlreadyExists", f'{plural} "{name}" already exists')
         made = whole(body)
         self.objects[plural].append(made)
         return made

@@ -26,7 +26,7 @@ AnswerT = TypeVar("AnswerT")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
-VAULTS, POLICIES, DISKS, BACKUPS = OURS
+VAULTS, POLICIES, DISKS, BACKUPS, RESTORES = OURS
 LEASES = WatchedResource("Lease", "coordination.k8s.io", "v1", "leases", lambda raw: raw)
 DEPLOYMENTS = WatchedResource("Deployment", "apps", "v1", "deployments", lambda raw: raw)
 EVENTS = WatchedResource("Event", "events.k8s.io", "v1", "events", lambda raw: raw)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from statistics import median
 from typing import Any
 
-from rich.live import Live
-from rich.spinner import Spinner
 from rich.text import Text
 
 from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
@@ -19,17 +16,16 @@ from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.core.objects.restored import EXCLUDE_FROM_BACKUP
 from azdiskbackup.core.rules import reasons
-from azdiskbackup.errors import Throttled, Unavailable
+from azdiskbackup.errors import Unavailable
 from azdiskbackup.plugin.cluster.client import BACKUPS, OBJECT_NAME, Cluster
 from azdiskbackup.plugin.cluster.disk_rows import needs
+from azdiskbackup.plugin.cluster.follow import Followed, follow
 from azdiskbackup.plugin.output import manifests
 from azdiskbackup.plugin.output.formatting import State, duration
+from azdiskbackup.plugin.output.live import live_line
 from azdiskbackup.plugin.output.printer import Printer, Shape
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
 from azdiskbackup.plugin.runtime.options import Output, RetentionRule
-
-_LOOK_EVERY_SECONDS = 1.0
-_FRAMES_A_SECOND = 8
 
 
 class Backup(Shape, frozen=True, kw_only=True):
@@ -78,12 +74,22 @@ async def run(
     if not printer.structured:
         printer.note(f"OnDemandBackup {made.namespace}/{made.name} created.")
     try:
-        ended = await _ended(cluster, printer, made, _usually(disk), within)
+        with _progress(printer, _usually(disk)) as tell:
+            ended = await follow(cluster, made, _followed(made), tell, within)
     except asyncio.CancelledError:
         printer.note(f"The backup continues. To follow it: kubectl get odbackup {made.name} -n {made.namespace}")
         raise
     _tell(printer, shape(ended))
     return ExitCode.DONE if shape(ended).succeeded else ExitCode.UNHEALTHY
+
+
+def _followed(made: Resource) -> Followed:
+    return Followed(
+        BACKUPS,
+        "backup",
+        "A backup that has started continues; see `kubectl azdiskbackup jobs`.",
+        f"kubectl get odbackup {made.name} -n {made.namespace}",
+    )
 
 
 async def _made(cluster: Cluster, manifest: dict[str, Any], namespace: str) -> Resource:
@@ -133,62 +139,22 @@ def _usually(disk: Resource) -> float | None:
     return median(took) if took else None
 
 
-async def _ended(cluster: Cluster, printer: Printer, made: Resource, usually: float | None, within: float) -> Resource:
-    """Wait for the end of a backup, and show how it goes.
-
-    Raises:
-        CliError: it takes too long, or somebody deleted the object.
-    """
-    began = time.monotonic()
-    with _progress(printer) as told:
-        while True:
-            try:
-                found = await cluster.get_or_none(BACKUPS, made.namespace, made.name)
-            except CliError as trouble:
-                if not isinstance(trouble.__cause__, Unavailable | Throttled) or time.monotonic() - began > within:
-                    raise
-                # The backup continues while the API server is away for a moment.
-                await asyncio.sleep(_LOOK_EVERY_SECONDS)
-                continue
-            if found is None or found.uid != made.uid:
-                raise CliError(
-                    f"OnDemandBackup {made.namespace}/{made.name} was deleted. A backup that has started continues; "
-                    "see `kubectl azdiskbackup jobs`."
-                )
-            now = shape(found)
-            if now.succeeded is not None:
-                return found
-            waited = time.monotonic() - began
-            told(now, waited, usually)
-            if waited > within:
-                raise CliError(
-                    f"The backup has not ended after {duration(waited)} ({now.reason}). It continues; to follow it: "
-                    f"kubectl get odbackup {made.name} -n {made.namespace}",
-                    ExitCode.TIMED_OUT,
-                )
-            await asyncio.sleep(_LOOK_EVERY_SECONDS)
-
-
 @contextlib.contextmanager
-def _progress(printer: Printer) -> Iterator[Any]:
+def _progress(printer: Printer, usually: float | None) -> Iterator[Callable[[Resource, float], None]]:
     """Yield what shows how it goes: a line that changes on a terminal, else a line a change; on stderr."""
     if not printer.live:
         last = [""]
 
-        def line(now: Backup, waited: float, usually: float | None) -> None:
-            if now.reason != last[0]:
+        def line(found: Resource, waited: float) -> None:
+            now = shape(found)
+            if now.reason != last[0] and now.succeeded is None:
                 last[0] = now.reason
                 printer.note(f"{now.reason or 'Waiting for the operator'}: {now.message}")
 
         yield line
         return
-    spinner = Spinner("dots" if "utf" in printer.err.encoding.lower() else "line")
-    with Live(spinner, console=printer.err, refresh_per_second=_FRAMES_A_SECOND, transient=True):
-
-        def turn(now: Backup, waited: float, usually: float | None) -> None:
-            spinner.update(text=_words(now, waited, usually))
-
-        yield turn
+    with live_line(printer) as turn:
+        yield lambda found, waited: turn(_words(shape(found), waited, usually))
 
 
 def _words(now: Backup, waited: float, usually: float | None) -> Text:

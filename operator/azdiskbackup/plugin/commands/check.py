@@ -29,6 +29,7 @@ _REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _RIGHTS = (
     ("list", GROUP, "protecteddisks", True, "every command"),
     ("create", GROUP, "ondemandbackups", True, "backup"),
+    ("create", GROUP, "diskrestores", True, "restore"),
     ("list", "", "persistentvolumeclaims", True, "unprotected, orphans"),
     ("list", "", "persistentvolumes", False, "unprotected, which uses annotations without it"),
     ("list", GROUP, "diskbackuppolicies", False, "timeline and describe, which show no schedules without it"),

@@ -15,6 +15,7 @@ from azdiskbackup.core.reason_catalog import REASON_CATALOG, Expect
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.plugin.cluster.client import EVENTS, Cluster, gather_in_order
 from azdiskbackup.plugin.cluster.disk_rows import Disk, disk, needs, state_of_job
+from azdiskbackup.plugin.cluster.restores import Restore, needs_a_look, readable_restores
 from azdiskbackup.plugin.output.formatting import State, age, duration, moment, until
 from azdiskbackup.plugin.output.printer import Printer, Shape
 from azdiskbackup.plugin.runtime.exit_code import ExitCode
@@ -28,7 +29,7 @@ _CONDITIONS = (
     reasons.BACKUP_HEALTHY,
     reasons.READY,
 )
-_JOBS, _EVENTS = 5, 5
+_JOBS, _RESTORES, _EVENTS = 5, 3, 5
 
 
 class Step(Shape, frozen=True, kw_only=True):
@@ -50,6 +51,7 @@ class Story(Shape, frozen=True, kw_only=True):
 
     Attributes:
         remediation: what to do about what is unhealthy; empty if nothing is.
+        restores: those of it that have not ended, or failed lately.
     """
 
     disk: Disk
@@ -57,17 +59,19 @@ class Story(Shape, frozen=True, kw_only=True):
     steps: list[Step]
     remediation: str
     status: dict[str, Any]
+    restores: list[Restore]
     events: list[str]
 
 
 async def run(cluster: Cluster, printer: Printer, *, name: str) -> ExitCode:
     """Describe a disk."""
     resource = await cluster.disk(name)
-    policy, events = await gather_in_order(
+    policy, restores, events = await gather_in_order(
         cluster.policy_of(resource),
+        readable_restores(cluster, resource.namespace),
         cluster.all_if_allowed(EVENTS, resource.namespace, fieldSelector=f"regarding.uid={resource.uid}"),
     )
-    found = story(resource, policy, events or [], cluster.now)
+    found = story(resource, policy, restores, events or [], cluster.now)
     if printer.structured:
         printer.data(found)
     else:
@@ -75,7 +79,13 @@ async def run(cluster: Cluster, printer: Printer, *, name: str) -> ExitCode:
     return ExitCode.DONE
 
 
-def story(resource: Resource, policy: DiskBackupPolicySpec | None, events: list[Resource], now: datetime) -> Story:
+def story(
+    resource: Resource,
+    policy: DiskBackupPolicySpec | None,
+    restores: list[Resource],
+    events: list[Resource],
+    now: datetime,
+) -> Story:
     """Return the description of a disk."""
     steps = [_step(resource, each) for each in _CONDITIONS]
     open_ = next((each for each in steps if each.state not in (State.GOOD, State.UNKNOWN)), None)
@@ -86,6 +96,7 @@ def story(resource: Resource, policy: DiskBackupPolicySpec | None, events: list[
         steps=steps,
         remediation=known.remediation if known is not None and known.expect is not Expect.GOOD else "",
         status=dict(resource.status),
+        restores=[each for each in needs_a_look(restores, now) if each.disk == resource.name],
         events=[_event(each) for each in sorted(events, key=_time_of)[-_EVENTS:]],
     )
 
@@ -159,6 +170,7 @@ def show(found: Story, resource: Resource, printer: Printer, now: datetime) -> N
         _title(printer, "What to do")
         printer.show(Padding(Text(found.remediation), (0, 0, 0, 2)))
     _backups(printer, each, known, now)
+    _restores(printer, found.restores)
     _in_azure(printer, known)
     if found.events:
         _title(printer, "Events")
@@ -201,6 +213,18 @@ def _backups(printer: Printer, each: Disk, known: ProtectedDiskStatus, now: date
     printer.fields(fields, indent=2)
     for job in jobs.recent[:_JOBS] if jobs is not None else []:
         printer.show(Padding(job_line(job, printer.out.encoding), (0, 0, 0, 4)))
+
+
+def _restores(printer: Printer, restores: list[Restore]) -> None:
+    if restores:
+        _title(printer, "Restores")
+    for each in restores[:_RESTORES]:
+        into = f" into PVC {each.persistent_volume_claim}" if each.persistent_volume_claim else ""
+        point = f" of {moment(each.restore_point_time)} UTC" if each.restore_point_time else ""
+        head = (each.reason or "not reconciled yet", each.state.style)
+        line = Text.assemble("  ", each.state.sign(printer.out.encoding), f" {each.name}{point}{into}: ", head)
+        printer.show(line)
+        printer.show(Padding(Text(each.message), (0, 0, 0, 6)))
 
 
 def job_line(job: JobStatus, encoding: str) -> Text:

@@ -41,6 +41,8 @@ async def run(cluster: Cluster, printer: Printer, *, name: str, source: From) ->
     printer.table(_columns(cluster.now), found.points, empty)
     if found.note:
         printer.note(found.note)
+    if found.points and not printer.structured:
+        printer.note(f"To restore one: kubectl azdiskbackup restore {resource.name} -n {resource.namespace} --point ID")
     return ExitCode.DONE
 
 

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator
 from rich.padding import Padding
 from rich.text import Text
 
+from azdiskbackup.core.formatting import listing
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.reason_catalog import REASON_CATALOG
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.plugin.cluster.client import BACKUPS, DISKS, POLICIES, VAULTS, Cluster, gather_in_order
 from azdiskbackup.plugin.cluster.disk_rows import Disk, disk, needs
 from azdiskbackup.plugin.cluster.installation import Operator, operator_of
+from azdiskbackup.plugin.cluster.restores import Restore, needs_a_look, readable_restores
 from azdiskbackup.plugin.output.formatting import State, counted
 from azdiskbackup.plugin.output.printer import Printer, Shape
 from azdiskbackup.plugin.runtime.exit_code import ExitCode
@@ -52,6 +54,7 @@ class ClusterStatus(Shape, frozen=True, kw_only=True):
 
     Attributes:
         namespace: the only one that was looked at; empty for all.
+        restores: those that have not ended, or failed lately.
         stale: how many disks were not reconciled since their next backup was due.
     """
 
@@ -60,6 +63,7 @@ class ClusterStatus(Shape, frozen=True, kw_only=True):
     disks: Sum
     stale: int
     backups_waiting: int
+    restores: list[Restore]
     policies: Sum | None
     vaults: Sum | None
     problems: list[Problem]
@@ -74,7 +78,8 @@ async def run(cluster: Cluster, printer: Printer, *, exit_code: bool) -> ExitCod
         operator_of(cluster),
     )
     waiting = [each for each in await cluster.all_if_allowed(BACKUPS, place) or [] if _unfinished(each)]
-    found = status(disks, vaults, policies, operator, place, waiting)
+    restores = needs_a_look(await readable_restores(cluster, place), cluster.now)
+    found = status(disks, vaults, policies, operator, place, waiting, restores)
     if printer.structured:
         printer.data(found)
     else:
@@ -95,6 +100,7 @@ def status(
     operator: Operator | None,
     place: str,
     waiting: list[Resource],
+    restores: list[Restore],
 ) -> ClusterStatus:
     """Return a cluster at a glance."""
     problems = [
@@ -112,6 +118,7 @@ def status(
         disks=_sum([each.state for each in disks]),
         stale=sum(each.stale for each in disks),
         backups_waiting=len(waiting),
+        restores=restores,
         policies=_sum([_state(each) for each in policies]) if policies is not None else None,
         vaults=_sum([_state(each) for each in vaults]) if vaults is not None else None,
         problems=sorted(problems, key=lambda each: (each.state != State.ACTION_REQUIRED, -len(each.objects))),
@@ -210,9 +217,32 @@ def _lines(found: ClusterStatus) -> Iterator[tuple[str, Text]]:
             yield title, Text(f"{each.healthy}/{each.total} ready", style=style)
     if found.backups_waiting:
         yield "Backups", Text(f"{counted(found.backups_waiting, 'on-demand backup')} in progress")
+    if found.restores:
+        yield "Restores", _of_restores(found.restores)
     if found.stale:
         stale = f"Status of {counted(found.stale, 'disk')} is older than the next backup. Check the operator: "
         yield "Stale", Text(f"{stale}`kubectl azdiskbackup check`.", style="red")
+
+
+def _of_restores(restores: list[Restore]) -> Text:
+    groups = [
+        ("in progress", "yellow", [each for each in restores if each.state is State.IN_PROGRESS]),
+        ("failed", "red", [each for each in restores if each.succeeded is False]),
+        (
+            "in need of attention",
+            "red",
+            [each for each in restores if each.succeeded is None and each.state is State.ACTION_REQUIRED],
+        ),
+    ]
+    return Text("; ").join(
+        Text.assemble((f"{len(members)} {what}", style), f" ({_listed(members)})")
+        for what, style, members in groups
+        if members
+    )
+
+
+def _listed(restores: list[Restore]) -> str:
+    return listing([f"{each.namespace}/{each.name}" for each in restores])
 
 
 def _of_disks(found: ClusterStatus) -> Text:

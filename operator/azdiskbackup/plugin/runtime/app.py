@@ -17,8 +17,10 @@ from azdiskbackup.plugin.runtime.options import (
     Color,
     Colors,
     DiskName,
+    DiskToRestore,
     Form,
     From,
+    FsType,
     InAll,
     InOneNamespace,
     Namespace,
@@ -27,10 +29,13 @@ from azdiskbackup.plugin.runtime.options import (
     Policy,
     PolicyToApply,
     Reason,
+    ReclaimPolicy,
+    RestoreName,
     RetentionRule,
     SomeDisk,
     SomeReason,
     Source,
+    VaultName,
 )
 
 PROGRAM = "kubectl azdiskbackup"
@@ -159,6 +164,53 @@ def jobs(
 @_in_cluster
 def restore_points(name: DiskName, source: Source = From.AUTO, namespace: Namespace = None) -> Options:
     """List the restore points of a disk: all of them if you may read them in Azure."""
+    return Options(namespace)
+
+
+@_in_cluster
+def restore(
+    name: DiskToRestore = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="The newest restore point of this time or before: 2026-11-22T10:00:00Z, '2026-11-22 10:00' (UTC), or "
+            "3h or 2d ago; default: you choose on a terminal, else the newest.",
+        ),
+    ] = None,
+    point: Annotated[
+        str | None, typer.Option(metavar="ID", help="This restore point, as `restore-points` lists it.")
+    ] = None,
+    claim: Annotated[
+        str | None,
+        typer.Option("--pvc", metavar="NAME", help="Name of the PVC to make; default: that of the source, -restored."),
+    ] = None,
+    disk_only: Annotated[bool, typer.Option("--disk-only", help="Restore the disk alone, without a PVC.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait until it has ended, and show its progress.")] = False,
+    within: Annotated[int, typer.Option("--timeout", min=1, help="Seconds to wait; then exit with status 124.")] = 7200,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the manifest instead of applying it.")] = False,
+    storage_class: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Storage class of the PVC; default: that of the source.")
+    ] = None,
+    fs_type: Annotated[
+        FsType | None, typer.Option(help="File system on the disk; default: that of the source.")
+    ] = None,
+    reclaim_policy: Annotated[
+        ReclaimPolicy, typer.Option(help="What becomes of the disk when the PVC is deleted.")
+    ] = ReclaimPolicy.RETAIN,
+    object_name: RestoreName = None,
+    ttl: Annotated[
+        int | None,
+        typer.Option(min=0, help="Seconds after which the finished object is deleted; disk and PVC stay."),
+    ] = None,
+    instance: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A backup instance, as `orphans` lists it, whose ProtectedDisk is gone."),
+    ] = None,
+    vault: VaultName = None,
+    namespace: Namespace = None,
+) -> Options:
+    """Restore a disk into a new PVC; nothing that exists is touched."""
     return Options(namespace)
 
 

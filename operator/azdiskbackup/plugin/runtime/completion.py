@@ -15,7 +15,7 @@ from typer import completion
 
 from azdiskbackup.kube.kubeconfig import contexts
 from azdiskbackup.kube.watched import NAMESPACE, WatchedResource
-from azdiskbackup.plugin.cluster.client import DISKS, POLICIES, Cluster
+from azdiskbackup.plugin.cluster.client import DISKS, POLICIES, RESTORES, VAULTS, Cluster
 from azdiskbackup.plugin.output.foreign import harmless
 from azdiskbackup.plugin.runtime.app import COMPLETE_VAR, PROGRAM, app
 from azdiskbackup.plugin.runtime.options import Options
@@ -23,7 +23,14 @@ from azdiskbackup.plugin.runtime.options import Options
 # As kubectl's own completion: no file names.
 _NO_FILES = ":4"
 _WITHIN_SECONDS = 3.0
-_LISTED = {"disks": DISKS, "policies": POLICIES, "namespaces": NAMESPACE}
+_LISTED = {
+    "disks": DISKS,
+    "policies": POLICIES,
+    "namespaces": NAMESPACE,
+    "vaults": VAULTS,
+    "restores": RESTORES,
+}
+_IN_NAMESPACE = (DISKS, RESTORES)
 
 
 def main() -> None:
@@ -65,5 +72,5 @@ async def _ask(what: WatchedResource, params: Mapping[str, Any]) -> list[str]:
         namespace=params.get("namespace"), context=params.get("context"), kubeconfig=params.get("kubeconfig")
     )
     async with Cluster(options) as cluster:
-        place = cluster.home if what is DISKS else ""
+        place = cluster.home if what in _IN_NAMESPACE else ""
         return [each.name for each in await cluster.all(what, place)]

@@ -43,6 +43,22 @@ class RetentionRule(StrEnum):
     WEEKLY = "Weekly"
 
 
+class ReclaimPolicy(StrEnum):
+    """What becomes of a restored disk when its PVC is deleted."""
+
+    RETAIN = "Retain"
+    DELETE = "Delete"
+
+
+class FsType(StrEnum):
+    """A file system."""
+
+    EXT4 = "ext4"
+    EXT3 = "ext3"
+    XFS = "xfs"
+    BTRFS = "btrfs"
+
+
 def _complete(what: str) -> Callable[[typer.Context, str], list[str]]:
     def complete(ctx: typer.Context, incomplete: str) -> list[str]:
         from azdiskbackup.plugin.runtime.completion import names
@@ -76,6 +92,26 @@ Form = Annotated[Output, typer.Option("--output", "-o", help="Form of the output
 Colors = Annotated[Color, typer.Option("--color", help="When to use colors; auto respects NO_COLOR.")]
 DiskName = Annotated[
     str, typer.Argument(metavar="DISK", help="A ProtectedDisk, or its PVC.", autocompletion=_complete("disks"))
+]
+DiskToRestore = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[DISK]",
+        help="A ProtectedDisk, or its PVC; not with --instance.",
+        autocompletion=_complete("disks"),
+    ),
+]
+VaultName = Annotated[
+    str | None,
+    typer.Option("--vault", help="BackupVault of the --instance.", autocompletion=_complete("vaults")),
+]
+RestoreName = Annotated[
+    str | None,
+    typer.Option(
+        "--name",
+        help="Name of the DiskRestore; default: that of the PVC. One that exists is followed.",
+        autocompletion=_complete("restores"),
+    ),
 ]
 Source = Annotated[From, typer.Option("--from", help="Where restore points are read; auto: Azure, else status.")]
 Policy = Annotated[str | None, typer.Option(help="Only disks of this policy.", autocompletion=_complete("policies"))]
