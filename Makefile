@@ -36,6 +36,11 @@ $(READY): pyproject.toml uv.lock
 .PHONY: setup
 setup: $(READY) ## Install what the other targets need into .venv
 
+# Our own code, too, after each change: the simulator, the pods and the command are started hundreds of times.
+.PHONY: compiled
+compiled: $(READY)
+	@$(BIN)/python -m compileall -q operator tests
+
 .PHONY: controlplane
 controlplane: $(READY) ## Build the Kubernetes control plane for tests and demo, once
 	@$(BIN)/python -m controlplane.build >/dev/null
@@ -111,7 +116,9 @@ test-fast: check test-unit test-reconcile ## Run what needs neither cluster nor 
 
 .PHONY: test-unit
 test-unit: $(READY) ## Run the fast tests: rules, models, engine
-	@$(BIN)/coverage run -m pytest tests/unit $(TEST_ARGS)
+	@rm -f .coverage .coverage.*
+	@$(BIN)/coverage run -m pytest tests/unit -n 2 $(TEST_ARGS)
+	@$(BIN)/coverage combine --quiet
 	@test -n "$(TEST_ARGS)" || $(BIN)/coverage report
 
 .PHONY: test-reconcile
@@ -136,11 +143,11 @@ simulate-mutants: $(READY) ## Plant one bug after the other, and see that the st
 	@PYTHONHASHSEED=0 $(BIN)/python -m simulation --mutants --seeds $(SEEDS) --from $(FROM) --jobs $(JOBS)
 
 .PHONY: test-plugin
-test-plugin: $(READY) ## Run what needs no cluster of `kubectl azdiskbackup`: its output, its mistakes
+test-plugin: compiled ## Run what needs no cluster of `kubectl azdiskbackup`: its output, its mistakes
 	@$(BIN)/pytest tests/plugin -n $(STACKS) --dist loadgroup $(TEST_ARGS)
 
 .PHONY: test-contract
-test-contract: $(READY) controlplane ## Run gateways against the simulator, simulator and API server in memory against the real things
+test-contract: compiled controlplane ## Run gateways against the simulator, simulator and API server in memory against the real things
 	@$(GENEROUS) $(BIN)/pytest tests/contract -n $(STACKS) --dist loadfile $(TEST_ARGS)
 
 .PHONY: test-chart
@@ -148,7 +155,7 @@ test-chart: $(READY) tools sandbox prometheus ## Run what needs no cluster of th
 	@$(GENEROUS) $(BIN)/pytest tests/chart -n $(STACKS) --dist loadfile $(TEST_ARGS)
 
 .PHONY: test-integration
-test-integration: $(READY) controlplane tools sandbox prometheus terminal json ## Run the operator on a real API server against the simulator
+test-integration: compiled controlplane tools sandbox prometheus terminal json ## Run the operator on a real API server against the simulator
 	@$(GENEROUS) $(BIN)/pytest tests/integration -n $(STACKS) --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
 .PHONY: bench

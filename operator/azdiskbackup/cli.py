@@ -1,4 +1,7 @@
-"""The command: read the settings, do what is asked, and say how it ended."""
+"""The command: read the settings, do what is asked, and say how it ended.
+
+What only one command needs is imported by it: Helm waits for `check` and `release`, which need little of the operator.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,7 @@ import structlog
 from pydantic import ValidationError
 from pydantic_settings import CliApp, SettingsError
 
-from azdiskbackup.app.allocator import tune_allocator
-from azdiskbackup.app.replica import Process
 from azdiskbackup.app.termination import say_why
-from azdiskbackup.app.uninstall import release_finalizers
-from azdiskbackup.azure.client import preflight
 from azdiskbackup.errors import CannotStart, Exit, OperatorError
 from azdiskbackup.observability import logs
 from azdiskbackup.settings import Settings
@@ -70,13 +69,24 @@ def _of_settings(error: ValidationError | SettingsError) -> str:
 
 
 async def _run(settings: Settings) -> None:
+    from azdiskbackup.app.allocator import tune_allocator
+    from azdiskbackup.app.replica import Process
+
     tune_allocator()
     await Process(settings).run()
 
 
 async def _check(settings: Settings) -> None:
     """Say whether Azure lets the operator in."""
+    from azdiskbackup.azure.client import preflight
+
     _log.info(await preflight.check(settings, settings.check_wait_seconds))
 
 
-_COMMANDS: dict[str, Command] = {"run": _run, "check": _check, "release": release_finalizers}
+async def _release(settings: Settings) -> None:
+    from azdiskbackup.app.uninstall import release_finalizers
+
+    await release_finalizers(settings)
+
+
+_COMMANDS: dict[str, Command] = {"run": _run, "check": _check, "release": _release}

@@ -62,6 +62,7 @@ def _coverage() -> Iterator[Row]:
             sys.executable, "-m", "coverage", "run", data, "--branch", sources, "-m", "pytest", "-q", "tests/unit",
             "tests/reconcile",
         )  # fmt: skip
+        _run(sys.executable, "-m", "coverage", "combine", data, "-q", folder)
         report = json.loads(_run(sys.executable, "-m", "coverage", "json", data, "-q", "-o", "-", "--fail-under=0"))
     for package, least in (("reconcilers", 95), ("azure", 90)):
         files = [each["summary"] for name, each in report["files"].items() if f"/{package}/" in f"/{name}"]

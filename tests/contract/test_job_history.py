@@ -36,7 +36,7 @@ def job(name: str, status: str, ended: bool, operation: str = "Backup", hours: f
 
 
 def through_the_graph(rows: list[Any]) -> JobHistory:
-    found = parse(resource_graph._JOBS, NOW).run(rows)
+    found = parse(resource_graph._JOBS).run(rows, NOW)
     return resource_graph._history(found[0]) if found else JobHistory()
 
 

@@ -36,7 +36,9 @@ def main() -> int:
         signal.signal(ending_signal, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="azdiskbackup-demo-") as folder, contextlib.ExitStack() as ending:
         try:
-            stack = Stack(Path(folder), rate=RATE, start=datetime.now(UTC) - BEGINS_AGO, with_data=True)
+            stack = Stack(
+                Path(folder), rate=RATE, start=datetime.now(UTC) - BEGINS_AGO, with_data=True, led_before=True
+            )
             ending.callback(stack.stop)
             with _timed(teller):
                 Story(stack, teller, ROOT / "deploy" / "samples").tell()

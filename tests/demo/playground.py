@@ -127,7 +127,7 @@ def _hold(place: _Place, *, with_operator: bool) -> int:
     """Start everything, say where it is, and keep it up until this process is asked to end."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     teller = Teller()
-    stack = Stack(place.stack, rate=RATE, start=datetime.now(UTC) - _BEGINS_AGO, with_data=True)
+    stack = Stack(place.stack, rate=RATE, start=datetime.now(UTC) - _BEGINS_AGO, with_data=True, led_before=True)
     try:
         _start(stack, teller)
         if not with_operator:

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from azdiskbackup.kube.lease.record import Record, new_lease
 from azure_simulator.client import Simulator
 from controlplane.plane import ControlPlane
 from harness import azure_rights
 from harness.certificates import Authority, KeyPair
-from harness.installation import NAMESPACE, OPERATOR_USER, ROOT, Installation, kubelet_of
+from harness.installation import NAMESPACE, OPERATOR_USER, RELEASE, ROOT, Installation, kubelet_of
 from harness.objects import namespace
 from harness.processes import Child, free_ports, wait_for
 
@@ -48,6 +49,8 @@ class Stack:
         start: the time that it is in Azure at first.
         beside: another stack whose Azure this one uses, as another cluster would.
         with_data: whether disks hold data, which pods can mount.
+        led_before: whether the Lease is there, as a replica left it that let it go: the first one leads at once, and
+            need not wait whether somebody led until the Lease was deleted.
     """
 
     def __init__(
@@ -58,11 +61,13 @@ class Stack:
         start: datetime | None = None,
         beside: Stack | None = None,
         with_data: bool = False,
+        led_before: bool = False,
     ) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.plane = ControlPlane(folder / "kubernetes")
         self._rate = rate
+        self._led_before = led_before
         self._start = start or datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
         authority = Authority(folder / "azure-pki", "simulator-ca")
         self._serving = authority.server("simulator")
@@ -137,6 +142,10 @@ class Stack:
                     "data": {"ca.crt": authority},
                 }
             )
+            if self._led_before:
+                released = Record(new_lease(RELEASE, None)).held_by("", lasts=1, longest=0, unsettled=0, transitions=0)
+                released["metadata"]["namespace"] = NAMESPACE
+                self.plane.apply(released)
             self._installation = Installation(self.plane, self.kubelet, self._values(tenant), line=self.line)
         return self._installation
 

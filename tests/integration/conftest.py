@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from harness import openapi, rights
+from harness.life_cycle import clean_stack
 from harness.objects import (
     DISK_GROUP,
     LOCATION,
@@ -26,7 +27,10 @@ from harness.stack import CLIENT_ID, Stack
 from harness.tenant import Tenant
 
 # Files are distributed in this order, so that no long one is last.
-LONGEST_FIRST = ("life_cycle", "tasks", "replicas", "starting", "quick_start", "demo", "dashboard", "plugin")
+LONGEST_FIRST = (
+    *("uninstalling", "tasks_of_leaving", "replicas", "upgrading", "plugin", "tasks", "quick_start", "starting"),
+    *("first_installation", "dashboard", "demo", "installation"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The whole stack; its logs stay in the temporary folder that pytest names on a failure."""
-    found = Stack(Path(os.environ.get("STACK_FOLDER") or tmp_path_factory.mktemp("stack")))
+    found = Stack(Path(os.environ.get("STACK_FOLDER") or tmp_path_factory.mktemp("stack")), led_before=True)
     try:
         found.start_control_plane()
         found.start_simulator()
@@ -68,6 +72,13 @@ def _every_request_is_documented(stack: Stack) -> None:
     ours = [sent for sent in stack.azure.requests() if sent.caller == CLIENT_ID]
     found = {fault for sent in ours for fault in openapi.faults(sent.method, sent.path, sent.body)}
     assert not found, "\n".join(sorted(found))
+
+
+@pytest.fixture
+def clean(tmp_path: Path) -> Iterator[Stack]:
+    """A stack of the test's own without the operator: nothing of ours is in the cluster."""
+    with clean_stack(tmp_path) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     if shutil.which("prometheus") is None:
         pytest.skip("Prometheus is missing, and no query was asked (Debian: apt-get install prometheus)")
     folder = tmp_path_factory.mktemp("watched")
-    stack = Stack(folder / "stack")
+    stack = Stack(folder / "stack", led_before=True)
     found: list[Watched] = []
 
     def tell(what: str) -> None:

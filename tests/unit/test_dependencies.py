@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -74,3 +75,12 @@ def test_every_direct_import_is_declared(folder: str, groups: tuple[str, ...]) -
         and not found & declared
     }
     assert not missing
+
+
+def test_helm_waits_for_nothing_that_only_the_operator_needs() -> None:
+    """Each installation waits for `check`, and each uninstallation for `release`."""
+    modules = "azdiskbackup.cli, azdiskbackup.azure.client.preflight, azdiskbackup.app.uninstall"
+    program = f"import sys, {modules}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert "azdiskbackup.cli" in loaded
+    assert not {"kopf", "azdiskbackup.engine", "azdiskbackup.reconcilers"} & set(loaded)

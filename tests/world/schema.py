@@ -11,6 +11,7 @@ from typing import Any
 
 import cel
 import jsonschema
+import jsonschema_rs
 import yaml
 
 Json = dict[str, Any]
@@ -35,6 +36,26 @@ class Rule:
         return bool(self.program.execute(context))
 
 
+class Validator:
+    """Tells what of a value breaks a JSON Schema."""
+
+    def __init__(self, schema: Json) -> None:
+        # The compiled one is many times faster, and says the same in other words.
+        self._compiled = jsonschema_rs.Draft202012Validator(schema)
+        self._telling = jsonschema.Draft202012Validator(schema)
+
+    def faults(self, value: Json) -> list[str]:
+        """Return what is wrong, with where it is; nothing for a value that is valid."""
+        if self._compiled.is_valid(value):
+            return []
+        found = [
+            f"{'.'.join(str(part) for part in each.absolute_path) or '<root>'}: {each.message}"
+            for each in self._telling.iter_errors(value)
+        ]
+        assert found, "one takes for valid what the other does not"
+        return found
+
+
 class Schema:
     """The schema of the one version of a CustomResourceDefinition.
 
@@ -52,18 +73,14 @@ class Schema:
         return cls(yaml.safe_load(path.read_text()))
 
     @cached_property
-    def _validator(self) -> jsonschema.Draft202012Validator:
-        return jsonschema.Draft202012Validator(_without_nullable(self.root))
+    def _validator(self) -> Validator:
+        return Validator(_without_nullable(self.root))
 
     def admit(self, raw: Json, old: Json | None) -> tuple[Json, list[str]]:
         """Return an object as it is stored, and what is wrong with it."""
         pruned = _prune(raw, self.root, at_root=True)
         _default(pruned, self.root)
-        errors = [
-            f"{'.'.join(str(part) for part in each.absolute_path) or '<root>'}: {each.message}"
-            for each in self._validator.iter_errors(pruned)
-        ]
-        return pruned, errors or list(self._broken(self.root, pruned, old, ""))
+        return pruned, self._validator.faults(pruned) or list(self._broken(self.root, pruned, old, ""))
 
     def _broken(self, schema: Json, value: Any, old: Any, path: str) -> Iterator[str]:
         for rule in self._rules_of(schema):

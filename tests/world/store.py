@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
+
+import msgspec
 
 from world.schema import Schema
 
@@ -20,7 +21,7 @@ ValueT = TypeVar("ValueT")
 
 def copy_of(value: ValueT) -> ValueT:
     """Return a JSON value that shares nothing with another one; far faster than a deep copy."""
-    copy: ValueT = json.loads(json.dumps(value))
+    copy: ValueT = msgspec.json.decode(msgspec.json.encode(value))
     return copy
 
 

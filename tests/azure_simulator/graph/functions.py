@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -40,10 +41,17 @@ def parse_json(text: Any) -> Any:
         return text
 
 
-def scalar_functions(now: datetime) -> dict[str, Scalar]:
-    """Return the functions of one row, at a time."""
+@dataclass
+class Moment:
+    """What a query takes for the time, set at each run."""
+
+    now: datetime
+
+
+def scalar_functions(moment_of_run: Moment) -> dict[str, Scalar]:
+    """Return the functions of one row."""
     return {
-        "ago": lambda span: now - span,
+        "ago": lambda span: moment_of_run.now - span,
         "bag_pack": pack,
         "case": case,
         "coalesce": coalesce,
@@ -53,7 +61,7 @@ def scalar_functions(now: datetime) -> dict[str, Scalar]:
         "isnull": lambda value: value is None,
         "isnotnull": lambda value: value is not None,
         "not": lambda value: not value,
-        "now": lambda: now,
+        "now": lambda: moment_of_run.now,
         "pack": pack,
         "parse_json": parse_json,
         "split": split,

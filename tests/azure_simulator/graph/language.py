@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from azure_simulator.graph.functions import AGGREGATES, scalar_functions
+from azure_simulator.graph.functions import AGGREGATES, Moment, scalar_functions
 from azure_simulator.graph.values import COMPARE, like, minus, plus, string
 
 Row = dict[str, Any]
@@ -34,6 +34,9 @@ COLUMNS = (
 _SPANS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 
+_BEFORE_ANY_RUN = datetime.min.replace(tzinfo=UTC)
+
+
 class QueryError(Exception):
     """The query cannot be understood."""
 
@@ -52,21 +55,24 @@ class Query:
 
     table: str
     stages: list[Stage]
+    moment: Moment
 
-    def run(self, rows: list[Row]) -> list[Row]:
+    def run(self, rows: list[Row], now: datetime) -> list[Row]:
+        """Return what comes of some rows; ``now`` is what the query's functions take for the time."""
+        self.moment.now = now
         for stage in self.stages:
             rows = stage(rows)
         return rows
 
 
-def parse(text: str, now: datetime) -> Query:
-    """Read a query; ``now`` is what its functions take for the time."""
-    return _Parser(text, now).query()
-
-
 @lru_cache(maxsize=256)
+def parse(text: str) -> Query:
+    """Read a query; the same few are asked again and again."""
+    return _Parser(text).query()
+
+
 def _words(text: str) -> Sequence[Token]:
-    """Return the words of a query; the same few are asked again and again."""
+    """Return the words of a query."""
     found, at = [], 0
     while text[at:].strip():
         match = _TOKEN.match(text, at)
@@ -85,10 +91,11 @@ def _words(text: str) -> Sequence[Token]:
 
 
 class _Parser:
-    def __init__(self, text: str, now: datetime) -> None:
+    def __init__(self, text: str) -> None:
         self._tokens = _words(text)
         self._at = 0
-        self._functions = scalar_functions(now)
+        self._moment = Moment(_BEFORE_ANY_RUN)
+        self._functions = scalar_functions(self._moment)
         # Which columns there are at this point of the query: a row need not be there for an unknown one to be refused.
         self._columns_here = set(COLUMNS)
 
@@ -127,7 +134,7 @@ class _Parser:
             stages.append(self._stage())
         if self._peek().kind != "end":
             raise QueryError(f"unexpected {self._peek().text!r}")
-        return Query(table, stages)
+        return Query(table, stages, self._moment)
 
     def _stage(self) -> Stage:
         operator = self._name().lower()

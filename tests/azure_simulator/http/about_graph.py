@@ -32,10 +32,10 @@ def query(call: Call) -> Response:
     if not wanted & call.azure.cloud.subscriptions:
         return _refused(400, "NoValidSubscriptionsInQueryRequest", "There must be at least one subscription.", headers)
     try:
-        asked = parse(str(given.get("query") or ""), call.azure.cloud.now)
+        asked = parse(str(given.get("query") or ""))
         rows = call.index.rows(asked.table)
         seen = [each for each in rows if each["subscriptionId"].lower() in wanted and _visible(call, each)]
-        found = asked.run(seen)
+        found = asked.run(seen, call.azure.cloud.now)
     except (QueryError, KeyError) as error:
         return _refused(400, "InvalidQuery", f"Query is invalid: {error}.", headers)
     options = given.get("options") or {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,11 +20,11 @@ class Request:
     headers: dict[str, str]
     body: str
 
-    @property
+    @cached_property
     def path(self) -> str:
         return urlsplit(self.url).path
 
-    @property
+    @cached_property
     def query(self) -> dict[str, str]:
         return {name: values[0] for name, values in parse_qs(urlsplit(self.url).query, keep_blank_values=True).items()}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from azure_simulator.graph.index import Index
@@ -200,7 +200,7 @@ class Service:
 
     def entries(self, since: int) -> list[dict[str, Any]]:
         """Return the log after a number."""
-        return [asdict(entry) for entry in self.log[since:]]
+        return [dict(vars(entry)) for entry in self.log[since:]]
 
 
 def _request_id(request: Request) -> str:

@@ -7,6 +7,8 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -32,14 +34,22 @@ def token_for(client: str, audience: str | None = None, tenant: str = "") -> str
 
 def client_of(token: str, audience: str | None = None) -> str | None:
     """Return the client that a token was made for; None for one that is not ours, not for us, or too old."""
-    head, _, signature = token.rpartition(".")
-    if not head or not hmac.compare_digest(signature, _signature(head)):
+    claims = _claims(token)
+    if claims is None:
         return None
-    claims = _decoded(head.split(".")[1])
     meant = str(claims.get("aud") or audience or "").rstrip("/")
     if audience is not None and meant != audience.rstrip("/"):
         return None
     return str(claims["appid"]) if float(claims["exp"]) > time.time() else None
+
+
+@lru_cache(maxsize=1024)
+def _claims(token: str) -> Mapping[str, Any] | None:
+    """Return what a token says, None if it was not made here; a client shows the same one at each request."""
+    head, _, signature = token.rpartition(".")
+    if not head or not hmac.compare_digest(signature, _signature(head)):
+        return None
+    return _decoded(head.split(".")[1])
 
 
 def exchange(form: str, callers: Callers, tenant: str) -> Response:

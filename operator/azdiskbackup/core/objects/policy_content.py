@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec
 from azdiskbackup.core.identity.naming import policy_name
@@ -39,7 +39,13 @@ class PolicyContent:
         The offset is no part of it. It follows from the zone, and policies that were made with another one stay: their
         disks would be migrated for a change of notation.
         """
-        return policy_name(stem, asdict(self) | {"repeats": _OFFSET.sub("+00:00", self.repeats)})
+        named = {
+            "rule_name": self.rule_name,
+            "repeats": _OFFSET.sub("+00:00", self.repeats),
+            "windows_zone": self.windows_zone,
+            "retention_days": dict(self.retention_days),
+        }
+        return policy_name(stem, named)
 
 
 def rule_name(spec: DiskBackupPolicySpec) -> str:
