@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     snapshot_limit: Annotated[int, Field(ge=1, le=500)] = 500
     """Snapshots that Azure keeps of one disk."""
     restore_enabled: bool = True
-    """Whether disks are restored: the operator then has the right to create PVCs and PersistentVolumes for them."""
+    """Whether disks are restored: the operator then creates PVCs and PersistentVolumes for them."""
     request_timeout_seconds: Annotated[int, Field(ge=1, le=300)] = 30
     """Timeout of a request to Azure, in seconds."""
     check_wait_seconds: Annotated[int, Field(ge=0, le=3600)] = 0

@@ -29,7 +29,7 @@ async def test_a_disk_comes_back_as_a_pvc(world: World, shop: Team) -> None:
     (disk,) = restored_disks(shop)
     assert disk["id"] == status["disk"]["id"] == status["targetDiskID"] != handle
     uid = shop.get("DiskRestore", "back")["metadata"]["uid"]
-    assert disk["name"] == f"data-restored-{uid}"
+    assert disk["name"] == f"restored-data-restored-{uid}"
     tags = {key: value for key, value in disk["tags"].items() if key.startswith("azdiskbackup.io")}
     assert tags == {
         "azdiskbackup.io.cluster": world.cluster,

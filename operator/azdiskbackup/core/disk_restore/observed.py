@@ -138,6 +138,7 @@ class Observed:
     """What was observed.
 
     Attributes:
+        is_enabled: whether restores are switched on.
         source: the ProtectedDisk; None for a restore by backup instance.
         vault: the vault of the instance.
         instance_id: the backup instance that is to be restored, once known.
@@ -156,6 +157,7 @@ class Observed:
     instance_id: ArmId | None
     namespace_labels: Mapping[str, str]
     namespace_uid: str | None
+    is_enabled: bool = True
     recorded: Recorded = field(default_factory=Recorded)
     claim: Claim | NotFound = NOT_FOUND
     volume: Volume | NotFound = NOT_FOUND

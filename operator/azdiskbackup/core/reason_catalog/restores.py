@@ -37,6 +37,10 @@ _ANOTHER = "Create another DiskRestore."
 OF_RESTORES: dict[str, Meaning] = {
     reasons.RESTORED: good("The job succeeded, and the disk exists."),
     reasons.BOUND: good("The PVC is bound to the restored disk."),
+    reasons.RESTORES_DISABLED: action_required(
+        "Restores are switched off in this cluster, and the operator has no permission to create volumes.",
+        "Ask the platform team to install the chart with `restore.enabled: true`.",
+    ),
     reasons.RESOLVING: in_progress("The restore point is being chosen; it is chosen once.", "Wait a moment."),
     reasons.NO_RESTORE_POINT: action_required(
         "The disk has no restore point yet, none of the id that the object names, or none as old as it asks for.",

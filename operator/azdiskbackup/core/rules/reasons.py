@@ -113,6 +113,7 @@ TIMED_OUT: Final = "TimedOut"
 NOT_REPEATED: Final = "NotRepeated"
 
 # --- restores ----------------------------------------------------------------------------------------------------
+RESTORES_DISABLED: Final = "RestoresDisabled"
 RESOLVING: Final = "Resolving"
 NO_RESTORE_POINT: Final = "NoRestorePoint"
 RESTORE_POINT_EXPIRED: Final = "RestorePointExpired"

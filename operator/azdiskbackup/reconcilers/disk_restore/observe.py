@@ -215,6 +215,7 @@ def from_cache(context: ReconcileContext, pass_: Pass) -> Observed:
         instance_id=instance,
         namespace_labels=about.get("labels") or {},
         namespace_uid=about.get("uid"),
+        is_enabled=context.settings.restore_enabled,
         recorded=recorded,
         claim=_claim(context, desired),
         volume=_volume(context, desired),

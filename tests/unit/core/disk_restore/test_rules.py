@@ -81,7 +81,7 @@ TAGS = {
 }
 PROTECTED = AzureInstance(INSTANCE, disk_id("d"), "/p", None, "ProtectionConfigured", TAGS)
 DENIED = AccessDenied("No", "Words")
-DISK = ArmId.parse(disk_id("data-restored-uid-1", group="restored-rg"))
+DISK = ArmId.parse(disk_id("restored-data-restored-uid-1", group="restored-rg"))
 RESTORED = AzureDisk(DISK, "westeurope", 32, "Premium_LRS", ("2",), {"their": "tag"})
 POINT = AzureRestorePoint("p", NOW, NOW + timedelta(days=7), "Default", "Incremental", 32)
 PINNED = Recorded(point="p", point_time=NOW, size_gib=32, pinned=INSTANCE, claim=True)
@@ -161,6 +161,7 @@ def refused(error: Exception, **more: Any) -> ValidationRefused:
 @pytest.mark.parametrize(
     ("found", "spec", "condition", "reason"),
     [
+        (observed(is_enabled=False), {}, "SourceResolved", "RestoresDisabled"),
         (observed(source=NOT_FOUND, instance_id=None), {}, "SourceResolved", "ProtectedDiskNotFound"),
         (observed(source=SourceDisk(None), instance_id=None), {}, "SourceResolved", "NoRestorePoint"),
         (observed(vault=NOT_FOUND), {}, "SourceResolved", "VaultNotFound"),
@@ -282,7 +283,7 @@ def test_the_disk_alone() -> None:
     found = observed(attempt=DONE, recorded=INTENT, claim=NOT_FOUND, disk=replace(RESTORED, tags=wanted.owner))
     done = make_plan(wanted, found)
     assert done.ready and done.step is None and RESTORED.id.name in done.verdict.message
-    assert wanted.disk_name == "back-uid-1"
+    assert wanted.disk_name == "restored-back-uid-1"
 
 
 def test_the_reclaim_policy_comes_last() -> None:

@@ -7,6 +7,7 @@ from azdiskbackup.core.disk_restore.rules.source import (
     instance_is_own,
     namespace_allowed,
     restore_point_pinned,
+    restores_enabled,
     source_exists,
 )
 from azdiskbackup.core.disk_restore.rules.target import claim_created, disk_role_assigned, group_configured
@@ -21,6 +22,7 @@ from azdiskbackup.core.disk_restore.rules.volume import (
 from azdiskbackup.core.rules import reasons
 
 PROVISIONING_RULES = (
+    (reasons.SOURCE_RESOLVED, restores_enabled),
     (reasons.SOURCE_RESOLVED, source_exists),
     (reasons.SOURCE_RESOLVED, namespace_allowed),
     (reasons.SOURCE_RESOLVED, instance_is_own),

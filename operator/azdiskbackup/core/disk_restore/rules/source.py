@@ -28,10 +28,21 @@ def is_requested(observed: Observed) -> bool:
     return not isinstance(observed.attempt, NotFetched | NotStarted | IntentRecorded)
 
 
-def source_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict:
-    """The ProtectedDisk, its backup instance and its vault must be known; not any more once the restore runs."""
+def restores_enabled(desired: Desired, observed: Observed, now: datetime) -> Verdict:
+    """Without restores switched on the operator may create neither PVC nor volume; what runs already is followed."""
     if isinstance(observed.attempt, NotFetched):
         raise need(Fact.ATTEMPT)
+    if is_requested(observed) or observed.is_enabled:
+        return satisfied(reasons.RESOLVED, "Restores are switched on.")
+    return stalled(
+        reasons.RESTORES_DISABLED,
+        "Restores are switched off in this cluster (`restore.enabled: false` of the chart). Ask the platform team to "
+        "enable them.",
+    )
+
+
+def source_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict:
+    """The ProtectedDisk, its backup instance and its vault must be known; not any more once the restore runs."""
     if is_requested(observed):
         return satisfied(reasons.RESOLVED, "The restore was requested.")
     if isinstance(observed.source, NotFound):
