@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 
+from azdiskbackup.core.disk_restore.summary import RestoreSummary
 from azdiskbackup.core.protected_disk.summary import DiskSummary
 from azdiskbackup.observability.object_metrics import ObjectMetrics, Usable
 from azdiskbackup.observability.operator_metrics import EngineState, OperatorMetrics, StateCollector
@@ -19,9 +20,9 @@ since the epoch. Only the leader exposes metrics of objects; a replica on standb
 The series of an object disappear with it.
 
 A disk has eight series, and one more each while a backup is overdue and after one has failed: with 2,000 disks these
-are 16,000 series, 20,000 at most, and under 2 MB a scrape. All other labels have values of the operator (kinds,
-outcomes, operations of Azure, limits) or of the platform team (vaults, policies, subscriptions): some hundreds of
-series.
+are 16,000 series, 20,000 at most, and under 2 MB a scrape. A DiskRestore has one once its job has
+ended. All other labels have values of the operator (kinds, outcomes, operations of Azure, limits) or of the platform
+team (vaults, policies, subscriptions): some hundreds of series.
 
 The chart brings a ServiceMonitor or a PodMonitor (`metrics.serviceMonitor.enabled`, `metrics.podMonitor.enabled`), both
 with `honorLabels`, so that `namespace` is that of the disk, and [alerts](../charts/azdiskbackup/files/alerts.yaml)
@@ -47,6 +48,7 @@ def families() -> list[Metric]:
     fleet = ObjectMetrics(lambda: 2, 500)
     fleet.vaults["v"] = fleet.policies["p"] = Usable(True, "Ready", "v")
     fleet.disks["ns", "d"] = DiskSummary("p", "v", "Active", "Protected", False, True, 0, 1, 1, 1, 1, 1, 1)
+    fleet.restores["ns", "r"] = RestoreSummary("succeeded", 1)
     registry.register(fleet)
     counts = {"ProtectedDisk": 1}
     state = EngineState(counts, counts, [("s", "l", 1, 1)], [("s", "l", 1)], [("s", _EPOCH, 1)], counts, {"c": 1})

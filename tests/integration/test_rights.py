@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-import ssl
 import subprocess
-import urllib.error
-import urllib.request
 import uuid
 from collections.abc import Iterator
 
@@ -16,6 +12,7 @@ import pytest
 from azure_simulator.http.rights import assignment_attributes
 from azure_simulator.model.role_condition import Attempt, parse
 from harness import azure_rights, objects
+from harness.impersonation import as_the_operator
 from harness.installation import NAMESPACE
 from harness.processes import wait_for
 from harness.stack import CLIENT_ID, Stack
@@ -57,8 +54,8 @@ _READ, _WRITE = ("get", "list", "watch"), ("create", "update", "patch", "delete"
 
 
 @pytest.mark.parametrize("role", ["view", "edit", "admin"])
-def test_people_of_a_namespace_get_their_two_kinds(stack: Stack, people: None, role: str) -> None:
-    for resource in ("protecteddisks", "ondemandbackups"):
+def test_people_of_a_namespace_get_their_kinds(stack: Stack, people: None, role: str) -> None:
+    for resource in ("protecteddisks", "ondemandbackups", "diskrestores"):
         assert all(may(stack, role, verb, resource) for verb in _READ)
         assert all(may(stack, role, verb, resource) == (role != "view") for verb in _WRITE)
         assert not any(may(stack, role, verb, f"{resource}/status") for verb in (*_READ, *_WRITE))
@@ -72,6 +69,8 @@ def test_the_operators_token_reads_no_secret_and_makes_no_pod(stack: Stack) -> N
                            ("impersonate", "users"), ("create", "clusterroles.rbac.authorization.k8s.io"),
                            ("create", "tokenreviews.authentication.k8s.io"), ("update", "leases.coordination.k8s.io"),
                            ("create", "leases.coordination.k8s.io"),
+                           ("delete", "persistentvolumes"), ("delete", "persistentvolumeclaims"),
+                           ("patch", "persistentvolumeclaims"), ("update", "persistentvolumes"),
                            ("create", "serviceaccounts/token")):  # fmt: skip
         done = subprocess.run(
             [stack.plane.kubectl_path, f"--kubeconfig={stack.plane.kubeconfig}", "auth", "can-i", verb, resource, user,
@@ -81,28 +80,7 @@ def test_the_operators_token_reads_no_secret_and_makes_no_pod(stack: Stack) -> N
         assert done.stdout.strip() == "no", f"{verb} {resource}"
 
 
-def as_the_operator(stack: Stack, method: str, path: str, body: object = None) -> tuple[int, str]:
-    """Ask for something about our kinds with the rights of the operator's service account; return status and message.
-
-    As an admin who impersonates it, so that what is refused does not count as what the operator lacks.
-    """
-    plane = stack.plane
-    context = ssl.create_default_context(cafile=str(plane.authority.certificate))
-    context.load_cert_chain(plane.admin.certificate, plane.admin.key)
-    request = urllib.request.Request(  # noqa: S310 - our own API server
-        f"{plane.server}/apis/azdiskbackup.io/v1alpha1{path}",
-        method=method,
-        data=json.dumps(body).encode() if body is not None else None,
-        headers={
-            "Content-Type": "application/merge-patch+json",
-            "Impersonate-User": f"system:serviceaccount:{NAMESPACE}:azdiskbackup",
-        },
-    )
-    try:
-        with urllib.request.urlopen(request, context=context) as answer:  # noqa: S310 - our own API server
-            return answer.status, ""
-    except urllib.error.HTTPError as error:
-        return error.code, json.loads(error.read())["message"]
+_OURS = "/apis/azdiskbackup.io/v1alpha1"
 
 
 def test_who_steals_the_operators_token_changes_no_spec(stack: Stack, shop: Tenant, gold: str) -> None:
@@ -120,10 +98,12 @@ def test_who_steals_the_operators_token_changes_no_spec(stack: Stack, shop: Tena
         ("/backupvaults/demo", {"spec": {"access": {"deletionNamespaces": {}}}}),
         (f"/diskbackuppolicies/{gold}", {"spec": {"retention": {"default": {"days": 1}}}}),
     ):
-        status, told = as_the_operator(stack, "PATCH", path, patch)
+        status, told = as_the_operator(stack, "PATCH", _OURS + path, patch)
         assert status == 403 and re.search("service account may (change no|not change)", told), told
-    status, told = as_the_operator(stack, "DELETE", f"/namespaces/{shop.namespace}/ondemandbackups/kept")
-    assert status == 403 and "may delete no OnDemandBackup" in told, told
+    shop.restore("kept")
+    for kept in ("ondemandbackups/kept", "diskrestores/kept"):
+        status, told = as_the_operator(stack, "DELETE", f"{_OURS}/namespaces/{shop.namespace}/{kept}")
+        assert status == 403 and "may delete no OnDemandBackup and no DiskRestore without" in told, told
     # People are not kept from anything by it.
     shop.kubectl("label", "protecteddisk", "data", "team=other")
 
@@ -186,7 +166,11 @@ def test_the_conditions_let_it_grant_nothing_else() -> None:
     """Who steals the operator's token gives these roles alone, each in its place, and to other service principals."""
     owner = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
     write, delete = (f"Microsoft.Authorization/roleAssignments/{verb}" for verb in ("write", "delete"))
-    for name, its, others in (("disk-granter", _READER, _CONTRIBUTOR), ("snapshot-granter", _CONTRIBUTOR, _READER)):
+    for name, its, others in (
+        ("disk-granter", _READER, _CONTRIBUTOR),
+        ("snapshot-granter", _CONTRIBUTOR, _READER),
+        ("restore-granter", _RESTORER, _CONTRIBUTOR),
+    ):
         allows = parse(azure_rights.condition(name, CLIENT_ID) or "")
         for role, principal, type_, fine in (
             (its, "p", "ServicePrincipal", True),
@@ -204,6 +188,7 @@ def test_the_conditions_let_it_grant_nothing_else() -> None:
 
 _READER = "3e5e47e6-65f7-47ef-90b5-e5dd4d455f24"
 _CONTRIBUTOR = "7efff54f-a5b4-42b5-a1c5-5411624893ce"
+_RESTORER = "b50d9833-a0cb-478e-945f-707fcc997c13"
 
 
 def snapshots() -> str:

@@ -1,4 +1,4 @@
-"""What is told of each vault, policy and disk, read by a scrape from what is in memory.
+"""What is told of each vault, policy, disk and restore, read by a scrape from what is in memory.
 
 A disk has a handful of series with its namespace and name, and one with all that is words: few lines a disk, since
 there may be thousands. What belongs to an object goes with it.
@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from azdiskbackup.core.disk_restore.summary import RestoreSummary
 from azdiskbackup.core.protected_disk.summary import DiskSummary
 from azdiskbackup.observability.operator_metrics import gauge
 
-_DISK = ("namespace", "name")
+_DISK = _RESTORE = ("namespace", "name")
 # Series of one value a disk: the name after `azdiskbackup_disk_`, what it is, and how it is had; None is left out.
 _OF_A_DISK: tuple[tuple[str, str, Callable[[DiskSummary], float | None]], ...] = (
     (
@@ -64,7 +65,7 @@ class Usable:
 
 
 class ObjectMetrics(Collector):
-    """All vaults, policies and disks.
+    """All vaults, policies, disks and restores.
 
     Args:
         now: the time.
@@ -75,12 +76,14 @@ class ObjectMetrics(Collector):
         self._now = now
         self._limit = restore_point_limit
         self.disks: dict[tuple[str, str], DiskSummary] = {}
+        self.restores: dict[tuple[str, str], RestoreSummary] = {}
         self.vaults: dict[str, Usable] = {}
         self.policies: dict[str, Usable] = {}
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics as they are at this moment."""
         yield from self._of_disks()
+        yield from self._of_restores()
         yield from self._of_usables()
         yield from self._sums()
 
@@ -108,6 +111,21 @@ class ObjectMetrics(Collector):
     def _of_each_disk(self, name: str, text: str, value: Callable[[DiskSummary], float | None]) -> Metric:
         values = ((key, value(disk)) for key, disk in self.disks.items())
         return gauge(f"disk_{name}", text, _DISK, ((key, found) for key, found in values if found is not None))
+
+    def _of_restores(self) -> Iterator[Metric]:
+        counts = Counter((namespace, each.outcome) for (namespace, _), each in self.restores.items())
+        yield gauge(
+            "restores",
+            "DiskRestores, by outcome: running, stalled, succeeded, failed, not_repeated.",
+            ("namespace", "outcome"),
+            counts.items(),
+        )
+        yield gauge(
+            "restore_duration_seconds",
+            "How long the job of a DiskRestore ran; absent before its end.",
+            _RESTORE,
+            ((key, each.seconds) for key, each in self.restores.items() if each.seconds is not None),
+        )
 
     def _of_usables(self) -> Iterator[Metric]:
         yield gauge(

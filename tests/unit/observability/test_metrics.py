@@ -133,6 +133,37 @@ def test_series_come_and_go_with_their_objects() -> None:
     assert [each.name for each in left] == ["azdiskbackup_disk_restore_points_limit"]
 
 
+@pytest.mark.parametrize(
+    ("status", "outcome", "took"),
+    [
+        ({}, "running", None),
+        ({"conditions": [{"type": "Stalled", "status": "True"}]}, "stalled", None),
+        ({"completionTime": at(1), "durationSeconds": 214, "conditions": [{"type": "Succeeded", "status": "True"}]},
+         "succeeded", 214),
+        ({"completionTime": at(1), "durationSeconds": 9,
+          "conditions": [{"type": "Succeeded", "status": "False", "reason": "Failed"},
+                         {"type": "Stalled", "status": "True"}]}, "failed", 9),
+        ({"completionTime": at(1),
+          "conditions": [{"type": "Succeeded", "status": "False", "reason": "NotRepeated"}]}, "not_repeated", None),
+        ({"durationSeconds": "long"}, "running", None),
+        ({"durationSeconds": -1}, "running", None),
+    ],
+)  # fmt: skip
+def test_a_restore_is_told_by_its_outcome_and_goes_with_its_object(
+    status: dict[str, Any], outcome: str, took: int | None
+) -> None:
+    world = World()
+    MetricsFeed(world.cache, world.fleet).load()
+    world.put(objects.restore("back", "shop"), **status)
+    world.put(objects.restore("other", "shop"))
+    assert world.value("restores", namespace="shop", outcome=outcome) == (2 if outcome == "running" else 1)
+    assert world.value("restore_duration_seconds", namespace="shop", name="back") == took
+    for key in list(world.cache.keys("DiskRestore")):
+        world.cache.remove(key, "u")
+    assert world.value("restores", namespace="shop", outcome=outcome) is None
+    assert world.value("restore_duration_seconds", namespace="shop", name="back") is None
+
+
 def test_what_is_overdue_is_told_from_the_moment_on_and_no_sooner() -> None:
     world = World()
     world.fleet.disks["shop", "data"] = DiskSummary(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from azdiskbackup.core.disk_restore import summary as restores
 from azdiskbackup.core.objects.policy_view import PolicyView, policy_view
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.protected_disk.summary import summary
@@ -27,7 +28,7 @@ class MetricsFeed:
 
     def load(self) -> None:
         """Take what the cache has, and listen from now on."""
-        self._cache.listen(self._changed, known=("BackupVault", "DiskBackupPolicy", "ProtectedDisk"))
+        self._cache.listen(self._changed, known=("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "DiskRestore"))
 
     def _changed(self, key: Key, before: Raw | None, after: Raw | None) -> None:
         match key.kind:
@@ -39,6 +40,8 @@ class MetricsFeed:
                 self._policy(key.name, view if isinstance(view, PolicyView) else None)
             case "ProtectedDisk":
                 self._disk(key, after)
+            case "DiskRestore":
+                self._restore(key, after)
 
     def _policy(self, name: str, view: PolicyView | None) -> None:
         known = self._policies.pop(name, None)
@@ -55,6 +58,13 @@ class MetricsFeed:
             return
         resource = Resource(raw)
         self._fleet.disks[place] = summary(resource, self._policies.get(resource.spec["policyRef"]["name"]))
+
+    def _restore(self, key: Key, raw: Raw | None) -> None:
+        place = key.namespace, key.name
+        if raw is None:
+            self._fleet.restores.pop(place, None)
+        else:
+            self._fleet.restores[place] = restores.summary(Resource(raw))
 
     @staticmethod
     def _keep(usables: dict[str, Usable], key: Key, raw: Raw | None) -> None:
