@@ -117,17 +117,16 @@ test-fast: check test-unit test-reconcile ## Run what needs neither cluster nor 
 .PHONY: test-unit
 test-unit: $(READY) ## Run the fast tests: rules, models, engine
 	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest tests/unit -n 2 $(TEST_ARGS)
-	@$(BIN)/coverage combine --quiet
-	@test -n "$(TEST_ARGS)" || $(BIN)/coverage report
+	@$(BIN)/coverage run -m pytest tests/unit -n 2 --dist worksteal $(TEST_ARGS)
+	@test -n "$(TEST_ARGS)" || { $(BIN)/coverage combine --quiet && $(BIN)/coverage report; }
 
 .PHONY: test-reconcile
 test-reconcile: $(READY) ## Run stories: the whole operator in one process, with Azure and an API server in memory
-	@$(BIN)/pytest tests/reconcile -n 2 $(TEST_ARGS)
+	@$(BIN)/pytest tests/reconcile -n 2 --dist worksteal $(TEST_ARGS)
 
 .PHONY: test-simulation
 test-simulation: $(READY) ## Tell stories that nobody thought of: those that found something, and some new ones
-	@$(BIN)/pytest tests/simulation -n 2 $(TEST_ARGS)
+	@$(BIN)/pytest tests/simulation -n 2 --dist worksteal $(TEST_ARGS)
 
 # How many stories, from which seed on, in how many processes.
 SEEDS ?= 50
@@ -231,4 +230,4 @@ sbom: $(READY) ## Write sbom.json: what the image installs, with licences (Cyclo
 
 .PHONY: clean
 clean: ## Remove what the other targets made in this folder
-	@rm -rf $(VENV) .sbom sbom.json .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .lint-imports.log .mkdocs.log .run site dist
+	@rm -rf $(VENV) .sbom sbom.json .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* .lint-imports.log .mkdocs.log .run site dist

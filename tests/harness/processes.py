@@ -9,11 +9,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
-_READY_POLL_SECONDS = 0.05
+# How long to pause between two looks: at first as whoever expects it at once, later as whoever has work beside.
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, _PAUSES_GROW = 0.02, 0.15, 1.2
 # After so long nothing comes any more, however slow and busy the machine: a bound, no measurement.
 PATIENCE_SECONDS = 600
 
@@ -63,14 +64,14 @@ class Child:
 
     def wait_until(self, ready: Callable[[], bool], seconds: float = 60) -> None:
         """Wait until the process is ready; a death is reported at once, with the end of the log."""
-        deadline = time.monotonic() + seconds
+        deadline, pauses = time.monotonic() + seconds, _pauses()
         while not ready():
             if not self.running:
                 raise ProcessDiedError(f"{self.name} ended with code {self._process.returncode}:\n{self.tail()}")
             if time.monotonic() > deadline:
                 raise ProcessDiedError(f"{self.name} was not ready after {seconds:.0f} s:\n{self.tail()}")
             # Real time, on purpose: another process comes up, and says so nowhere else.
-            time.sleep(_READY_POLL_SECONDS)
+            time.sleep(next(pauses))
 
     def stop(self, seconds: float = 10) -> int:
         """Ask the process to end, and insist after a while; return its exit code."""
@@ -101,12 +102,19 @@ def wait_for(holds: Callable[[], object], what: str, seconds: float = PATIENCE_S
     Raises:
         AssertionError: it did not come.
     """
-    begun = time.monotonic()
+    begun, pauses = time.monotonic(), _pauses()
     while not holds():
         if time.monotonic() > begun + seconds:
             raise AssertionError(f"{what}: not within {seconds:.0f} s")
-        time.sleep(_READY_POLL_SECONDS)
+        time.sleep(next(pauses))
     return time.monotonic() - begun
+
+
+def _pauses() -> Iterator[float]:
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        yield pause
+        pause = min(_PAUSES_GROW * pause, _LONGEST_PAUSE_SECONDS)
 
 
 def free_ports(count: int) -> list[int]:

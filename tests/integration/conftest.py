@@ -29,7 +29,7 @@ from harness.tenant import Tenant
 # Files are distributed in this order, so that no long one is last.
 LONGEST_FIRST = (
     *("uninstalling", "tasks_of_leaving", "replicas", "upgrading", "plugin", "tasks", "quick_start", "starting"),
-    *("first_installation", "dashboard", "demo", "installation"),
+    *("installation", "first_installation", "demo", "dashboard", "process"),
 )
 
 
