@@ -12,7 +12,7 @@ from azdiskbackup.core.objects.recorded import recorded_time
 from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.errors import Conflict, Unavailable
 from azdiskbackup.plugin.cluster import restore_checks
-from azdiskbackup.plugin.cluster.client import RESTORES, WHOLE_CLAIMS, Cluster, claim_of
+from azdiskbackup.plugin.cluster.client import DISKS, RESTORES, WHOLE_CLAIMS, Cluster, claim_of
 from azdiskbackup.plugin.cluster.follow import Followed, follow, has_ended
 from azdiskbackup.plugin.cluster.restore_progress import progress
 from azdiskbackup.plugin.cluster.restores import (
@@ -229,11 +229,15 @@ async def _tell(cluster: Cluster, printer: Printer, ended: Resource) -> None:
         # As it is: an id that is folded cannot be pasted.
         printer.write(f"Disk {each.disk_id}\n")
     if each.succeeded and each.persistent_volume_claim:
-        await _mounting(cluster, printer, each.persistent_volume_claim)
+        await _mounting(cluster, printer, each.persistent_volume_claim, each.disk)
 
 
-async def _mounting(cluster: Cluster, printer: Printer, name: str) -> None:
+async def _mounting(cluster: Cluster, printer: Printer, name: str, disk: str | None) -> None:
     _, claim = await restore_checks.known(cluster.get_or_none(WHOLE_CLAIMS, cluster.home, name))
     is_block = claim is not None and claim.spec.get("volumeMode") == "Block"
     printer.show(Text(f"PVC {name}"))
     printer.write("".join(f"{line}\n" for line in mounting(cluster.home, name, block=is_block)))
+    _, source = await restore_checks.known(cluster.get_or_none(DISKS, cluster.home, disk)) if disk else (False, None)
+    if source is not None and claim_of(source):
+        old = claim_of(source)
+        printer.write(f"To put it in the place of {old}:\n  kubectl azdiskbackup swap {old} {name} -n {cluster.home}\n")

@@ -37,6 +37,19 @@ def choose(printer: Printer, question: str, lines: Sequence[str]) -> int:
     raise CliError("Nothing chosen, so nothing was done.", ExitCode.USAGE)
 
 
+def confirm(question: str) -> None:
+    """Ask whether to go on.
+
+    Raises:
+        CliError: the answer is not yes.
+        KeyboardInterrupt: on Ctrl-C.
+    """
+    sys.stderr.write(f"{question} [y/N]: ")
+    sys.stderr.flush()
+    if _line().strip().lower() not in ("y", "yes"):
+        raise CliError("Nothing was changed.", ExitCode.INTERRUPTED)
+
+
 def _line() -> str:
     """Read a line; empty at the end of the input."""
     # The event loop turns Ctrl-C into a cancellation, which nothing sees while a line is read.

@@ -30,11 +30,13 @@ from azdiskbackup.plugin.runtime.options import (
     PolicyToApply,
     Reason,
     ReclaimPolicy,
+    RestoredClaim,
     RestoreName,
     RetentionRule,
     SomeDisk,
     SomeReason,
     Source,
+    SwappedClaim,
     VaultName,
 )
 
@@ -211,6 +213,27 @@ def restore(
     namespace: Namespace = None,
 ) -> Options:
     """Restore a disk into a new PVC; nothing that exists is touched."""
+    return Options(namespace)
+
+
+@_in_cluster
+def swap(
+    claim: SwappedClaim,
+    restored: RestoredClaim,
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND/NAME", help="Scale this down first and up again: statefulset/NAME, deployment/NAME."
+        ),
+    ] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Put everything back as it was.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    within: Annotated[
+        int, typer.Option("--timeout", min=1, help="Seconds to wait for pods and bindings; then exit with status 124.")
+    ] = 600,
+    namespace: Namespace = None,
+) -> Options:
+    """Put a restored PVC in the place of the old one; the old disk stays."""
     return Options(namespace)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from typer import completion
 
 from azdiskbackup.kube.kubeconfig import contexts
-from azdiskbackup.kube.watched import NAMESPACE, WatchedResource
+from azdiskbackup.kube.watched import CLAIM, NAMESPACE, WatchedResource
 from azdiskbackup.plugin.cluster.client import DISKS, POLICIES, RESTORES, VAULTS, Cluster
 from azdiskbackup.plugin.output.foreign import harmless
 from azdiskbackup.plugin.runtime.app import COMPLETE_VAR, PROGRAM, app
@@ -29,8 +29,9 @@ _LISTED = {
     "namespaces": NAMESPACE,
     "vaults": VAULTS,
     "restores": RESTORES,
+    "claims": CLAIM,
 }
-_IN_NAMESPACE = (DISKS, RESTORES)
+_IN_NAMESPACE = (DISKS, RESTORES, CLAIM)
 
 
 def main() -> None:

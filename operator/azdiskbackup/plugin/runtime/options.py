@@ -105,6 +105,13 @@ VaultName = Annotated[
     str | None,
     typer.Option("--vault", help="BackupVault of the --instance.", autocompletion=_complete("vaults")),
 ]
+SwappedClaim = Annotated[
+    str, typer.Argument(metavar="PVC", help="The PVC that gets the restored data.", autocompletion=_complete("claims"))
+]
+RestoredClaim = Annotated[
+    str,
+    typer.Argument(metavar="RESTORED", help="The PVC that `restore` made.", autocompletion=_complete("claims")),
+]
 RestoreName = Annotated[
     str | None,
     typer.Option(
