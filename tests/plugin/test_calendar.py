@@ -94,7 +94,7 @@ def test_the_days_end_with_today() -> None:
 def verdicts(status: dict[str, Any], count: int = 3) -> list[DayState]:
     made = Resource({**world.good(), "status": world.good()["status"] | status})
     policy = DiskBackupPolicySpec.model_validate(world.GOLD["spec"])
-    found = known_of(made, policy, of_status(parse_status(ProtectedDiskStatus, made)), NOW)
+    found = known_of(made, policy, of_status(parse_status(ProtectedDiskStatus, made), "data"), NOW)
     return [each.verdict for each in days(found, NOW, count)]
 
 

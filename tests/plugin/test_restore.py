@@ -193,6 +193,21 @@ def test_one_that_may_have_been_made_is_said_so(run: Run, api: Api, monkeypatch:
     assert "to follow it: kubectl azdiskbackup restore -n shop --name data-0-restored --wait" in err
 
 
+def test_the_restore_points_of_a_pvc_that_had_another_disk_before(run: Run, api: Api) -> None:
+    """As after a swap: the PVC has two ProtectedDisks, each with the restore points of its disk."""
+    before = world.disk(
+        "before", "shop", claim="data-0", backupInstanceID=f"{world.INSTANCE}before",
+        restorePoints=world.points([world.GOOD_TIMES[1].replace(minute=30)]),
+    )  # fmt: skip
+    api.objects["protecteddisks"].append(before)
+    for name in ("data-0", "data"):
+        code, out, err = run("restore-points", name, "--all-disks", "--from", "status")
+        assert code == 0 and "restore DISK -n shop --point ID" in err
+        assert [line.split()[0] for line in out.splitlines()[:4]] == ["DISK", "data", "before", "data"]
+    assert "before" not in run("restore-points", "lost", "--all-disks", "--from", "status")[1]
+    assert run("restore-points", "nothing", "--all-disks")[0] == 1
+
+
 # --- followed -----------------------------------------------------------------------------------------
 
 Story = Callable[[str, list[Json]], None]

@@ -11,7 +11,7 @@ from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.azure import AzureRestorePoint
 from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.errors import OperatorError
-from azdiskbackup.plugin.cluster.client import Cluster, arm_id_of
+from azdiskbackup.plugin.cluster.client import DISKS, Cluster, arm_id_of, claim_of
 from azdiskbackup.plugin.output.formatting import age, moment, until
 from azdiskbackup.plugin.output.printer import Column, Printer, Shape
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
@@ -22,9 +22,11 @@ class RestorePoint(Shape, frozen=True, kw_only=True):
     """A restore point.
 
     Attributes:
+        disk: name of the ProtectedDisk.
         arm_id: by which it is restored.
     """
 
+    disk: str
     id: str
     time: datetime
     expiry_time: datetime | None
@@ -33,17 +35,34 @@ class RestorePoint(Shape, frozen=True, kw_only=True):
     arm_id: str | None
 
 
-async def run(cluster: Cluster, printer: Printer, *, name: str, source: From) -> ExitCode:
-    """Show the restore points of a disk, newest first."""
-    resource = await cluster.disk(name)
-    found = await read(resource, source)
-    empty = f"{resource.namespace}/{resource.name} has no restore point yet."
-    printer.table(_columns(cluster.now), found.points, empty)
-    if found.note:
-        printer.note(found.note)
-    if found.points and not printer.structured:
-        printer.note(f"To restore one: kubectl azdiskbackup restore {resource.name} -n {resource.namespace} --point ID")
+async def run(cluster: Cluster, printer: Printer, *, name: str, source: From, all_disks: bool) -> ExitCode:
+    """Show the restore points of a disk, newest first; or those of all ProtectedDisks of a PVC."""
+    resources = await _of_claim(cluster, name) if all_disks else [await cluster.disk(name)]
+    read_ = [await read(each, source) for each in resources]
+    points = sorted((point for each in read_ for point in each.points), key=lambda point: point.time, reverse=True)
+    names = ", ".join(each.name for each in resources)
+    columns = _columns(cluster.now)
+    printer.table(
+        [Column("DISK", lambda point: point.disk), *columns] if all_disks else columns,
+        points,
+        f"{cluster.home}/{names} has no restore point yet.",
+    )
+    for note in dict.fromkeys(each.note for each in read_ if each.note):
+        printer.note(note)
+    if points and not printer.structured:
+        which = "DISK" if len(resources) > 1 else names
+        printer.note(f"To restore one: kubectl azdiskbackup restore {which} -n {cluster.home} --point ID")
     return ExitCode.DONE
+
+
+async def _of_claim(cluster: Cluster, name: str) -> list[Resource]:
+    """Return the ProtectedDisks that name a PVC, by its name or by that of one of them.
+
+    After a PVC got another disk there is one for each of its disks.
+    """
+    disks = await cluster.all(DISKS, cluster.home)
+    claims = {claim_of(each) for each in disks if name in (each.name, claim_of(each))} - {""}
+    return [each for each in disks if claim_of(each) in claims] or [await cluster.disk(name)]
 
 
 def _columns(now: datetime) -> Sequence[Column[RestorePoint]]:
@@ -81,42 +100,43 @@ async def read(resource: Resource, source: From) -> Read:
     known = parse_status(ProtectedDiskStatus, resource)
     instance = arm_id_of(known.backup_instance_id)
     if source is From.STATUS or instance is None:
-        return of_status(known)
+        return of_status(known, resource.name)
     try:
-        return Read(await _of_azure(instance))
+        return Read(await _of_azure(instance, resource.name))
     except OperatorError as error:
         from azdiskbackup.plugin.cluster.azure_account import unreadable_reason
 
         message = unreadable_reason(error, f"the vault of {known.backup_instance_id}")
         if source is From.AZURE:
             raise CliError(message) from error
-        found = of_status(known)
+        found = of_status(known, resource.name)
         return replace(found, note=f"{found.note}{' ' if found.note else ''}Azure was not read: {message}")
 
 
-async def _of_azure(instance: ArmId) -> list[RestorePoint]:
+async def _of_azure(instance: ArmId, disk: str) -> list[RestorePoint]:
     from azdiskbackup.plugin.cluster.azure_account import azure_of
 
     async with azure_of(instance.subscription) as azure:
         points = await azure.backups.list_restore_points(instance)
     newest_first = sorted(points, key=lambda point: point.time, reverse=True)
-    return [_point(each, each.expiry, str(instance)) for each in newest_first]
+    return [_point(disk, each, each.expiry, str(instance)) for each in newest_first]
 
 
-def of_status(known: ProtectedDiskStatus) -> Read:
+def of_status(known: ProtectedDiskStatus, disk: str) -> Read:
     """Return the restore points that a status has."""
     points = known.restore_points
     if points is None:
         return Read([], complete=False)
-    found = [_point(each, each.expiry_time, known.backup_instance_id) for each in points.recent]
+    found = [_point(disk, each, each.expiry_time, known.backup_instance_id) for each in points.recent]
     more = points.count - len(found)
     return Read(found, more <= 0, f"{more} older ones are not in status." if more > 0 else "")
 
 
 def _point(
-    point: AzureRestorePoint | RestorePointStatus, expiry: datetime | None, instance: str | None
+    disk: str, point: AzureRestorePoint | RestorePointStatus, expiry: datetime | None, instance: str | None
 ) -> RestorePoint:
     return RestorePoint(
+        disk=disk,
         id=point.id,
         time=point.time,
         expiry_time=expiry,

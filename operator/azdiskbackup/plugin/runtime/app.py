@@ -164,7 +164,15 @@ def jobs(
 
 
 @_in_cluster
-def restore_points(name: DiskName, source: Source = From.AUTO, namespace: Namespace = None) -> Options:
+def restore_points(
+    name: DiskName,
+    all_disks: Annotated[
+        bool,
+        typer.Option("--all-disks", help="Of all ProtectedDisks of its PVC: of the disks that it had before, too."),
+    ] = False,
+    source: Source = From.AUTO,
+    namespace: Namespace = None,
+) -> Options:
     """List the restore points of a disk: all of them if you may read them in Azure."""
     return Options(namespace)
 
