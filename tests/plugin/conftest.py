@@ -42,7 +42,8 @@ def run(api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 
     connection = KubeConnection(server="https://cluster.example", namespace="shop", ca_file=None)
     monkeypatch.setattr(cluster_module, "_connect", lambda options: connection)
-    monkeypatch.setattr("azdiskbackup.plugin.runtime.session.Cluster", Canned)
+    for module in ("session", "completion"):
+        monkeypatch.setattr(f"azdiskbackup.plugin.runtime.{module}.Cluster", Canned)
     monkeypatch.setenv("AZDISKBACKUP_NOW", NOW.isoformat())
     monkeypatch.setenv("TERM", "xterm-256color")
 

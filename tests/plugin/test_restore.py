@@ -21,6 +21,7 @@ from azdiskbackup.core.objects.resource import Resource, parse_spec
 from azdiskbackup.errors import Unavailable
 from azdiskbackup.plugin.output.mounting import mounting
 from azdiskbackup.plugin.output.point_in_time import point_in_time
+from azdiskbackup.plugin.runtime.completion import names
 from plugin import world
 from plugin.conftest import Run
 from plugin.world import NOW, Api, Json
@@ -206,6 +207,21 @@ def test_the_restore_points_of_a_pvc_that_had_another_disk_before(run: Run, api:
         assert [line.split()[0] for line in out.splitlines()[:4]] == ["DISK", "data", "before", "data"]
     assert "before" not in run("restore-points", "lost", "--all-disks", "--from", "status")[1]
     assert run("restore-points", "nothing", "--all-disks")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("what", "begins", "found"),
+    [
+        ("restores", "lo", ["lost-0-restored"]),
+        ("restores", "ledger", []),
+        ("vaults", "", ["demo"]),
+        ("claims", "c", ["cache-0"]),
+        ("disks", "dat", ["data"]),
+    ],
+)
+@pytest.mark.usefixtures("run")
+def test_names_are_completed_from_where_they_are(what: str, begins: str, found: list[str]) -> None:
+    assert names(what, {"namespace": "shop"}, begins) == found
 
 
 # --- followed -----------------------------------------------------------------------------------------
