@@ -88,3 +88,23 @@ def test_who_steals_the_operators_token_reaches_restored_disks_alone(stack: Stac
         assert status == 200, told
     finally:
         stack.plane.delete(ours)
+
+
+def test_where_restores_are_switched_off_the_object_says_so_and_the_rights_are_not_there(
+    stack: Stack, shop: Tenant
+) -> None:
+    stack.start_operator({"restore": {"enabled": False}})
+    try:
+        shop.restore()
+        shop.until("diskrestore", "back", "Ready", reason="RestoresDisabled", status="Unknown")
+        assert "restore.enabled" in shop.condition("diskrestore", "back", "Stalled")["message"]
+        claim, volume = restored_objects(shop.namespace)
+        for path, manifest in (
+            (f"/api/v1/namespaces/{shop.namespace}/persistentvolumeclaims", claim),
+            ("/api/v1/persistentvolumes", volume),
+        ):
+            status, told = as_the_operator(stack, "POST", f"{path}?dryRun=All", manifest)
+            assert status == 403 and "cannot create resource" in told, told
+    finally:
+        stack.start_operator()
+    shop.until("diskrestore", "back", "SourceResolved", "False", "ProtectedDiskNotFound")
