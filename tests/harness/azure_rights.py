@@ -11,13 +11,15 @@ from typing import Any
 from harness.objects import DISK_GROUP, RESTORE_GROUP, SNAPSHOT_GROUP, VAULT_GROUP
 
 ROLES = Path(__file__).resolve().parents[2] / "deploy" / "azure" / "roles"
-# Where `setup.sh --create-snapshot-groups --restore-group …` assigns each: at subscriptions (no group) and at groups.
+# Where `setup.sh --create-snapshot-groups --restore-group …` assigns each: at subscriptions (no group) and at groups. The
+# group of restored disks is named with `--disk-group` as well, so that they can be protected.
 # Those that a mode leaves out are for the tests of that mode.
 _SCOPES: tuple[tuple[str, str], ...] = (
     ("reader", ""),
     ("protector", VAULT_GROUP),
     ("vault-manager", VAULT_GROUP),
     ("disk-granter", DISK_GROUP),
+    ("disk-granter", RESTORE_GROUP),
     ("snapshot-granter", SNAPSHOT_GROUP),
     ("snapshot-granter", ""),
     ("snapshot-group-creator", ""),

@@ -84,9 +84,9 @@ class World:
         path = "jsonpath={.status.restorePoints.recent[0].id}"
         self.kubectl("wait", "-n", NAMESPACE, f"--for={path}", "pdisk/postgres-data", "--timeout=600s")
 
-    def state_in_azure(self, disk: str) -> str:
+    def state_in_azure(self, disk: str, group: str = objects.DISK_GROUP) -> str:
         """Return Azure's word for the protection of a disk, empty if it has no instance."""
-        path = f"{objects.disk_id(disk)}/providers/Microsoft.DataProtection/backupInstances?api-version=2025-07-01"
+        path = f"{objects.disk_id(disk, group=group)}/providers/Microsoft.DataProtection/backupInstances?api-version=2025-07-01"
         found = self.stack.azure.arm("GET", path)["value"]
         return str(found[0]["properties"]["currentProtectionState"]) if found else ""
 

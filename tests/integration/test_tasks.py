@@ -10,6 +10,7 @@ import pytest
 
 from controlplane.tools import tool
 from demo.world import NAMESPACE
+from harness.objects import RESTORE_GROUP
 from harness.pages import blocks
 from harness.task_pages import KAFKA, PAGES, World, needs_jq, started
 
@@ -77,9 +78,19 @@ def test_a_backup_as_a_hook_of_helm(world: World, line: str) -> None:
         world.types(upgrade)
 
 
+def test_restore_by_hand(world: World) -> None:
+    world.has_a_disk()
+    world.follows("restore-by-hand")
+    volume = "restored-as-data-postgres-restored"
+    handle = world.kubectl("get", "pv", volume, "-o", "jsonpath={.spec.csi.volumeHandle}")
+    assert handle.endswith("/disks/postgres-data-restored")
+
+
 def test_restore(world: World) -> None:
     needs_jq()
     world.has_a_disk()
     world.follows("restore")
-    assert world.state_in_azure("postgres-data-restored") == "ProtectionConfigured"
+    restored = world.kubectl("get", "pdisk", "postgres-data", "-n", NAMESPACE, "-o", "jsonpath={.status.disk.name}")
+    assert restored.startswith("restored-data-postgres-0-restored-")
+    assert world.state_in_azure(restored, RESTORE_GROUP) == "ProtectionConfigured"
     assert world.state_in_azure("pvc-postgres-0") == "ProtectionStopped"
