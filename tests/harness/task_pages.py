@@ -86,8 +86,8 @@ class World:
 
     def state_in_azure(self, disk: str, group: str = objects.DISK_GROUP) -> str:
         """Return Azure's word for the protection of a disk, empty if it has no instance."""
-        path = f"{objects.disk_id(disk, group=group)}/providers/Microsoft.DataProtection/backupInstances?api-version=2025-07-01"
-        found = self.stack.azure.arm("GET", path)["value"]
+        path = f"{objects.disk_id(disk, group=group)}/providers/Microsoft.DataProtection/backupInstances"
+        found = self.stack.azure.arm("GET", f"{path}?api-version=2025-07-01")["value"]
         return str(found[0]["properties"]["currentProtectionState"]) if found else ""
 
 
