@@ -14,8 +14,8 @@ from pathlib import Path
 
 from controlplane.build import CannotBuildError
 from controlplane.plane import KubectlError
-from demo.story import Story, StoryError
-from demo.telling import Teller
+from demo.story import Story
+from demo.telling import StoryError, Teller
 from harness.processes import ProcessDiedError
 from harness.stack import ROOT, Stack, environment_hint
 

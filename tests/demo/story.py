@@ -8,19 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from demo.telling import Teller
+from demo.disaster import App
+from demo.telling import StoryError, Teller
 from demo.world import NAMESPACE, furnish_azure, furnish_cluster
 from harness.stack import Stack
 from harness.tenant import Tenant
 
 _PATIENCE_SECONDS = 120
 _LOOK_EVERY_SECONDS = 0.2
+_RESTORE = "50-disk-restore.yaml"
 
 Json = dict[str, Any]
-
-
-class StoryError(RuntimeError):
-    """A step of the story did not come; the message says which, and what was there instead."""
 
 
 class Story:
@@ -33,16 +31,19 @@ class Story:
         self._team = Tenant(stack, NAMESPACE)
 
     def tell(self) -> None:
-        """Start everything, apply the samples, and tell what happens until the restore point is there."""
-        self._begin()
+        """Start everything, apply the samples, and tell what happens until lost data are back."""
+        app = self._begin()
         self._teller.heading("A minute of Azure passes in a second")
         self._chapter("backupvault/demo", "The vault is ready", _vault)
         self._chapter("diskbackuppolicy/gold", "The policy is ready", _policy)
         self._chapter("protecteddisk/postgres-data", "The disk is protected", _disk)
         self._chapter("ondemandbackup/before-upgrade", "The backup is done", _backup, type_="Succeeded")
         self._restore_points()
+        self._teller.heading("What was on the disk is lost, and comes back")
+        app.lose()
+        app.restore()
 
-    def _begin(self) -> None:
+    def _begin(self) -> App:
         teller, stack = self._teller, self._stack
         teller.say("Starting etcd, kube-apiserver and kube-controller-manager …")
         stack.start_control_plane()
@@ -54,9 +55,14 @@ class Story:
         pod = stack.installation.leading()
         teller.say(f"The pod {pod.name} leads, with the chart's rights and no other.")
         furnish_cluster(stack)
+        app = App(stack, teller)
+        app.write()
         for sample in sorted(self._samples.glob("*.yaml")):
-            teller.say(f"kubectl apply -f deploy/samples/{sample.name}")
-            stack.plane.kubectl("apply", "-f", str(sample))
+            # The story restores at its end, by the command.
+            if sample.name != _RESTORE:
+                teller.say(f"kubectl apply -f deploy/samples/{sample.name}")
+                stack.plane.kubectl("apply", "-f", str(sample))
+        return app
 
     def _chapter(self, name: str, good: str, detail: Callable[[Json], str], *, type_: str = "Ready") -> None:
         """Tell each change of an object's Ready until a condition is True."""

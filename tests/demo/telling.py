@@ -8,6 +8,10 @@ from rich.console import Console
 from rich.text import Text
 
 
+class StoryError(RuntimeError):
+    """A step of the story did not come; the message says which, and what was there instead."""
+
+
 class Teller:
     """Prints lines; nothing else prints."""
 

@@ -55,12 +55,13 @@ _POLICY = Box(60, 184, "DiskBackupPolicy", "when, and how long", "ours")
 _DISK = Box(60, 316, "ProtectedDisk", "this PVC, by that policy", "ours")
 _CLAIM = Box(60, 412, "PVC, its volume", "what pods mount", "theirs")
 _ONCE = Box(290, 316, "OnDemandBackup", "one backup, now", "ours", width=150)
+_RESTORE = Box(290, 412, "DiskRestore", "a new disk, a new PVC", "ours", width=150)
 _AZURE_VAULT = Box(620, 84, "backup vault", "acts by its identity", "theirs", width=210)
 _AZURE_POLICY = Box(620, 184, "backup policy", "cannot be edited", "theirs", width=210)
 _INSTANCE = Box(620, 316, "backup instance", "tags: cluster, namespace, name", "theirs", width=210)
 _AZURE_DISK = Box(620, 412, "managed disk", "in the node resource group", "theirs", width=210)
 _POINTS = Box(860, 364, "restore points", "snapshots, in your group", "theirs", width=180)
-_BOXES = (_VAULT, _POLICY, _DISK, _CLAIM, _ONCE, _AZURE_VAULT, _AZURE_POLICY, _INSTANCE, _AZURE_DISK, _POINTS)
+_BOXES = (_VAULT, _POLICY, _DISK, _CLAIM, _ONCE, _RESTORE, _AZURE_VAULT, _AZURE_POLICY, _INSTANCE, _AZURE_DISK, _POINTS)
 
 
 def picture() -> str:
@@ -75,6 +76,8 @@ def picture() -> str:
         _area(590, 10, 480, 480, "region", "Azure"),
         _area(40, 56, 240, 204, "group", "the platform team: cluster-scoped"),
         _area(40, 288, 410, 196, "group", "an app team: its namespace"),
+        # Behind the boxes: one passes behind a box.
+        *_pairs(),
         *(_box(each) for each in _BOXES),
         *_arrows(),
         "</svg>",
@@ -87,16 +90,20 @@ def _arrows() -> Iterator[str]:
     yield _arrow(_DISK.top, _POLICY.bottom, "policyRef")
     yield _arrow(_DISK.bottom, _CLAIM.top, "source")
     yield _arrow(_ONCE.left, _DISK.right, "")
+    yield '<path class="arrow" d="M290 426 H275 V358 H260"/>'
     yield _arrow(_AZURE_POLICY.top, _AZURE_VAULT.bottom, "in")
     yield _arrow(_INSTANCE.top, _AZURE_POLICY.bottom, "by")
     yield _arrow(_INSTANCE.bottom, _AZURE_DISK.top, "of")
     yield _arrow(_INSTANCE.right, _POINTS.top, "has")
     yield _arrow(_POINTS.bottom, _AZURE_DISK.right, "of")
+    for number, words in enumerate(("created, watched,", "corrected by", "azdiskbackup")):
+        yield f'<text x="528" y="{152 + 16 * number}" class="small" text-anchor="middle">{words}</text>'
+
+
+def _pairs() -> Iterator[str]:
     for ours, azures in ((_VAULT, _AZURE_VAULT), (_POLICY, _AZURE_POLICY), (_CLAIM, _AZURE_DISK)):
         yield _same(ours.right, azures.left)
     yield _same(_ONCE.right, _INSTANCE.left)
-    for number, words in enumerate(("created, watched,", "corrected by", "azdiskbackup")):
-        yield f'<text x="528" y="{152 + 16 * number}" class="small" text-anchor="middle">{words}</text>'
 
 
 def _area(x: int, y: int, width: int, height: int, style: str, title: str) -> str:

@@ -37,12 +37,13 @@ def left_behind(folder: Path) -> list[str]:
 def test_the_story_is_told_once(tmp_path: Path) -> None:
     told = demo(tmp_path, "--once")
     try:
-        output, _ = told.communicate(timeout=120)
+        output, _ = told.communicate(timeout=240)
     finally:
         told.kill()
     assert told.returncode == 0, output
     chapters = ["vault is ready", "policy is ready", "WaitingForPermissions", "disk is protected",
-                "backup is done", "Restore point of"]  # fmt: skip
+                "backup is done", "Restore point of", "0 orders are left",
+                "data-postgres-0-restored: Completed", "1000 of 1000 orders are back"]  # fmt: skip
     places = [output.index(chapter) for chapter in chapters]
     assert places == sorted(places), output
     assert "protecteddisk.azdiskbackup.io/postgres-data   True" in output
