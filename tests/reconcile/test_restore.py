@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from azdiskbackup.core.disk_restore.observed import MADE_BY
+from azdiskbackup.core.identity.roles import DISK_RESTORE_OPERATOR, Grant
 from harness import objects
+from harness.objects import SUBSCRIPTION
 from reconcile.restore_world import RESTORE_GROUP_ID, backed_up, ended, restore, restored_disks, role, verdict
 from world.admission import Webhook
 from world.team import Team
@@ -154,6 +156,23 @@ async def test_a_role_that_a_restart_forgot_goes_all_the_same(world: World, shop
     await world.start_operator()
     await world.advance(minutes=2)
     assert role(shop) == []
+
+
+async def test_a_role_that_another_cluster_assigned_for_its_restore_is_left(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    await restore(shop)
+    await world.advance(minutes=1)
+    assert not role(shop) and "restoreRole" not in shop.get("BackupVault", "demo")["status"]
+    principal = shop.get("BackupVault", "demo")["status"]["principalID"]
+    grant = Grant(RESTORE_GROUP_ID, SUBSCRIPTION, DISK_RESTORE_OPERATOR, principal)
+    definition = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{grant.role.guid}"
+    body = {"roleDefinitionId": definition, "principalId": principal, "principalType": "ServicePrincipal"}
+    path = f"{grant.scope}/providers/Microsoft.Authorization/roleAssignments/{grant.name}"
+    shop.portal("PUT", path, {"properties": body}, version="2022-04-01")
+    await world.kill_operator()
+    await world.start_operator()
+    await world.advance(hours=3)
+    assert role(shop)
 
 
 async def test_a_finished_restore_goes_after_a_while_and_what_it_made_stays(world: World, shop: Team) -> None:

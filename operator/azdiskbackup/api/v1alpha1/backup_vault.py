@@ -379,6 +379,13 @@ class BackupVaultStatus(Status):
             "or delete backups, as far as the guard covers that. Its administrators approve them."
         ),
     ] = None
+    restore_role: Annotated[
+        bool | None,
+        Field(
+            description="Whether the operator assigned the vault's identity the role to make disks, for a restore, and "
+            "has not revoked it yet."
+        ),
+    ] = None
     provisioning_state: Annotated[Text | None, Field(description="Azure's own provisioning state of the vault.")] = None
     protected_disks: Annotated[
         Count | None, Field(description="Number of ProtectedDisks whose policy uses the vault.")

@@ -33,6 +33,7 @@ class Recorded:
 
     Attributes:
         principal: object id of the vault's identity, so that its role assignments are found when the vault is gone.
+        restore_role: whether a role for restores was assigned from here, and not revoked since.
         principals: those of all identities that the vault had.
         is_settled: whether everything was as this spec wants it: a difference since then is somebody else's doing.
     """
@@ -40,12 +41,14 @@ class Recorded:
     principal: str | None = None
     is_settled: bool = False
     principals: tuple[str, ...] = ()
+    restore_role: bool = False
 
 
 def read_recorded(resource: Resource) -> Recorded:
     """Read the status of a BackupVault."""
     principals = tuple(recorded_identities(resource).values())
-    return Recorded(recorded_name(resource, "principalID"), resource.settled, principals)
+    has_role = resource.status.get("restoreRole") is True
+    return Recorded(recorded_name(resource, "principalID"), resource.settled, principals, has_role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Observed:
         instances: number of backup instances in the vault; fetched only before its deletion.
         deleted: soft-deleted backup instances in the vault; fetched only before its deletion.
         is_restoring: whether any DiskRestore restores from the vault.
+        is_role_needed: whether any DiskRestore of the cluster is in progress: vaults may share identity and group.
         restore_roles: of the roles for restores that were fetched, whether they are assigned.
         degraded_reason: why its disks cannot be read from Resource Graph; None while they can.
     """
@@ -72,6 +76,7 @@ class Observed:
     instances: int | NotFetched | FetchFailed = NOT_FETCHED
     deleted: tuple[AzureInstance, ...] | NotFetched | FetchFailed = NOT_FETCHED
     is_restoring: bool = False
+    is_role_needed: bool = False
     restore_roles: Mapping[Grant, bool | FetchFailed] = field(default_factory=dict)
     degraded_reason: str | None = None
     recorded: Recorded = field(default_factory=Recorded)

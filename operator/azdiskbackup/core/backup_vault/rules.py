@@ -217,9 +217,11 @@ def restore_role_withdrawn(desired: Desired, observed: Observed, now: datetime) 
     """The vault's identity may make disks only while somebody restores: Azure's documents advise to revoke that role.
 
     Each DiskRestore assigns it; here it goes, also when a restore was deleted, or the operator died before its end.
+    Only what was assigned from here: another cluster may restore from the same vault.
     """
     message = "Every resource group for restored disks exists."
-    if observed.is_restoring or desired.spec.role_assignments == "Preassigned":
+    is_kept = observed.is_role_needed or not observed.recorded.restore_role
+    if is_kept or desired.spec.role_assignments == "Preassigned":
         return satisfied(reasons.EXISTS, message)
     for grant in restore_grants(desired, observed):
         if fetched(observed.restore_roles.get(grant, NOT_FETCHED), Fact.RESTORE_ROLE, grant):
@@ -237,7 +239,10 @@ RESTORE_RULES = (
 def restore_grants(desired: Desired, observed: Observed) -> list[Grant]:
     """Return the role assignments that restores may have left."""
     known = _vault(observed)
-    principals = [*([known.principal_id] if known.principal_id else []), *known.assigned.values()]
+    return _restore_grants(desired, [*([known.principal_id] if known.principal_id else []), *known.assigned.values()])
+
+
+def _restore_grants(desired: Desired, principals: list[str]) -> list[Grant]:
     return [
         Grant(str(group.id), group.id.subscription, DISK_RESTORE_OPERATOR, principal)
         for principal in principals
@@ -255,7 +260,9 @@ def snapshot_grants(desired: Desired, observed: Observed) -> list[Grant]:
 def revocable_grants(desired: Desired, observed: Observed) -> list[Grant]:
     """Return the role assignments that may be left of all identities that the vault had, by the names that are ours."""
     known = (observed.recorded.principal, *observed.recorded.principals)
-    return _grants(desired, list(dict.fromkeys(each for each in known if each is not None)))
+    principals = list(dict.fromkeys(each for each in known if each is not None))
+    left = _restore_grants(desired, principals) if observed.recorded.restore_role else []
+    return [*_grants(desired, principals), *left]
 
 
 def _grants(desired: Desired, principals: list[str]) -> list[Grant]:

@@ -31,6 +31,7 @@ def build_status(
         "observed_generation": resource.generation,
         "conditions": conditions.build(findings, before.conditions, resource.generation, now),
         "protected_disks": observed.disks,
+        "restore_role": _has_restore_role(desired, observed, plan) or None,
     }
     if isinstance(observed.vault, AzureVault):
         update |= {
@@ -41,6 +42,14 @@ def build_status(
             "provisioning_state": observed.vault.provisioning_state,
         }
     return before.model_copy(update=update)
+
+
+def _has_restore_role(desired: Desired, observed: Observed, plan: Plan[Step]) -> bool:
+    """Return whether a role for restores has to be revoked one day: each restore assigns it."""
+    if desired.spec.role_assignments == "Preassigned":
+        return False
+    is_gone = plan.ready and plan.step is None and observed.restore_roles and not any(observed.restore_roles.values())
+    return observed.is_restoring or (observed.recorded.restore_role and not is_gone)
 
 
 def _identities(vault: AzureVault) -> list[VaultIdentityStatus]:

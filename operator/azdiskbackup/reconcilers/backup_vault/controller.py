@@ -30,7 +30,13 @@ from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed
 from azdiskbackup.core.rules.verdicts import Plan, Progress, Rules
 from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.watch.indices import DISKS_BY_POLICY, POLICIES_BY_VAULT, RESTORES_BY_VAULT_ID
+from azdiskbackup.reconcilers.watch.indices import (
+    DISKS_BY_POLICY,
+    IN_PROGRESS,
+    POLICIES_BY_VAULT,
+    RESTORES_BY_VAULT_ID,
+    RESTORES_IN_PROGRESS,
+)
 
 
 @dataclass(slots=True)
@@ -93,6 +99,7 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
             disks=sum(cache.count(DISKS_BY_POLICY, policy) for policy in policies),
             recorded=read_recorded(pass_.resource),
             is_restoring=cache.knows(RESTORES_BY_VAULT_ID, str(desired.id).lower()),
+            is_role_needed=cache.knows(RESTORES_IN_PROGRESS, IN_PROGRESS),
             degraded_reason=self._context.sweep.degraded_reason(desired.id),
         )
         is_valid = state.valid_until is not None and pass_.now < state.valid_until

@@ -157,6 +157,8 @@ def _age(raw: Raw) -> tuple[str, str]:
     return source_of(_namespace(raw), raw["spec"]["source"]), str(raw["metadata"].get("creationTimestamp"))
 
 
+# The value by which every restore is found that has chosen a restore point, and not ended.
+IN_PROGRESS = "in progress"
 # By the lower-case id of the vault in Azure.
 VAULTS_BY_ID = Index("BackupVault", lambda raw: _lower(recorded_id(Resource(raw), VAULT, "vaultID")))
 POLICIES_BY_VAULT = Index("DiskBackupPolicy", lambda raw: [raw["spec"]["vaultRef"]["name"]])
@@ -183,6 +185,7 @@ RESTORES_BY_VOLUME = Index("DiskRestore", _restored_volume)
 RESTORES_BY_NAMESPACE = Index("DiskRestore", _restoring_namespace)
 # By the lower-case id of the vault in Azure: those that have chosen a restore point, and not ended.
 RESTORES_BY_VAULT_ID = Index("DiskRestore", _restoring_vault)
+RESTORES_IN_PROGRESS = Index("DiskRestore", lambda raw: [IN_PROGRESS] if _restoring_vault(raw) else [])
 # By the lower-case id of the disk.
 VOLUMES_BY_DISK = Index("PersistentVolume", _handle)
 CLAIMS_BY_VOLUME = Index("PersistentVolumeClaim", _volume)
@@ -204,6 +207,7 @@ INDICES = (
     RESTORES_BY_VOLUME,
     RESTORES_BY_NAMESPACE,
     RESTORES_BY_VAULT_ID,
+    RESTORES_IN_PROGRESS,
     CLAIMS_BY_VOLUME,
     VOLUMES_BY_DISK,
 )

@@ -386,12 +386,35 @@ def test_the_role_for_restores_goes_once_none_is_in_progress() -> None:
     desired = restoring_vault()
     grants = restore_grants(desired, observed)
     assert [each.principal for each in grants] == ["principal", "assigned"]
+    untouched = restoring(desired, observed)
+    assert isinstance(untouched, Plan) and untouched.step is None, "another cluster may have assigned it"
+    observed = replace(observed, recorded=Recorded("principal", restore_role=True))
     assert restoring(desired, observed) == Need(Fact.RESTORE_ROLE, (grants[0],))
     left = replace(observed, restore_roles=dict.fromkeys(grants, True))
     plan = restoring(desired, left)
     assert isinstance(plan, Plan) and plan.ready and plan.step == RevokeRole(grants[0])
     gone = restoring(desired, replace(observed, restore_roles=dict.fromkeys(grants, False)))
     assert isinstance(gone, Plan) and gone.ready and gone.step is None
-    for kept in (restoring(desired, replace(left, is_restoring=True)),
+    for kept in (restoring(desired, replace(left, is_role_needed=True)),
                  restoring(restoring_vault(roleAssignments="Preassigned"), left)):  # fmt: skip
         assert isinstance(kept, Plan) and kept.step is None
+
+
+def test_the_role_for_restores_is_in_status_until_it_is_revoked() -> None:
+    observed = replace(READY, groups={**READY.groups, RESTORING: AzureGroup("westeurope")})
+    desired, recorded = restoring_vault(), Recorded("principal", restore_role=True)
+    grant = restore_grants(desired, observed)[0]
+
+    def told(seen: VaultSeen, of: vault_desired.Desired = desired) -> object:
+        plan = restoring(of, seen)
+        assert isinstance(plan, Plan)
+        return vault_status.build_status(resource(vault()), of, seen, plan, NOW).restore_role
+
+    assert told(observed) is None
+    assert told(replace(observed, is_restoring=True, is_role_needed=True)) is True
+    assert told(replace(observed, recorded=recorded, restore_roles={grant: True})) is True
+    assert told(replace(observed, recorded=recorded, restore_roles={grant: False})) is None
+    assert told(replace(observed, is_restoring=True), restoring_vault(roleAssignments="Preassigned")) is None
+    leaving = restoring_vault(deleting=True, deletionPolicy="Delete")
+    gone = replace(KNOWN, recorded=recorded, grants={GRANT: False})
+    assert decide(leaving, gone, NOW) == Need(Fact.ROLE_GRANT, (grant,))

@@ -50,6 +50,7 @@ STATUS: dict[str, Json] = {
         "principalID": PRINCIPAL,
         "identities": [{"principalID": PRINCIPAL, "userAssignedIdentityID": "/subscriptions/a"}],
         "resourceGuard": True,
+        "restoreRole": True,
         "provisioningState": "x",
         "protectedDisks": 1,
     },
