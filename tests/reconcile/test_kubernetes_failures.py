@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from copy import deepcopy
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
@@ -144,6 +145,21 @@ async def test_objects_that_are_deleted_while_the_operator_is_down(world: World,
     await world.start_operator()
     await shop.gone("ProtectedDisk", "data")
     assert world.writes(since) == ["backupInstances.stopProtection"]
+
+
+@pytest.mark.parametrize("protection", ["Active", "Suspended", "Stopped"])
+async def test_status_that_is_wiped_alone_is_rebuilt_at_once(world: World, shop: Team, protection: str) -> None:
+    """Also of a disk that rests, at which there is no other time to look."""
+    shop.make_claim()
+    await shop.protect()
+    await shop.until("ProtectedDisk", "data", "Ready")
+    await shop.protect(protection=protection)
+    await shop.until("ProtectedDisk", "data", "Ready")
+    await world.advance(minutes=30)
+    since = world.azure.request_count()
+    await shop.patch("ProtectedDisk", "data", {"status": None}, "status")
+    await shop.until("ProtectedDisk", "data", "Ready", within=timedelta(minutes=5))
+    assert not world.writes(since)
 
 
 @pytest.mark.parametrize("restarted", [False, True])

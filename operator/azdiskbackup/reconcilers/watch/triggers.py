@@ -54,7 +54,7 @@ class Trigger:
 
 def keys_to_enqueue(cache: Cache, key: Key, before: Raw | None, after: Raw | None) -> Iterator[Key]:
     """Yield the keys that have to be reconciled after a change."""
-    if key.kind in OURS and _own(before) != _own(after):
+    if key.kind in OURS and (_own(before) != _own(after) or _is_wiped(before, after)):
         yield key
     for edge in TRIGGERS:
         if edge.kind != key.kind:
@@ -76,6 +76,17 @@ def _own(raw: Raw | None) -> object:
     metadata = raw["metadata"]
     abandoned = (metadata.get("annotations") or {}).get(ABANDON)
     return metadata["uid"], metadata.get("generation"), metadata.get("deletionTimestamp"), abandoned
+
+
+def _is_wiped(before: Raw | None, after: Raw | None) -> bool:
+    """Return whether an object lost its status, as by a restore of manifests: it is rebuilt at once.
+
+    What rests, such as a suspended disk, has no other time to come at which somebody would look.
+    """
+    if before is None or after is None:
+        return False
+    had, has = Resource(before).status, Resource(after).status
+    return any(member in had and member not in has for member in ("observedGeneration", "conditions"))
 
 
 # --- what is seen -------------------------------------------------------------------------------
