@@ -50,10 +50,10 @@ def build_status(
         update["completion_time"] = now.replace(microsecond=0)
     findings = conditions.summary(plan, plan.verdict.reason, plan.verdict.message)
     findings = [_unless_waiting(finding, plan) for finding in findings]
+    if not plan.ready:
+        findings = [_as_decided(finding, plan) for finding in findings]
     if "completion_time" not in update:
         findings = [undecided(finding) for finding in findings]
-    elif not plan.ready:
-        findings = [_ended(finding, plan) for finding in findings]
     findings.sort(key=lambda each: _ORDER.index(each.type) if each.type in _ORDER else len(_ORDER))
     update["conditions"] = conditions.build(findings, before.conditions, resource.generation, now)
     return before.model_copy(update=update)
@@ -73,8 +73,8 @@ def _unless_waiting(finding: Finding, plan: Plan[Step]) -> Finding:
     return finding
 
 
-def _ended(finding: Finding, plan: Plan[Step]) -> Finding:
-    """Succeeded says how the restore ended, which an earlier condition decided."""
+def _as_decided(finding: Finding, plan: Plan[Step]) -> Finding:
+    """Succeeded says what an earlier condition decided: how the restore ended, or what it waits for."""
     if finding.type == reasons.SUCCEEDED:
         return Finding(finding.type, "False", plan.verdict.reason, plan.verdict.message)
     return finding

@@ -384,6 +384,8 @@ def test_conditions_stand_in_the_order_of_the_way_and_end_with_a_verdict() -> No
     told = {each.type: each.status for each in running.conditions}
     assert told["VolumeBound"] == "False" and told["Succeeded"] == told["Ready"] == "Unknown"
     assert running.job_id == "job-1" and running.completion_time is None
+    (succeeded,) = (each for each in running.conditions if each.type == "Succeeded")
+    assert succeeded.reason == "InProgress" and "has been running" in succeeded.message
     bad = Following(job("Failed", failure=AzureFailure("C", "Words.", "Do.")))
     failed = status_of(observed(attempt=bad, recorded=INTENT))
     told = {each.type: (each.status, each.reason) for each in failed.conditions}
