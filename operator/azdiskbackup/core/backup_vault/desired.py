@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultSpec, RestoreResourceGroup, SnapshotResourceGroup
+from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultSpec
+from azdiskbackup.api.v1alpha1.vault_parts import RestoreResourceGroup, SnapshotResourceGroup
 from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId, vault_id
 from azdiskbackup.core.objects.azure import VaultSettings
 from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultSpec, VaultAccess
+from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultSpec
+from azdiskbackup.api.v1alpha1.vault_parts import VaultAccess
 from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId
 from azdiskbackup.core.objects.recorded import VAULT, recorded_id, recorded_identities, recorded_name
 from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from azdiskbackup.api.v1alpha1.backup_vault import VaultAccess
+from azdiskbackup.api.v1alpha1.vault_parts import VaultAccess
 from azdiskbackup.core.disk_restore.desired import Desired, read_desired
 from azdiskbackup.core.disk_restore.observed import (
     Claim,

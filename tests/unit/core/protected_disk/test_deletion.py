@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azdiskbackup.api.v1alpha1.backup_vault import VaultAccess
 from azdiskbackup.api.v1alpha1.base import LabelSelector
+from azdiskbackup.api.v1alpha1.vault_parts import VaultAccess
 from azdiskbackup.core.objects.azure import AzureInstance
 from azdiskbackup.core.objects.pvc import ClaimedDisk, NotAzureDisk, NotBound
 from azdiskbackup.core.objects.resource import Invalid

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from azdiskbackup.api.v1alpha1.backup_vault import VaultAccess
 from azdiskbackup.api.v1alpha1.base import LabelSelector
+from azdiskbackup.api.v1alpha1.vault_parts import VaultAccess
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.azure import AzureFailure, AzureInstance
 from azdiskbackup.core.objects.pvc import NotAzureDisk, NotBound
