@@ -26,9 +26,9 @@ from azdiskbackup.core.disk_restore.observed import (
 from azdiskbackup.core.disk_restore.rules.target import restore_grant, restore_request
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.azure import AzureDisk, AzureRestorePoint
-from azdiskbackup.core.objects.recorded import INSTANCE, recorded_id, recorded_text, recorded_time
+from azdiskbackup.core.objects.recorded import INSTANCE, azure_name, recorded_id, recorded_text, recorded_time
 from azdiskbackup.core.objects.resource import Resource
-from azdiskbackup.core.objects.vault_view import vault_view
+from azdiskbackup.core.objects.vault_view import VaultView, vault_view
 from azdiskbackup.core.protected_disk.status import ONE_BACKUP
 from azdiskbackup.core.protected_disk.validation import NeverRun, Passed, Running, Validation, next_refusal
 from azdiskbackup.core.rules.intervals import OPERATION_ENDS_WITHIN, OPERATION_READABLE_WITHIN, VALIDATION_TAKES
@@ -126,8 +126,8 @@ class Fetchers:
         known = disk.status.get("restorePoints")
         recent = known.get("recent") if isinstance(known, Mapping) else None
         listed = [each for each in recent if isinstance(each, Mapping)] if isinstance(recent, list) else []
-        times = [(recorded_time(each.get("time")), str(each.get("id"))) for each in listed]
-        dated = sorted((time, id_) for time, id_ in times if time is not None)
+        times = [(recorded_time(each.get("time")), azure_name(each.get("id"))) for each in listed]
+        dated = sorted((time, id_) for time, id_ in times if time is not None and id_ is not None)
         if not dated:
             return None
         if not_after is None or not_after > dated[-1][0]:
@@ -204,9 +204,8 @@ def from_cache(context: ReconcileContext, pass_: Pass) -> Observed:
     raw_vault = cache.get(Key("BackupVault", "", vault_name)) if vault_name is not None else None
     vault = vault_view(Resource(raw_vault)) if raw_vault is not None else NOT_FOUND
     named = desired.spec.source.backup_instance
-    if named is not None and instance is None and raw_vault is not None and not isinstance(vault, NotFound):
-        id_ = getattr(vault, "id", None)
-        instance = id_.child("backupInstances", named.name) if id_ is not None else None
+    if named is not None and isinstance(vault, VaultView) and vault.id is not None:
+        instance = vault.id.child("backupInstances", named.name)
     namespace = cache.get(Key("Namespace", "", desired.namespace))
     about = namespace["metadata"] if namespace is not None else {}
     return Observed(
