@@ -18,17 +18,16 @@ from azdiskbackup.core.jobs.attempt import (
     Sent,
     Unfollowable,
 )
+from azdiskbackup.core.jobs.requesting import requesting
 from azdiskbackup.core.objects.policy_view import PolicyView
 from azdiskbackup.core.objects.resource import Invalid
 from azdiskbackup.core.on_demand_backup.desired import Desired
 from azdiskbackup.core.on_demand_backup.observed import DiskView, Fact, Observed
 from azdiskbackup.core.on_demand_backup.steps import RecordIntent, Step, Submit
 from azdiskbackup.core.rules import reasons, verdicts
-from azdiskbackup.core.rules.backoff import pauses_at_most
-from azdiskbackup.core.rules.intervals import BACKUP_START_TAKES, JOB_APPEARS_WITHIN, JOB_POLL
+from azdiskbackup.core.rules.intervals import JOB_POLL, JOB_START_TAKES
 from azdiskbackup.core.rules.lookup import NotFetched, NotFound
 from azdiskbackup.core.rules.verdicts import (
-    Progress,
     Undecided,
     allow_with_warning,
     fetched,
@@ -38,7 +37,7 @@ from azdiskbackup.core.rules.verdicts import (
     stalled,
     wait,
 )
-from azdiskbackup.errors import OperatorError, Throttled, Unavailable
+from azdiskbackup.errors import OperatorError
 
 Verdict: TypeAlias = verdicts.Verdict[Step]
 
@@ -151,11 +150,11 @@ def job_started(desired: Desired, observed: Observed, now: datetime) -> Verdict:
         case NotStarted():
             return _request(desired, observed, None, now)
         case IntentRecorded(error=error, not_before=again) if again is not None and now < again:
-            return _starting(error, again)
+            return requesting("backup", error, again)
         case IntentRecorded(instance=instance, error=error):
             return _request(desired, observed, instance, now, error)
         case Sent(error=error):
-            return _starting(error, now + BACKUP_START_TAKES)
+            return requesting("backup", error, now + JOB_START_TAKES)
         case Unfollowable(error):
             raise Undecided(error)
         case RequestRefused() as refused:
@@ -184,20 +183,9 @@ def _request(
     assert isinstance(observed.policy, PolicyView)
     instance = observed.disk.instance
     if not same_id(recorded, instance):
-        return replace(_starting(error, now), step=RecordIntent(instance))
+        return replace(requesting("backup", error, now), step=RecordIntent(instance))
     step = Submit(instance, observed.policy.rule_name, desired.spec.retention_rule, desired.uid)
-    return replace(_starting(error, now + BACKUP_START_TAKES), step=step)
-
-
-def _starting(error: OperatorError | None, requeue_at: datetime) -> Verdict:
-    """Return what is told until the job is known: the last error, in the same words at each try: it is no news."""
-    if error is None:
-        return wait(reasons.STARTING, "Requesting the backup from Azure.", requeue_at)
-    # After an answer that was lost, the job is looked for first.
-    pause = pauses_at_most(error) + (JOB_APPEARS_WITHIN if isinstance(error, Unavailable) else timedelta())
-    tries = "when Azure allows it" if isinstance(error, Throttled) else f"at least every {span(pause)}"
-    verdict: Verdict = wait(error.reason, f"{error.user_message} The operator retries {tries}.", requeue_at)
-    return verdict if error.is_transient else replace(verdict, progress=Progress.STALLED)
+    return replace(requesting("backup", error, now + JOB_START_TAKES), step=step)
 
 
 def job_succeeded(desired: Desired, observed: Observed, now: datetime) -> Verdict:

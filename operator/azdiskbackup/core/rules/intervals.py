@@ -20,7 +20,7 @@ VAULT_CHANGE_TAKES = timedelta(seconds=10)
 VALIDATION_TAKES = timedelta(seconds=65)
 CONFIGURATION_TAKES = timedelta(seconds=65)
 INSTANCE_CHANGE_TAKES = timedelta(seconds=20)
-BACKUP_START_TAKES = timedelta(seconds=30)
+JOB_START_TAKES = timedelta(seconds=30)
 # A backup of a small disk takes three and a half minutes, and reading a job is a scarce call.
 JOB_POLL = timedelta(seconds=60)
 # How long a job may take to appear in the list after its request; only then a lost request is sent again.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Protocol
@@ -27,7 +27,7 @@ from azdiskbackup.core.rules.backoff import pause
 from azdiskbackup.core.rules.intervals import JOB_APPEARS_WITHIN, JOB_POLL
 from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
 from azdiskbackup.engine.cache import Key
-from azdiskbackup.errors import InvalidRequest, OperatorError, RateLimited, Terminal
+from azdiskbackup.errors import InvalidRequest, OperatorError, RateLimited, Terminal, Unavailable
 from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.common.reconciler import KindState, NothingNew
 
@@ -98,6 +98,24 @@ class JobState(KindState):
         self.not_before = now + pause(error, self.failures, jitter)
         if isinstance(error, Terminal):
             self.refused = RequestRefused(error, now)
+
+    async def send(self, request: Awaitable[str | None], now: datetime, jitter: float) -> None:
+        """Send the request; how it failed is kept, and told by the next pass.
+
+        Raises:
+            RateLimited: it is not allowed yet, and was not sent.
+        """
+        self.sent, self.not_before = now, None
+        try:
+            self.operation = await request
+        except RateLimited:
+            self.sent = None
+            raise
+        except OperatorError as error:
+            self.failed(error, now, jitter)
+            if not isinstance(error, Unavailable):
+                # An answer that refuses proves that no job was made; any other request may have arrived.
+                self.sent = None
 
 
 class JobFollower(ABC):

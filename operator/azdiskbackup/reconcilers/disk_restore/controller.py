@@ -29,7 +29,7 @@ from azdiskbackup.core.jobs.recorded import is_over, read_recorded
 from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.protected_disk.validation import Passed, Running, ValidationRefused
 from azdiskbackup.core.rules.verdicts import Plan, Rules
-from azdiskbackup.errors import OperatorError, RateLimited, Unavailable
+from azdiskbackup.errors import OperatorError
 from azdiskbackup.kube.watched import CLAIM, VOLUME, WatchedResource
 from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
@@ -99,7 +99,11 @@ class DiskRestoreKind(reconciler.KindController[Desired, Observed, Step, Restore
             case Validate():
                 await self._validate(pass_, step)
             case Submit():
-                await self._submit(pass_, step)
+                await pass_.state.send(
+                    self._context.azure.restores.submit(step.request, step.request_id),
+                    pass_.now,
+                    self._context.jitter(),
+                )
             case TagDisk(disk=disk, tags=tags):
                 try:
                     await self._context.azure.resources.set_tags(disk, tags)
@@ -124,21 +128,6 @@ class DiskRestoreKind(reconciler.KindController[Desired, Observed, Step, Restore
         before = state.validation if isinstance(state.validation, ValidationRefused) else None
         operation = await self._context.azure.restores.submit_validation(step.request)
         state.validation = Running(operation, pass_.now, before) if operation is not None else Passed()
-
-    async def _submit(self, pass_: Pass, step: Submit) -> None:
-        """Send the request; how it failed is kept, and told by the next pass."""
-        state, now = pass_.state, pass_.now
-        state.sent, state.not_before = now, None
-        try:
-            state.operation = await self._context.azure.restores.submit(step.request, step.request_id)
-        except RateLimited:
-            state.sent = None
-            raise
-        except OperatorError as error:
-            state.failed(error, now, self._context.jitter())
-            if not isinstance(error, Unavailable):
-                # An answer that refuses proves that no job was made; any other request may have arrived.
-                state.sent = None
 
     # --- report -----------------------------------------------------------------------------------
 

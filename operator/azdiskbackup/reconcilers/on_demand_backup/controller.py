@@ -24,7 +24,6 @@ from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed, NotFound
 from azdiskbackup.core.rules.verdicts import Plan, Rules
 from azdiskbackup.engine.cache import Key
-from azdiskbackup.errors import OperatorError, RateLimited, Unavailable
 from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.common.job_follower import JobState
@@ -134,27 +133,16 @@ class OnDemandBackupKind(reconciler.KindController[Desired, Observed, Step, JobS
             case DeleteObject():
                 await self._context.status_writer.delete(pass_.resource)
             case Submit():
-                await self._submit(pass_, step)
+                await pass_.state.send(
+                    self._context.azure.backups.submit(
+                        step.instance, step.rule_name, step.retention_rule, step.request_id
+                    ),
+                    pass_.now,
+                    self._context.jitter(),
+                )
             case _:
                 assert_never(step)
         return None
-
-    async def _submit(self, pass_: Pass, step: Submit) -> None:
-        """Send the request; how it failed is kept, and told by the next pass."""
-        state, now = pass_.state, pass_.now
-        state.sent, state.not_before = now, None
-        try:
-            state.operation = await self._context.azure.backups.submit(
-                step.instance, step.rule_name, step.retention_rule, step.request_id
-            )
-        except RateLimited:
-            state.sent = None
-            raise
-        except OperatorError as error:
-            state.failed(error, now, self._context.jitter())
-            if not isinstance(error, Unavailable):
-                # An answer that refuses proves that no job was made; any other request may have arrived.
-                state.sent = None
 
     # --- report -----------------------------------------------------------------------------------
 

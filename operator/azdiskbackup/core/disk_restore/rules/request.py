@@ -24,6 +24,7 @@ from azdiskbackup.core.jobs.attempt import (
     Sent,
     Unfollowable,
 )
+from azdiskbackup.core.jobs.requesting import requesting
 from azdiskbackup.core.objects.azure import AzureDisk, AzureJob, RestoreRequest
 from azdiskbackup.core.protected_disk.validation import (
     NeverRun,
@@ -34,10 +35,9 @@ from azdiskbackup.core.protected_disk.validation import (
     permission_pause,
 )
 from azdiskbackup.core.rules import reasons
-from azdiskbackup.core.rules.backoff import longest_pause, pause, pauses_at_most
+from azdiskbackup.core.rules.backoff import longest_pause, pause
 from azdiskbackup.core.rules.intervals import (
-    BACKUP_START_TAKES,
-    JOB_APPEARS_WITHIN,
+    JOB_START_TAKES,
     OPERATION_POLL,
     VALIDATION_TAKES,
 )
@@ -59,8 +59,6 @@ from azdiskbackup.errors import (
     RestorePointGone,
     SnapshotGone,
     TargetDiskExists,
-    Throttled,
-    Unavailable,
 )
 
 # Longer than any disk takes.
@@ -172,9 +170,9 @@ def restore_started(desired: Desired, observed: Observed, now: datetime) -> Verd
             return _request(desired, observed, now, None, is_recorded=False)
         case IntentRecorded(error=error, not_before=again):
             is_due = again is None or now >= again
-            return _request(desired, observed, now, error) if is_due else _starting(error, again or now)
+            return _request(desired, observed, now, error) if is_due else requesting("restore", error, again or now)
         case Sent(error=error):
-            return _starting(error, now + BACKUP_START_TAKES)
+            return requesting("restore", error, now + JOB_START_TAKES)
         case Unfollowable(error):
             raise Undecided(error)
         case RequestRefused() as refused:
@@ -227,19 +225,8 @@ def _request(
     looked_up(observed.instance, Fact.INSTANCE)
     request = restore_request(desired, observed)
     if not is_recorded or not same_id(observed.recorded.disk, request.disk):
-        return replace(_starting(error, now), step=RecordIntent(request.instance, request.disk))
-    return replace(_starting(error, now + BACKUP_START_TAKES), step=Submit(request, desired.uid))
-
-
-def _starting(error: OperatorError | None, requeue_at: datetime) -> Verdict:
-    """Return what is told until the job is known: the last error, in the same words at each try: it is no news."""
-    if error is None:
-        return wait(reasons.STARTING, "Requesting the restore from Azure.", requeue_at)
-    # After an answer that was lost, the job is looked for first.
-    longest = pauses_at_most(error) + (JOB_APPEARS_WITHIN if isinstance(error, Unavailable) else timedelta())
-    tries = "when Azure allows it" if isinstance(error, Throttled) else f"at least every {span(longest)}"
-    verdict: Verdict = wait(error.reason, f"{error.user_message} The operator retries {tries}.", requeue_at)
-    return verdict if error.is_transient else replace(verdict, progress=Progress.STALLED)
+        return replace(requesting("restore", error, now), step=RecordIntent(request.instance, request.disk))
+    return replace(requesting("restore", error, now + JOB_START_TAKES), step=Submit(request, desired.uid))
 
 
 def job_ended(desired: Desired, observed: Observed, now: datetime) -> Verdict:
