@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -117,16 +120,31 @@ def _pauses() -> Iterator[float]:
         pause = min(_PAUSES_GROW * pause, _LONGEST_PAUSE_SECONDS)
 
 
+# Below those that the kernel gives to connections, which would take a port between now and its use.
+_PORTS = range(15_000, 32_000)
+
+
 def free_ports(count: int) -> list[int]:
-    """Return ports on loopback that were free a moment ago."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Return ports on loopback that were free a moment ago, other ones in each process and at each call."""
+    found: list[int] = []
+    for port in _candidates:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                found.append(port)
+        if len(found) == count:
+            break
+    return found
+
+
+def _each_once() -> Iterator[int]:
+    # Processes that begin at the same time begin elsewhere.
+    begin = random.SystemRandom().randrange(len(_PORTS))
+    return (_PORTS[(begin + step) % len(_PORTS)] for step in itertools.count())
+
+
+_candidates = _each_once()
 
 
 def accepts_connections(port: int) -> bool:
