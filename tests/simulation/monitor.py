@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Nothing of the operator's own: a mistake in what both share would be seen by neither.
 FINALIZER = "azdiskbackup.io/finalizer"
+ABANDONED = "azdiskbackup.io/abandon-in-azure"
 STATE_OF_MODE = {"Active": "ProtectionConfigured", "Suspended": "BackupsSuspended", "Stopped": "ProtectionStopped"}
 OWNER = ("azdiskbackup.io.cluster", "azdiskbackup.io.namespace", "azdiskbackup.io.protecteddisk")
 _INSTANCE = re.compile(r"/backupInstances/([^/?]+)(?:/(\w+))?", re.IGNORECASE)
@@ -236,7 +237,9 @@ class Monitor:
     def _released(self, raw: Json) -> None:
         """A finalizer that is gone means that the policy was carried out, or left aloud."""
         metadata = raw["metadata"]
-        if FINALIZER not in metadata.get("finalizers", ()) or metadata["uid"] in self._left:
+        # In a namespace that ends no event can be posted: what a person wrote on the object says the same.
+        is_abandoned = (metadata.get("annotations") or {}).get(ABANDONED) == metadata["uid"]
+        if FINALIZER not in metadata.get("finalizers", ()) or metadata["uid"] in self._left or is_abandoned:
             return
         owner = (self._world.cluster, metadata["namespace"], metadata["name"])
         for instance in self._instances():
