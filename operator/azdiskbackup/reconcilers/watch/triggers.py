@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from azdiskbackup.core.jobs.recorded import is_over
 from azdiskbackup.core.objects.abandon import ABANDON
+from azdiskbackup.core.objects.recorded import recorded_text
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.engine.cache import UNREADABLE, Cache, Key, Queue, Raw, place_in
@@ -124,7 +125,7 @@ def _ended(backup: Resource) -> object:
 
 def _restorable(disk: Resource) -> object:
     """What restores see of a disk."""
-    return disk.status.get("backupInstanceID"), (disk.status.get("restorePoints") or {}).get("newest")
+    return disk.status.get("backupInstanceID"), recorded_text(disk, "restorePoints", "newest")
 
 
 def _restoring(restore: Resource) -> object:

@@ -79,6 +79,16 @@ async def test_a_status_that_we_wrote_ourselves_stirs_up_only_those_who_can_see_
     assert status(disk(), 11, conditions=protected) == {"OnDemandBackup/shop/now"}
 
 
+@pytest.mark.parametrize("member", ["restorePoints", "backupInstanceID", "policyID", "conditions"])
+def test_nonsense_in_a_status_hides_no_change_of_the_spec(member: str) -> None:
+    cache = Cache(INDICES, QUEUES)
+    before, after = ({**disk(), "status": {member: "nonsense"}} for _ in range(2))
+    for number, raw in enumerate((before, after), start=1):
+        raw["metadata"] = {**raw["metadata"], "uid": "u", "generation": number}
+    found = {str(key) for key in keys_to_enqueue(cache, Key("ProtectedDisk", "shop", "data"), before, after)}
+    assert "ProtectedDisk/shop/data" in found
+
+
 async def test_a_watch_that_is_open_and_tells_nothing_is_found_out() -> None:
     server, cache = Server(), Cache(INDICES, QUEUES)
     resync = Resync(cast(KubeClient, server), cache, ManualClock(), timedelta(minutes=10))
