@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from azdiskbackup.azure.gateways.azure import capture_error
-from azdiskbackup.azure.gateways.operations import Failed, Succeeded
 from azdiskbackup.core.disk_restore.desired import Desired
 from azdiskbackup.core.disk_restore.manifests import source_volume
 from azdiskbackup.core.disk_restore.observed import (
@@ -30,8 +29,7 @@ from azdiskbackup.core.objects.recorded import INSTANCE, azure_name, recorded_id
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.objects.vault_view import VaultView, vault_view
 from azdiskbackup.core.protected_disk.status import ONE_BACKUP
-from azdiskbackup.core.protected_disk.validation import NeverRun, Passed, Running, Validation, next_refusal
-from azdiskbackup.core.rules.intervals import OPERATION_ENDS_WITHIN, OPERATION_READABLE_WITHIN, VALIDATION_TAKES
+from azdiskbackup.core.protected_disk.validation import Running
 from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed, NotFound
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import RateLimited
@@ -39,7 +37,7 @@ from azdiskbackup.kube.client import NotFoundError
 from azdiskbackup.kube.watched import CLAIM, VOLUME
 from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.common.step_runner import GONE
+from azdiskbackup.reconcilers.common.validation import follow_validation
 from azdiskbackup.reconcilers.disk_restore.job_follower import RestoreFollower, RestoreState
 from azdiskbackup.reconcilers.watch.indices import VAULTS_BY_ID, VOLUMES_BY_DISK
 
@@ -162,23 +160,10 @@ class Fetchers:
         if isinstance(state.validation, Running):
             # A validation is followed on its own; to ask for it once more, after its answer, is no repetition.
             state.steps.last_completed = None
-            state.validation = await self._follow(pass_, state.validation)
+            state.validation = await follow_validation(
+                self._context.azure.operations, state.validation, pass_.now, None
+            )
         return replace(observed, validation=state.validation)
-
-    async def _follow(self, pass_: Pass, running: Running) -> Validation:
-        now = pass_.now
-        if now < running.since + VALIDATION_TAKES:
-            return running
-        state = await capture_error(self._context.azure.operations.check(running.operation))
-        match state:
-            case Succeeded():
-                return Passed()
-            case Failed(error=error):
-                return next_refusal(running.refused, error, now, None)
-            case FetchFailed(error) if error.code in GONE or now >= running.since + OPERATION_READABLE_WITHIN:
-                return NeverRun()
-            case _:
-                return running if now < running.since + OPERATION_ENDS_WITHIN else NeverRun()
 
     async def _disk(self, pass_: Pass, observed: Observed) -> Observed:
         if pass_.state.disk is not None:

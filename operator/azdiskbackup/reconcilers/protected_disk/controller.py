@@ -38,12 +38,10 @@ from azdiskbackup.core.rules.verdicts import Plan, Rules
 from azdiskbackup.errors import RateLimited
 from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
+from azdiskbackup.reconcilers.common.validation import RECHECK_ROLE_AFTER_TRIES
 from azdiskbackup.reconcilers.protected_disk.history import History
 from azdiskbackup.reconcilers.protected_disk.observe import Fetchers, from_cache
 from azdiskbackup.reconcilers.protected_disk.state import DiskState, KnownInstance, Pass
-
-# Refusals of a validation after which the role assignment is looked at again.
-RECHECK_ROLE_AFTER_TRIES = 5
 
 
 class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskState]):

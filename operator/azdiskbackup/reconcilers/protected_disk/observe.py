@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from azdiskbackup.azure.gateways.azure import capture_error
-from azdiskbackup.azure.gateways.operations import Failed, Succeeded
 from azdiskbackup.azure.inventory.role_grants import RoleGrants
 from azdiskbackup.core.identity.arm_ids import ArmId, is_within, same_id
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance
@@ -18,12 +17,11 @@ from azdiskbackup.core.protected_disk.observed import Fact, Observed, Recorded
 from azdiskbackup.core.protected_disk.ownership import is_owner
 from azdiskbackup.core.protected_disk.rules.instance import instance_request
 from azdiskbackup.core.protected_disk.trust import LastGet
-from azdiskbackup.core.protected_disk.validation import NeverRun, Passed, Running, Validation, next_refusal
-from azdiskbackup.core.rules.intervals import OPERATION_ENDS_WITHIN, OPERATION_READABLE_WITHIN, VALIDATION_TAKES
+from azdiskbackup.core.protected_disk.validation import Running
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed, NotFound
 from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.common.step_runner import GONE
+from azdiskbackup.reconcilers.common.validation import follow_validation
 from azdiskbackup.reconcilers.protected_disk.inventory_reader import InventoryReader
 from azdiskbackup.reconcilers.protected_disk.state import MigrationPacer, Pass
 from azdiskbackup.reconcilers.watch.indices import DISKS_LEAVING_ROLE, DISKS_WITH_ROLE, SAME_SOURCE, shared_role
@@ -75,26 +73,15 @@ class Fetchers:
         if isinstance(known.state, Running):
             # A validation is followed on its own; to ask for it once more, after its answer, is no repetition.
             pass_.state.steps.last_completed = None
-            known.state = await self._follow(pass_, observed, known.state)
+            known.state = await follow_validation(
+                self._context.azure.operations,
+                known.state,
+                pass_.now,
+                observed.recorded.validation_failing_since,
+            )
         conflict = pass_.state.conflict
         due = conflict.is_search_due(pass_.state.refusal)
         return replace(observed, validation=known.state, conflicting_instance=NOT_FETCHED if due else conflict.instance)
-
-    async def _follow(self, pass_: Pass, observed: Observed, running: Running) -> Validation:
-        now = pass_.now
-        if now < running.since + VALIDATION_TAKES:
-            return running
-        state = await capture_error(self._context.azure.operations.check(running.operation))
-        match state:
-            case Succeeded():
-                return Passed()
-            case Failed(error=error):
-                return next_refusal(running.refused, error, now, observed.recorded.validation_failing_since)
-            case FetchFailed(error) if error.code in GONE or now >= running.since + OPERATION_READABLE_WITHIN:
-                # An operation that cannot be read for so long never will be: ask anew.
-                return NeverRun()
-            case _:
-                return running if now < running.since + OPERATION_ENDS_WITHIN else NeverRun()
 
     async def _conflicting_instance(self, pass_: Pass, observed: Observed) -> Observed:
         """Find the instance because of which Azure refuses ours: in our vault it is adopted, elsewhere it is named."""
