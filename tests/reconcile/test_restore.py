@@ -158,6 +158,16 @@ async def test_a_role_that_a_restart_forgot_goes_all_the_same(world: World, shop
     assert role(shop) == []
 
 
+async def test_a_role_that_somebody_takes_away_meanwhile_is_assigned_again(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    await shop.apply(objects.restore(namespace=shop.namespace))
+    await shop.until("DiskRestore", "back", "AccessGranted")
+    for each in role(shop):
+        shop.portal("DELETE", each, version="2022-04-01")
+    await ended(shop)
+    assert verdict(shop) == ("True", "Completed")
+
+
 async def test_a_role_that_another_cluster_assigned_for_its_restore_is_left(world: World, shop: Team) -> None:
     await backed_up(shop)
     await restore(shop)

@@ -37,9 +37,14 @@ class AssignRole:
 
 @dataclass(frozen=True, slots=True)
 class Validate:
-    """Ask Azure whether the restore would succeed."""
+    """Ask Azure whether the restore would succeed.
+
+    Attributes:
+        grant: the role that it needs.
+    """
 
     request: RestoreRequest
+    grant: Grant
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,11 +33,9 @@ from azdiskbackup.errors import OperatorError
 from azdiskbackup.kube.watched import CLAIM, VOLUME, WatchedResource
 from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
+from azdiskbackup.reconcilers.common.validation import RECHECK_ROLE_AFTER_TRIES
 from azdiskbackup.reconcilers.disk_restore.job_follower import RestoreState
 from azdiskbackup.reconcilers.disk_restore.observe import Fetchers, Pass, from_cache
-
-# Tries after which a role that was assigned is assigned once more: somebody may have revoked it since.
-_RECHECK_ROLE_AFTER_TRIES = 5
 
 
 class DiskRestoreKind(reconciler.KindController[Desired, Observed, Step, RestoreState]):
@@ -126,6 +124,9 @@ class DiskRestoreKind(reconciler.KindController[Desired, Observed, Step, Restore
     async def _validate(self, pass_: Pass, step: Validate) -> None:
         state = pass_.state
         before = state.validation if isinstance(state.validation, ValidationRefused) else None
+        if before is not None and before.tries >= RECHECK_ROLE_AFTER_TRIES:
+            # The next pass assigns it once more.
+            self._context.grants.recheck(step.grant)
         operation = await self._context.azure.restores.submit_validation(step.request)
         state.validation = Running(operation, pass_.now, before) if operation is not None else Passed()
 

@@ -261,7 +261,7 @@ def test_the_way_in_order() -> None:
     assert grant is not None and make_plan(wanted, observed(is_role_known=False)).step == AssignRole(grant)
     request = restore_request(wanted, observed())
     assert request.disk == DISK and request.point == "p" and request.identity is None
-    assert make_plan(wanted, observed(validation=NeverRun())).step == Validate(request)
+    assert make_plan(wanted, observed(validation=NeverRun())).step == Validate(request, grant)
     assert make_plan(wanted, observed()).step == RecordIntent(INSTANCE, DISK)
     sent = observed(attempt=IntentRecorded(INSTANCE), recorded=INTENT, validation=NOT_FETCHED)
     assert make_plan(wanted, sent).step == Submit(request, "uid-1")

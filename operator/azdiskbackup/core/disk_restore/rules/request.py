@@ -25,7 +25,7 @@ from azdiskbackup.core.jobs.attempt import (
     Unfollowable,
 )
 from azdiskbackup.core.jobs.requesting import requesting
-from azdiskbackup.core.objects.azure import AzureDisk, AzureJob, RestoreRequest
+from azdiskbackup.core.objects.azure import AzureDisk, AzureJob
 from azdiskbackup.core.protected_disk.validation import (
     NeverRun,
     Passed,
@@ -78,19 +78,21 @@ def restore_validated(desired: Desired, observed: Observed, now: datetime) -> Ve
     """Ask Azure whether the restore would succeed: a new role takes up to 30 min to propagate."""
     if is_requested(observed) or isinstance(observed.attempt, IntentRecorded):
         return satisfied(reasons.PASSED, "Azure validated the restore.")
-    request = restore_request(desired, observed)
+    grant = restore_grant(observed)
+    assert grant is not None, "the rule on the role guarantees it"
+    step = Validate(restore_request(desired, observed), grant)
     match observed.validation:
         case NotFetched():
             raise need(Fact.VALIDATION)
         case NeverRun():
             message = "Azure is validating the restore."
-            return act(Validate(request), reasons.VALIDATING, message, now + VALIDATION_TAKES)
+            return act(step, reasons.VALIDATING, message, now + VALIDATION_TAKES)
         case Running() as running:
             return _validating(observed, running, now)
         case Passed():
             return satisfied(reasons.PASSED, "Azure validated the restore.")
         case ValidationRefused() as refusal:
-            return _after_refusal(observed, request, refusal, now)
+            return _after_refusal(observed, step, refusal, now)
         case _:
             assert_never(observed.validation)
 
@@ -104,13 +106,13 @@ def _validating(observed: Observed, running: Running, now: datetime) -> Verdict:
     return _needs_attention(observed, wait(before.error.reason, _refusal(observed, before), again), before)
 
 
-def _after_refusal(observed: Observed, request: RestoreRequest, refusal: ValidationRefused, now: datetime) -> Verdict:
+def _after_refusal(observed: Observed, step: Validate, refusal: ValidationRefused, now: datetime) -> Verdict:
     if isinstance(refusal.error, _FINAL):
         return parked(refusal.error.reason, f"Nothing is restored. {refusal.error.user_message}")
     again, message = refusal.at + _pause(refusal), _refusal(observed, refusal)
     verdict: Verdict = wait(refusal.error.reason, message, again)
     if now >= again:
-        verdict = act(Validate(request), refusal.error.reason, message, now + VALIDATION_TAKES)
+        verdict = act(step, refusal.error.reason, message, now + VALIDATION_TAKES)
     return _needs_attention(observed, verdict, refusal)
 
 
