@@ -142,8 +142,11 @@ class KubeClient:
 
     async def delete(self, resource: Resource) -> None:
         """Delete exactly this object, not its successor of the same name."""
-        body = {"preconditions": {"uid": resource.uid}}
-        await self._call("DELETE", _path(resource), body)
+        await self.delete_at(_path(resource), resource.uid)
+
+    async def delete_at(self, path: str, uid: str) -> None:
+        """Delete the object of a uid by its path, not its successor of the same name."""
+        await self._call("DELETE", path, {"preconditions": {"uid": uid}})
 
     async def _call(
         self,

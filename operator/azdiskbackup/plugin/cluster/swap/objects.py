@@ -7,7 +7,7 @@ from typing import Any
 
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.errors import OperatorError
-from azdiskbackup.kube.client import KubeClient, NotFoundError
+from azdiskbackup.kube.client import NotFoundError
 from azdiskbackup.kube.watched import WatchedResource
 from azdiskbackup.plugin.cluster.client import WHOLE_CLAIMS, Cluster, sentence_of
 from azdiskbackup.plugin.cluster.restore_checks import WHOLE_VOLUMES
@@ -67,7 +67,7 @@ class ObjectClient:
         """Delete exactly this PVC, not its successor of the same name."""
         path = f"{CLAIMS.path_in(self.namespace)}/{claim.name}"
         try:
-            await delete(self._cluster.kube, path, claim.uid)
+            await self._cluster.kube.delete_at(path, claim.uid)
         except NotFoundError:
             return
         except OperatorError as error:
@@ -78,8 +78,3 @@ class ObjectClient:
             await self._cluster.kube.merge(path, patch)
         except OperatorError as error:
             raise CliError(sentence_of(error, self._cluster.server, what)) from error
-
-
-async def delete(kube: KubeClient, path: str, uid: str) -> None:
-    """Delete an object by its path, if it is still that of the uid."""
-    await kube._call("DELETE", path, {"preconditions": {"uid": uid}})
