@@ -84,7 +84,8 @@ async def test_calls_and_writes_of_a_restore_are_counted(world: World, shop: Tea
     writes = [each for each in world.server.store.writes[written:] if each[0] in kinds]
     made = [each for each in writes if each[:2] in (("persistentvolumes", ""), ("persistentvolumeclaims", ""))]
     told = [each for each in writes if each[0] == "diskrestores" and each[1] == "status"]
-    assert len(made) <= 4 and len(told) <= 7, writes
+    # One of what is made is the binder's.
+    assert len(made) == 3 and len(told) == 5, writes
 
 
 async def test_the_pvc_is_bound_soon_after_the_job_has_ended(world: World, shop: Team) -> None:
@@ -95,7 +96,9 @@ async def test_the_pvc_is_bound_soon_after_the_job_has_ended(world: World, shop:
         status = await restore(shop, name, target={"persistentVolumeClaim": {"name": name}})
         started = datetime.fromisoformat(status["startTime"])
         late = datetime.fromisoformat(status["completionTime"]) - started - timedelta(seconds=seconds)
-        assert late < timedelta(seconds=60 if seconds > 600 else 30) or seconds < 215, (seconds, late)
+        # A job that ends sooner than any that was recorded waits for the first look.
+        most = {100: 150, 900: 60}.get(seconds, 30)
+        assert late < timedelta(seconds=most), (seconds, late)
 
 
 async def test_the_restore_point_of_a_time(world: World, shop: Team) -> None:
@@ -354,7 +357,8 @@ async def test_the_pvc_is_deleted_while_the_disk_is_restored(world: World, shop:
     await shop.delete("PersistentVolumeClaim", "data-restored")
     status = await ended(shop)
     assert verdict(shop) == ("False", "ClaimDeleted")
-    assert len(restored_disks(shop)) == 1 and "persistentVolume" not in status
+    (disk,) = restored_disks(shop)
+    assert status["disk"]["id"] == disk["id"] and "persistentVolume" not in status
 
 
 async def test_the_pvc_is_deleted_before_azure_is_asked(world: World, shop: Team) -> None:

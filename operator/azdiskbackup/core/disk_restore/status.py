@@ -45,11 +45,11 @@ def build_status(
     before = parse_status(DiskRestoreStatus, resource, now)
     if before.completion_time is not None:
         return before
-    update = {"observed_generation": resource.generation} | _progress(before, desired, observed, plan, now)
+    update = {"observed_generation": resource.generation} | _progress(desired, observed, plan, now)
     if is_over(plan):
         update["completion_time"] = now.replace(microsecond=0)
     findings = conditions.summary(plan, plan.verdict.reason, plan.verdict.message)
-    findings = [_unless_waiting(finding, plan) for finding in findings]
+    findings = [_unless_waiting(finding) for finding in findings]
     if not plan.ready:
         findings = [_as_decided(finding, plan) for finding in findings]
     if "completion_time" not in update:
@@ -66,7 +66,7 @@ def is_over(plan: Plan[Step]) -> bool:
     return plan.ready or (plan.verdict.reason in FINAL and plan.verdict.requeue_at is None)
 
 
-def _unless_waiting(finding: Finding, plan: Plan[Step]) -> Finding:
+def _unless_waiting(finding: Finding) -> Finding:
     """A PVC that waits for its volume is not bound, although the rule on it holds."""
     if finding.type == reasons.VOLUME_BOUND and finding.reason == reasons.BIND_PENDING:
         return replace(finding, status="False")
@@ -80,9 +80,7 @@ def _as_decided(finding: Finding, plan: Plan[Step]) -> Finding:
     return finding
 
 
-def _progress(
-    before: DiskRestoreStatus, desired: Desired, observed: Observed, plan: Plan[Step], now: datetime
-) -> dict[str, object]:
+def _progress(desired: Desired, observed: Observed, plan: Plan[Step], now: datetime) -> dict[str, object]:
     """Return what is known of the restore."""
     update: dict[str, object] = {}
     match plan.step:
@@ -93,9 +91,11 @@ def _progress(
             # In status before the request may be sent: whoever comes after a crash has to look for the job.
             update |= {"start_time": now, "backup_instance_id": str(instance), "target_disk_id": str(disk)}
     update |= _of_attempt(observed, plan)
-    if isinstance(observed.disk, AzureDisk) and plan.verdict.reason not in FINAL:
-        # Also where the job of a second request failed, since the first had made the disk.
-        update |= {"disk": _disk(observed.disk), "error": None}
+    if isinstance(observed.disk, AzureDisk):
+        update["disk"] = _disk(observed.disk)
+        if plan.verdict.reason not in FINAL:
+            # The job of a second request failed, since the first had made the disk.
+            update["error"] = None
     if desired.claim is not None and not isinstance(observed.claim, NotFound) and observed.claim.is_ours:
         update["persistent_volume_claim"] = desired.claim.name
     if not isinstance(observed.volume, NotFound):

@@ -32,7 +32,6 @@ from azdiskbackup.core.protected_disk.status import ONE_BACKUP
 from azdiskbackup.core.protected_disk.validation import Running
 from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed, NotFound
 from azdiskbackup.engine.cache import Key
-from azdiskbackup.errors import RateLimited
 from azdiskbackup.kube.client import NotFoundError
 from azdiskbackup.kube.watched import CLAIM, VOLUME
 from azdiskbackup.reconcilers.common import reconciler
@@ -104,12 +103,9 @@ class Fetchers:
                 return NoRestorePoint(points[0].time if points else None)
             # Kept: the next call may have to wait for its turn, and a list is scarce.
             pass_.state.chosen = fitting[-1]
-        chosen, pass_.state.chosen = pass_.state.chosen, None
-        try:
-            whole = await backups.get_restore_point(instance, chosen.id)
-        except RateLimited:
-            pass_.state.chosen = chosen
-            raise
+        chosen = pass_.state.chosen
+        whole = await backups.get_restore_point(instance, chosen.id)
+        pass_.state.chosen = None
         return whole if isinstance(whole, AzureRestorePoint) else chosen
 
     def _listed(self, pass_: Pass, not_after: datetime | None) -> str | None:

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import assert_never
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
-from azdiskbackup.azure.inventory.role_grants import RoleGrants
 from azdiskbackup.core.objects.azure import AzureInstance, JobHistory
 from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.protected_disk.deletion import DELETION_RULES
@@ -57,9 +56,9 @@ class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskS
 
     def __init__(self, context: ReconcileContext) -> None:
         self._context = context
-        self._grants = RoleGrants(context.azure.roles)
-        self._history = History(context, self._grants)
-        self.fetchers = Fetchers(context, self._grants).by_fact
+        self._grants = context.grants
+        self._history = History(context)
+        self.fetchers = Fetchers(context).by_fact
 
     def forget(self, uid: str) -> None:
         """Drop which instance the object owned."""

@@ -8,7 +8,6 @@ from datetime import datetime
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.azure.gateways.azure import capture_error
-from azdiskbackup.azure.inventory.role_grants import RoleGrants
 from azdiskbackup.azure.transport.request_scope import in_background
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance, AzureRestorePoint, JobHistory
 from azdiskbackup.core.objects.resource import parse_status
@@ -25,9 +24,9 @@ from azdiskbackup.reconcilers.protected_disk.state import DiskState, Pass
 class History:
     """Reads what happened."""
 
-    def __init__(self, context: ReconcileContext, grants: RoleGrants) -> None:
+    def __init__(self, context: ReconcileContext) -> None:
         self._context = context
-        self._grants = grants
+        self._grants = context.grants
 
     async def add(self, pass_: Pass, observed: Observed) -> Observed:
         """Add jobs and restore points of a disk that has an instance since an earlier pass."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from azdiskbackup.azure.gateways.azure import capture_error
-from azdiskbackup.azure.inventory.role_grants import RoleGrants
 from azdiskbackup.core.identity.arm_ids import ArmId, is_within, same_id
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance
 from azdiskbackup.core.objects.policy_view import PolicyView, policy_view
@@ -30,9 +29,9 @@ from azdiskbackup.reconcilers.watch.indices import DISKS_LEAVING_ROLE, DISKS_WIT
 class Fetchers:
     """Fetches facts: from the inventory where that can be believed, else by a request of their own."""
 
-    def __init__(self, context: ReconcileContext, grants: RoleGrants) -> None:
+    def __init__(self, context: ReconcileContext) -> None:
         self._context = context
-        self._grants = grants
+        self._grants = context.grants
         self._inventory = InventoryReader(context)
         self._pacer = MigrationPacer(context.settings.migration_interval)
         self.by_fact = {
