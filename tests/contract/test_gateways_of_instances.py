@@ -10,9 +10,9 @@ import pytest
 
 from azdiskbackup.azure.gateways import decode
 from azdiskbackup.azure.gateways.azure import Azure
-from azdiskbackup.azure.gateways.operations import Failed, Pending, Succeeded
 from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId, same_id
 from azdiskbackup.core.objects.azure import AzureInstance, AzureJob
+from azdiskbackup.core.objects.operation import Failed, Pending, Succeeded
 from azdiskbackup.core.rules.lookup import NOT_FOUND
 from azdiskbackup.errors import (
     AlreadyProtected,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from azure.core.polling import AsyncLROPoller, AsyncNoPolling
 from azure.core.rest import AsyncHttpResponse
@@ -12,7 +11,7 @@ from azure.core.rest import AsyncHttpResponse
 from azdiskbackup.azure.client.connection import json_object
 from azdiskbackup.azure.client.error_table import of_operation, translated
 from azdiskbackup.azure.gateways.gateway import Gateway
-from azdiskbackup.errors import OperatorError
+from azdiskbackup.core.objects.operation import Failed, OperationState, Pending, Succeeded
 
 
 class _FirstAnswer(AsyncNoPolling[Any]):
@@ -40,28 +39,6 @@ async def submit(call: Awaitable[AsyncLROPoller[Any]]) -> str | None:
 def operation_url(response: AsyncHttpResponse) -> str | None:
     """Return the URL of the operation that an answer started; None if it is over already."""
     return response.headers.get("Azure-AsyncOperation") or response.headers.get("Location")
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """The operation runs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Succeeded:
-    """The operation is over; ``job`` is the id of the job that it started, if it did."""
-
-    job: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The operation failed."""
-
-    error: OperatorError
-
-
-OperationState: TypeAlias = Pending | Succeeded | Failed
 
 
 class Operations(Gateway):

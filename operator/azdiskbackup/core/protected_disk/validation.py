@@ -1,4 +1,4 @@
-"""How far Azure's validate-for-backup got for one disk: kept in memory only, since asking again harms nothing."""
+"""How far Azure's validation got, of a disk or of a restore: kept in memory only, since asking again harms nothing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from azdiskbackup.core.objects.operation import GONE, Failed, OperationState, Succeeded
+from azdiskbackup.core.rules.intervals import OPERATION_ENDS_WITHIN, OPERATION_READABLE_WITHIN, VALIDATION_TAKES
+from azdiskbackup.core.rules.lookup import FetchFailed
 from azdiskbackup.errors import OperatorError
 
 
@@ -62,3 +65,35 @@ def is_overdue(refusal: ValidationRefused) -> bool:
 def permission_pause(refusal: ValidationRefused) -> timedelta:
     """Return how long to wait before the next validation: 1, 2, 3, 4, then 5 minutes, and 10 in the end."""
     return timedelta(minutes=10) if is_overdue(refusal) else timedelta(minutes=min(refusal.tries, 5))
+
+
+# Refusals after which a role assignment is looked at again: somebody may have revoked it since.
+RECHECK_ROLE_AFTER_TRIES = 5
+
+
+def is_answer_due(running: Running, now: datetime) -> bool:
+    """Return whether Azure may have an answer: to ask earlier is a wasted call."""
+    return now >= running.since + VALIDATION_TAKES
+
+
+def after_look(
+    running: Running, answer: OperationState | FetchFailed, now: datetime, failing_since: datetime | None
+) -> Validation:
+    """Return how far a validation got, by what its operation says.
+
+    Args:
+        running: the validation.
+        answer: of its operation.
+        now: the time.
+        failing_since: since when validations were refused before this process began, if status says so.
+    """
+    match answer:
+        case Succeeded():
+            return Passed()
+        case Failed(error=error):
+            return next_refusal(running.refused, error, now, failing_since)
+        case FetchFailed(error) if error.code in GONE or now >= running.since + OPERATION_READABLE_WITHIN:
+            # An operation that cannot be read for so long never will be: ask anew.
+            return NeverRun()
+        case _:
+            return running if now < running.since + OPERATION_ENDS_WITHIN else NeverRun()

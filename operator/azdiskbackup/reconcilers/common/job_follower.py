@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import ClassVar, Protocol
 
 from azdiskbackup.azure.gateways.azure import capture_if_allowed
-from azdiskbackup.azure.gateways.operations import Failed, Pending, Succeeded
 from azdiskbackup.core.identity.arm_ids import ArmId, same_id
 from azdiskbackup.core.jobs.attempt import (
     Attempt,
@@ -23,6 +22,7 @@ from azdiskbackup.core.jobs.attempt import (
 )
 from azdiskbackup.core.jobs.recorded import Recorded
 from azdiskbackup.core.objects.azure import AzureJob
+from azdiskbackup.core.objects.operation import Failed, Pending, Succeeded
 from azdiskbackup.core.rules.backoff import pause
 from azdiskbackup.core.rules.intervals import JOB_APPEARS_WITHIN, JOB_POLL
 from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from azdiskbackup.azure.gateways.azure import capture_error
-from azdiskbackup.azure.gateways.operations import Failed, Operations, Succeeded
+from azdiskbackup.azure.gateways.operations import Operations
+from azdiskbackup.core.objects.operation import GONE, Failed, Succeeded
 from azdiskbackup.core.rules.backoff import longest_pause, pause
 from azdiskbackup.core.rules.conditions import after_failure, tell
 from azdiskbackup.core.rules.contest import DRIFT, Correction, given_up, note
@@ -19,8 +20,6 @@ from azdiskbackup.errors import NoEffectYet, OperatorError
 
 StepT = TypeVar("StepT")
 
-# What Azure says of an operation that it has forgotten.
-GONE = {"OperationNotFound", "ResourceNotFound", "UserErrorGenericResourceNotFound", "NotFound"}
 # What a step that succeeded, but changed nothing that can be seen, is paced like.
 _NO_EFFECT = NoEffectYet("NoEffect", "Azure reports success, and shows no change yet.")
 

@@ -27,13 +27,12 @@ from azdiskbackup.core.disk_restore.steps import (
 from azdiskbackup.core.jobs.ending import FINISHED_RULES, DeleteObject
 from azdiskbackup.core.jobs.recorded import is_over, read_recorded
 from azdiskbackup.core.objects.resource import Invalid, Resource
-from azdiskbackup.core.protected_disk.validation import Passed, Running, ValidationRefused
+from azdiskbackup.core.protected_disk.validation import RECHECK_ROLE_AFTER_TRIES, Passed, Running, ValidationRefused
 from azdiskbackup.core.rules.verdicts import Plan, Rules
 from azdiskbackup.errors import OperatorError
 from azdiskbackup.kube.watched import CLAIM, VOLUME, WatchedResource
 from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.common.validation import RECHECK_ROLE_AFTER_TRIES
 from azdiskbackup.reconcilers.disk_restore.job_follower import RestoreState
 from azdiskbackup.reconcilers.disk_restore.observe import Fetchers, Pass, from_cache
 

@@ -29,14 +29,13 @@ from azdiskbackup.core.objects.recorded import INSTANCE, azure_name, recorded_id
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.objects.vault_view import VaultView, vault_view
 from azdiskbackup.core.protected_disk.status import ONE_BACKUP
-from azdiskbackup.core.protected_disk.validation import Running
+from azdiskbackup.core.protected_disk.validation import Running, after_look, is_answer_due
 from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed, NotFound
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.kube.client import NotFoundError
 from azdiskbackup.kube.watched import CLAIM, VOLUME
 from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.common.validation import follow_validation
 from azdiskbackup.reconcilers.disk_restore.job_follower import RestoreFollower, RestoreState
 from azdiskbackup.reconcilers.watch.indices import VAULTS_BY_ID, VOLUMES_BY_DISK
 
@@ -156,9 +155,9 @@ class Fetchers:
         if isinstance(state.validation, Running):
             # A validation is followed on its own; to ask for it once more, after its answer, is no repetition.
             state.steps.last_completed = None
-            state.validation = await follow_validation(
-                self._context.azure.operations, state.validation, pass_.now, None
-            )
+            if is_answer_due(state.validation, pass_.now):
+                answer = await capture_error(self._context.azure.operations.check(state.validation.operation))
+                state.validation = after_look(state.validation, answer, pass_.now, None)
         return replace(observed, validation=state.validation)
 
     async def _disk(self, pass_: Pass, observed: Observed) -> Observed:

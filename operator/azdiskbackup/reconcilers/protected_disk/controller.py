@@ -31,13 +31,12 @@ from azdiskbackup.core.protected_disk.steps import (
     Undelete,
     Validate,
 )
-from azdiskbackup.core.protected_disk.validation import Passed, Running, ValidationRefused
+from azdiskbackup.core.protected_disk.validation import RECHECK_ROLE_AFTER_TRIES, Passed, Running, ValidationRefused
 from azdiskbackup.core.rules.lookup import NotFetched
 from azdiskbackup.core.rules.verdicts import Plan, Rules
 from azdiskbackup.errors import RateLimited
 from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.common.validation import RECHECK_ROLE_AFTER_TRIES
 from azdiskbackup.reconcilers.protected_disk.history import History
 from azdiskbackup.reconcilers.protected_disk.observe import Fetchers, from_cache
 from azdiskbackup.reconcilers.protected_disk.state import DiskState, KnownInstance, Pass

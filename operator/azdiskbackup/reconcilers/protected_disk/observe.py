@@ -16,11 +16,10 @@ from azdiskbackup.core.protected_disk.observed import Fact, Observed, Recorded
 from azdiskbackup.core.protected_disk.ownership import is_owner
 from azdiskbackup.core.protected_disk.rules.instance import instance_request
 from azdiskbackup.core.protected_disk.trust import LastGet
-from azdiskbackup.core.protected_disk.validation import Running
+from azdiskbackup.core.protected_disk.validation import Running, after_look, is_answer_due
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed, NotFound
 from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.common.validation import follow_validation
 from azdiskbackup.reconcilers.protected_disk.inventory_reader import InventoryReader
 from azdiskbackup.reconcilers.protected_disk.state import MigrationPacer, Pass
 from azdiskbackup.reconcilers.watch.indices import DISKS_LEAVING_ROLE, DISKS_WITH_ROLE, SAME_SOURCE, shared_role
@@ -72,12 +71,10 @@ class Fetchers:
         if isinstance(known.state, Running):
             # A validation is followed on its own; to ask for it once more, after its answer, is no repetition.
             pass_.state.steps.last_completed = None
-            known.state = await follow_validation(
-                self._context.azure.operations,
-                known.state,
-                pass_.now,
-                observed.recorded.validation_failing_since,
-            )
+            if is_answer_due(known.state, pass_.now):
+                answer = await capture_error(self._context.azure.operations.check(known.state.operation))
+                failing_since = observed.recorded.validation_failing_since
+                known.state = after_look(known.state, answer, pass_.now, failing_since)
         conflict = pass_.state.conflict
         due = conflict.is_search_due(pass_.state.refusal)
         return replace(observed, validation=known.state, conflicting_instance=NOT_FETCHED if due else conflict.instance)

@@ -387,7 +387,8 @@ def test_conditions_stand_in_the_order_of_the_way_and_end_with_a_verdict() -> No
     (succeeded,) = (each for each in running.conditions if each.type == "Succeeded")
     assert succeeded.reason == "InProgress" and "has been running" in succeeded.message
     bad = Following(job("Failed", failure=AzureFailure("C", "Words.", "Do.")))
-    failed = status_of(observed(attempt=bad, recorded=INTENT))
+    failed = status_of(observed(attempt=bad, recorded=INTENT, disk=NOT_FETCHED))
+    assert failed.disk is None
     told = {each.type: (each.status, each.reason) for each in failed.conditions}
     assert told["Succeeded"] == ("False", "Failed") and told["Ready"] == ("False", "Failed")
     assert failed.completion_time == NOW and failed.error.code == "C" and failed.duration_seconds == 216
@@ -402,6 +403,11 @@ def test_what_was_restored_is_in_status_for_good() -> None:
     assert done.persistent_volume == desired().volume and done.error is None
     assert status_of(observed(), done.to_wire(), LATER) == done
     assert read_recorded(resource(done.to_wire())).over is not None
+
+
+def test_a_disk_that_was_restored_is_named_also_where_its_pvc_is_gone() -> None:
+    ended = status_of(observed(attempt=DONE, recorded=INTENT, claim=NOT_FOUND))
+    assert ended.completion_time == NOW and ended.disk.id == str(RESTORED.id)
 
 
 def test_what_can_still_change_is_not_the_end() -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from azdiskbackup.azure.gateways.operations import Failed, Operations, OperationState, Pending, Succeeded
+from azdiskbackup.azure.gateways.operations import Operations
+from azdiskbackup.core.objects.operation import Failed, OperationState, Pending, Succeeded
 from azdiskbackup.core.rules.verdicts import Finding, Plan, Progress, act, satisfied
 from azdiskbackup.errors import IdentityNotFound, InvalidRequest, OperatorError, Unavailable
 from azdiskbackup.reconcilers.common.step_runner import StepRunner
