@@ -35,6 +35,26 @@ async def test_a_deletion_is_carried_out_although_azure_does_not_find_the_instan
     assert is_struck(world, since) and f"backupInstances.{done}" in world.writes(since)
 
 
+@pytest.mark.parametrize("policy", ["Retain", "Suspend", "Delete"])
+async def test_a_deletion_is_carried_out_although_azure_does_not_find_the_instance_twice(
+    world: World, shop: Team, policy: str
+) -> None:
+    """The proof of absence looks at a second source: a list of the vault shows the instance."""
+    await shop.apply(vault("open", access={"deletionNamespaces": {}}), objects.policy("open", "open"))
+    shop.make_claim()
+    await shop.protect(policy="open", deletionPolicy=policy)
+    await shop.until("ProtectedDisk", "data", "Ready")
+    since = world.azure.request_count()
+    world.azure.plant("backupInstances.get", times=2, **NOT_FOUND)
+    await shop.delete("ProtectedDisk", "data")
+    await shop.gone("ProtectedDisk", "data")
+    done = {"Retain": "stopProtection", "Suspend": "suspendBackups", "Delete": "delete"}[policy]
+    struck = [
+        each for each in world.azure.requests(since) if each.route == "backupInstances.get" and each.status == 404
+    ]
+    assert len(struck) >= 2 and f"backupInstances.{done}" in world.writes(since)
+
+
 async def test_a_vault_that_azure_does_not_find_once_is_left_alone(world: World, shop: Team) -> None:
     since = world.azure.request_count()
     world.azure.plant("backupVaults.get", times=1, **NOT_FOUND)
