@@ -101,7 +101,7 @@ def bound() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def test_a_bound_claim_names_its_disk() -> None:
-    assert disk_of(*bound()) == ClaimedDisk(ArmId.parse(disk_id("d")), "pv-0")
+    assert disk_of(*bound()) == ClaimedDisk(ArmId.parse(disk_id("d")), "pv-0", bound()[0]["metadata"]["uid"])
 
 
 def test_a_migrated_in_tree_volume_names_its_disk() -> None:

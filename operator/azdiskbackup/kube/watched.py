@@ -11,6 +11,7 @@ from azdiskbackup.api.v1alpha1 import KINDS
 from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
 from azdiskbackup.core.disk_restore.observed import MADE_BY
 from azdiskbackup.core.objects.abandon import ABANDON
+from azdiskbackup.core.protected_disk.desired import FOLLOW_PVC
 
 Raw = Mapping[str, Any]
 
@@ -49,9 +50,10 @@ def _ours(raw: Raw) -> Raw:
     kept = ("apiVersion", "kind", "spec", "status")
     # Other annotations and owners are as large as somebody likes, and nobody here reads them.
     metadata = _meta(raw, "generation", "creationTimestamp", "finalizers", "labels")
-    abandoned = (raw["metadata"].get("annotations") or {}).get(ABANDON)
-    if abandoned is not None:
-        metadata["annotations"] = {ABANDON: abandoned[:_LONGEST_UID]}
+    annotations = raw["metadata"].get("annotations") or {}
+    asked = {key: annotations[key][:_LONGEST_UID] for key in (ABANDON, FOLLOW_PVC) if key in annotations}
+    if asked:
+        metadata["annotations"] = asked
     return {"metadata": metadata, **{key: raw[key] for key in kept if key in raw}}
 
 

@@ -32,6 +32,7 @@ from azdiskbackup.api.v1alpha1.base import (
 # As Azure names them; what has another form was not copied whole.
 InstanceName = Annotated[str, StringConstraints(min_length=1, max_length=150, pattern=r"^[-A-Za-z0-9]+$")]
 PointID = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[-A-Za-z0-9_]+$")]
+DiskName = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[-A-Za-z0-9_.]+$")]
 ClassName = Annotated[str, StringConstraints(max_length=253)]
 AnnotationValue = Annotated[str, StringConstraints(max_length=1024)]
 
@@ -46,6 +47,18 @@ class InstanceRef(Part):
     ]
 
 
+class ProtectedDiskRef(LocalRef):
+    """A ProtectedDisk, and which of its disks."""
+
+    disk: Annotated[
+        DiskName | None,
+        Field(
+            description="Name in Azure of the disk whose restore points are meant, as `status.earlierDisks[].name` of "
+            "the ProtectedDisk has it; absent: the one that it protects now."
+        ),
+    ] = None
+
+
 class RestoreSource(Part):
     """Whose restore point: exactly one member."""
 
@@ -57,7 +70,7 @@ class RestoreSource(Part):
         ),
     )
     protected_disk_ref: Annotated[
-        LocalRef | None,
+        ProtectedDiskRef | None,
         Field(description="The ProtectedDisk in this namespace, also one that is suspended or stopped."),
     ] = None
     backup_instance: Annotated[

@@ -35,6 +35,7 @@ DiskID = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=
 
 RECENT_JOBS = 10
 RECENT_RESTORE_POINTS = 20
+EARLIER_DISKS = 10
 
 
 class DiskSource(Part):
@@ -108,6 +109,19 @@ class DiskStatus(StatusPart):
     persistent_volume: Annotated[Text | None, Field(description="The PersistentVolume through which it was found.")] = (
         None
     )
+
+
+class EarlierDiskStatus(StatusPart):
+    """A disk that was protected before, until its PVC was recreated with another one."""
+
+    id: Annotated[ArmID, Field(description="ARM id of the disk, which may be gone.")]
+    name: Annotated[
+        Text, Field(description="Name of the disk in Azure, by which `source.protectedDiskRef.disk` restores it.")
+    ]
+    backup_instance_id: Annotated[ArmID, Field(description="ARM id of its backup instance, without new backups.")]
+    replaced_time: Annotated[Moment, Field(description="When the object changed over to the next disk.")]
+    oldest_restore_point: Annotated[Moment | None, Field(description="Time of its oldest restore point then.")] = None
+    newest_restore_point: Annotated[Moment | None, Field(description="Time of its newest restore point then.")] = None
 
 
 class LastBackupStatus(StatusPart):
@@ -215,6 +229,17 @@ class ProtectedDiskStatus(Status):
     next_backup_time: Annotated[datetime | None, Field(description="When the next scheduled backup is due.")] = None
     jobs: Annotated[JobsStatus | None, Field(description="Jobs of the last seven days.")] = None
     restore_points: Annotated[RestorePointsStatus | None, Field(description="Restore points of the disk.")] = None
+    earlier_disks: Annotated[
+        list[EarlierDiskStatus] | None,
+        Field(
+            max_length=EARLIER_DISKS,
+            description="Disks that were protected before, newest first: the object follows its PVC to another disk "
+            "when the annotation `azdiskbackup.io/follow-pvc` has the uid of that PVC. Their restore points are kept "
+            "until they are deleted in Azure; with `deletionPolicy: Suspend` they expire. `kubectl azdiskbackup "
+            "orphans` finds those that no longer fit into the list.",
+            json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        ),
+    ] = None
 
 
 PROTECTED_DISK = Kind(

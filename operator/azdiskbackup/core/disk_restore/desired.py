@@ -39,6 +39,11 @@ class Desired:
         return self.spec.source.protected_disk_ref.name if self.spec.source.protected_disk_ref else None
 
     @property
+    def disk(self) -> str | None:
+        """Return the name of the disk, one of those of the ProtectedDisk; None for the one that it protects now."""
+        return self.spec.source.protected_disk_ref.disk if self.spec.source.protected_disk_ref else None
+
+    @property
     def claim(self) -> RestoredClaim | None:
         """Return the PVC that is wanted; None for the disk alone."""
         return self.spec.target.persistent_volume_claim

@@ -15,10 +15,11 @@ _MIGRATED = "pv.kubernetes.io/migrated-to"
 
 @dataclass(frozen=True, slots=True)
 class ClaimedDisk:
-    """The disk that a bound PVC stands for."""
+    """The disk that a bound PVC stands for; one that is named by its id has neither volume nor uid."""
 
     id: ArmId
     volume: str
+    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,12 @@ def disk_of(claim: Mapping[str, Any], volume: Mapping[str, Any] | None) -> Claim
     # Both directions must agree, by uid: anybody who may write a PVC can name a volume in it.
     if (spec.get("claimRef") or {}).get("uid") != claim["metadata"]["uid"]:
         return NotBound(f"The volume {volume_name!r} does not belong to the PVC {name!r}.")
-    return _disk(volume_name, volume, spec)
+    return _disk(volume_name, volume, spec, claim["metadata"]["uid"])
 
 
-def _disk(volume_name: str, volume: Mapping[str, Any], spec: Mapping[str, Any]) -> ClaimedDisk | NotAzureDisk:
+def _disk(
+    volume_name: str, volume: Mapping[str, Any], spec: Mapping[str, Any], claim_uid: str
+) -> ClaimedDisk | NotAzureDisk:
     csi = spec.get("csi") or {}
     in_tree = spec.get("azureDisk") or {}
     handle = None
@@ -75,4 +78,4 @@ def _disk(volume_name: str, volume: Mapping[str, Any], spec: Mapping[str, Any]) 
         disk = None
     if disk is None or [disk.provider.lower(), *map(str.lower, disk.path[::2])] != _DISKS:
         return NotAzureDisk(f"The handle of the volume {volume_name!r} is not the ARM id of a disk.")
-    return ClaimedDisk(disk, volume_name)
+    return ClaimedDisk(disk, volume_name, claim_uid)

@@ -21,7 +21,11 @@ _LONGEST = 2048
 
 def recorded_id(resource: Resource, type_: tuple[str, ...], *path: str) -> ArmId | None:
     """Return an ARM id of a type: its provider, and the types on its path."""
-    found = _dig(resource.status, path)
+    return id_of_type(_dig(resource.status, path), type_)
+
+
+def id_of_type(found: object, type_: tuple[str, ...]) -> ArmId | None:
+    """Return what somebody wrote as an ARM id of a type; None for anything else."""
     if not isinstance(found, str) or len(found) > _LONGEST:
         return None
     try:

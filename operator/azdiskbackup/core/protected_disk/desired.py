@@ -12,6 +12,8 @@ from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec
 OWNER_TAGS = ("azdiskbackup.io.cluster", "azdiskbackup.io.namespace", "azdiskbackup.io.protecteddisk")
 # Tells a namespace from another one of the same name that was made after it was deleted.
 NAMESPACE_UID_TAG = "azdiskbackup.io.namespaceuid"
+# Its value is the uid of a PVC, so that it is about one change of the disk, and no later one.
+FOLLOW_PVC = "azdiskbackup.io/follow-pvc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class Desired:
 
     Attributes:
         owner: tags that tell, from Azure alone, what the disk is in Kubernetes.
+        follows: uid of the PVC to whose disk the object is to change over; None for none.
     """
 
     name: str
@@ -27,6 +30,7 @@ class Desired:
     deleting: bool
     spec: ProtectedDiskSpec
     owner: Mapping[str, str]
+    follows: str | None = None
 
 
 def read_desired(resource: Resource, cluster: str) -> Desired | Invalid:
@@ -47,4 +51,5 @@ def read_desired(resource: Resource, cluster: str) -> Desired | Invalid:
         deleting=resource.deleting,
         spec=spec,
         owner=owner | ({"azdiskbackup.io.pvc": claim.name} if claim else {}),
+        follows=(resource.meta.get("annotations") or {}).get(FOLLOW_PVC),
     )

@@ -98,6 +98,8 @@ class Observed:
         claim: what the source stands for; a disk named by its id counts as claimed without a volume.
         recorded: what status says of earlier passes.
         older_duplicate: name of the ProtectedDisk of the same source right before this one by age; older ones win.
+        new_disk_protected_by: name of another object of the namespace that protects the disk which the claim stands
+            for, when that is not the disk in status.
         live_disks: ``namespace/name`` of every ProtectedDisk of this cluster.
         namespace_uid: uid of the object's namespace; None while the cache does not have it.
         was_owner: whether the instance named this object as its owner when this process last saw it. Azure keeps no
@@ -121,6 +123,7 @@ class Observed:
     claim: ClaimedDisk | NotBound | NotAzureDisk | NotFound
     recorded: Recorded = field(default_factory=Recorded)
     older_duplicate: str | None = None
+    new_disk_protected_by: str | None = None
     live_disks: Container[str] = frozenset()
     namespace_uid: str | None = None
     was_owner: bool = False

@@ -26,11 +26,12 @@ from azdiskbackup.core.objects.policy_view import PolicyView
 from azdiskbackup.core.objects.pvc import ClaimedDisk
 from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.core.protected_disk.desired import Desired
+from azdiskbackup.core.protected_disk.earlier_disks import change_over, without
 from azdiskbackup.core.protected_disk.health import backup_health, next_due
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.ownership import disk_may_be_shown, may_be_shown
 from azdiskbackup.core.protected_disk.restore_points import known_restore_points
-from azdiskbackup.core.protected_disk.steps import Step
+from azdiskbackup.core.protected_disk.steps import FollowPVC, Step
 from azdiskbackup.core.rules import conditions, reasons
 from azdiskbackup.core.rules.verdicts import Finding, Plan
 from azdiskbackup.core.schedule.backup_times import next_backup
@@ -55,20 +56,18 @@ def build_status(
 ) -> ProtectedDiskStatus:
     """Return the status after a pass; what was not looked at this time stays as it was."""
     before = parse_status(ProtectedDiskStatus, resource, now)
-    update: dict[str, object] = {"observed_generation": resource.generation}
+    if isinstance(plan.step, FollowPVC):
+        findings = conditions.summary(plan, *_READY[desired.spec.protection])
+        built = conditions.build(findings, before.conditions, resource.generation, now)
+        return change_over(before, plan.step, now).model_copy(
+            update={"observed_generation": resource.generation, "conditions": built}
+        )
+    update: dict[str, object] = {"observed_generation": resource.generation, **_instance(before, desired, observed)}
     if isinstance(observed.policy, PolicyView):
         update |= {"policy": observed.policy.name, "vault": observed.policy.vault}
     if isinstance(observed.disk, AzureDisk) and disk_may_be_shown(desired, observed):
         update["disk"] = _disk(observed.disk, observed)
-    if isinstance(observed.instance, AzureInstance) and not may_be_shown(desired, observed):
-        # Whatever status says of it was not written by us, or is no longer this object's.
-        update |= dict.fromkeys(_OF_INSTANCE)
-    elif isinstance(observed.instance, AzureInstance):
-        update |= {
-            "backup_instance_id": _id(before.backup_instance_id, observed.instance.id),
-            "protection_state": observed.instance.state,
-            "policy_id": _id(before.policy_id, observed.instance.policy_id),
-        }
+        update["earlier_disks"] = without(before.earlier_disks, str(observed.disk.id))
     if isinstance(observed.jobs, JobHistory) and (observed.jobs.recent or before.jobs):
         # No job at all is no news, and a write for every new disk.
         update |= _jobs(observed.jobs, before)
@@ -88,6 +87,20 @@ def build_status(
             "conditions": conditions.build(findings, before.conditions, resource.generation, now),
         }
     )
+
+
+def _instance(before: ProtectedDiskStatus, desired: Desired, observed: Observed) -> dict[str, object]:
+    instance = observed.instance
+    if not isinstance(instance, AzureInstance):
+        return {}
+    if not may_be_shown(desired, observed):
+        # Whatever status says of it was not written by us, or is no longer this object's.
+        return dict.fromkeys(_OF_INSTANCE)
+    return {
+        "backup_instance_id": _id(before.backup_instance_id, instance.id),
+        "protection_state": instance.state,
+        "policy_id": _id(before.policy_id, instance.policy_id),
+    }
 
 
 def _id(known: str | None, observed: object) -> str:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.identity.roles import Grant
-from azdiskbackup.core.objects.azure import InstanceRequest
+from azdiskbackup.core.objects.azure import AzureInstance, InstanceRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,5 +82,16 @@ class DeleteInstance:
     id: ArmId
 
 
+@dataclass(frozen=True, slots=True)
+class FollowPVC:
+    """Change over to the disk that the PVC stands for now: a write to status alone.
+
+    Attributes:
+        instance: the backup instance of the earlier disk, which rests; None when there is nothing to restore from.
+    """
+
+    instance: AzureInstance | None
+
+
 Change: TypeAlias = Sync | Undelete | Resume | Suspend | Stop | DeleteInstance
-Step: TypeAlias = AssignRole | RevokeRole | Validate | PutInstance | Change
+Step: TypeAlias = AssignRole | RevokeRole | Validate | PutInstance | FollowPVC | Change

@@ -49,9 +49,16 @@ OF_DISKS: dict[str, Meaning] = {
     reasons.DISK_CHANGED: action_required(
         "The PVC was recreated and resolves to another disk than the one that this object protects. The operator never "
         "switches silently; the restore points of the old disk are kept.",
-        "Create another object for the new disk: the PVC may be named by both. This one keeps the old disk's restore "
-        "points until you delete it, when its `deletionPolicy` decides about them. `kubectl azdiskbackup orphans` "
-        "shows how to restore those that stay.",
+        "Run the command of the condition's message: the object changes over to the new disk, and lists the old one in "
+        "`status.earlierDisks`, from which `kubectl azdiskbackup restore NAME --disk DISK` restores. Or create another "
+        "object for the new disk: this one keeps the old disk's restore points until you delete it, when its "
+        "`deletionPolicy` decides about them.",
+    ),
+    reasons.FOLLOWING_PVC: in_progress(
+        "The PVC was recreated with another disk, and the annotation `azdiskbackup.io/follow-pvc` names that PVC: the "
+        "object protects its disk from now on. Backups of the earlier disk end first. Its restore points are kept; "
+        "with `deletionPolicy: Suspend` they expire.",
+        "Nothing. The earlier disk is in `status.earlierDisks` afterwards.",
     ),
     reasons.DISK_NOT_FOUND: action_required(
         "The disk does not exist in Azure, or the operator may not read it. Restore points are kept.",

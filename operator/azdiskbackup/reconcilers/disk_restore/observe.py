@@ -28,6 +28,7 @@ from azdiskbackup.core.objects.azure import AzureDisk, AzureRestorePoint
 from azdiskbackup.core.objects.recorded import INSTANCE, azure_name, recorded_id, recorded_text, recorded_time
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.objects.vault_view import VaultView, vault_view
+from azdiskbackup.core.protected_disk.earlier_disks import instance_of
 from azdiskbackup.core.protected_disk.status import ONE_BACKUP
 from azdiskbackup.core.protected_disk.validation import Running, after_look, is_answer_due
 from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed, NotFound
@@ -113,7 +114,7 @@ class Fetchers:
         None where that may lack the one that is asked for: it shows the newest ones, as they were listed last.
         """
         raw = self._context.cache.get(Key("ProtectedDisk", pass_.desired.namespace, pass_.desired.protected_disk or ""))
-        if raw is None:
+        if raw is None or pass_.desired.disk is not None:
             return None
         disk = Resource(raw)
         known = disk.status.get("restorePoints")
@@ -223,7 +224,8 @@ def _source(
         return NOT_FOUND, _vault_with(context, recorded.pinned), recorded.pinned
     disk = Resource(raw)
     claim = (disk.spec.get("source") or {}).get("persistentVolumeClaim") or {}
-    instance = recorded_id(disk, INSTANCE, "backupInstanceID")
+    wanted = desired.disk
+    instance = recorded_id(disk, INSTANCE, "backupInstanceID") if wanted is None else instance_of(disk, wanted)
     source = SourceDisk(instance, claim.get("name"), recorded_text(disk, "disk", "persistentVolume"))
     return source, _vault_with(context, instance), instance
 

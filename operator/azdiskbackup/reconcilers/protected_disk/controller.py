@@ -21,6 +21,7 @@ from azdiskbackup.core.protected_disk.steps import (
     AssignRole,
     Change,
     DeleteInstance,
+    FollowPVC,
     PutInstance,
     Resume,
     RevokeRole,
@@ -52,6 +53,7 @@ class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskS
     )
     harmless_leftovers = (RevokeRole,)
     state_model = DiskState
+    unpaced_steps = (FollowPVC,)
 
     def __init__(self, context: ReconcileContext) -> None:
         self._context = context
@@ -109,6 +111,9 @@ class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskS
                 await self._validate(pass_, step)
             case PutInstance(request=request):
                 return await _change(instances.submit_create_or_update(request), known)
+            case FollowPVC():
+                # Status says so with this pass; what is known here was about the earlier disk.
+                pass_.state.forget_disk()
             case Sync() | Undelete() | Resume() | Suspend() | Stop() | DeleteInstance():
                 if isinstance(step, Sync):
                     self._grants.recheck(step.grant)

@@ -94,7 +94,6 @@ class InventoryReader:
         known, now, deleting = pass_.state.instance, pass_.now, pass_.desired.deleting
         id_ = self._instance_id(pass_, observed)
         if id_ is None:
-            assert deleting, "the rules before guarantee disk and vault"
             return NOT_FOUND
         if observed.recorded.instance_id is not None and not known.change_expected and not deleting:
             max_age = self._context.settings.snapshot_max_age
@@ -113,14 +112,14 @@ class InventoryReader:
 
     def _instance_id(self, pass_: Pass, observed: Observed) -> ArmId | None:
         """Return the id of the instance in question: the recorded one, else the one that would be made."""
-        recorded, deleting = observed.recorded, pass_.desired.deleting
+        recorded = observed.recorded
         if recorded.instance_id is not None:
             return ArmId.parse(recorded.instance_id)
         if pass_.state.instance.adopted_id is not None:
             return pass_.state.instance.adopted_id
         disk = observed.disk.id if isinstance(observed.disk, AzureDisk) else None
-        if disk is None and deleting:
-            # The claim may have gone first, and the instance may be so new that status does not name it.
+        if disk is None:
+            # The claim may have gone first, or have another disk; the instance may be so new that status lacks it.
             claimed = observed.claim.id if isinstance(observed.claim, ClaimedDisk) else None
             disk = recorded.disk_id or claimed
         if disk is None or not isinstance(observed.vault, VaultView) or observed.vault.id is None:

@@ -22,7 +22,13 @@ from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.protected_disk.inventory_reader import InventoryReader
 from azdiskbackup.reconcilers.protected_disk.state import MigrationPacer, Pass
-from azdiskbackup.reconcilers.watch.indices import DISKS_LEAVING_ROLE, DISKS_WITH_ROLE, SAME_SOURCE, shared_role
+from azdiskbackup.reconcilers.watch.indices import (
+    DISKS_BY_AZURE_ID,
+    DISKS_LEAVING_ROLE,
+    DISKS_WITH_ROLE,
+    SAME_SOURCE,
+    shared_role,
+)
 
 
 class Fetchers:
@@ -163,6 +169,7 @@ def from_cache(cache: Cache, resource: Resource, desired: Desired, recorded: Rec
         recorded=recorded,
         claim=claim,
         older_duplicate=_rival(cache, resource, claim),
+        new_disk_protected_by=_owner_of_new_disk(cache, resource, claim, recorded),
         grant_used_by=grant_used_by,
         deleted_before_us=deleted_before_us,
         live_disks=LiveDisks(cache),
@@ -199,6 +206,17 @@ def _rival(cache: Cache, resource: Resource, claim: ClaimedDisk | NotBound | Not
             break
         older = cache.ahead(SAME_SOURCE, raw)
     return older.name if older is not None else None
+
+
+def _owner_of_new_disk(
+    cache: Cache, resource: Resource, claim: ClaimedDisk | NotBound | NotAzureDisk | NotFound, recorded: Recorded
+) -> str | None:
+    """Return the object of the same namespace that protects the disk which the claim got since, if one does."""
+    if not isinstance(claim, ClaimedDisk) or recorded.disk_id is None or same_id(claim.id, recorded.disk_id):
+        return None
+    found = cache.find(DISKS_BY_AZURE_ID, str(claim.id).lower())
+    mine = (resource.namespace, resource.name)
+    return next((key.name for key in found if key.namespace == mine[0] and (key.namespace, key.name) != mine), None)
 
 
 def _sharers(

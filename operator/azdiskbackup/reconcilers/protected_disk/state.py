@@ -159,6 +159,12 @@ class DiskState(reconciler.KindState):
     history: KnownHistory = field(default_factory=KnownHistory)
     migrate_at: datetime | None = None
 
+    def forget_disk(self) -> None:
+        """Forget what is known of a disk that the object no longer protects."""
+        self.disk, self.instance, self.validation = KnownDisk(), KnownInstance(), KnownValidation()
+        self.conflict, self.role_recheck, self.history = KnownConflict(), RoleRecheck(), KnownHistory()
+        self.migrate_at = None
+
     def is_operation_in_progress(self, now: datetime) -> bool:
         """Return whether Azure surely is at the last step, so that a GET would show what is known already."""
         return self.steps.operation is not None and now < self.steps.operation.look_at

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from azdiskbackup.core.jobs.recorded import is_over
-from azdiskbackup.core.objects.abandon import ABANDON
 from azdiskbackup.core.objects.recorded import recorded_text
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.rules import reasons
@@ -75,8 +74,9 @@ def _own(raw: Raw | None) -> object:
     if raw is None:
         return None
     metadata = raw["metadata"]
-    abandoned = (metadata.get("annotations") or {}).get(ABANDON)
-    return metadata["uid"], metadata.get("generation"), metadata.get("deletionTimestamp"), abandoned
+    # The cache keeps those alone by which a person asks for something.
+    annotations = metadata.get("annotations")
+    return metadata["uid"], metadata.get("generation"), metadata.get("deletionTimestamp"), annotations
 
 
 def _is_wiped(before: Raw | None, after: Raw | None) -> bool:

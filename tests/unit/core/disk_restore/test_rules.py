@@ -164,6 +164,12 @@ def refused(error: Exception, **more: Any) -> ValidationRefused:
         (observed(is_enabled=False), {}, "SourceResolved", "RestoresDisabled"),
         (observed(source=NOT_FOUND, instance_id=None), {}, "SourceResolved", "ProtectedDiskNotFound"),
         (observed(source=SourceDisk(None), instance_id=None), {}, "SourceResolved", "NoRestorePoint"),
+        (
+            observed(source=SourceDisk(None), instance_id=None),
+            {"source": {"protectedDiskRef": {"name": "data", "disk": "before"}}},
+            "SourceResolved",
+            "NoRestorePoint",
+        ),
         (observed(vault=NOT_FOUND), {}, "SourceResolved", "VaultNotFound"),
         (observed(**(ORPHAN | {"vault": NOT_FOUND})), BY_INSTANCE, "SourceResolved", "VaultNotFound"),
         (observed(vault=Invalid("`x`: no.")), {}, "SourceResolved", "VaultNotReady"),

@@ -44,6 +44,12 @@ CONDITIONS = [
 JOB = {"id": "j", "operation": "Backup", "status": "Completed", "type": "Scheduled", "durationSeconds": 60}
 TIMES = {"startTime": THEN, "endTime": THEN}
 POINT = {"id": "p", "time": THEN, "expiryTime": THEN, "retentionRule": "Default", "type": "Incremental"}
+EARLIER = {
+    "id": objects.disk_id("e"),
+    "name": "e",
+    "backupInstanceID": f"{VAULT}/backupInstances/e-1",
+    "replacedTime": THEN,
+}
 STATUS: dict[str, Json] = {
     "BackupVault": {
         "vaultID": VAULT,
@@ -76,6 +82,7 @@ STATUS: dict[str, Json] = {
         "nextBackupTime": THEN,
         "jobs": {"completed": 1, "failed": 0, "inProgress": 0, "recent": [{**JOB, **TIMES, "error": ERROR}]},
         "restorePoints": {"count": 2, "oldest": THEN, "newest": THEN, "recent": [POINT] * 2, "observedTime": THEN},
+        "earlierDisks": [{**EARLIER, "oldestRestorePoint": THEN, "newestRestorePoint": THEN}],
     },
     "OnDemandBackup": {
         "backupInstanceID": INSTANCE,

@@ -51,6 +51,13 @@ def source_exists(desired: Desired, observed: Observed, now: datetime) -> Verdic
             f"ProtectedDisk {desired.protected_disk!r} does not exist in the namespace {desired.namespace!r}. If it "
             "was deleted, restore by its backup instance (`source.backupInstance`).",
         )
+    if observed.source is not None and observed.instance_id is None and desired.disk is not None:
+        return wait(
+            reasons.NO_RESTORE_POINT,
+            f"The status of ProtectedDisk {desired.protected_disk!r} lists no disk {desired.disk!r} with a backup "
+            f"instance. `kubectl get pdisk {desired.protected_disk} -o yaml` shows those that there are "
+            "(`earlierDisks`).",
+        )
     if observed.source is not None and observed.instance_id is None:
         return wait(
             reasons.NO_RESTORE_POINT,

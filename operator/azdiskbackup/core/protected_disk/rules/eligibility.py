@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from azdiskbackup.core.identity.arm_ids import ArmId, same_id
+from azdiskbackup.core.identity.arm_ids import same_id
 from azdiskbackup.core.objects.azure import AzureInstance
 from azdiskbackup.core.objects.pvc import ClaimedDisk, NotAzureDisk, NotBound
 from azdiskbackup.core.objects.resource import Invalid, unreadable
@@ -19,6 +19,7 @@ from azdiskbackup.core.protected_disk.ownership import (
     may_adopt,
     owned_elsewhere,
 )
+from azdiskbackup.core.protected_disk.rules.changed_disk import disk_changed
 from azdiskbackup.core.protected_disk.rules.instance import Verdict
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.intervals import INSTANCE_CHANGE_TAKES
@@ -110,20 +111,12 @@ def pvc_resolves_to_disk(desired: Desired, observed: Observed, now: datetime) ->
             return wait(reasons.CLAIM_NOT_BOUND, f"{why} The operator continues automatically once it is bound.")
         case NotAzureDisk(why):
             return stalled(reasons.NOT_AN_AZURE_DISK, why)
-        case ClaimedDisk(id=found) if recorded is not None and not same_id(found, recorded):
-            return _disk_changed(found)
+        case ClaimedDisk() as claimed if recorded is not None and not same_id(claimed.id, recorded):
+            return disk_changed(desired, observed, claimed, now)
         case ClaimedDisk():
             return satisfied(reasons.RESOLVED, "Disk resolved.")
         case _:
             assert_never(observed.claim)
-
-
-def _disk_changed(found: ArmId) -> Verdict:
-    return stalled(
-        reasons.DISK_CHANGED,
-        f"The source now resolves to another disk ({found.name}) than the one that this object protects. Its restore "
-        "points are kept. Create another object to protect the new disk; this one may stay.",
-    )
 
 
 def disk_eligible(desired: Desired, observed: Observed, now: datetime) -> Verdict:
@@ -179,7 +172,7 @@ def instance_not_owned_elsewhere(desired: Desired, observed: Observed, now: date
             raise need(Fact.CONFLICTING_INSTANCE)
     if is_about_another_disk(observed):
         if isinstance(observed.claim, ClaimedDisk) and is_owner(desired, observed, observed.existing_instance):
-            return _disk_changed(observed.claim.id)
+            return disk_changed(desired, observed, observed.claim, now)
         # Status is written anew without it, and the next pass looks for the instance by the disk.
         return wait(
             reasons.OWNED_ELSEWHERE,
