@@ -75,6 +75,15 @@ def test_what_is_gone(owner: tuple[str, ...], gone: str | None) -> None:
     assert [each.missing for each in orphans([instance(*owner)], HERE)] == ([gone] if gone else [])
 
 
+def test_the_disk_that_an_object_protected_before_is_no_orphan() -> None:
+    """`restore-points --all-disks` lists it, and it is restored by its object."""
+    followed = {**HERE.disks, ("shop", "data"): ProtectedVolume("/another", "pvc-0")}
+    moved = structs.replace(HERE, disks=followed)
+    assert [each.missing for each in orphans([instance("here", "shop", "data")], moved)] == ["ProtectedDisk"]
+    known = structs.replace(moved, earlier={("shop", "data"): frozenset({DISK.lower()})})
+    assert orphans([instance("here", "shop", "data")], known) == []
+
+
 def test_one_that_was_deleted_has_no_tags_and_is_known_by_its_name() -> None:
     deleted = replace(instance(), state="SoftDeleted", soft_deleted_until=UNTIL)
     (found,) = orphans([deleted], NOTHING)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from azdiskbackup.core.protected_disk.desired import FOLLOW_PVC
 from azdiskbackup.kube.client import KubeClient
 from azdiskbackup.kube.exchange import Answer
 from azdiskbackup.plugin.cluster.swap.record import ANNOTATION
@@ -25,6 +26,7 @@ SCALED = f"{SWAP} --scale statefulset/db"
 _WRITES = ("POST", "PATCH", "PUT", "DELETE")
 _CLAIMS = "/api/v1/namespaces/shop/persistentvolumeclaims"
 _VOLUMES = "/api/v1/persistentvolumes"
+_DISKS = "/apis/azdiskbackup.io/v1alpha1/namespaces/shop/protecteddisks"
 
 
 class Killed(BaseException):
@@ -38,7 +40,8 @@ class Shop(InMemoryExchange):
         kill_at: the write at which the process ends; None for none.
         is_lost: whether that write is lost.
         end: how the process ends.
-        denied: the resources that the caller may not change.
+        denied: the resources that the caller may not change, as a review of its permissions says.
+        forbidden: a resource of which each change is refused; empty for none.
     """
 
     def __init__(self) -> None:
@@ -50,6 +53,7 @@ class Shop(InMemoryExchange):
         self.writes, self.kill_at, self.is_lost = 0, -1, False
         self.end: type[BaseException] = Killed
         self.denied: tuple[str, ...] = ()
+        self.forbidden = ""
         self.deleted_disks: list[str] = []
         self.server.binder.delete_disk = self.deleted_disks.append
         self.put("/api/v1/namespaces", objects.namespace())
@@ -61,11 +65,23 @@ class Shop(InMemoryExchange):
             about = objects.claim(claim, volume)
             about["metadata"] |= {"labels": {"app": claim}, "annotations": {"team": "shop"}}
             self.put(_CLAIMS, about)
+        self.protect("data", "pv-old")
 
     def put(self, path: str, body: Json) -> None:
         answer = self.server.answer("POST", path, body, "application/json")
         assert answer.status == 201, answer.content
         self.server.settle()
+
+    def protect(self, name: str, disk: str) -> None:
+        """Have a ProtectedDisk of the PVC, which protects a disk."""
+        self.put(_DISKS, objects.disk(name))
+        status = {"disk": {"id": objects.disk_id(disk), "name": disk, "location": "westeurope"}}
+        self.change(f"{_DISKS}/{name}/status", {"status": status})
+
+    def follows(self, name: str = "data") -> bool:
+        """Return whether a ProtectedDisk follows the PVC that there is now."""
+        uid = self.get(f"{_CLAIMS}/data-0").get("metadata", {}).get("uid", "no such PVC")
+        return (self.get(f"{_DISKS}/{name}")["metadata"].get("annotations") or {}).get(FOLLOW_PVC) == uid
 
     def get(self, path: str) -> Json:
         found: Json = json.loads(self.server.answer("GET", path, None, "application/json").content)
@@ -80,6 +96,8 @@ class Shop(InMemoryExchange):
             allowed = body["spec"]["resourceAttributes"]["resource"] not in self.denied
             return _answer({"status": {"allowed": allowed}})
         is_last = False
+        if method in _WRITES and self.forbidden and self.forbidden in path:
+            return Answer(403, json.dumps({"reason": "Forbidden", "message": "forbidden"}).encode(), {})
         if method in _WRITES:
             is_last = self.writes == self.kill_at
             self.writes += 1
@@ -128,6 +146,7 @@ class Shop(InMemoryExchange):
             "recorded": sum(ANNOTATION in (each["metadata"].get("annotations") or {}) for each in volumes),
             "replicas": self.replicas,
             "deleted": self.deleted_disks,
+            "follows": self.follows(),
         }  # fmt: skip
 
 
@@ -159,6 +178,7 @@ SWAPPED = {
     "recorded": 2,
     "replicas": 3,
     "deleted": [],
+    "follows": True,
 }
 
 
@@ -178,7 +198,7 @@ def test_the_restored_pvc_takes_the_place_of_the_old_one_and_goes_back(
 
 
 def _writes() -> int:
-    return 11
+    return 12
 
 
 @pytest.mark.parametrize("is_lost", [False, True], ids=["answered", "lost"])
@@ -321,3 +341,16 @@ def test_what_somebody_wrote_as_a_record_is_none(run: Run, shop: Shop) -> None:
 @pytest.mark.parametrize(("one", "other"), [("31Gi", "32Gi"), ("32G", "32Gi"), ("1000Mi", "1Gi"), ("0", "1k")])
 def test_quantities(one: str, other: str) -> None:
     assert is_smaller(one, other) and not is_smaller(other, one) and not is_smaller(one, one)
+
+
+def test_an_object_that_protects_the_new_disk_already_is_left_alone(run: Run, shop: Shop) -> None:
+    shop.protect("again", "pv-new")
+    code, _, err = run(*SCALED.split())
+    assert code == 0 and "ProtectedDisk" not in err and not shop.follows() and not shop.follows("again")
+
+
+def test_who_may_not_change_the_protection_is_told_how(run: Run, shop: Shop) -> None:
+    shop.forbidden = "protecteddisks"
+    code, _, err = run(*SCALED.split())
+    uid = shop.get(f"{_CLAIMS}/data-0")["metadata"]["uid"]
+    assert code == 0 and f"kubectl annotate protecteddisk data -n shop --overwrite {FOLLOW_PVC}={uid}" in err

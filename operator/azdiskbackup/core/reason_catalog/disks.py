@@ -49,10 +49,9 @@ OF_DISKS: dict[str, Meaning] = {
     reasons.DISK_CHANGED: action_required(
         "The PVC was recreated and resolves to another disk than the one that this object protects. The operator never "
         "switches silently; the restore points of the old disk are kept.",
-        "Run the command of the condition's message: the object changes over to the new disk, and lists the old one in "
-        "`status.earlierDisks`, from which `kubectl azdiskbackup restore NAME --disk DISK` restores. Or create another "
-        "object for the new disk: this one keeps the old disk's restore points until you delete it, when its "
-        "`deletionPolicy` decides about them.",
+        "Run the command in the condition's message: the object then protects the new disk, and the old one stays in "
+        "`status.earlierDisks` with its restore points (`kubectl azdiskbackup restore NAME --earlier-disk DISK`). Or "
+        "create another object for the new disk, and let this one stay.",
     ),
     reasons.FOLLOWING_PVC: in_progress(
         "The PVC was recreated with another disk, and the annotation `azdiskbackup.io/follow-pvc` names that PVC: the "

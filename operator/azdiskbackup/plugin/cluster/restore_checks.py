@@ -78,6 +78,17 @@ def _request(selector: LabelSelector | None, field: str, namespace: str) -> str:
     return f"Ask the platform team for `kubectl label namespace {namespace} {labels}`."
 
 
+def check_earlier_disk(disk: Resource, name: str) -> None:
+    """Make sure that a ProtectedDisk protected a disk before.
+
+    Raises:
+        CliError: its status does not say so.
+    """
+    names = [each.name for each in parse_status(ProtectedDiskStatus, disk).earlier_disks or ()]
+    if name not in names:
+        raise CliError(f"{disk.namespace}/{disk.name} has protected no disk {name!r} before.{suggest(name, names)}")
+
+
 def check_points(disk: Resource, selector: Json | None, when: datetime | None) -> str:
     """Return a note on the restore point that is asked for, as the status of the disk knows them.
 
@@ -107,12 +118,20 @@ def check_points(disk: Resource, selector: Json | None, when: datetime | None) -
     if when is not None and points.oldest is not None and when < points.oldest:
         raise CliError(
             f"The oldest restore point of {place} was taken at {moment(points.oldest)} UTC, after {moment(when)} UTC. "
-            "Name a later time with --at."
+            f"{_earlier(status, when)}"
         )
     id_ = selector.get("id") if selector is not None else None
     if id_ is not None and points.count == len(points.recent) and all(each.id != id_ for each in points.recent):
         return f"Restore point {id_} is not among the {points.count} that the status of {place} lists."
     return ""
+
+
+def _earlier(status: ProtectedDiskStatus, when: datetime) -> str:
+    """Say where there is an older restore point, or that there is none."""
+    for each in status.earlier_disks or ():
+        if each.oldest_restore_point is not None and each.oldest_restore_point <= when:
+            return f"The PVC had another disk before: --earlier-disk {each.name}"
+    return "Name a later time with --at."
 
 
 async def check_claim(cluster: Cluster, name: str) -> None:

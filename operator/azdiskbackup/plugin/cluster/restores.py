@@ -29,6 +29,7 @@ Json = dict[str, Any]
 
 _FAILURES_ARE_TOLD = timedelta(days=7)
 _INSTANCE = re.compile(r"[-A-Za-z0-9]{1,150}")
+_DISK = re.compile(r"[-A-Za-z0-9_.]{1,80}")
 _POINT = re.compile(r"[-A-Za-z0-9_]{1,128}")
 
 
@@ -118,6 +119,7 @@ class Wanted:
     Attributes:
         name: a ProtectedDisk, or its PVC.
         at: restore the newest restore point of this time or before.
+        earlier_disk: name in Azure of a disk that it protected before; None for the one that it does now.
         claim: name of the PVC to make.
         object_name: name of the DiskRestore.
     """
@@ -125,6 +127,7 @@ class Wanted:
     name: str | None
     at: str | None
     point: str | None
+    earlier_disk: str | None
     claim: str | None
     disk_only: bool
     instance: str | None
@@ -150,6 +153,7 @@ class Wanted:
             (self.is_by_name and self.object_name is None, "name a DISK, or a backup instance with --instance"),
             (self.name is not None and self.instance is not None, "use either DISK or --instance"),
             ((self.instance is None) != (self.vault is None), "use --instance and --vault together"),
+            (self.earlier_disk is not None and self.name is None, "--earlier-disk is one of a DISK: name that, too"),
             (self.at is not None and self.point is not None, "use either --at or --point"),
             (self.disk_only and any(self._of_claim), "--disk-only makes no PVC: use it without the options of one"),
             (
@@ -167,6 +171,7 @@ class Wanted:
             (self.vault, OBJECT_NAME, "BackupVault name"),
             (self.instance, _INSTANCE, "name of a backup instance"),
             (self.point, _POINT, "id of a restore point"),
+            (self.earlier_disk, _DISK, "name of a disk"),
         ):
             if value is not None and not form.fullmatch(value):
                 raise CliError(f"invalid {what} {value!r}", ExitCode.USAGE)
@@ -199,7 +204,8 @@ class Wanted:
     def source(self, disk: Resource | None) -> Json:
         """Return whose restore point it is, as the spec has it."""
         if disk is not None:
-            return {"protectedDiskRef": {"name": disk.name}}
+            which = {"disk": self.earlier_disk} if self.earlier_disk is not None else {}
+            return {"protectedDiskRef": {"name": disk.name, **which}}
         return {"backupInstance": {"vaultRef": {"name": self.vault}, "name": self.instance}}
 
 

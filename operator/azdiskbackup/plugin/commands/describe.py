@@ -208,6 +208,8 @@ def _backups(printer: Printer, each: Disk, known: ProtectedDiskStatus, now: date
     if points is not None:
         span = f", {moment(points.oldest)} to {moment(points.newest)}" if points.count else ""
         fields.append(("Points", f"{points.count}{span} (read {age(points.observed_time, now)} ago)"))
+    for earlier in known.earlier_disks or ():
+        fields.append(("Earlier", f"disk {earlier.name}, until {moment(earlier.replaced_time)}"))
     if jobs is not None:
         fields.append(("7 days", f"{jobs.completed} good, {jobs.failed} failed, {jobs.in_progress} running"))
     printer.fields(fields, indent=2)

@@ -9,10 +9,11 @@ from shlex import quote
 
 from rich.text import Text
 
+from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.identity.naming import instance_name
 from azdiskbackup.core.objects.azure import AzureInstance
-from azdiskbackup.core.objects.resource import Resource
+from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.core.protected_disk.desired import NAMESPACE_UID_TAG, OWNER_TAGS
 from azdiskbackup.errors import OperatorError
 from azdiskbackup.kube.watched import CLAIM, NAMESPACE
@@ -78,6 +79,7 @@ class Here(Shape, frozen=True, kw_only=True):
     Attributes:
         disks: by namespace and name, what each protects; None as long as it says nothing.
         claims: by namespace and name, the PVC that each of the disks names, empty for none.
+        earlier: by namespace and name, the ids of the disks that each protected before, in lower case.
         volumes: by namespace and name, the volume of each PVC.
         namespace_uids: the uid of each namespace.
         vaults: by ARM id in lower case.
@@ -88,6 +90,7 @@ class Here(Shape, frozen=True, kw_only=True):
     disks: dict[tuple[str, str], ProtectedVolume | None]
     claims: dict[tuple[str, str], str]
     volumes: dict[tuple[str, str], str]
+    earlier: dict[tuple[str, str], frozenset[str]] = {}
     namespace_uids: dict[str, str] = {}
     vaults: dict[str, VaultHere] = {}
 
@@ -166,6 +169,7 @@ async def _here(cluster: Cluster, vaults: list[Resource]) -> Here:
         namespaces=frozenset(each.name for each in namespaces),
         disks={(each.namespace, each.name): protected_of(each) for each in disks},
         claims={(each.namespace, each.name): claim_of(each) for each in disks},
+        earlier={(each.namespace, each.name): _earlier(each) for each in disks},
         volumes={(each.namespace, each.name): str(each.spec.get("volumeName") or "") for each in claims},
         namespace_uids={each.name: each.uid for each in namespaces},
         vaults={
@@ -176,6 +180,10 @@ async def _here(cluster: Cluster, vaults: list[Resource]) -> Here:
             for each in vaults
         },
     )
+
+
+def _earlier(disk: Resource) -> frozenset[str]:
+    return frozenset(each.id.lower() for each in parse_status(ProtectedDiskStatus, disk).earlier_disks or ())
 
 
 def _vaults(objects: list[Resource], named: list[str] | None) -> list[ArmId]:
@@ -231,7 +239,7 @@ def orphans(instances: Iterable[AzureInstance], here: Here) -> list[Orphan]:
                     restore_commands=[*_by_operator(command), *restore_commands(each, namespace, name)],
                 )
             )
-    return sorted(found, key=lambda orphan: (orphan.cluster != here.cluster, orphan.namespace, orphan.name))
+    return sorted(found, key=lambda each: (each.cluster != here.cluster, each.namespace, each.name, each.instance))
 
 
 def _by_operator(command: str | None) -> list[str]:
@@ -281,6 +289,9 @@ def _missing(cluster: str, namespace: str, name: str, disk_id: str, here: Here) 
         return "Namespace"
     if (namespace, name) not in here.disks:
         return "ProtectedDisk"
+    if disk_id.lower() in here.earlier.get((namespace, name), ()):
+        # `restore-points --all-disks` lists it.
+        return ""
     protected, claim = here.disks[namespace, name], here.claims[namespace, name]
     # An object, and a claim, that were made again under the same name are those of another disk.
     if protected is not None and protected.disk_id != disk_id.lower():

@@ -103,7 +103,10 @@ async def _prepared(
     notes = []
     if disk is not None:
         when = recorded_time(selector.get("notAfter")) if selector is not None else None
-        notes.append(restore_checks.check_points(disk, selector, when))
+        if wanted.earlier_disk is not None:
+            restore_checks.check_earlier_disk(disk, wanted.earlier_disk)
+        else:
+            notes.append(restore_checks.check_points(disk, selector, when))
         if not wanted.disk_only:
             notes.append(await restore_checks.check_source(cluster, disk, wanted))
     vault = wanted.vault or (parse_status(ProtectedDiskStatus, disk).vault if disk is not None else None)
@@ -113,7 +116,7 @@ async def _prepared(
     for each in (*notes, note):
         if each:
             printer.note(each)
-    if disk is not None and selector is None and can_ask(printer):
+    if disk is not None and wanted.earlier_disk is None and selector is None and can_ask(printer):
         selector = _chosen(cluster, printer, disk)
     name = wanted.object_name or _free(claim or _stem(disk.name if disk else str(wanted.instance)), existing)
     return manifest_of(wanted, cluster.home, name, wanted.source(disk), selector, claim)

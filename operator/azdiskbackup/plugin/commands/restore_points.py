@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus, RestorePointStatus
+from msgspec import structs
+
+from azdiskbackup.api.v1alpha1.protected_disk import EarlierDiskStatus, ProtectedDiskStatus, RestorePointStatus
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.azure import AzureRestorePoint
 from azdiskbackup.core.objects.resource import Resource, parse_status
@@ -23,10 +25,12 @@ class RestorePoint(Shape, frozen=True, kw_only=True):
 
     Attributes:
         disk: name of the ProtectedDisk.
+        earlier_disk: name in Azure of the disk, where the ProtectedDisk protects another one by now.
         arm_id: by which it is restored.
     """
 
     disk: str
+    earlier_disk: str | None = None
     id: str
     time: datetime
     expiry_time: datetime | None
@@ -39,11 +43,17 @@ async def run(cluster: Cluster, printer: Printer, *, name: str, source: From, al
     """Show the restore points of a disk, newest first; or those of all ProtectedDisks of a PVC."""
     resources = await _of_claim(cluster, name) if all_disks else [await cluster.disk(name)]
     read_ = [await read(each, source) for each in resources]
+    if all_disks:
+        read_ += [
+            await _read_earlier(each, disk, source)
+            for each in resources
+            for disk in parse_status(ProtectedDiskStatus, each).earlier_disks or ()
+        ]
     points = sorted((point for each in read_ for point in each.points), key=lambda point: point.time, reverse=True)
     names = ", ".join(each.name for each in resources)
     columns = _columns(cluster.now)
     printer.table(
-        [Column("DISK", lambda point: point.disk), *columns] if all_disks else columns,
+        [*_DISK_COLUMNS, *columns] if all_disks else columns,
         points,
         f"{cluster.home}/{names} has no restore point yet.",
     )
@@ -51,18 +61,25 @@ async def run(cluster: Cluster, printer: Printer, *, name: str, source: From, al
         printer.note(note)
     if points and not printer.structured:
         which = "DISK" if len(resources) > 1 else names
-        printer.note(f"To restore one: kubectl azdiskbackup restore {which} -n {cluster.home} --point ID")
+        of_earlier = " [--earlier-disk NAME]" if any(each.earlier_disk for each in points) else ""
+        printer.note(f"To restore one: kubectl azdiskbackup restore {which} -n {cluster.home} --point ID{of_earlier}")
     return ExitCode.DONE
 
 
 async def _of_claim(cluster: Cluster, name: str) -> list[Resource]:
     """Return the ProtectedDisks that name a PVC, by its name or by that of one of them.
 
-    After a PVC got another disk there is one for each of its disks.
+    After a PVC got another disk there may be one for each of its disks.
     """
     disks = await cluster.all(DISKS, cluster.home)
     claims = {claim_of(each) for each in disks if name in (each.name, claim_of(each))} - {""}
     return [each for each in disks if claim_of(each) in claims] or [await cluster.disk(name)]
+
+
+_DISK_COLUMNS: Sequence[Column[RestorePoint]] = (
+    Column("DISK", lambda point: point.disk),
+    Column("EARLIER DISK", lambda point: point.earlier_disk or "-"),
+)
 
 
 def _columns(now: datetime) -> Sequence[Column[RestorePoint]]:
@@ -98,19 +115,38 @@ async def read(resource: Resource, source: From) -> Read:
         CliError: they were wanted from Azure, which does not tell.
     """
     known = parse_status(ProtectedDiskStatus, resource)
-    instance = arm_id_of(known.backup_instance_id)
+    return await _read(known.backup_instance_id, resource.name, source, of_status(known, resource.name))
+
+
+async def _read(instance_id: str | None, disk: str, source: From, of_status: Read) -> Read:
+    instance = arm_id_of(instance_id)
     if source is From.STATUS or instance is None:
-        return of_status(known, resource.name)
+        return of_status
     try:
-        return Read(await _of_azure(instance, resource.name))
+        return Read(await _of_azure(instance, disk))
     except OperatorError as error:
         from azdiskbackup.plugin.cluster.azure_account import unreadable_reason
 
-        message = unreadable_reason(error, f"the vault of {known.backup_instance_id}")
+        message = unreadable_reason(error, f"the vault of {instance_id}")
         if source is From.AZURE:
             raise CliError(message) from error
-        found = of_status(known, resource.name)
-        return replace(found, note=f"{found.note}{' ' if found.note else ''}Azure was not read: {message}")
+        return replace(of_status, note=f"{of_status.note}{' ' if of_status.note else ''}Azure was not read: {message}")
+
+
+async def _read_earlier(resource: Resource, disk: EarlierDiskStatus, source: From) -> Read:
+    """Return the restore points of a disk that an object protected before; status has their times only."""
+    status = Read([], complete=False, note=_earlier_note(resource, disk))
+    found = await _read(disk.backup_instance_id, resource.name, source, status)
+    return replace(found, points=[structs.replace(point, earlier_disk=disk.name) for point in found.points])
+
+
+def _earlier_note(resource: Resource, disk: EarlierDiskStatus) -> str:
+    oldest, newest = disk.oldest_restore_point, disk.newest_restore_point
+    times = f" from {moment(oldest)} to {moment(newest)} UTC" if oldest and newest else ""
+    return (
+        f"Restore points of the earlier disk {disk.name}{times}: kubectl azdiskbackup restore {resource.name} -n "
+        f"{resource.namespace} --earlier-disk {disk.name} [--at TIME]"
+    )
 
 
 async def _of_azure(instance: ArmId, disk: str) -> list[RestorePoint]:

@@ -11,6 +11,7 @@ from rich.text import Text
 from azdiskbackup.plugin.cluster.client import OBJECT_NAME, Cluster
 from azdiskbackup.plugin.cluster.swap.objects import VOLUMES, WORKLOADS, ObjectClient
 from azdiskbackup.plugin.cluster.swap.preflight import check_permissions, prepare, zones
+from azdiskbackup.plugin.cluster.swap.protection import of_claim
 from azdiskbackup.plugin.cluster.swap.record import Record, find
 from azdiskbackup.plugin.cluster.swap.steps import Swap, is_smaller
 from azdiskbackup.plugin.output.choice import can_ask, confirm
@@ -99,6 +100,9 @@ async def _plan(cluster: Cluster, record: Record, *, undo: bool) -> AsyncIterato
     number = 0
     for number, step in enumerate(_steps(record, undo=undo), 1):
         yield f"  {number}. {step}"
+    for each in await of_claim(cluster, record.claim):
+        number += 1
+        yield f"  {number}. have ProtectedDisk {each.name} follow the PVC to its disk"
     if undo or old is None or new is None:
         return
     held = str((new.spec.get("capacity") or {}).get("storage") or "0")
@@ -133,10 +137,6 @@ def _ended(record: Record, *, undo: bool) -> Iterator[str]:
         return
     yield f"PVC {record.claim} has the restored volume {record.new}."
     yield f"The old volume {record.old} and its disk stay (Released, Retain) until you delete them. {_back(record)}"
-    yield (
-        f"A ProtectedDisk of the PVC reports DiskChanged and keeps the restore points of the old disk: create another "
-        f"one to protect the new disk. `kubectl azdiskbackup unprotected -n {record.namespace}` lists it."
-    )
 
 
 def _back(record: Record) -> str:

@@ -168,7 +168,7 @@ def restore_points(
     name: DiskName,
     all_disks: Annotated[
         bool,
-        typer.Option("--all-disks", help="Of all ProtectedDisks of its PVC: of the disks that it had before, too."),
+        typer.Option("--all-disks", help="Of all disks that its PVC has had."),
     ] = False,
     source: Source = From.AUTO,
     namespace: Namespace = None,
@@ -190,6 +190,10 @@ def restore(
     ] = None,
     point: Annotated[
         str | None, typer.Option(metavar="ID", help="This restore point, as `restore-points` lists it.")
+    ] = None,
+    earlier_disk: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A disk that the PVC had before, as `restore-points --all-disks` lists it."),
     ] = None,
     claim: Annotated[
         str | None,

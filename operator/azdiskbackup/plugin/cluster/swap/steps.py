@@ -14,6 +14,7 @@ from azdiskbackup.plugin.cluster.client import Cluster
 from azdiskbackup.plugin.cluster.restore_checks import known
 from azdiskbackup.plugin.cluster.swap.objects import ATTACHMENTS, PODS, ObjectClient
 from azdiskbackup.plugin.cluster.swap.preflight import using
+from azdiskbackup.plugin.cluster.swap.protection import follow
 from azdiskbackup.plugin.cluster.swap.record import ANNOTATION, Record
 from azdiskbackup.plugin.output.formatting import duration
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
@@ -52,6 +53,7 @@ class Swap:
             await self._place(wanted)
         await self._set_policy(record.new, record.policies[record.new])
         await self._scale_up()
+        await self._follow()
         done = msgspec.structs.replace(record, is_done=True)
         for each in record.volumes:
             await self._write(each, {"metadata": {"annotations": {ANNOTATION: done.annotation()}}})
@@ -70,6 +72,7 @@ class Swap:
         for each in record.volumes:
             await self._set_policy(each, record.policies[each])
         await self._scale_up()
+        await self._follow()
         for each in record.volumes:
             await self._write(each, {"metadata": {"annotations": {ANNOTATION: None}}})
 
@@ -172,6 +175,14 @@ class Swap:
         if not found.spec.get("replicas", 1):
             await self._objects.scale(*record.workload, record.replicas)
             self.tell(f"Scaled {'/'.join(record.workload)} to {record.replicas}.")
+
+    async def _follow(self) -> None:
+        """Let the protection follow, last: the pods run by then, and only a person can say that it should."""
+        claim = await self._objects.claim(self.record.claim)
+        if claim is not None:
+            volume = await self._volume(str(claim.spec.get("volumeName") or ""))
+            for line in await follow(self.cluster, claim, volume):
+                self.tell(line)
 
     async def _volume(self, name: str) -> Resource:
         found = await self._objects.volume(name)
