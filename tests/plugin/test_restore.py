@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import os
@@ -36,10 +37,10 @@ BY_INSTANCE = "restore --instance gone-1 --vault demo"
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [
-        ("2026-11-22T10:00:00Z", datetime(2026, 11, 22, 10, tzinfo=UTC)),
+        ("2026-11-22T10:00:00Z", datetime(2026, 11, 22, 10, 0, 0, 999000, tzinfo=UTC)),
         ("2026-11-22T10:00:00.5+01:00", datetime(2026, 11, 22, 9, 0, 0, 500000, tzinfo=UTC)),
-        ("2026-11-22 10:00", datetime(2026, 11, 22, 10, tzinfo=UTC)),
-        ("2026-11-22 10:00 utc", datetime(2026, 11, 22, 10, tzinfo=UTC)),
+        ("2026-11-22 10:00", datetime(2026, 11, 22, 10, 0, 59, 999000, tzinfo=UTC)),
+        ("2026-11-22 10:00 utc", datetime(2026, 11, 22, 10, 0, 59, 999000, tzinfo=UTC)),
         ("3h", datetime(2026, 11, 22, 9, tzinfo=UTC)),
         (" 2d ago ", datetime(2026, 11, 20, 12, tzinfo=UTC)),
         ("1d12h", datetime(2026, 11, 21, 0, tzinfo=UTC)),
@@ -48,6 +49,20 @@ BY_INSTANCE = "restore --instance gone-1 --vault demo"
 )
 def test_times_as_people_type_them(typed: str, meant: datetime) -> None:
     assert point_in_time(typed, NOW) == meant
+
+
+def test_a_time_that_is_copied_from_a_table_means_the_restore_point_of_that_minute(run: Run, api: Api) -> None:
+    """Tables show minutes; points are taken at fractions of a second."""
+    for each in api.objects["protecteddisks"]:
+        if each["metadata"]["name"] == "data":
+            each["status"] = copy.deepcopy(each["status"])
+            each["status"]["restorePoints"]["oldest"] = "2026-11-19T14:00:12.345678Z"
+    code, out, err = run("restore", "data", "--at", "2026-11-19 14:00", "--dry-run", "-o", "json")
+    assert code == 0, err
+    assert json.loads(out)["spec"]["restorePoint"] == {"notAfter": "2026-11-19T14:00:59.999000Z"}
+    code, out, err = run("restore", "data", "--at", "2026-11-19T14:00:12.345678Z", "--dry-run", "-o", "json")
+    assert code == 0, err
+    assert json.loads(out)["spec"]["restorePoint"] == {"notAfter": "2026-11-19T14:00:12.345678Z"}
 
 
 @pytest.mark.parametrize("typed", ["", "yesterday", "2026-11-22", "10:00", "3x", "2026-13-01 10:00", "-3h", "3"])

@@ -194,12 +194,7 @@ class Wanted:
             when = point_in_time(self.at, now)
         except ValueError as error:
             raise CliError(str(error), ExitCode.USAGE) from error
-        if when > now:
-            raise CliError(
-                f"{when:%Y-%m-%d %H:%M} UTC is in the future: leave --at out for the newest restore point",
-                ExitCode.USAGE,
-            )
-        return {"notAfter": f"{when:%Y-%m-%dT%H:%M:%SZ}"}
+        return {"notAfter": f"{when.replace(tzinfo=None).isoformat()}Z"}
 
     def source(self, disk: Resource | None) -> Json:
         """Return whose restore point it is, as the spec has it."""
