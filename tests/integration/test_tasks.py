@@ -90,7 +90,10 @@ def test_restore(world: World) -> None:
     needs_jq()
     world.has_a_disk()
     world.follows("restore")
-    restored = world.kubectl("get", "pdisk", "postgres-data", "-n", NAMESPACE, "-o", "jsonpath={.status.disk.name}")
+    # Both disks were protected by one object, which the page deletes at its end.
+    volume = world.kubectl("get", "pvc", "data-postgres-0", "-n", NAMESPACE, "-o", "jsonpath={.spec.volumeName}")
+    handle = world.kubectl("get", "pv", volume, "-o", "jsonpath={.spec.csi.volumeHandle}")
+    restored = handle.rsplit("/", 1)[-1]
     assert restored.startswith("restored-data-postgres-0-restored-")
-    assert world.state_in_azure(restored, RESTORE_GROUP) == "ProtectionConfigured"
+    assert world.state_in_azure(restored, RESTORE_GROUP) == "ProtectionStopped"
     assert world.state_in_azure("pvc-postgres-0") == "ProtectionStopped"
