@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from azdiskbackup.core.objects.abandon import ABANDON
+from azdiskbackup.core.protected_disk.desired import FOLLOW_PVC
 from azdiskbackup.errors import OperatorError
 from azure_simulator.client import SimulatorError
 from harness import objects
@@ -115,6 +116,12 @@ class Actors:
     async def recreate_claim(self, team: int, claim: int) -> None:
         await self.drop_claim(team, claim)
         self._claim(team, claim)
+
+    async def follow(self, team: int, claim: int) -> None:
+        """A person has the object protect the disk that its claim has by now."""
+        uid = self.teams[team].get("PersistentVolumeClaim", f"data-{claim}")["metadata"]["uid"]
+        annotations = {FOLLOW_PVC: uid}
+        await self.teams[team].patch("ProtectedDisk", f"disk-{claim}", {"metadata": {"annotations": annotations}})
 
     async def wipe_status(self, team: int, claim: int) -> None:
         """As a restore of manifests does."""

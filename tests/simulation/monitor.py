@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # Nothing of the operator's own: a mistake in what both share would be seen by neither.
 FINALIZER = "azdiskbackup.io/finalizer"
 ABANDONED = "azdiskbackup.io/abandon-in-azure"
+FOLLOWS = "azdiskbackup.io/follow-pvc"
 STATE_OF_MODE = {"Active": "ProtectionConfigured", "Suspended": "BackupsSuspended", "Stopped": "ProtectionStopped"}
 OWNER = ("azdiskbackup.io.cluster", "azdiskbackup.io.namespace", "azdiskbackup.io.protecteddisk")
 _INSTANCE = re.compile(r"/backupInstances/([^/?]+)(?:/(\w+))?", re.IGNORECASE)
@@ -61,6 +62,8 @@ class Monitor:
         self._in_mode: dict[tuple[str, str], datetime] = {}
         self._not_before: dict[tuple[str, str], datetime] = {}
         self._left: set[str] = set()
+        # The uids of all PVCs that there were.
+        self._claims: set[str] = set()
         self._restores = RestoreMonitor(world)
 
     @property
@@ -116,6 +119,8 @@ class Monitor:
         return any(
             (each["deleting"] and each["spec"].get("deletionPolicy", "Retain") == deletion)
             or (protection is not None and each["spec"].get("protection", "Active") == protection)
+            # The earlier disk is left as a deletion would, and never deleted.
+            or (each["follows"] in self._claims and action == _left_by(each["spec"]))
             for each in [*recent, *before]
         )
 
@@ -204,10 +209,7 @@ class Monitor:
     def on_event(self, how: str, resource: Resource, raw: Json) -> None:
         """Look at a change of an object."""
         metadata = raw["metadata"]
-        if resource.kind == "Event":
-            self.coverage[f"event {raw.get('reason')}"] += 1
-            if raw.get("reason") == "LeftInAzure":
-                self._left.add(str((raw.get("regarding") or {}).get("uid")))
+        self._other_kind(resource.kind, raw)
         wrong = self._restores.saw(how, resource.kind, raw)
         if wrong is not None:
             self.violated(wrong)
@@ -223,9 +225,18 @@ class Monitor:
         if resource.kind == "OnDemandBackup" and (raw.get("status") or {}).get("completionTime"):
             self._verdict(raw)
 
+    def _other_kind(self, kind: str, raw: Json) -> None:
+        if kind == "PersistentVolumeClaim":
+            self._claims.add(raw["metadata"]["uid"])
+        if kind == "Event":
+            self.coverage[f"event {raw.get('reason')}"] += 1
+            if raw.get("reason") == "LeftInAzure":
+                self._left.add(str((raw.get("regarding") or {}).get("uid")))
+
     def _disk(self, how: str, before: Json | None, raw: Json) -> None:
         metadata = raw["metadata"]
         version = {"uid": metadata["uid"], "deleting": "deletionTimestamp" in metadata, "spec": raw["spec"]}
+        version["follows"] = (metadata.get("annotations") or {}).get(FOLLOWS)
         self._versions[(metadata["namespace"], metadata["name"])].append((self._world.clock.now(), version))
         if how == "DELETED":
             self._released(before or raw)
@@ -276,6 +287,10 @@ class Monitor:
         """Look at a line of the operator's log."""
         if event.get("exc_info"):
             self.violated(f"traceback: {event.get('event')} {event.get('error', '')}")
+
+
+def _left_by(spec: Json) -> str:
+    return "suspendBackups" if spec.get("deletionPolicy") == "Suspend" else "stopProtection"
 
 
 def _is_ready(raw: Json) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -217,6 +217,20 @@ VERBS: dict[str, list[tuple[str, Made, int]]] = {
 }
 
 
+def _follows(seed: int) -> Iterator[Action]:
+    """Yield PVCs that are made again, and objects that follow them a while later, in every third story.
+
+    From a source of chance of its own: the stories of the seeds that found something stay as they were.
+    """
+    chance = random.Random(f"follow {seed}")
+    if chance.random() < 2 / 3:
+        return
+    for _ in range(chance.randint(1, 4)):
+        where, at = _disk(chance), round(chance.uniform(3600, LENGTH - 12 * 3600), 1)
+        yield Action(at, "team", "recreate_claim", where)
+        yield Action(at + round(chance.choice([1.0, 600.0, 3 * 3600.0]), 1), "team", "follow", where)
+
+
 def generate(seed: int) -> Story:
     """Return the story of a seed. Each has some actors and some verbs only: a world with everything on hides more."""
     chance = random.Random(f"story {seed}")
@@ -239,6 +253,7 @@ def generate(seed: int) -> Story:
     for at in times:
         actor, verb, how = chance.choices(choices, weights)[0]
         actions.append(Action(round(at, 1), actor, verb, how(chance)))
+    actions = sorted([*actions, *_follows(seed)], key=lambda action: action.at)
     return Story(
         seed=seed,
         settings={"observe_minutes": chance.choice([20, 60, 120]), "resync_minutes": 1440},
