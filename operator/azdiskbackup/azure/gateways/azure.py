@@ -6,9 +6,11 @@ operation got. A missing thing is ``NotFound``, everything else that goes wrong 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
+from typing import Protocol, TypeVar
 
 from azdiskbackup.azure.client.connection import AzureConnection
+from azdiskbackup.azure.client.error_codes import MISSING
 from azdiskbackup.azure.gateways.backups import Backups
 from azdiskbackup.azure.gateways.gateway import AnswerT
 from azdiskbackup.azure.gateways.instances import Instances
@@ -18,8 +20,20 @@ from azdiskbackup.azure.gateways.resources import Resources, RoleAssignments
 from azdiskbackup.azure.gateways.restores import Restores
 from azdiskbackup.azure.gateways.vaults import Policies, Vaults
 from azdiskbackup.azure.transport.request_scope import best_effort
-from azdiskbackup.core.rules.lookup import NOT_FETCHED, FetchFailed, NotFetched
+from azdiskbackup.core.identity.arm_ids import ArmId, same_id
+from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed, NotFetched, NotFound
 from azdiskbackup.errors import OperatorError, RateLimited
+
+
+class Listed(Protocol):
+    """What a list shows, with its ARM id."""
+
+    @property
+    def id(self) -> ArmId:
+        """Return the ARM id."""
+
+
+ListedT = TypeVar("ListedT", bound=Listed)
 
 
 class Azure:
@@ -43,6 +57,22 @@ async def capture_error(answer: Awaitable[AnswerT]) -> AnswerT | FetchFailed:
         return await answer
     except OperatorError as error:
         return FetchFailed(error)
+
+
+async def find_listed(listed: Awaitable[Iterable[ListedT]], id_: ArmId) -> ListedT | NotFound | FetchFailed:
+    """Return what two GETs did not find, if a list shows it, which is another source; or the list's error.
+
+    Two GETs may fail alike: Resource Manager answers both from one place. Where not even the group or the vault of the
+    list exists, nothing in it does.
+
+    Args:
+        listed: what there is in that group or vault.
+        id_: which of it.
+    """
+    found = await capture_error(listed)
+    if isinstance(found, FetchFailed):
+        return NOT_FOUND if found.error.code in MISSING else found
+    return next((each for each in found if same_id(each.id, id_)), NOT_FOUND)
 
 
 async def capture_if_allowed(answer: Awaitable[AnswerT]) -> AnswerT | FetchFailed | NotFetched:

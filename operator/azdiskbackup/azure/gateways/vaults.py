@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from azdiskbackup.azure.client.connection import DATA_PROTECTION_API
 from azdiskbackup.azure.client.error_table import translated
 from azdiskbackup.azure.gateways import decode, encode
-from azdiskbackup.azure.gateways.gateway import Gateway, get_one, in_vault, unless_absent
+from azdiskbackup.azure.gateways.gateway import Gateway, get_one, in_vault, list_all, unless_absent
 from azdiskbackup.azure.gateways.operations import no_polling, operation_url, submit
-from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId
 from azdiskbackup.core.objects.azure import AzureVault, VaultSettings
 from azdiskbackup.core.objects.policy_content import PolicyContent
 from azdiskbackup.core.rules.lookup import NotFound
@@ -22,6 +22,11 @@ class Vaults(Gateway):
         """Return a vault."""
         client = self._connection.data_protection(vault.subscription)
         return await get_one(client.backup_vaults.get(vault.group, vault.name), decode.vault)
+
+    async def list(self, group: ResourceGroupId) -> list[AzureVault]:
+        """Return the vaults in a resource group."""
+        client = self._connection.data_protection(group.subscription)
+        return await list_all(client.backup_vaults.get_in_resource_group(group.name), decode.vault)
 
     async def submit_create(
         self, vault: ArmId, location: str, settings: VaultSettings, identity: str | None = None

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from azdiskbackup.azure.client.error_codes import MISSING
-from azdiskbackup.azure.gateways.azure import capture_error, capture_if_allowed
+from azdiskbackup.azure.gateways.azure import capture_error, capture_if_allowed, find_listed
 from azdiskbackup.azure.inventory.snapshot import InventorySnapshot
 from azdiskbackup.core.identity.arm_ids import ArmId, same_id
 from azdiskbackup.core.identity.naming import instance_name
@@ -185,24 +184,14 @@ class InventoryReader:
         was_there = observed.recorded.instance_id is not None
         pass_.state.prove_absence(id_, found, pass_.now, was_there=was_there)
         if isinstance(found, NotFound) and was_there:
-            found = await self._listed(id_)
+            # A page for each hundred instances that are still there, once for what was there and is gone.
+            found = await find_listed(self._context.azure.instances.list(id_.parent), id_)
         if isinstance(found, FetchFailed):
             return found
         known = pass_.state.instance
         known.last_get = LastGet(found, pass_.now)
         known.change_expected = known.change_expected or (isinstance(found, AzureInstance) and found.is_changing)
         return found
-
-    async def _listed(self, id_: ArmId) -> AzureInstance | NotFound | FetchFailed:
-        """Ask the vault for what two GETs did not find.
-
-        Two may fail alike, since Resource Manager answers them from one place; the list is another one. It costs a page
-        for each hundred instances that are still there, once for what was there and is gone.
-        """
-        listed = await capture_error(self._context.azure.instances.list(id_.parent))
-        if isinstance(listed, FetchFailed):
-            return NOT_FOUND if listed.error.code in MISSING else listed
-        return next((each for each in listed if same_id(each.id, id_)), NOT_FOUND)
 
 
 def _is_converged(pass_: Pass, observed: Observed) -> bool:
