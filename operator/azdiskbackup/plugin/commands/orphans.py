@@ -244,7 +244,8 @@ def _by_operator(command: str | None) -> list[str]:
     if command is None:
         return []
     return [
-        "# Into a new PVC, where the vault allows it (class and file system as the old PVC had them):",
+        "# Into a new PVC, where the vault allows it (class and file system as the old PVC had them; of a Block volume",
+        "# --volume-mode Block in place of the file system):",
         command,
         "# Or with the Azure CLI.",
     ]
