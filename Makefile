@@ -80,8 +80,8 @@ json:
 	$(call installed,jq,jq,by which a page of the documentation changes manifests)
 
 .PHONY: demo
-demo: $(READY) controlplane tools ## Watch a disk being protected and backed up (DEMO_ARGS=--once ends after the story)
-	@$(BIN)/python -m demo $(DEMO_ARGS)
+demo: $(READY) controlplane tools ## Watch a disk being lost and restored (STORY=namespace: a whole namespace; DEMO_ARGS=--once ends afterwards)
+	@$(BIN)/python -m demo $(if $(STORY),--story='$(STORY)') $(DEMO_ARGS)
 
 .PHONY: up
 up: $(READY) controlplane tools ## Start the demo's world in the background, for you to try things in (.run/env)

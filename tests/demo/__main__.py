@@ -1,4 +1,7 @@
-"""`make demo`: a real API server, the operator and a simulated Azure, and the story of one disk as it happens."""
+"""`make demo`: a real API server, the operator and a simulated Azure, and the story of one disk as it happens.
+
+STORY=disk is the story in which all data on the disk are deleted, STORY=namespace that of a namespace that is deleted.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from pathlib import Path
 
 from controlplane.build import CannotBuildError
 from controlplane.plane import KubectlError
+from demo.disasters import STORIES
 from demo.story import Story
 from demo.telling import StoryError, Teller
 from harness.processes import ProcessDiedError
@@ -29,8 +33,12 @@ def main() -> int:
     """Tell the story; return the exit code."""
     parser = argparse.ArgumentParser(prog="make demo DEMO_ARGS=…", description=__doc__)
     parser.add_argument("--once", action="store_true", help="end after the story instead of waiting for Ctrl-C")
-    once = parser.parse_args().once
+    parser.add_argument("--story", default="disk", help=f"how data are lost: {' or '.join(STORIES)}")
+    given = parser.parse_args()
     teller = Teller()
+    if given.story not in STORIES:
+        teller.fail(f"there is no story {given.story!r}. STORY= takes {' or '.join(STORIES)}.")
+        return 2
     # Both, since a shell that runs this in the background makes its children ignore Ctrl-C.
     for ending_signal in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending_signal, signal.default_int_handler)
@@ -41,9 +49,9 @@ def main() -> int:
             )
             ending.callback(stack.stop)
             with _timed(teller):
-                Story(stack, teller, ROOT / "deploy" / "samples").tell()
+                Story(stack, teller, ROOT / "deploy" / "samples").tell(STORIES[given.story])
             _invite(stack, teller)
-            if not once:
+            if not given.once:
                 teller.say("Everything stays up until you press Ctrl-C.")
                 signal.pause()
         except KeyboardInterrupt:
@@ -68,7 +76,7 @@ def _invite(stack: Stack, teller: Teller) -> None:
     teller.plain(
         f"{environment_hint(stack)}\n"
         "kubectl get azdiskbackup -A -o wide\n"
-        "kubectl describe pdisk -n shop postgres-data\n"
+        "kubectl describe drestore -n shop\n"
         "kubectl explain protecteddisk.spec\n"
     )
 

@@ -1,4 +1,4 @@
-"""The story of one disk: what is applied, and what the objects' own conditions say while time passes."""
+"""The story of one disk until it is backed up: what is applied, and what the conditions say while time passes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from demo.disaster import App
+from demo.app import App
+from demo.disasters import Scene
+from demo.shell import Shell
 from demo.telling import StoryError, Teller
-from demo.world import NAMESPACE, furnish_azure, furnish_cluster
+from demo.world import CLAIM, NAMESPACE, furnish_azure, furnish_cluster
 from harness.stack import Stack
 from harness.tenant import Tenant
 
@@ -30,7 +32,7 @@ class Story:
         self._samples = samples
         self._team = Tenant(stack, NAMESPACE)
 
-    def tell(self) -> None:
+    def tell(self, disaster: Callable[[Scene], None]) -> None:
         """Start everything, apply the samples, and tell what happens until lost data are back."""
         app = self._begin()
         self._teller.heading("A minute of Azure passes in a second")
@@ -39,9 +41,7 @@ class Story:
         self._chapter("protecteddisk/postgres-data", "The disk is protected", _disk)
         self._chapter("ondemandbackup/before-upgrade", "The backup is done", _backup, type_="Succeeded")
         self._restore_points()
-        self._teller.heading("What was on the disk is lost, and comes back")
-        app.lose()
-        app.restore()
+        disaster(Scene(self._stack, self._teller, app, Shell(self._stack, self._teller)))
 
     def _begin(self) -> App:
         teller, stack = self._teller, self._stack
@@ -56,7 +56,7 @@ class Story:
         teller.say(f"The pod {pod.name} leads, with the chart's rights and no other.")
         furnish_cluster(stack)
         app = App(stack, teller)
-        app.write()
+        app.write(CLAIM)
         for sample in sorted(self._samples.glob("*.yaml")):
             # The story restores at its end, by the command.
             if sample.name != _RESTORE:

@@ -6,7 +6,9 @@ from harness import objects
 from harness.stack import Stack
 
 NAMESPACE = "shop"
-CLAIMS = {"data-postgres-0": "pvc-postgres-0", "data-postgres-1": "pvc-postgres-1"}
+# The one that the app writes to, and the disks of all.
+CLAIM = "data-postgres-0"
+CLAIMS = {CLAIM: "pvc-postgres-0", "data-postgres-1": "pvc-postgres-1"}
 _SIZE_GIB = 128
 
 
@@ -39,3 +41,10 @@ def furnish_cluster(stack: Stack) -> None:
         *(objects.volume(disk, objects.disk_id(disk), claim, NAMESPACE) for claim, disk in CLAIMS.items()),
         *(objects.claim(claim, disk, NAMESPACE) for claim, disk in CLAIMS.items()),
     )
+
+
+def delete_volumes(stack: Stack) -> None:
+    """Delete the volumes of deleted PVCs, and their disks, as the CSI driver does with the reclaim policy Delete."""
+    stack.plane.kubectl("delete", "pv", *CLAIMS.values())
+    for disk in CLAIMS.values():
+        stack.azure.arm("DELETE", f"{objects.disk_id(disk)}?api-version=2024-03-02")

@@ -50,6 +50,28 @@ def test_the_story_is_told_once(tmp_path: Path) -> None:
     assert not left_behind(tmp_path)
 
 
+def test_the_story_of_a_deleted_namespace(tmp_path: Path) -> None:
+    told = demo(tmp_path, "--once", "--story=namespace")
+    try:
+        output, _ = told.communicate(timeout=240)
+    finally:
+        told.kill()
+    assert told.returncode == 0, output
+    chapters = ["A pod writes 1000 orders", "backup is done", 'namespace "shop" deleted', "disks are deleted",
+                "postgres-data   Namespace", "namespace/shop created", "adoptFromClusters", "demo patched",
+                "shop/data-postgres-0: Completed", "1000 of 1000 orders are back"]  # fmt: skip
+    places = [output.index(chapter) for chapter in chapters]
+    assert places == sorted(places), output
+    assert not left_behind(tmp_path)
+
+
+def test_a_story_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    told = demo(tmp_path, "--story=cluster")
+    output, _ = told.communicate(timeout=60)
+    assert told.returncode == 2
+    assert output == "The demo failed: there is no story 'cluster'. STORY= takes disk or namespace.\n"
+
+
 def test_ctrl_c_ends_it_cleanly_at_any_moment(tmp_path: Path) -> None:
     stopped = demo(tmp_path)
     assert stopped.stdout is not None

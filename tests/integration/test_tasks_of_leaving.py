@@ -1,4 +1,4 @@
-"""The pages of docs/tasks that take a cluster apart, word for word, each in a world of its own."""
+"""The pages of docs/tasks that take a cluster or a namespace apart, word for word, each in a world of its own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from demo.world import CLAIM, NAMESPACE, delete_volumes
 from harness import objects
 from harness.task_pages import World, needs_jq, started
 
@@ -59,6 +60,20 @@ def test_move_to_another_cluster(two_clusters: World) -> None:
     two_clusters.has_a_disk()
     two_clusters.follows("move-to-another-cluster")
     assert two_clusters.state_in_azure("pvc-postgres-0") == "ProtectionConfigured"
+
+
+def test_restore_a_namespace(own_world: World) -> None:
+    needs_jq()
+    own_world.has_a_disk()
+    own_world.kubectl("delete", "namespace", NAMESPACE)
+    delete_volumes(own_world.stack)
+    own_world.follows("restore-a-namespace")
+    volume = own_world.kubectl("get", "pvc", CLAIM, "-n", NAMESPACE, "-o", "jsonpath={.spec.volumeName}")
+    handle = own_world.kubectl("get", "pv", volume, "-o", "jsonpath={.spec.csi.volumeHandle}")
+    assert f"/{objects.RESTORE_GROUP}/" in handle
+    assert own_world.state_in_azure(handle.rpartition("/")[2], objects.RESTORE_GROUP) == "ProtectionConfigured"
+    access = json.loads(own_world.kubectl("get", "azvault", "demo", "-o", "json"))["spec"]["access"]
+    assert not access.get("adoptFromClusters") and "restoreOrphanNamespaces" not in access
 
 
 def kafka_disk(folder: Path) -> Path:

@@ -32,6 +32,7 @@ COMMANDS = (
     "restore data",
     "restore data-0 --at 2026-11-22T09:00:00Z --pvc data-then --dry-run",
     "restore --instance gone-1 --vault demo --disk-only --dry-run",
+    "restore --instance gone-1 --vault demo --pvc x --storage-class y --volume-mode Block --dry-run",
     "restore lost",
 )
 

@@ -24,7 +24,6 @@ DISK = f"{_GROUP}/disks-rg/providers/Microsoft.Compute/disks/pvc-1"
 UNTIL = datetime(2026, 12, 6, 9, tzinfo=UTC)
 HERE = Here(
     cluster="here",
-    namespaces=frozenset({"shop"}),
     disks={
         ("shop", "data"): None,
         ("shop", "lost"): None,
@@ -42,7 +41,7 @@ HERE = Here(
     vaults={VAULT.lower(): VaultHere(name="demo", adopt_from_clusters=frozenset({"lost-cluster"}))},
     volumes={("shop", "data-0"): "pvc-0", ("shop", "data-1"): "pvc-1", ("shop", "data-2"): "pvc-2"},
 )  # fmt: skip
-NOTHING = Here(cluster="here", namespaces=frozenset(), disks={}, claims={}, volumes={})
+NOTHING = Here(cluster="here", disks={}, claims={}, volumes={}, namespace_uids={})
 
 
 def instance(*owner: str, name: str = instance_name(ArmId.parse(DISK))) -> AzureInstance:
@@ -160,6 +159,17 @@ def test_what_may_be_restored_here_has_a_command(owner: tuple[str, ...], uid: st
     else:
         assert found.restore_command is not None and f"kubectl azdiskbackup {command}" in found.restore_command
         assert found.restore_command in told
+
+
+def test_the_backups_of_a_namespace_that_was_deleted_and_made_again() -> None:
+    made = instance("here", "shop", "data")
+    before = replace(made, tags={**made.tags, NAMESPACE_UID_TAG: "uid-before"})
+    (found,) = orphans([before], HERE)
+    assert (found.missing, found.restore_command) == ("Namespace", None)
+    (found,) = orphans(
+        [before], replace_vaults({VAULT.lower(): VaultHere(name="demo", adopt_from_clusters=frozenset({"here"}))})
+    )
+    assert found.restore_command is not None and "--vault demo --instance" in found.restore_command
 
 
 def test_a_vault_without_an_object_here_restores_nothing_here() -> None:

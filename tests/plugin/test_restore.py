@@ -79,7 +79,12 @@ def test_what_is_no_time(typed: str) -> None:
         ("restore --instance gone-1", 2, "use --instance and --vault together"),
         ("restore data --at 3h --point point-1", 2, "use either --at or --point"),
         ("restore data --disk-only --pvc x", 2, "--disk-only makes no PVC"),
-        (f"{BY_INSTANCE} --pvc x", 2, "use --pvc, --storage-class and --fs-type, or --disk-only"),
+        (f"{BY_INSTANCE} --pvc x", 2, "--storage-class and --fs-type (or --volume-mode Block), or --disk-only"),
+        (f"{BY_INSTANCE} --pvc x --storage-class y --volume-mode Filesystem", 2, "and --fs-type (or --volume-mode"),
+        ("restore data --volume-mode Block --fs-type xfs", 2, "a Block volume has no file system"),
+        ("restore data --disk-only --access-mode ReadWriteMany", 2, "--disk-only makes no PVC"),
+        ("restore data --disk-only --volume-mode Block", 2, "--disk-only makes no PVC"),
+        ("restore data --access-mode RWO", 2, "'RWO' is not one of"),
         ("restore data --pvc Bad_Name", 2, "invalid PVC name 'Bad_Name'"),
         ("restore data --name Bad_Name", 2, "invalid DiskRestore name"),
         ("restore data --point a/b", 2, "invalid id of a restore point"),
@@ -96,7 +101,11 @@ def test_what_is_no_time(typed: str) -> None:
         ("restore data --pvc cache-0", 1, "PVC 'cache-0' exists in the namespace 'shop'"),
         ("restore data --pvc lost-0-restored", 1, "A DiskRestore that has not ended makes a PVC 'lost-0-restored'"),
         ("restore data --name lost-0-restored", 1, "exists and restores something else. Choose another --name."),
-        ("restore lost --pvc other", 1, "Use --storage-class and --fs-type as the old PVC had them, or --disk-only."),
+        (
+            "restore lost --pvc other",
+            1,
+            "Use --storage-class and --fs-type (or --volume-mode Block) as the old PVC had them, or --disk-only.",
+        ),
         (
             "restore --instance gone-1 --vault dmo --disk-only",
             1,
@@ -173,7 +182,10 @@ def test_a_point_that_the_status_does_not_list_is_said_and_restored(run: Run, ap
         "restore data --at 3h --name a --reclaim-policy Delete --ttl 60",
         "restore data --disk-only --point point-2",
         "restore lost --pvc other --storage-class managed-csi --fs-type xfs",
+        "restore lost --pvc other --storage-class managed-csi --volume-mode Block",
         f"{BY_INSTANCE} --pvc x --storage-class managed-csi --fs-type ext4",
+        f"{BY_INSTANCE} --pvc x --storage-class y --volume-mode Block --access-mode ReadWriteMany",
+        "restore data --access-mode ReadWriteOnce --access-mode ReadOnlyMany",
     ],
 )
 def test_what_is_made_is_what_the_kind_takes(run: Run, api: Api, command: str) -> None:

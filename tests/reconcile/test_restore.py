@@ -268,6 +268,16 @@ async def test_what_no_backup_holds_is_asked_for_where_the_source_is_gone(world:
     assert shop.get("PersistentVolume", status["persistentVolume"])["spec"]["csi"]["fsType"] == "xfs"
 
 
+async def test_a_resource_guard_over_restores_is_told_in_azures_words(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    guard = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/guards/providers/Microsoft.DataProtection/resourceGuards/g"
+    world.azure.turn("guard", vault=shop.instance().split("/backupInstances/")[0], guard=guard, operations=["restore"])
+    await restore(shop)
+    assert verdict(shop) == ("False", "Refused") and not restored_disks(shop)
+    assert shop.condition("DiskRestore", "back", "Validated")["status"] == "True", "only the request is guarded"
+    assert "ResourceGuard Operation requestid is either null or empty." in shop.says("DiskRestore", "back")
+
+
 async def test_an_id_that_no_restore_point_has(world: World, shop: Team) -> None:
     await backed_up(shop)
     await shop.apply(objects.restore(namespace=shop.namespace, restorePoint={"id": "nothing"}))

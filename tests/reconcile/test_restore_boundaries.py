@@ -96,6 +96,18 @@ async def test_a_namespace_of_the_same_name_that_somebody_made_anew(world: World
     await refused(world, shop, "back", "OwnedElsewhere")
 
 
+async def test_a_namespace_that_the_platform_team_vouches_for_has_its_data_back(world: World, shop: Team) -> None:
+    instance = await orphaned(shop)
+    tags = shop.portal("GET", instance)["tags"]
+    await retag(shop, instance, tags | {"azdiskbackup.io.namespaceuid": "before"})
+    await shop.apply(objects.restore(namespace=shop.namespace, **by_instance(instance)))
+    await refused(world, shop, "back", "OwnedElsewhere")
+    vouching = {**ORPHANS["access"], "adoptFromClusters": [tags["azdiskbackup.io.cluster"]]}
+    await shop.patch("BackupVault", "demo", {"spec": {"access": vouching}})
+    await ended(shop)
+    assert verdict(shop) == ("True", "Completed")
+
+
 async def test_by_instance_needs_leave_of_its_own(world: World, shop: Team) -> None:
     instance = await orphaned(shop)
     await shop.patch("BackupVault", "demo", {"spec": {"access": {"restoreOrphanNamespaces": None}}})

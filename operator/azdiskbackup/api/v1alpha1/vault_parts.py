@@ -164,7 +164,8 @@ class VaultAccess(Part):
             description="Namespaces that may restore by backup instance, when the ProtectedDisk or its namespace is "
             "gone; absent means none. The tags of the instance must name the same namespace, and its uid where they "
             "have it: instances that were protected by an older version of the operator have no uid, and a namespace "
-            "of the same name that was created later may restore them."
+            "of the same name that was created later may restore them. Of a namespace that was deleted and created "
+            "again the uid differs: it may restore while `adoptFromClusters` names this cluster."
         ),
     ] = None
     adopt_from_clusters: Annotated[
@@ -174,6 +175,8 @@ class VaultAccess(Part):
             description="Clusters whose backup instances in this vault a ProtectedDisk here for the same disk adopts, "
             "with all their restore points: to move to this cluster, or after the loss of another. "
             "Each by the id that `OwnedElsewhere` names, the UID of its namespace `kube-system`. The object of the "
-            "other cluster then reports `OwnedElsewhere`, and can be deleted.",
+            "other cluster then reports `OwnedElsewhere`, and can be deleted. A namespace that "
+            "`restoreOrphanNamespaces` selects may restore their backups of the namespace of its name, and with the "
+            "id of this cluster those of a namespace that was deleted since.",
         ),
     ] = []

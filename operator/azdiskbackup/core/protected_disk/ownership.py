@@ -59,10 +59,14 @@ def owned_elsewhere(desired: Desired, observed: Observed) -> str | None:
     return None
 
 
-def may_adopt(observed: Observed, vault: VaultView) -> bool:
-    """Return whether the cluster that owns the instance is one from which the vault's owner lets us take it."""
+def may_adopt(desired: Desired, observed: Observed, vault: VaultView) -> bool:
+    """Return whether another cluster owns the instance, one from which the vault's owner lets us take it.
+
+    From an object of this cluster nothing is ever taken, not where the vault names this cluster either.
+    """
     assert isinstance(observed.instance, AzureInstance), "somebody owns it"
-    return observed.instance.tags[OWNER_TAGS[0]] in vault.access.adopt_from_clusters
+    cluster = observed.instance.tags[OWNER_TAGS[0]]
+    return cluster != desired.owner[OWNER_TAGS[0]] and cluster in vault.access.adopt_from_clusters
 
 
 def is_about_another_disk(observed: Observed) -> bool:
@@ -89,7 +93,7 @@ def may_be_shown(desired: Desired, observed: Observed) -> bool:
     if desired.deleting or is_about_another_disk(observed) or not has_right_to_disk(desired, observed):
         return False
     assert isinstance(observed.vault, VaultView), "who has a right to the disk has a vault"
-    return owned_elsewhere(desired, observed) is None or may_adopt(observed, observed.vault)
+    return owned_elsewhere(desired, observed) is None or may_adopt(desired, observed, observed.vault)
 
 
 def disk_may_be_shown(desired: Desired, observed: Observed) -> bool:

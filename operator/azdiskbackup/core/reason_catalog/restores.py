@@ -73,7 +73,8 @@ OF_RESTORES: dict[str, Meaning] = {
     reasons.TARGET_UNDERSPECIFIED: action_required(
         "The PVC or the volume of the source no longer exists, and a backup does not contain file system or storage "
         "class.",
-        "Create another DiskRestore that sets the fields which the message names, or one without a PVC.",
+        "Create another DiskRestore that sets the fields which the message names, or one without a PVC. A Block volume "
+        "needs `volumeMode: Block` in place of `fsType`.",
     ),
     errors.TargetDiskExists.reason: action_required(
         "A disk of the name that this restore makes exists already, and a restore never replaces one.", _ANOTHER

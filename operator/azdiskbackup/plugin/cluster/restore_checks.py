@@ -174,8 +174,8 @@ async def check_source(cluster: Cluster, disk: Resource, wanted: Wanted) -> str:
     missing = []
     if wanted.storage_class is None and source.storage_class is None:
         missing.append("--storage-class")
-    if wanted.fs_type is None and source.fs_type is None and source.volume_mode != "Block":
-        missing.append("--fs-type")
+    if wanted.fs_type is None and source.fs_type is None and (wanted.volume_mode or source.volume_mode) != "Block":
+        missing.append("--fs-type (or --volume-mode Block)")
     if not missing:
         return ""
     options = " and ".join(missing)

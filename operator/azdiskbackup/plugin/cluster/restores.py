@@ -23,7 +23,7 @@ from azdiskbackup.plugin.output.formatting import State
 from azdiskbackup.plugin.output.point_in_time import point_in_time
 from azdiskbackup.plugin.output.printer import Shape
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
-from azdiskbackup.plugin.runtime.options import FsType, ReclaimPolicy
+from azdiskbackup.plugin.runtime.options import AccessMode, FsType, ReclaimPolicy, VolumeMode
 
 Json = dict[str, Any]
 
@@ -121,6 +121,7 @@ class Wanted:
         at: restore the newest restore point of this time or before.
         earlier_disk: name in Azure of a disk that it protected before; None for the one that it does now.
         claim: name of the PVC to make.
+        access_modes: of the PVC; None or empty: not typed.
         object_name: name of the DiskRestore.
     """
 
@@ -134,6 +135,8 @@ class Wanted:
     vault: str | None
     storage_class: str | None
     fs_type: FsType | None
+    access_modes: list[AccessMode] | None
+    volume_mode: VolumeMode | None
     reclaim_policy: ReclaimPolicy
     object_name: str | None
     ttl: int | None
@@ -149,17 +152,24 @@ class Wanted:
         Raises:
             CliError: of the kind of a usage error.
         """
+        is_block = self.volume_mode is VolumeMode.BLOCK
         for is_wrong, sentence in (
             (self.is_by_name and self.object_name is None, "name a DISK, or a backup instance with --instance"),
             (self.name is not None and self.instance is not None, "use either DISK or --instance"),
             ((self.instance is None) != (self.vault is None), "use --instance and --vault together"),
             (self.earlier_disk is not None and self.name is None, "--earlier-disk is one of a DISK: name that, too"),
             (self.at is not None and self.point is not None, "use either --at or --point"),
-            (self.disk_only and any(self._of_claim), "--disk-only makes no PVC: use it without the options of one"),
             (
-                self.instance is not None and not self.disk_only and not all(self._of_claim),
-                "a backup instance does not say what its PVC was: use --pvc, --storage-class and --fs-type, or "
-                "--disk-only",
+                self.disk_only and (self.claim is not None or self._about_claim),
+                "--disk-only makes no PVC: use it without the options of one",
+            ),
+            (is_block and self.fs_type is not None, "a Block volume has no file system: use it without --fs-type"),
+            (
+                self.instance is not None
+                and not self.disk_only
+                and (self.claim is None or self.storage_class is None or (self.fs_type is None and not is_block)),
+                "a backup instance does not say what its PVC was: use --pvc, --storage-class and --fs-type (or "
+                "--volume-mode Block), or --disk-only",
             ),
         ):
             if is_wrong:
@@ -177,8 +187,19 @@ class Wanted:
                 raise CliError(f"invalid {what} {value!r}", ExitCode.USAGE)
 
     @property
-    def _of_claim(self) -> tuple[bool, bool, bool]:
-        return self.claim is not None, self.storage_class is not None, self.fs_type is not None
+    def _about_claim(self) -> Json:
+        """Return what was typed about the PVC, as the spec has it."""
+        typed = {
+            "storageClassName": self.storage_class,
+            "accessModes": [each.value for each in self.access_modes or ()] or None,
+            "volumeMode": self.volume_mode and self.volume_mode.value,
+            "fsType": self.fs_type and self.fs_type.value,
+        }
+        return {key: value for key, value in typed.items() if value is not None}
+
+    def target(self, claim: str) -> Json:
+        """Return what is made of the restore point, as the spec has it; an empty claim means the disk alone."""
+        return {"persistentVolumeClaim": {"name": claim} | self._about_claim} if claim else {}
 
     def selector(self, now: datetime) -> Json | None:
         """Return which restore point was asked for, as the spec has it; None for the newest.
@@ -206,13 +227,10 @@ class Wanted:
 
 def manifest_of(wanted: Wanted, namespace: str, name: str, source: Json, selector: Json | None, claim: str) -> Json:
     """Return the object that asks for a restore; an empty claim asks for the disk alone."""
-    fs_type = wanted.fs_type.value if wanted.fs_type is not None else None
-    options = {"storageClassName": wanted.storage_class, "fsType": fs_type}
-    about_claim = {"name": claim} | {key: value for key, value in options.items() if value is not None}
     spec: Json = {"source": source}
     if selector is not None:
         spec["restorePoint"] = selector
-    spec["target"] = {"persistentVolumeClaim": about_claim} if claim else {}
+    spec["target"] = wanted.target(claim)
     spec["reclaimPolicy"] = wanted.reclaim_policy.value
     if wanted.ttl is not None:
         spec["ttlSecondsAfterFinished"] = wanted.ttl

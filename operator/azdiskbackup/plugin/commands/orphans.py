@@ -86,12 +86,11 @@ class Here(Shape, frozen=True, kw_only=True):
     """
 
     cluster: str
-    namespaces: frozenset[str]
     disks: dict[tuple[str, str], ProtectedVolume | None]
     claims: dict[tuple[str, str], str]
     volumes: dict[tuple[str, str], str]
+    namespace_uids: dict[str, str]
     earlier: dict[tuple[str, str], frozenset[str]] = {}
-    namespace_uids: dict[str, str] = {}
     vaults: dict[str, VaultHere] = {}
 
     @property
@@ -166,7 +165,6 @@ async def _here(cluster: Cluster, vaults: list[Resource]) -> Here:
     system = next((each.uid for each in namespaces if each.name == "kube-system"), "")
     return Here(
         cluster=system,
-        namespaces=frozenset(each.name for each in namespaces),
         disks={(each.namespace, each.name): protected_of(each) for each in disks},
         claims={(each.namespace, each.name): claim_of(each) for each in disks},
         earlier={(each.namespace, each.name): _earlier(each) for each in disks},
@@ -220,7 +218,7 @@ def orphans(instances: Iterable[AzureInstance], here: Here) -> list[Orphan]:
     found = []
     for each in instances:
         cluster, namespace, name = (each.tags.get(key, "") for key in OWNER_TAGS)
-        missing = _missing(cluster, namespace, name, each.disk_id, here) if cluster else _deleted(each, here)
+        missing = _missing(each, here) if cluster else _deleted(each, here)
         if missing:
             command = restore_command(each, missing, here)
             found.append(
@@ -246,7 +244,8 @@ def _by_operator(command: str | None) -> list[str]:
     if command is None:
         return []
     return [
-        "# Into a new PVC, where the vault allows it (class and file system as the old PVC had them):",
+        "# Into a new PVC, where the vault allows it (class and file system as the old PVC had them; of a Block volume",
+        "# --volume-mode Block in place of the file system):",
         command,
         "# Or with the Azure CLI.",
     ]
@@ -259,7 +258,7 @@ def restore_command(instance: AzureInstance, missing: str, here: Here) -> str | 
     uid = here.namespace_uids.get(namespace)
     if vault is None or uid is None or instance.soft_deleted_until is not None or not OBJECT_NAME.fullmatch(name):
         return None
-    # A namespace of the same name that was made later is somebody else's.
+    # A namespace of the same name that was made later is somebody else's, unless the vault's owner says otherwise.
     is_same = cluster == here.cluster and instance.tags.get(NAMESPACE_UID_TAG, uid) == uid
     if not is_same and cluster not in vault.adopt_from_clusters:
         return None
@@ -282,19 +281,22 @@ def _deleted(instance: AzureInstance, here: Here) -> str:
     return "BackupInstance" if instance.id.name.lower() == ours.lower() else ""
 
 
-def _missing(cluster: str, namespace: str, name: str, disk_id: str, here: Here) -> str:
+def _missing(instance: AzureInstance, here: Here) -> str:
+    cluster, namespace, name = (instance.tags.get(key, "") for key in OWNER_TAGS)
     if cluster != here.cluster:
         return "Cluster"
-    if namespace not in here.namespaces:
+    # One that was created again under the same name has another uid.
+    uid = here.namespace_uids.get(namespace)
+    if uid is None or instance.tags.get(NAMESPACE_UID_TAG, uid) != uid:
         return "Namespace"
     if (namespace, name) not in here.disks:
         return "ProtectedDisk"
-    if disk_id.lower() in here.earlier.get((namespace, name), ()):
+    if instance.disk_id.lower() in here.earlier.get((namespace, name), ()):
         # `restore-points --all-disks` lists it.
         return ""
     protected, claim = here.disks[namespace, name], here.claims[namespace, name]
     # An object, and a claim, that were made again under the same name are those of another disk.
-    if protected is not None and protected.disk_id != disk_id.lower():
+    if protected is not None and protected.disk_id != instance.disk_id.lower():
         return "ProtectedDisk"
     volume = here.volumes.get((namespace, claim))
     gone = volume is None or (protected is not None and bool(protected.volume) and volume != protected.volume)

@@ -13,6 +13,7 @@ import typer
 
 from azdiskbackup.plugin.runtime.exit_code import ExitCode
 from azdiskbackup.plugin.runtime.options import (
+    AccessMode,
     AllNamespaces,
     Color,
     Colors,
@@ -38,6 +39,7 @@ from azdiskbackup.plugin.runtime.options import (
     Source,
     SwappedClaim,
     VaultName,
+    VolumeMode,
 )
 
 PROGRAM = "kubectl azdiskbackup"
@@ -208,6 +210,19 @@ def restore(
     ] = None,
     fs_type: Annotated[
         FsType | None, typer.Option(help="File system on the disk; default: that of the source.")
+    ] = None,
+    access_modes: Annotated[
+        list[AccessMode] | None,
+        typer.Option(
+            "--access-mode",
+            metavar="MODE",
+            help="Access mode of the PVC, such as ReadWriteOncePod; default: those of the source, ReadWriteOnce if it "
+            "is gone. May be repeated.",
+        ),
+    ] = None,
+    volume_mode: Annotated[
+        VolumeMode | None,
+        typer.Option(help="Volume mode of the PVC; default: that of the source, Filesystem if it is gone."),
     ] = None,
     reclaim_policy: Annotated[
         ReclaimPolicy, typer.Option(help="What becomes of the disk when the PVC is deleted.")

@@ -59,6 +59,22 @@ class FsType(StrEnum):
     BTRFS = "btrfs"
 
 
+class AccessMode(StrEnum):
+    """An access mode of a PVC."""
+
+    READ_WRITE_ONCE = "ReadWriteOnce"
+    READ_ONLY_MANY = "ReadOnlyMany"
+    READ_WRITE_MANY = "ReadWriteMany"
+    READ_WRITE_ONCE_POD = "ReadWriteOncePod"
+
+
+class VolumeMode(StrEnum):
+    """How a pod sees a volume."""
+
+    FILESYSTEM = "Filesystem"
+    BLOCK = "Block"
+
+
 def _complete(what: str) -> Callable[[typer.Context, str], list[str]]:
     def complete(ctx: typer.Context, incomplete: str) -> list[str]:
         from azdiskbackup.plugin.runtime.completion import names

@@ -316,6 +316,23 @@ def test_another_cluster_is_adopted_where_the_vault_names_it() -> None:
     assert isinstance(make_plan(desired(**BY_INSTANCE), found).step, PinPoint)
 
 
+def test_a_namespace_that_was_made_again_restores_where_the_vault_names_this_cluster() -> None:
+    anew = observed(namespace_uid="another", **(ORPHAN | {"recorded": Recorded()}))
+    refused = make_plan(desired(**BY_INSTANCE), anew).verdict
+    assert refused.reason == reasons.OWNED_ELSEWHERE
+    assert "belongs to a namespace of this name that was deleted" in refused.message
+    assert "name the cluster c in `access.adoptFromClusters` of BackupVault 'demo'" in refused.message
+    vouching = vault(access={"restoreOrphanNamespaces": {}, "adoptFromClusters": ["c"]})
+    assert isinstance(make_plan(desired(**BY_INSTANCE), replace(anew, vault=vouching)).step, PinPoint)
+    # That is nobody else's leave: not of another namespace, nor of who may not restore by instance.
+    elsewhere = replace(PROTECTED, tags=TAGS | {"azdiskbackup.io.namespace": "bank"})
+    for found, reason in (
+        (replace(anew, vault=vouching, instance=elsewhere), reasons.OWNED_ELSEWHERE),
+        (replace(anew, vault=vault(access={"adoptFromClusters": ["c"]})), reasons.NAMESPACE_NOT_ALLOWED),
+    ):
+        assert make_plan(desired(**BY_INSTANCE), found).verdict.reason == reason
+
+
 def test_a_refusal_is_told_with_what_comes_next() -> None:
     missing = RestoreGroupPermissionsMissing("Code", "Words")
     first = make_plan(desired(), observed(validation=refused(missing)))

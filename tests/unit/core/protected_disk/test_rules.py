@@ -186,6 +186,12 @@ def test_what_another_cluster_owns_is_taken_over_where_the_vault_says_so() -> No
     assert make_plan(desired(deleting=True), theirs, NOW).step is None
 
 
+def test_nothing_is_taken_from_an_object_of_this_cluster() -> None:
+    vault = replace(VAULT, access=VaultAccess(adopt_from_clusters=["cluster-1"]))
+    theirs = replace(PROTECTED, instance=owned(name="other"), live_disks=frozenset({"shop/other"}), vault=vault)
+    assert make_plan(desired(), theirs, NOW).verdict.reason == reasons.OWNED_ELSEWHERE
+
+
 @pytest.mark.parametrize(
     ("instance", "live", "free"),
     [

@@ -130,16 +130,23 @@ def _orphan(desired: Desired, observed: Observed, instance: AzureInstance) -> Ve
     written = instance.tags.get(NAMESPACE_UID_TAG)
     mine = desired.owner[DISK_OWNER_TAGS[0]]
     is_here = namespace == desired.namespace
+    # Of another cluster the namespace has another uid in any case; with the id of this one, the vault's owner vouches
+    # that a namespace which was deleted and created again is still the same team's.
     is_adopted = cluster is not None and cluster in vault.access.adopt_from_clusters
-    # Of another cluster the namespace has another uid in any case.
     is_same = is_adopted or (cluster == mine and (written is None or written == observed.namespace_uid))
     if is_here and is_same:
         return satisfied(reasons.RESOLVED, "The tags of the backup instance name this namespace.")
+    if not is_here or cluster is None:
+        return stalled(
+            reasons.OWNED_ELSEWHERE,
+            "The tags of the backup instance do not name this namespace. Ask the platform team to restore it.",
+        )
+    whose = "a namespace of this name that was deleted" if cluster == mine else "another cluster"
     return stalled(
         reasons.OWNED_ELSEWHERE,
-        "The tags of the backup instance do not name this namespace of this cluster, or name one of the same name that "
-        "was deleted since. Ask the platform team to restore it; for the backups of another cluster, to name that "
-        f"cluster in `access.adoptFromClusters` of BackupVault {vault.name!r}.",
+        f"The backup instance belongs to {whose}. Ask the platform team to name the cluster {cluster} in "
+        f"`access.adoptFromClusters` of BackupVault {vault.name!r} until the restore has ended; the operator continues "
+        "automatically.",
     )
 
 

@@ -180,7 +180,7 @@ def instance_not_owned_elsewhere(desired: Desired, observed: Observed, now: date
             now + INSTANCE_CHANGE_TAKES,
         )
     owner = owned_elsewhere(desired, observed)
-    if owner is not None and not may_adopt(observed, vault):
+    if owner is not None and not may_adopt(desired, observed, vault):
         return stalled(
             reasons.OWNED_ELSEWHERE,
             f"The disk's backup instance is owned by {owner}. Delete it there first; or, to adopt the backups of "

@@ -1,27 +1,24 @@
-"""The end of the story: an app loses what is on its disk, and has it back from the restore point."""
+"""The app whose data is lost: whatever it does is done by a pod that mounts its PVC."""
 
 from __future__ import annotations
 
 import itertools
-import subprocess
 import time
 from typing import Any
 
 from demo.telling import StoryError, Teller
 from demo.world import NAMESPACE
-from harness.plugin import Person
 from harness.stack import Stack
 from nodeless.images import Image
 
 ORDERS = 1000
-CLAIM = "data-postgres-0"
 _IMAGE = "shell"
 _PATIENCE_SECONDS = 60
 _LOOK_EVERY_SECONDS = 0.2
 
 
 class App:
-    """An app with a file of orders on a PVC: whatever it does is done by a pod that mounts the PVC.
+    """An app with a file of orders on a PVC.
 
     Args:
         stack: with a control plane that runs, and disks that hold data.
@@ -35,45 +32,28 @@ class App:
         self._number = itertools.count(1)
         stack.kubelet.images.add(_IMAGE, Image(entrypoint=["/bin/sh"], folders={}))
 
-    def write(self) -> None:
+    def write(self, claim: str) -> None:
         """Write the orders."""
-        self._stack.plane.kubectl("wait", "--for=create", "serviceaccount/default", "-n", NAMESPACE)
-        self._run("write", CLAIM, f'seq -f "order %.0f" {ORDERS} >"$DATA/orders"')
-        self._teller.say(f"A pod writes {self.orders(CLAIM)} orders to the PVC {CLAIM}.")
+        self._run("write", claim, f'seq -f "order %.0f" {ORDERS} >"$DATA/orders"')
+        self._teller.say(f"A pod writes {self.orders(claim)} orders to the PVC {claim}.")
 
     def orders(self, claim: str) -> int:
         """Return how many orders a pod finds on a PVC."""
         return int(self._run("count", claim, 'cat "$DATA"/* 2>/dev/null | wc -l'))
 
-    def lose(self) -> None:
+    def lose(self, claim: str) -> None:
         """Delete everything on the disk."""
-        self._run("mistake", CLAIM, 'rm -rf "$DATA"/*')
+        self._run("mistake", claim, 'rm -rf "$DATA"/*')
         self._teller.happened(
-            self._stack.azure.now, "A pod deletes everything on the disk", f"{self.orders(CLAIM)} orders are left"
+            self._stack.azure.now, "A pod deletes everything on the disk", f"{self.orders(claim)} orders are left"
         )
 
-    def restore(self) -> None:
-        """Restore with the command, and count.
+    def has_all_back(self, claim: str) -> None:
+        """Count the orders on a restored PVC.
 
         Raises:
-            StoryError: the command failed, or orders are missing.
+            StoryError: some are missing.
         """
-        words = ("azdiskbackup", "restore", "postgres-data", "-n", NAMESPACE, "--wait")
-        self._teller.plain(f"$ kubectl {' '.join(words)}")
-        environment = Person(self._stack, self._stack.plane.kubeconfig).environment
-        running = subprocess.Popen(
-            ["kubectl", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-        )
-        assert running.stdout is not None, "it is a pipe"
-        try:
-            for line in running.stdout:
-                self._teller.plain(line.rstrip())
-            if running.wait() != 0:
-                raise StoryError(f"kubectl {' '.join(words)} ended with {running.returncode}")
-        finally:
-            running.kill()
-            running.wait()
-        claim = f"{CLAIM}-restored"
         found = self.orders(claim)
         if found != ORDERS:
             raise StoryError(f"{found} of {ORDERS} orders are on the PVC {claim}")
@@ -84,6 +64,8 @@ class App:
     def _run(self, name: str, claim: str, script: str) -> str:
         """Run a script with a PVC at ``$DATA``, as a pod; return what it printed."""
         plane, name = self._stack.plane, f"{name}-{next(self._number)}"
+        # A namespace that was created a moment ago has none yet.
+        plane.kubectl("wait", "--for=create", "serviceaccount/default", "-n", NAMESPACE)
         plane.apply(_pod(name, claim, script))
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while (phase := plane.kubectl("get", "pod", name, "-n", NAMESPACE, "-o", "jsonpath={.status.phase}")) not in (
