@@ -108,10 +108,10 @@ Azure allows so few reads of restore points that status cannot keep up with many
 came. `restorePoints.observedTime` says how old the list is; `lastSuccessfulBackupTime` is not late.
 
 Restores of many disks take turns by namespace, at the rate at which restore points may be read: the last of 200 is
-Ready after {restores["seconds"] / 60:.0f} minutes. In the middle of them another team's disk is protected after
-{meanwhile["disk_protected"]:.0f} s, without them after {alone["disk_protected"]:.0f} s; another team's restore is Ready
-after {meanwhile["restored"]:.0f} s, alone after {alone["restored"]:.0f} s (measured on {restores["date"]}, revision
-{restores["revision"]}).
+Ready after {restores["seconds"] / 60:.0f} minutes of virtual time. In the middle of them another team's disk is
+protected after {meanwhile["disk_protected"]:.0f} s, and after {alone["disk_protected"]:.0f} s without them; another
+team's restore is Ready after {meanwhile["restored"]:.0f} s, and after {alone["restored"]:.0f} s alone. That was
+measured on {restores["date"]}, revision {restores["revision"]}.
 
 All figures of each fleet are in [results.json](results.json); what they mean is said in `tests/bench/scenario.py`
 and `restores.py`.
