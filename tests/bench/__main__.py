@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from bench import installation, report
+from bench import installation, report, restores
 from bench.fleet import Fleet, FleetError
 from bench.installation import Tell
 from bench.scenario import Result, run
@@ -28,6 +28,7 @@ def main() -> int:
     """Run; return 1 if a limit was not kept."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--sizes", default="", help="numbers of disks, separated by commas")
+    parser.add_argument("--only", choices=["restores"], help="measure this, and renew its rows in --out")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks")
     parser.add_argument("--compare", nargs=2, type=Path, metavar=("BEFORE", "AFTER"), help="print two results.json")
     given = parser.parse_args()
@@ -35,15 +36,20 @@ def main() -> int:
         report.compare(*(json.loads(path.read_text()) for path in given.compare))
         return 0
     sizes = [int(size) for size in given.sizes.split(",")] if given.sizes else list(SIZES)
+    results: list[Result] = []
     try:
-        times = _on_a_stack("installation", lambda stack, tell: installation.measure(stack, tell))
-        results = [_fleet(size) for size in sorted(sizes)]
+        restored = _on_a_stack("restores", lambda stack, tell: restores.measure(stack, SHARE, tell))
+        if given.only:
+            found = report.renewed(json.loads((given.out / "results.json").read_text()), restored)
+        else:
+            times = _on_a_stack("installation", lambda stack, tell: installation.measure(stack, tell))
+            results = [_fleet(size) for size in sorted(sizes)]
+            found = report.document(results, times, restored)
     except (FleetError, ProcessDiedError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    found = report.document(results, times)
     report.show(found)
-    return 0 if report.write(found, results, given.out) else 1
+    return 0 if report.write(found, given.out, results) else 1
 
 
 def _fleet(size: int) -> Result:

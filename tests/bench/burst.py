@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from azure_simulator.client import Sent
-from bench.fleet import Fleet, FleetError, condition
-from bench.meter import Meter
-from harness import objects
+from bench.fleet import Fleet, FleetError, condition, since_when
+from bench.meter import Meter, first_about
 from harness.objects import Json
 from harness.stack import CLIENT_ID
 
@@ -44,19 +42,12 @@ class Burst:
 def burst(fleet: Fleet, tell: Callable[[str], None]) -> Burst:
     """Apply a backup of every disk, and one more disk, and wait until all is done."""
     stack, azure = fleet.stack, fleet.stack.azure
-    azure.seed(
-        disks=[
-            {"subscription": objects.SUBSCRIPTION, "group": objects.DISK_GROUP, "name": "other",
-             "location": objects.LOCATION},
-        ]
-    )  # fmt: skip
     meter, since, start = Meter(stack), azure.request_count(), azure.now
     for part in range(_PARTS):
         fleet.back_up(fleet.size * part // _PARTS, fleet.size * (part + 1) // _PARTS)
         azure.advance(seconds=60 / _PARTS)
     applied = azure.now
-    other = objects.disk("other", "another-team", "none", "gold", source={"diskID": objects.disk_id("other")})
-    stack.plane.apply(objects.namespace("another-team"), other)
+    fleet.protect_other("other", "another-team")
     while (left := sum(not _succeeded(each) for each in fleet.backups())) > 0:
         if azure.now > start + _WITHIN:
             raise FleetError(f"{left} of {fleet.size} backups have not succeeded after {_WITHIN}")
@@ -72,8 +63,8 @@ def burst(fleet: Fleet, tell: Callable[[str], None]) -> Burst:
         repeated=len(asked) - len(set(asked)),
         disorder=_disorder(fleet, asked),
         refused=sum(each.status == 429 for each in sent),
-        other_served=(_first_about(sent, "/disks/other") - applied).total_seconds(),
-        other_protected=(_since(raw, "Ready") - applied).total_seconds(),
+        other_served=(first_about(sent, "/disks/other") - applied).total_seconds(),
+        other_protected=(since_when(raw, "Ready") - applied).total_seconds(),
     )
 
 
@@ -85,14 +76,3 @@ def _disorder(fleet: Fleet, asked: list[str]) -> int:
 
 def _succeeded(raw: Json) -> bool:
     return condition(raw, "Succeeded").get("status") == "True"
-
-
-def _since(raw: Json, type_: str) -> datetime:
-    found = condition(raw, type_)
-    if found.get("status") != "True":
-        raise FleetError(f"the disk that was applied meanwhile is not {type_}: {found}")
-    return datetime.fromisoformat(found["lastTransitionTime"])
-
-
-def _first_about(sent: list[Sent], what: str) -> datetime:
-    return datetime.fromisoformat(next(each.time for each in sent if what in each.path))

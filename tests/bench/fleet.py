@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
 
 from harness import objects
-from harness.objects import DISK_GROUP, LOCATION, SNAPSHOT_GROUP, SUBSCRIPTION, VAULT_GROUP, Json
+from harness.objects import DISK_GROUP, LOCATION, RESTORE_GROUP, SNAPSHOT_GROUP, SUBSCRIPTION, VAULT_GROUP, Json
 from harness.stack import Stack
 
 NAMESPACES = 50
@@ -19,12 +21,21 @@ class FleetError(RuntimeError):
 
 
 class Fleet:
-    """So many claims in 50 namespaces, each bound to a disk; one vault and one policy for all of them."""
+    """So many claims in 50 namespaces, each bound to a disk; one vault and one policy for all of them.
 
-    def __init__(self, stack: Stack, size: int, namespaces: int = NAMESPACES) -> None:
+    Args:
+        stack: where.
+        size: how many.
+        namespaces: in how many namespaces.
+        others: further ones: namespace and name.
+    """
+
+    def __init__(
+        self, stack: Stack, size: int, namespaces: int = NAMESPACES, others: Iterable[tuple[str, str]] = ()
+    ) -> None:
         self.stack = stack
-        self.size = size
-        self.places = [(f"team-{number % namespaces}", f"data-{number}") for number in range(size)]
+        self.places = [(f"team-{number % namespaces}", f"data-{number}") for number in range(size)] + list(others)
+        self.size = len(self.places)
 
     # --- what a platform team did before ------------------------------------------------------------
 
@@ -35,15 +46,10 @@ class Fleet:
             subscriptions=[SUBSCRIPTION],
             groups=[
                 {"subscription": SUBSCRIPTION, "name": name, "location": LOCATION}
-                for name in (VAULT_GROUP, SNAPSHOT_GROUP, DISK_GROUP)
+                for name in (VAULT_GROUP, SNAPSHOT_GROUP, DISK_GROUP, RESTORE_GROUP)
             ],
         )
-        azure.seed(
-            disks=[
-                {"subscription": SUBSCRIPTION, "group": DISK_GROUP, "name": name, "location": LOCATION}
-                for _, name in self.places
-            ]
-        )
+        azure.seed(disks=[_seed(name) for _, name in self.places])
         plane.apply(*(objects.namespace(name) for name in sorted({namespace for namespace, _ in self.places})))
         for namespace, name in self.places:
             handle = objects.disk_id(name)
@@ -61,9 +67,10 @@ class Fleet:
         found: list[Json] = self.stack.plane.read("/api/v1/persistentvolumeclaims")["items"]
         return found
 
-    def make_policy(self) -> None:
-        """Make the vault and the policy, and wait until they can be used."""
-        self.stack.plane.apply(objects.vault("demo", access={"diskIDNamespaces": {}}), objects.policy("gold", "demo"))
+    def make_policy(self, **vault: Any) -> None:
+        """Make the vault, with what else its spec is to have, and the policy, and wait until they can be used."""
+        vault.setdefault("access", {"diskIDNamespaces": {}})
+        self.stack.plane.apply(objects.vault("demo", **vault), objects.policy("gold", "demo"))
         path = f"{_OURS}/diskbackuppolicies/gold"
         for _ in range(60):
             self.stack.azure.settle()
@@ -71,6 +78,23 @@ class Fleet:
                 return
             self.stack.azure.step(_STEP)
         raise FleetError("the policy is not ready")
+
+    # --- time -------------------------------------------------------------------------------------------
+
+    def next_backup(self) -> datetime:
+        """Return when the next scheduled backups are due."""
+        status = self.stack.plane.read(f"{_OURS}/diskbackuppolicies/gold")["status"]
+        return datetime.fromisoformat(status["nextBackupTime"])
+
+    def to_after_a_backup(self, span: timedelta) -> None:
+        """Go to some time after the next scheduled backups."""
+        self.let_pass(self.next_backup() + span - self.stack.azure.now)
+
+    def let_pass(self, span: timedelta) -> None:
+        """Let time pass, in steps that are short enough to be waited for."""
+        end = self.stack.azure.now + span
+        while (left := end - self.stack.azure.now) > timedelta():
+            self.stack.azure.advance(seconds=min(left, timedelta(minutes=5)).total_seconds())
 
     # --- what teams do --------------------------------------------------------------------------------
 
@@ -80,11 +104,23 @@ class Fleet:
             path = f"{_OURS}/namespaces/{namespace}/protecteddisks"
             self._create(path, objects.disk(name, namespace, name, "gold"))
 
+    def protect_other(self, name: str, namespace: str) -> None:
+        """Create a ProtectedDisk for a disk that has no claim, in a namespace of its own."""
+        self.stack.azure.seed(disks=[_seed(name)])
+        other = objects.disk(name, namespace, "none", "gold", source={"diskID": objects.disk_id(name)})
+        self.stack.plane.apply(objects.namespace(namespace), other)
+
     def back_up(self, first: int = 0, last: int | None = None) -> None:
         """Create an OnDemandBackup for each disk."""
         for namespace, name in self.places[first:last]:
             path = f"{_OURS}/namespaces/{namespace}/ondemandbackups"
             self._create(path, objects.backup(f"now-{name}", namespace, name))
+
+    def restore(self, namespace: str, name: str) -> None:
+        """Create a DiskRestore of a disk, into a PVC beside its own."""
+        target = {"persistentVolumeClaim": {"name": f"{name}-back"}}
+        path = f"{_OURS}/namespaces/{namespace}/diskrestores"
+        self._create(path, objects.restore(name, namespace, name, target=target))
 
     def _create(self, path: str, what: Json) -> None:
         status, answer = self.stack.plane.request("POST", path, what)
@@ -101,6 +137,11 @@ class Fleet:
     def backups(self) -> list[Json]:
         """Return all OnDemandBackups."""
         found: list[Json] = self.stack.plane.read(f"{_OURS}/ondemandbackups")["items"]
+        return found
+
+    def restores(self) -> list[Json]:
+        """Return all DiskRestores."""
+        found: list[Json] = self.stack.plane.read(f"{_OURS}/diskrestores")["items"]
         return found
 
     def ready(self) -> int:
@@ -126,6 +167,22 @@ class Fleet:
 def condition(raw: Json, type_: str) -> Json:
     """Return a condition of an object, empty if there is none."""
     return next((each for each in raw.get("status", {}).get("conditions", []) if each["type"] == type_), {})
+
+
+def since_when(raw: Json, type_: str) -> datetime:
+    """Return since when a condition of an object holds.
+
+    Raises:
+        FleetError: it does not.
+    """
+    found = condition(raw, type_)
+    if found.get("status") != "True":
+        raise FleetError(f"{raw['metadata']['name']} is not {type_}: {found}")
+    return datetime.fromisoformat(found["lastTransitionTime"])
+
+
+def _seed(name: str) -> Json:
+    return {"subscription": SUBSCRIPTION, "group": DISK_GROUP, "name": name, "location": LOCATION}
 
 
 def _ready(raw: Json) -> bool:

@@ -6,11 +6,15 @@ import json
 import os
 import time
 import urllib.request
+from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from azdiskbackup.azure.transport.limits import Limit, key_of, limits_of
+from azure_simulator.client import Sent
 from harness.stack import CLIENT_ID, OPERATOR_USER, Stack
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -86,6 +90,39 @@ def _kubernetes_writes(log: Path, start: int) -> Counter[str]:
                 place = (reference.get("resource", ""), reference.get("subresource", ""))
                 found["/".join(part for part in place if part)] += 1
     return found
+
+
+def first_about(sent: Iterable[Sent], what: str) -> datetime:
+    """Return when the first request about something was sent, by a part of its path."""
+    return datetime.fromisoformat(next(each.time for each in sent if what in each.path))
+
+
+def share_used(sent: Iterable[Sent], share: float) -> float:
+    """Return the most that requests used of the share of any of Azure's limits, at any time; 1 is all of it.
+
+    Of a limit for a window those of any such window count, of the others those that did not come in again by then.
+    """
+    times: dict[tuple[str, Limit], list[datetime]] = {}
+    for each in sent:
+        subscription, kind, how = key_of(each.method, each.path)
+        for limit in limits_of(kind, how, share):
+            times.setdefault((subscription, limit), []).append(datetime.fromisoformat(each.time))
+    return max(
+        _in_a_window(found, limit.window) / (limit.most * share) if limit.window else _in_a_bucket(found, limit)
+        for (_, limit), found in times.items()
+    )
+
+
+def _in_a_window(times: Sequence[datetime], window: timedelta) -> int:
+    return max(bisect_left(times, begin + window) - number for number, begin in enumerate(times))
+
+
+def _in_a_bucket(times: Sequence[datetime], limit: Limit) -> float:
+    level = most = 0.0
+    for before, now in zip([times[0], *times], times, strict=False):
+        level = max(0.0, level - (now - before).total_seconds() * limit.per_second) + 1
+        most = max(most, level)
+    return most / limit.burst
 
 
 def cpu_seconds(pid: int) -> float:

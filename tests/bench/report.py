@@ -7,7 +7,6 @@ import os
 import platform
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,107 +16,14 @@ from matplotlib import pyplot
 from rich.console import Console
 from rich.table import Table
 
+from bench import measures
 from bench.installation import Times
+from bench.restores import Restores
 from bench.scenario import Result
 
 mpl.use("svg")
 # The same picture for the same numbers.
 mpl.rcParams["svg.hashsalt"] = "azdiskbackup"
-
-
-# Objects that are worked on at the same time overtake each other.
-WORKERS = 16
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One row of the table: what it says, how it is computed from the results (smallest fleet first), its limit."""
-
-    text: str
-    of: Callable[[Sequence[Result]], float]
-    most: float
-
-
-def _at(name: str, disks: int | None = None) -> Callable[[Sequence[Result]], float]:
-    """Return the figure of the fleet of a size, or of the largest one."""
-
-    def read(results: Sequence[Result]) -> float:
-        chosen = [each for each in results if each.disks == disks] or [results[-1]]
-        return float(getattr(chosen[0], name))
-
-    return read
-
-
-def _memory_a_disk(results: Sequence[Result]) -> float:
-    first, last = results[0], results[-1]
-    return (last.memory_kib - first.memory_kib) / max(1, last.disks - first.disks)
-
-
-def _bend(results: Sequence[Result]) -> float:
-    """Return by how much the cost of a disk in the largest fleet exceeds that in the next smaller one."""
-    if len(results) < 2:
-        return 1.0
-    costs: list[Callable[[Result], float]] = [
-        lambda each: each.protect_calls,
-        lambda each: each.protect_kubernetes_writes,
-        lambda each: each.steady_calls,
-        lambda each: each.sweep_cpu / each.disks,
-        lambda each: each.restart_cpu / each.disks,
-    ]
-    return max(cost(results[-1]) / max(1e-9, cost(results[-2])) for cost in costs)
-
-
-MEASURES = (
-    Measure("Azure calls a disk, apply → protected, 100 disks", _at("protect_calls", 100), 6),
-    Measure("of which writes", _at("protect_writes", 100), 3),
-    Measure("Azure calls an hour and 1,000 disks, backups every 4 h", _at("steady_calls"), 60),
-    Measure(
-        "reads of restore points for each new restore point, any fleet",
-        lambda results: max(each.steady_points for each in results),
-        1,
-    ),
-    Measure("Azure writes meanwhile", _at("steady_writes"), 0),
-    Measure("Azure writes after a restart", _at("restart_writes"), 0),
-    Measure("apply → all protected, ratio to what the budget's write rate needs", _at("protect_ratio"), 1.5),
-    Measure("restart → every status checked, virtual seconds", _at("restart_seconds"), 60),
-    Measure("CPU seconds for that", _at("restart_cpu"), 60),
-    Measure("resident memory, MiB", lambda results: results[-1].memory_kib / 1024, 200),
-    Measure("memory for each further disk, KiB", _memory_a_disk, 15),
-    Measure("a scrape of the metrics, seconds", _at("scrape_seconds"), 0.5),
-    Measure("its size, MB", lambda results: results[-1].scrape_bytes / 1e6, 2),
-    Measure("a backup of each disk on demand, at once: asked for twice", _at("burst_repeated"), 0),
-    Measure("places by which one was sent too early or too late", _at("burst_disorder"), WORKERS),
-    Measure("another disk meanwhile: apply → first Azure call, virtual seconds", _at("burst_other_served"), 10),
-    Measure("apply → protected", _at("burst_other_protected"), 300),
-    Measure("change of an object → first Azure call, p99, seconds", _at("change_p99"), 1),
-    Measure("Kubernetes writes a disk, apply → Ready", _at("protect_kubernetes_writes"), 6),
-    Measure("Kubernetes writes while no backup runs", _at("idle_kubernetes_writes"), 0),
-    Measure("CPU seconds a sweep with nothing new", _at("sweep_cpu"), 2),
-    Measure("cost of a disk, largest to next smaller fleet (1 is a straight line)", _bend, 1.25),
-)
-
-
-@dataclass(frozen=True)
-class TimeMeasure:
-    """One row about what a person waits for: what it says, the member of ``Times``, its limit."""
-
-    text: str
-    of: str
-    most: float
-
-
-TIMES = (
-    TimeMeasure("`helm upgrade --install --wait`, seconds", "install", 15),
-    TimeMeasure("the operator is killed → it looks at an object again, seconds", "first_look", 5),
-    TimeMeasure("it is asked to end → it has ended, seconds", "stop", 3),
-    TimeMeasure("of two replicas the leader is asked to end → the Lease is free, seconds", "hand_over", 2),
-    TimeMeasure("→ the other one looks at an object, seconds", "hand_over_look", 5),
-    TimeMeasure("the leader is killed → the other one looks at an object, seconds", "fail_over", 20),
-    TimeMeasure("`kubectl azdiskbackup status`, 2,000 disks, seconds", "status", 3),
-    TimeMeasure("its peak memory, MB", "status_megabytes", 150),
-    TimeMeasure("`kubectl azdiskbackup --help`, seconds", "help", 0.5),
-    TimeMeasure("the same of the single file, seconds", "single_file_help", 0.5),
-)
 
 
 def machine() -> dict[str, Any]:
@@ -128,43 +34,39 @@ def machine() -> dict[str, Any]:
     return {"cpu": model, "cores": os.cpu_count(), "python": platform.python_version()}
 
 
-def document(results: Sequence[Result], times: Times) -> dict[str, Any]:
+def document(results: Sequence[Result], times: Times, restores: Restores) -> dict[str, Any]:
     """Return the results with where and when."""
-    waited = times.to_json()
+    found = {
+        **_when(),
+        "machine": machine(),
+        "measures": measures.rows(measures.FLEETS, results) + measures.rows(measures.TIMES, times),
+        "times": times.to_json(),
+        "results": [each.to_json() for each in results],
+    }
+    return renewed(found, restores)
+
+
+def renewed(before: dict[str, Any], restores: Restores) -> dict[str, Any]:
+    """Return a document with the rows about restores, in the place of those that it had."""
+    kept = {each.text for each in measures.FLEETS} | {each.text for each in measures.TIMES}
+    others = [each for each in before["measures"] if each["measure"] in kept]
+    rows = measures.rows(measures.RESTORES, restores)
+    return before | {"measures": others + rows, "restores": {**_when(), **restores.to_json()}}
+
+
+def _when() -> dict[str, str]:
     revision = subprocess.run(
         ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
     ).stdout.strip()
-    return {
-        "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "revision": revision,
-        "machine": machine(),
-        "measures": [
-            {"measure": each.text, "value": round(each.of(results), 3), "most": each.most, "met": _met(each, results)}
-            for each in MEASURES
-        ]
-        + [
-            {
-                "measure": each.text,
-                "value": round(waited[each.of], 3),
-                "most": each.most,
-                "met": waited[each.of] <= each.most,
-            }
-            for each in TIMES
-        ],
-        "times": waited,
-        "results": [each.to_json() for each in results],
-    }
+    return {"date": f"{datetime.now(UTC):%Y-%m-%d}", "revision": revision}
 
 
-def _met(measure: Measure, results: Sequence[Result]) -> bool:
-    return measure.of(results) <= measure.most + 1e-9
-
-
-def write(found: dict[str, Any], results: Sequence[Result], folder: Path) -> bool:
-    """Write JSON, plot and page into a folder; return whether every limit is kept."""
+def write(found: dict[str, Any], folder: Path, results: Sequence[Result] = ()) -> bool:
+    """Write JSON, page and, of new results, plot into a folder; return whether every limit is kept."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.json").write_text(json.dumps(found, indent=2) + "\n")
-    _plot(results, folder / "cost.svg")
+    if results:
+        _plot(results, folder / "cost.svg")
     (folder / "README.md").write_text(_page(found))
     return all(each["met"] for each in found["measures"])
 
@@ -181,6 +83,8 @@ def _page(found: dict[str, Any]) -> str:
         f"| {each['memory_kib'] / 1024:.0f} | {each['restart_cpu']:.1f} | {each['scrape_bytes'] / 1e6:.1f} |"
         for each in found["results"]
     )
+    restores = found["restores"]
+    alone, meanwhile = restores["alone"], restores["meanwhile"]
     sizes = ", ".join(f"{each['disks']:,}" for each in found["results"])
     return f"""# What protection costs
 
@@ -203,7 +107,14 @@ Azure allows so few reads of restore points that status cannot keep up with many
 {largest["disks"]:,} new ones of the largest fleet {largest["steady_unread"]:,} were not in status yet when the next
 came. `restorePoints.observedTime` says how old the list is; `lastSuccessfulBackupTime` is not late.
 
-All figures of each fleet are in [results.json](results.json); what they mean is said in `tests/bench/scenario.py`.
+Restores of many disks take turns by namespace, at the rate at which restore points may be read: the last of 200 is
+Ready after {restores["seconds"] / 60:.0f} minutes of virtual time. In the middle of them another team's disk is
+protected after {meanwhile["disk_protected"]:.0f} s, and after {alone["disk_protected"]:.0f} s without them; another
+team's restore is Ready after {meanwhile["restored"]:.0f} s, and after {alone["restored"]:.0f} s alone. That was
+measured on {restores["date"]}, revision {restores["revision"]}.
+
+All figures of each fleet are in [results.json](results.json); what they mean is said in `tests/bench/scenario.py`
+and `restores.py`.
 Azure Backup does not publish its limits: they are read from recorded answers, and the length of their window is taken
 to be five minutes. A longer or shorter one changes how long many disks take, not what they cost.
 """

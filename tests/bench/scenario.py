@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from azdiskbackup.azure.transport.limits import limits_of
@@ -99,7 +99,7 @@ def run(stack: Stack, fleet: Fleet, share: float, tell: Tell) -> Result:
     fleet.make()
     stack.start_operator()
     fleet.make_policy()
-    _to_after_a_backup(stack, timedelta(minutes=1))
+    fleet.to_after_a_backup(timedelta(minutes=1))
     # A new disk is not hurried by the first of the backups of those before it.
     azure.knobs(schedule_delay=0)
 
@@ -111,13 +111,13 @@ def run(stack: Stack, fleet: Fleet, share: float, tell: Tell) -> Result:
     tell(f"calls: {dict(protected.azure)}; writes to Kubernetes: {dict(protected.kubernetes)}")
 
     tell("a cycle of backups")
-    _to_after_a_backup(stack, timedelta(hours=3, minutes=50))
+    fleet.to_after_a_backup(timedelta(hours=3, minutes=50))
     # Those after the next are as late as Azure may have them: until then all restore points can be read, and nothing
     # is left to do.
     azure.knobs(schedule_delay=LATE.total_seconds())
     meter.read()
     points = azure.points_kept()
-    _pass(stack, EVERY)
+    fleet.let_pass(EVERY)
     steady, new_points = meter.read(), azure.points_kept() - points
     tell(f"calls: {dict(steady.azure)}; {new_points} new restore points")
 
@@ -126,9 +126,9 @@ def run(stack: Stack, fleet: Fleet, share: float, tell: Tell) -> Result:
     wait = _read_within(size, scarce.per_second)
     # Of very many disks the next backups begin soon after that.
     sweeps = min(3, (EVERY + LATE - wait) // SWEEP)
-    _pass(stack, _last_backup(stack) + wait - azure.now)
+    fleet.let_pass(fleet.next_backup() - EVERY + wait - azure.now)
     meter.read()
-    _pass(stack, sweeps * SWEEP)
+    fleet.let_pass(sweeps * SWEEP)
     idle = meter.read()
     # A Prometheus would scrape all the while: what that needs counts, too.
     scrape_seconds, scrape_bytes = min(scrape(stack.metrics_url) for _ in range(3))
@@ -199,32 +199,12 @@ def _least_seconds(size: int, share: float) -> float:
     return max(0.0, size - limit.burst) / limit.per_second + 130
 
 
-def _to_after_a_backup(stack: Stack, span: timedelta) -> None:
-    """Go to some time after the next scheduled backups."""
-    status = stack.plane.read(f"{_OURS}/diskbackuppolicies/gold")["status"]
-    due = datetime.fromisoformat(status["nextBackupTime"])
-    _pass(stack, due + span - stack.azure.now)
-
-
-def _last_backup(stack: Stack) -> datetime:
-    """Return when the last scheduled backups were due."""
-    status = stack.plane.read(f"{_OURS}/diskbackuppolicies/gold")["status"]
-    return datetime.fromisoformat(status["nextBackupTime"]) - EVERY
-
-
 def _read_within(size: int, points_a_second: float) -> timedelta:
     """Return how long after a backup all is read, and the time of the next one is in status."""
     # The backups take four minutes, and a sweep shows them.
     read = timedelta(seconds=size / points_a_second, minutes=5) + SWEEP
     # More than that cannot be read between two backups: then the last sweep before the next one has to do.
     return min(max(read, EVERY + 2 * SWEEP), EVERY + LATE - SWEEP)
-
-
-def _pass(stack: Stack, span: timedelta) -> None:
-    """Let time pass, in steps that are short enough to be waited for."""
-    end = stack.azure.now + span
-    while (left := end - stack.azure.now) > timedelta():
-        stack.azure.advance(seconds=min(left, timedelta(minutes=5)).total_seconds())
 
 
 def _latencies(fleet: Fleet, count: int) -> list[float]:

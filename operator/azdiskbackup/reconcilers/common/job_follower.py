@@ -123,9 +123,11 @@ class JobFollower(ABC):
 
     Attributes:
         kind: the kind whose objects ask for the jobs.
+        ask: sends a request that what is shown may answer instead, a minute or two later: only if it is our turn.
     """
 
     kind: ClassVar[str]
+    ask = staticmethod(capture_if_allowed)
 
     def __init__(self, context: ReconcileContext) -> None:
         self._context = context
@@ -171,7 +173,7 @@ class JobFollower(ABC):
         return await self._search(desired, state.instance, state)
 
     async def _accepted(self, desired: Wish, operation: str, instance: ArmId, state: JobState) -> Attempt:
-        match await capture_if_allowed(self._context.azure.operations.check(operation)):
+        match await self.ask(self._context.azure.operations.check(operation)):
             case NotFetched():
                 return await self.result(await self._known(instance, _is_of(desired, instance)), instance)
             case Succeeded(job=str(job)):
@@ -216,7 +218,7 @@ class JobFollower(ABC):
         return await self._told(job_id, await self._read(job_id, instance), instance, state)
 
     async def _read(self, job_id: str, instance: ArmId) -> AzureJob | NotFound | FetchFailed:
-        job = await capture_if_allowed(self._context.azure.backups.get_job(instance.parent, job_id))
+        job = await self.ask(self._context.azure.backups.get_job(instance.parent, job_id))
         if isinstance(job, NotFetched):
             return await self._known(instance, lambda job: job.id == job_id)
         return job

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
+from azdiskbackup.azure.gateways.azure import capture_error
 from azdiskbackup.core.disk_restore.rules.request import RESTORE_TAKES, job_poll
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.jobs.attempt import Attempt, Following
@@ -42,6 +43,8 @@ class RestoreFollower(JobFollower):
     """Follows the job of a restore, as seldom as people may be kept waiting."""
 
     kind: ClassVar[str] = "DiskRestore"
+    # It waits for its turn: nothing else tells of restores.
+    ask = staticmethod(capture_error)
 
     async def attempt(self, desired: Wish, recorded: Recorded, usual: ArmId | None, state: RestoreState) -> Attempt:
         """Return how far the attempt got.

@@ -1,0 +1,138 @@
+"""The rows of the benchmark's table: what each says, how it is computed, and its limit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+
+from bench.installation import Times
+from bench.restores import Restores
+from bench.scenario import Result
+
+T = TypeVar("T")
+
+# Objects that are worked on at the same time overtake each other.
+WORKERS = 16
+
+
+@dataclass(frozen=True)
+class Measure(Generic[T]):
+    """One row of the table: what it says, how it is computed from what was measured, its limit."""
+
+    text: str
+    of: Callable[[T], float]
+    most: float
+
+
+def _at(name: str, disks: int | None = None) -> Callable[[Sequence[Result]], float]:
+    """Return the figure of the fleet of a size, or of the largest one."""
+
+    def read(results: Sequence[Result]) -> float:
+        chosen = [each for each in results if each.disks == disks] or [results[-1]]
+        return float(getattr(chosen[0], name))
+
+    return read
+
+
+def _memory_a_disk(results: Sequence[Result]) -> float:
+    first, last = results[0], results[-1]
+    return (last.memory_kib - first.memory_kib) / max(1, last.disks - first.disks)
+
+
+def _bend(results: Sequence[Result]) -> float:
+    """Return by how much the cost of a disk in the largest fleet exceeds that in the next smaller one."""
+    if len(results) < 2:
+        return 1.0
+    costs: list[Callable[[Result], float]] = [
+        lambda each: each.protect_calls,
+        lambda each: each.protect_kubernetes_writes,
+        lambda each: each.steady_calls,
+        lambda each: each.sweep_cpu / each.disks,
+        lambda each: each.restart_cpu / each.disks,
+    ]
+    return max(cost(results[-1]) / max(1e-9, cost(results[-2])) for cost in costs)
+
+
+def _minutes(name: str) -> Callable[[Restores], float]:
+    return lambda found: float(getattr(found, name)) / 60
+
+
+def _ratio(name: str) -> Callable[[Restores], float]:
+    """Return how much longer another team waited in the middle of the restores than without them."""
+    return lambda found: float(getattr(found.meanwhile, name)) / float(getattr(found.alone, name))
+
+
+# About fleets, the smallest one first.
+FLEETS: Sequence[Measure[Sequence[Result]]] = (
+    Measure("Azure calls a disk, apply → protected, 100 disks", _at("protect_calls", 100), 6),
+    Measure("of which writes", _at("protect_writes", 100), 3),
+    Measure("Azure calls an hour and 1,000 disks, backups every 4 h", _at("steady_calls"), 60),
+    Measure(
+        "reads of restore points for each new restore point, any fleet",
+        lambda results: max(each.steady_points for each in results),
+        1,
+    ),
+    Measure("Azure writes meanwhile", _at("steady_writes"), 0),
+    Measure("Azure writes after a restart", _at("restart_writes"), 0),
+    Measure("apply → all protected, ratio to what the budget's write rate needs", _at("protect_ratio"), 1.5),
+    Measure("restart → every status checked, virtual seconds", _at("restart_seconds"), 60),
+    Measure("CPU seconds for that", _at("restart_cpu"), 60),
+    Measure("resident memory, MiB", lambda results: results[-1].memory_kib / 1024, 200),
+    Measure("memory for each further disk, KiB", _memory_a_disk, 15),
+    Measure("a scrape of the metrics, seconds", _at("scrape_seconds"), 0.5),
+    Measure("its size, MB", lambda results: results[-1].scrape_bytes / 1e6, 2),
+    Measure("a backup of each disk on demand, at once: asked for twice", _at("burst_repeated"), 0),
+    Measure("places by which one was sent too early or too late", _at("burst_disorder"), WORKERS),
+    Measure("another disk meanwhile: apply → first Azure call, virtual seconds", _at("burst_other_served"), 10),
+    Measure("apply → protected", _at("burst_other_protected"), 300),
+    Measure("change of an object → first Azure call, p99, seconds", _at("change_p99"), 1),
+    Measure("Kubernetes writes a disk, apply → Ready", _at("protect_kubernetes_writes"), 6),
+    Measure("Kubernetes writes while no backup runs", _at("idle_kubernetes_writes"), 0),
+    Measure("CPU seconds a sweep with nothing new", _at("sweep_cpu"), 2),
+    Measure("cost of a disk, largest to next smaller fleet (1 is a straight line)", _bend, 1.25),
+)
+# About what a person waits for.
+TIMES: Sequence[Measure[Times]] = (
+    Measure("`helm upgrade --install --wait`, seconds", attrgetter("install"), 15),
+    Measure("the operator is killed → it looks at an object again, seconds", attrgetter("first_look"), 5),
+    Measure("it is asked to end → it has ended, seconds", attrgetter("stop"), 3),
+    Measure("of two replicas the leader is asked to end → the Lease is free, seconds", attrgetter("hand_over"), 2),
+    Measure("→ the other one looks at an object, seconds", attrgetter("hand_over_look"), 5),
+    Measure("the leader is killed → the other one looks at an object, seconds", attrgetter("fail_over"), 20),
+    Measure("`kubectl azdiskbackup status`, 2,000 disks, seconds", attrgetter("status"), 3),
+    Measure("its peak memory, MB", attrgetter("status_megabytes"), 150),
+    Measure("`kubectl azdiskbackup --help`, seconds", attrgetter("help"), 0.5),
+    Measure("the same of the single file, seconds", attrgetter("single_file_help"), 0.5),
+)
+# About many restores at once.
+RESTORES: Sequence[Measure[Restores]] = (
+    Measure("200 restores at once in 20 namespaces → the last is Ready, virtual minutes", _minutes("seconds"), 40),
+    Measure("ratio to what the budget's rate of the scarcest read needs", attrgetter("ratio"), 1.2),
+    Measure("→ each namespace has its first, virtual minutes", _minutes("first_seconds"), 10),
+    # What may be sent at once is the first one's, and then it is one each.
+    Measure("restores by which one namespace was ahead of another at any time", attrgetter("ahead"), 5),
+    Measure("restores that were asked for twice", attrgetter("repeated"), 0),
+    Measure("Azure calls a restore", attrgetter("calls"), 9),
+    Measure("writes among the calls of a restore", attrgetter("writes"), 3.1),
+    Measure("Kubernetes writes a restore", attrgetter("kubernetes_writes"), 11),
+    Measure("most that they used of the share of any limit, at any time", attrgetter("share_used"), 1),
+    Measure("their requests that Azure refused as too many", attrgetter("refused"), 0),
+    Measure(
+        "another team's disk meanwhile: apply → first Azure call, virtual seconds",
+        attrgetter("meanwhile.disk_served"),
+        10,
+    ),
+    Measure("that disk: apply → protected, ratio to that without restores", _ratio("disk_protected"), 1.1),
+    Measure("another team's restore meanwhile: apply → Ready, ratio to one alone", _ratio("restored"), 1.1),
+)
+
+
+def rows(measures: Sequence[Measure[T]], measured: T) -> list[dict[str, Any]]:
+    """Return rows as the table has them."""
+    values = [(each, each.of(measured)) for each in measures]
+    return [
+        {"measure": each.text, "value": round(value, 3), "most": each.most, "met": value <= each.most + 1e-9}
+        for each, value in values
+    ]
