@@ -14,6 +14,11 @@ from harness.stack import Stack
 NAMESPACES = 50
 _OURS = "/apis/azdiskbackup.io/v1alpha1"
 _STEP = timedelta(minutes=15)
+# Of a vault whose disks may be restored.
+RESTORES: Json = {
+    "access": {"diskIDNamespaces": {}, "restoreNamespaces": {}},
+    "restoreResourceGroups": [{"name": RESTORE_GROUP}],
+}
 
 
 class FleetError(RuntimeError):

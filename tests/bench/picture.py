@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from bench.drawing import draw
-from bench.fleet import Fleet
+from bench.fleet import RESTORES, Fleet
 from generated.dashboard import ROWS, Panel
 from harness import objects
 from harness.processes import wait_for
@@ -93,7 +93,7 @@ def _live(folder: Path, recording: Path) -> datetime:
         fleet = Fleet(stack, DISKS, NAMESPACES)
         fleet.make()
         stack.start_operator()
-        fleet.make_policy()
+        fleet.make_policy(**RESTORES)
         recorder = Recorder(stack, recording)
         _two_days(stack, fleet, recorder)
         recorder.close()
@@ -118,7 +118,15 @@ def _two_days(stack: Stack, fleet: Fleet, recorder: Recorder) -> None:
     recorder.let_pass(hours=4)
     azure.fail_backups()
     _on_another_disk(stack, *fleet.places[3])
-    recorder.let_pass(hours=6)
+    recorder.let_pass(hours=1)
+    print("a team restores its disks; others' restores fail")
+    for place in fleet.places[4:34:NAMESPACES]:
+        fleet.restore(*place)
+    recorder.let_pass(hours=3)
+    azure.turn("restores", status="Failed", code=_FAULT[0], message=_FAULT[1], action=_FAULT[2])
+    for place in fleet.places[5:17:NAMESPACES]:
+        fleet.restore(*place)
+    recorder.let_pass(hours=2)
     print("the last teams come; the operator is killed; the next backups do not come")
     fleet.protect(first=54)
     recorder.let_pass(hours=2)

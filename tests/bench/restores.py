@@ -9,9 +9,9 @@ from typing import Any
 
 from azdiskbackup.azure.transport.limits import limits_of
 from azure_simulator.client import Sent
-from bench.fleet import Fleet, FleetError, condition, since_when
+from bench.fleet import RESTORES, Fleet, FleetError, condition, since_when
 from bench.meter import Meter, first_about, share_used
-from harness.objects import RESTORE_GROUP, Json
+from harness.objects import Json
 from harness.processes import wait_for
 from harness.stack import CLIENT_ID, Stack
 
@@ -144,9 +144,7 @@ def _back_up(fleet: Fleet, tell: Tell) -> None:
     tell("making disks, volumes and claims")
     fleet.make()
     fleet.stack.start_operator()
-    fleet.make_policy(
-        access={"diskIDNamespaces": {}, "restoreNamespaces": {}}, restoreResourceGroups=[{"name": RESTORE_GROUP}]
-    )
+    fleet.make_policy(**RESTORES)
     fleet.to_after_a_backup(timedelta(minutes=1))
     azure.knobs(schedule_delay=0)
     tell("protecting them")

@@ -104,6 +104,21 @@ FLEET = (
         width=12,
         height=8,
     ),
+    Panel(
+        "Restores",
+        "timeseries",
+        (("{{outcome}}", f"sum by (outcome) (azdiskbackup_restores{{{_CHOSEN}}})"),),
+        width=18,
+        height=8,
+        options={"stacking": True},
+    ),
+    Panel(
+        "Restores in progress",
+        "stat",
+        (("", f'sum(azdiskbackup_restores{{{_CHOSEN}, outcome="running"}}) or vector(0)'),),
+        height=8,
+        options=_MEAN,
+    ),
 )
 DISK = (
     Panel("Ready", "table", (("", f"azdiskbackup_disk_info{{{_DISK}}}"),), width=12, height=4),

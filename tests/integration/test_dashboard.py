@@ -9,12 +9,12 @@ from datetime import timedelta
 
 import pytest
 
-from bench.fleet import Fleet, condition
+from bench.fleet import RESTORES, Fleet, condition
 from bench.scenario import run
 from generated.dashboard import ROWS
 from harness import objects, rights
 from harness.processes import wait_for
-from harness.prometheus import Prometheus
+from harness.prometheus import Prometheus, Series
 from harness.stack import Stack
 
 DISKS = 12
@@ -33,7 +33,7 @@ class Watched:
         self.stack = stack
         self.prometheus = prometheus
 
-    def ask(self, expression: str) -> object:
+    def ask(self, expression: str) -> Series:
         chosen = {"namespace": ".*", "disk_namespace": "team-0", "disk": "data-0", "__rate_interval": "5m"}
         return self.prometheus.ask(re.sub(r"\$(\w+)", lambda match: chosen[match[1]], expression))
 
@@ -61,6 +61,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         _something_is_wrong(stack, fleet)
         (each,) = found
         wait_for(lambda: each.ask("azdiskbackup_disk_backup_overdue_seconds"), "what is wrong was scraped")
+        _restores(each, fleet)
         yield each
         rights.USAGE.note(stack)
     finally:
@@ -89,6 +90,24 @@ def _something_is_wrong(stack: Stack, fleet: Fleet) -> None:
     assert told[name] == "True", told
 
 
+def _restores(watched: Watched, fleet: Fleet) -> None:
+    """Have a restore that succeeds and one that fails, both seen by Prometheus while they run."""
+    stack, told = watched.stack, "sum by (outcome) (azdiskbackup_restores)"
+    stack.plane.apply(objects.vault("demo", **RESTORES))
+    stack.azure.settle()
+    for place, outcome in zip(fleet.places[:2], ("succeeded", "failed"), strict=True):
+        stack.azure.turn("restores", status="" if outcome == "succeeded" else "Failed", code="InternalError")
+        fleet.restore(*place)
+        stack.azure.settle()
+        wait_for(lambda: "running" in _outcomes(watched.ask(told)), "a restore in progress was scraped")
+        stack.azure.advance(minutes=20)
+        wait_for(lambda: outcome in _outcomes(watched.ask(told)), f"{outcome} was scraped")  # noqa: B023
+
+
+def _outcomes(series: Series) -> set[str]:
+    return {each["metric"]["outcome"] for each in series}
+
+
 @pytest.mark.parametrize("expression", QUERIES)
 def test_no_panel_is_empty(watched: Watched, expression: str) -> None:
     assert watched.ask(expression), expression
@@ -104,6 +123,9 @@ def test_the_panels_tell_what_happened(watched: Watched) -> None:
     assert value(f"sum(azdiskbackup_disk_protected{{{fleet}}})") == DISKS - 1
     assert value(f"count(azdiskbackup_disk_backup_overdue_seconds{{{fleet}}})") == DISKS - 1
     assert value('count(azdiskbackup_disk_info{stalled="true"})') == 1
+    for outcome in ("succeeded", "failed"):
+        assert value(f'sum(azdiskbackup_restores{{outcome="{outcome}"}})') == 1
+    assert value('max(max_over_time(azdiskbackup_restores{outcome="running"}[1h]))') == 1
     # It was scraped all the while: as backups came, and over the restart, from which counters begin anew.
     points = "azdiskbackup_disk_restore_points[1h]"
     assert value(f"max(max_over_time({points}))") > value(f"min(min_over_time({points}))")
