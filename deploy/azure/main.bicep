@@ -148,7 +148,8 @@ module manage 'assignment.bicep' = [for group in managedGroups: {
   ]
 }]
 
-module grantsOnDisks 'assignment.bicep' = [for group in grants ? diskGroups : []: {
+// Restored disks are to be protected, too.
+module grantsOnDisks 'assignment.bicep' = [for group in grants ? union(diskGroups, restoreGroups) : []: {
   name: 'azdiskbackup-disk-granter-${uniqueString(group)}'
   scope: resourceGroup(group)
   params: {

@@ -26,7 +26,7 @@ usage: setup.sh --cluster NAME --cluster-group GROUP --vault-group GROUP --disk-
                                observe: vaults are managed elsewhere, and it only uses them
   --create-snapshot-groups     the operator may make resource groups (a vault says create: true)
   --restore-group              resource group for restored disks, which must exist; repeatable. Without one the operator
-                               restores nothing. To protect restored disks, name it with --disk-group as well
+                               restores nothing
   --vault-identity             resource id of a user-assigned identity that a vault is to act as; repeatable
   --subscription               subscription of these groups (default: the one that az uses, where the cluster is);
                                run it once for each that has vaults or disks
@@ -143,7 +143,10 @@ for group in ${vault_groups[@]+"${vault_groups[@]}"}; do
 done
 if [ "$mode" != preassigned ]; then
   role disk-granter
-  for group in "${disk_groups[@]}"; do assign disk-granter "$(group_id "$group")"; done
+  # Restored disks are to be protected, too.
+  for group in "${disk_groups[@]}" ${restore_groups[@]+"${restore_groups[@]}"}; do
+    assign disk-granter "$(group_id "$group")"
+  done
   role snapshot-granter
   for group in "${snapshot_groups[@]}"; do assign snapshot-granter "$(group_id "$group")"; done
 fi

@@ -236,6 +236,8 @@ _MANAGES = {("vault manager", "/resourceGroups/backup-rg")}
 _GRANTS = {("disk granter", "/resourceGroups/MC_aks"), ("snapshot granter", "/resourceGroups/snapshots-rg")}
 _RESTORING = ["--restore-group", "restored-rg"]
 _RESTORES = {("restorer", "/resourceGroups/backup-rg"), ("restored disk tagger", "/resourceGroups/restored-rg")}
+# Restored disks are to be protected, too.
+_GRANTS_ON_RESTORED = {(f"{role} granter", "/resourceGroups/restored-rg") for role in ("disk", "restore")}
 _ELSEWHERE = "33333333-3333-4333-8333-333333333333"
 
 
@@ -257,7 +259,7 @@ _ELSEWHERE = "33333333-3333-4333-8333-333333333333"
         ([*_GROUPS, "--subscription", _ELSEWHERE], _READS | _VAULTS | _MANAGES | _GRANTS),
         (
             [*_GROUPS, *_RESTORING],
-            _READS | _VAULTS | _MANAGES | _GRANTS | _RESTORES | {("restore granter", "/resourceGroups/restored-rg")},
+            _READS | _VAULTS | _MANAGES | _GRANTS | _RESTORES | _GRANTS_ON_RESTORED,
         ),
         ([*_RESTORING, "--mode", "preassigned"], _READS | _VAULTS | _MANAGES | _RESTORES),
     ],

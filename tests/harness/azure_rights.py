@@ -12,8 +12,7 @@ from harness.objects import DISK_GROUP, RESTORE_GROUP, SNAPSHOT_GROUP, VAULT_GRO
 
 ROLES = Path(__file__).resolve().parents[2] / "deploy" / "azure" / "roles"
 # Where `setup.sh --create-snapshot-groups --restore-group …` assigns each: at subscriptions (no group) and at groups.
-# The group of restored disks is named with `--disk-group` as well, so that they can be protected. Those that a mode
-# leaves out are for the tests of that mode.
+# Those that a mode leaves out are for the tests of that mode.
 _SCOPES: tuple[tuple[str, str], ...] = (
     ("reader", ""),
     ("protector", VAULT_GROUP),

@@ -41,7 +41,8 @@ locals {
     [{ role = "reader", scope = local.subscription }],
     [for group in var.vault_groups : { role = "protector", scope = "${local.subscription}/resourceGroups/${group}" }],
     [for group in var.vault_groups : { role = "vault-manager", scope = "${local.subscription}/resourceGroups/${group}" } if var.mode != "observe"],
-    [for group in var.disk_groups : { role = "disk-granter", scope = "${local.subscription}/resourceGroups/${group}" } if local.grants],
+    # Restored disks are to be protected, too.
+    [for group in distinct(concat(var.disk_groups, var.restore_groups)) : { role = "disk-granter", scope = "${local.subscription}/resourceGroups/${group}" } if local.grants],
     [for group in var.snapshot_groups : { role = "snapshot-granter", scope = "${local.subscription}/resourceGroups/${group}" } if local.grants],
     [for name in ["snapshot-group-creator"] : { role = name, scope = local.subscription } if var.create_snapshot_groups],
     [for name in ["snapshot-granter"] : { role = name, scope = local.subscription } if var.create_snapshot_groups && local.grants],
