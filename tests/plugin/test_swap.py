@@ -42,6 +42,7 @@ class Shop(InMemoryExchange):
         end: how the process ends.
         denied: the resources that the caller may not change, as a review of its permissions says.
         forbidden: a resource of which each change is refused; empty for none.
+        hidden: one that may not be read.
     """
 
     def __init__(self) -> None:
@@ -53,7 +54,7 @@ class Shop(InMemoryExchange):
         self.writes, self.kill_at, self.is_lost = 0, -1, False
         self.end: type[BaseException] = Killed
         self.denied: tuple[str, ...] = ()
-        self.forbidden = ""
+        self.forbidden = self.hidden = ""
         self.deleted_disks: list[str] = []
         self.server.binder.delete_disk = self.deleted_disks.append
         self.put("/api/v1/namespaces", objects.namespace())
@@ -75,7 +76,8 @@ class Shop(InMemoryExchange):
     def protect(self, name: str, disk: str) -> None:
         """Have a ProtectedDisk of the PVC, which protects a disk."""
         self.put(_DISKS, objects.disk(name))
-        status = {"disk": {"id": objects.disk_id(disk), "name": disk, "location": "westeurope"}}
+        found = {"id": objects.disk_id(disk), "name": disk, "location": "westeurope", "persistentVolume": disk}
+        status = {"disk": found}
         self.change(f"{_DISKS}/{name}/status", {"status": status})
 
     def follows(self, name: str = "data") -> bool:
@@ -96,7 +98,8 @@ class Shop(InMemoryExchange):
             allowed = body["spec"]["resourceAttributes"]["resource"] not in self.denied
             return _answer({"status": {"allowed": allowed}})
         is_last = False
-        if method in _WRITES and self.forbidden and self.forbidden in path:
+        refused = self.forbidden if method in _WRITES else self.hidden
+        if refused and refused in path:
             return Answer(403, json.dumps({"reason": "Forbidden", "message": "forbidden"}).encode(), {})
         if method in _WRITES:
             is_last = self.writes == self.kill_at
@@ -347,6 +350,21 @@ def test_an_object_that_protects_the_new_disk_already_is_left_alone(run: Run, sh
     shop.protect("again", "pv-new")
     code, _, err = run(*SCALED.split())
     assert code == 0 and "ProtectedDisk" not in err and not shop.follows() and not shop.follows("again")
+
+
+def test_of_two_objects_of_the_pvc_that_of_the_old_disk_follows(run: Run, shop: Shop) -> None:
+    shop.protect("before", "pv-before")
+    code, out, err = run(*SCALED.split())
+    assert code == 0 and "have ProtectedDisk data follow" in out and "have ProtectedDisk before" not in out
+    assert shop.follows() and not shop.follows("before") and "shop/before" not in err
+
+
+def test_who_may_not_see_the_protection_is_told_how(run: Run, shop: Shop) -> None:
+    shop.hidden = "protecteddisks"
+    code, _, err = run(*SCALED.split())
+    shop.hidden = ""
+    uid = shop.get(f"{_CLAIMS}/data-0")["metadata"]["uid"]
+    assert code == 0 and f"kubectl annotate protecteddisk NAME -n shop --overwrite {FOLLOW_PVC}={uid}" in err
 
 
 def test_who_may_not_change_the_protection_is_told_how(run: Run, shop: Shop) -> None:

@@ -10,7 +10,7 @@ import pytest
 from azdiskbackup.core.protected_disk.desired import FOLLOW_PVC
 from harness import objects
 from harness.objects import SUBSCRIPTION, disk_id
-from reconcile.restore_world import backed_up, restore, restored_disks, verdict
+from reconcile.restore_world import backed_up, ended, restore, restored_disks, verdict
 from reconcile.test_killed_at_every_write import Assassin
 from world.team import Team
 from world.world import World
@@ -242,3 +242,84 @@ async def test_an_earlier_disk_in_a_forged_status_gives_nobody_the_data_of_other
     await shop.apply(objects.restore("back", shop.namespace, source=of(forged["id"].split("/")[-1])))
     await shop.until("DiskRestore", "back", "SourceResolved", "False", "OwnedElsewhere")
     assert restored_disks(shop) == []
+
+
+async def test_a_restore_keeps_its_restore_point_when_its_disk_is_followed_meanwhile(world: World, shop: Team) -> None:
+    """It waits for Azure; meanwhile the PVC gets another disk, which is backed up too."""
+    await backed_up(shop)
+    busy = {"status": 503, "code": "ServiceUnavailable", "message": "It is busy."}
+    world.azure.plant("validateRestore", times=10_000, **busy)
+    await shop.apply(objects.restore("back", shop.namespace))
+    await world.passes(lambda: shop.get("DiskRestore", "back").get("status", {}).get("restorePoint"), "it is chosen")
+    before = shop.get("DiskRestore", "back")["status"]
+    await follow(shop, await recreated(shop, f"{shop.namespace}-other"))
+    await world.passes(lambda: is_on(shop, f"{shop.namespace}-other"), "it protects the other disk")
+    await listed(shop)
+    world.azure.clear_faults()
+    status = await ended(shop)
+    assert verdict(shop) == ("True", "Completed")
+    assert [status[key] for key in ("restorePoint", "backupInstanceID")] == [
+        before[key] for key in ("restorePoint", "backupInstanceID")
+    ]
+
+
+async def test_an_instance_that_azure_is_creating_is_waited_for(world: World, shop: Team) -> None:
+    await shop.gold()
+    shop.make_claim()
+    await shop.protect()
+    since = world.azure.request_count()
+    await world.passes(lambda: "backupInstances.put" in world.writes(since), "it is created")
+    world.azure.plant("backupInstances.get", times=1, status=404, code="ResourceNotFound", message="It was not found.")
+    await follow(shop, await recreated(shop, f"{shop.namespace}-other"))
+    await world.passes(lambda: is_on(shop, f"{shop.namespace}-other"), "it protects the other disk")
+    vault = shop.instance().rsplit("/", 2)[0]
+    found = shop.portal("GET", f"{vault}/backupInstances")["value"]
+    states = sorted(each["properties"]["currentProtectionState"] for each in found)
+    assert states == [CONFIGURED, STOPPED] and len(shop.get("ProtectedDisk", "data")["status"]["earlierDisks"]) == 1
+
+
+async def test_where_the_new_disk_may_not_be_protected_the_earlier_one_stays_so(world: World, shop: Team) -> None:
+    earlier = await protected(shop)
+    nobody = {"spec": {"access": {"namespaces": {"matchLabels": {"team": "nobody"}}}}}
+    await shop.patch("BackupVault", "open", nobody)
+    await follow(shop, await recreated(shop, f"{shop.namespace}-other"))
+    await shop.until("ProtectedDisk", "data", "Ready", "False", "NamespaceNotAllowed")
+    assert "Until then the earlier disk stays protected." in shop.says("ProtectedDisk", "data")
+    await world.advance(hours=1)
+    assert state(shop, earlier) == CONFIGURED
+    await shop.patch("BackupVault", "open", {"spec": {"access": {"namespaces": {"matchLabels": None}}}})
+    await world.passes(lambda: is_on(shop, f"{shop.namespace}-other"), "it follows once it may")
+
+
+async def test_a_younger_object_of_a_disk_of_before_is_no_duplicate(world: World, shop: Team) -> None:
+    """The PVC has its third disk: the first object follows to it, and the second one keeps the second disk."""
+    await protected(shop)
+    await recreated(shop, f"{shop.namespace}-second")
+    await shop.protect("again", policy="open")
+    await shop.until("ProtectedDisk", "again", "Ready")
+    second, third = shop.instance("again"), f"{shop.namespace}-third"
+    await follow(shop, await recreated(shop, third))
+    await world.passes(lambda: is_on(shop, third), "the first one follows")
+    await shop.until("ProtectedDisk", "again", "Ready", "False", "DiskChanged")
+    assert state(shop, second) == CONFIGURED
+    await shop.delete("ProtectedDisk", "again")
+    await shop.gone("ProtectedDisk", "again")
+    assert state(shop, second) == STOPPED, "its deletion is about its own disk"
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"disk": {"id": disk_id("nobodys"), "name": "x", "location": "westeurope"}},
+        {"disk": {"id": disk_id("nobodys"), "name": "x", "location": "westeurope"}, "backupInstanceID": None},
+    ],
+    ids=["disk", "disk alone"],
+)
+async def test_a_forged_disk_and_the_annotation_stop_no_backup(world: World, shop: Team, forged: Any) -> None:
+    await protected(shop)
+    uid = shop.get("PersistentVolumeClaim", "data-0")["metadata"]["uid"]
+    await shop.patch("ProtectedDisk", "data", {"status": forged}, "status")
+    since = world.azure.request_count()
+    await follow(shop, uid)
+    await world.advance(hours=3)
+    assert world.writes(since) == [] and state(shop, shop.instance()) == CONFIGURED

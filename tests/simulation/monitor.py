@@ -62,8 +62,9 @@ class Monitor:
         self._in_mode: dict[tuple[str, str], datetime] = {}
         self._not_before: dict[tuple[str, str], datetime] = {}
         self._left: set[str] = set()
-        # The uids of all PVCs that there were.
-        self._claims: set[str] = set()
+        # The volume of each PVC that there was, by its uid, and the disk of each volume.
+        self._claims: dict[str, str] = {}
+        self._handles: dict[str, str] = {}
         self._restores = RestoreMonitor(world)
 
     @property
@@ -107,10 +108,10 @@ class Monitor:
         cluster, namespace, disk = (tags.get(key, "") for key in OWNER)
         if cluster and cluster != self._world.cluster:
             self.violated(f"{action} of {name}, which another cluster owns")
-        if action in _DESTRUCTIVE and not self._is_wanted(action, (namespace, disk)):
+        if action in _DESTRUCTIVE and not self._is_wanted(action, (namespace, disk), instance.disk_id.lower()):
             self.violated(f"{action} of {name}, which {namespace}/{disk} does not ask for")
 
-    def _is_wanted(self, action: str, place: tuple[str, str]) -> bool:
+    def _is_wanted(self, action: str, place: tuple[str, str], disk: str) -> bool:
         deletion, protection = _DESTRUCTIVE[action]
         since = self._world.clock.now() - _ON_THE_WAY
         versions = self._versions[place]
@@ -120,9 +121,14 @@ class Monitor:
             (each["deleting"] and each["spec"].get("deletionPolicy", "Retain") == deletion)
             or (protection is not None and each["spec"].get("protection", "Active") == protection)
             # The earlier disk is left as a deletion would, and never deleted.
-            or (each["follows"] in self._claims and action == _left_by(each["spec"]))
+            or (self._has_another(each["follows"], disk) and action == _left_by(each["spec"]))
             for each in [*recent, *before]
         )
+
+    def _has_another(self, claim: str | None, disk: str) -> bool:
+        """Return whether a PVC has, or had, another disk than one."""
+        handle = self._handles.get(self._claims.get(claim or "", ""))
+        return handle is not None and handle != disk
 
     def answered(self, request: Request, response: Response, route: str) -> None:
         """Look at an answer that Azure gives."""
@@ -227,7 +233,9 @@ class Monitor:
 
     def _other_kind(self, kind: str, raw: Json) -> None:
         if kind == "PersistentVolumeClaim":
-            self._claims.add(raw["metadata"]["uid"])
+            self._claims[raw["metadata"]["uid"]] = str(raw["spec"].get("volumeName"))
+        if kind == "PersistentVolume" and "csi" in raw["spec"]:
+            self._handles[raw["metadata"]["name"]] = str(raw["spec"]["csi"]["volumeHandle"]).lower()
         if kind == "Event":
             self.coverage[f"event {raw.get('reason')}"] += 1
             if raw.get("reason") == "LeftInAzure":

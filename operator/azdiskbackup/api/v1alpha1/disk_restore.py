@@ -28,11 +28,11 @@ from azdiskbackup.api.v1alpha1.base import (
     Text,
     Transition,
 )
+from azdiskbackup.api.v1alpha1.protected_disk import DiskName
 
 # As Azure names them; what has another form was not copied whole.
 InstanceName = Annotated[str, StringConstraints(min_length=1, max_length=150, pattern=r"^[-A-Za-z0-9]+$")]
 PointID = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[-A-Za-z0-9_]+$")]
-DiskName = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[-A-Za-z0-9_.]+$")]
 ClassName = Annotated[str, StringConstraints(max_length=253)]
 AnnotationValue = Annotated[str, StringConstraints(max_length=1024)]
 
@@ -54,7 +54,7 @@ class ProtectedDiskRef(LocalRef):
         DiskName | None,
         Field(
             description="Name in Azure of the disk whose restore points are meant, as `status.earlierDisks[].name` of "
-            "the ProtectedDisk has it; absent: the one that it protects now."
+            "the ProtectedDisk has it (of several of one name the newest); absent: the one that it protects now."
         ),
     ] = None
 

@@ -31,6 +31,7 @@ DISK_ID = (
     r"^/subscriptions/[0-9a-fA-F-]{36}/resource[gG]roups/[-A-Za-z0-9_.()]{1,90}"
     r"/providers/[mM]icrosoft\.[cC]ompute/disks/[A-Za-z0-9_][-A-Za-z0-9_.]{0,79}$"
 )
+DiskName = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[-A-Za-z0-9_.]+$")]
 DiskID = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=DISK_ID)]
 
 RECENT_JOBS = 10
@@ -116,12 +117,12 @@ class EarlierDiskStatus(StatusPart):
 
     id: Annotated[ArmID, Field(description="ARM id of the disk, which may be gone.")]
     name: Annotated[
-        Text, Field(description="Name of the disk in Azure, by which `source.protectedDiskRef.disk` restores it.")
+        DiskName, Field(description="Name of the disk in Azure, by which `source.protectedDiskRef.disk` restores it.")
     ]
     backup_instance_id: Annotated[ArmID, Field(description="ARM id of its backup instance, without new backups.")]
-    replaced_time: Annotated[Moment, Field(description="When the object changed over to the next disk.")]
-    oldest_restore_point: Annotated[Moment | None, Field(description="Time of its oldest restore point then.")] = None
-    newest_restore_point: Annotated[Moment | None, Field(description="Time of its newest restore point then.")] = None
+    replaced_time: Annotated[datetime, Field(description="When the object changed over to the next disk.")]
+    oldest_restore_point: Annotated[datetime | None, Field(description="Time of its oldest restore point then.")] = None
+    newest_restore_point: Annotated[datetime | None, Field(description="Time of its newest restore point then.")] = None
 
 
 class LastBackupStatus(StatusPart):

@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import assert_never
 
 from azdiskbackup.core.formatting import clock_time, listing
+from azdiskbackup.core.identity.arm_ids import same_id
 from azdiskbackup.core.identity.roles import DISK_SNAPSHOT_CONTRIBUTOR
 from azdiskbackup.core.objects.azure import AzureInstance
+from azdiskbackup.core.objects.pvc import ClaimedDisk
 from azdiskbackup.core.objects.resource import selects
 from azdiskbackup.core.objects.vault_view import VaultView
 from azdiskbackup.core.protected_disk.desired import Desired
@@ -46,7 +48,7 @@ def instance_released(desired: Desired, observed: Observed, now: datetime) -> Ve
 def _release(desired: Desired, observed: Observed, instance: AzureInstance, now: datetime) -> Verdict:
     if instance.soft_deleted_until is not None:
         return satisfied(reasons.DELETING, "The backup instance is deleted.")
-    if observed.older_duplicate is not None:
+    if observed.older_duplicate is not None and not _is_of_earlier_disk(desired, observed, instance):
         return satisfied(reasons.DELETING, "The backup instance belongs to an older ProtectedDisk of the same source.")
     if not is_owner(desired, observed, instance):
         # Without its name, which the namespace may not be allowed to know.
@@ -63,6 +65,12 @@ def _release(desired: Desired, observed: Observed, instance: AzureInstance, now:
             now + INSTANCE_CHANGE_TAKES,
         )
     return _apply_deletion_policy(desired, observed, instance, now)
+
+
+def _is_of_earlier_disk(desired: Desired, observed: Observed, instance: AzureInstance) -> bool:
+    """Return whether it is the object's own, of a disk that the source no longer stands for: no other object has it."""
+    is_current = isinstance(observed.claim, ClaimedDisk) and same_id(observed.claim.id, instance.disk_id)
+    return is_owner(desired, observed, instance) and not is_current
 
 
 def _apply_deletion_policy(desired: Desired, observed: Observed, instance: AzureInstance, now: datetime) -> Verdict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from azdiskbackup.api.v1alpha1.protected_disk import EARLIER_DISKS, EarlierDiskStatus, ProtectedDiskStatus
@@ -42,13 +42,25 @@ def without(earlier: list[EarlierDiskStatus] | None, disk_id: str) -> list[Earli
 
 
 def instance_of(resource: Resource, name: str) -> ArmId | None:
-    """Return the backup instance of one of the disks of an object, by the disk's name in Azure."""
+    """Return the backup instance of a disk of an object, by the disk's name in Azure; of several the newest earlier."""
+    for disk, instance in _entries(resource):
+        if disk.name.lower() == name.lower():
+            return instance
     current = recorded_id(resource, DISK, "disk", "id")
-    if current is not None and current.name.lower() == name.lower():
-        return recorded_id(resource, INSTANCE, "backupInstanceID")
+    is_current = current is not None and current.name.lower() == name.lower()
+    return recorded_id(resource, INSTANCE, "backupInstanceID") if is_current else None
+
+
+def is_of_earlier(resource: Resource, instance: ArmId) -> bool:
+    """Return whether a backup instance is that of a disk that an object protected before."""
+    return any(same_id(instance, each) for _, each in _entries(resource))
+
+
+def _entries(resource: Resource) -> Iterator[tuple[ArmId, ArmId]]:
+    """Yield disk and backup instance of each earlier disk, as status has it; others may write that."""
     listed = resource.status.get("earlierDisks")
     for each in listed if isinstance(listed, list) else ():
-        disk = id_of_type(each.get("id"), DISK) if isinstance(each, Mapping) else None
-        if disk is not None and disk.name.lower() == name.lower():
-            return id_of_type(each.get("backupInstanceID"), INSTANCE)
-    return None
+        known = each if isinstance(each, Mapping) else {}
+        disk, instance = id_of_type(known.get("id"), DISK), id_of_type(known.get("backupInstanceID"), INSTANCE)
+        if disk is not None and instance is not None:
+            yield disk, instance

@@ -105,20 +105,20 @@ def check_points(disk: Resource, selector: Json | None, when: datetime | None) -
     if status.backup_instance_id is None:
         raise CliError(
             f"{place} is not backed up yet, so there is nothing to restore. See `kubectl azdiskbackup describe "
-            f"{disk.name} -n {disk.namespace}`."
+            f"{disk.name} -n {disk.namespace}`.{_earlier(status, when)}"
         )
     points = status.restore_points
     if points is None or not points.count:
         if status.last_successful_backup_time is None:
             raise CliError(
                 f"{place} has no restore point yet. To take one: kubectl azdiskbackup backup {disk.name} -n "
-                f"{disk.namespace} --wait"
+                f"{disk.namespace} --wait.{_earlier(status, when)}"
             )
         return ""
     if when is not None and points.oldest is not None and when < points.oldest:
         raise CliError(
             f"The oldest restore point of {place} was taken at {moment(points.oldest)} UTC, after {moment(when)} UTC. "
-            f"{_earlier(status, when)}"
+            f"{_earlier(status, when).strip() or 'Name a later time with --at.'}"
         )
     id_ = selector.get("id") if selector is not None else None
     if id_ is not None and points.count == len(points.recent) and all(each.id != id_ for each in points.recent):
@@ -126,12 +126,13 @@ def check_points(disk: Resource, selector: Json | None, when: datetime | None) -
     return ""
 
 
-def _earlier(status: ProtectedDiskStatus, when: datetime) -> str:
-    """Say where there is an older restore point, or that there is none."""
+def _earlier(status: ProtectedDiskStatus, when: datetime | None) -> str:
+    """Say where there is an older restore point; nothing where none is known."""
     for each in status.earlier_disks or ():
-        if each.oldest_restore_point is not None and each.oldest_restore_point <= when:
-            return f"The PVC had another disk before: --earlier-disk {each.name}"
-    return "Name a later time with --at."
+        oldest = each.oldest_restore_point
+        if oldest is not None and (when is None or oldest <= when):
+            return f" The PVC had another disk before: --earlier-disk {each.name}"
+    return ""
 
 
 async def check_claim(cluster: Cluster, name: str) -> None:

@@ -59,6 +59,8 @@ async def run(cluster: Cluster, printer: Printer, *, name: str, source: From, al
     )
     for note in dict.fromkeys(each.note for each in read_ if each.note):
         printer.note(note)
+    if not all_disks and any(parse_status(ProtectedDiskStatus, each).earlier_disks for each in resources):
+        printer.note("Those of the disks that the PVC had before: --all-disks")
     if points and not printer.structured:
         which = "DISK" if len(resources) > 1 else names
         of_earlier = " [--earlier-disk NAME]" if any(each.earlier_disk for each in points) else ""

@@ -11,7 +11,7 @@ from rich.text import Text
 from azdiskbackup.plugin.cluster.client import OBJECT_NAME, Cluster
 from azdiskbackup.plugin.cluster.swap.objects import VOLUMES, WORKLOADS, ObjectClient
 from azdiskbackup.plugin.cluster.swap.preflight import check_permissions, prepare, zones
-from azdiskbackup.plugin.cluster.swap.protection import of_claim
+from azdiskbackup.plugin.cluster.swap.protection import protection_of
 from azdiskbackup.plugin.cluster.swap.record import Record, find
 from azdiskbackup.plugin.cluster.swap.steps import Swap, is_smaller
 from azdiskbackup.plugin.output.choice import can_ask, confirm
@@ -100,9 +100,10 @@ async def _plan(cluster: Cluster, record: Record, *, undo: bool) -> AsyncIterato
     number = 0
     for number, step in enumerate(_steps(record, undo=undo), 1):
         yield f"  {number}. {step}"
-    for each in await of_claim(cluster, record.claim):
-        number += 1
-        yield f"  {number}. have ProtectedDisk {each.name} follow the PVC to its disk"
+    protection = await protection_of(cluster, record.claim)
+    disk = protection.follower(record.new if undo else record.old)
+    if disk is not None:
+        yield f"  {number + 1}. have ProtectedDisk {disk.name} follow the PVC to its disk"
     if undo or old is None or new is None:
         return
     held = str((new.spec.get("capacity") or {}).get("storage") or "0")

@@ -186,8 +186,8 @@ def restore(
         str | None,
         typer.Option(
             metavar="TIME",
-            help="The newest restore point of this time or before: 2026-11-22T10:00:00Z, '2026-11-22 10:00' (UTC), or "
-            "3h or 2d ago; default: you choose on a terminal, else the newest.",
+            help="The newest restore point of this time or before: 2026-11-22T10:00:00Z, '2026-11-22 10:00' (UTC, the "
+            "end of that minute), or 3h or 2d ago; default: you choose on a terminal, else the newest.",
         ),
     ] = None,
     point: Annotated[

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TypeAlias, assert_never
 
 from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultStatus
-from azdiskbackup.azure.gateways.azure import capture_error, find_listed
+from azdiskbackup.azure.gateways.azure import capture_error
 from azdiskbackup.core.backup_vault.deletion import DELETION_RULES
 from azdiskbackup.core.backup_vault.desired import Desired, read_desired
 from azdiskbackup.core.backup_vault.observed import Fact, Observed, read_recorded
@@ -26,7 +26,7 @@ from azdiskbackup.core.backup_vault.steps import (
 from azdiskbackup.core.identity.arm_ids import ResourceGroupId
 from azdiskbackup.core.identity.roles import Grant
 from azdiskbackup.core.objects.resource import Invalid, Resource
-from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed, NotFound
+from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed
 from azdiskbackup.core.rules.verdicts import Plan, Progress, Rules
 from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
@@ -113,9 +113,9 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
         found = await capture_error(self._context.azure.vaults.get(id_))
         # To create it anew would replace what others set on it.
         was_there = recorded.principal is not None or recorded.is_settled
-        pass_.state.prove_absence(id_, found, pass_.now, was_there=was_there)
-        if isinstance(found, NotFound) and was_there:
-            found = await find_listed(self._context.azure.vaults.list(id_.resource_group), id_)
+        found = await pass_.state.prove_absence_by_list(
+            id_, found, lambda: self._context.azure.vaults.list(id_.resource_group), pass_.now, was_there=was_there
+        )
         return replace(observed, vault=found)
 
     async def _instances(self, pass_: Pass, observed: Observed) -> Observed:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from azdiskbackup.api.v1alpha1.base import Status
+from azdiskbackup.azure.gateways.azure import ListedT, find_listed
+from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.abandon import is_abandoned, with_way_out
 from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.rules.lookup import FetchFailed, NotFound
@@ -44,11 +46,13 @@ class KindState:
     Attributes:
         deleted_by_itself: whether the object was deleted, and not its whole kind; which stays true of it.
         absent_since: since when Azure does not find what was there, by lower-case ARM id.
+        not_listed: what a list did not show either.
     """
 
     steps: StepRunner = field(default_factory=StepRunner)
     deleted_by_itself: bool = False
     absent_since: dict[str, datetime] = field(default_factory=dict)
+    not_listed: set[str] = field(default_factory=set)
 
     def prove_absence(self, id_: object, answer: object, now: datetime, *, was_there: bool) -> None:
         """Believe that what was there is gone at the second look only, a while after the first.
@@ -68,10 +72,46 @@ class KindState:
         key = str(id_).lower()
         if not isinstance(answer, NotFound | FetchFailed):
             self.absent_since.pop(key, None)
+            self.not_listed.discard(key)
         if isinstance(answer, NotFound) and was_there:
             proven_at = self.absent_since.setdefault(key, now) + _ABSENCE_PROVEN_AFTER
             if now < proven_at:
                 raise NothingNew(proven_at)
+
+    async def prove_absence_by_list(
+        self,
+        id_: ArmId,
+        answer: ListedT | NotFound | FetchFailed,
+        listed: Callable[[], Awaitable[Iterable[ListedT]]],
+        now: datetime,
+        *,
+        was_there: bool,
+    ) -> ListedT | NotFound | FetchFailed:
+        """Believe that what was there is gone when a list, which is another source, does not show it either.
+
+        Two GETs may fail alike: Resource Manager answers both from one place. The list is read once for each absence.
+
+        Args:
+            id_: the ARM id of the thing.
+            answer: what a GET returned.
+            listed: reads the list in which it would be.
+            now: the time.
+            was_there: whether it was seen before.
+
+        Returns:
+            The thing, if the list shows it; an error of the list; else the answer.
+
+        Raises:
+            NothingNew: it has to be looked for again.
+        """
+        self.prove_absence(id_, answer, now, was_there=was_there)
+        key = str(id_).lower()
+        if not isinstance(answer, NotFound) or not was_there or key in self.not_listed:
+            return answer
+        found = await find_listed(listed(), id_)
+        if isinstance(found, NotFound):
+            self.not_listed.add(key)
+        return found
 
 
 DesiredT = TypeVar("DesiredT")

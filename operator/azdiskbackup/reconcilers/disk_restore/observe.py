@@ -28,7 +28,7 @@ from azdiskbackup.core.objects.azure import AzureDisk, AzureRestorePoint
 from azdiskbackup.core.objects.recorded import INSTANCE, azure_name, recorded_id, recorded_text, recorded_time
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.objects.vault_view import VaultView, vault_view
-from azdiskbackup.core.protected_disk.earlier_disks import instance_of
+from azdiskbackup.core.protected_disk.earlier_disks import instance_of, is_of_earlier
 from azdiskbackup.core.protected_disk.status import ONE_BACKUP
 from azdiskbackup.core.protected_disk.validation import Running, after_look, is_answer_due
 from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed, NotFound
@@ -226,6 +226,9 @@ def _source(
     claim = (disk.spec.get("source") or {}).get("persistentVolumeClaim") or {}
     wanted = desired.disk
     instance = recorded_id(disk, INSTANCE, "backupInstanceID") if wanted is None else instance_of(disk, wanted)
+    if recorded.pinned is not None and is_of_earlier(disk, recorded.pinned):
+        # The object has followed its PVC since; which restore point it is was decided before.
+        instance = recorded.pinned
     source = SourceDisk(instance, claim.get("name"), recorded_text(disk, "disk", "persistentVolume"))
     return source, _vault_with(context, instance), instance
 

@@ -112,8 +112,8 @@ class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskS
             case PutInstance(request=request):
                 return await _change(instances.submit_create_or_update(request), known)
             case FollowPVC():
-                # Status says so with this pass; what is known here was about the earlier disk.
-                pass_.state.forget_disk()
+                # Written with the status of this pass.
+                pass
             case Sync() | Undelete() | Resume() | Suspend() | Stop() | DeleteInstance():
                 if isinstance(step, Sync):
                     self._grants.recheck(step.grant)
@@ -163,6 +163,9 @@ class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskS
     def finish(self, pass_: Pass, observed: Observed, plan: Plan[Step], status: ProtectedDiskStatus) -> datetime | None:
         """Return the next moment at which time alone changes something; of all else the sweep tells."""
         self._context.deadlines.set(pass_.key, deadline(status, observed))
+        if isinstance(plan.step, FollowPVC):
+            # Status says so by now; what is known here was about the earlier disk.
+            pass_.state.forget_disk()
         if not plan.ready:
             return plan.verdict.requeue_at
         state, now = pass_.state, pass_.now

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from azdiskbackup.azure.gateways.azure import capture_error, capture_if_allowed, find_listed
+from azdiskbackup.azure.gateways.azure import capture_error, capture_if_allowed
 from azdiskbackup.azure.inventory.snapshot import InventorySnapshot
 from azdiskbackup.core.identity.arm_ids import ArmId, same_id
 from azdiskbackup.core.identity.naming import instance_name
@@ -117,7 +117,7 @@ class InventoryReader:
         if pass_.state.instance.adopted_id is not None:
             return pass_.state.instance.adopted_id
         disk = observed.disk.id if isinstance(observed.disk, AzureDisk) else None
-        if disk is None:
+        if disk is None or _is_leaving(pass_, observed):
             # The claim may have gone first, or have another disk; the instance may be so new that status lacks it.
             claimed = observed.claim.id if isinstance(observed.claim, ClaimedDisk) else None
             disk = recorded.disk_id or claimed
@@ -181,17 +181,24 @@ class InventoryReader:
         if isinstance(found, NotFound) and may_be_deleted:
             found = await capture_error(self._context.azure.instances.get_deleted(id_))
         # To believe it at once would let go of backups that are there, or create what is only not shown.
-        was_there = observed.recorded.instance_id is not None
-        pass_.state.prove_absence(id_, found, pass_.now, was_there=was_there)
-        if isinstance(found, NotFound) and was_there:
-            # A page for each hundred instances that are still there, once for what was there and is gone.
-            found = await find_listed(self._context.azure.instances.list(id_.parent), id_)
+        asked_for = pass_.state.instance.change_expected and _is_leaving(pass_, observed)
+        was_there = observed.recorded.instance_id is not None or asked_for
+        found = await pass_.state.prove_absence_by_list(
+            id_, found, lambda: self._context.azure.instances.list(id_.parent), pass_.now, was_there=was_there
+        )
         if isinstance(found, FetchFailed):
             return found
         known = pass_.state.instance
         known.last_get = LastGet(found, pass_.now)
         known.change_expected = known.change_expected or (isinstance(found, AzureInstance) and found.is_changing)
         return found
+
+
+def _is_leaving(pass_: Pass, observed: Observed) -> bool:
+    """Return whether the object is about to let go of its disk: what it asked Azure to create may yet appear."""
+    claim, recorded = observed.claim, observed.recorded.disk_id
+    is_changed = isinstance(claim, ClaimedDisk) and recorded is not None and not same_id(claim.id, recorded)
+    return pass_.desired.deleting or is_changed
 
 
 def _is_converged(pass_: Pass, observed: Observed) -> bool:

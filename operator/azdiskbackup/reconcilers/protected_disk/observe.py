@@ -9,6 +9,7 @@ from azdiskbackup.core.identity.arm_ids import ArmId, is_within, same_id
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance
 from azdiskbackup.core.objects.policy_view import PolicyView, policy_view
 from azdiskbackup.core.objects.pvc import ClaimedDisk, NotAzureDisk, NotBound, disk_of
+from azdiskbackup.core.objects.recorded import DISK, recorded_id
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.objects.vault_view import VaultView, vault_view
 from azdiskbackup.core.protected_disk.desired import Desired
@@ -168,7 +169,7 @@ def from_cache(cache: Cache, resource: Resource, desired: Desired, recorded: Rec
         namespace_uid=about.get("uid"),
         recorded=recorded,
         claim=claim,
-        older_duplicate=_rival(cache, resource, claim),
+        older_duplicate=_rival(cache, resource, claim, recorded),
         new_disk_protected_by=_owner_of_new_disk(cache, resource, claim, recorded),
         grant_used_by=grant_used_by,
         deleted_before_us=deleted_before_us,
@@ -192,12 +193,17 @@ def _claim(cache: Cache, desired: Desired) -> ClaimedDisk | NotBound | NotAzureD
     return disk_of(claim, cache.get(Key("PersistentVolume", "", volume or "")))
 
 
-def _rival(cache: Cache, resource: Resource, claim: ClaimedDisk | NotBound | NotAzureDisk | NotFound) -> str | None:
+def _rival(
+    cache: Cache, resource: Resource, claim: ClaimedDisk | NotBound | NotAzureDisk | NotFound, recorded: Recorded
+) -> str | None:
     """Return the older object of the same namespace for the same source that is next to this one.
 
     One that protects the disk which the claim stood for before is about that disk, whatever claim it names.
     """
     current = str(claim.id) if isinstance(claim, ClaimedDisk) else None
+    if current is not None and recorded.disk_id is not None and not same_id(recorded.disk_id, current):
+        # It is about the disk of before, and in nobody's way.
+        return None
     older = cache.ahead(SAME_SOURCE, resource.raw)
     while older is not None and current is not None:
         raw = cache.get(older) or {}
@@ -214,9 +220,12 @@ def _owner_of_new_disk(
     """Return the object of the same namespace that protects the disk which the claim got since, if one does."""
     if not isinstance(claim, ClaimedDisk) or recorded.disk_id is None or same_id(claim.id, recorded.disk_id):
         return None
-    found = cache.find(DISKS_BY_AZURE_ID, str(claim.id).lower())
-    mine = (resource.namespace, resource.name)
-    return next((key.name for key in found if key.namespace == mine[0] and (key.namespace, key.name) != mine), None)
+    for key in cache.find(DISKS_BY_AZURE_ID, str(claim.id).lower()):
+        other = Resource(cache.get(key) or {"metadata": {}})
+        is_another = key.namespace == resource.namespace and key.name != resource.name and not other.deleting
+        if is_another and same_id(recorded_id(other, DISK, "disk", "id"), claim.id):
+            return key.name
+    return None
 
 
 def _sharers(

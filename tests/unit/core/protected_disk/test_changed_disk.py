@@ -8,22 +8,35 @@ from typing import Any
 
 import pytest
 
+from azdiskbackup.api.v1alpha1.base import LabelSelector
 from azdiskbackup.api.v1alpha1.protected_disk import EARLIER_DISKS, ProtectedDiskStatus
+from azdiskbackup.api.v1alpha1.vault_parts import VaultAccess
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.pvc import ClaimedDisk
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.protected_disk.desired import FOLLOW_PVC, Desired, read_desired
-from azdiskbackup.core.protected_disk.earlier_disks import change_over, instance_of, without
+from azdiskbackup.core.protected_disk.earlier_disks import change_over, instance_of, is_of_earlier, without
 from azdiskbackup.core.protected_disk.observed import Fact, Observed
 from azdiskbackup.core.protected_disk.status import build_status
 from azdiskbackup.core.protected_disk.steps import FollowPVC, Stop, Suspend
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND
 from harness.objects import disk_id
-from unit.core.protected_disk.disk_world import DISK, INSTANCE, NOW, PROTECTED, VAULT, make_plan, needs, resource
+from unit.core.protected_disk.disk_world import (
+    DISK,
+    INSTANCE,
+    NOW,
+    POLICY,
+    PROTECTED,
+    VAULT,
+    make_plan,
+    needs,
+    resource,
+)
 
 NEW = ClaimedDisk(ArmId.parse(disk_id("new")), "pv-new", "pvc-2")
 CHANGED = replace(PROTECTED, claim=NEW, recorded=replace(PROTECTED.recorded, disk=DISK, instance_id=str(INSTANCE.id)))
+NARROWED = replace(VAULT, access=VaultAccess(namespaces=LabelSelector(match_labels={"team": "nobody"})))
 STOPPED = replace(INSTANCE, state="ProtectionStopped")
 
 
@@ -90,7 +103,8 @@ def test_another_object_of_the_new_disk_comes_first() -> None:
 
 def test_a_resource_guard_is_told_of() -> None:
     observed = replace(CHANGED, vault=replace(VAULT, is_guarded=True))
-    assert "retain data" in (make_plan(asked(), observed, NOW).verdict.hint or "")
+    hint = make_plan(asked(), observed, NOW).verdict.hint or ""
+    assert "retain data" in hint and "Until then the disk new has no backups; another ProtectedDisk" in hint
 
 
 def status(observed: Observed, before: ProtectedDiskStatus | None = None) -> ProtectedDiskStatus:
@@ -129,3 +143,46 @@ def test_the_instance_of_a_disk_is_found_by_its_name() -> None:
     for nonsense in (7, [7], [{"id": 7}], [{"id": disk_id("other"), "backupInstanceID": "x"}]):
         forged = Resource({**resource().raw, "status": {"earlierDisks": nonsense}})
         assert instance_of(forged, "other") is None
+
+
+def test_an_instance_that_azure_may_still_be_creating_is_waited_for() -> None:
+    soon = NOW + timedelta(minutes=1)
+    observed = replace(CHANGED, instance=NOT_FOUND, creation_visible_at=soon)
+    found = make_plan(asked(), observed, NOW)
+    assert found.step is None and found.verdict.requeue_at == soon
+    assert make_plan(asked(), observed, soon).step == FollowPVC(None)
+
+
+@pytest.mark.parametrize("disk", [str(NEW.id), "None"], ids=["the very disk", "unknown"])
+def test_backups_of_the_very_disk_that_is_followed_are_not_stopped(disk: str) -> None:
+    step = make_plan(asked(), replace(CHANGED, instance=replace(INSTANCE, disk_id=disk)), NOW).step
+    assert not isinstance(step, Stop | Suspend)
+
+
+@pytest.mark.parametrize(
+    ("observed", "reason"),
+    [
+        (replace(CHANGED, vault=NARROWED), reasons.NAMESPACE_NOT_ALLOWED),
+        (replace(CHANGED, vault=replace(VAULT, ready=False)), reasons.POLICY_NOT_READY),
+        (replace(CHANGED, policy=replace(POLICY, ready=False)), reasons.POLICY_NOT_READY),
+        (replace(CHANGED, disk=replace(DISK, location="northeurope")), reasons.REGION_MISMATCH),
+        (replace(CHANGED, disk=NOT_FOUND), reasons.DISK_NOT_FOUND),
+    ],
+)
+def test_backups_do_not_end_for_a_disk_that_cannot_be_protected(observed: Observed, reason: str) -> None:
+    found = make_plan(asked(), observed, NOW)
+    assert found.step is None and found.verdict.reason == reason
+    assert found.verdict.message.endswith("Until then the earlier disk stays protected.")
+
+
+def test_an_instance_that_is_left_to_others_is_told_of() -> None:
+    found = make_plan(asked(), replace(CHANGED, instance=replace(INSTANCE, tags={})), NOW)
+    assert "tags do not name this object; it stays as it is" in found.verdict.message
+
+
+def test_an_earlier_disk_is_meant_before_the_current_one_of_the_same_name() -> None:
+    known = change_over(ProtectedDiskStatus(), FollowPVC(STOPPED), NOW).to_wire()
+    current = {"disk": {"id": str(DISK.id).replace("disks-rg", "new-rg"), "name": "d", "location": "x"}}
+    found = Resource({**resource().raw, "status": {**known, **current, "backupInstanceID": f"{INSTANCE.id}-new"}})
+    assert str(instance_of(found, "d")) == str(INSTANCE.id)
+    assert is_of_earlier(found, INSTANCE.id) and not is_of_earlier(found, ArmId.parse(f"{INSTANCE.id}-new"))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
+from azdiskbackup.core.formatting import clock_time
+from azdiskbackup.core.identity.arm_ids import same_id
 from azdiskbackup.core.objects.azure import AzureInstance
 from azdiskbackup.core.objects.pvc import ClaimedDisk
+from azdiskbackup.core.objects.recorded import DISK, id_of_type
 from azdiskbackup.core.protected_disk.desired import FOLLOW_PVC, Desired
 from azdiskbackup.core.protected_disk.observed import Fact, Observed
-from azdiskbackup.core.protected_disk.ownership import is_owner
+from azdiskbackup.core.protected_disk.ownership import access_refused, is_owner
+from azdiskbackup.core.protected_disk.rules.azure_disk import disk_eligible
 from azdiskbackup.core.protected_disk.rules.instance import Verdict, with_guard
 from azdiskbackup.core.protected_disk.steps import FollowPVC, Step, Stop, Suspend
 from azdiskbackup.core.rules import reasons
@@ -20,20 +25,10 @@ def disk_changed(desired: Desired, observed: Observed, claim: ClaimedDisk, now: 
     """Never a silent switch: whoever recreated the PVC may not know of the backups, or may not be meant to follow."""
     if not claim.uid or desired.follows != claim.uid:
         return stalled(reasons.DISK_CHANGED, _what_to_do(desired, claim))
-    if observed.new_disk_protected_by is not None:
-        return stalled(
-            reasons.DUPLICATE_PROTECTED_DISK,
-            f"ProtectedDisk {observed.new_disk_protected_by!r} already protects the disk {claim.id.name}, to which the "
-            "PVC was recreated. Delete one of the two.",
-        )
-    instance = looked_up(observed.instance, Fact.INSTANCE)
-    if (
-        not isinstance(instance, AzureInstance)
-        or instance.soft_deleted_until is not None
-        or not is_owner(desired, observed, instance)
-    ):
-        return _follow(FollowPVC(None), claim, now)
-    return _leave(desired, observed, instance, claim, now)
+    hindrance = _hindrance(desired, observed, claim, now)
+    if hindrance is not None:
+        return replace(hindrance, message=f"{hindrance.message} Until then the earlier disk stays protected.")
+    return _follow(desired, observed, claim, now)
 
 
 def _what_to_do(desired: Desired, claim: ClaimedDisk) -> str:
@@ -50,18 +45,61 @@ def _what_to_do(desired: Desired, claim: ClaimedDisk) -> str:
     )
 
 
-def _leave(desired: Desired, observed: Observed, instance: AzureInstance, claim: ClaimedDisk, now: datetime) -> Verdict:
-    """The earlier disk gets no new backups. What it has is treated as by a deletion, never destroyed."""
-    if instance.is_changing:
+def _hindrance(desired: Desired, observed: Observed, claim: ClaimedDisk, now: datetime) -> Verdict | None:
+    """Return what would keep the new disk from being protected: backups of the earlier one do not end for that."""
+    policy, vault = observed.usable_policy, observed.usable_vault
+    refusal = access_refused(desired, observed, vault)
+    if refusal is not None:
+        return stalled(reasons.NAMESPACE_NOT_ALLOWED, refusal)
+    if not policy.ready or not vault.ready:
+        return wait(
+            reasons.POLICY_NOT_READY,
+            f"The policy {policy.name!r} and its vault have to be ready before the disk {claim.id.name} can be "
+            "protected.",
+        )
+    if observed.new_disk_protected_by is not None:
+        return stalled(
+            reasons.DUPLICATE_PROTECTED_DISK,
+            f"ProtectedDisk {observed.new_disk_protected_by!r} already protects the disk {claim.id.name}, with which "
+            "the PVC was recreated. Delete one of the two.",
+        )
+    eligible = disk_eligible(desired, observed, now)
+    return None if eligible.satisfied else eligible
+
+
+def _follow(desired: Desired, observed: Observed, claim: ClaimedDisk, now: datetime) -> Verdict:
+    instance = looked_up(observed.instance, Fact.INSTANCE)
+    if not isinstance(instance, AzureInstance):
+        visible_at = observed.creation_visible_at
+        if visible_at is not None and now < visible_at:
+            # To change over now would leave an instance alone that Azure is about to show.
+            return wait(
+                reasons.FOLLOWING_PVC,
+                "Azure may still be creating the backup instance of the earlier disk. Next check at "
+                f"{clock_time(visible_at)}.",
+                visible_at,
+            )
+        return _change_over(FollowPVC(None), claim, now)
+    if instance.soft_deleted_until is not None or same_id(instance.disk_id, claim.id):
+        return _change_over(FollowPVC(None), claim, now)
+    if not is_owner(desired, observed, instance):
+        left = "The earlier disk has a backup instance whose tags do not name this object; it stays as it is."
+        return _change_over(FollowPVC(None), claim, now, left)
+    if instance.is_changing or id_of_type(instance.disk_id, DISK) is None:
         return wait(
             reasons.FOLLOWING_PVC,
             f"Azure is changing the backup instance of the earlier disk ({instance.state}). The disk {claim.id.name} "
             "is protected next.",
             now + INSTANCE_CHANGE_TAKES,
         )
+    return _leave(desired, observed, instance, claim, now)
+
+
+def _leave(desired: Desired, observed: Observed, instance: AzureInstance, claim: ClaimedDisk, now: datetime) -> Verdict:
+    """The earlier disk gets no new backups. What it has is treated as by a deletion, never destroyed."""
     expires = desired.spec.deletion_policy == "Suspend"
     if instance.is_in_mode("Suspended" if expires else "Stopped"):
-        return _follow(FollowPVC(instance), claim, now)
+        return _change_over(FollowPVC(instance), claim, now)
     step: Step = Suspend(instance.id) if expires else Stop(instance.id)
     kept = "expire by the policy" if expires else "are kept"
     verdict = act(
@@ -69,9 +107,11 @@ def _leave(desired: Desired, observed: Observed, instance: AzureInstance, claim:
         reasons.FOLLOWING_PVC,
         f"Backups of the earlier disk end, and its restore points {kept}. The disk {claim.id.name} is protected next.",
         now + INSTANCE_CHANGE_TAKES,
+        hint=f"Until then the disk {claim.id.name} has no backups; another ProtectedDisk of the PVC protects it now.",
     )
     return with_guard(verdict, observed, "suspend backups" if expires else "stop backups and retain data", instance)
 
 
-def _follow(step: FollowPVC, claim: ClaimedDisk, now: datetime) -> Verdict:
-    return act(step, reasons.FOLLOWING_PVC, f"The object changes over to the disk {claim.id.name}.", now)
+def _change_over(step: FollowPVC, claim: ClaimedDisk, now: datetime, left: str = "") -> Verdict:
+    message = f"The object changes over to the disk {claim.id.name}. {left}".rstrip()
+    return act(step, reasons.FOLLOWING_PVC, message, now)

@@ -1,39 +1,71 @@
-"""The ProtectedDisks of a PVC that got another volume: they follow it, and keep the restore points of its old disk."""
+"""The ProtectedDisk of a PVC that got another volume: it follows, and keeps the restore points of the old disk."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.pvc import ClaimedDisk, disk_of
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.protected_disk.desired import FOLLOW_PVC
 from azdiskbackup.errors import AccessDenied, OperatorError
 from azdiskbackup.kube.client import NotFoundError
-from azdiskbackup.plugin.cluster.client import DISKS, Cluster, claim_of, protected_of, sentence_of
+from azdiskbackup.plugin.cluster.client import DISKS, Cluster, ProtectedVolume, claim_of, protected_of, sentence_of
 from azdiskbackup.plugin.cluster.restore_checks import known
 from azdiskbackup.plugin.runtime.exit_code import CliError
 
 
-async def of_claim(cluster: Cluster, claim: str) -> list[Resource]:
-    """Return the ProtectedDisks of a PVC, as far as the caller may see them."""
-    _, disks = await known(cluster.all(DISKS, cluster.home))
-    return [each for each in disks or () if claim_of(each) == claim]
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """The ProtectedDisks of a PVC that protect a disk; one that has protected none yet finds it by itself.
+
+    Attributes:
+        is_hidden: whether the caller may not see them.
+        disks: the newest first, with what each protects.
+    """
+
+    is_hidden: bool
+    disks: list[tuple[Resource, ProtectedVolume]]
+
+    def follower(self, left: str) -> Resource | None:
+        """Return the one that is to follow when the PVC has lost a volume: that of its disk, else the newest."""
+        of_left = [each for each, protected in self.disks if protected.volume == left]
+        return next(iter([*of_left, *(each for each, _ in self.disks)]), None)
+
+    def protects(self, disk: ArmId) -> bool:
+        """Return whether one protects a disk already."""
+        return any(protected.disk_id == str(disk).lower() for _, protected in self.disks)
 
 
-async def follow(cluster: Cluster, claim: Resource, volume: Resource) -> list[str]:
-    """Have the ProtectedDisks of a PVC follow it to the disk of its volume; return what happened, a line for each.
+async def protection_of(cluster: Cluster, claim: str) -> Protection:
+    """Return the protection of a PVC, as far as the caller may see it."""
+    may_read, disks = await known(cluster.all(DISKS, cluster.home))
+    mine = [(each, found) for each in disks or () if claim_of(each) == claim and (found := protected_of(each))]
+    return Protection(not may_read, sorted(mine, key=lambda each: each[0].created, reverse=True))
 
-    One that protects this disk already makes it unnecessary, and one that has protected none finds it by itself.
+
+async def follow(cluster: Cluster, claim: Resource, volume: Resource, left: str) -> str | None:
+    """Have the ProtectedDisk of a PVC follow it to the disk of its volume; return what came of it, None for nothing.
+
+    Args:
+        cluster: where they are.
+        claim: the PVC.
+        volume: the volume that it has.
+        left: name of the one that it had.
 
     Raises:
         CliError: the API server does not answer.
     """
-    found = disk_of(claim.raw, volume.raw)
-    if not isinstance(found, ClaimedDisk):
-        return []
-    disks = [(each, protected_of(each)) for each in await of_claim(cluster, claim.name)]
-    current = str(found.id).lower()
-    if any(protected is not None and protected.disk_id == current for _, protected in disks):
-        return []
-    return [await _annotate(cluster, each, claim.uid) for each, protected in disks if protected is not None]
+    found, protection = disk_of(claim.raw, volume.raw), await protection_of(cluster, claim.name)
+    if protection.is_hidden:
+        return (
+            "You may not see ProtectedDisks. One that protects the PVC still protects its other disk; whoever may: "
+            f"kubectl annotate protecteddisk NAME -n {cluster.home} --overwrite {FOLLOW_PVC}={claim.uid}"
+        )
+    disk = protection.follower(left)
+    if disk is None or not isinstance(found, ClaimedDisk) or protection.protects(found.id):
+        return None
+    return await _annotate(cluster, disk, claim.uid)
 
 
 async def _annotate(cluster: Cluster, disk: Resource, uid: str) -> str:

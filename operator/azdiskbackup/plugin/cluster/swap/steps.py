@@ -53,7 +53,7 @@ class Swap:
             await self._place(wanted)
         await self._set_policy(record.new, record.policies[record.new])
         await self._scale_up()
-        await self._follow()
+        await self._follow(record.old)
         done = msgspec.structs.replace(record, is_done=True)
         for each in record.volumes:
             await self._write(each, {"metadata": {"annotations": {ANNOTATION: done.annotation()}}})
@@ -72,7 +72,7 @@ class Swap:
         for each in record.volumes:
             await self._set_policy(each, record.policies[each])
         await self._scale_up()
-        await self._follow()
+        await self._follow(record.new)
         for each in record.volumes:
             await self._write(each, {"metadata": {"annotations": {ANNOTATION: None}}})
 
@@ -176,12 +176,13 @@ class Swap:
             await self._objects.scale(*record.workload, record.replicas)
             self.tell(f"Scaled {'/'.join(record.workload)} to {record.replicas}.")
 
-    async def _follow(self) -> None:
+    async def _follow(self, left: str) -> None:
         """Let the protection follow, last: the pods run by then, and only a person can say that it should."""
         claim = await self._objects.claim(self.record.claim)
         if claim is not None:
             volume = await self._volume(str(claim.spec.get("volumeName") or ""))
-            for line in await follow(self.cluster, claim, volume):
+            line = await follow(self.cluster, claim, volume, left)
+            if line is not None:
                 self.tell(line)
 
     async def _volume(self, name: str) -> Resource:
