@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from demo.telling import StoryError, Teller
@@ -12,13 +14,13 @@ from harness.stack import Stack
 from nodeless.images import Image
 
 ORDERS = 1000
-_IMAGE = "shell"
+_IMAGE = "shop"
 _PATIENCE_SECONDS = 60
 _LOOK_EVERY_SECONDS = 0.2
 
 
 class App:
-    """An app with a file of orders on a PVC.
+    """A shop with a database of orders on a PVC; ``shop.py`` is what its pods run.
 
     Args:
         stack: with a control plane that runs, and disks that hold data.
@@ -30,22 +32,24 @@ class App:
         self._teller = teller
         # What a pod said is found by its name, so that none has that of another.
         self._number = itertools.count(1)
-        stack.kubelet.images.add(_IMAGE, Image(entrypoint=["/bin/sh"], folders={}))
+        python, program = "/app/venv/bin/python", Path(__file__).with_name("shop.py")
+        folders = {"/app/venv": Path(sys.prefix), "/app/shop.py": program}
+        stack.kubelet.images.add(_IMAGE, Image(entrypoint=[python, "/app/shop.py"], folders=folders))
 
     def write(self, claim: str) -> None:
-        """Write the orders."""
-        self._run("write", claim, f'seq -f "order %.0f" {ORDERS} >"$DATA/orders"')
-        self._teller.say(f"A pod writes {self.orders(claim)} orders to the PVC {claim}.")
+        """Take the orders."""
+        found = self._run("take", claim, str(ORDERS))
+        self._teller.say(f"A pod of a shop writes {found} orders into an SQLite database on the PVC {claim}.")
 
     def orders(self, claim: str) -> int:
         """Return how many orders a pod finds on a PVC."""
-        return int(self._run("count", claim, 'cat "$DATA"/* 2>/dev/null | wc -l'))
+        return int(self._run("count", claim))
 
     def lose(self, claim: str) -> None:
-        """Delete everything on the disk."""
-        self._run("mistake", claim, 'rm -rf "$DATA"/*')
+        """Drop the table of the orders."""
+        found = self._run("drop", claim)
         self._teller.happened(
-            self._stack.azure.now, "A pod deletes everything on the disk", f"{self.orders(claim)} orders are left"
+            self._stack.azure.now, "A pod drops the table of the orders by mistake", f"{found.strip()} orders are left"
         )
 
     def has_all_back(self, claim: str) -> None:
@@ -61,12 +65,12 @@ class App:
             self._stack.azure.now, f"{found} of {ORDERS} orders are back", f"on the PVC {claim}", good=True
         )
 
-    def _run(self, name: str, claim: str, script: str) -> str:
-        """Run a script with a PVC at ``$DATA``, as a pod; return what it printed."""
-        plane, name = self._stack.plane, f"{name}-{next(self._number)}"
+    def _run(self, verb: str, claim: str, *words: str) -> str:
+        """Have a pod do something with the database on a PVC; return what it printed."""
+        plane, name = self._stack.plane, f"{verb}-{next(self._number)}"
         # A namespace that was created a moment ago has none yet.
         plane.kubectl("wait", "--for=create", "serviceaccount/default", "-n", NAMESPACE)
-        plane.apply(_pod(name, claim, script))
+        plane.apply(_pod(name, claim, verb, *words))
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while (phase := plane.kubectl("get", "pod", name, "-n", NAMESPACE, "-o", "jsonpath={.status.phase}")) not in (
             "Succeeded",
@@ -83,11 +87,11 @@ class App:
         return said
 
 
-def _pod(name: str, claim: str, script: str) -> dict[str, Any]:
+def _pod(name: str, claim: str, *words: str) -> dict[str, Any]:
     container = {
         "name": "app",
         "image": _IMAGE,
-        "command": ["/bin/sh", "-c", script],
+        "args": [*words],
         "env": [{"name": "DATA", "value": "/data"}],
         "volumeMounts": [{"name": "data", "mountPath": "/data"}],
     }

@@ -57,7 +57,7 @@ def test_the_story_of_a_deleted_namespace(tmp_path: Path) -> None:
     finally:
         told.kill()
     assert told.returncode == 0, output
-    chapters = ["A pod writes 1000 orders", "backup is done", 'namespace "shop" deleted', "disks are deleted",
+    chapters = ["A pod of a shop writes 1000 orders", "backup is done", 'namespace "shop" deleted', "disks are deleted",
                 "postgres-data   Namespace", "namespace/shop created", "adoptFromClusters", "demo patched",
                 "shop/data-postgres-0: Completed", "1000 of 1000 orders are back"]  # fmt: skip
     places = [output.index(chapter) for chapter in chapters]

@@ -6,8 +6,8 @@ wait for, or the fact that it needs first. ``deletion.py`` has the rules of a di
 
 from __future__ import annotations
 
-from azdiskbackup.core.protected_disk.rules.azure_disk import disk_eligible
 from azdiskbackup.core.protected_disk.rules.eligibility import (
+    disk_eligible,
     instance_not_owned_elsewhere,
     namespace_allowed,
     no_older_duplicate,

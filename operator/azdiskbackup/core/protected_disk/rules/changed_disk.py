@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from azdiskbackup.core.formatting import clock_time
@@ -12,8 +11,7 @@ from azdiskbackup.core.objects.pvc import ClaimedDisk
 from azdiskbackup.core.objects.recorded import DISK, id_of_type
 from azdiskbackup.core.protected_disk.desired import FOLLOW_PVC, Desired
 from azdiskbackup.core.protected_disk.observed import Fact, Observed
-from azdiskbackup.core.protected_disk.ownership import access_refused, is_owner
-from azdiskbackup.core.protected_disk.rules.azure_disk import disk_eligible
+from azdiskbackup.core.protected_disk.ownership import is_owner
 from azdiskbackup.core.protected_disk.rules.instance import Verdict, with_guard
 from azdiskbackup.core.protected_disk.steps import FollowPVC, Step, Stop, Suspend
 from azdiskbackup.core.rules import reasons
@@ -21,14 +19,14 @@ from azdiskbackup.core.rules.intervals import INSTANCE_CHANGE_TAKES
 from azdiskbackup.core.rules.verdicts import act, looked_up, stalled, wait
 
 
-def disk_changed(desired: Desired, observed: Observed, claim: ClaimedDisk, now: datetime) -> Verdict:
+def is_to_follow(desired: Desired, claim: ClaimedDisk) -> bool:
+    """Return whether somebody wants the object to change over to the disk of this very PVC."""
+    return bool(claim.uid) and desired.follows == claim.uid
+
+
+def disk_changed(desired: Desired, claim: ClaimedDisk) -> Verdict:
     """Never a silent switch: whoever recreated the PVC may not know of the backups, or may not be meant to follow."""
-    if not claim.uid or desired.follows != claim.uid:
-        return stalled(reasons.DISK_CHANGED, _what_to_do(desired, claim))
-    hindrance = _hindrance(desired, observed, claim, now)
-    if hindrance is not None:
-        return replace(hindrance, message=f"{hindrance.message} Until then the earlier disk stays protected.")
-    return _follow(desired, observed, claim, now)
+    return stalled(reasons.DISK_CHANGED, _what_to_do(desired, claim))
 
 
 def _what_to_do(desired: Desired, claim: ClaimedDisk) -> str:
@@ -45,29 +43,8 @@ def _what_to_do(desired: Desired, claim: ClaimedDisk) -> str:
     )
 
 
-def _hindrance(desired: Desired, observed: Observed, claim: ClaimedDisk, now: datetime) -> Verdict | None:
-    """Return what would keep the new disk from being protected: backups of the earlier one do not end for that."""
-    policy, vault = observed.usable_policy, observed.usable_vault
-    refusal = access_refused(desired, observed, vault)
-    if refusal is not None:
-        return stalled(reasons.NAMESPACE_NOT_ALLOWED, refusal)
-    if not policy.ready or not vault.ready:
-        return wait(
-            reasons.POLICY_NOT_READY,
-            f"The policy {policy.name!r} and its vault have to be ready before the disk {claim.id.name} can be "
-            "protected.",
-        )
-    if observed.new_disk_protected_by is not None:
-        return stalled(
-            reasons.DUPLICATE_PROTECTED_DISK,
-            f"ProtectedDisk {observed.new_disk_protected_by!r} already protects the disk {claim.id.name}, with which "
-            "the PVC was recreated. Delete one of the two.",
-        )
-    eligible = disk_eligible(desired, observed, now)
-    return None if eligible.satisfied else eligible
-
-
-def _follow(desired: Desired, observed: Observed, claim: ClaimedDisk, now: datetime) -> Verdict:
+def follow(desired: Desired, observed: Observed, claim: ClaimedDisk, now: datetime) -> Verdict:
+    """End the backups of the earlier disk, and change over to the new one."""
     instance = looked_up(observed.instance, Fact.INSTANCE)
     if not isinstance(instance, AzureInstance):
         visible_at = observed.creation_visible_at

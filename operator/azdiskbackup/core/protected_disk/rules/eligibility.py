@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
@@ -19,12 +20,12 @@ from azdiskbackup.core.protected_disk.ownership import (
     may_adopt,
     owned_elsewhere,
 )
-from azdiskbackup.core.protected_disk.rules.changed_disk import disk_changed
+from azdiskbackup.core.protected_disk.rules.changed_disk import disk_changed, follow, is_to_follow
 from azdiskbackup.core.protected_disk.rules.instance import Verdict
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.intervals import INSTANCE_CHANGE_TAKES
 from azdiskbackup.core.rules.lookup import NotFetched, NotFound
-from azdiskbackup.core.rules.verdicts import allow_with_warning, looked_up, need, satisfied, stalled, wait
+from azdiskbackup.core.rules.verdicts import allow_with_warning, looked_up, need, parked, satisfied, stalled, wait
 
 
 def policy_and_vault_usable(desired: Desired, observed: Observed, now: datetime) -> Verdict:
@@ -112,11 +113,74 @@ def pvc_resolves_to_disk(desired: Desired, observed: Observed, now: datetime) ->
         case NotAzureDisk(why):
             return stalled(reasons.NOT_AN_AZURE_DISK, why)
         case ClaimedDisk() as claimed if recorded is not None and not same_id(claimed.id, recorded):
-            return disk_changed(desired, observed, claimed, now)
+            return _changed(desired, observed, claimed, now)
         case ClaimedDisk():
             return satisfied(reasons.RESOLVED, "Disk resolved.")
         case _:
             assert_never(observed.claim)
+
+
+def _changed(desired: Desired, observed: Observed, claim: ClaimedDisk, now: datetime) -> Verdict:
+    if not is_to_follow(desired, claim):
+        return disk_changed(desired, claim)
+    hindrance = _hindrance(desired, observed, claim, now)
+    if hindrance is not None:
+        return replace(hindrance, message=f"{hindrance.message} Until then the earlier disk stays protected.")
+    return follow(desired, observed, claim, now)
+
+
+def _hindrance(desired: Desired, observed: Observed, claim: ClaimedDisk, now: datetime) -> Verdict | None:
+    """Return what would keep the new disk from being protected: backups of the earlier one do not end for that."""
+    policy, vault = observed.usable_policy, observed.usable_vault
+    refusal = access_refused(desired, observed, vault)
+    if refusal is not None:
+        return stalled(reasons.NAMESPACE_NOT_ALLOWED, refusal)
+    if not policy.ready or not vault.ready:
+        return wait(
+            reasons.POLICY_NOT_READY,
+            f"The policy {policy.name!r} and its vault have to be ready before the disk {claim.id.name} can be "
+            "protected.",
+        )
+    if observed.new_disk_protected_by is not None:
+        return stalled(
+            reasons.DUPLICATE_PROTECTED_DISK,
+            f"ProtectedDisk {observed.new_disk_protected_by!r} already protects the disk {claim.id.name}, with which "
+            "the PVC was recreated. Delete one of the two.",
+        )
+    eligible = disk_eligible(desired, observed, now)
+    return None if eligible.satisfied else eligible
+
+
+def disk_eligible(desired: Desired, observed: Observed, now: datetime) -> Verdict:
+    """The disk must exist, in the vault's region, in a subscription that has a snapshot group."""
+    disk = looked_up(observed.disk, Fact.DISK)
+    if isinstance(disk, NotFound):
+        return stalled(
+            reasons.DISK_NOT_FOUND,
+            "The disk does not exist in Azure, or the operator may not read it. Existing restore points are kept.",
+        )
+    vault = observed.usable_vault
+    if disk.location.lower() != vault.location.lower():
+        return parked(
+            reasons.REGION_MISMATCH,
+            f"The disk is in {disk.location} and the vault in {vault.location}. Azure requires both in one region; use "
+            "a policy of a vault in the disk's region.",
+        )
+    group = vault.snapshot_group_for(disk.id.subscription)
+    if group is None:
+        return stalled(
+            reasons.NO_SNAPSHOT_GROUP,
+            f"BackupVault {vault.name!r} has no snapshot resource group in the disk's subscription "
+            f"{disk.id.subscription}, where Azure keeps a disk's snapshots. Ask the platform team to add one to "
+            "`snapshotResourceGroups`.",
+        )
+    if same_id(group, disk.id.resource_group):
+        return parked(
+            reasons.DISK_IN_SNAPSHOT_GROUP,
+            f"The disk is in the resource group {group.name}, which is the vault's snapshot resource group. Move the "
+            "disk, or use a vault with another one.",
+        )
+    return satisfied(reasons.RESOLVED, f"Disk {disk.id.name} is eligible for backup.")
 
 
 def instance_not_owned_elsewhere(desired: Desired, observed: Observed, now: datetime) -> Verdict:
@@ -140,7 +204,7 @@ def instance_not_owned_elsewhere(desired: Desired, observed: Observed, now: date
             raise need(Fact.CONFLICTING_INSTANCE)
     if is_about_another_disk(observed):
         if isinstance(observed.claim, ClaimedDisk) and is_owner(desired, observed, observed.existing_instance):
-            return disk_changed(desired, observed, observed.claim, now)
+            return _changed(desired, observed, observed.claim, now)
         # Status is written anew without it, and the next pass looks for the instance by the disk.
         return wait(
             reasons.OWNED_ELSEWHERE,
