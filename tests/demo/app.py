@@ -38,7 +38,7 @@ class App:
 
     def write(self, claim: str) -> None:
         """Take the orders."""
-        found = self._run("take", claim, str(ORDERS))
+        found = int(self._run("take", claim, str(ORDERS)))
         self._teller.say(f"A pod of a shop writes {found} orders into an SQLite database on the PVC {claim}.")
 
     def orders(self, claim: str) -> int:
@@ -47,9 +47,9 @@ class App:
 
     def lose(self, claim: str) -> None:
         """Drop the table of the orders."""
-        found = self._run("drop", claim)
+        found = int(self._run("drop", claim))
         self._teller.happened(
-            self._stack.azure.now, "A pod drops the table of the orders by mistake", f"{found.strip()} orders are left"
+            self._stack.azure.now, "A pod drops the table of the orders by mistake", f"{found} orders are left"
         )
 
     def has_all_back(self, claim: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 
 from demo.telling import StoryError, Teller
+from demo.world import fast_forward
 from harness.plugin import Person
 from harness.programs import reader
 from harness.stack import Stack
@@ -14,7 +15,7 @@ class Shell:
     """A terminal with kubectl and our command, and the right to read the vaults' backups in Azure."""
 
     def __init__(self, stack: Stack, teller: Teller) -> None:
-        self._teller = teller
+        self._stack, self._teller = stack, teller
         self._person = Person(stack, stack.plane.kubeconfig, reader(stack))
 
     def types(self, *words: str) -> None:
@@ -24,6 +25,10 @@ class Shell:
             StoryError: it failed.
         """
         self._teller.typed(("kubectl", *words))
+        with fast_forward(self._stack):
+            self._shows(*words)
+
+    def _shows(self, *words: str) -> None:
         running = subprocess.Popen(
             ["kubectl", *words],
             stdout=subprocess.PIPE,

@@ -12,7 +12,7 @@ from demo.app import App
 from demo.disasters import Scene
 from demo.shell import Shell
 from demo.telling import StoryError, Teller
-from demo.world import CLAIM, NAMESPACE, furnish_azure, furnish_cluster
+from demo.world import CLAIM, NAMESPACE, fast_forward, furnish_azure, furnish_cluster
 from harness.stack import Stack
 from harness.tenant import Tenant
 
@@ -36,11 +36,12 @@ class Story:
         """Start everything, apply the samples, and tell what happens until lost data are back."""
         app = self._begin()
         self._teller.heading("A minute of Azure passes in a second")
-        self._chapter("backupvault/demo", "The vault is ready", _vault)
-        self._chapter("diskbackuppolicy/gold", "The policy is ready", _policy)
-        self._chapter("protecteddisk/postgres-data", "The disk is protected", _disk)
-        self._chapter("ondemandbackup/before-upgrade", "The backup is done", _backup, type_="Succeeded")
-        self._restore_points()
+        with fast_forward(self._stack):
+            self._chapter("backupvault/demo", "The vault is ready", _vault)
+            self._chapter("diskbackuppolicy/gold", "The policy is ready", _policy)
+            self._chapter("protecteddisk/postgres-data", "The disk is protected", _disk)
+            self._chapter("ondemandbackup/before-upgrade", "The backup is done", _backup, type_="Succeeded")
+            self._restore_points()
         disaster(Scene(self._stack, self._teller, app, Shell(self._stack, self._teller)))
 
     def _begin(self) -> App:
