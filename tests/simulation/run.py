@@ -28,7 +28,8 @@ from world.world import World
 
 # How long all takes to heal once nothing fails any more.
 _HEALED_WITHIN = 26 * 3600.0
-_TRIED_AGAIN_WITHIN = 4 * 3600.0
+# By then each policy has made a backup, and what it showed, a missing role or a restore point, was acted upon.
+_TRIED_AGAIN_WITHIN = 13 * 3600.0
 _SILENCE = 2 * 3600.0
 # That policies of these stories take in that time, and that are noticed then.
 _MOST_BACKUPS = 2
@@ -229,7 +230,6 @@ async def _ends_well(world: SimulatedWorld, actors: Actors, monitor: Monitor) ->
     """Nothing fails any more: all that can heal does, and then there is silence."""
     actors.end_of_faults()
     end = world.clock.monotonic() + _HEALED_WITHIN
-    # What was stalled is tried again each hour, and may go on from there.
     await _until(world, monitor, world.clock.monotonic() + _TRIED_AGAIN_WITHIN)
     while _unfinished(world) and world.clock.monotonic() < end and not monitor.violations:
         await _until(world, monitor, world.clock.monotonic() + 3600)
@@ -239,13 +239,25 @@ async def _ends_well(world: SimulatedWorld, actors: Actors, monitor: Monitor) ->
         return
     asked, written = world.azure.request_count(), len(world.server.store.writes)
     await _until(world, monitor, world.clock.monotonic() + _SILENCE)
-    if world.writes(asked):
-        monitor.violated(f"no silence: {world.writes(asked)} in Azure")
+    written_to_azure = world.writes(asked)
+    if "backupVaults.patch" in written_to_azure and _is_contested(world):
+        # What somebody undid each time is tried again once a while, with pauses of up to a day.
+        written_to_azure.remove("backupVaults.patch")
+    if written_to_azure:
+        monitor.violated(f"no silence: {written_to_azure} in Azure")
     # A backup is told, and when the next one is due.
     most = 2 * _MOST_BACKUPS
     for (kind, _, place), count in Counter(world.server.store.writes[written:]).items():
         if count > most:
             monitor.violated(f"no silence: {kind} {place} was written {count} times")
+
+
+def _is_contested(world: SimulatedWorld) -> bool:
+    """Return whether a vault is not as its spec wants it."""
+    conditions = [
+        each for raw in world.every("BackupVault") for each in (raw.get("status") or {}).get("conditions") or ()
+    ]
+    return any(each["type"] == "Synced" and each["status"] == "False" for each in conditions)
 
 
 def _unfinished(world: SimulatedWorld) -> list[str]:
