@@ -10,7 +10,7 @@ from azdiskbackup.core.protected_disk.desired import FOLLOW_PVC
 from azdiskbackup.errors import OperatorError
 from azure_simulator.client import SimulatorError
 from harness import objects
-from harness.objects import SUBSCRIPTION
+from harness.objects import SUBSCRIPTION, Json
 from simulation.story import Action
 from world.team import Team
 
@@ -55,6 +55,13 @@ class Actors:
 
     def vault_id(self) -> str:
         found: str = self.teams[0].get("BackupVault", VAULT)["status"]["vaultID"]
+        return found
+
+    def _shown(self, path: str) -> Json:
+        """Return what the portal shows of something; a fault may have struck that request, too."""
+        found = self.teams[0].portal("GET", path)
+        if not isinstance(found, dict):
+            raise KeyError(path.rsplit("/", 1)[-1])
         return found
 
     def _instance(self, team: int, claim: int) -> str:
@@ -173,7 +180,7 @@ class Actors:
 
     async def other_policy(self, team: int, claim: int) -> None:
         instance = self._instance(team, claim)
-        body = self.teams[team].portal("GET", instance)
+        body = self._shown(instance)
         other = self.teams[team].get("DiskBackupPolicy", "silver")["status"]["policyID"]
         body["properties"]["policyInfo"]["policyId"] = other
         self.teams[team].portal("PUT", instance, {"tags": body.get("tags"), "properties": body["properties"]})
@@ -191,13 +198,13 @@ class Actors:
 
     async def tag_vault(self, tag: str, **_: Any) -> None:
         vault = self.vault_id()
-        tags = self.teams[0].portal("GET", vault).get("tags") or {}
+        tags = self._shown(vault).get("tags") or {}
         self.teams[0].portal("PATCH", vault, {"tags": {**tags, "costCenter": tag}})
         self.foreign_tags["costCenter"] = tag
 
     async def soften_vault(self, state: str, days: float) -> None:
         vault = self.vault_id()
-        held = self.teams[0].portal("GET", vault)["properties"]["securitySettings"]
+        held = self._shown(vault)["properties"]["securitySettings"]
         soft = {"state": state, "retentionDurationInDays": days}
         changed = {"properties": {"securitySettings": {**held, "softDeleteSettings": soft}}}
         self.teams[0].portal("PATCH", vault, changed)
