@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 
-from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.identity.arm_ids import ArmId, same_id
 from azdiskbackup.core.identity.roles import DISK_BACKUP_READER, Grant
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance, AzureRestorePoint, JobHistory
 from azdiskbackup.core.objects.policy_view import PolicyView
@@ -61,6 +61,12 @@ class Recorded:
     def disk_id(self) -> ArmId | None:
         """Return the ARM id of the disk that the object protected before."""
         return self.disk.id if self.disk is not None else None
+
+
+def is_changed(claim: object, recorded: Recorded) -> bool:
+    """Return whether a claim stands for another disk than the one that the object protected before."""
+    known = recorded.disk_id
+    return isinstance(claim, ClaimedDisk) and known is not None and not same_id(claim.id, known)
 
 
 def read_recorded(resource: Resource) -> Recorded:

@@ -111,8 +111,8 @@ def check_points(disk: Resource, selector: Json | None, when: datetime | None) -
     if points is None or not points.count:
         if status.last_successful_backup_time is None:
             raise CliError(
-                f"{place} has no restore point yet. To take one: kubectl azdiskbackup backup {disk.name} -n "
-                f"{disk.namespace} --wait.{_earlier(status, when)}"
+                f"{place} has no restore point yet.{_earlier(status, when)} To take one: kubectl azdiskbackup backup "
+                f"{disk.name} -n {disk.namespace} --wait"
             )
         return ""
     if when is not None and points.oldest is not None and when < points.oldest:
@@ -131,7 +131,7 @@ def _earlier(status: ProtectedDiskStatus, when: datetime | None) -> str:
     for each in status.earlier_disks or ():
         oldest = each.oldest_restore_point
         if oldest is not None and (when is None or oldest <= when):
-            return f" The PVC had another disk before: --earlier-disk {each.name}"
+            return f" The PVC had another disk before: --earlier-disk {each.name} restores it."
     return ""
 
 

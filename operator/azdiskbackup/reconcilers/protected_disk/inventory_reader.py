@@ -12,7 +12,7 @@ from azdiskbackup.core.identity.naming import instance_name
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance
 from azdiskbackup.core.objects.pvc import ClaimedDisk
 from azdiskbackup.core.objects.vault_view import VaultView
-from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.protected_disk.observed import Observed, is_changed
 from azdiskbackup.core.protected_disk.rules import PROVISIONING_RULES
 from azdiskbackup.core.protected_disk.trust import LastGet, Trust, trusted_source
 from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed, NotFetched, NotFound
@@ -196,9 +196,7 @@ class InventoryReader:
 
 def _is_leaving(pass_: Pass, observed: Observed) -> bool:
     """Return whether the object is about to let go of its disk: what it asked Azure to create may yet appear."""
-    claim, recorded = observed.claim, observed.recorded.disk_id
-    is_changed = isinstance(claim, ClaimedDisk) and recorded is not None and not same_id(claim.id, recorded)
-    return pass_.desired.deleting or is_changed
+    return pass_.desired.deleting or is_changed(observed.claim, observed.recorded)
 
 
 def _is_converged(pass_: Pass, observed: Observed) -> bool:

@@ -13,7 +13,7 @@ from azdiskbackup.core.objects.recorded import DISK, recorded_id
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.objects.vault_view import VaultView, vault_view
 from azdiskbackup.core.protected_disk.desired import Desired
-from azdiskbackup.core.protected_disk.observed import Fact, Observed, Recorded
+from azdiskbackup.core.protected_disk.observed import Fact, Observed, Recorded, is_changed
 from azdiskbackup.core.protected_disk.ownership import is_owner
 from azdiskbackup.core.protected_disk.rules.instance import instance_request
 from azdiskbackup.core.protected_disk.trust import LastGet
@@ -201,7 +201,7 @@ def _rival(
     One that protects the disk which the claim stood for before is about that disk, whatever claim it names.
     """
     current = str(claim.id) if isinstance(claim, ClaimedDisk) else None
-    if current is not None and recorded.disk_id is not None and not same_id(recorded.disk_id, current):
+    if is_changed(claim, recorded):
         # It is about the disk of before, and in nobody's way.
         return None
     older = cache.ahead(SAME_SOURCE, resource.raw)
@@ -218,7 +218,7 @@ def _owner_of_new_disk(
     cache: Cache, resource: Resource, claim: ClaimedDisk | NotBound | NotAzureDisk | NotFound, recorded: Recorded
 ) -> str | None:
     """Return the object of the same namespace that protects the disk which the claim got since, if one does."""
-    if not isinstance(claim, ClaimedDisk) or recorded.disk_id is None or same_id(claim.id, recorded.disk_id):
+    if not isinstance(claim, ClaimedDisk) or not is_changed(claim, recorded):
         return None
     for key in cache.find(DISKS_BY_AZURE_ID, str(claim.id).lower()):
         other = Resource(cache.get(key) or {"metadata": {}})

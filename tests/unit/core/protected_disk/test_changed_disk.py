@@ -119,7 +119,7 @@ def test_status_forgets_the_disk_and_keeps_the_way_back() -> None:
     (kept,) = found.earlier_disks
     assert (kept.name, kept.backup_instance_id, kept.replaced_time) == ("d", str(INSTANCE.id), NOW)
     later = status(replace(PROTECTED, disk=replace(DISK, id=NEW.id), claim=NEW), found)
-    assert later.earlier_disks is None or later.earlier_disks == [kept]
+    assert later.earlier_disks == [kept]
     back = status(PROTECTED, found)
     assert back.earlier_disks is None, "the disk that is protected is not an earlier one"
 

@@ -11,7 +11,7 @@ from azdiskbackup.core.objects.azure import AzureInstance
 from azdiskbackup.core.objects.pvc import ClaimedDisk, NotAzureDisk, NotBound
 from azdiskbackup.core.objects.resource import Invalid, unreadable
 from azdiskbackup.core.protected_disk.desired import Desired
-from azdiskbackup.core.protected_disk.observed import Fact, Observed
+from azdiskbackup.core.protected_disk.observed import Fact, Observed, is_changed
 from azdiskbackup.core.protected_disk.ownership import (
     access_refused,
     in_another_vault,
@@ -99,7 +99,6 @@ def no_older_duplicate(desired: Desired, observed: Observed, now: datetime) -> V
 
 def pvc_resolves_to_disk(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The PVC must be bound, in both directions, to a volume that is a disk of Azure."""
-    recorded = observed.recorded.disk_id
     match observed.claim:
         case NotFound():
             claim = desired.spec.source.persistent_volume_claim
@@ -112,7 +111,7 @@ def pvc_resolves_to_disk(desired: Desired, observed: Observed, now: datetime) ->
             return wait(reasons.CLAIM_NOT_BOUND, f"{why} The operator continues automatically once it is bound.")
         case NotAzureDisk(why):
             return stalled(reasons.NOT_AN_AZURE_DISK, why)
-        case ClaimedDisk() as claimed if recorded is not None and not same_id(claimed.id, recorded):
+        case ClaimedDisk() as claimed if is_changed(claimed, observed.recorded):
             return _changed(desired, observed, claimed, now)
         case ClaimedDisk():
             return satisfied(reasons.RESOLVED, "Disk resolved.")
