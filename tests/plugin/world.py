@@ -176,9 +176,9 @@ def waiting() -> Json:
 def lost() -> Json:
     message = (
         "The source now resolves to another disk (pvc-new) than the one that this object protects. Its restore points "
-        "are kept. To protect the new disk, and keep those restore points: kubectl annotate protecteddisk lost -n shop "
-        "--overwrite azdiskbackup.io/follow-pvc=2c2f9a3e-0000-4000-8000-000000000002. Or create another object for it; "
-        "this one may stay."
+        "are kept. Create another object to protect the new disk; this one may stay. Or have this one protect it, and "
+        "keep those restore points: kubectl annotate protecteddisk lost -n shop --overwrite "
+        "azdiskbackup.io/follow-pvc=2c2f9a3e-0000-4000-8000-000000000002"
     )
     return disk(
         "lost",

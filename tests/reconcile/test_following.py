@@ -75,8 +75,8 @@ async def test_a_disk_follows_its_pvc_when_it_is_told_to(world: World, shop: Tea
     other = f"{shop.namespace}-other"
     uid = await recreated(shop, other)
     await shop.until("ProtectedDisk", "data", "Ready", "False", "DiskChanged")
-    command = f"kubectl annotate protecteddisk data -n {shop.namespace} --overwrite {FOLLOW_PVC}={uid}."
-    assert command in shop.says("ProtectedDisk", "data")
+    command = f"kubectl annotate protecteddisk data -n {shop.namespace} --overwrite {FOLLOW_PVC}={uid}"
+    assert shop.says("ProtectedDisk", "data").endswith(command), "as it is pasted"
     since = world.azure.request_count()
     await follow(shop, uid)
     await world.passes(lambda: is_on(shop, other), "it protects the other disk")

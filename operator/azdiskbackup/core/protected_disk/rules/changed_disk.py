@@ -20,7 +20,7 @@ from azdiskbackup.core.rules.verdicts import act, looked_up, stalled, wait
 
 
 def is_to_follow(desired: Desired, claim: ClaimedDisk) -> bool:
-    """Return whether somebody wants the object to change over to the disk of this very PVC."""
+    """Return whether the object is to change over to the disk of this very PVC."""
     return bool(claim.uid) and desired.follows == claim.uid
 
 
@@ -37,9 +37,9 @@ def _what_to_do(desired: Desired, claim: ClaimedDisk) -> str:
     if not claim.uid:
         return f"{changed}Create another object to protect the new disk; this one may stay."
     return (
-        f"{changed}To protect the new disk, and keep those restore points: kubectl annotate protecteddisk "
-        f"{desired.name} -n {desired.namespace} --overwrite {FOLLOW_PVC}={claim.uid}. Or create another object for it; "
-        "this one may stay."
+        f"{changed}Create another object to protect the new disk; this one may stay. Or have this one protect it, and "
+        f"keep those restore points: kubectl annotate protecteddisk {desired.name} -n {desired.namespace} --overwrite "
+        f"{FOLLOW_PVC}={claim.uid}"
     )
 
 
