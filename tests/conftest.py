@@ -15,6 +15,26 @@ from harness import openapi
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
 
+# Files are distributed in this order, so that no long one is last; then the others.
+LONGEST_FIRST = (
+    *("integration/uninstalling", "integration/tasks_of_leaving", "integration/replicas", "integration/upgrading"),
+    *("integration/plugin", "integration/tasks", "integration/quick_start", "integration/starting"),
+    *("integration/installation", "integration/first_installation", "integration/demo", "integration/dashboard"),
+    *("integration/process", "chart/deploy", "chart/rendering", "plugin/awkward", "contract/sweep"),
+    *("contract/volumes", "plugin/shipping", "chart/alerts", "contract/disk_data", "contract/api_server"),
+    *("reconcile/scale", "reconcile/many_about_one", "reconcile/other_writers"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take long first; the tests of a file stay together, and in their order."""
+
+    def place(item: pytest.Item) -> int:
+        name = f"{item.path.parent.name}/{item.path.stem.removeprefix('test_')}"
+        return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
+
+    items.sort(key=place)
+
 
 def _loop_of_one_process() -> asyncio.AbstractEventLoop:
     """Return a loop that waits for nobody outside of it: with nothing left to do, it goes to the next moment."""

@@ -137,7 +137,7 @@ class Settings(BaseSettings):
             raise ValueError(f"there is no file {value}")
         if value is not None:
             try:
-                ssl.create_default_context().load_verify_locations(cafile=str(value))
+                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=str(value))
             except (OSError, ssl.SSLError) as error:
                 raise ValueError(f"{value} has no certificates in the form PEM: {error}") from error
         return value

@@ -21,7 +21,7 @@ Json = dict[str, Any]
 @contextmanager
 def clean_stack(folder: Path) -> Iterator[Stack]:
     """Yield a stack without the operator: nothing of ours is in the cluster."""
-    stack = Stack(folder)
+    stack = Stack(folder, preflight=False)
     try:
         stack.start_control_plane()
         stack.start_simulator()

@@ -51,6 +51,7 @@ class Stack:
         with_data: whether disks hold data, which pods can mount.
         led_before: whether the Lease is there, as a replica left it that let it go: the first one leads at once, and
             need not wait whether somebody led until the Lease was deleted.
+        preflight: whether a Job checks the access to Azure before each installation and upgrade.
     """
 
     def __init__(
@@ -62,12 +63,14 @@ class Stack:
         beside: Stack | None = None,
         with_data: bool = False,
         led_before: bool = False,
+        preflight: bool = True,
     ) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.plane = ControlPlane(folder / "kubernetes")
         self._rate = rate
         self._led_before = led_before
+        self._preflight = preflight
         self._start = start or datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
         authority = Authority(folder / "azure-pki", "simulator-ca")
         self._serving = authority.server("simulator")
@@ -162,6 +165,7 @@ class Stack:
             },
             # So rarely that no test can lean on it: the watches alone have to tell what happens.
             "operator": {"resyncMinutes": 1440},
+            "preflight": {"enabled": self._preflight},
             "extraCA": {"configMapName": "azure-ca"},
             "extraEnv": [{"name": "AZDISKBACKUP_CLOCK", "value": f"simulated:{self.azure.url}"}],
         }

@@ -26,27 +26,13 @@ from harness.objects import (
 from harness.stack import CLIENT_ID, Stack
 from harness.tenant import Tenant
 
-# Files are distributed in this order, so that no long one is last.
-LONGEST_FIRST = (
-    *("uninstalling", "tasks_of_leaving", "replicas", "upgrading", "plugin", "tasks", "quick_start", "starting"),
-    *("installation", "first_installation", "demo", "dashboard", "process"),
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files that take long first; the tests of a file stay together, and in their order."""
-
-    def place(item: pytest.Item) -> int:
-        name = item.path.stem.removeprefix("test_")
-        return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
-
-    items.sort(key=place)
-
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The whole stack; its logs stay in the temporary folder that pytest names on a failure."""
-    found = Stack(Path(os.environ.get("STACK_FOLDER") or tmp_path_factory.mktemp("stack")), led_before=True)
+    found = Stack(
+        Path(os.environ.get("STACK_FOLDER") or tmp_path_factory.mktemp("stack")), led_before=True, preflight=False
+    )
     try:
         found.start_control_plane()
         found.start_simulator()

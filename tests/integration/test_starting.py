@@ -55,6 +55,7 @@ def broken(stack: Stack) -> Iterator[Installation]:
         }
     )
     values = {**found.values, "fullnameOverride": "broken", "crds": {"enabled": False}, "rbac": {"aggregate": False}}
+    values["preflight"] = {"enabled": True}
     yield Installation(found.plane, found.kubelet, values, namespace=name)
     stack.plane.delete(f"/api/v1/namespaces/{name}")
 

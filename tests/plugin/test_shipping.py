@@ -13,8 +13,6 @@ import pytest
 from plugin import world
 
 ROOT = Path(__file__).resolve().parents[2]
-# Made once, and for long: by one process, first.
-pytestmark = pytest.mark.xdist_group("shipping")
 
 
 @pytest.fixture(scope="module")

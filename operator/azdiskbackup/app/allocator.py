@@ -12,7 +12,9 @@ _LARGE = 64 * 1024
 
 
 def tune_allocator() -> None:
-    """Have what is large given back when it is freed, and leave what is loaded now alone; call it after the imports.
+    """Have what is large given back when it is freed, and only what is made from now on collected.
+
+    Call it after the imports, during which nothing is collected (``__main__``).
 
     Pages of answers come and go. Where glibc takes them from the heap, which it learns to do, what is kept of them ends
     up between them, and holds the heap at its largest.
@@ -24,5 +26,5 @@ def tune_allocator() -> None:
             mallopt(_M_MMAP_THRESHOLD, _LARGE)
             mallopt(_M_TRIM_THRESHOLD, 2 * _LARGE)
     # What was imported stays for good: not counted, it delays no collection of what was used once.
-    gc.collect()
     gc.freeze()
+    gc.enable()
