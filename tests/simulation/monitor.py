@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,8 @@ from azure_simulator.http.messages import Request, Response
 from azure_simulator.model.instance import Instance
 from harness.objects import Json
 from simulation.actors import RESTORED, VAULT
+from simulation.azure_state import INSTANCE, STATE_OF_MODE, condition, disk_of, instances, is_ready, owner_of
+from simulation.leftovers import backed_up_for_nothing
 from simulation.restores import RestoreMonitor
 from world.store import Resource
 
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 FINALIZER = "azdiskbackup.io/finalizer"
 ABANDONED = "azdiskbackup.io/abandon-in-azure"
 FOLLOWS = "azdiskbackup.io/follow-pvc"
-STATE_OF_MODE = {"Active": "ProtectionConfigured", "Suspended": "BackupsSuspended", "Stopped": "ProtectionStopped"}
-OWNER = ("azdiskbackup.io.cluster", "azdiskbackup.io.namespace", "azdiskbackup.io.protecteddisk")
-_INSTANCE = re.compile(r"/backupInstances/([^/?]+)(?:/(\w+))?", re.IGNORECASE)
 _SUBSCRIPTION = re.compile(r"/subscriptions/([^/?]+)", re.IGNORECASE)
 # What the operator may still carry out although the object says otherwise by now: it was on its way.
 _ON_THE_WAY = timedelta(minutes=15)
@@ -62,6 +60,9 @@ class Monitor:
         self._in_mode: dict[tuple[str, str], datetime] = {}
         self._not_before: dict[tuple[str, str], datetime] = {}
         self._left: set[str] = set()
+        # Objects that went, and whose backups go on, as was said then; or whose status was lost, and with it which disk
+        # they protected before: `orphans` finds the instances of such a one.
+        self._given_up: set[tuple[str, str]] = set()
         # The volume of each PVC that there was, by its uid, and the disk of each volume.
         self._claims: dict[str, str] = {}
         self._handles: dict[str, str] = {}
@@ -97,15 +98,14 @@ class Monitor:
 
     def arrives(self, request: Request) -> None:
         """Look at a request before Azure carries it out."""
-        found = _INSTANCE.search(request.path)
+        found = INSTANCE.search(request.path)
         if found is None or request.method == "GET":
             return
         name, action = found.group(1), "delete" if request.method == "DELETE" else (found.group(2) or "put")
-        instance = next((each for each in self._instances() if each.name.lower() == name.lower()), None)
+        instance = next((each for each in instances(self._world) if each.name.lower() == name.lower()), None)
         if instance is None:
             return
-        tags = {key.lower(): value for key, value in (instance.tags or {}).items()}
-        cluster, namespace, disk = (tags.get(key, "") for key in OWNER)
+        cluster, namespace, disk = owner_of(instance)
         if cluster and cluster != self._world.cluster:
             self.violated(f"{action} of {name}, which another cluster owns")
         if action in _DESTRUCTIVE and not self._is_wanted(action, (namespace, disk), instance.disk_id.lower()):
@@ -158,10 +158,6 @@ class Monitor:
 
     # --- Azure ------------------------------------------------------------------------------------------------
 
-    def _instances(self) -> Iterator[Instance]:
-        for vault in self._world.azure.service.azure.vaults.all.values():
-            yield from vault.instances.values()
-
     def _look_at_vault(self) -> None:
         if self.actors is None:
             return
@@ -175,7 +171,7 @@ class Monitor:
     def look(self) -> None:
         """Look at what Azure has at this moment."""
         now = self._world.clock.now()
-        for instance in self._instances():
+        for instance in instances(self._world):
             for mode, state in STATE_OF_MODE.items():
                 if instance.state == state:
                     self._in_mode[(instance.disk_id.lower(), mode)] = now
@@ -199,16 +195,21 @@ class Monitor:
             if jobs[uid] and RESTORED in (raw["metadata"].get("labels") or {}):
                 self.violated(f"a backup for {raw['metadata']['name']}, which a restore of manifests brought back")
         for raw in self._world.every("ProtectedDisk"):
-            if _is_ready(raw):
+            if is_ready(raw):
                 self._is_protected(raw, _NOTICED, "is Ready")
 
     def _is_protected(self, raw: Json, within: timedelta, what: str) -> None:
         mode = raw["spec"].get("protection", "Active")
-        disk = str((raw.get("status", {}).get("disk") or {}).get("id", "")).lower()
+        disk = disk_of(raw)
         last = self._in_mode.get((disk, mode))
         if last is None or last < self._world.clock.now() - within:
             name = f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"
             self.violated(f"{name} {what} ({mode}), and Azure has had {disk or 'its disk'} so {last or 'never'}")
+
+    def end(self) -> None:
+        """Look at what is left when all is well again."""
+        for each in backed_up_for_nothing(self._world, self._given_up):
+            self.violated(each)
 
     # --- Kubernetes ------------------------------------------------------------------------------------------
 
@@ -224,8 +225,8 @@ class Monitor:
         before = self._last.get(metadata["uid"])
         self._last[metadata["uid"]] = raw
         self.tell(f"{how} {resource.kind} {metadata.get('namespace', '')}/{metadata['name']} {_said(raw)}")
-        for condition in (raw.get("status") or {}).get("conditions") or ():
-            self.coverage[f"reason {resource.kind} {condition['type']} {condition['reason']}"] += 1
+        for each in (raw.get("status") or {}).get("conditions") or ():
+            self.coverage[f"reason {resource.kind} {each['type']} {each['reason']}"] += 1
         if resource.kind == "ProtectedDisk":
             self._disk(how, before, raw)
         if resource.kind == "OnDemandBackup" and (raw.get("status") or {}).get("completionTime"):
@@ -246,9 +247,11 @@ class Monitor:
         version = {"uid": metadata["uid"], "deleting": "deletionTimestamp" in metadata, "spec": raw["spec"]}
         version["follows"] = (metadata.get("annotations") or {}).get(FOLLOWS)
         self._versions[(metadata["namespace"], metadata["name"])].append((self._world.clock.now(), version))
+        if before is not None and disk_of(before) and not disk_of(raw):
+            self._given_up.add((metadata["namespace"], metadata["name"]))
         if how == "DELETED":
             self._released(before or raw)
-        elif _is_ready(raw) and not (before is not None and _is_ready(before)):
+        elif is_ready(raw) and not (before is not None and is_ready(before)):
             self.look()
             window = 2 * timedelta(minutes=self._world.story.settings["observe_minutes"]) + timedelta(hours=1)
             self._is_protected(raw, window, "becomes Ready")
@@ -259,12 +262,11 @@ class Monitor:
         # In a namespace that ends no event can be posted: what a person wrote on the object says the same.
         is_abandoned = (metadata.get("annotations") or {}).get(ABANDONED) == metadata["uid"]
         if FINALIZER not in metadata.get("finalizers", ()) or metadata["uid"] in self._left or is_abandoned:
+            self._given_up.add((metadata["namespace"], metadata["name"]))
             return
         owner = (self._world.cluster, metadata["namespace"], metadata["name"])
-        for instance in self._instances():
-            tags = {key.lower(): value for key, value in (instance.tags or {}).items()}
-            disk = str((raw.get("status", {}).get("disk") or {}).get("id", "")).lower()
-            is_ours = tuple(tags.get(key, "") for key in OWNER) == owner and instance.disk_id.lower() == disk
+        for instance in instances(self._world):
+            is_ours = owner_of(instance) == owner and instance.disk_id.lower() == disk_of(raw)
             if is_ours and instance.state == STATE_OF_MODE["Active"] and not self._was_resumed(instance):
                 policy = raw["spec"].get("deletionPolicy", "Retain")
                 self.violated(f"{metadata['namespace']}/{metadata['name']} is gone, and not {policy} in Azure")
@@ -301,17 +303,6 @@ def _left_by(spec: Json) -> str:
     return "suspendBackups" if spec.get("deletionPolicy") == "Suspend" else "stopProtection"
 
 
-def _is_ready(raw: Json) -> bool:
-    ready = _condition(raw, "Ready")
-    current = ready.get("observedGeneration") == raw["metadata"]["generation"]
-    return ready.get("status") == "True" and current and "deletionTimestamp" not in raw["metadata"]
-
-
-def _condition(raw: Json, type_: str) -> Json:
-    conditions = (raw.get("status") or {}).get("conditions") or ()
-    return next((each for each in conditions if each["type"] == type_), {})
-
-
 def _said(raw: Json) -> str:
-    ready = _condition(raw, "Ready")
+    ready = condition(raw, "Ready")
     return f"{ready.get('status', '')} {ready.get('reason', '')}"

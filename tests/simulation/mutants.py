@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from unittest import mock
 
@@ -27,6 +27,8 @@ from azdiskbackup.reconcilers.common.job_follower import JobFollower
 from azdiskbackup.reconcilers.common.status_writer import StatusWriter
 from azdiskbackup.reconcilers.disk_restore import controller as restores_controller
 from azdiskbackup.reconcilers.disk_restore import observe as restores_observe
+from azdiskbackup.reconcilers.protected_disk import inventory_reader
+from azdiskbackup.reconcilers.protected_disk import observe as disks_observe
 from simulation.run import Outcome, tell
 from simulation.story import generate
 
@@ -34,7 +36,12 @@ Patch = Callable[[], Any]
 
 
 def _absence_at_first_sight() -> Any:
-    return mock.patch.object(reconciler, "_ABSENCE_PROVEN_AFTER", timedelta(seconds=-1))
+    async def believed(state: Any, id_: Any, answer: Any, *_: Any, **__: Any) -> Any:
+        return answer
+
+    return mock.patch.multiple(
+        reconciler.KindState, prove_absence=lambda *_, **__: None, prove_absence_by_list=believed
+    )
 
 
 def _retain_is_forgotten() -> Any:
@@ -48,8 +55,12 @@ def _another_cluster_is_no_owner() -> Any:
     return mock.patch.object(eligibility, "owned_elsewhere", lambda desired, observed: None)
 
 
-def _a_claim_is_its_name() -> Any:
-    return mock.patch.object(eligibility, "same_id", lambda one, other: True)
+@contextlib.contextmanager
+def _a_claim_is_its_name() -> Iterator[None]:
+    with contextlib.ExitStack() as both:
+        for module in (eligibility, disks_observe, inventory_reader):
+            both.enter_context(mock.patch.object(module, "is_changed", lambda claim, recorded: False))
+        yield
 
 
 def _suspended_is_stopped() -> Any:

@@ -45,7 +45,7 @@ def test_a_story(seed: int) -> None:
 
 
 def test_a_seed_tells_the_same_story_in_every_process() -> None:
-    assert told(7) == told(7)
+    assert told(3) == told(3)
 
 
 def test_every_verb_of_every_actor_is_in_some_story() -> None:

@@ -46,7 +46,9 @@ class PlantedFault:
     def strikes(self, request: Request, route: str) -> bool:
         """Return whether it strikes a request, and count it."""
         hit = re.search(self.route, route) and re.search(self.path, request.path, re.IGNORECASE)
-        if not hit or self.times <= 0 or (self.writes and not request.mutates):
+        # A request that only reads starts no operation.
+        writes = self.writes or self.at_end or self.endless
+        if not hit or self.times <= 0 or (writes and not request.mutates):
             return False
         self.met += 1
         if self.met <= self.skip or (self.met - self.skip) % self.every:

@@ -156,10 +156,12 @@ class Service:
         return tokens.exchange(request.body, self.callers, self.azure.cloud.tenant)
 
     def _strikes(self, request: Request, route: str) -> PlantedFault | None:
+        operations = self.azure.cloud.operations
+        # Meant for the operation that the very request starts: one that starts none leaves nothing to a later one.
+        operations.next_fault, operations.next_endless = None, False
         fault = next((each for each in self.faults if each.strikes(request, route)), None)
         if fault is None or not (fault.at_end or fault.endless):
             return fault
-        operations = self.azure.cloud.operations
         operations.next_endless = fault.endless
         if fault.at_end:
             operations.next_fault = OperationFault(fault.code, fault.message, is_user_error=fault.is_user_error)

@@ -1,0 +1,50 @@
+"""What Azure's model and the objects say, for whoever judges the operator."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from azure_simulator.model.instance import Instance
+from harness.objects import Json
+
+if TYPE_CHECKING:
+    from world.world import World
+
+# Nothing of the operator's own: a mistake in what both share would be seen by neither.
+STATE_OF_MODE = {"Active": "ProtectionConfigured", "Suspended": "BackupsSuspended", "Stopped": "ProtectionStopped"}
+OWNER = ("azdiskbackup.io.cluster", "azdiskbackup.io.namespace", "azdiskbackup.io.protecteddisk")
+# The name of an instance, and what is done with it.
+INSTANCE = re.compile(r"/backupInstances/([^/?]+)(?:/(\w+))?", re.IGNORECASE)
+
+
+def instances(world: World) -> Iterator[Instance]:
+    """Yield all backup instances."""
+    for vault in world.azure.service.azure.vaults.all.values():
+        yield from vault.instances.values()
+
+
+def owner_of(instance: Instance) -> tuple[str, str, str]:
+    """Return cluster, namespace and name of the ProtectedDisk that an instance's tags name, empty for none."""
+    tags = {key.lower(): value for key, value in (instance.tags or {}).items()}
+    cluster, namespace, disk = (tags.get(key, "") for key in OWNER)
+    return cluster, namespace, disk
+
+
+def disk_of(raw: Json) -> str:
+    """Return the id of the disk that a ProtectedDisk says it protects, in lower case."""
+    return str((raw.get("status", {}).get("disk") or {}).get("id", "")).lower()
+
+
+def condition(raw: Json, type_: str) -> Json:
+    """Return a condition of an object, empty if there is none."""
+    conditions = (raw.get("status") or {}).get("conditions") or ()
+    return next((each for each in conditions if each["type"] == type_), {})
+
+
+def is_ready(raw: Json) -> bool:
+    """Return whether an object says of its present spec that it is as it should be."""
+    ready = condition(raw, "Ready")
+    current = ready.get("observedGeneration") == raw["metadata"]["generation"]
+    return ready.get("status") == "True" and current and "deletionTimestamp" not in raw["metadata"]
