@@ -102,7 +102,9 @@ class Actors:
 
     async def restore(self, team: int, claim: int, name: str, restored: bool) -> None:
         shop, name = self.teams[team], f"{name}-{claim}"
-        target = {"persistentVolumeClaim": {"name": name, "fsType": "ext4", "storageClassName": "managed-csi"}}
+        # One of them is to become a PVC that is there, with data of its own.
+        claimed = f"data-{claim}" if name == "back-1-2" else name
+        target = {"persistentVolumeClaim": {"name": claimed, "fsType": "ext4", "storageClassName": "managed-csi"}}
         wanted = objects.restore(name, shop.namespace, f"disk-{claim}", target=target)
         if restored:
             wanted["metadata"]["labels"] = {RESTORED: "yesterday"}

@@ -26,6 +26,8 @@ class RestoreMonitor:
         self._restores: dict[str, str] = {}
         # What the teams' own PVCs and volumes looked like when they were made, by uid.
         self._foreign: dict[str, Json] = {}
+        # Those whose end was looked at: what became of the PVC later is its team's affair.
+        self._ended: set[str] = set()
 
     def saw(self, how: str, kind: str, raw: Json) -> str | None:
         """Look at a change of an object; return what does not hold."""
@@ -45,15 +47,37 @@ class RestoreMonitor:
         status, metadata = raw.get("status") or {}, raw["metadata"]
         told = {each["type"]: each["status"] for each in status.get("conditions") or ()}
         good = told.get("Succeeded") == "True"
-        if not good or not status.get("completionTime"):
+        if not good or not status.get("completionTime") or metadata["uid"] in self._ended:
             return None
+        self._ended.add(metadata["uid"])
         name = f"DiskRestore {metadata['namespace']}/{metadata['name']}"
         if metadata["uid"] not in status["disk"]["name"]:
             return f"{name} names a disk that is not its own"
         instance = next((each for each in self._instances() if each[0] == status["backupInstanceID"].lower()), None)
         if instance is not None and instance[1].get("azdiskbackup.io.namespace") not in (None, metadata["namespace"]):
             return f"{name} restored the data of the namespace {instance[1]['azdiskbackup.io.namespace']}"
+        if not self._is_done(status.get("jobID")):
+            return f"{name} succeeded, and no job of it did"
+        handle = self._handle_of(metadata["namespace"], status.get("persistentVolumeClaim"))
+        if handle != status["disk"]["id"].lower():
+            return f"{name} names a PVC that stands for {handle or 'no disk'}"
         return None
+
+    def _is_done(self, job_id: str | None) -> bool:
+        jobs = [
+            job
+            for vault in self._world.azure.service.azure.vaults.all.values()
+            for job in vault.jobs.values()
+            if job.id == job_id
+        ]
+        return any(job.fault is None and job.end is not None and job.end <= self._world.clock.now() for job in jobs)
+
+    def _handle_of(self, namespace: str, name: str | None) -> str | None:
+        """Return the disk that a PVC stands for, in lower case."""
+        claims = {each["metadata"]["name"]: each for each in self._world.every("PersistentVolumeClaim", namespace)}
+        volumes = {each["metadata"]["name"]: each for each in self._world.every("PersistentVolume")}
+        volume = volumes.get(claims.get(name or "", {}).get("spec", {}).get("volumeName", ""))
+        return str(volume["spec"]["csi"]["volumeHandle"]).lower() if volume is not None else None
 
     def _instances(self) -> list[tuple[str, dict[str, str]]]:
         vaults = self._world.azure.service.azure.vaults.all.values()
