@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -122,9 +122,10 @@ def _a_mode_is_a_mode() -> Any:
 
 
 def _each_request_makes_a_disk() -> Any:
-    # Not the library's function, which has ids from the seed.
-    counter = itertools.count()
-    return mock.patch.object(RestoreDesired, "disk_name", property(lambda wish: f"again-{next(counter)}"))
+    def name(wish: Any) -> str:
+        return f"again-{int(asyncio.get_running_loop().time() // 600)}"
+
+    return mock.patch.object(RestoreDesired, "disk_name", property(name))
 
 
 def _a_pvc_is_its_name() -> Any:
