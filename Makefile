@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 STACKS ?= 6
 # On how many processes other tests run: somewhat more than two cores, since some wait for others that they start.
 PROCESSES ?= 4
+# The tests of a file by one process; the files in the order of tests/conftest.py, not by how many tests they have.
+BY_FILE := --dist loadfile --no-loadscope-reorder
 # What was checked once is not checked again, in another checkout of the same files either.
 export MYPY_CACHE_DIR := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/azdiskbackup/mypy
 # The API servers, kubectl and Helm of the tests collect garbage a quarter as often: memory for a third of their time.
@@ -148,23 +150,23 @@ simulate-mutants: $(READY) ## Plant one bug after the other, and see that the st
 # In one run: each of its processes begins only once, and the long files of one folder stand beside the short of another.
 .PHONY: test-parts
 test-parts: compiled controlplane tools sandbox prometheus ## Run the next three in one go
-	@$(GENEROUS) $(BIN)/pytest tests/plugin tests/contract tests/chart -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
+	@$(GENEROUS) $(BIN)/pytest tests/plugin tests/contract tests/chart -n $(PROCESSES) $(BY_FILE) $(TEST_ARGS)
 
 .PHONY: test-plugin
 test-plugin: compiled ## Run what needs no cluster of `kubectl azdiskbackup`: its output, its mistakes
-	@$(BIN)/pytest tests/plugin -n $(PROCESSES) --dist loadfile $(TEST_ARGS)
+	@$(BIN)/pytest tests/plugin -n $(PROCESSES) $(BY_FILE) $(TEST_ARGS)
 
 .PHONY: test-contract
 test-contract: compiled controlplane ## Run gateways against the simulator, simulator and API server in memory against the real things
-	@$(GENEROUS) $(BIN)/pytest tests/contract -n $(PROCESSES) --dist loadfile $(TEST_ARGS)
+	@$(GENEROUS) $(BIN)/pytest tests/contract -n $(PROCESSES) $(BY_FILE) $(TEST_ARGS)
 
 .PHONY: test-chart
 test-chart: $(READY) tools sandbox prometheus ## Run what needs no cluster of the chart and of deploy/: rendering, linting, drift
-	@$(GENEROUS) $(BIN)/pytest tests/chart -n $(PROCESSES) --dist loadfile $(TEST_ARGS)
+	@$(GENEROUS) $(BIN)/pytest tests/chart -n $(PROCESSES) $(BY_FILE) $(TEST_ARGS)
 
 .PHONY: test-integration
 test-integration: compiled controlplane tools sandbox prometheus terminal json ## Run the operator on a real API server against the simulator
-	@$(GENEROUS) $(BIN)/pytest tests/integration -n $(STACKS) --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
+	@$(GENEROUS) $(BIN)/pytest tests/integration -n $(STACKS) $(BY_FILE) $(TEST_ARGS)
 
 .PHONY: bench
 bench: $(READY) controlplane tools sandbox ## Measure what protection costs with 100, 500 and 2,000 disks (BENCH_N=… for others); minutes

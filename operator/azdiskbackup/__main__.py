@@ -2,10 +2,9 @@
 
 import gc
 
-# What imports make stays for good: to look through it again and again costs a sixth of the start.
-gc.disable()
-
-from azdiskbackup.cli import main  # noqa: E402
-
 if __name__ == "__main__":
+    # What imports make stays for good: to look through it again and again costs a sixth of the start.
+    gc.disable()
+    from azdiskbackup.cli import main
+
     main()

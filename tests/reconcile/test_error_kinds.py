@@ -135,6 +135,23 @@ async def test_which_disks_can_be_backed_up_is_azures_to_say(world: World, shop:
 
 
 @pytest.mark.parametrize("how", [{"at_end": True, "code": "UserErrorSomething", "message": "No."}, {"endless": True}])
+async def test_what_befalls_an_operation_is_left_to_no_later_one(
+    world: World, shop: Team, how: dict[str, object]
+) -> None:
+    """Neither a request that reads starts an operation, nor one that ends at once."""
+    disk = shop.make_claim()
+    await shop.protect()
+    await shop.until("ProtectedDisk", "data", "Ready")
+    world.azure.plant("disks", times=1, **how)
+    shop.portal("GET", disk, version="2024-03-02")
+    shop.portal("PATCH", disk, {"tags": {"seen": "yes"}}, version="2024-03-02")
+    since = world.azure.request_count()
+    await shop.protect(protection="Stopped")
+    await shop.until("ProtectedDisk", "data", "Ready")
+    assert world.writes(since) == ["backupInstances.stopProtection"]
+
+
+@pytest.mark.parametrize("how", [{"at_end": True, "code": "UserErrorSomething", "message": "No."}, {"endless": True}])
 async def test_a_change_that_came_to_nothing_is_repeated(world: World, shop: Team, how: dict[str, object]) -> None:
     """Azure takes no other operation on an instance meanwhile, and one afterwards."""
     shop.make_claim()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from azure_simulator.model.instance import Instance
+from azure_simulator.model.jobs import Job
 from harness.objects import Json
 
 if TYPE_CHECKING:
@@ -23,6 +24,26 @@ def instances(world: World) -> Iterator[Instance]:
     """Yield all backup instances."""
     for vault in world.azure.service.azure.vaults.all.values():
         yield from vault.instances.values()
+
+
+def instance_of(world: World, id_: str) -> Instance | None:
+    """Return the backup instance of an ARM id."""
+    for vault in world.azure.service.azure.vaults.all.values():
+        for each in vault.instances.values():
+            if f"{vault.id}/backupInstances/{each.name}".lower() == id_.lower():
+                return each
+    return None
+
+
+def jobs(world: World) -> Iterator[Job]:
+    """Yield all jobs."""
+    for vault in world.azure.service.azure.vaults.all.values():
+        yield from vault.jobs.values()
+
+
+def has_ended(world: World, job: Job) -> bool:
+    """Return whether a job has ended by now; its end is known before."""
+    return job.end is not None and job.end <= world.clock.now()
 
 
 def owner_of(instance: Instance) -> tuple[str, str, str]:

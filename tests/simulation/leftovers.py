@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from world.world import World
 
 
-def backed_up_for_nothing(world: World, given_up: set[tuple[str, str]]) -> Iterator[str]:
+def backed_up_for_nothing(world: World, given_up: set[str]) -> Iterator[str]:
     """Yield what is backed up for an object that is gone, or that has another disk by now.
 
-    Not what others resumed or configured; ``given_up`` has namespaces and names of objects of which more may be left.
+    Not what others resumed or configured; ``given_up`` has the ids of disks, in lower case, that may be left so.
     """
     others = _resumed_by_others(world)
     disks = {(each["metadata"]["namespace"], each["metadata"]["name"]): each for each in world.every("ProtectedDisk")}
     for instance in instances(world):
         cluster, *place = owner_of(instance)
         is_ours = cluster == world.cluster and instance.state == STATE_OF_MODE["Active"]
-        if not is_ours or instance.name.lower() in others or tuple(place) in given_up:
+        if not is_ours or instance.name.lower() in others or instance.disk_id.lower() in given_up:
             continue
         raw = disks.get((place[0], place[1]))
         if raw is None:

@@ -12,7 +12,17 @@ from azure_simulator.http.messages import Request, Response
 from azure_simulator.model.instance import Instance
 from harness.objects import Json
 from simulation.actors import RESTORED, VAULT
-from simulation.azure_state import INSTANCE, STATE_OF_MODE, condition, disk_of, instances, is_ready, owner_of
+from simulation.azure_state import (
+    INSTANCE,
+    STATE_OF_MODE,
+    condition,
+    disk_of,
+    has_ended,
+    instances,
+    is_ready,
+    jobs,
+    owner_of,
+)
 from simulation.leftovers import backed_up_for_nothing
 from simulation.restores import RestoreMonitor
 from world.store import Resource
@@ -60,9 +70,9 @@ class Monitor:
         self._in_mode: dict[tuple[str, str], datetime] = {}
         self._not_before: dict[tuple[str, str], datetime] = {}
         self._left: set[str] = set()
-        # Objects that went, and whose backups go on, as was said then; or whose status was lost, and with it which disk
-        # they protected before: `orphans` finds the instances of such a one.
-        self._given_up: set[tuple[str, str]] = set()
+        # Disks whose backups go on, as was said when the object went, or whose object lost its status and with it which
+        # disk that was: `orphans` finds their instances.
+        self._given_up: set[str] = set()
         # The volume of each PVC that there was, by its uid, and the disk of each volume.
         self._claims: dict[str, str] = {}
         self._handles: dict[str, str] = {}
@@ -179,20 +189,15 @@ class Monitor:
     def hour(self) -> None:
         """Look at what stands, once in a while."""
         self.look()
-        jobs: Counter[str] = Counter(
-            job.activity_id
-            for vault in self._world.azure.service.azure.vaults.all.values()
-            for job in vault.jobs.values()
-            if job.user_triggered
-        )
+        asked = Counter(job.activity_id for job in jobs(self._world) if job.user_triggered)
         wrong = self._restores.hour()
         if wrong is not None:
             self.violated(wrong)
         for raw in self._world.every("OnDemandBackup"):
             uid = raw["metadata"]["uid"]
-            if jobs[uid] > 1:
-                self.violated(f"{jobs[uid]} jobs for OnDemandBackup {raw['metadata']['name']}")
-            if jobs[uid] and RESTORED in (raw["metadata"].get("labels") or {}):
+            if asked[uid] > 1:
+                self.violated(f"{asked[uid]} jobs for OnDemandBackup {raw['metadata']['name']}")
+            if asked[uid] and RESTORED in (raw["metadata"].get("labels") or {}):
                 self.violated(f"a backup for {raw['metadata']['name']}, which a restore of manifests brought back")
         for raw in self._world.every("ProtectedDisk"):
             if is_ready(raw):
@@ -248,7 +253,7 @@ class Monitor:
         version["follows"] = (metadata.get("annotations") or {}).get(FOLLOWS)
         self._versions[(metadata["namespace"], metadata["name"])].append((self._world.clock.now(), version))
         if before is not None and disk_of(before) and not disk_of(raw):
-            self._given_up.add((metadata["namespace"], metadata["name"]))
+            self._given_up.add(disk_of(before))
         if how == "DELETED":
             self._released(before or raw)
         elif is_ready(raw) and not (before is not None and is_ready(before)):
@@ -261,8 +266,10 @@ class Monitor:
         metadata = raw["metadata"]
         # In a namespace that ends no event can be posted: what a person wrote on the object says the same.
         is_abandoned = (metadata.get("annotations") or {}).get(ABANDONED) == metadata["uid"]
-        if FINALIZER not in metadata.get("finalizers", ()) or metadata["uid"] in self._left or is_abandoned:
-            self._given_up.add((metadata["namespace"], metadata["name"]))
+        if metadata["uid"] in self._left or is_abandoned:
+            self._given_up.add(disk_of(raw))
+            return
+        if FINALIZER not in metadata.get("finalizers", ()):
             return
         owner = (self._world.cluster, metadata["namespace"], metadata["name"])
         for instance in instances(self._world):
@@ -281,13 +288,8 @@ class Monitor:
         """The end of a backup is what Azure says of its job."""
         uid, name = raw["metadata"]["uid"], raw["metadata"]["name"]
         succeeded = next(each for each in raw["status"]["conditions"] if each["type"] == "Succeeded")
-        jobs = [
-            job
-            for vault in self._world.azure.service.azure.vaults.all.values()
-            for job in vault.jobs.values()
-            if job.activity_id == uid and job.end is not None and job.end <= self._world.clock.now()
-        ]
-        good = any(job.fault is None for job in jobs)
+        own = (job for job in jobs(self._world) if job.activity_id == uid)
+        good = any(job.fault is None and has_ended(self._world, job) for job in own)
         if succeeded["status"] == "True" and not good:
             self.violated(f"OnDemandBackup {name} succeeded, and no job of it did")
         if succeeded["status"] == "False" and good:

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from harness.objects import RESTORE_GROUP, Json
+from simulation.azure_state import has_ended, instance_of, jobs, owner_of
 
 if TYPE_CHECKING:
     from simulation.run import SimulatedWorld
@@ -53,24 +54,17 @@ class RestoreMonitor:
         name = f"DiskRestore {metadata['namespace']}/{metadata['name']}"
         if metadata["uid"] not in status["disk"]["name"]:
             return f"{name} names a disk that is not its own"
-        instance = next((each for each in self._instances() if each[0] == status["backupInstanceID"].lower()), None)
-        if instance is not None and instance[1].get("azdiskbackup.io.namespace") not in (None, metadata["namespace"]):
-            return f"{name} restored the data of the namespace {instance[1]['azdiskbackup.io.namespace']}"
-        if not self._is_done(status.get("jobID")):
+        instance = instance_of(self._world, status["backupInstanceID"])
+        namespace = owner_of(instance)[1] if instance is not None else ""
+        if namespace not in ("", metadata["namespace"]):
+            return f"{name} restored the data of the namespace {namespace}"
+        own = (each for each in jobs(self._world) if each.id == status.get("jobID"))
+        if not any(each.fault is None and has_ended(self._world, each) for each in own):
             return f"{name} succeeded, and no job of it did"
         handle = self._handle_of(metadata["namespace"], status.get("persistentVolumeClaim"))
         if handle != status["disk"]["id"].lower():
             return f"{name} names a PVC that stands for {handle or 'no disk'}"
         return None
-
-    def _is_done(self, job_id: str | None) -> bool:
-        jobs = [
-            job
-            for vault in self._world.azure.service.azure.vaults.all.values()
-            for job in vault.jobs.values()
-            if job.id == job_id
-        ]
-        return any(job.fault is None and job.end is not None and job.end <= self._world.clock.now() for job in jobs)
 
     def _handle_of(self, namespace: str, name: str | None) -> str | None:
         """Return the disk that a PVC stands for, in lower case."""
@@ -78,14 +72,6 @@ class RestoreMonitor:
         volumes = {each["metadata"]["name"]: each for each in self._world.every("PersistentVolume")}
         volume = volumes.get(claims.get(name or "", {}).get("spec", {}).get("volumeName", ""))
         return str(volume["spec"]["csi"]["volumeHandle"]).lower() if volume is not None else None
-
-    def _instances(self) -> list[tuple[str, dict[str, str]]]:
-        vaults = self._world.azure.service.azure.vaults.all.values()
-        return [
-            (f"{vault.id}/backupInstances/{each.name}".lower(), {k.lower(): v for k, v in (each.tags or {}).items()})
-            for vault in vaults
-            for each in vault.instances.values()
-        ]
 
     def hour(self) -> str | None:
         """Look at what stands; return what does not hold."""

@@ -1,5 +1,6 @@
-"""Names, ids, claims, selectors, back-off, words, conditions: the small parts of the core."""
+"""Names, ids, claims, selectors, back-off, words, conditions: the small parts of the core; memory."""
 
+import gc
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultStatus
 from azdiskbackup.api.v1alpha1.base import Condition, LabelRequirement, LabelSelector
+from azdiskbackup.app.allocator import tune_allocator
 from azdiskbackup.core import formatting as words
 from azdiskbackup.core.identity.arm_ids import ArmId, same_id, vault_id
 from azdiskbackup.core.identity.naming import assignment_name, instance_name, policy_name, restored_disk_name
@@ -317,3 +319,16 @@ def test_what_is_in_the_way_or_flooded_or_without_effect_has_its_own_pace() -> N
     assert [seconds(busy, failures) for failures in (1, 2, 9)] == [20, 40, 300]
     assert [seconds(flooded, failures) for failures in (1, 2, 3, 9)] == [3600, 7200, 14400, 14400]
     assert [seconds(idle, failures) for failures in (1, 2, 99)] == [30, 60, 3600]
+
+
+# --- memory -------------------------------------------------------------------------------------------
+
+
+def test_what_is_made_after_the_start_is_collected() -> None:
+    gc.disable()
+    try:
+        tune_allocator()
+        assert gc.isenabled() and gc.get_freeze_count()
+    finally:
+        gc.enable()
+        gc.unfreeze()

@@ -19,7 +19,8 @@ class PlantedFault:
         status: status of the answer; 0 drops the connection, -1 cuts it in the middle of the real answer, -2 holds
             the request without an answer until the client goes away.
         after: whether the request is carried out before.
-        at_end: whether the request is accepted, and the operation that it starts ends with the error.
+        at_end: whether the request is accepted, and the operation that it starts ends with the error; one that only
+            reads is not struck.
         is_user_error: whether Azure blames the request for it.
         endless: whether the request is accepted, and the operation that it starts never ends.
         skip: how many requests pass before it strikes.
