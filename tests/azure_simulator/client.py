@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import ssl
-import urllib.error
-import urllib.request
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from azure_simulator.http import tokens
+from harness.kept_open import KeptOpen
 
 # To let weeks pass takes minutes on a busy machine.
 _PATIENCE_SECONDS = 1800
@@ -51,43 +51,31 @@ class Simulator:
     def __init__(self, url: str, certificate_authority: Path) -> None:
         self.url = url
         self.certificate_authority = certificate_authority
-        self._context = ssl.create_default_context(cafile=str(certificate_authority))
+        address = urlsplit(url)
+        assert address.hostname and address.port, "of a simulator"
+        context = ssl.create_default_context(cafile=str(certificate_authority))
+        self._server = KeptOpen(address.hostname, address.port, context, _PATIENCE_SECONDS)
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
-        request = urllib.request.Request(  # noqa: S310 - our own URL
-            f"{self.url}/__control/{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        try:
-            with urllib.request.urlopen(request, context=self._context, timeout=_PATIENCE_SECONDS) as answer:  # noqa: S310
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            with error:
-                raise SimulatorError(error.read().decode()) from error
+        return self._send(method, f"/__control/{path}", body, {})
 
     def arm(self, method: str, path: str, body: Any = None) -> Any:
         """Send a request to Azure as somebody who may do everything: a person in the portal, another tool."""
         self.seed(callers=[{"clientID": "a-person"}])
-        request = urllib.request.Request(  # noqa: S310 - our own URL
-            f"{self.url}{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json", "Authorization": f"Bearer {tokens.token_for('a-person')}"},
-        )
-        try:
-            with urllib.request.urlopen(request, context=self._context, timeout=_PATIENCE_SECONDS) as answer:  # noqa: S310
-                return json.loads(answer.read() or b"null")
-        except urllib.error.HTTPError as error:
-            with error:
-                raise SimulatorError(error.read().decode()) from error
+        return self._send(method, path, body, {"Authorization": f"Bearer {tokens.token_for('a-person')}"})
+
+    def _send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
+        text = None if body is None else json.dumps(body)
+        status, answer = self._server.request(method, path, text, {"Content-Type": "application/json"} | headers)
+        if status >= 400:
+            raise SimulatorError(answer.decode())
+        return json.loads(answer or b"null")
 
     def answers(self) -> bool:
         """Return whether the simulator is up."""
         try:
             self._call("GET", "clock")
-        except (OSError, SimulatorError):
+        except (OSError, HTTPException, SimulatorError):
             return False
         return True
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import subprocess
 import tempfile
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import yaml
 
 from controlplane.tools import tool
+from harness import manifests
 
 CHART = Path(__file__).resolve().parents[2] / "charts" / "azdiskbackup"
 GUID = "11111111-1111-4111-8111-111111111111"
@@ -35,9 +38,16 @@ def run_helm(line: str, *words: str, values: dict[str, Any] | None = None) -> su
 
 def render(values: dict[str, Any] | None = None, line: str = "helm", *words: str) -> list[dict[str, Any]]:
     """Return what the chart renders."""
-    done = run_helm(line, "template", "azdiskbackup", str(CHART), "--namespace=azdiskbackup", *words, values=values)
+    return manifests.read_all(_rendered(line, json.dumps(GIVEN if values is None else values), *words))
+
+
+@functools.cache
+def _rendered(line: str, values: str, *words: str) -> str:
+    # The same values are rendered for many tests.
+    named = ("template", "azdiskbackup", str(CHART), "--namespace=azdiskbackup")
+    done = run_helm(line, *named, *words, values=json.loads(values))
     assert done.returncode == 0, done.stderr
-    return [each for each in yaml.safe_load_all(done.stdout) if each]
+    return done.stdout
 
 
 def of_kind(objects: list[dict[str, Any]], kind: str, name: str | None = None) -> dict[str, Any]:

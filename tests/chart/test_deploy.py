@@ -22,7 +22,7 @@ from azdiskbackup.api.v1alpha1 import KINDS
 from chart.conftest import render
 from controlplane.build import binaries
 from generated import files
-from harness import argo_cd, azure_rights
+from harness import argo_cd, azure_rights, manifests
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -105,7 +105,7 @@ def test_the_overlay_sets_what_differs_and_nothing_else() -> None:
     built = run(kubectl, "kustomize", DEPLOY / "kustomize" / "overlays" / "workload-identity")
     assert built.returncode == 0, built.stderr
     assert files.PLACEHOLDER not in built.stdout, "every id is replaced"
-    objects = list(yaml.safe_load_all(built.stdout))
+    objects = manifests.read_all(built.stdout)
     deployment = next(each for each in objects if each["kind"] == "Deployment")
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     base = yaml.safe_load((files.BASE / "deployment-azdiskbackup.yaml").read_text())
@@ -150,7 +150,7 @@ def test_argo_cd_leaves_nothing_out_of_what_the_chart_renders() -> None:
 def test_the_examples_for_gitops_give_values_that_the_chart_takes() -> None:
     application = yaml.safe_load((DEPLOY / "argocd" / "application.yaml").read_text())
     assert render(application["spec"]["source"]["helm"]["valuesObject"])
-    documents = list(yaml.safe_load_all((DEPLOY / "flux" / "helmrelease.yaml").read_text()))
+    documents = manifests.read_all((DEPLOY / "flux" / "helmrelease.yaml").read_text())
     release = next(each for each in documents if each["kind"] == "HelmRelease")
     assert render(release["spec"]["values"])
 

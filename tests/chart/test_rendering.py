@@ -17,6 +17,7 @@ from azdiskbackup.core.objects.pvc import DRIVER
 from chart.conftest import CHART, GIVEN, GUID, LINES, of_kind, render, run_helm
 from controlplane.tools import tool
 from generated import files
+from harness import manifests
 from harness.installation import merged
 
 # Every switch of the chart, each way.
@@ -366,8 +367,8 @@ def test_names_that_look_like_numbers_stay_names(line: str) -> None:
     values = merged(values, {"metrics": {"podMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}})
     done = run_helm(line, "template", "1e3", str(CHART), "--namespace=123", values=values)
     assert done.returncode == 0, done.stderr
-    for each in yaml.safe_load_all(done.stdout):
-        for key, value in _scalars(each or {}):
+    for each in manifests.read_all(done.stdout):
+        for key, value in _scalars(each):
             if key in ("name", "namespace", "serviceAccountName", "policyName", "image", "resourceNames") or "/" in key:
                 assert isinstance(value, str), f"{key}: {value}"
 
@@ -383,7 +384,7 @@ def _scalars(part: Any, key: str = "") -> Iterator[tuple[str, Any]]:
         yield key, part
 
 
-class _Strict(yaml.SafeLoader):
+class _Strict(manifests.LOADER):
     """A mapping with the same key twice is a mistake, as it is for whoever reads YAML strictly."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -462,7 +463,7 @@ def test_crds_are_those_of_the_repository_and_stay() -> None:
     def crds(**values: Any) -> list[dict[str, Any]]:
         return [each for each in render(merged(GIVEN, {"crds": values})) if each["kind"] == "CustomResourceDefinition"]
 
-    ours = {each.name: yaml.safe_load(each.read_text())["spec"] for each in (CHART.parents[1] / "crds").glob("*.yaml")}
+    ours = {each.name: manifests.read(each.read_text())["spec"] for each in (CHART.parents[1] / "crds").glob("*.yaml")}
     assert [each["spec"] for each in crds()] == [ours[name] for name in sorted(ours)]
     assert all(each["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"} for each in crds())
     assert all("annotations" not in each["metadata"] for each in crds(keep=False))

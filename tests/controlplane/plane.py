@@ -6,7 +6,6 @@ garbage, end namespaces and make pods are the real ones. There is no node: what 
 
 from __future__ import annotations
 
-import http.client
 import json
 import ssl
 import subprocess
@@ -22,6 +21,7 @@ from controlplane import audit
 from controlplane.audit import AuditEntry
 from controlplane.build import binaries
 from harness.certificates import Authority, KeyPair, service_account_key
+from harness.kept_open import KeptOpen
 from harness.processes import Child, free_ports, wait_for
 
 CONTROLLERS = (
@@ -61,7 +61,7 @@ class ControlPlane:
         self._service_accounts = service_account_key(folder / "pki")
         self.admin = self.authority.client("admin", "system:masters")
         self.kubeconfig = self._write_kubeconfig("admin", pair=self.admin)
-        self._connection: http.client.HTTPSConnection | None = None
+        self._connection: KeptOpen | None = None
         # Of each kind by its version: its plural, and whether it is in a namespace.
         self._kinds: dict[tuple[str, str], tuple[str, bool]] = {}
 
@@ -131,8 +131,6 @@ class ControlPlane:
 
     def stop(self) -> None:
         """Stop everything, the last started first."""
-        if self._connection is not None:
-            self._connection.close()
         while self._children:
             self._children.pop().stop()
 
@@ -215,26 +213,14 @@ class ControlPlane:
     def request(
         self, method: str, path: str, body: object = None, media: str = "application/json"
     ) -> tuple[int, dict[str, Any]]:
-        """Send a request as admin over a connection that is kept open; return status and answer.
-
-        The server closes a connection that was idle for a while; then the request is sent once more.
-        """
+        """Send a request as admin; return status and answer."""
+        if self._connection is None:
+            context = ssl.create_default_context(cafile=str(self.authority.certificate))
+            context.load_cert_chain(self.admin.certificate, self.admin.key)
+            self._connection = KeptOpen("127.0.0.1", self._ports[2], context, timeout=30)
         text = None if body is None else json.dumps(body)
-        for last in (False, True):
-            if self._connection is None:
-                context = ssl.create_default_context(cafile=str(self.authority.certificate))
-                context.load_cert_chain(self.admin.certificate, self.admin.key)
-                self._connection = http.client.HTTPSConnection("127.0.0.1", self._ports[2], context=context, timeout=30)
-            try:
-                self._connection.request(method, path, text, {"Content-Type": media})
-                response = self._connection.getresponse()
-                return response.status, json.loads(response.read())
-            except (http.client.HTTPException, ConnectionError, ssl.SSLError):
-                self._connection.close()
-                self._connection = None
-                if last:
-                    raise
-        raise AssertionError("the loop returns or raises")
+        status, answer = self._connection.request(method, path, text, {"Content-Type": media})
+        return status, json.loads(answer)
 
     def read(self, path: str) -> dict[str, Any]:
         """Return what is at a path of the API server, without the cost of a kubectl.

@@ -20,6 +20,7 @@ from generated import (
     permissions_page,
     reasons_page,
 )
+from harness import manifests
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,7 +110,7 @@ def rendered() -> Iterator[Json]:
     """Yield what the chart renders with nothing set but what is required."""
     words = [f"--set={name}={value}" for name, value in _REQUIRED.items()]
     text = _output(tool("helm"), "template", "azdiskbackup", CHART, f"--namespace={NAMESPACE}", *words)
-    yield from (each for each in yaml.safe_load_all(text) if each)
+    yield from manifests.read_all(text)
 
 
 def drifted() -> list[str]:

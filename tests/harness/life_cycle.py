@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from harness import objects, rights
+from harness import manifests, objects, rights
 from harness.installation import CHART, Installation
 from harness.stack import Stack
 from harness.tenant import Tenant
@@ -62,9 +62,9 @@ def older(folder: Path, change: Callable[[Json], None]) -> Path:
     meta = yaml.safe_load((chart / "Chart.yaml").read_text())
     (chart / "Chart.yaml").write_text(yaml.safe_dump(meta | {"version": "0.0.9", "appVersion": "0.0.9"}))
     for path in (chart / "files" / "crds").glob("*.yaml"):
-        crd = yaml.safe_load(path.read_text())
+        crd = manifests.read(path.read_text())
         change(crd)
-        path.write_text(yaml.safe_dump(crd))
+        path.write_text(manifests.written([crd]))
     return chart
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import itertools
 import os
@@ -122,26 +121,36 @@ def _pauses() -> Iterator[float]:
 
 # Below those that the kernel gives to connections, which would take a port between now and its use.
 _PORTS = range(15_000, 32_000)
+# Whoever holds the socket of this name may use the port; it ends with the process (Linux only).
+_CLAIM = "\0azdiskbackup-port-{port}"
+_claims: list[socket.socket] = []
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports on loopback that were free a moment ago, other ones in each process and at each call."""
-    found: list[int] = []
-    for port in _candidates:
+    """Return ports on loopback that no other process of these tests gets while this one lives."""
+    return list(itertools.islice(filter(_claimed, _candidates), count))
+
+
+def _claimed(port: int) -> bool:
+    """Return whether the port is ours now: claimed by no other process, and used by none."""
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        if sys.platform == "linux":
+            claim.bind(_CLAIM.format(port=port))
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                found.append(port)
-        if len(found) == count:
-            break
-    return found
+            probe.bind(("127.0.0.1", port))
+    except OSError:
+        claim.close()
+        return False
+    _claims.append(claim)
+    return True
 
 
 def _each_once() -> Iterator[int]:
     # Processes that begin at the same time begin elsewhere.
     begin = random.SystemRandom().randrange(len(_PORTS))
-    return (_PORTS[(begin + step) % len(_PORTS)] for step in itertools.count())
+    return (_PORTS[(begin + step) % len(_PORTS)] for step in range(len(_PORTS)))
 
 
 _candidates = _each_once()

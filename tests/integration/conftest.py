@@ -116,8 +116,11 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture
-def shop(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Tenant]:
-    """A namespace of the test's own; its objects are gone afterwards, so that the next test counts only its own."""
+def shop(stack: Stack) -> Iterator[Tenant]:
+    """A namespace of the test's own; its objects are gone afterwards, so that the next test counts only its own.
+
+    That a story ends in a steady state is asked of each one in tests/reconcile, and here of those of test_story.py.
+    """
     # An earlier test that failed leaves nothing behind that this one could stumble over.
     stack.azure.clear_faults()
     stack.azure.knobs(role_propagation=600, job_list_lag=0, principal_replication=0, backup=216)
@@ -128,25 +131,17 @@ def shop(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Tenant]:
     tenant = Tenant(stack, f"shop-{next(_numbers)}")
     tenant.create()
     yield tenant
-    if request.node.stash.get(_PASSED, False):
-        tenant.rests()
     stack.azure.clear_faults()
     tenant.clear()
 
 
-_PASSED = pytest.StashKey[bool]()
 _SHOWN = 10
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
-    """Remember whether the test itself passed: only then is it asked whether its end is a steady state.
-
-    Whoever reads that it failed, and has only that, sees also what the operator had to complain about.
-    """
+    """Show also what the operator had to complain about, to whoever reads that a test failed, and has only that."""
     report = yield
-    if call.when == "call":
-        item.stash[_PASSED] = report.passed
     stack = getattr(item, "funcargs", {}).get("stack")
     if report.failed and isinstance(stack, Stack):
         report.sections.append(("The operator's last complaints", "\n".join(stack.complaints()[-_SHOWN:])))

@@ -17,7 +17,7 @@ from harness.processes import wait_for
 from harness.prometheus import Prometheus, Series
 from harness.stack import Stack
 
-DISKS = 12
+DISKS = 6
 QUERIES = [
     pytest.param(expression, id=f"{row}: {panel.title}")
     for row, panels in ROWS

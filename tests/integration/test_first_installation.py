@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import argo_cd
+from harness import argo_cd, manifests
 from harness.installation import CHART, NAMESPACE, RELEASE, HelmError
 from harness.life_cycle import kinds, protected
 from harness.stack import Stack
@@ -23,8 +23,8 @@ def test_what_argo_cd_applies_is_all_that_it_takes_to_lead(clean: Stack, tmp_pat
     values = tmp_path / "values.yaml"
     values.write_text(yaml.safe_dump(clean.installation.values))
     text = clean.installation.helm("template", RELEASE, str(CHART), "-n", NAMESPACE, "-f", str(values), "--no-hooks")
-    applied = [each for each in yaml.safe_load_all(text) if each and argo_cd.applies(each)]
-    clean.plane.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(applied))
+    applied = [each for each in manifests.read_all(text) if argo_cd.applies(each)]
+    clean.plane.kubectl("apply", "--server-side", "-f", "-", stdin=manifests.written(applied))
     assert clean.installation.leading()
     clean.works()
     protected(clean)

@@ -111,6 +111,7 @@ def test_from_apply_to_a_protected_disk_and_a_finished_backup(stack: Stack, shop
         if entry.is_write and not entry.subresource and entry.name == "a" and entry.namespace == shop.namespace
     ]
     assert len(finalizers) == 1, "the finalizer went on once"
+    shop.rests()
 
 
 def test_a_finished_backup_goes_when_its_time_is_over(stack: Stack, shop: Tenant, gold: str) -> None:
@@ -164,3 +165,4 @@ def test_a_disk_comes_back_as_a_pvc_that_the_real_controllers_bind(stack: Stack,
     shop.gone("diskrestore", "back")
     assert stack.plane.read(f"{claims}/data-restored")["spec"]["volumeName"] == volume["metadata"]["name"]
     assert stack.plane.read(f"/api/v1/persistentvolumes/{volume['metadata']['name']}")
+    shop.rests()

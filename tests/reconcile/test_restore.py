@@ -255,6 +255,22 @@ async def test_a_webhook_that_refuses_is_told_with_its_words(world: World, shop:
     assert verdict(shop) == ("True", "Completed")
 
 
+async def test_a_restore_waits_where_restores_are_switched_off_meanwhile(world: World, shop: Team) -> None:
+    await backed_up(shop)
+    await shop.apply(objects.restore(namespace=shop.namespace))
+    await world.passes(lambda: shop.get("DiskRestore", "back").get("status", {}).get("jobID"), "the job runs")
+    await world.stop_operator()
+    await world.start_operator(restore_enabled=False)
+    await shop.until("DiskRestore", "back", "VolumeBound", "False", "RestoresDisabled")
+    (disk,) = restored_disks(shop)
+    assert disk["name"] in shop.says("DiskRestore", "back") and len(world.every("PersistentVolume")) == 1
+    assert shop.condition("DiskRestore", "back", "DiskRestored")["status"] == "True"
+    await world.stop_operator()
+    await world.start_operator()
+    await ended(shop)
+    assert verdict(shop) == ("True", "Completed") and [each["id"] for each in restored_disks(shop)] == [disk["id"]]
+
+
 async def test_what_no_backup_holds_is_asked_for_where_the_source_is_gone(world: World, shop: Team) -> None:
     await backed_up(shop)
     await shop.delete("PersistentVolumeClaim", "data-0")

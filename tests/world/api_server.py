@@ -14,10 +14,9 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import yaml
-
 from azdiskbackup.errors import Unavailable
 from azdiskbackup.kube.exchange import Answer
+from harness import manifests
 from world.admission import Admission
 from world.binder import VolumeBinder
 from world.schema import Schema
@@ -35,7 +34,7 @@ _BUILT_IN = (
     Resource("CustomResourceDefinition", "apiextensions.k8s.io", "v1", "customresourcedefinitions", namespaced=False),
 )
 DEFINITIONS: tuple[Json, ...] = tuple(
-    yaml.safe_load(path.read_text()) for path in sorted((ROOT / "crds").glob("*.yaml"))
+    manifests.read(path.read_text()) for path in sorted((ROOT / "crds").glob("*.yaml"))
 )
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import cel
 import jsonschema
 import jsonschema_rs
-import yaml
+
+from harness import manifests
 
 Json = dict[str, Any]
 
@@ -70,7 +71,7 @@ class Schema:
 
     @classmethod
     def read(cls, path: Path) -> Schema:
-        return cls(yaml.safe_load(path.read_text()))
+        return cls(manifests.read(path.read_text()))
 
     @cached_property
     def _validator(self) -> Validator:
@@ -83,6 +84,9 @@ class Schema:
         return pruned, self._validator.faults(pruned) or list(self._broken(self.root, pruned, old, ""))
 
     def _broken(self, schema: Json, value: Any, old: Any, path: str) -> Iterator[str]:
+        if old is not None and value == old:
+            # What did not change is not judged again, as in Kubernetes since 1.30 (CRDValidationRatcheting).
+            return
         for rule in self._rules_of(schema):
             if not (rule.needs_old and old is None) and not rule.holds(value, old):
                 yield f"{path or '<root>'}: Invalid value: {rule.message}"

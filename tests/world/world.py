@@ -99,10 +99,10 @@ class World:
         """Return the replica that works."""
         return self.replicas[-1]
 
-    async def start_operator(self, watch_delay: Callable[[str], float] = lambda kind: 0.0) -> Replica:
-        """Start a replica, and wait until it has looked at everything."""
+    async def start_operator(self, watch_delay: Callable[[str], float] = lambda kind: 0.0, **settings: Any) -> Replica:
+        """Start a replica, with other settings if there are any; wait until it has looked at everything."""
         found = Replica(
-            self._settings,
+            self._settings.model_copy(update=settings),
             self.server,
             InMemoryNetwork(self.azure),
             self.clock,

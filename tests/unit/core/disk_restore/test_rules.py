@@ -162,6 +162,7 @@ def refused(error: Exception, **more: Any) -> ValidationRefused:
     ("found", "spec", "condition", "reason"),
     [
         (observed(is_enabled=False), {}, "SourceResolved", "RestoresDisabled"),
+        (observed(is_enabled=False, attempt=DONE, recorded=INTENT), {}, "VolumeBound", "RestoresDisabled"),
         (observed(source=NOT_FOUND, instance_id=None), {}, "SourceResolved", "ProtectedDiskNotFound"),
         (observed(source=SourceDisk(None), instance_id=None), {}, "SourceResolved", "NoRestorePoint"),
         (
@@ -297,6 +298,9 @@ def test_the_reclaim_policy_comes_last() -> None:
     found = observed(attempt=DONE, recorded=INTENT, volume=VOLUME, claim=OWN_CLAIM)
     assert make_plan(wanted, found).step is None
     assert make_plan(wanted, replace(found, claim=BOUND)).step == SetReclaimPolicy(wanted.volume, "Delete")
+    switched_off = make_plan(wanted, replace(found, claim=BOUND, is_enabled=False))
+    told = [each.message for each in switched_off.findings]
+    assert switched_off.ready and any("keeps the reclaim policy Retain" in each for each in told)
 
 
 def test_where_others_assign_the_roles_azure_decides() -> None:

@@ -55,6 +55,13 @@ def volume_created(desired: Desired, observed: Observed, now: datetime) -> Verdi
             "lose data. Delete that one; the operator then continues automatically.",
         )
     if isinstance(observed.volume, NotFound):
+        if not observed.is_enabled:
+            return stalled(
+                reasons.RESTORES_DISABLED,
+                f"The disk {observed.restored.id.name} is restored. Its PersistentVolume is missing, since restores "
+                "were switched off in this cluster meanwhile (`restore.enabled: false` of the chart). Ask the platform "
+                "team to enable them; the operator then continues automatically.",
+            )
         source = fetched(observed.source_volume, Fact.SOURCE_VOLUME)
         return act(
             CreateVolume(volume_manifest(desired, source, observed.restored, observed.claim.uid)),
@@ -92,6 +99,12 @@ def reclaim_policy_set(desired: Desired, observed: Observed, now: datetime) -> V
     bound = f"The PVC {desired.claim.name!r} is bound to the restored disk."
     if observed.volume.reclaim_policy == desired.spec.reclaim_policy:
         return satisfied(reasons.BOUND, bound)
+    if not observed.is_enabled:
+        return satisfied(
+            reasons.BOUND,
+            f"{bound} Its volume keeps the reclaim policy {observed.volume.reclaim_policy}, since restores were "
+            "switched off meanwhile.",
+        )
     return act(SetReclaimPolicy(desired.volume, desired.spec.reclaim_policy), reasons.CREATING, bound)
 
 
