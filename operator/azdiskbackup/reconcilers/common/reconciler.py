@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from enum import Enum
 from functools import partial
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
@@ -14,6 +15,7 @@ from azdiskbackup.azure.gateways.azure import ListedT, find_listed
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.abandon import is_abandoned, with_way_out
 from azdiskbackup.core.objects.resource import Invalid, Resource
+from azdiskbackup.core.rules.intervals import SLOW_RECHECK_INTERVAL
 from azdiskbackup.core.rules.lookup import FetchFailed, NotFound
 from azdiskbackup.core.rules.verdicts import Need, Plan, Rules, evaluate
 from azdiskbackup.engine.cache import Key
@@ -147,6 +149,7 @@ class KindController(ABC, Generic[DesiredT, ObservedT, StepT, StateT]):
         harmless_leftovers: last steps of a deletion that are given up when they are not allowed.
         unpaced_steps: steps that are taken whenever a rule wants them: writes to Kubernetes alone, of which one that
             fails fails the pass, and what a kind paces by itself.
+        watched_facts: facts that Kubernetes tells while a rule waits; what waits for these alone is hardly rechecked.
         fetchers: for each fact that a rule may need, what fetches it: pass, what was observed, what the fact is of.
     """
 
@@ -156,6 +159,7 @@ class KindController(ABC, Generic[DesiredT, ObservedT, StepT, StateT]):
     left_in_azure: ClassVar[tuple[str, str]] = ("", "")
     harmless_leftovers: ClassVar[tuple[type, ...]] = ()
     unpaced_steps: ClassVar[tuple[type, ...]] = ()
+    watched_facts: ClassVar[frozenset[Enum]] = frozenset()
     fetchers: Mapping[Any, Fetcher[ObservedT]]
 
     @abstractmethod
@@ -292,6 +296,10 @@ class Reconciler(Generic[DesiredT, ObservedT, StepT, StateT]):
                 raise AssertionError(f"a rule asks again for {decision}, which was fetched")
             fetched.add(decision)
             observed = await self._kind.fetchers[decision.fact](pass_, observed, *decision.of)
+        if decision.verdict.is_rechecked and all(need.fact in self._kind.watched_facts for need in fetched):
+            # Whatever changes that wakes the object; to look all the same is for an edge that is missing.
+            seldom = replace(decision.verdict, requeue_at=pass_.now + SLOW_RECHECK_INTERVAL)
+            decision = replace(decision, verdict=seldom)
         return observed, decision
 
     async def _run_step(self, pass_: Pass[DesiredT, StateT], plan: Plan[StepT]) -> Plan[StepT]:

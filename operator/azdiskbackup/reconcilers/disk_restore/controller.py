@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 from azdiskbackup.api.v1alpha1.disk_restore import DiskRestoreStatus
 from azdiskbackup.core.disk_restore.desired import Desired, read_desired
-from azdiskbackup.core.disk_restore.observed import Observed
+from azdiskbackup.core.disk_restore.observed import Fact, Observed
 from azdiskbackup.core.disk_restore.rules import NOT_REPEATED_RULES, PROVISIONING_RULES
 from azdiskbackup.core.disk_restore.status import build_status
 from azdiskbackup.core.disk_restore.steps import (
@@ -44,6 +44,8 @@ class DiskRestoreKind(reconciler.KindController[Desired, Observed, Step, Restore
     state_model = RestoreState
     has_finalizer = False
     unpaced_steps = (PinPoint, RecordIntent, DeleteObject, Submit, TagDisk)
+    # A job that runs is followed at its own pace.
+    watched_facts = frozenset({Fact.ATTEMPT})
 
     def __init__(self, context: ReconcileContext) -> None:
         self._context = context

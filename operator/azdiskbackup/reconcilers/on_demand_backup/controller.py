@@ -40,6 +40,8 @@ class OnDemandBackupKind(reconciler.KindController[Desired, Observed, Step, JobS
     state_model = JobState
     has_finalizer = False
     unpaced_steps = (RecordIntent, DeleteObject, Submit)
+    # A job that runs is followed at its own pace.
+    watched_facts = frozenset({Fact.ATTEMPT})
 
     def __init__(self, context: ReconcileContext) -> None:
         self._context = context
