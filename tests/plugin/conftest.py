@@ -13,8 +13,9 @@ import pytest
 
 from azdiskbackup.kube.kubeconfig import KubeConnection
 from azdiskbackup.plugin.cluster import client as cluster_module
-from azdiskbackup.plugin.runtime.app import app
+from azdiskbackup.plugin.runtime.app import PROGRAM, app
 from azdiskbackup.plugin.runtime.exit_code import CliError
+from azdiskbackup.plugin.runtime.streams import guarded
 from plugin import server
 from plugin.world import NOW, Api
 
@@ -63,6 +64,24 @@ def run(api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
         return code, captured.out, captured.err
 
     # The command makes its own loop, and the test runner leaves none behind.
+    asyncio.set_event_loop_policy(None)
+    return command
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return what runs a command line as the process does, against a real server; what it returns is as of ``run``."""
+
+    def command(*words: str, **environment: str) -> tuple[int, str, str]:
+        for name in (each for each in os.environ if each.startswith(("KUBE", "AZURE_"))):
+            monkeypatch.delenv(name)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit) as ended:
+            guarded(lambda: app(list(words), prog_name=PROGRAM))
+        captured = capsys.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
+
     asyncio.set_event_loop_policy(None)
     return command
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from plugin.conftest import Run
 from plugin.server import kubeconfig
 from plugin.test_bad_input import plugin
 
@@ -45,7 +46,7 @@ def server(tmp_path: Path) -> Iterator[Any]:
     found: Any = ThreadingHTTPServer(("127.0.0.1", 0), Anything)
     found.tells_version = False
     found.kubeconfig = kubeconfig(tmp_path, f"http://127.0.0.1:{found.server_address[1]}")
-    threading.Thread(target=found.serve_forever, daemon=True).start()
+    threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     yield found
     found.shutdown()
     found.server_close()
@@ -74,20 +75,20 @@ _CASES = [("disks", *each) for each in ANSWERS] + [
 
 
 @pytest.mark.parametrize(("command", "answer", "says"), _CASES)
-def test_whatever_answers(server: Any, command: str, answer: tuple[int, str, bytes], says: str) -> None:
+def test_whatever_answers(typed: Run, server: Any, command: str, answer: tuple[int, str, bytes], says: str) -> None:
     server.answer = answer
-    done = plugin(*command.split(), KUBECONFIG=server.kubeconfig)
-    assert (done.returncode, done.stdout) == (1, ""), done.stderr
-    assert len(done.stderr.splitlines()) == 1 and "<" not in done.stderr
+    code, out, err = typed(*command.split(), "--kubeconfig", server.kubeconfig)
+    assert (code, out) == (1, ""), err
+    assert len(err.splitlines()) == 1 and "<" not in err
     # What the answer is to core kinds, which every cluster has, is no news of ours.
-    assert says in done.stderr or (command == "unprotected" and answer[0] == 404)
+    assert says in err or (command == "unprotected" and answer[0] == 404)
 
 
-def test_check_tells_everything_where_nothing_is_installed(server: Any) -> None:
+def test_check_tells_everything_where_nothing_is_installed(typed: Run, server: Any) -> None:
     server.answer, server.tells_version = (404, PLAIN, b"404 page not found\n"), True
-    done = plugin("check", "--no-azure", "-o", "json", KUBECONFIG=server.kubeconfig)
-    assert done.returncode == 3 and done.stderr == ""
-    found = {each["what"]: each for each in json.loads(done.stdout)["items"]}
+    code, out, err = typed("check", "--no-azure", "-o", "json", "--kubeconfig", server.kubeconfig)
+    assert (code, err) == (3, "")
+    found = {each["what"]: each for each in json.loads(out)["items"]}
     assert found["API server"]["state"] == "GOOD" and "nstall" in found["Kinds"]["remediation"]
     assert "does not have azdiskbackup" in found["BackupVaults"]["detail"]
 
@@ -104,7 +105,7 @@ def test_check_tells_everything_where_nothing_is_installed(server: Any) -> None:
     ],
 )
 def test_a_kubeconfig_that_cannot_be_used(
-    server: Any, tmp_path: Path, user: dict[str, Any], context: dict[str, Any], says: str
+    typed: Run, server: Any, tmp_path: Path, user: dict[str, Any], context: dict[str, Any], says: str
 ) -> None:
     path = Path(server.kubeconfig)
     config = yaml.safe_load(path.read_text())
@@ -114,9 +115,9 @@ def test_a_kubeconfig_that_cannot_be_used(
     config["contexts"][0]["context"] |= context
     config["clusters"][0]["cluster"]["server"] = config["clusters"][0]["cluster"]["server"].replace("http:", "https:")
     path.write_text(yaml.safe_dump(config))
-    done = plugin("disks", KUBECONFIG=server.kubeconfig, HOME=str(tmp_path))
-    assert (done.returncode, done.stdout) == (1, "") and says in done.stderr, done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    code, out, err = typed("disks", "--kubeconfig", server.kubeconfig, HOME=str(tmp_path))
+    assert (code, out) == (1, "") and says in err, err
+    assert len(err.splitlines()) == 1
 
 
 def test_the_environments_proxy_stands_not_between_where_it_should_not(server: Any) -> None:
