@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 
 from azdiskbackup.kube.exchange import Answer
+from harness import objects
 from world.api_server import InMemoryExchange
 from world.team import Team
 from world.world import World
@@ -85,6 +87,33 @@ async def test_calls_from_apply_to_protected_and_silence_afterwards(
     await world.advance(minutes=10)
     assert _writes(written) == count, "a steady cluster causes no writes"
     assert not [each for each in azure.requests(requests) if each.writes]
+
+
+@pytest.mark.usefixtures("fast_rights")
+async def test_what_waits_for_watched_objects_alone_is_hardly_looked_at(world: World, shop: Team) -> None:
+    """Who waits for an object of the cluster hears of it at once; looks in between would be for nothing."""
+    hours, kinds = 12, ("OnDemandBackup", "DiskRestore", "ProtectedDisk")
+    shop.make_claim()
+    await shop.apply(
+        objects.backup(namespace=shop.namespace),
+        objects.restore(namespace=shop.namespace),
+        objects.disk("other", shop.namespace, "missing"),
+    )
+    await world.advance(hours=1)
+    before, calls = {kind: _passes(world, kind) for kind in kinds}, world.azure.request_count()
+    await world.advance(hours=hours)
+    for kind in kinds:
+        assert hours - 1 <= _passes(world, kind) - before[kind] <= hours + 1, kind
+    assert not [each for each in world.calls(calls) if each.startswith("backupInstances")]
+
+    await shop.protect()
+    await shop.until("ProtectedDisk", "data", "Ready", within=timedelta(minutes=30))
+    await shop.until("OnDemandBackup", "now", "Succeeded", within=timedelta(minutes=30))
+
+
+def _passes(world: World, kind: str) -> float:
+    registry, labels = world.operator.registry, {"kind": kind, "outcome": "success"}
+    return registry.get_sample_value("azdiskbackup_reconcile_total", labels) or 0.0
 
 
 def _writes(written: list[Write]) -> int:

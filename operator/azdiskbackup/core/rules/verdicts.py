@@ -247,5 +247,6 @@ def _ask(
             return undecided.because
         error = undecided.because
         # Without a time, which would be a write of status at each look.
-        verdict = wait(error.reason, f"{error.user_message} The operator retries every {span(RECHECK_INTERVAL)}.")
+        told = f"{error.user_message} The operator retries every {span(RECHECK_INTERVAL)}."
+        return wait(error.reason, told, now + RECHECK_INTERVAL)
     return replace(verdict, requeue_at=now + RECHECK_INTERVAL) if verdict.is_rechecked else verdict
