@@ -118,7 +118,7 @@ down: ## End what `make up` or `make debug` started
 	@$(BIN)/python -m demo.playground down .run
 
 .PHONY: test
-test: test-fast test-simulation test-parts test-integration ## Run everything that proves it works
+test: test-fast test-slow ## Run everything that proves it works
 
 .PHONY: test-fast
 test-fast: check test-unit test-reconcile ## Run what needs neither cluster nor network: checks, rules, stories in one process
@@ -150,10 +150,11 @@ simulate: $(READY) ## Tell SEEDS=… stories at random FROM=…, in JOBS=… pro
 simulate-mutants: $(READY) ## Plant one bug after the other, and see that the stories find each
 	@PYTHONHASHSEED=0 $(BIN)/python -m simulation --mutants --seeds $(SEEDS) --from $(FROM) --jobs $(JOBS)
 
-# In one run: each of its processes begins only once, and the long files of one folder stand beside the short of another.
-.PHONY: test-parts
-test-parts: compiled controlplane tools sandbox prometheus ## Run the next three in one go
-	@$(GENEROUS) $(BIN)/pytest tests/plugin tests/contract tests/chart -n $(PROCESSES) $(BY_FILE) $(TEST_ARGS)
+# In one run: what computes fills the time in which the integration tests wait, and each process begins only once.
+.PHONY: test-slow
+test-slow: compiled controlplane tools sandbox prometheus terminal json ## Run the next four, and test-simulation, in one go
+	@$(GENEROUS) $(BIN)/pytest tests/integration tests/simulation tests/plugin tests/contract tests/chart \
+	  -n $(STACKS) $(BY_FILE) $(TEST_ARGS)
 
 .PHONY: test-plugin
 test-plugin: compiled ## Run what needs no cluster of `kubectl azdiskbackup`: its output, its mistakes
