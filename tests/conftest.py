@@ -17,8 +17,8 @@ from harness import openapi
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
 
-# Files, and folders whole, are distributed in this order, then the others: what takes long first, so that nothing long is
-# last; what needs a control plane of its own before what shares one, which would stand idle meanwhile.
+# Files, and folders whole, are distributed in this order, then the others: what takes long first, so that nothing long
+# is last; what needs a control plane of its own before what shares one, which would stand idle meanwhile.
 ORDER = (
     *("integration/uninstalling", "integration/tasks_of_leaving", "integration/tasks", "integration/demo"),
     *("simulation/simulation", "integration/upgrading", "integration/first_installation", "integration/quick_start"),
