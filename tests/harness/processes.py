@@ -16,7 +16,7 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 # How long to pause between two looks: at first as whoever expects it at once, later as whoever has work beside.
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, _PAUSES_GROW = 0.02, 0.15, 1.2
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, _PAUSES_GROW = 0.02, 0.5, 1.2
 # After so long nothing comes any more, however slow and busy the machine: a bound, no measurement.
 PATIENCE_SECONDS = 600
 
