@@ -15,7 +15,6 @@ from azdiskbackup.azure.gateways.azure import ListedT, find_listed
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.abandon import is_abandoned, with_way_out
 from azdiskbackup.core.objects.resource import Invalid, Resource
-from azdiskbackup.core.rules.intervals import SLOW_RECHECK_INTERVAL
 from azdiskbackup.core.rules.lookup import FetchFailed, NotFound
 from azdiskbackup.core.rules.verdicts import Need, Plan, Rules, evaluate
 from azdiskbackup.engine.cache import Key
@@ -37,6 +36,8 @@ class NothingNew(Exception):
         self.requeue_at = requeue_at
 
 
+# How often all is listed while an object that waits for watched ones alone is not looked at.
+_LISTS_BETWEEN_RECHECKS = 6
 # Longer than the replicas of one region differ.
 _ABSENCE_PROVEN_AFTER = timedelta(minutes=2)
 
@@ -298,7 +299,8 @@ class Reconciler(Generic[DesiredT, ObservedT, StepT, StateT]):
             observed = await self._kind.fetchers[decision.fact](pass_, observed, *decision.of)
         if decision.verdict.is_rechecked and all(need.fact in self._kind.watched_facts for need in fetched):
             # Whatever changes that wakes the object; to look all the same is for an edge that is missing.
-            seldom = replace(decision.verdict, requeue_at=pass_.now + SLOW_RECHECK_INTERVAL)
+            again = pass_.now + _LISTS_BETWEEN_RECHECKS * timedelta(minutes=self._context.settings.resync_minutes)
+            seldom = replace(decision.verdict, requeue_at=again)
             decision = replace(decision, verdict=seldom)
         return observed, decision
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from azdiskbackup.core.jobs.recorded import is_over
-from azdiskbackup.core.objects.recorded import recorded_text
+from azdiskbackup.core.objects.recorded import DISK, recorded_id, recorded_text
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.engine.cache import UNREADABLE, Cache, Key, Queue, Raw, place_in
@@ -29,6 +29,7 @@ from azdiskbackup.reconcilers.watch.indices import (
     RESTORES_BY_VOLUME,
     SAME_SOURCE,
     VAULTS_BY_ID,
+    VOLUMES_BY_DISK,
     place,
 )
 
@@ -114,6 +115,11 @@ def _protection(resource: Resource) -> object:
     return resource.spec, known, shown, ready.get("reason"), resource.deleting
 
 
+def _held_disk(resource: Resource) -> object:
+    """The disk that an object keeps from those of other objects; one that is being deleted keeps it no more."""
+    return None if resource.deleting else recorded_id(resource, DISK, "disk", "id")
+
+
 def _policy_in_azure(resource: Resource) -> object:
     """What a policy that was edited sees of its disks: whether they have moved."""
     return resource.status.get("policyID")
@@ -192,6 +198,16 @@ def _disks_of_volume(cache: Cache, volume: Resource) -> Iterator[Key]:
         yield from cache.find(DISKS_BY_CLAIM, place(claim.namespace, claim.name))
 
 
+def _who_waits_for_its_disk(cache: Cache, disk: Resource) -> Iterator[Key]:
+    """Those whose claim stands for the disk of another object now, and that wait until that object is gone."""
+    for volume in cache.find(VOLUMES_BY_DISK, str(recorded_id(disk, DISK, "disk", "id")).lower()):
+        for claim in cache.find(CLAIMS_BY_VOLUME, volume.name):
+            for key in cache.find(DISKS_BY_CLAIM, place(claim.namespace, claim.name)):
+                waiting = Resource(cache.get(key) or {"metadata": {}})
+                if waiting.condition(reasons.READY).get("reason") == reasons.DUPLICATE_PROTECTED_DISK:
+                    yield key
+
+
 def _restores_of_disk(cache: Cache, disk: Resource) -> list[Key]:
     return cache.find(RESTORES_BY_DISK, place(disk.namespace, disk.name))
 
@@ -219,6 +235,7 @@ TRIGGERS = (
     Trigger("ProtectedDisk", _protection, _backups_of_disk),
     Trigger("OnDemandBackup", _ended, _disk_and_backup),
     _next_in(SAME_SOURCE),
+    Trigger("ProtectedDisk", _held_disk, _who_waits_for_its_disk),
     _next_in(BACKUP_QUEUE),
     Trigger("ProtectedDisk", _restorable, _restores_of_disk),
     Trigger("BackupVault", _usable, _restores_of_vault),
