@@ -33,23 +33,26 @@ class KeptOpen:
             OSError: the server cannot be reached.
             http.client.HTTPException: it does not speak HTTP, or ended in the middle of its answer.
         """
-        for last in (False, True):
-            connection = getattr(self._of_thread, "connection", None)
-            if connection is None:
-                connection = http.client.HTTPSConnection(
-                    self._host, self._port, context=self._context, timeout=self._timeout
-                )
-                self._of_thread.connection = connection
-                self._opened.append(connection)
+        while True:
+            connection = self._connection()
+            was_open = connection.sock is not None
             try:
                 connection.request(method, path, body, headers)
                 response = connection.getresponse()
                 return response.status, response.read()
             except (http.client.HTTPException, OSError) as error:
+                # It opens anew with the next request.
                 connection.close()
-                if last or isinstance(error, TimeoutError | ConnectionRefusedError):
+                if not was_open or isinstance(error, TimeoutError):
                     raise
-        raise AssertionError("the loop returns or raises")
+
+    def _connection(self) -> http.client.HTTPSConnection:
+        found: http.client.HTTPSConnection | None = getattr(self._of_thread, "connection", None)
+        if found is None:
+            found = http.client.HTTPSConnection(self._host, self._port, context=self._context, timeout=self._timeout)
+            self._of_thread.connection = found
+            self._opened.append(found)
+        return found
 
 
 def _close(connections: list[http.client.HTTPSConnection]) -> None:

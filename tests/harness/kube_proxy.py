@@ -69,6 +69,11 @@ class KubeProxy:
         self._thread.join(10)
         self._loop.close()
 
+    @property
+    def watches(self) -> int:
+        """Return how many watches are open."""
+        return len(self._open)
+
     def cut_watches(self) -> int:
         """Break off every watch; return how many there were."""
         return asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result(10)

@@ -15,7 +15,8 @@ from harness.objects import Json
 from harness.processes import wait_for
 from harness.stack import Stack
 
-_STEP = timedelta(minutes=15)
+# No further at once: what the API server tells is on its way in real time, and nothing may be due meanwhile.
+_STEP = timedelta(minutes=5)
 _OURS = "/apis/azdiskbackup.io/v1alpha1"
 _CLUSTER_KINDS = {"backupvault": "backupvaults", "diskbackuppolicy": "diskbackuppolicies"}
 _KINDS = {

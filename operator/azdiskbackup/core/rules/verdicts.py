@@ -43,7 +43,8 @@ class Verdict(Generic[StepT]):
         message: whole sentences for a person.
         step: the one thing to do about it in this pass.
         requeue_at: when to look again if nothing happens before.
-        is_rechecked: whether to look again after ``RECHECK_INTERVAL``; ``evaluate`` then sets ``requeue_at``.
+        is_rechecked: whether to look again after ``RECHECK_INTERVAL``, which ``evaluate`` makes the ``requeue_at``; the
+            pass puts that off where all that decided is watched.
         progress: what a person may expect.
         is_warning: whether a satisfied rule does not hold all the same: its condition is False, and the pass continues.
             Its step is taken once the rules after it hold.

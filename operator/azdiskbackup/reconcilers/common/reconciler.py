@@ -300,8 +300,7 @@ class Reconciler(Generic[DesiredT, ObservedT, StepT, StateT]):
         if decision.verdict.is_rechecked and all(need.fact in self._kind.watched_facts for need in fetched):
             # Whatever changes that wakes the object; to look all the same is for an edge that is missing.
             again = pass_.now + _LISTS_BETWEEN_RECHECKS * timedelta(minutes=self._context.settings.resync_minutes)
-            seldom = replace(decision.verdict, requeue_at=again)
-            decision = replace(decision, verdict=seldom)
+            decision = replace(decision, verdict=replace(decision.verdict, requeue_at=again))
         return observed, decision
 
     async def _run_step(self, pass_: Pass[DesiredT, StateT], plan: Plan[StepT]) -> Plan[StepT]:

@@ -193,7 +193,7 @@ def _disks_of_claim(cache: Cache, claim: Resource) -> list[Key]:
     return cache.find(DISKS_BY_CLAIM, place(claim.namespace, claim.name))
 
 
-def _disks_of_volume(cache: Cache, volume: Resource) -> Iterator[Key]:
+def _disks_of_volume(cache: Cache, volume: Resource | Key) -> Iterator[Key]:
     for claim in cache.find(CLAIMS_BY_VOLUME, volume.name):
         yield from cache.find(DISKS_BY_CLAIM, place(claim.namespace, claim.name))
 
@@ -201,11 +201,10 @@ def _disks_of_volume(cache: Cache, volume: Resource) -> Iterator[Key]:
 def _who_waits_for_its_disk(cache: Cache, disk: Resource) -> Iterator[Key]:
     """Those whose claim stands for the disk of another object now, and that wait until that object is gone."""
     for volume in cache.find(VOLUMES_BY_DISK, str(recorded_id(disk, DISK, "disk", "id")).lower()):
-        for claim in cache.find(CLAIMS_BY_VOLUME, volume.name):
-            for key in cache.find(DISKS_BY_CLAIM, place(claim.namespace, claim.name)):
-                waiting = Resource(cache.get(key) or {"metadata": {}})
-                if waiting.condition(reasons.READY).get("reason") == reasons.DUPLICATE_PROTECTED_DISK:
-                    yield key
+        for key in _disks_of_volume(cache, volume):
+            waiting = Resource(cache.get(key) or {"metadata": {}})
+            if waiting.condition(reasons.READY).get("reason") == reasons.DUPLICATE_PROTECTED_DISK:
+                yield key
 
 
 def _restores_of_disk(cache: Cache, disk: Resource) -> list[Key]:
