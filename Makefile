@@ -51,11 +51,11 @@ compiled: $(READY)
 	@$(BIN)/python -c 'import azdiskbackup.app.replica, azdiskbackup.app.uninstall, azdiskbackup.azure.client.preflight'
 
 .PHONY: controlplane
-controlplane: $(READY) ## Build the Kubernetes control plane for tests and demo, once
-	@$(BIN)/python -m controlplane.build >/dev/null
+controlplane: $(READY) ## Provide etcd, Kubernetes, kubectl and Helm: found, downloaded or compiled, once
+	@$(BIN)/python -m controlplane.binaries >/dev/null
 
 .PHONY: tools
-tools: $(READY) ## Build Helm and what checks the chart, once
+tools: $(READY) ## Compile what checks the chart, and Helm 3, once
 	@$(BIN)/python -m controlplane.tools >/dev/null
 
 # installed(program, package, what for): bring a program from Debian's packages where that is allowed; else say so.
@@ -89,25 +89,36 @@ json:
 	$(call installed,jq,jq,by which a page of the documentation changes manifests)
 
 .PHONY: demo
-demo: compiled controlplane tools ## Watch a disk being lost and restored (STORY=namespace: a whole namespace; DEMO_ARGS=--once ends afterwards)
+demo: compiled controlplane ## Watch a disk being lost and restored (STORY=namespace: a whole namespace; DEMO_ARGS=--once ends afterwards)
 	@$(BIN)/python -m demo $(if $(STORY),--story='$(STORY)') $(DEMO_ARGS)
 
 .PHONY: up
-up: compiled controlplane tools ## Start the demo's world in the background, for you to try things in (.run/env)
+up: compiled controlplane ## Start the demo's world in the background, for you to try things in (make shell)
 	@$(BIN)/python -m demo.playground up .run
+
+.PHONY: shell
+shell: ## Open a shell in the world that `make up` started
+	@test -x .run/shell || { echo "It is not up. Start it with: make up"; exit 1; }
+	@.run/shell
 
 .PHONY: plugin
 plugin: $(READY) ## Make `kubectl azdiskbackup` as a single file and as a wheel, in dist/
-	@rm -rf $(DIST)/.site && mkdir -p $(DIST)
-	@$(BIN)/uv build --quiet --wheel --out-dir $(DIST)
-	@$(BIN)/uv export --quiet --frozen --no-dev --extra cli --no-emit-project --no-header >$(DIST)/.requirements
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(DIST)/.site --requirements $(DIST)/.requirements
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(DIST)/.site --no-deps $(DIST)/azdiskbackup-*.whl
-	@# With what is compiled for one Python only; another one is better not found than found wanting.
-	@$(BIN)/shiv --site-packages $(DIST)/.site --compressed --reproducible --entry-point azdiskbackup.plugin.runtime.single_file:main \
-	  --python "/usr/bin/env $$($(BIN)/python -c 'import sys; print("python%d.%d" % sys.version_info[:2])')" \
-	  --output-file $(DIST)/kubectl-azdiskbackup
-	@rm -rf $(DIST)/.site $(DIST)/.requirements; ls -1 $(DIST)/*
+	@$(BIN)/python -m release.plugin $(DIST)
+
+# By which name the image is built, and for which processor.
+IMAGE ?= localhost/azdiskbackup
+PLATFORM ?= linux/$(if $(filter aarch64 arm64,$(shell uname -m)),arm64,amd64)
+
+.PHONY: image
+image: $(READY) ## Build the image IMAGE=… for PLATFORM=linux/amd64 or linux/arm64, with docker, podman or buildah
+	@$(BIN)/python -m release.image --image '$(IMAGE)' --platform '$(PLATFORM)' $(IMAGE_ARGS)
+
+# Whose files the pods of the tests run. Without it they run those of the checkout, and say so.
+.PHONY: image-under-test
+image-under-test: $(READY)
+	$(call installed,buildah,buildah,by which the tests build the image)
+	$(call installed,mmdebstrap,mmdebstrap,of whose archive the image's base is made)
+	@$(BIN)/python -m release.built
 
 .PHONY: debug
 debug: compiled controlplane tools ## The same without an operator, for one that you start in a debugger (.run/operator.env)
@@ -152,7 +163,7 @@ simulate-mutants: $(READY) ## Plant one bug after the other, and see that the st
 
 # In one run: what computes fills the time in which the integration tests wait, and each process begins only once.
 .PHONY: test-slow
-test-slow: compiled controlplane tools sandbox prometheus terminal json ## Run the next four, and test-simulation, in one go
+test-slow: compiled controlplane tools sandbox prometheus terminal json image-under-test ## Run the next four, and test-simulation, in one go
 	@$(GENEROUS) $(BIN)/pytest tests/integration tests/simulation tests/plugin tests/contract tests/chart \
 	  -n $(STACKS) $(BY_FILE) $(TEST_ARGS)
 
@@ -165,15 +176,15 @@ test-contract: compiled controlplane ## Run gateways against the simulator, simu
 	@$(GENEROUS) $(BIN)/pytest tests/contract -n $(PROCESSES) $(BY_FILE) $(TEST_ARGS)
 
 .PHONY: test-chart
-test-chart: $(READY) tools sandbox prometheus ## Run what needs no cluster of the chart and of deploy/: rendering, linting, drift
+test-chart: $(READY) controlplane tools sandbox prometheus image-under-test ## Run what needs no cluster of the chart and of deploy/: rendering, linting, drift
 	@$(GENEROUS) $(BIN)/pytest tests/chart -n $(PROCESSES) $(BY_FILE) $(TEST_ARGS)
 
 .PHONY: test-integration
-test-integration: compiled controlplane tools sandbox prometheus terminal json ## Run the operator on a real API server against the simulator
+test-integration: compiled controlplane tools sandbox prometheus terminal json image-under-test ## Run the operator on a real API server against the simulator
 	@$(GENEROUS) $(BIN)/pytest tests/integration -n $(STACKS) $(BY_FILE) $(TEST_ARGS)
 
 .PHONY: bench
-bench: compiled controlplane tools sandbox ## Measure what protection costs with 100, 500 and 2,000 disks (BENCH_N=… for others); minutes
+bench: compiled controlplane sandbox ## Measure what protection costs with 100, 500 and 2,000 disks (BENCH_N=… for others); minutes
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --group bench
 	@$(BIN)/python -m bench $(if $(BENCH_N),--sizes $(BENCH_N)) $(BENCH_ARGS)
 
@@ -182,7 +193,7 @@ house: $(READY) controlplane ## Measure what it is like to work here: times, cov
 	@$(BIN)/python -m bench.house $(HOUSE_ARGS)
 
 .PHONY: picture
-picture: compiled controlplane tools sandbox prometheus ## Draw docs/dashboard.png: a fleet's two days by the dashboard's queries; minutes
+picture: compiled controlplane sandbox prometheus ## Draw docs/dashboard.png: a fleet's two days by the dashboard's queries; minutes
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --group bench
 	@$(BIN)/python -m bench.picture
 
@@ -227,7 +238,7 @@ crds: $(READY) ## Generate crds/ from the models
 	@$(BIN)/python -m azdiskbackup.api.crd crds
 
 .PHONY: chart
-chart: $(READY) tools crds ## Generate what follows from the chart's values and the CRDs: its README, its CRDs, the kustomize base
+chart: $(READY) controlplane tools crds ## Generate what follows from the chart's values and the CRDs: its README, its CRDs, the kustomize base
 	@$(BIN)/python -m generated
 
 # Neither database of weaknesses is reachable everywhere; what could not be asked is a failure, never a "none found".
@@ -239,10 +250,13 @@ audit: $(READY) ## Ask for known weaknesses of what the image installs (needs th
 .PHONY: sbom
 sbom: $(READY) ## Write sbom.json: what the image installs, with licences (CycloneDX)
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --group audit
-	@rm -rf .sbom && $(PYTHON) -m venv .sbom && VIRTUAL_ENV=.sbom $(BIN)/uv sync --active --quiet --frozen --no-dev --no-editable
-	@$(BIN)/cyclonedx-py environment .sbom/bin/python --pyproject pyproject.toml --output-reproducible --of JSON -o sbom.json
-	@rm -rf .sbom; echo "sbom.json"
+	@$(BIN)/python -m release.sbom sbom.json
+
+.PHONY: release
+release: $(READY) controlplane tools ## Make all that a release is, in dist/: VERSION=0.2.0; commits and tags the version, pushes nothing
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --group audit
+	@$(BIN)/python -m release --version '$(VERSION)' --out $(DIST) $(RELEASE_ARGS)
 
 .PHONY: clean
 clean: ## Remove what the other targets made in this folder
-	@rm -rf $(VENV) .sbom sbom.json .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* .lint-imports.log .mkdocs.log .run site dist
+	@rm -rf $(VENV) sbom.json .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* .lint-imports.log .mkdocs.log .run site dist

@@ -173,9 +173,11 @@ fi
 
 cat <<VALUES
 
-Done. Install the chart; it waits for the role assignments, which take minutes to work:
+Done. No image is published yet: build it and push it to a registry that your nodes can pull from (docs/install.md), and
+name that one. Then install the chart; it waits for the role assignments, which take minutes to work:
 
 helm upgrade --install azdiskbackup charts/azdiskbackup --namespace $namespace --create-namespace \\
+  --set image.registry=REGISTRY \\
   --set azure.subscriptionID=$home \\
   --set azure.clientID=$client \\
   --set azure.tenantID=$tenant \\

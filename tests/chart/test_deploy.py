@@ -14,13 +14,12 @@ from typing import Any
 
 import pytest
 import yaml
-from dockerfile_parse import DockerfileParser
 from lupa import lua51
 from pycep import BicepParser
 
 from azdiskbackup.api.v1alpha1 import KINDS
 from chart.conftest import render
-from controlplane.build import binaries
+from controlplane.binaries import program
 from generated import files
 from harness import argo_cd, azure_rights, manifests
 
@@ -33,75 +32,11 @@ def run(*command: str | Path, **options: Any) -> subprocess.CompletedProcess[str
     return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
 
-# --- the image --------------------------------------------------------------------------------------
-
-# Rules of hadolint that do not fit, each with its reason.
-_NOT_FOLLOWED = {
-    "DL3006": "the base images are arguments, given by digest when the image is published",
-    "DL3008": "versions of Debian's packages follow the base image, which is given by digest",
-    "DL3059": "each step is a command that a test runs by itself, and its stage is thrown away",
-    "DL3009": "lists of packages stay in the first stage, which is thrown away",
-}
-
-
-def test_the_dockerfile_is_well_formed() -> None:
-    ignored = [f"--ignore={rule}" for rule in _NOT_FOLLOWED]
-    done = run(Path(sys.prefix) / "bin" / "hadolint", "--no-color", *ignored, DEPLOY / "Dockerfile")
-    assert done.returncode == 0, done.stdout
-
-
-@pytest.mark.timeout(600)
-def test_the_steps_of_the_image_make_what_starts(tmp_path: Path) -> None:
-    """Each step of the first stage runs as it is written, with the image's folders in the place of the host's."""
-    if shutil.which("bwrap") is None or not Path("/usr/bin/python3").exists():
-        pytest.skip("bubblewrap and Debian's python3 are needed to run the steps (apt-get install bubblewrap)")
-    image, build = tmp_path / "app", tmp_path / "build"
-    image.mkdir()
-    build.mkdir()
-    inside = [
-        *("bwrap", "--die-with-parent", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"),  # noqa: S108
-        *(word for path in ("/usr", "/bin", "/lib", "/lib64", "/etc") for word in ("--ro-bind-try", path, path)),
-        *("--bind", str(image), "/app", "--bind", str(build), "/build"),
-    ]
-    left_out = []
-    structure = DockerfileParser(path=str(DEPLOY / "Dockerfile")).structure
-    last = max(index for index, each in enumerate(structure) if each["instruction"] == "FROM")
-    for step in structure[:last]:
-        match step["instruction"]:
-            case "COPY":
-                source, target = step["value"].split()
-                place = {"/app": image, "/build": build}["/" + target.split("/")[1]] / "/".join(target.split("/")[2:])
-                place.parent.mkdir(parents=True, exist_ok=True)
-                (shutil.copytree if (ROOT / source).is_dir() else shutil.copyfile)(ROOT / source, place)
-            case "RUN" if "apt-get" in step["value"]:
-                left_out.append(step["value"])
-            case "RUN":
-                # Debian's own Python, as in the image.
-                path = {"PATH": "/usr/bin:/bin", **{key: os.environ[key] for key in os.environ if "INDEX" in key}}
-                done = run(*inside, "sh", "-c", step["value"], env={**path, "HOME": "/tmp"})  # noqa: S108
-                assert done.returncode == 0, f"{step['value']}\n{done.stdout}{done.stderr}"
-    assert len(left_out) == 1, "only the installation of Debian's packages"
-    final = {each["instruction"]: each["value"] for each in structure[last:]}
-    assert final["USER"] == "65532:65532" and not [each for each in structure[last:] if each["instruction"] == "RUN"]
-    environment = dict(part.split("=") for part in final["ENV"].split())
-    sandbox = [
-        *("bwrap", "--die-with-parent", "--ro-bind", str(image), "/app", "--dev", "/dev", "--proc", "/proc"),
-        *(word for path in ("/usr/bin/python3", "/usr/bin/python3.11", "/usr/lib", "/lib", "/lib64") for word in
-          ("--ro-bind-try", path, path)),
-    ]  # fmt: skip
-    entry = json.loads(final["ENTRYPOINT"])
-    told = run(*sandbox, *entry, "--help", env=environment)
-    assert told.returncode == 0 and "--subscription-id" in told.stdout, told.stderr
-    refused = run(*sandbox, *entry, *json.loads(final["CMD"]), env=environment)
-    assert refused.returncode == 2 and "AZDISKBACKUP_SUBSCRIPTION_ID: Field required" in refused.stdout
-    assert run(*sandbox, "/bin/sh", "-c", "true", env=environment).returncode != 0, "there is no shell"
-
-
 # --- kustomize, Flux, Argo CD -----------------------------------------------------------------------
 
 
 def test_the_overlay_sets_what_differs_and_nothing_else() -> None:
-    kubectl = binaries() / "kubectl"
+    kubectl = program("kubectl")
     built = run(kubectl, "kustomize", DEPLOY / "kustomize" / "overlays" / "workload-identity")
     assert built.returncode == 0, built.stderr
     assert files.PLACEHOLDER not in built.stdout, "every id is replaced"

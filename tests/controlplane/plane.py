@@ -19,7 +19,7 @@ import yaml
 
 from controlplane import audit
 from controlplane.audit import AuditEntry
-from controlplane.build import binaries
+from controlplane.binaries import program
 from harness.certificates import Authority, KeyPair, service_account_key
 from harness.kept_open import KeptOpen
 from harness.processes import Child, free_ports, wait_for
@@ -51,7 +51,6 @@ class ControlPlane:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.audit_log = folder / "audit.log"
-        self._binaries = binaries()
         self._children: list[Child] = []
         self._ports = free_ports(4)
         self.server = f"https://127.0.0.1:{self._ports[2]}"
@@ -135,7 +134,7 @@ class ControlPlane:
             self._children.pop().stop()
 
     def _run(self, name: str, *flags: str, ready: str | None = None) -> None:
-        child = Child(name, [self._binaries / name, *flags], self.folder / f"{name}.log")
+        child = Child(name, [program(name), *flags], self.folder / f"{name}.log")
         self._children.append(child)
         if ready:
             context = ssl.create_default_context(cafile=str(self.authority.certificate))
@@ -151,7 +150,7 @@ class ControlPlane:
         """
         done = subprocess.run(
             [
-                self._binaries / "kubectl",
+                program("kubectl"),
                 f"--kubeconfig={kubeconfig or self.kubeconfig}",
                 *arguments,
             ],
@@ -233,7 +232,7 @@ class ControlPlane:
     @property
     def kubectl_path(self) -> Path:
         """Return where kubectl is, for a person who wants to go on."""
-        return self._binaries / "kubectl"
+        return program("kubectl")
 
     def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
         """Return a kubeconfig that has a token of a service account, and no other right."""

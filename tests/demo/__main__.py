@@ -15,17 +15,30 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from controlplane.build import CannotBuildError
 from controlplane.plane import KubectlError
+from controlplane.releases import NotProvidedError
 from demo.disasters import STORIES
 from demo.story import Story
 from demo.telling import StoryError, Teller
 from harness.processes import ProcessDiedError
-from harness.stack import ROOT, Stack, environment_hint
+from harness.programs import write_programs, write_shell
+from harness.stack import ROOT, Stack
 
 # What is waited for in the story takes up to an hour of Azure's time. It begins so long ago that kubectl,
 # which knows only real time, shows ages as they are at its end, and no times to come.
 BEGINS_AGO = timedelta(minutes=60)
+
+# What can be tried while everything is up, and afterwards.
+_HERE = """\
+kubectl azdiskbackup describe postgres-data -n shop
+kubectl azdiskbackup unprotected -n shop --apply-policy gold | kubectl apply -f -
+kubectl delete pdisk postgres-data -n shop; kubectl azdiskbackup orphans
+"""
+_NEXT = """\
+make demo STORY=namespace   a namespace is deleted, and its data come back
+make up; make shell         this world for you, with kubectl, helm and az
+docs/install.md             an AKS cluster of your own
+"""
 
 
 def main() -> int:
@@ -43,40 +56,42 @@ def main() -> int:
         signal.signal(ending_signal, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="azdiskbackup-demo-") as folder, contextlib.ExitStack() as ending:
         try:
-            stack = Stack(Path(folder), rate=1, start=datetime.now(UTC) - BEGINS_AGO, with_data=True, led_before=True)
+            begin = datetime.now(UTC) - BEGINS_AGO
+            stack = Stack(Path(folder), rate=1, start=begin, with_data=True, led_before=True)
             ending.callback(stack.stop)
-            with _timed(teller):
+            with _timed(teller, stack, begin):
                 Story(stack, teller, ROOT / "deploy" / "samples").tell(STORIES[given.story])
-            _invite(stack, teller)
-            if not given.once:
-                teller.say("From here on Azure takes as long as it does: a backup, four minutes.")
-                teller.say("Everything stays up until you press Ctrl-C.")
+            teller.heading("kubectl get azdiskbackup -A")
+            teller.plain(stack.plane.kubectl("get", "azdiskbackup", "-A"))
+            teller.heading("Three things to try")
+            if given.once:
+                teller.plain(_NEXT)
+            else:
+                _invite(stack, teller, Path(folder))
                 signal.pause()
         except KeyboardInterrupt:
             teller.say("Stopping.")
-        except (StoryError, ProcessDiedError, KubectlError, CannotBuildError) as error:
+        except (StoryError, ProcessDiedError, KubectlError, NotProvidedError) as error:
             teller.fail(str(error))
             return 1
     return 0
 
 
 @contextlib.contextmanager
-def _timed(teller: Teller) -> Iterator[None]:
+def _timed(teller: Teller, stack: Stack, begin: datetime) -> Iterator[None]:
     started = time.monotonic()
     yield
-    teller.say(f"The story took {time.monotonic() - started:.0f} s of your time.")
+    minutes = (stack.azure.now - begin).total_seconds() / 60
+    teller.say(f"The story took {time.monotonic() - started:.0f} s of your time, and {minutes:.0f} min of Azure's.")
 
 
-def _invite(stack: Stack, teller: Teller) -> None:
-    teller.heading("kubectl get azdiskbackup -A")
-    teller.plain(stack.plane.kubectl("get", "azdiskbackup", "-A"))
-    teller.heading("Go on exploring, in another terminal")
-    teller.plain(
-        f"{environment_hint(stack)}\n"
-        "kubectl get azdiskbackup -A -o wide\n"
-        "kubectl describe drestore -n shop\n"
-        "kubectl explain protecteddisk.spec\n"
-    )
+def _invite(stack: Stack, teller: Teller, folder: Path) -> None:
+    """Say what can be tried in this world, and by which shell."""
+    write_programs(folder / "bin", stack)
+    write_shell(folder / "shell", folder / "bin", stack)
+    teller.say("In another terminal; from here on Azure takes as long as it does: a backup, four minutes.")
+    teller.plain(f"{folder / 'shell'}\n{_HERE}")
+    teller.say("Everything stays up until you press Ctrl-C.")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 python -m demo.playground up FOLDER [--without-operator]    start it, and return when it is ready
 python -m demo.playground down FOLDER                       end it
 
-The folder then holds ``env``, to be sourced by a shell, the logs, and ``operator.env``, the settings of an operator
+The folder then holds ``shell``, a shell that knows it, the logs, and ``operator.env``, the settings of an operator
 that runs outside of the cluster: by hand, or in an editor's debugger. `up` starts a process that holds everything
 together, and whose end ends everything.
 """
@@ -20,13 +20,13 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from controlplane.build import CannotBuildError
 from controlplane.plane import KubectlError
+from controlplane.releases import NotProvidedError
 from demo.telling import Teller
 from demo.world import furnish_azure, furnish_cluster
 from harness.objects import SUBSCRIPTION
 from harness.processes import ProcessDiedError
-from harness.programs import login, reader, write_programs
+from harness.programs import login, write_programs, write_shell
 from harness.stack import CLIENT_ID, OPERATOR_USER, Stack
 
 # A minute of Azure in a second, from some days ago on: see the demo.
@@ -36,7 +36,7 @@ _LOOK_EVERY_SECONDS = 0.1
 
 
 def main() -> int:
-    """Do one of the three; return the exit code."""
+    """Do one of them; return the exit code."""
     parser = argparse.ArgumentParser(prog="demo.playground", description=__doc__)
     parser.add_argument("what", choices=("up", "down", "hold"))
     parser.add_argument("folder", type=Path)
@@ -53,7 +53,7 @@ class _Place:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.env = folder / "env"
+        self.shell = folder / "shell"
         self.operator_env = folder / "operator.env"
         self.log = folder / "log"
         self.pid = folder / "pid"
@@ -76,7 +76,7 @@ class _Place:
 
 def _up(place: _Place, without_operator: bool) -> int:
     if place.holder is not None:
-        print(f"It is up already. Go on with:\n\n  source {_short(place.env)}\n\nor end it: make down")
+        print("It is up already. Go on with:\n\n  make shell\n\nor end it: make down")
         return 0
     shutil.rmtree(place.folder, ignore_errors=True)
     place.folder.mkdir(parents=True)
@@ -102,7 +102,7 @@ def _up(place: _Place, without_operator: bool) -> int:
 def _follow(place: _Place, held: subprocess.Popen[bytes]) -> None:
     """Show what is said until it is ready, or has failed."""
     with place.log.open() as log:
-        while not place.env.exists() and held.poll() is None:
+        while not place.shell.exists() and held.poll() is None:
             sys.stdout.write(log.read())
             sys.stdout.flush()
             # Real time, on purpose: another process comes up, and somebody watches.
@@ -133,14 +133,14 @@ def _hold(place: _Place, *, with_operator: bool) -> int:
         if not with_operator:
             stack.stop_operator()
             _write_operator_env(place, stack)
-        _write_env(place, stack)
+        write_programs(place.programs, stack)
         _invite(place, teller, with_operator)
         # Last: whoever waits for this file goes on at once.
-        (place.folder / "env.new").rename(place.env)
+        write_shell(place.shell, place.programs, stack)
         signal.pause()
     except KeyboardInterrupt:
         pass
-    except (ProcessDiedError, KubectlError, CannotBuildError) as error:
+    except (ProcessDiedError, KubectlError, NotProvidedError) as error:
         teller.fail(str(error))
         return 1
     finally:
@@ -160,18 +160,11 @@ def _start(stack: Stack, teller: Teller) -> None:
 
 
 def _invite(place: _Place, teller: Teller, with_operator: bool) -> None:
-    teller.say("A minute of Azure passes in a second. Go on in this terminal or in others with:")
-    teller.plain(f"\n  source {_short(place.env)}\n")
+    teller.say("A minute of Azure passes in a second. Go on, in as many terminals as you like, with:")
+    teller.plain("\n  make shell\n")
     if not with_operator:
         teller.say(f"No operator runs. Its settings for one outside of the cluster: {_short(place.operator_env)}")
     teller.say("It stays up until: make down")
-
-
-def _write_env(place: _Place, stack: Stack) -> None:
-    write_programs(place.programs, stack)
-    settings = {"KUBECONFIG": str(stack.plane.kubeconfig)} | reader(stack)
-    lines = [f"export {name}={value}" for name, value in settings.items()] + [f'export PATH={place.programs}:"$PATH"']
-    (place.folder / "env.new").write_text("\n".join(lines) + "\n")
 
 
 def _write_operator_env(place: _Place, stack: Stack) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from demo.app import App
 from demo.disasters import Scene
 from demo.shell import Shell
+from demo.stopwatch import Stopwatch
 from demo.telling import StoryError, Teller
 from demo.world import CLAIM, NAMESPACE, fast_forward, furnish_azure, furnish_cluster
 from harness.stack import Stack
@@ -35,7 +36,7 @@ class Story:
     def tell(self, disaster: Callable[[Scene], None]) -> None:
         """Start everything, apply the samples, and tell what happens until lost data are back."""
         app = self._begin()
-        self._teller.heading("A minute of Azure passes in a second")
+        self._teller.heading("Two minutes of Azure pass in a second")
         with fast_forward(self._stack):
             self._chapter("backupvault/demo", "The vault is ready", _vault)
             self._chapter("diskbackuppolicy/gold", "The policy is ready", _policy)
@@ -68,6 +69,7 @@ class Story:
     def _chapter(self, name: str, good: str, detail: Callable[[Json], str], *, type_: str = "Ready") -> None:
         """Tell each change of an object's Ready until a condition is True."""
         told: tuple[str, str] | None = None
+        watch = Stopwatch(self._stack)
         deadline = time.monotonic() + _PATIENCE_SECONDS
         kind = name.split("/")[0]
         while time.monotonic() < deadline:
@@ -76,6 +78,7 @@ class Story:
             summary = conditions.get(type_, {})
             if summary.get("status") == "True":
                 self._teller.happened(self._stack.azure.now, good, detail(found["status"]), good=True)
+                self._teller.took(watch)
                 return
             news = (summary.get("reason", ""), _short(summary.get("message", "")))
             if summary and news != told:

@@ -10,6 +10,8 @@ from datetime import datetime
 from rich.console import Console
 from rich.text import Text
 
+from demo.stopwatch import Stopwatch
+
 
 class StoryError(RuntimeError):
     """A step of the story did not come; the message says which, and what was there instead."""
@@ -51,6 +53,10 @@ class Teller:
         elif detail:
             detail = f"  {detail}"
         self._console.print(line.append(detail, style="dim"))
+
+    def took(self, watch: Stopwatch) -> None:
+        """Tell how long the last thing took, in Azure and here."""
+        self._console.print(Text(f"{_INDENT}{watch}", style="dim"))
 
     def typed(self, words: Iterable[str]) -> None:
         """Show a command as somebody types it, on as many lines as it takes."""

@@ -12,13 +12,13 @@ NAMESPACE = "shop"
 # The one that the app writes to, and the disks of all.
 CLAIM = "data-postgres-0"
 CLAIMS = {CLAIM: "pvc-postgres-0", "data-postgres-1": "pvc-postgres-1"}
-_SIZE_GIB = 128
-RATE = 60
+_SIZE_GIB = 32
+RATE = 120
 
 
 @contextlib.contextmanager
 def fast_forward(stack: Stack) -> Iterator[None]:
-    """Have a minute of Azure pass in a second while something is waited for; else its time passes as any."""
+    """Have two minutes of Azure pass in a second while something is waited for; else its time passes as any."""
     stack.azure.set_rate(RATE)
     try:
         yield

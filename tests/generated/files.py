@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from azdiskbackup import __version__
 from controlplane.tools import tool
 from generated import (
     api_page,
@@ -37,6 +39,7 @@ def wanted() -> Iterator[tuple[Path, str]]:
     """Yield each generated file and what must be in it."""
     yield from _crds()
     yield CHART / "README.md", readme()
+    yield from _of_this_version()
     yield ROOT / "deploy" / "requirements.txt", requirements()
     yield ROOT / "docs" / "metrics.md", metrics_page.page()
     yield ROOT / "docs" / "reference" / "reasons.md", reasons_page.page()
@@ -51,6 +54,20 @@ def wanted() -> Iterator[tuple[Path, str]]:
 def _crds() -> Iterator[tuple[Path, str]]:
     for crd in sorted((ROOT / "crds").glob("*.yaml")):
         yield CHART / "files" / "crds" / crd.name, crd.read_text()
+
+
+# Where else the version stands; each line with it, and nothing else of the file.
+_VERSIONED = {
+    CHART / "Chart.yaml": r"(?m)^((?:version|appVersion): ).*$",
+    ROOT / "deploy" / "argocd" / "application.yaml": r"(?m)^(\s*targetRevision: v).*$",
+    ROOT / "deploy" / "flux" / "helmrelease.yaml": r"(?m)^(\s*tag: v).*$",
+    ROOT / "deploy" / "kustomize" / "overlays" / "workload-identity" / "kustomization.yaml": r"(?m)^(\s*newTag: ).*$",
+}
+
+
+def _of_this_version() -> Iterator[tuple[Path, str]]:
+    for path, line in _VERSIONED.items():
+        yield path, re.sub(line, rf"\g<1>{__version__}", path.read_text())
 
 
 def requirements() -> str:
@@ -122,8 +139,8 @@ def drifted() -> list[str]:
 
 
 def write() -> None:
-    """Write all of them; the CRDs of the chart first, since the chart is rendered with them."""
-    for path, text in _crds():
+    """Write all of them; first what the chart is rendered with."""
+    for path, text in (*_crds(), *_of_this_version()):
         path.write_text(text)
     found = dict(wanted())
     for folder in (BASE, CHART / "files" / "crds"):

@@ -16,16 +16,25 @@ from azure_simulator.model.disk_folders import path_of
 from controlplane.plane import ControlPlane
 from controlplane.tools import tool
 from harness.processes import PATIENCE_SECONDS, wait_for
+from nodeless import isolation
 from nodeless.disks import Disks
 from nodeless.images import Image, Images
 from nodeless.kubelet import Cluster, Kubelet
 from nodeless.pod import Pod
+from release.built import root_files
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "azdiskbackup"
 NAMESPACE = "azdiskbackup"
 RELEASE = "azdiskbackup"
 IMAGE = "localhost/azdiskbackup"
+# What deploy/Dockerfile sets; a test compares.
+ENVIRONMENT = {
+    "PYTHONPATH": "/app/operator:/app/packages",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONUNBUFFERED": "1",
+    "HOME": "/tmp",  # noqa: S108 - a path in the container
+}
 OPERATOR_USER = f"system:serviceaccount:{NAMESPACE}:{RELEASE}"
 
 Json = dict[str, Any]
@@ -36,11 +45,20 @@ class HelmError(RuntimeError):
 
 
 def operator_image(source: Path = ROOT / "operator") -> Image:
-    """Return what the Dockerfile builds, from the files of this checkout: the same paths, the same command."""
+    """Return the image of this checkout: what was built of it, else its files in the places that the Dockerfile names.
+
+    Args:
+        source: the operator, if it is another than that of this checkout.
+    """
+    built = root_files() if source == ROOT / "operator" and isolation.available() else None
+    if built is not None:
+        return Image(
+            entrypoint=["/usr/bin/python3", "-m", "azdiskbackup"], folders={}, root=built, environment=ENVIRONMENT
+        )
     return Image(
         entrypoint=["/app/venv/bin/python", "-m", "azdiskbackup"],
         folders={"/app/venv": Path(sys.prefix), "/app/operator": source},
-        environment={"PYTHONPATH": "/app/operator", "PYTHONDONTWRITEBYTECODE": "1"},
+        environment=ENVIRONMENT,
     )
 
 

@@ -18,6 +18,8 @@ from harness.processes import wait_for
 
 _FENCE = re.compile(r"^```(?P<language>\w*)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^```$", re.M | re.S)
 _LANGUAGES = {"sh", "yaml", "text"}
+# What a person types to go on in another shell.
+_OPENS_SHELL = "make shell\n"
 # Begins what each block prints.
 _MARK = "\x1e"
 
@@ -82,14 +84,18 @@ def _run(
     environment: dict[str, str],
     meanwhile: Callable[[], None] | None,
 ) -> Iterator[tuple[int, str]]:
-    script = folder / f".{page.stem}.sh"
-    script.write_text("set -euo pipefail\nexec 2>&1\n" + "".join(_step(block) for block in found))
+    script, inner = folder / f".{page.stem}.sh", folder / f".{page.stem}.inner.sh"
+    before, opens_shell, after = "".join(_step(block) for block in found).partition(_OPENS_SHELL)
+    script.write_text(f"set -euo pipefail\nexec 2>&1\n{before}{opens_shell}")
+    # The rest is typed in the shell that opens, which is the person's own.
+    inner.write_text(f"#!/bin/bash\nset -euo pipefail\n{after}")
+    inner.chmod(0o755)
     output = folder / f".{page.stem}.out"
     with output.open("wb") as sink:
         shell = subprocess.Popen(
             ["bash", "--norc", "--noprofile", script],
             cwd=folder,
-            env=environment,
+            env=environment | {"SHELL": str(inner)},
             stdout=sink,
             stdin=subprocess.DEVNULL,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,27 @@ def reader(stack: Stack) -> dict[str, str]:
     scope = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{VAULT_GROUP}"
     definition = {"Name": "Backup Reader", "Actions": ["Microsoft.DataProtection/*/read"], "NotActions": []}
     return login(stack, READER, "s3cret", [{"definition": definition, "scope": scope, "condition": None}])
+
+
+def write_shell(path: Path, programs: Path, stack: Stack) -> None:
+    """Write a program that opens a shell of its caller's kind, in which the programs and the cluster are found.
+
+    The caller's own stays as it was: nothing of this is in it when the stack is gone.
+    """
+    settings = {"KUBECONFIG": str(stack.plane.kubeconfig)} | reader(stack)
+    new = path.with_suffix(".new")
+    new.write_text(
+        "#!/bin/sh\n"
+        + "".join(f"export {name}={shlex.quote(value)}\n" for name, value in settings.items())
+        + f'export PATH={shlex.quote(str(programs))}:"$PATH"\n'
+        "echo 'In this shell kubectl, helm and az are those of this world; exit leaves it.'\n"
+        '"${SHELL:-/bin/sh}"\n'
+        # How the last command of a person ended is nobody's failure.
+        'status=$?; [ -t 0 ] || exit "$status"\n'
+    )
+    new.chmod(0o700)
+    # Whoever waits for it finds it whole.
+    new.rename(path)
 
 
 def write_programs(folder: Path, stack: Stack) -> None:

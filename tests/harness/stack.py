@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -260,8 +259,3 @@ class Stack:
             self._kubelet_runs = False
         self.stop_simulator()
         self.plane.stop()
-
-
-def environment_hint(stack: Stack) -> str:
-    """Return what a person types to go on with kubectl."""
-    return f"export KUBECONFIG={stack.plane.kubeconfig} PATH={stack.plane.kubectl_path.parent}{os.pathsep}$PATH"

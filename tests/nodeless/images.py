@@ -15,6 +15,7 @@ class Image:
     Attributes:
         entrypoint: the command, with paths as they are in the container.
         folders: path in the container to the folder of this machine that is there.
+        root: the folder that has all other files of the image; without it they are this machine's.
         environment: what the image sets.
         user: the user of the image.
         kubeconfig_variable: what names a kubeconfig to a process that cannot be given its service account's files.
@@ -23,6 +24,7 @@ class Image:
 
     entrypoint: Sequence[str]
     folders: Mapping[str, Path]
+    root: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     user: int = 65532
     kubeconfig_variable: str = "AZDISKBACKUP_KUBECONFIG"

@@ -18,6 +18,26 @@ _SYSTEM = (
     *("/usr", "/bin", "/sbin", "/lib", "/lib64"),
     *("/etc/ssl", "/etc/ld.so.cache", "/etc/hosts", "/etc/nsswitch.conf", "/etc/resolv.conf"),
 )
+# What setpriv does, by the Python of an image that has no setpriv: no right is left, and none can be gained.
+_BECOME = """
+import ctypes, os, signal, sys
+PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 24, 38
+user, group = map(int, sys.argv[1:3])
+prctl = ctypes.CDLL(None).prctl
+for capability in range(64):
+    prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+os.setgroups([])
+os.setresgid(group, group, group)
+os.setresuid(user, user, user)
+prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+# Last: another user has none any more.
+prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+# Folders of an image that are filled one by one, and those that a container has of its own.
+_FILLED = frozenset({"/etc", "/app", "/var", "/run", "/tmp", "/proc", "/dev", "/sys"})  # noqa: S108 - paths in a container
+# What a kubelet gives to each container, whatever its image has there.
+_OF_THE_KUBELET = ("/etc/hosts", "/etc/resolv.conf")
 
 
 @dataclass(frozen=True)
@@ -46,9 +66,7 @@ class Sandbox:
         if os.geteuid() != 0:
             words += ["--unshare-user", "--uid", str(self.user), "--gid", str(self.group)]
         words += ["--unshare-ipc", "--proc", "/proc", "--dev", "/dev"]
-        binds = [("--ro-bind-try", path, path) for path in _SYSTEM]
-        if not Path(sys.base_prefix).is_relative_to("/usr"):
-            binds.append(("--ro-bind", sys.base_prefix, sys.base_prefix))
+        binds = list(of_image(self.image.root) if self.image.root else _of_this_machine())
         for inside, (outside, writable) in sorted(self.mounts.items()):
             binds.append(("--bind" if writable else "--ro-bind", str(outside), inside))
         binds += [("--ro-bind", str(outside), inside) for inside, outside in self.image.folders.items()]
@@ -62,10 +80,29 @@ class Sandbox:
     def _as_user(self) -> list[str]:
         if os.geteuid() != 0:
             return []
+        if self.image.root is not None:
+            return [self.image.entrypoint[0], "-I", "-S", "-c", _BECOME, str(self.user), str(self.group)]
         return [
             *("setpriv", f"--reuid={self.user}", f"--regid={self.group}", "--clear-groups", "--no-new-privs"),
             *("--inh-caps=-all", "--bounding-set=-all", "--pdeathsig=SIGKILL", "--"),
         ]
+
+
+def _of_this_machine() -> Iterator[tuple[str, str, str]]:
+    yield from (("--ro-bind-try", path, path) for path in _SYSTEM)
+    if not Path(sys.base_prefix).is_relative_to("/usr"):
+        yield "--ro-bind", sys.base_prefix, sys.base_prefix
+
+
+def of_image(root: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield what puts the files of an image in their places, one by one, so that more can be put beside them."""
+    for path in (*root.iterdir(), *(root / "etc").iterdir(), *(root / "app").iterdir()):
+        inside = f"/{path.relative_to(root)}"
+        if path.is_symlink():
+            yield "--symlink", str(path.readlink()), inside
+        elif inside not in _FILLED and inside not in _OF_THE_KUBELET:
+            yield "--ro-bind", str(path), inside
+    yield from (("--ro-bind-try", path, path) for path in _OF_THE_KUBELET)
 
 
 def _folders(paths: Iterable[str]) -> Iterator[tuple[str, ...]]:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from importlib.metadata import version
 from typing import TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from azdiskbackup import __version__
 
 # Who waits for our share of one of Azure's limits: subscription, limit, how many, and seconds since the first of them.
 Waiting: TypeAlias = tuple[str, str, int, float]
@@ -122,7 +123,7 @@ class StateCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics as they are at this moment."""
-        yield InfoMetricFamily("azdiskbackup_build", "The version.", value={"version": version("azdiskbackup")})
+        yield InfoMetricFamily("azdiskbackup_build", "The version.", value={"version": __version__})
         yield GaugeMetricFamily("azdiskbackup_leader", "Whether this replica is the leader.", value=self._leads())
         state = self._state() or EngineState()
         lag = "Maximum lag of the event loop in the last minute."

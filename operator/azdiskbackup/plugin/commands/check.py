@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterable
 from datetime import UTC, datetime
-from importlib.metadata import version
 
 from rich.padding import Padding
 from rich.text import Text
 
+from azdiskbackup import __version__
 from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.resource import Resource
@@ -38,7 +38,6 @@ _RIGHTS = (
     ("list", "apps", "deployments", False, "status, which shows no operator without it"),
     ("list", "coordination.k8s.io", "leases", False, "status, which shows no operator without it"),
 )
-VERSION_HERE = version("azdiskbackup")
 # More confuses whoever compares times, and breaks tokens.
 _SKEW_SECONDS = 60
 
@@ -119,7 +118,7 @@ async def _kinds(cluster: Cluster) -> CheckResult:
         return _bad(what, error.user_message, "Install or upgrade the chart with crds.enabled=true.")
     except AccessDenied:
         return await _served(cluster)
-    return _good(what, f"All four CustomResourceDefinitions match version {VERSION_HERE}.")
+    return _good(what, f"All four CustomResourceDefinitions match version {__version__}.")
 
 
 async def _served(cluster: Cluster) -> CheckResult:
@@ -144,8 +143,8 @@ async def _operator(cluster: Cluster) -> CheckResult:
     if found.leads is False:
         pods = f"kubectl get pods -n {found.namespace or 'NAMESPACE'}"
         return _bad(what, detail, f"See `{pods}`: a pod that cannot start reports why in its status.")
-    if found.version and found.version != VERSION_HERE:
-        return _unknown(what, f"{detail} This command is version {VERSION_HERE}.", "Use the same version for both.")
+    if found.version and found.version != __version__:
+        return _unknown(what, f"{detail} This command is version {__version__}.", "Use the same version for both.")
     return _good(what, detail)
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from azdiskbackup import __version__
 from azdiskbackup.plugin.runtime.exit_code import ExitCode
 from azdiskbackup.plugin.runtime.options import (
     AccessMode,
@@ -315,9 +316,7 @@ def check(
 @app.command()
 def version() -> None:
     """Show the version."""
-    from importlib.metadata import version as version_of
-
-    typer.echo(version_of("azdiskbackup"))
+    typer.echo(__version__)
 
 
 @app.command()

@@ -1,0 +1,76 @@
+"""The image of this checkout that was built on this machine, by what is in it: another content is another image."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from azdiskbackup import __version__
+from controlplane.releases import NotProvidedError, architecture, cache_root
+from release.image import ROOT, Order, build, say
+from release.tools import working_tool
+
+IMAGE = "localhost/azdiskbackup-under-test"
+_DECIDES = (
+    *("deploy/Dockerfile", "deploy/install.sh", "deploy/prune.py", "deploy/requirements.txt"),
+    *("tests/release/base.py", "operator/azdiskbackup"),
+)
+_KEPT = 3
+
+
+def root_files() -> Path | None:
+    """Return the folder with all files of the image of this checkout; None where it was not built."""
+    folder = _folder()
+    return folder if folder.exists() else None
+
+
+def provide() -> Path:
+    """Return that folder, building the image first where it is not there.
+
+    Raises:
+        NotProvidedError: it cannot be built; the message says why.
+        CalledProcessError: a step failed; it has what was printed.
+    """
+    folder = _folder()
+    if folder.exists():
+        return folder
+    tool = working_tool()
+    say(f"building it with {tool.name}, for the tests")
+    build(Order(f"{IMAGE}:{folder.name}", f"linux/{architecture()}", __version__, {}, epoch=0), tool)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as place:
+        tool.unpack(f"{IMAGE}:{folder.name}", Path(place) / "root")
+        (Path(place) / "root").rename(folder)
+    for old in sorted(folder.parent.iterdir(), key=lambda each: each.stat().st_mtime)[:-_KEPT]:
+        shutil.rmtree(old)
+    return folder
+
+
+def _folder() -> Path:
+    digest = hashlib.sha256()
+    for name in _DECIDES:
+        place = ROOT / name
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if path.is_file() and path.suffix != ".pyc":
+                digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    return cache_root().parent / "image" / "built" / digest.hexdigest()[:16]
+
+
+def main() -> int:
+    """Build it, and say where its files are, or why the tests do without; return the exit code."""
+    try:
+        print(provide())
+    except NotProvidedError as error:
+        say(f"NOT built, so that the pods of the tests run the files of this checkout: {error}")
+    except subprocess.CalledProcessError as error:
+        say(f"{' '.join(map(str, error.cmd[:2]))} failed:\n{(error.stderr or '').strip()[-3000:]}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
