@@ -20,6 +20,7 @@ from pycep import BicepParser
 from azdiskbackup.api.v1alpha1 import KINDS
 from chart.conftest import render
 from controlplane.binaries import program
+from controlplane.tools import tool
 from generated import files
 from harness import argo_cd, azure_rights, manifests
 
@@ -337,3 +338,26 @@ def test_no_job_that_is_shown_is_run_again_by_a_restore_of_manifests() -> None:
     jobs = r"^kind: (?:OnDemandBackup|DiskRestore)\n.*?^spec"
     shown = [part for text in texts for part in re.findall(jobs, text, re.M | re.S)]
     assert len(shown) == 9 and all('velero.io/exclude-from-backup: "true"' in part for part in shown)
+
+
+# --- GitHub -----------------------------------------------------------------------------------------
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yaml"))
+
+
+def test_workflows_are_well_formed() -> None:
+    """Shell scripts in them, too: actionlint asks shellcheck, which is beside this Python."""
+    path = f"{Path(sys.prefix) / 'bin'}:/usr/bin:/bin"
+    done = run(tool("actionlint"), "-no-color", *WORKFLOWS, env={"PATH": path, "HOME": str(Path.home())})
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflows_may_do_little_and_run_what_is_pinned(path: Path) -> None:
+    text = path.read_text()
+    workflow = yaml.safe_load(text)
+    assert workflow["permissions"] == {}, "what a job may do it says itself"
+    for job in workflow["jobs"].values():
+        assert job["permissions"] and job["timeout-minutes"]
+    pinned = re.findall(r"uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", text, re.M)
+    assert len(pinned) == text.count("uses: ") > 0

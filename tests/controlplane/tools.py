@@ -19,6 +19,7 @@ TOOLS = {
     "helm3": "helm.sh/helm/v3/cmd/helm@v3.22.0",
     "helm-docs": "github.com/norwoodj/helm-docs/cmd/helm-docs@v1.14.2",
     "kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0",
+    "actionlint": "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12",
     "kube-score": "github.com/zegl/kube-score/cmd/kube-score@v1.20.0",
 }
 

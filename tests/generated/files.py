@@ -62,6 +62,14 @@ _VERSIONED = {
     ROOT / "deploy" / "argocd" / "application.yaml": r"(?m)^(\s*targetRevision: v).*$",
     ROOT / "deploy" / "flux" / "helmrelease.yaml": r"(?m)^(\s*tag: v).*$",
     ROOT / "deploy" / "kustomize" / "overlays" / "workload-identity" / "kustomization.yaml": r"(?m)^(\s*newTag: ).*$",
+} | {
+    path: r"(\bazdiskbackup[:-])\d+\.\d+\.\d+(?:-rc\.\d+)?"
+    for path in (
+        ROOT / "README.md",
+        ROOT / "docs/install.md",
+        ROOT / "docs/kubectl-plugin.md",
+        ROOT / "deploy/Dockerfile",
+    )
 }
 
 

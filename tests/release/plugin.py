@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -60,7 +61,9 @@ def single_file(source: Path, wheel: Path, platform: str, target: Path, pythons:
             for_it = (f"--python-version={python}", f"--python-platform={PLATFORMS[platform]}")
             _install(of_python, *for_it, "--require-hashes", "--only-binary=:all:", f"--requirements={requirements}")
             shutil.copytree(of_python, packages, dirs_exist_ok=True)
-        _install(packages, str(wheel))
+        # Not installed: what is written then says where the wheel was, and when.
+        with zipfile.ZipFile(wheel) as ours:
+            ours.extractall(packages)
         shutil.rmtree(packages / "bin", ignore_errors=True)
         subprocess.run(
             [

@@ -1,0 +1,138 @@
+"""What a release is made of: that it says its version everywhere, and is the same when it is made again."""
+
+from __future__ import annotations
+
+import datetime
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from azdiskbackup import __version__
+from controlplane.releases import NotProvidedError, architecture
+from controlplane.tools import tool
+from release import archive, chart, krew, plugin, version
+
+ROOT = Path(__file__).resolve().parents[2]
+NEXT = "9.8.7"
+PYTHON = ".".join(map(str, sys.version_info[:2]))
+DAY = datetime.date(2031, 5, 3)
+
+
+def tree(folder: Path) -> Path:
+    """Return a copy of what a release is made of."""
+    folder.mkdir()
+    packed = subprocess.run(
+        ["tar", "--create", "--exclude=__pycache__", "operator", "crds", "charts", "deploy", "docs", "tests/generated",
+         "tests/harness", "tests/controlplane", "tests/azure_simulator", "tests/nodeless", "tests/release",
+         "pyproject.toml", "uv.lock", "LICENSE", "README.md", "CHANGELOG.md"],
+        cwd=ROOT, capture_output=True, check=True,
+    ).stdout  # fmt: skip
+    subprocess.run(["tar", "--extract"], cwd=folder, input=packed, check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a tree that says the next version."""
+    found = tree(tmp_path_factory.mktemp("release") / "source")
+    text = (found / "CHANGELOG.md").read_text()
+    fixed = "## Unreleased\n\n### Fixed\n\n- One thing,\n  whole.\n"
+    (found / "CHANGELOG.md").write_text(text.replace("## Unreleased\n", fixed, 1))
+    version.set_to(found, NEXT, DAY)
+    return found
+
+
+def test_the_version_is_said_in_one_place_and_written_everywhere(released: Path) -> None:
+    assert version.of(released) == NEXT and version.of(ROOT) == __version__
+    about = yaml.safe_load((released / "charts/azdiskbackup/Chart.yaml").read_text())
+    assert (about["version"], about["appVersion"]) == (NEXT, NEXT)
+    base = (released / "deploy/kustomize/base/deployment-azdiskbackup.yaml").read_text()
+    assert f"azdiskbackup:{NEXT}" in base
+    for path in ("deploy/argocd/application.yaml", "deploy/flux/helmrelease.yaml"):
+        assert f"v{NEXT}\n" in (released / path).read_text(), path
+    unchanged = [path for path in released.rglob("*.yaml") if f": {__version__}\n" in path.read_text()]
+    assert not unchanged
+
+
+def test_the_changelog_has_what_was_unreleased(released: Path) -> None:
+    text = (released / "CHANGELOG.md").read_text()
+    assert f"## Unreleased\n\n## {NEXT} - 2031-05-03\n\n### Fixed\n\n- One thing,\n" in text
+    assert version.changes(released, NEXT)[0] == ("Fixed", "One thing, whole.")
+    assert version.epoch(released, NEXT) == datetime.datetime(2031, 5, 3, tzinfo=datetime.UTC).timestamp()
+
+
+def test_nothing_is_released_without_a_word_about_it(tmp_path: Path) -> None:
+    (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n\n## 0.1.0 - 2026-01-01\n\n- All.\n")
+    (tmp_path / "operator" / "azdiskbackup").mkdir(parents=True)
+    with pytest.raises(NotProvidedError, match="nothing under Unreleased"):
+        version.set_to(tmp_path, NEXT, DAY)
+
+
+@pytest.mark.parametrize("number", ["", "1.2", "v1.2.3", "1.2.3-beta", "1.2.3+build", "newest"])
+def test_what_is_no_version_is_refused(number: str) -> None:
+    with pytest.raises(NotProvidedError, match=r"give one such as 0\.2\.0"):
+        version.check(number)
+    version.check("1.2.3-rc.4")
+
+
+def test_the_chart_is_packaged_with_what_artifact_hub_shows(released: Path, tmp_path: Path) -> None:
+    packaged = tmp_path / "azdiskbackup.tgz"
+    chart.package(released, NEXT, "https://example.com/backup", packaged)
+    shown = subprocess.run([tool("helm"), "show", "chart", packaged], capture_output=True, text=True, check=True).stdout
+    about: dict[str, Any] = yaml.safe_load(shown)
+    assert (about["version"], about["home"]) == (NEXT, "https://example.com/backup")
+    hub = {name.partition("/")[2]: text for name, text in about["annotations"].items()}
+    assert yaml.safe_load(hub["images"])[0]["image"] == f"ghcr.io/azdiskbackup/azdiskbackup:{NEXT}"
+    assert yaml.safe_load(hub["changes"])[0] == {"kind": "fixed", "description": "One thing, whole."}
+    kinds = {each["kind"] for each in yaml.safe_load(hub["crds"])}
+    assert kinds == {each["kind"] for each in yaml.safe_load(hub["crdsExamples"])}
+    assert hub["prerelease"] == "false"
+
+
+def test_it_is_the_same_when_it_is_made_again(released: Path, tmp_path: Path) -> None:
+    """By another one, elsewhere, from a copy of the same files."""
+    other = tree(tmp_path / "elsewhere")
+    (other / "CHANGELOG.md").write_text((released / "CHANGELOG.md").read_text())
+    version.set_to(other, NEXT, DAY)
+    platform = f"linux-{architecture()}"
+    made = []
+    for source in (released, other):
+        folder = tmp_path / f"dist-{source.name}"
+        folder.mkdir()
+        wheel = plugin.wheel(source, folder, version.epoch(source, NEXT))
+        chart.package(source, NEXT, "", folder / "chart.tgz")
+        file = folder / "kubectl-azdiskbackup"
+        plugin.single_file(source, wheel, platform, file, pythons=[PYTHON])
+        archive.write(folder / "file.tar.gz", {"file": (file.read_bytes(), 0o755)}, 1_000_000_000)
+        made.append({path.name: path.read_bytes() for path in folder.iterdir()})
+    assert made[0].keys() == made[1].keys()
+    assert [name for name in made[0] if made[0][name] != made[1][name]] == []
+
+
+def test_krew_finds_each_archive_by_its_checksum(tmp_path: Path) -> None:
+    for platform in plugin.PLATFORMS:
+        archive.write(tmp_path / f"kubectl-azdiskbackup-{platform}.tar.gz", {"LICENSE": (platform.encode(), 0o644)}, 0)
+    found = yaml.safe_load(krew.manifest(tmp_path, NEXT, "https://example.com/backup"))
+    assert found["spec"]["version"] == f"v{NEXT}"
+    machines = {
+        (each["selector"]["matchLabels"]["os"], each["selector"]["matchLabels"]["arch"])
+        for each in found["spec"]["platforms"]
+    }
+    assert machines == {tuple(platform.split("-")) for platform in plugin.PLATFORMS}
+    first = found["spec"]["platforms"][0]
+    assert (
+        first["uri"] == f"https://example.com/backup/releases/download/v{NEXT}/kubectl-azdiskbackup-darwin-amd64.tar.gz"
+    )
+    assert len({each["sha256"] for each in found["spec"]["platforms"]}) == len(plugin.PLATFORMS)
+
+
+def test_an_archive_has_no_trace_of_its_maker(tmp_path: Path) -> None:
+    archive.write(tmp_path / "a.tar.gz", {"b": (b"2", 0o755), "a": (b"1", 0o644)}, 1_000_000_000)
+    with tarfile.open(tmp_path / "a.tar.gz") as found:
+        members = [(each.name, each.mode, each.uid, each.uname, each.mtime) for each in found]
+    assert members == [("a", 0o644, 0, "", 1_000_000_000), ("b", 0o755, 0, "", 1_000_000_000)]
