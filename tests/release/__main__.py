@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import tomllib
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from controlplane.releases import NotProvidedError
 from release import archive, chart, image, krew, plugin, sbom, version
-from release.tools import working_tool
+from release.tools import Tool, working_tool
 
 ROOT = Path(__file__).resolve().parents[2]
 # Where nothing is: what is published names it until the repository has an address.
@@ -38,10 +40,16 @@ def main() -> int:
     started = time.monotonic()
     try:
         version.check(given.version)
+        # Before anything is committed.
+        tool = working_tool()
         _commit(given.version)
         with tempfile.TemporaryDirectory(prefix="azdiskbackup-release-") as place:
-            source = _committed(Path(place) / "source")
-            build(source, given.version, given.out, given.platform or image.PLATFORMS)
+            source, made = _committed(Path(place) / "source"), Path(place) / "dist"
+            build(source, given.version, made, given.platform or image.PLATFORMS, tool)
+            given.out.mkdir(parents=True, exist_ok=True)
+            for path in sorted(made.iterdir()):
+                shutil.copy(path, given.out)
+                print(f"{path.stat().st_size / 1e6:8.1f} MB  {given.out / path.name}")
     except NotProvidedError as error:
         _say(str(error))
         return 1
@@ -52,17 +60,13 @@ def main() -> int:
     return 0
 
 
-def build(source: Path, number: str, out: Path, platforms: tuple[str, ...] | list[str]) -> None:
-    """Build all of a release of a tree that says its version, into a folder that is empty afterwards but for it.
+def build(source: Path, number: str, out: Path, platforms: Iterable[str], tool: Tool) -> None:
+    """Build all of a release of a tree that says its version, into a folder that is not there yet.
 
     Raises:
         NotProvidedError: something that is needed is missing here.
     """
-    tool = working_tool()
-    out.mkdir(parents=True, exist_ok=True)
-    for old in out.iterdir():
-        if old.is_file():
-            old.unlink()
+    out.mkdir()
     epoch, repository = version.epoch(source, number), repository_of(source)
     if not repository:
         _say(f"pyproject.toml has no address of the repository ([project.urls] Repository): {NOWHERE} stands for it")
@@ -85,13 +89,11 @@ def build(source: Path, number: str, out: Path, platforms: tuple[str, ...] | lis
         archive.again(saved, out / f"azdiskbackup-{number}-{platform.replace('/', '-')}.oci.tar", epoch)
         saved.unlink()
     (out / "SHA256SUMS").write_text(checksums(out))
-    for path in sorted(out.iterdir()):
-        print(f"{path.stat().st_size / 1e6:8.1f} MB  {path.name}")
 
 
 def checksums(out: Path) -> str:
     """Return what `sha256sum --check` reads."""
-    names = sorted(path.name for path in out.iterdir() if path.is_file() and path.name != "SHA256SUMS")
+    names = sorted(path.name for path in out.iterdir())
     return "".join(f"{hashlib.sha256((out / name).read_bytes()).hexdigest()}  {name}\n" for name in names)
 
 
