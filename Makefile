@@ -18,6 +18,7 @@ GENEROUS := GOGC=400
 # Where `make plugin` puts what it makes.
 DIST ?= dist
 READY := $(VENV)/.ready
+DEMO_READY := $(VENV)/.ready-for-the-demo
 comma := ,
 export PYTHONPATH := operator:tests
 # Modules, and the assertions that pytest rewrites, are compiled once, and not by each of dozens of processes.
@@ -31,12 +32,17 @@ help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # uv comes from PyPI into the virtual environment, which then holds exactly what uv.lock says.
-$(READY): pyproject.toml uv.lock
+$(DEMO_READY): pyproject.toml uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	  || { echo "Python 3.11 or newer is missing: install it, or name it with PYTHON=…"; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) \
 	  || { rm -rf $(VENV); echo "Python's venv module is missing: install it (Debian: apt-get install python3-venv)"; exit 1; }
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --no-default-groups --group demo
+	@touch $@
+
+# What lints, tests and documents comes on top.
+$(READY): $(DEMO_READY)
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact
 	@touch $@
 
@@ -46,12 +52,12 @@ setup: $(READY) ## Install what the other targets need into .venv
 # Compiled before: the pods of the tests may not write what they compile, and would do it at each start. Of libraries
 # only what is imported, which is a tenth of them.
 .PHONY: compiled
-compiled: $(READY)
+compiled: $(DEMO_READY)
 	@$(BIN)/python -m compileall -q operator tests
 	@$(BIN)/python -c 'import azdiskbackup.app.replica, azdiskbackup.app.uninstall, azdiskbackup.azure.client.preflight'
 
 .PHONY: controlplane
-controlplane: $(READY) ## Provide etcd, Kubernetes, kubectl and Helm: found, downloaded or compiled, once
+controlplane: $(DEMO_READY) ## Provide etcd, Kubernetes, kubectl and Helm: found, downloaded or compiled, once
 	@$(BIN)/python -m controlplane.binaries >/dev/null
 
 .PHONY: tools
@@ -163,16 +169,16 @@ simulate-mutants: $(READY) ## Plant one bug after the other, and see that the st
 
 # In one run: what computes fills the time in which the integration tests wait, and each process begins only once.
 .PHONY: test-slow
-test-slow: compiled controlplane tools sandbox prometheus terminal json image-under-test ## Run the next four, and test-simulation, in one go
+test-slow: $(READY) compiled controlplane tools sandbox prometheus terminal json image-under-test ## Run the next four, and test-simulation, in one go
 	@$(GENEROUS) $(BIN)/pytest tests/integration tests/simulation tests/plugin tests/contract tests/chart \
 	  -n $(STACKS) $(BY_FILE) $(TEST_ARGS)
 
 .PHONY: test-plugin
-test-plugin: compiled ## Run what needs no cluster of `kubectl azdiskbackup`: its output, its mistakes
+test-plugin: $(READY) compiled ## Run what needs no cluster of `kubectl azdiskbackup`: its output, its mistakes
 	@$(BIN)/pytest tests/plugin -n $(PROCESSES) $(BY_FILE) $(TEST_ARGS)
 
 .PHONY: test-contract
-test-contract: compiled controlplane ## Run gateways against the simulator, simulator and API server in memory against the real things
+test-contract: $(READY) compiled controlplane ## Run gateways against the simulator, simulator and API server in memory against the real things
 	@$(GENEROUS) $(BIN)/pytest tests/contract -n $(PROCESSES) $(BY_FILE) $(TEST_ARGS)
 
 .PHONY: test-chart
@@ -180,11 +186,11 @@ test-chart: $(READY) controlplane tools sandbox prometheus image-under-test ## R
 	@$(GENEROUS) $(BIN)/pytest tests/chart -n $(PROCESSES) $(BY_FILE) $(TEST_ARGS)
 
 .PHONY: test-integration
-test-integration: compiled controlplane tools sandbox prometheus terminal json image-under-test ## Run the operator on a real API server against the simulator
+test-integration: $(READY) compiled controlplane tools sandbox prometheus terminal json image-under-test ## Run the operator on a real API server against the simulator
 	@$(GENEROUS) $(BIN)/pytest tests/integration -n $(STACKS) $(BY_FILE) $(TEST_ARGS)
 
 .PHONY: bench
-bench: compiled controlplane sandbox ## Measure what protection costs with 100, 500 and 2,000 disks (BENCH_N=… for others); minutes
+bench: $(READY) compiled controlplane sandbox ## Measure what protection costs with 100, 500 and 2,000 disks (BENCH_N=… for others); minutes
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --group bench
 	@$(BIN)/python -m bench $(if $(BENCH_N),--sizes $(BENCH_N)) $(BENCH_ARGS)
 
@@ -193,7 +199,7 @@ house: $(READY) controlplane ## Measure what it is like to work here: times, cov
 	@$(BIN)/python -m bench.house $(HOUSE_ARGS)
 
 .PHONY: picture
-picture: compiled controlplane sandbox prometheus ## Draw docs/dashboard.png: a fleet's two days by the dashboard's queries; minutes
+picture: $(READY) compiled controlplane sandbox prometheus ## Draw docs/dashboard.png: a fleet's two days by the dashboard's queries; minutes
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --group bench
 	@$(BIN)/python -m bench.picture
 

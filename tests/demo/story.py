@@ -36,7 +36,7 @@ class Story:
     def tell(self, disaster: Callable[[Scene], None]) -> None:
         """Start everything, apply the samples, and tell what happens until lost data are back."""
         app = self._begin()
-        self._teller.heading("Two minutes of Azure pass in a second")
+        self._teller.heading("Four minutes of Azure pass in a second")
         with fast_forward(self._stack):
             self._chapter("backupvault/demo", "The vault is ready", _vault)
             self._chapter("diskbackuppolicy/gold", "The policy is ready", _policy)

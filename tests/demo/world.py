@@ -13,12 +13,12 @@ NAMESPACE = "shop"
 CLAIM = "data-postgres-0"
 CLAIMS = {CLAIM: "pvc-postgres-0", "data-postgres-1": "pvc-postgres-1"}
 _SIZE_GIB = 32
-RATE = 120
+RATE = 240
 
 
 @contextlib.contextmanager
 def fast_forward(stack: Stack) -> Iterator[None]:
-    """Have two minutes of Azure pass in a second while something is waited for; else its time passes as any."""
+    """Have four minutes of Azure pass in a second while something is waited for; else its time passes as any."""
     stack.azure.set_rate(RATE)
     try:
         yield

@@ -35,7 +35,7 @@ prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 os.execv(sys.argv[3], sys.argv[3:])
 """
 # Folders of an image that are filled one by one, and those that a container has of its own.
-_FILLED = frozenset({"/etc", "/app", "/var", "/run", "/tmp", "/proc", "/dev", "/sys"})  # noqa: S108 - paths in a container
+_FILLED = frozenset({"/etc", "/var", "/run", "/tmp", "/proc", "/dev", "/sys"})  # noqa: S108 - paths in a container
 # What a kubelet gives to each container, whatever its image has there.
 _OF_THE_KUBELET = ("/etc/hosts", "/etc/resolv.conf")
 
@@ -96,7 +96,7 @@ def _of_this_machine() -> Iterator[tuple[str, str, str]]:
 
 def of_image(root: Path) -> Iterator[tuple[str, str, str]]:
     """Yield what puts the files of an image in their places, one by one, so that more can be put beside them."""
-    for path in (*root.iterdir(), *(root / "etc").iterdir(), *(root / "app").iterdir()):
+    for path in (*root.iterdir(), *(root / "etc").iterdir()):
         inside = f"/{path.relative_to(root)}"
         if path.is_symlink():
             yield "--symlink", str(path.readlink()), inside
