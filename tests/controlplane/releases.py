@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MODULE = Path(__file__).resolve().parent
-# The last release of each minor that Go's module proxy had on 2026-11-29, besides the one in go.mod.
+# A release of each minor, besides the one in go.mod, whose modules Go's module proxy had all of on 2026-11-29.
 OTHER_MINORS = {
-    "1.32": "v1.32.13",
+    "1.32": "v1.32.5",
     "1.33": "v1.33.13",
-    "1.34": "v1.34.4",
-    "1.35": "v1.35.4",
+    "1.34": "v1.34.12",
+    "1.35": "v1.35.8",
     "1.36": "v1.36.3",
 }
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
