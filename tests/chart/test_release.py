@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import re
 import subprocess
 import sys
 import tarfile
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from release import archive, chart, krew, plugin, version
 
 ROOT = Path(__file__).resolve().parents[2]
 NEXT = "9.8.7"
+PYTHON_BIN = Path(sys.prefix) / "bin"
 PYTHON = ".".join(map(str, sys.version_info[:2]))
 DAY = datetime.date(2031, 5, 3)
 
@@ -114,6 +117,41 @@ def test_it_is_the_same_when_it_is_made_again(released: Path, tmp_path: Path) ->
     assert [name for name in made[0] if made[0][name] != made[1][name]] == []
 
 
+# What the name of a wheel has that runs on a platform.
+_WHEELS = {
+    "linux-amd64": r"manylinux\w*_x86_64",
+    "linux-arm64": r"manylinux\w*_aarch64",
+    "darwin-arm64": r"macosx_\w+_(arm64|universal2)",
+}
+
+
+@pytest.mark.parametrize("platform", plugin.PLATFORMS)
+@pytest.mark.parametrize("python", plugin.PYTHONS)
+def test_all_that_the_command_needs_is_there(platform: str, python: str) -> None:
+    """As wheels, in the lock file: a release is no time to find that one is not made any more."""
+    locked = {each["name"]: each for each in tomllib.loads((ROOT / "uv.lock").read_text())["package"]}
+    export = (
+        "export",
+        "--frozen",
+        "--no-dev",
+        "--extra=cli",
+        "--no-emit-project",
+        "--no-header",
+        "--no-hashes",
+        "--quiet",
+    )
+    lines = subprocess.run([PYTHON_BIN / "uv", *export], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    names = [
+        line.partition("==")[0] for line in lines.splitlines() if "==" in line and "sys_platform == 'win32'" not in line
+    ]
+    assert len(names) > 40
+    compiled = f"cp{python.replace('.', '')}"
+    fits = re.compile(rf"-none-any\.whl$|(-{compiled}-{compiled}-|-abi3-|-py3-none-).*{_WHEELS[platform]}")
+    for name in names:
+        files = [wheel["url"].rpartition("/")[2] for wheel in locked[name]["wheels"]]
+        assert any(fits.search(file) for file in files), f"{name} has no wheel for {platform} and {python}"
+
+
 def test_krew_finds_each_archive_by_its_checksum(tmp_path: Path) -> None:
     for platform in plugin.PLATFORMS:
         archive.write(tmp_path / f"kubectl-azdiskbackup-{platform}.tar.gz", {"LICENSE": (platform.encode(), 0o644)}, 0)
@@ -126,7 +164,7 @@ def test_krew_finds_each_archive_by_its_checksum(tmp_path: Path) -> None:
     assert machines == {tuple(platform.split("-")) for platform in plugin.PLATFORMS}
     first = found["spec"]["platforms"][0]
     assert (
-        first["uri"] == f"https://example.com/backup/releases/download/v{NEXT}/kubectl-azdiskbackup-darwin-amd64.tar.gz"
+        first["uri"] == f"https://example.com/backup/releases/download/v{NEXT}/kubectl-azdiskbackup-darwin-arm64.tar.gz"
     )
     assert len({each["sha256"] for each in found["spec"]["platforms"]}) == len(plugin.PLATFORMS)
 

@@ -19,11 +19,10 @@ from release import archive
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-# As kubectl's plugins are named, and as uv names them.
+# As kubectl's plugins are named, and as uv names them. For Macs with Intel processors `cryptography` has no wheels.
 PLATFORMS = {
     "linux-amd64": "x86_64-manylinux_2_28",
     "linux-arm64": "aarch64-manylinux_2_28",
-    "darwin-amd64": "x86_64-apple-darwin",
     "darwin-arm64": "aarch64-apple-darwin",
 }
 _BIN = Path(sys.prefix) / "bin"
