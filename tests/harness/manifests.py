@@ -26,4 +26,5 @@ def read_all(text: str) -> list[Json]:
 
 def written(manifests: Iterable[Json]) -> str:
     """Return manifests as one text, for whoever reads YAML: JSON is YAML, and made at once."""
-    return "\n---\n".join(json.dumps(each) for each in manifests)
+    # Begun as YAML: what begins as JSON an older kubectl takes for nothing else, to the end.
+    return "".join(f"---\n{json.dumps(each)}\n" for each in manifests)

@@ -32,7 +32,7 @@ def environment() -> dict[str, str]:
     # A make in a make would share its options, and its words.
     for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "PYTHONPATH"):
         clean.pop(name, None)
-    return clean | {key: os.environ[key] for key in ("KUBEBUILDER_ASSETS",) if key in os.environ}
+    return clean | {key: os.environ[key] for key in ("KUBEBUILDER_ASSETS", "KUBERNETES") if key in os.environ}
 
 
 def make(checkout: Path, target: str) -> str:

@@ -67,7 +67,7 @@ class Tool:
             self._run("add", "--quiet", container, archive, "/")
             system, _, architecture = platform.partition("/")
             self._run("config", f"--os={system}", f"--arch={architecture}", container)
-            self._run("commit", "--quiet", container, name)
+            self._run("commit", "--quiet", "--timestamp=0", container, name)
         finally:
             self._run("rm", container)
         return name
