@@ -23,7 +23,7 @@ from pathlib import Path
 
 from controlplane.releases import NotProvidedError
 from release import archive, chart, image, krew, plugin, sbom, version
-from release.tools import Tool, working_tool
+from release.tools import Tool, why, working_tool
 
 ROOT = Path(__file__).resolve().parents[2]
 # Where nothing is: what is published names it until the repository has an address.
@@ -54,7 +54,7 @@ def main() -> int:
         _say(str(error))
         return 1
     except subprocess.CalledProcessError as error:
-        _say(f"{' '.join(map(str, error.cmd[:3]))} failed:\n{(error.stderr or error.stdout or '').strip()[-3000:]}")
+        _say(why(error))
         return 1
     _say(f"done in {time.monotonic() - started:.0f} s")
     return 0

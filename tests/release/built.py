@@ -12,7 +12,7 @@ from pathlib import Path
 from azdiskbackup import __version__
 from controlplane.releases import NotProvidedError, architecture, cache_root
 from release.image import ROOT, Order, build, say
-from release.tools import working_tool
+from release.tools import why, working_tool
 
 IMAGE = "localhost/azdiskbackup-under-test"
 _DECIDES = (
@@ -67,7 +67,7 @@ def main() -> int:
     except NotProvidedError as error:
         say(f"NOT built, so that the pods of the tests run the files of this checkout: {error}")
     except subprocess.CalledProcessError as error:
-        say(f"{' '.join(map(str, error.cmd[:2]))} failed:\n{(error.stderr or '').strip()[-3000:]}")
+        say(why(error))
         return 1
     return 0
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from azdiskbackup import __version__
 from controlplane.releases import NotProvidedError, architecture
 from release import base
-from release.tools import Tool, working_tool
+from release.tools import Tool, why, working_tool
 
 ROOT = Path(__file__).resolve().parents[2]
 PLATFORMS = ("linux/amd64", "linux/arm64")
@@ -125,7 +125,7 @@ def main() -> int:
         say(str(error))
         return 1
     except subprocess.CalledProcessError as error:
-        say(f"{' '.join(map(str, error.cmd[:2]))} failed:\n{(error.stderr or '').strip()[-3000:]}")
+        say(why(error))
         return 1
     print(given.image)
     return 0

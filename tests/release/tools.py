@@ -121,6 +121,11 @@ class Tool:
         return done.stdout
 
 
+def why(error: subprocess.CalledProcessError) -> str:
+    """Return what failed, and the end of what it printed."""
+    return f"{' '.join(map(str, error.cmd[:3]))} failed:\n{(error.stderr or error.stdout or '').strip()[-3000:]}"
+
+
 def working_tool() -> Tool:
     """Return the first that works here, or that CONTAINER_TOOL names.
 
