@@ -63,7 +63,10 @@ def single_file(source: Path, wheel: Path, platform: str, target: Path, pythons:
         # Not installed: what is written then says where the wheel was, and when.
         with zipfile.ZipFile(wheel) as ours:
             ours.extractall(packages)
+        # Scripts name this machine's Python, and lists of files have their checksums.
         shutil.rmtree(packages / "bin", ignore_errors=True)
+        for record in packages.glob("*.dist-info/RECORD"):
+            record.unlink()
         subprocess.run(
             [
                 *(str(_BIN / "shiv"), f"--site-packages={packages}", "--compressed", "--reproducible"),
