@@ -128,7 +128,7 @@ image-under-test: $(READY)
 	@$(BIN)/python -m release.built
 
 .PHONY: debug
-debug: compiled controlplane tools ## The same without an operator, for one that you start in a debugger (.run/operator.env)
+debug: compiled controlplane ## The same without an operator, for one that you start in a debugger (.run/operator.env)
 	@$(BIN)/python -m demo.playground up .run --without-operator
 
 .PHONY: down

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
-import io
-import json
 import subprocess
 import sys
-import tarfile
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from dockerfile_parse import DockerfileParser
@@ -20,7 +14,7 @@ from azdiskbackup import __version__
 from harness.installation import ENVIRONMENT
 from nodeless import isolation
 from release import built
-from release.tools import working_tool
+from release.oci import Archive, Json
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
@@ -28,8 +22,6 @@ NOT_BUILT = (
     "the image was not built: `make image-under-test` says why. Needed are docker, podman or buildah, and where no "
     "registry answers mmdebstrap (Debian: apt-get install buildah mmdebstrap)"
 )
-
-Json = dict[str, Any]
 
 # Rules of hadolint that do not fit, each with its reason.
 _NOT_FOLLOWED = {
@@ -67,46 +59,12 @@ def root() -> Path:
     return found
 
 
-class Archive:
-    """An image as it is published: its configuration, and its layers."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        (described,) = self._json("index.json")["manifests"]
-        manifest = self._blob(described["digest"])
-        self.configuration: Json = self._blob(manifest["config"]["digest"])
-        self.layers: list[Json] = manifest["layers"]
-
-    def files(self, layer: Json) -> Iterator[tarfile.TarInfo]:
-        content = self._bytes(_place(layer["digest"]))
-        if layer["mediaType"].endswith("gzip"):
-            content = gzip.decompress(content)
-        with tarfile.open(fileobj=io.BytesIO(content)) as files:
-            yield from files
-
-    def _blob(self, digest: str) -> Json:
-        return self._json(_place(digest))
-
-    def _json(self, name: str) -> Json:
-        found: Json = json.loads(self._bytes(name))
-        return found
-
-    def _bytes(self, name: str) -> bytes:
-        with tarfile.open(self._path) as archive:
-            file = archive.extractfile(name)
-            assert file is not None
-            return file.read()
-
-
-def _place(digest: str) -> str:
-    return f"blobs/{digest.replace(':', '/')}"
-
-
 @pytest.fixture(scope="module")
-def archive(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Archive:
-    path = tmp_path_factory.mktemp("image") / "image.tar"
-    working_tool().save(f"{built.IMAGE}:{root.name}", path)
-    return Archive(path)
+def archive() -> Archive:
+    found = built.archive()
+    if found is None:
+        pytest.skip(NOT_BUILT)
+    return Archive(found)
 
 
 @pytest.fixture

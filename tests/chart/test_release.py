@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -18,6 +19,7 @@ import yaml
 from azdiskbackup import __version__
 from controlplane.releases import NotProvidedError, architecture
 from controlplane.tools import tool
+from release import __main__ as release_command
 from release import archive, chart, krew, plugin, version
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -178,3 +180,51 @@ def test_an_archive_has_no_trace_of_its_maker(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "a.tar.gz") as found:
         members = [(each.name, each.mode, each.uid, each.uname, each.mtime) for each in found]
     assert members == [("a", 0o644, 0, "", 1_000_000_000), ("b", 0o755, 0, "", 1_000_000_000)]
+
+
+def test_a_release_is_of_what_is_committed_and_tagged(
+    released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused with changes that are not, and where the tag is that of something else; never pushed."""
+    monkeypatch.setattr(release_command, "ROOT", tmp_path)
+    shutil.copytree(released, tmp_path, dirs_exist_ok=True)
+    for name, value in (("GIT_AUTHOR", "somebody"), ("GIT_COMMITTER", "somebody")):
+        monkeypatch.setenv(f"{name}_NAME", value)
+        monkeypatch.setenv(f"{name}_EMAIL", f"{value}@example.com")
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=tmp_path, check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init", "--quiet")
+    git("add", "--all")
+    git("commit", "--quiet", "--message=all")
+    (tmp_path / "LICENSE").write_text("mine")
+    with pytest.raises(NotProvidedError, match="not committed"):
+        release_command._commit(NEXT)
+    git("checkout", "--quiet", "LICENSE")
+    release_command._commit(NEXT)
+    assert git("rev-list", "--count", "HEAD") == "1", "it says this version already"
+    with pytest.raises(NotProvidedError, match="nothing under Unreleased"):
+        release_command._commit("9.9.0")
+    assert git("status", "--porcelain") == "", "and nothing is changed"
+    changelog = tmp_path / "CHANGELOG.md"
+    text = changelog.read_text()
+    changelog.write_text(text.replace("## Unreleased\n", "## Unreleased\n\n### Fixed\n\n- More.\n", 1))
+    git("commit", "--quiet", "--all", "--message=more")
+    release_command._commit("9.9.0")
+    assert version.of(tmp_path) == "9.9.0" and git("tag") == f"v{NEXT}\nv9.9.0" and git("status", "--porcelain") == ""
+    assert git("log", "-1", "--format=%s") == "release 9.9.0"
+    (tmp_path / "LICENSE").write_text("mine")
+    git("commit", "--quiet", "--all", "--message=later")
+    with pytest.raises(NotProvidedError, match=r"v9\.9\.0 is that of another commit"):
+        release_command._commit("9.9.0")
+
+
+def test_what_is_released_can_be_checked(tmp_path: Path) -> None:
+    (tmp_path / "b").write_text("2")
+    (tmp_path / "a").write_text("1")
+    (tmp_path / "SHA256SUMS").write_text(release_command.checksums(tmp_path))
+    done = subprocess.run(
+        ["sha256sum", "--check", "SHA256SUMS"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "a: OK\nb: OK\n"

@@ -79,7 +79,7 @@ def _kept(folder: Path, there: Mapping[str, Path]) -> dict[str, Path]:
 
 
 def _fingerprint(release: Release) -> str:
-    """Return a name for all that decides what is in the folder."""
+    """Return a name for the versions of what is in the folder: how it was compiled makes no other program."""
     digest = hashlib.sha256(release.kubernetes.encode())
     for part in ("go.mod", "go.sum"):
         digest.update((MODULE / part).read_bytes())

@@ -154,7 +154,6 @@ class _Progress:
         self._started = time.monotonic()
         self._compiling_since = self._started
         self._modules = self._compiled = self._expected = 0
-        self._programs_left = 0
 
     def expect(self, packages: int) -> None:
         self._expected = packages

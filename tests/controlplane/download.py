@@ -10,10 +10,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import http.client
-import io
 import os
 import re
-import shutil
 import tarfile
 import threading
 import time
@@ -190,13 +188,15 @@ def _read(answer: http.client.HTTPResponse, url: str) -> bytes:
 
 def _unpack(archive: Path, member: str, url: str) -> None:
     """Put a member of an archive in the archive's place."""
-    unpacked = io.BytesIO()
     try:
-        with tarfile.open(archive) as packed, packed.extractfile(member) or io.BytesIO() as file:
-            shutil.copyfileobj(file, unpacked)
+        with tarfile.open(archive) as packed:
+            file = packed.extractfile(member)
+            content = file.read() if file is not None else b""
     except (KeyError, tarfile.TarError) as error:
         raise NoDownloadError(f"{url} has no {member} ({error})") from error
-    archive.write_bytes(unpacked.getvalue())
+    if not content:
+        raise NoDownloadError(f"{url} has no {member} (it is no file, or empty)")
+    archive.write_bytes(content)
 
 
 def _within(seconds: float, url: str, look: Callable[[], str]) -> str:

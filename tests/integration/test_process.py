@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.stack import SUBSCRIPTION, Stack
+from nodeless import isolation
 
 
 def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -100,3 +101,16 @@ def test_nothing_secret_is_logged(stack: Stack) -> None:
     for secret in tokens:
         assert secret.read_text().strip() not in log
     assert "Bearer" not in log and "&h=simulated" not in log
+
+
+def test_the_operator_has_no_right_of_root_and_can_gain_none(stack: Stack) -> None:
+    """As its security context asks: so that what it can do in the other tests, it can do as nobody special."""
+    if not isolation.available():
+        pytest.skip("bubblewrap is needed to hold pods to their security contexts (apt-get install bubblewrap)")
+    lines = Path(f"/proc/{stack.operator_pid}/status").read_text().splitlines()
+    status = {name: words.split() for name, _, words in (line.partition(":") for line in lines)}
+    assert status["NoNewPrivs"] == ["1"]
+    assert {int(status[name][0], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {0}
+    if os.geteuid() == 0:
+        assert status["Uid"] == status["Gid"] == ["65532"] * 4 and status["Groups"] == []
+        assert int(status["CapBnd"][0], 16) == 0

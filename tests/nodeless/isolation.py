@@ -22,16 +22,31 @@ _SYSTEM = (
 _BECOME = """
 import ctypes, os, signal, sys
 PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 24, 38
+LINUX_CAPABILITY_VERSION_3 = 0x20080522
 user, group = map(int, sys.argv[1:3])
-prctl = ctypes.CDLL(None).prctl
-for capability in range(64):
-    prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def done(result):
+    if result != 0:
+        raise OSError(ctypes.get_errno(), "a right could not be given up")
+
+
+def prctl(*words):
+    done(libc.prctl(*words, *[0] * (5 - len(words))))
+
+
+with open("/proc/sys/kernel/cap_last_cap") as last:
+    for capability in range(int(last.read()) + 1):
+        prctl(PR_CAPBSET_DROP, capability)
 os.setgroups([])
 os.setresgid(group, group, group)
 os.setresuid(user, user, user)
-prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+# Another user has none but those that could be inherited.
+done(libc.capset((ctypes.c_uint32 * 2)(LINUX_CAPABILITY_VERSION_3, 0), (ctypes.c_uint32 * 6)()))
+prctl(PR_SET_NO_NEW_PRIVS, 1)
 # Last: another user has none any more.
-prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 os.execv(sys.argv[3], sys.argv[3:])
 """
 # Folders of an image that are filled one by one, and those that a container has of its own.

@@ -12,6 +12,7 @@ from pathlib import Path
 from azdiskbackup import __version__
 from controlplane.releases import NotProvidedError, architecture, cache_root
 from release.image import ROOT, Order, build, say
+from release.oci import Archive
 from release.tools import why, working_tool
 
 IMAGE = "localhost/azdiskbackup-under-test"
@@ -25,7 +26,13 @@ _KEPT = 3
 def root_files() -> Path | None:
     """Return the folder with all files of the image of this checkout; None where it was not built."""
     folder = _folder()
-    return folder if folder.exists() else None
+    return folder / "root" if folder.exists() else None
+
+
+def archive() -> Path | None:
+    """Return the same image as an OCI archive; kept, since what built it may have forgotten it. None without it."""
+    folder = _folder()
+    return folder / "image.tar" if folder.exists() else None
 
 
 def provide() -> Path:
@@ -37,17 +44,19 @@ def provide() -> Path:
     """
     folder = _folder()
     if folder.exists():
-        return folder
+        return folder / "root"
     tool = working_tool()
     say(f"building it with {tool.name}, for the tests")
     build(Order(f"{IMAGE}:{folder.name}", f"linux/{architecture()}", __version__, {}, epoch=0), tool)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as place:
-        tool.unpack(f"{IMAGE}:{folder.name}", Path(place) / "root")
-        (Path(place) / "root").rename(folder)
+        made = Path(place) / "made"
+        tool.save(f"{IMAGE}:{folder.name}", made / "image.tar")
+        Archive(made / "image.tar").unpack(made / "root")
+        made.rename(folder)
     for old in sorted(folder.parent.iterdir(), key=lambda each: each.stat().st_mtime)[:-_KEPT]:
         shutil.rmtree(old)
-    return folder
+    return folder / "root"
 
 
 def _folder() -> Path:
@@ -57,7 +66,7 @@ def _folder() -> Path:
         for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
             if path.is_file() and path.suffix != ".pyc":
                 digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
-    return cache_root().parent / "image" / "built" / digest.hexdigest()[:16]
+    return cache_root().parent / "image" / "under-test" / digest.hexdigest()[:16]
 
 
 def main() -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +55,8 @@ class Tool:
 
     def imported(self, archive: Path, platform: str) -> str:
         """Return the name of an image that is an archive's files, making it where it is not there."""
-        name = f"localhost/azdiskbackup-{archive.stem}"
+        # Made again, of newer packages, it is another one.
+        name = f"localhost/azdiskbackup-{archive.stem}:{archive.stat().st_mtime_ns}"
         if self._has(name):
             return name
         if self.name != "buildah":
@@ -87,26 +87,6 @@ class Tool:
     def push(self, image: str) -> None:
         """Push an image to the registry that its name begins with, as the caller of this tool is logged in there."""
         self._run("push", image)
-
-    def unpack(self, image: str, folder: Path) -> None:
-        """Write the files of an image to a folder, as its containers see them."""
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory() as place:
-            archive = Path(place) / "files.tar"
-            if self.name == "buildah":
-                container = self._run("from", "--pull-never", image).strip()
-                try:
-                    mounted = self._run("mount", container).strip()
-                    subprocess.run(["cp", "--archive", "--reflink=auto", f"{mounted}/.", folder], check=True)
-                finally:
-                    self._run("rm", container)
-                return
-            container = self._run("create", image).strip()
-            try:
-                self._run("export", f"--output={archive}", container)
-            finally:
-                self._run("rm", container)
-            subprocess.run(["tar", "--extract", f"--file={archive}", f"--directory={folder}"], check=True)
 
     def _has(self, image: str) -> bool:
         kind = "inspect" if self.name == "buildah" else "image"
