@@ -1,4 +1,4 @@
-"""Helm without a cluster."""
+"""Helm without a cluster, and copies of what a release is made of."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ import yaml
 from controlplane.tools import tool
 from harness import manifests
 
-CHART = Path(__file__).resolve().parents[2] / "charts" / "azdiskbackup"
+ROOT = Path(__file__).resolve().parents[2]
+CHART = ROOT / "charts" / "azdiskbackup"
+# The image that the chart names, without its tag.
+IMAGE = "{registry}/{repository}".format_map(yaml.safe_load((CHART / "values.yaml").read_text())["image"])
 GUID = "11111111-1111-4111-8111-111111111111"
 GIVEN: dict[str, Any] = {"azure": {"subscriptionID": GUID, "clientID": GUID, "tenantID": GUID}}
 LINES = ("helm", "helm3")
@@ -38,13 +41,18 @@ def run_helm(line: str, *words: str, values: dict[str, Any] | None = None) -> su
 
 def render(values: dict[str, Any] | None = None, line: str = "helm", *words: str) -> list[dict[str, Any]]:
     """Return what the chart renders."""
-    return manifests.read_all(_rendered(line, json.dumps(GIVEN if values is None else values), *words))
+    return render_of(CHART, GIVEN if values is None else values, line, *words)
+
+
+def render_of(chart: Path, values: dict[str, Any], line: str = "helm", *words: str) -> list[dict[str, Any]]:
+    """Return what a chart renders."""
+    return manifests.read_all(_rendered(chart, line, json.dumps(values), *words))
 
 
 @functools.cache
-def _rendered(line: str, values: str, *words: str) -> str:
+def _rendered(chart: Path, line: str, values: str, *words: str) -> str:
     # The same values are rendered for many tests.
-    named = ("template", "azdiskbackup", str(CHART), "--namespace=azdiskbackup")
+    named = ("template", "azdiskbackup", str(chart), "--namespace=azdiskbackup")
     done = run_helm(line, *named, *words, values=json.loads(values))
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -55,3 +63,16 @@ def of_kind(objects: list[dict[str, Any]], kind: str, name: str | None = None) -
     found = [each for each in objects if each["kind"] == kind and name in (None, each["metadata"]["name"])]
     assert len(found) == 1, [each["metadata"]["name"] for each in found]
     return found[0]
+
+
+def tree(folder: Path) -> Path:
+    """Return a copy of what a release is made of."""
+    folder.mkdir()
+    packed = subprocess.run(
+        ["tar", "--create", "--exclude=__pycache__", "operator", "crds", "charts", "deploy", "docs", "tests/generated",
+         "tests/harness", "tests/controlplane", "tests/azure_simulator", "tests/nodeless", "tests/release",
+         "pyproject.toml", "uv.lock", "LICENSE", "README.md", "CHANGELOG.md"],
+        cwd=ROOT, capture_output=True, check=True,
+    ).stdout  # fmt: skip
+    subprocess.run(["tar", "--extract"], cwd=folder, input=packed, check=True)
+    return folder

@@ -17,29 +17,16 @@ import pytest
 import yaml
 
 from azdiskbackup import __version__
+from chart.conftest import IMAGE, ROOT, tree
 from controlplane.releases import NotProvidedError, architecture
 from controlplane.tools import tool
 from release import __main__ as release_command
 from release import archive, chart, krew, plugin, version
 
-ROOT = Path(__file__).resolve().parents[2]
 NEXT = "9.8.7"
 PYTHON_BIN = Path(sys.prefix) / "bin"
 PYTHON = ".".join(map(str, sys.version_info[:2]))
 DAY = datetime.date(2031, 5, 3)
-
-
-def tree(folder: Path) -> Path:
-    """Return a copy of what a release is made of."""
-    folder.mkdir()
-    packed = subprocess.run(
-        ["tar", "--create", "--exclude=__pycache__", "operator", "crds", "charts", "deploy", "docs", "tests/generated",
-         "tests/harness", "tests/controlplane", "tests/azure_simulator", "tests/nodeless", "tests/release",
-         "pyproject.toml", "uv.lock", "LICENSE", "README.md", "CHANGELOG.md"],
-        cwd=ROOT, capture_output=True, check=True,
-    ).stdout  # fmt: skip
-    subprocess.run(["tar", "--extract"], cwd=folder, input=packed, check=True)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +80,7 @@ def test_the_chart_is_packaged_with_what_artifact_hub_shows(released: Path, tmp_
     about: dict[str, Any] = yaml.safe_load(shown)
     assert (about["version"], about["home"]) == (NEXT, "https://example.com/backup")
     hub = {name.partition("/")[2]: text for name, text in about["annotations"].items()}
-    assert yaml.safe_load(hub["images"])[0]["image"] == f"ghcr.io/azdiskbackup/azdiskbackup:{NEXT}"
+    assert yaml.safe_load(hub["images"])[0]["image"] == f"{IMAGE}:{NEXT}"
     assert yaml.safe_load(hub["changes"])[0] == {"kind": "fixed", "description": "One thing, whole."}
     kinds = {each["kind"] for each in yaml.safe_load(hub["crds"])}
     assert kinds == {each["kind"] for each in yaml.safe_load(hub["crdsExamples"])}

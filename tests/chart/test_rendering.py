@@ -14,7 +14,7 @@ import yaml
 from azdiskbackup.core.disk_restore.observed import MADE_BY
 from azdiskbackup.core.identity.naming import restored_disk_name, restored_volume_name
 from azdiskbackup.core.objects.pvc import DRIVER
-from chart.conftest import CHART, GIVEN, GUID, LINES, of_kind, render, run_helm
+from chart.conftest import CHART, GIVEN, GUID, IMAGE, LINES, of_kind, render, run_helm
 from controlplane.tools import tool
 from generated import files
 from harness import manifests
@@ -329,7 +329,7 @@ def test_a_digest_decides_and_a_proxy_never_stands_before_the_api_server() -> No
     (container,) = of_kind(render(merged(GIVEN, PERMUTATIONS["digest"])), "Deployment")["spec"]["template"]["spec"][
         "containers"
     ]
-    assert container["image"] == "ghcr.io/azdiskbackup/azdiskbackup:0.1.0@sha256:" + "a" * 64
+    assert container["image"] == f"{IMAGE}:0.1.0@sha256:{'a' * 64}"
     env = _env(render(merged(GIVEN, PERMUTATIONS["proxy"])))
     assert env["HTTPS_PROXY"] == "http://proxy:3128"
     assert env["NO_PROXY"].startswith("$(KUBERNETES_SERVICE_HOST),") and env["NO_PROXY"].endswith(",10.0.0.0/8")

@@ -20,6 +20,7 @@ from generated import (
     metrics_page,
     pass_picture,
     permissions_page,
+    published,
     reasons_page,
 )
 from harness import manifests
@@ -57,25 +58,34 @@ def _crds() -> Iterator[tuple[Path, str]]:
 
 
 # Where else the version stands; each line with it, and nothing else of the file.
+_NUMBER = r"\d+\.\d+\.\d+(?:-rc\.\d+)?"
 _VERSIONED = {
-    CHART / "Chart.yaml": r"(?m)^((?:version|appVersion): ).*$",
-    ROOT / "deploy" / "argocd" / "application.yaml": r"(?m)^(\s*targetRevision: v).*$",
-    ROOT / "deploy" / "flux" / "helmrelease.yaml": r"(?m)^(\s*tag: v).*$",
-    ROOT / "deploy" / "kustomize" / "overlays" / "workload-identity" / "kustomization.yaml": r"(?m)^(\s*newTag: ).*$",
+    "charts/azdiskbackup/Chart.yaml": r"(?m)^((?:version|appVersion): ).*$",
+    "deploy/argocd/application.yaml": r"(?m)^(\s*targetRevision: v?).*$",
+    "deploy/flux/helmrelease.yaml": r"(?m)^(\s*tag: v?).*$",
+    "deploy/kustomize/overlays/workload-identity/kustomization.yaml": r"(?m)^(\s*newTag: ).*$",
 } | {
-    path: r"(\bazdiskbackup[:-])\d+\.\d+\.\d+(?:-rc\.\d+)?"
+    path: rf"(\bazdiskbackup[:-]|--version |/download/v){_NUMBER}"
     for path in (
-        ROOT / "README.md",
-        ROOT / "docs/install.md",
-        ROOT / "docs/kubectl-plugin.md",
-        ROOT / "deploy/Dockerfile",
+        "README.md",
+        "docs/install.md",
+        "docs/upgrade.md",
+        "docs/kubectl-plugin.md",
+        "deploy/Dockerfile",
+        "deploy/azure/setup.sh",
+        "charts/azdiskbackup/README.md.gotmpl",
     )
 }
 
 
 def _of_this_version() -> Iterator[tuple[Path, str]]:
-    for path, line in _VERSIONED.items():
-        yield path, re.sub(line, rf"\g<1>{__version__}", path.read_text())
+    """Yield the files that say the version, or where an installation comes from."""
+    at = published.places(published.address(ROOT))
+    for file in dict.fromkeys((*_VERSIONED, *published.files())):
+        text = (ROOT / file).read_text()
+        if file in _VERSIONED:
+            text = re.sub(_VERSIONED[file], rf"\g<1>{__version__}", text)
+        yield ROOT / file, published.said(file, text, at, __version__) if file in published.files() else text
 
 
 def requirements() -> str:

@@ -16,12 +16,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from controlplane.releases import NotProvidedError
+from generated import published
 from release import archive, chart, image, krew, plugin, sbom, version
 from release.tools import Tool, why, working_tool
 
@@ -67,7 +67,7 @@ def build(source: Path, number: str, out: Path, platforms: Iterable[str], tool: 
         NotProvidedError: something that is needed is missing here.
     """
     out.mkdir()
-    epoch, repository = version.epoch(source, number), repository_of(source)
+    epoch, repository = version.epoch(source, number), published.address(source)
     if not repository:
         _say(f"pyproject.toml has no address of the repository ([project.urls] Repository): {NOWHERE} stands for it")
     _say("wheel and chart")
@@ -95,12 +95,6 @@ def checksums(out: Path) -> str:
     """Return what `sha256sum --check` reads."""
     names = sorted(path.name for path in out.iterdir())
     return "".join(f"{hashlib.sha256((out / name).read_bytes()).hexdigest()}  {name}\n" for name in names)
-
-
-def repository_of(source: Path) -> str:
-    """Return the address of the repository; empty until it has one."""
-    project = tomllib.loads((source / "pyproject.toml").read_text())["project"]
-    return str(project.get("urls", {}).get("Repository", "")).rstrip("/")
 
 
 def _commit(number: str) -> None:
