@@ -11,14 +11,19 @@ STACKS ?= 6
 PROCESSES ?= 4
 # The tests of a file by one process; the files in the order of tests/conftest.py, not by how many tests they have.
 BY_FILE := --dist loadfile --no-loadscope-reorder
-# What was checked once is not checked again, in another checkout of the same files either.
-export MYPY_CACHE_DIR := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/azdiskbackup/mypy
 # The API servers, kubectl and Helm of the tests collect garbage a quarter as often: memory for a third of their time.
 GENEROUS := GOGC=400
 # Where `make plugin` puts what it makes.
 DIST ?= dist
+# What was made once for all checkouts.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/azdiskbackup
+UV_VERSION := $(shell awk -F '"' '/^name = "uv"$$/ {getline; print $$2}' uv.lock)
+UV := $(CACHE)/uv/uv-$(UV_VERSION)
+export MYPY_CACHE_DIR := $(CACHE)/mypy
 READY := $(VENV)/.ready
 DEMO_READY := $(VENV)/.ready-for-the-demo
+HAS_PYTHON = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo "Python 3.11 or newer is missing: install it, or name it with PYTHON=…"; exit 1; }
 comma := ,
 export PYTHONPATH := operator:tests
 # Modules, and the assertions that pytest rewrites, are compiled once, and not by each of dozens of processes.
@@ -31,19 +36,26 @@ export no_proxy := $(NO_PROXY)
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# uv comes from PyPI into the virtual environment, which then holds exactly what uv.lock says.
-$(DEMO_READY): pyproject.toml uv.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
-	  || { echo "Python 3.11 or newer is missing: install it, or name it with PYTHON=…"; exit 1; }
-	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) \
-	  || { rm -rf $(VENV); echo "Python's venv module is missing: install it (Debian: apt-get install python3-venv)"; exit 1; }
-	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --no-default-groups --group demo
+# uv comes from PyPI, once for all checkouts: a virtual environment with pip takes ten seconds, one without it none. What uv.lock
+# says is then in .venv, and nothing else.
+$(UV):
+	@$(HAS_PYTHON)
+	@mkdir -p $(@D) || { echo "$(@D) cannot be written to: name another cache folder with XDG_CACHE_HOME=…"; exit 1; }
+	@# Whole or not at all, whoever else does the same.
+	@place=$$(mktemp -d) && trap 'rm -rf "$$place"' EXIT && { $(PYTHON) -m venv "$$place" \
+	  || { echo "Python's venv module is missing: install it (Debian: apt-get install python3-venv)"; exit 1; }; } \
+	  && "$$place/bin/python" -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) \
+	  && cp "$$place/bin/uv" "$@.$$$$" && mv "$@.$$$$" "$@"
+
+$(DEMO_READY): pyproject.toml uv.lock | $(UV)
+	@$(HAS_PYTHON)
+	@test -x $(BIN)/python || $(UV) venv --quiet --python $$(command -v $(PYTHON)) $(VENV)
+	@VIRTUAL_ENV=$(VENV) $(UV) sync --quiet --frozen --inexact --no-default-groups --group demo
 	@touch $@
 
 # What lints, tests and documents comes on top.
 $(READY): $(DEMO_READY)
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact
+	@VIRTUAL_ENV=$(VENV) $(UV) sync --quiet --frozen --inexact
 	@touch $@
 
 .PHONY: setup
@@ -192,7 +204,7 @@ test-integration: $(READY) compiled controlplane tools sandbox prometheus termin
 
 .PHONY: bench
 bench: $(READY) compiled controlplane sandbox ## Measure what protection costs with 100, 500 and 2,000 disks (BENCH_N=… for others); minutes
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --group bench
+	@VIRTUAL_ENV=$(VENV) $(UV) sync --quiet --frozen --inexact --group bench
 	@$(BIN)/python -m bench $(if $(BENCH_N),--sizes $(BENCH_N)) $(BENCH_ARGS)
 
 .PHONY: house
@@ -201,7 +213,7 @@ house: $(READY) controlplane ## Measure what it is like to work here: times, cov
 
 .PHONY: picture
 picture: $(READY) compiled controlplane sandbox prometheus ## Draw docs/dashboard.png: a fleet's two days by the dashboard's queries; minutes
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --group bench
+	@VIRTUAL_ENV=$(VENV) $(UV) sync --quiet --frozen --inexact --group bench
 	@$(BIN)/python -m bench.picture
 
 # The benchmark of the other revision runs in a worktree of its own, with its own code and tests.
@@ -251,17 +263,17 @@ chart: $(READY) controlplane tools crds ## Generate what follows from the chart'
 # Neither database of weaknesses is reachable everywhere; what could not be asked is a failure, never a "none found".
 .PHONY: audit
 audit: $(READY) ## Ask for known weaknesses of what the image installs (needs the internet)
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --group audit
+	@VIRTUAL_ENV=$(VENV) $(UV) sync --quiet --frozen --inexact --group audit
 	@$(BIN)/pip-audit --strict --disable-pip --requirement deploy/requirements.txt
 
 .PHONY: sbom
 sbom: $(READY) ## Write sbom.json: what the image installs, with licences (CycloneDX)
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --group audit
+	@VIRTUAL_ENV=$(VENV) $(UV) sync --quiet --frozen --inexact --group audit
 	@$(BIN)/python -m release.sbom sbom.json
 
 .PHONY: release
 release: $(READY) controlplane tools ## Make all that a release is, in dist/: VERSION=0.2.0; commits and tags the version, pushes nothing
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --group audit
+	@VIRTUAL_ENV=$(VENV) $(UV) sync --quiet --frozen --inexact --group audit
 	@$(BIN)/python -m release --version '$(VERSION)' --out $(DIST) $(RELEASE_ARGS)
 
 .PHONY: clean
