@@ -11,7 +11,7 @@ STACKS ?= 6
 PROCESSES ?= 4
 # The tests of a file by one process; the files in the order of tests/conftest.py, not by how many tests they have.
 BY_FILE := --dist loadfile --no-loadscope-reorder
-# The API servers, kubectl and Helm of the tests collect garbage a quarter as often: memory for a third of their time.
+# The API servers, kubectl and Helm of tests and demo collect garbage a quarter as often: memory for a third of their time.
 GENEROUS := GOGC=400
 # Where `make plugin` puts what it makes.
 DIST ?= dist
@@ -109,7 +109,7 @@ json:
 .PHONY: demo
 demo: $(DEMO_READY) controlplane ## Watch a disk being lost and restored (STORY=namespace: a whole namespace; DEMO_ARGS=--once ends afterwards)
 	@# While the API server starts, what the pods import is compiled; who comes first compiles by itself.
-	@$(MAKE) -s compiled & $(BIN)/python -m demo $(if $(STORY),--story='$(STORY)') $(DEMO_ARGS); ended=$$?; wait; exit $$ended
+	@$(MAKE) -s compiled & $(GENEROUS) $(BIN)/python -m demo $(if $(STORY),--story='$(STORY)') $(DEMO_ARGS); ended=$$?; wait; exit $$ended
 
 .PHONY: up
 up: compiled controlplane ## Start the demo's world in the background, for you to try things in (make shell)
