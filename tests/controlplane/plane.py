@@ -129,7 +129,7 @@ class ControlPlane:
         )
 
     def stop(self) -> None:
-        """End everything, the last started first, for good: nobody needs what the API server takes a second to finish."""
+        """End everything for good, the last started first: nobody needs what the API server would finish."""
         while self._children:
             self._children.pop().kill()
 
