@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import subprocess
 import sys
+import tarfile
 import tomllib
 from pathlib import Path
 
@@ -117,6 +120,40 @@ def test_it_is_as_small_as_it_is_said_to_be(archive: Archive, ours: list[Json]) 
     megabytes = {"all": archive.layers, "ours": ours, "operator": ours[-1:]}
     sizes = {name: sum(layer["size"] for layer in layers) / 1e6 for name, layers in megabytes.items()}
     assert sizes["all"] <= 100 and sizes["ours"] <= 45 and sizes["operator"] <= 5, sizes
+
+
+def test_it_is_the_same_when_it_is_built_again() -> None:
+    found = built.differing()
+    if found is None:
+        pytest.skip(NOT_BUILT)
+    assert found == []
+
+
+def test_what_differs_between_two_images_is_named(archive: Archive, tmp_path: Path) -> None:
+    path = built.archive()
+    assert path is not None and archive.differing(Archive(path)) == []
+    # The same, but for one file of the last layer.
+    folder = tmp_path / "oci"
+    folder.mkdir()
+    subprocess.run(["tar", "--extract", f"--file={path}", f"--directory={folder}"], check=True)
+    index = json.loads((folder / "index.json").read_text())
+
+    def blob(digest: str) -> Path:
+        return folder / "blobs" / digest.replace(":", "/")
+
+    manifest = blob(index["manifests"][0]["digest"])
+    content = json.loads(manifest.read_text())
+    last = content["layers"][-1]
+    packed = tmp_path / "layer.tar"
+    packed.write_bytes(gzip.decompress(blob(last["digest"]).read_bytes()))
+    with tarfile.open(packed, "a") as layer:
+        layer.addfile(tarfile.TarInfo("app/more"))
+    (folder / "blobs" / "sha256" / "more").write_bytes(gzip.compress(packed.read_bytes()))
+    content["layers"][-1] = {**last, "digest": "sha256:more"}
+    manifest.write_text(json.dumps(content))
+    changed = tmp_path / "changed.tar"
+    subprocess.run(["tar", "--create", f"--file={changed}", f"--directory={folder}", "index.json", "blobs"], check=True)
+    assert archive.differing(Archive(changed)) == ["app/more"]
 
 
 def started(root: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -16,10 +16,8 @@ from release.oci import Archive
 from release.tools import why, working_tool
 
 IMAGE = "localhost/azdiskbackup-under-test"
-_DECIDES = (
-    *("deploy/Dockerfile", "deploy/install.sh", "deploy/prune.py", "deploy/requirements.txt"),
-    *("tests/release/base.py", "operator/azdiskbackup"),
-)
+_HOW = ("deploy/Dockerfile", "deploy/install.sh", "deploy/prune.py", "deploy/requirements.txt", "tests/release/base.py")
+_DECIDES = (*_HOW, "operator/azdiskbackup")
 _KEPT = 3
 
 
@@ -47,7 +45,7 @@ def provide() -> Path:
         return folder / "root"
     tool = working_tool()
     say(f"building it with {tool.name}, for the tests")
-    build(Order(f"{IMAGE}:{folder.name}", f"linux/{architecture()}", __version__, {}, epoch=0), tool)
+    build(_order(folder.name), tool)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as place:
         made = Path(place) / "made"
@@ -59,14 +57,46 @@ def provide() -> Path:
     return folder / "root"
 
 
+def differing() -> list[str] | None:
+    """Build the image once more, with nothing of the first time; return what is not the same then.
+
+    For each way of building it once on a machine, since it takes half a minute. None where it was not built.
+    """
+    first, compared = archive(), _cache() / "built-twice" / _digest(*_HOW, "tests/release/image.py")
+    if first is None or compared.exists():
+        return None if first is None else []
+    tool, again = working_tool(), first.with_name("again.tar")
+    build(_order("again", anew=True), tool)
+    tool.save(f"{IMAGE}:again", again)
+    found = Archive(first).differing(Archive(again))
+    again.unlink()
+    if not found:
+        compared.parent.mkdir(exist_ok=True)
+        compared.touch()
+    return found
+
+
+def _order(tag: str, *, anew: bool = False) -> Order:
+    return Order(f"{IMAGE}:{tag}", f"linux/{architecture()}", __version__, {}, epoch=0, anew=anew)
+
+
 def _folder() -> Path:
+    return _cache() / "under-test" / _digest(*_DECIDES)
+
+
+def _cache() -> Path:
+    return cache_root().parent / "image"
+
+
+def _digest(*names: str) -> str:
+    """Return what tells apart what is in files and folders of the checkout."""
     digest = hashlib.sha256()
-    for name in _DECIDES:
+    for name in names:
         place = ROOT / name
         for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
             if path.is_file() and path.suffix != ".pyc":
                 digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
-    return cache_root().parent / "image" / "under-test" / digest.hexdigest()[:16]
+    return digest.hexdigest()[:16]
 
 
 def main() -> int:

@@ -41,6 +41,7 @@ class Order:
         labels: more labels than the Dockerfile has.
         epoch: seconds since 1970 that the image is said to have been made at, for one that is the same each time.
         source: the tree that it is built of.
+        anew: whether nothing of an earlier build is used.
     """
 
     image: str
@@ -49,6 +50,7 @@ class Order:
     labels: Mapping[str, str]
     epoch: int | None = None
     source: Path = ROOT
+    anew: bool = False
 
     @property
     def architecture(self) -> str:
@@ -65,7 +67,9 @@ def build(order: Order, tool: Tool) -> None:
         raise NotProvidedError(f"PLATFORM={order.platform} is none of {', '.join(PLATFORMS)}.")
     arguments = {"TARGETARCH": order.architecture} | _bases(order, tool)
     labels = {"org.opencontainers.image.version": order.version, **order.labels}
-    tool.build(order.source, order.image, order.platform, arguments, labels, _certificates(), order.epoch)
+    tool.build(
+        order.source, order.image, order.platform, arguments, labels, _certificates(), order.epoch, anew=order.anew
+    )
 
 
 def _bases(order: Order, tool: Tool) -> dict[str, str]:

@@ -47,6 +47,15 @@ class Archive:
             command = ["tar", "--extract", "--overwrite", f"--directory={folder}"]
             subprocess.run(command, input=self._content(layer), capture_output=True, check=True)
 
+    def differing(self, other: Archive) -> list[str]:
+        """Return what another one has otherwise: ``configuration``, or files of layers; empty for the same image."""
+        found = [] if self.configuration == other.configuration else ["configuration"]
+        for mine, others in zip(self.layers, other.layers, strict=True):
+            if mine["digest"] != others["digest"]:
+                files = set(map(_described, self.files(mine))) ^ set(map(_described, other.files(others)))
+                found += sorted({name for name, *_ in files}) or [f"content or order of {mine['digest']}"]
+        return found
+
     def _content(self, layer: Json) -> bytes:
         content = self._bytes(_place(layer["digest"]))
         return gzip.decompress(content) if layer["mediaType"].endswith("gzip") else content
@@ -63,6 +72,10 @@ class Archive:
             file = archive.extractfile(name)
             assert file is not None, f"{name} is a file"
             return file.read()
+
+
+def _described(file: tarfile.TarInfo) -> tuple[str, int, int, float, int]:
+    return file.name, file.size, file.mode, file.mtime, file.uid
 
 
 def _place(digest: str) -> str:

@@ -35,11 +35,14 @@ class Tool:
         labels: Mapping[str, str],
         certificates: Path | None,
         epoch: int | None,
+        *,
+        anew: bool = False,
     ) -> None:
         """Build deploy/Dockerfile of a folder."""
         words = [f"--file={context / 'deploy' / 'Dockerfile'}", f"--tag={image}"]
         words += [f"--build-arg={name}={value}" for name, value in arguments.items()]
         words += [f"--label={name}={value}" for name, value in labels.items()]
+        words += ["--no-cache"] if anew else []
         if self.name == "docker":
             environment = {"DOCKER_BUILDKIT": "1"} | ({"SOURCE_DATE_EPOCH": str(epoch)} if epoch is not None else {})
             self._run("build", f"--platform={platform}", *words, context, environment=environment)
