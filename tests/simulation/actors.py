@@ -11,7 +11,7 @@ from azdiskbackup.errors import OperatorError
 from azure_simulator.client import SimulatorError
 from harness import objects
 from harness.objects import SUBSCRIPTION, Json
-from simulation.story import Action
+from simulation.action import Action
 from world.team import Team
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 VAULT = "demo"
 RESTORED = "velero.io/restore-name"
+# The namespaces of the teams.
+SERVED = {"matchLabels": {"team": "served"}}
 _SUBSCRIPTION = f"/subscriptions/{SUBSCRIPTION}"
 _GUARD = f"{_SUBSCRIPTION}/resourceGroups/guards/providers/Microsoft.DataProtection/resourceGuards/guard"
 
@@ -36,9 +38,7 @@ class Actors:
         self.teams = teams
         # What others have put on the vault, and nobody else may take off.
         self.foreign_tags: dict[str, str] = {"owner": "platform"}
-        self.foreign_instances: set[str] = set()
-        self.is_deletion_allowed = True
-        # Restored or not, by uid: which backup objects must not make a backup.
+        # How many PVCs were made.
         self.made = 0
 
     async def act(self, action: Action) -> str:
@@ -163,12 +163,11 @@ class Actors:
         await self.teams[0].delete("DiskBackupPolicy", policy)
 
     async def edit_vault(self, days: int, tag: str, deletion: bool, serves: bool) -> None:
-        everybody, served = {"matchLabels": {"team": "served"}}, {"matchLabels": {"team": "nobody"}}
-        access = {"namespaces": everybody if serves else served, "restoreNamespaces": {}}
+        nobody = {"matchLabels": {"team": "nobody"}}
+        access = {"namespaces": SERVED if serves else nobody, "restoreNamespaces": {}}
         access |= {"deletionNamespaces": {}} if deletion else {}
         groups = [{"name": objects.RESTORE_GROUP}]
         soft = {"state": "On", "retentionDays": days}
-        self.is_deletion_allowed |= deletion
         spec = {"access": access, "softDelete": soft, "tags": {"env": tag}, "restoreResourceGroups": groups}
         await self.teams[0].apply(objects.vault(VAULT, **spec))
 
@@ -204,6 +203,11 @@ class Actors:
         self.teams[0].portal("PATCH", vault, {"tags": {**tags, "costCenter": tag}})
         self.foreign_tags["costCenter"] = tag
 
+    async def apply_vault(self, env: str) -> None:
+        """Terraform knows some tags, and takes all others away: those by which the operator knows its vault as well."""
+        tags = {**self.foreign_tags, **({"env": env} if env else {})}
+        self.teams[0].portal("PATCH", self.vault_id(), {"tags": tags})
+
     async def soften_vault(self, state: str, days: float) -> None:
         vault = self.vault_id()
         held = self._shown(vault)["properties"]["securitySettings"]
@@ -217,16 +221,21 @@ class Actors:
 
     async def protect_elsewhere(self, team: int, claim: int) -> None:
         """Another cluster protects a disk that is not protected yet, in the same vault."""
+        names = ("azdiskbackup.io.cluster", "azdiskbackup.io.namespace", "azdiskbackup.io.protecteddisk")
+        self._protect_in_azure(team, claim, "far", dict(zip(names, ("another", "far", "away"), strict=True)))
+
+    async def protect_by_hand(self, team: int, claim: int) -> None:
+        """A person protects a disk that is not protected yet, and says nothing of whom it is for."""
+        self._protect_in_azure(team, claim, "by-hand", {})
+
+    def _protect_in_azure(self, team: int, claim: int, prefix: str, tags: dict[str, str]) -> None:
         shop = self.teams[team]
         self._claim(team, claim)
         volume = shop.get("PersistentVolumeClaim", f"data-{claim}")["spec"]["volumeName"]
         handle = shop.get("PersistentVolume", volume)["spec"]["csi"]["volumeHandle"]
         policy = shop.get("DiskBackupPolicy", "gold")["status"]["policyID"]
-        names = ("azdiskbackup.io.cluster", "azdiskbackup.io.namespace", "azdiskbackup.io.protecteddisk")
-        tags = dict(zip(names, ("another", "far", "away"), strict=True))
-        instance = f"{self.vault_id()}/backupInstances/far-{volume}"
+        instance = f"{self.vault_id()}/backupInstances/{prefix}-{volume}"
         shop.portal("PUT", instance, objects.instance_by_hand(volume, handle, policy, tags))
-        self.foreign_instances.add(instance.lower())
 
     # --- Azure -------------------------------------------------------------------------------------------------
 
@@ -244,6 +253,10 @@ class Actors:
 
     async def fail_backups(self, on: bool) -> None:
         self.world.azure.fail_backups(*(("UserErrorDiskNotThere", "It failed.", "Try again.") if on else ()))
+
+    async def end_restores(self, status: str, disk: bool) -> None:
+        why = {"code": "UserErrorSomething", "message": "It went wrong.", "action": "Try again."}
+        self.world.azure.turn("restores", status=status, disk=disk, **(why if status else {}))
 
     async def lose_rows(self, on: bool) -> None:
         self.world.azure.lose_rows("backupInstances" if on else "")
@@ -274,6 +287,7 @@ class Actors:
         azure = self.world.azure
         azure.clear_faults()
         azure.fail_backups()
+        azure.turn("restores")
         azure.lose_rows()
         azure.knobs(graph_lag=60)
         azure.turn("replica", name="behind", behind=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -23,8 +22,11 @@ from simulation.azure_state import (
     jobs,
     owner_of,
 )
+from simulation.endings import otherwise_in_azure
 from simulation.leftovers import backed_up_for_nothing
 from simulation.restores import RestoreMonitor
+from simulation.throttling import RetryAfter
+from simulation.vault_access import VaultAccess
 from world.store import Resource
 
 if TYPE_CHECKING:
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
 FINALIZER = "azdiskbackup.io/finalizer"
 ABANDONED = "azdiskbackup.io/abandon-in-azure"
 FOLLOWS = "azdiskbackup.io/follow-pvc"
-_SUBSCRIPTION = re.compile(r"/subscriptions/([^/?]+)", re.IGNORECASE)
 # What the operator may still carry out although the object says otherwise by now: it was on its way.
 _ON_THE_WAY = timedelta(minutes=15)
 # By then what somebody did in Azure is noticed, whatever lags or fails.
@@ -68,7 +69,8 @@ class Monitor:
         self._last: dict[str, Json] = {}
         # When Azure last had a disk in a mode, by lower-case id.
         self._in_mode: dict[tuple[str, str], datetime] = {}
-        self._not_before: dict[tuple[str, str], datetime] = {}
+        self._retry_after = RetryAfter()
+        self._access = VaultAccess()
         self._left: set[str] = set()
         # Disks whose backups go on, as was said when the object went, or whose object lost its status and with it which
         # disk that was: `orphans` finds their instances.
@@ -98,13 +100,9 @@ class Monitor:
 
     def before(self, request: Request) -> None:
         """Look at a request that leaves the operator."""
-        for (subscription, route), until in list(self._not_before.items()):
-            if (
-                subscription in request.path.lower()
-                and route == self._shape(request)
-                and until > self._world.clock.now()
-            ):
-                self.violated(f"{route} before its Retry-After ({until.isoformat()})")
+        wrong = self._retry_after.too_early(request, self._world.clock.now())
+        if wrong is not None:
+            self.violated(wrong)
 
     def arrives(self, request: Request) -> None:
         """Look at a request before Azure carries it out."""
@@ -113,13 +111,18 @@ class Monitor:
             return
         name, action = found.group(1), "delete" if request.method == "DELETE" else (found.group(2) or "put")
         instance = next((each for each in instances(self._world) if each.name.lower() == name.lower()), None)
+        now = self._world.clock.now()
         if instance is None:
+            if action == "put" and not self._access.serves(now):
+                self.violated(f"{name} is made, and the vault does not serve the namespaces")
             return
         cluster, namespace, disk = owner_of(instance)
         if cluster and cluster != self._world.cluster:
             self.violated(f"{action} of {name}, which another cluster owns")
         if action in _DESTRUCTIVE and not self._is_wanted(action, (namespace, disk), instance.disk_id.lower()):
             self.violated(f"{action} of {name}, which {namespace}/{disk} does not ask for")
+        if action == "delete" and not self._access.lets_delete(now):
+            self.violated(f"delete of {name}, and the vault does not let the namespaces delete")
 
     def _is_wanted(self, action: str, place: tuple[str, str], disk: str) -> bool:
         deletion, protection = _DESTRUCTIVE[action]
@@ -151,20 +154,9 @@ class Monitor:
         self._look_at_vault()
         self.look()
 
-    def throttled(self, request: Request, response: Response) -> None:
-        """Take note of a Retry-After that arrives."""
-        wait = next((value for name, value in response.headers.items() if name.lower() == "retry-after"), "")
-        subscription = _SUBSCRIPTION.search(request.path)
-        if response.status == 429 and wait.isdecimal() and subscription:
-            key = subscription.group(1).lower(), self._shape(request)
-            until = self._world.clock.now() + timedelta(seconds=int(wait))
-            self._not_before[key] = max(until, self._not_before.get(key, until))
-
-    @staticmethod
-    def _shape(request: Request) -> str:
-        """Return what a request is about, without names: those of one shape are throttled together."""
-        path = request.path.split("?")[0].lower()
-        return f"{request.method} {re.sub(r'(resourcegroups|backupvaults|backupinstances|disks)/[^/]+', r'*', path)}"
+    def received(self, request: Request, response: Response) -> None:
+        """Take note of an answer that arrives at the operator."""
+        self._retry_after.answered(request, response, self._world.clock.now())
 
     # --- Azure ------------------------------------------------------------------------------------------------
 
@@ -213,7 +205,7 @@ class Monitor:
 
     def end(self) -> None:
         """Look at what is left when all is well again."""
-        for each in backed_up_for_nothing(self._world, self._given_up):
+        for each in (*backed_up_for_nothing(self._world, self._given_up), *otherwise_in_azure(self._world)):
             self.violated(each)
 
     # --- Kubernetes ------------------------------------------------------------------------------------------
@@ -232,6 +224,8 @@ class Monitor:
         self.tell(f"{how} {resource.kind} {metadata.get('namespace', '')}/{metadata['name']} {_said(raw)}")
         for each in (raw.get("status") or {}).get("conditions") or ():
             self.coverage[f"reason {resource.kind} {each['type']} {each['reason']}"] += 1
+        if resource.kind == "BackupVault":
+            self._access.saw(raw, self._world.clock.now())
         if resource.kind == "ProtectedDisk":
             self._disk(how, before, raw)
         if resource.kind == "OnDemandBackup" and (raw.get("status") or {}).get("completionTime"):
@@ -252,7 +246,7 @@ class Monitor:
         version = {"uid": metadata["uid"], "deleting": "deletionTimestamp" in metadata, "spec": raw["spec"]}
         version["follows"] = (metadata.get("annotations") or {}).get(FOLLOWS)
         self._versions[(metadata["namespace"], metadata["name"])].append((self._world.clock.now(), version))
-        if before is not None and disk_of(before) and not disk_of(raw):
+        if before is not None and disk_of(before) and not raw.get("status"):
             self._given_up.add(disk_of(before))
         if how == "DELETED":
             self._released(before or raw)

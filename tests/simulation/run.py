@@ -17,11 +17,12 @@ from unittest import mock
 import looptime
 import structlog
 
-from azdiskbackup.core.reason_catalog import REASON_CATALOG
 from azure_simulator.http.messages import Request, Response
+from simulation.action import LENGTH, Action
 from simulation.actors import Actors
+from simulation.endings import unfinished
 from simulation.monitor import Monitor
-from simulation.story import LENGTH, Action, Story
+from simulation.story import Story
 from world.azure import AzureInMemory, InMemoryNetwork
 from world.replica import Replica
 from world.world import World
@@ -33,26 +34,6 @@ _TRIED_AGAIN_WITHIN = 13 * 3600.0
 _SILENCE = 2 * 3600.0
 # That policies of these stories take in that time, and that are noticed then.
 _MOST_BACKUPS = 2
-# What an object may wait for, since only people bring it.
-_WAITS = {
-    "BackupFailed",
-    "BackupInstanceNotFound",
-    "BindPending",
-    "BlockedBySoftDelete",
-    "ClaimExists",
-    "DailyLimitReached",
-    "InUse",
-    "NamespaceNotAllowed",
-    "NoRestorePoint",
-    "PersistentVolumeClaimNotBound",
-    "PersistentVolumeClaimNotFound",
-    "PolicyNotFound",
-    "PolicyNotReady",
-    "ProtectedDiskNotFound",
-    "Queued",
-    "VaultNotFound",
-    "WaitingForProtection",
-}
 
 
 @dataclass
@@ -105,7 +86,7 @@ class SimulatedNetwork(InMemoryNetwork):
         await asyncio.sleep(self._seconds())
         if self.is_cut:
             await asyncio.Event().wait()
-        self._monitor.throttled(request, response)
+        self._monitor.received(request, response)
         return response
 
 
@@ -231,9 +212,9 @@ async def _ends_well(world: SimulatedWorld, actors: Actors, monitor: Monitor) ->
     actors.end_of_faults()
     end = world.clock.monotonic() + _HEALED_WITHIN
     await _until(world, monitor, world.clock.monotonic() + _TRIED_AGAIN_WITHIN)
-    while _unfinished(world) and world.clock.monotonic() < end and not monitor.violations:
+    while any(unfinished(world)) and world.clock.monotonic() < end and not monitor.violations:
         await _until(world, monitor, world.clock.monotonic() + 3600)
-    for each in _unfinished(world):
+    for each in unfinished(world):
         monitor.violated(f"does not converge: {each}")
     monitor.end()
     if monitor.violations:
@@ -247,29 +228,6 @@ async def _ends_well(world: SimulatedWorld, actors: Actors, monitor: Monitor) ->
     for (kind, _, place), count in Counter(world.server.store.writes[written:]).items():
         if count > most:
             monitor.violated(f"no silence: {kind} {place} was written {count} times")
-
-
-def _unfinished(world: SimulatedWorld) -> list[str]:
-    """Return what is neither as it should be, nor says why only a person can bring that about."""
-    found = []
-    for kind in ("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "OnDemandBackup", "DiskRestore"):
-        for raw in world.every(kind):
-            metadata, status = raw["metadata"], raw.get("status") or {}
-            name = f"{kind} {metadata.get('namespace', '')}/{metadata['name']}"
-            conditions = {each["type"]: each for each in status.get("conditions") or ()}
-            ready = conditions.get("Ready", {})
-            reason = ready.get("reason", "")
-            is_over = ready.get("status") == "True" or "Stalled" in conditions or status.get("completionTime")
-            if ready and reason not in REASON_CATALOG:
-                found.append(f"{name} has the reason {reason}, which nobody explains")
-            elif "deletionTimestamp" not in metadata and status.get("observedGeneration") != metadata["generation"]:
-                found.append(f"{name} was not looked at since it changed")
-            elif not is_over and reason not in _WAITS:
-                found.append(f"{name} {ready.get('status')} {reason} {ready.get('message')}")
-            elif "The operator corrects it." in (message := conditions.get("Synced", {}).get("message", "")):
-                # After a pause of up to a day, where others undid it again and again.
-                found.append(f"{name} is not in sync: {message}")
-    return found
 
 
 def shrink(story: Story, is_bad: Callable[[Story], bool]) -> Story:

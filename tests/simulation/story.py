@@ -3,36 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-DAY = 86_400.0
-# What else happens by then is the end of all faults.
-LENGTH = 3 * DAY
+from simulation import episodes
+from simulation.action import LENGTH, TEAMS, Action, a_disk
+
 _FEWEST, _MOST = 40, 60
-TEAMS, CLAIMS = 2, 3
-
-
-@dataclass(frozen=True)
-class Action:
-    """One thing that somebody does.
-
-    Attributes:
-        at: seconds after the beginning.
-        actor: who.
-        verb: what, the name of a method of ``simulation.actors``.
-        how: its arguments, which JSON can hold.
-    """
-
-    at: float
-    actor: str
-    verb: str
-    how: dict[str, Any]
-
-    def __str__(self) -> str:
-        how = ", ".join(f"{name}={value!r}" for name, value in self.how.items())
-        return f"{self.at / 3600:7.2f} h  {self.actor:<9} {self.verb}({how})"
 
 
 @dataclass(frozen=True)
@@ -55,14 +33,10 @@ class Story:
 Made = Callable[[random.Random], dict[str, Any]]
 
 
-def _disk(chance: random.Random) -> dict[str, Any]:
-    return {"team": chance.randrange(TEAMS), "claim": chance.randrange(CLAIMS)}
-
-
 def _spec(chance: random.Random) -> dict[str, Any]:
     deletion = chance.choice(["Retain", "Retain", "Suspend", "Delete"])
     protection = chance.choice(["Active", "Active", "Active", "Suspended", "Stopped"])
-    return _disk(chance) | {"deletion": deletion, "protection": protection}
+    return a_disk(chance) | {"deletion": deletion, "protection": protection}
 
 
 def _protect(chance: random.Random) -> dict[str, Any]:
@@ -70,11 +44,11 @@ def _protect(chance: random.Random) -> dict[str, Any]:
 
 
 def _backup(chance: random.Random) -> dict[str, Any]:
-    return _disk(chance) | {"name": f"now-{chance.randrange(4)}", "restored": chance.random() < 0.15}
+    return a_disk(chance) | {"name": f"now-{chance.randrange(4)}", "restored": chance.random() < 0.15}
 
 
 def _restore(chance: random.Random) -> dict[str, Any]:
-    return _disk(chance) | {"name": f"back-{chance.randrange(2)}", "restored": chance.random() < 0.1}
+    return a_disk(chance) | {"name": f"back-{chance.randrange(2)}", "restored": chance.random() < 0.1}
 
 
 def _team(chance: random.Random) -> dict[str, Any]:
@@ -99,7 +73,7 @@ def _vault(chance: random.Random) -> dict[str, Any]:
 
 
 def _mode(chance: random.Random) -> dict[str, Any]:
-    return _disk(chance) | {"action": chance.choice(["stopProtection", "suspendBackups", "resumeProtection"])}
+    return a_disk(chance) | {"action": chance.choice(["stopProtection", "suspendBackups", "resumeProtection"])}
 
 
 def _soft(chance: random.Random) -> dict[str, Any]:
@@ -166,17 +140,17 @@ VERBS: dict[str, list[tuple[str, Made, int]]] = {
     "team": [
         ("protect", _protect, 8),
         ("edit", _spec, 4),
-        ("unprotect", _disk, 4),
+        ("unprotect", a_disk, 4),
         ("back_up", _backup, 6),
         ("forget_backup", _backup, 2),
         ("restore", _restore, 5),
         ("forget_restore", _restore, 1),
         ("drop_restored_claim", _restore, 1),
-        ("recreate_claim", _disk, 2),
-        ("drop_claim", _disk, 1),
-        ("wipe_status", _disk, 1),
+        ("recreate_claim", a_disk, 2),
+        ("drop_claim", a_disk, 1),
+        ("wipe_status", a_disk, 1),
         ("delete_namespace", _team, 1),
-        ("let_go", _disk, 1),
+        ("let_go", a_disk, 1),
     ],
     "platform": [
         ("edit_policy", _policy, 4),
@@ -186,15 +160,15 @@ VERBS: dict[str, list[tuple[str, Made, int]]] = {
     ],
     "portal": [
         ("set_mode", _mode, 4),
-        ("delete_instance", _disk, 2),
-        ("other_policy", _disk, 1),
-        ("take_role", _disk, 2),
-        ("start_backup", _disk, 2),
+        ("delete_instance", a_disk, 2),
+        ("other_policy", a_disk, 1),
+        ("take_role", a_disk, 2),
+        ("start_backup", a_disk, 2),
         ("tag_vault", _vault, 2),
         ("soften_vault", _soft, 1),
-        ("delete_disk", _disk, 1),
+        ("delete_disk", a_disk, 1),
     ],
-    "cluster": [("protect_elsewhere", _disk, 6)],
+    "cluster": [("protect_elsewhere", a_disk, 6)],
     "azure": [
         ("plant", _fault, 10),
         ("throttle", _throttle, 3),
@@ -215,20 +189,6 @@ VERBS: dict[str, list[tuple[str, Made, int]]] = {
         ("api_server_away", _seconds(900), 1),
     ],
 }
-
-
-def _follows(seed: int) -> Iterator[Action]:
-    """Yield PVCs that are made again, and objects that follow them a while later, in every third story.
-
-    From a source of chance of its own: the stories of the seeds that found something stay as they were.
-    """
-    chance = random.Random(f"follow {seed}")
-    if chance.random() < 2 / 3:
-        return
-    for _ in range(chance.randint(1, 4)):
-        where, at = _disk(chance), round(chance.uniform(3600, LENGTH - 12 * 3600), 1)
-        yield Action(at, "team", "recreate_claim", where)
-        yield Action(at + round(chance.choice([1.0, 600.0, 3 * 3600.0]), 1), "team", "follow", where)
 
 
 def generate(seed: int) -> Story:
@@ -253,7 +213,7 @@ def generate(seed: int) -> Story:
     for at in times:
         actor, verb, how = chance.choices(choices, weights)[0]
         actions.append(Action(round(at, 1), actor, verb, how(chance)))
-    actions = sorted([*actions, *_follows(seed)], key=lambda action: action.at)
+    actions = sorted([*actions, *episodes.of(seed)], key=lambda action: action.at)
     return Story(
         seed=seed,
         settings={"observe_minutes": chance.choice([20, 60, 120]), "resync_minutes": 1440},

@@ -51,7 +51,9 @@ def test_a_seed_tells_the_same_story_in_every_process() -> None:
 def test_every_verb_of_every_actor_is_in_some_story() -> None:
     met = {(each.actor, each.verb) for seed in range(300) for each in generate(seed).actions}
     known = {(actor, verb) for actor, verbs in VERBS.items() for verb, _, _ in verbs}
-    assert met == known | {("team", "follow")}
+    assert met == known | {
+        *(("team", "follow"), ("azure", "end_restores"), ("terraform", "apply_vault"), ("portal", "protect_by_hand"))
+    }
 
 
 def test_a_story_is_cut_down_to_what_matters() -> None:

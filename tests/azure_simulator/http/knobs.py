@@ -69,10 +69,11 @@ def _quota(
 
 
 def _restores(
-    service: Service, status: str = "", code: str = "", message: str = "", action: str = "", disk: bool = True
+    service: Service, status: str = "", code: str = "", message: str = "", action: str = "", disk: bool | None = None
 ) -> None:
     fault = OperationFault(code, message, [action] if action else [])
-    service.azure.restores.turn_out(Outcome(status, fault, makes_disk=disk and status != "Failed"))
+    makes_disk = status != "Failed" if disk is None else disk
+    service.azure.restores.turn_out(Outcome(status, fault, makes_disk=makes_disk))
 
 
 def _restored_disk(service: Service, zones: list[str] | None = None, tags: dict[str, str] | None = None) -> None:
@@ -137,7 +138,8 @@ KNOBS: dict[str, tuple[Callable[..., None], str]] = {
     "restores": (
         _restores,
         "status (Refused, Failed, CompletedWithWarnings, InProgress), code, message, action, disk: how restores end "
-        "from now on, those that hang included; disk: false makes none; without a status as usual",
+        "from now on, those that hang included; disk: whether it is there then, if not given where they do not fail; "
+        "without a status as usual",
     ),
     "restored-disk": (
         _restored_disk,

@@ -7,8 +7,9 @@ models of a status are lenient, since a newer or older operator may have written
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
@@ -108,11 +109,11 @@ class Part(BaseModel):
         """Drop nulls as the API server does: of known members and within maps; an unknown member stays an error."""
         if not isinstance(value, dict):
             return value
-        fields = {field.alias: field.annotation for field in cls.model_fields.values()}
+        maps = _members(cls)
         return {
-            key: without_nulls(member) if _is_map(fields.get(key)) else member
+            key: without_nulls(member) if maps.get(key) else member
             for key, member in value.items()
-            if member is not None or key not in fields
+            if member is not None or key not in maps
         }
 
     @model_validator(mode="after")
@@ -131,6 +132,12 @@ class Part(BaseModel):
         if entries:
             handler.resolve_ref_schema(schema)["x-kubernetes-validations"] = entries
         return schema
+
+
+@functools.cache
+def _members(model: type[BaseModel]) -> Mapping[str | None, bool]:
+    """Return the members of a model as they are on the wire, and whether they are maps."""
+    return {field.alias: _is_map(field.annotation) for field in model.model_fields.values()}
 
 
 def _is_map(annotation: Any) -> bool:

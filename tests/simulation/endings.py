@@ -1,0 +1,129 @@
+"""What must be true at the end of a story: all is as it should be in Azure, or says what a person has to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from azdiskbackup.core.reason_catalog import REASON_CATALOG
+from harness.objects import Json
+from simulation.actors import VAULT
+from simulation.azure_state import condition, disk_of, instances, is_ready, owner_of
+
+if TYPE_CHECKING:
+    from world.world import World
+
+_KINDS = ("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "OnDemandBackup", "DiskRestore")
+# What an object may wait for, since only people bring it.
+_WAITS = {
+    "BackupFailed",
+    "BackupInstanceNotFound",
+    "BindPending",
+    "BlockedBySoftDelete",
+    "ClaimExists",
+    "DailyLimitReached",
+    "InUse",
+    "NamespaceNotAllowed",
+    "NoRestorePoint",
+    "PersistentVolumeClaimNotBound",
+    "PersistentVolumeClaimNotFound",
+    "PolicyNotFound",
+    "PolicyNotReady",
+    "ProtectedDiskNotFound",
+    "Queued",
+    "VaultNotFound",
+    "WaitingForProtection",
+}
+
+# What an object may be stalled for at the end: a person did it, or has to choose.
+_STALLS = {
+    "BackupInstanceNotFound",
+    "ClaimDeleted",
+    "ClaimExists",
+    "DeletionNotAllowed",
+    "DiskChanged",
+    "DiskNotFound",
+    "DuplicateProtectedDisk",
+    "Failed",
+    "NamespaceNotAllowed",
+    "OwnedElsewhere",
+    "Refused",
+    "TimedOut",
+}
+
+
+def unfinished(world: World) -> Iterator[str]:
+    """Yield what is neither as it should be, nor says why only a person can bring that about."""
+    for kind in _KINDS:
+        for raw in world.every(kind):
+            metadata, status = raw["metadata"], raw.get("status") or {}
+            name = f"{kind} {metadata.get('namespace', '')}/{metadata['name']}"
+            ready, stalled = condition(raw, "Ready"), condition(raw, "Stalled")
+            reason = ready.get("reason", "")
+            is_over = ready.get("status") == "True" or stalled.get("reason") in _STALLS or status.get("completionTime")
+            if ready and reason not in REASON_CATALOG:
+                yield f"{name} has the reason {reason}, which nobody explains"
+            elif "deletionTimestamp" not in metadata and status.get("observedGeneration") != metadata["generation"]:
+                yield f"{name} was not looked at since it changed"
+            elif not is_over and reason not in _WAITS:
+                yield f"{name} {ready.get('status')} {reason} {ready.get('message')}"
+            elif not is_over and not _is_true(world, raw, reason):
+                yield f"{name} waits ({reason}), and what it waits for is there"
+            elif "The operator corrects it." in (message := condition(raw, "Synced").get("message", "")):
+                # After a pause of up to a day, where others undid it again and again.
+                yield f"{name} is not in sync: {message}"
+
+
+def _is_true(world: World, raw: Json, reason: str) -> bool:
+    """Return whether what an object says it waits for is indeed not there."""
+
+    def lacks(kind: str, name: str, is_there: Callable[[Json], bool] = lambda _: True) -> bool:
+        namespace = raw["metadata"].get("namespace", "") if kind in ("ProtectedDisk", "PersistentVolumeClaim") else ""
+        found = (each for each in world.every(kind, namespace) if each["metadata"]["name"] == name)
+        return not any(map(is_there, found))
+
+    match raw["kind"], reason:
+        case "ProtectedDisk", "PolicyNotFound":
+            return lacks("DiskBackupPolicy", raw["spec"]["policyRef"]["name"])
+        case "ProtectedDisk", "PolicyNotReady":
+            return lacks("DiskBackupPolicy", raw["spec"]["policyRef"]["name"], is_ready)
+        case "ProtectedDisk", "PersistentVolumeClaimNotFound":
+            return lacks("PersistentVolumeClaim", raw["spec"]["source"]["persistentVolumeClaim"]["name"])
+        case "OnDemandBackup", "ProtectedDiskNotFound":
+            return lacks("ProtectedDisk", raw["spec"]["protectedDiskRef"]["name"])
+        case "OnDemandBackup", "WaitingForProtection":
+            return lacks("ProtectedDisk", raw["spec"]["protectedDiskRef"]["name"], _is_backed_up)
+        case "DiskBackupPolicy", "VaultNotFound":
+            return lacks("BackupVault", raw["spec"]["vaultRef"]["name"])
+    return True
+
+
+def _is_backed_up(disk: Json) -> bool:
+    return is_ready(disk) and disk["spec"].get("protection", "Active") == "Active"
+
+
+def otherwise_in_azure(world: World) -> Iterator[str]:
+    """Yield what an object says is as it should be, and is not in Azure: the policy, the owner, tags of the vault."""
+    policies = {each["metadata"]["name"]: each for each in world.every("DiskBackupPolicy")}
+    by_disk = {each.disk_id.lower(): each for each in instances(world) if each.state != "SoftDeleted"}
+    for raw in world.every("ProtectedDisk"):
+        spec, namespace, name = raw["spec"], raw["metadata"]["namespace"], raw["metadata"]["name"]
+        instance = by_disk.get(disk_of(raw))
+        # What rests keeps policy and tags until it is resumed.
+        if not is_ready(raw) or spec.get("protection", "Active") != "Active" or instance is None:
+            continue
+        if owner_of(instance) != (world.cluster, namespace, name):
+            yield f"{namespace}/{name} is Ready, and its owner in Azure is {'/'.join(owner_of(instance))}"
+        policy = policies.get(spec["policyRef"]["name"])
+        if policy is not None and is_ready(policy) and not _is_by(instance.policy.name, policy):
+            yield f"{namespace}/{name} is Ready, and Azure backs it up by {instance.policy.name}"
+    for raw in world.every("BackupVault"):
+        vault = next((each for each in world.azure.service.azure.vaults.all.values() if each.name == VAULT), None)
+        tags = {key.lower(): value for key, value in ((vault and vault.tags) or {}).items()}
+        lacking = [key for key, value in (raw["spec"].get("tags") or {}).items() if tags.get(key.lower()) != value]
+        if is_ready(raw) and condition(raw, "Synced").get("status") == "True" and lacking:
+            yield f"the vault is in sync, and Azure has other tags: {lacking}"
+
+
+def _is_by(policy: str, raw: Json) -> bool:
+    return str(raw["status"]["policyID"]).lower().endswith(f"/{policy.lower()}")

@@ -1,0 +1,17 @@
+"""Planted bugs: each has to be found, or the simulation has a hole."""
+
+from __future__ import annotations
+
+import contextlib
+
+from simulation.mutants import of_disks, of_jobs, of_passes
+from simulation.run import Outcome, tell
+from simulation.story import generate
+
+MUTANTS = {**of_disks.MUTANTS, **of_jobs.MUTANTS, **of_passes.MUTANTS}
+
+
+def told_with(name: str, seed: int) -> Outcome:
+    """Tell the story of a seed with a planted bug; with none by an empty name."""
+    with MUTANTS[name]() if name else contextlib.nullcontext():
+        return tell(generate(seed))
