@@ -21,6 +21,7 @@ from controlplane.plane import ControlPlane
 from harness import objects
 from harness.certificates import Authority
 from harness.processes import free_ports
+from harness.serving import end_server
 from world.admission import Webhook
 
 Json = dict[str, Any]
@@ -317,7 +318,7 @@ async def denying(volumes: Volumes, plane: ControlPlane, folder: Path, status: i
         yield
     finally:
         await volumes.api.exchange.send("DELETE", f"{_WEBHOOKS}/{volumes.namespace}", None, "application/json", 30)
-        await runner.cleanup()
+        await end_server(runner)
 
 
 @pytest.mark.parametrize("status", [403, 400, None])

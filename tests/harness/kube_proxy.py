@@ -15,6 +15,7 @@ from aiohttp import web
 
 from harness.certificates import Authority
 from harness.processes import free_ports
+from harness.serving import end_server
 
 _PASSED_ON = ("Authorization", "Content-Type", "Accept", "User-Agent")
 
@@ -95,7 +96,7 @@ class KubeProxy:
 
     async def _end(self) -> None:
         await self._cut()
-        await self._runner.cleanup()
+        await end_server(self._runner)
         await self._session.close()
 
     async def _cut(self) -> int:

@@ -24,6 +24,7 @@ from aiohttp import web
 
 from harness.certificates import KeyPair
 from harness.processes import free_ports
+from harness.serving import end_server
 from nodeless.api import Api, ApiError
 from nodeless.disks import Disks
 from nodeless.images import Images
@@ -175,7 +176,7 @@ class Kubelet:
         with contextlib.suppress(asyncio.CancelledError):
             await self._watcher
         await asyncio.gather(*(pod.end(grace=5) for pod in self._pods.values()), *self._ending)
-        await self._logs_served.cleanup()
+        await end_server(self._logs_served)
         self._network.close()
         await self._session.close()
         await self._probing.close()

@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 
 from simulation.mutants import MUTANTS, told_with
+from simulation.reached import never
 from simulation.run import Outcome, kind_of, shrink, tell
 from simulation.story import Story
 
@@ -46,6 +47,9 @@ def _run(pool: ProcessPoolExecutor, seeds: range) -> int:
     print(f"{len(seeds)} stories of {actions} actions in {took:.0f} s; {bad} ended badly. Reached, and how often:")
     for name, count in sorted(coverage.items()):
         print(f"  {count:7d}  {name}")
+    print("Never reached, and why:")
+    for name, why in never(coverage):
+        print(f"  {name}: {why or 'nobody says why; more seeds may reach it'}")
     return 1 if bad else 0
 
 

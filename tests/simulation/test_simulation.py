@@ -6,10 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from simulation.reached import explained, never
 from simulation.run import kind_of, shrink
 from simulation.story import VERBS, Story, generate
 
@@ -54,6 +56,14 @@ def test_every_verb_of_every_actor_is_in_some_story() -> None:
     assert met == known | {
         *(("team", "follow"), ("azure", "end_restores"), ("terraform", "apply_vault"), ("portal", "protect_by_hand"))
     }
+
+
+def test_what_is_said_never_to_be_reached_exists_and_only_that_is_told() -> None:
+    exists = {name for name, _ in never(Counter())}
+    assert explained() < exists
+    told = dict(never(Counter({"reason ProtectedDisk Ready Protected": 1, "write backupVaults.put": 2})))
+    assert exists - told.keys() == {"reason Protected", "write backupVaults.put"}
+    assert told["reason VaultImmutable"] and not told["reason Adopting"]
 
 
 def test_a_story_is_cut_down_to_what_matters() -> None:
