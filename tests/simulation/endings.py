@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from azdiskbackup.core.reason_catalog import REASON_CATALOG
+from azure_simulator.model.instance import Instance
 from harness.objects import Json
 from simulation.actors import VAULT
 from simulation.azure_state import condition, disk_of, instances, is_ready, owner_of
@@ -105,24 +106,36 @@ def _is_backed_up(disk: Json) -> bool:
 def otherwise_in_azure(world: World) -> Iterator[str]:
     """Yield what an object says is as it should be, and is not in Azure: the policy, the owner, tags of the vault."""
     policies = {each["metadata"]["name"]: each for each in world.every("DiskBackupPolicy")}
-    by_disk = {each.disk_id.lower(): each for each in instances(world) if each.state != "SoftDeleted"}
     for raw in world.every("ProtectedDisk"):
-        spec, namespace, name = raw["spec"], raw["metadata"]["namespace"], raw["metadata"]["name"]
-        instance = by_disk.get(disk_of(raw))
-        # What rests keeps policy and tags until it is resumed.
-        if not is_ready(raw) or spec.get("protection", "Active") != "Active" or instance is None:
-            continue
-        if owner_of(instance) != (world.cluster, namespace, name):
-            yield f"{namespace}/{name} is Ready, and its owner in Azure is {'/'.join(owner_of(instance))}"
-        policy = policies.get(spec["policyRef"]["name"])
-        if policy is not None and is_ready(policy) and not _is_by(instance.policy.name, policy):
-            yield f"{namespace}/{name} is Ready, and Azure backs it up by {instance.policy.name}"
+        instance, policy = _active(world, raw), policies.get(raw["spec"]["policyRef"]["name"])
+        yield from owned_by_others(world, raw)
+        if instance and policy is not None and is_ready(policy) and not _is_by(instance.policy.name, policy):
+            yield f"{_name(raw)} is Ready, and Azure backs it up by {instance.policy.name}"
     for raw in world.every("BackupVault"):
         vault = next((each for each in world.azure.service.azure.vaults.all.values() if each.name == VAULT), None)
         tags = {key.lower(): value for key, value in ((vault and vault.tags) or {}).items()}
         lacking = [key for key, value in (raw["spec"].get("tags") or {}).items() if tags.get(key.lower()) != value]
         if is_ready(raw) and condition(raw, "Synced").get("status") == "True" and lacking:
             yield f"the vault is in sync, and Azure has other tags: {lacking}"
+
+
+def owned_by_others(world: World, raw: Json) -> Iterator[str]:
+    """Yield that a disk is Ready while the tags of its instance name another one as the owner, or nobody."""
+    instance, owner = _active(world, raw), (world.cluster, raw["metadata"]["namespace"], raw["metadata"]["name"])
+    if instance is not None and owner_of(instance) != owner:
+        yield f"{_name(raw)} is Ready, and its owner in Azure is {'/'.join(owner_of(instance))}"
+
+
+def _active(world: World, raw: Json) -> Instance | None:
+    """Return the instance of a disk that is Ready and backed up; what rests keeps policy and tags until resumed."""
+    if not is_ready(raw) or not _is_backed_up(raw):
+        return None
+    found = (each for each in instances(world) if each.state != "SoftDeleted" and each.disk_id.lower() == disk_of(raw))
+    return next(found, None)
+
+
+def _name(raw: Json) -> str:
+    return f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"
 
 
 def _is_by(policy: str, raw: Json) -> bool:

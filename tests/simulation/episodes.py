@@ -26,6 +26,7 @@ def of(seed: int) -> Iterator[Action]:
         yield from _by_hand(chance)
         yield from _not_served(chance)
         yield from _two_backups(chance)
+        yield from _throttled(chance)
 
 
 def _follow(chance: random.Random) -> Iterator[Action]:
@@ -86,3 +87,12 @@ def _two_backups(chance: random.Random) -> Iterator[Action]:
     yield Action(at, "portal", "start_backup", where)
     yield Action(at + 1, "azure", "plant", lost)
     yield Action(at + 2, "team", "back_up", where | {"name": "lost", "restored": False})
+
+
+def _throttled(chance: random.Random) -> Iterator[Action]:
+    """Azure asks to wait, just when everybody wants something."""
+    at = round(chance.uniform(8 * _HOUR, LENGTH - 24 * _HOUR), 1)
+    yield Action(at, "azure", "throttle", {"route": "backupInstances", "seconds": 900})
+    for number in range(8):
+        wanted = a_disk(chance) | {"deletion": "Retain", "protection": chance.choice(["Active", "Suspended"])}
+        yield Action(at + 1 + 20 * number, "team", "edit", wanted)

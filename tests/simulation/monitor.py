@@ -22,7 +22,7 @@ from simulation.azure_state import (
     jobs,
     owner_of,
 )
-from simulation.endings import otherwise_in_azure
+from simulation.endings import otherwise_in_azure, owned_by_others
 from simulation.leftovers import backed_up_for_nothing
 from simulation.restores import RestoreMonitor
 from simulation.throttling import RetryAfter
@@ -71,7 +71,6 @@ class Monitor:
         self._in_mode: dict[tuple[str, str], datetime] = {}
         self._retry_after = RetryAfter()
         self._access = VaultAccess()
-        self._left: set[str] = set()
         # Disks whose backups go on, as was said when the object went, or whose object lost its status and with it which
         # disk that was: `orphans` finds their instances.
         self._given_up: set[str] = set()
@@ -228,7 +227,7 @@ class Monitor:
             self._access.saw(raw, self._world.clock.now())
         if resource.kind == "ProtectedDisk":
             self._disk(how, before, raw)
-        if resource.kind == "OnDemandBackup" and (raw.get("status") or {}).get("completionTime"):
+        if resource.kind == "OnDemandBackup":
             self._verdict(raw)
 
     def _other_kind(self, kind: str, raw: Json) -> None:
@@ -238,8 +237,6 @@ class Monitor:
             self._handles[raw["metadata"]["name"]] = str(raw["spec"]["csi"]["volumeHandle"]).lower()
         if kind == "Event":
             self.coverage[f"event {raw.get('reason')}"] += 1
-            if raw.get("reason") == "LeftInAzure":
-                self._left.add(str((raw.get("regarding") or {}).get("uid")))
 
     def _disk(self, how: str, before: Json | None, raw: Json) -> None:
         metadata = raw["metadata"]
@@ -254,13 +251,15 @@ class Monitor:
             self.look()
             window = 2 * timedelta(minutes=self._world.story.settings["observe_minutes"]) + timedelta(hours=1)
             self._is_protected(raw, window, "becomes Ready")
+            for each in owned_by_others(self._world, raw):
+                self.violated(each)
 
     def _released(self, raw: Json) -> None:
-        """A finalizer that is gone means that the policy was carried out, or left aloud."""
+        """A finalizer that is gone means that the policy was carried out, or that a person gave up on it."""
         metadata = raw["metadata"]
         # In a namespace that ends no event can be posted: what a person wrote on the object says the same.
         is_abandoned = (metadata.get("annotations") or {}).get(ABANDONED) == metadata["uid"]
-        if metadata["uid"] in self._left or is_abandoned:
+        if is_abandoned:
             self._given_up.add(disk_of(raw))
             return
         if FINALIZER not in metadata.get("finalizers", ()):
@@ -281,12 +280,12 @@ class Monitor:
     def _verdict(self, raw: Json) -> None:
         """The end of a backup is what Azure says of its job."""
         uid, name = raw["metadata"]["uid"], raw["metadata"]["name"]
-        succeeded = next(each for each in raw["status"]["conditions"] if each["type"] == "Succeeded")
+        succeeded, is_over = condition(raw, "Succeeded"), "completionTime" in (raw.get("status") or {})
         own = (job for job in jobs(self._world) if job.activity_id == uid)
         good = any(job.fault is None and has_ended(self._world, job) for job in own)
-        if succeeded["status"] == "True" and not good:
+        if succeeded.get("status") == "True" and not good:
             self.violated(f"OnDemandBackup {name} succeeded, and no job of it did")
-        if succeeded["status"] == "False" and good:
+        if is_over and succeeded.get("status") == "False" and good:
             self.violated(f"OnDemandBackup {name} is {succeeded['reason']}, and its job succeeded")
 
     def log(self, event: dict[str, Any]) -> None:

@@ -10,11 +10,13 @@ from unittest import mock
 from azdiskbackup.azure.gateways import encode
 from azdiskbackup.azure.transport.throttle_gate import ThrottleGate
 from azdiskbackup.core.backup_vault import rules as vault_rules
+from azdiskbackup.core.protected_disk.steps import DeleteInstance, Stop, Suspend
 from azdiskbackup.core.rules import reasons as names
 from azdiskbackup.core.rules.verdicts import satisfied
 from azdiskbackup.reconcilers.backup_vault import controller as vaults_controller
 from azdiskbackup.reconcilers.common.status_writer import StatusWriter
 from azdiskbackup.reconcilers.common.step_runner import StepRunner
+from azdiskbackup.reconcilers.protected_disk import controller as disks_controller
 from azdiskbackup.reconcilers.watch import triggers
 from simulation.mutants.plant import Patch, another_rule
 
@@ -64,18 +66,16 @@ def _what_failed_once_is_not_tried_again() -> Any:
     return mock.patch.object(StepRunner, "_pause_after", pause_after)
 
 
-def _what_is_left_is_not_told() -> Any:
-    event = StatusWriter.event
-
-    async def post(self: StatusWriter, resource: Any, *, warning: bool, reason: str, note: str) -> None:
-        if reason != names.LEFT_IN_AZURE:
-            await event(self, resource, warning=warning, reason=reason, note=note)
-
-    return mock.patch.object(StatusWriter, "event", post)
+def _who_is_refused_lets_go() -> Any:
+    known = disks_controller.ProtectedDiskKind.harmless_leftovers
+    return mock.patch.object(
+        disks_controller.ProtectedDiskKind, "harmless_leftovers", (*known, Stop, Suspend, DeleteInstance)
+    )
 
 
-def _a_policy_wakes_nobody() -> Any:
-    edges = [edge for edge in triggers.TRIGGERS if edge.kind != "DiskBackupPolicy"]
+def _a_claim_wakes_nobody() -> Any:
+    claims = ("PersistentVolumeClaim", "PersistentVolume")
+    edges = [edge for edge in triggers.TRIGGERS if edge.kind not in claims]
     assert len(edges) < len(triggers.TRIGGERS)
     return mock.patch.object(triggers, "TRIGGERS", tuple(edges))
 
@@ -86,6 +86,6 @@ MUTANTS: Mapping[str, Patch] = {
     "status is written at each pass": _status_is_written_each_time,
     "Retry-After is ignored": _retry_after_is_ignored,
     "what failed once is not tried again": _what_failed_once_is_not_tried_again,
-    "what is left in Azure is not told": _what_is_left_is_not_told,
-    "a policy wakes nobody": _a_policy_wakes_nobody,
+    "who is refused lets go": _who_is_refused_lets_go,
+    "a PVC wakes nobody": _a_claim_wakes_nobody,
 }
