@@ -97,6 +97,10 @@ class Monitor:
 
     # --- requests of the operator ---------------------------------------------------------------------------
 
+    def restarted(self) -> None:
+        """Take note that a process begins, which cannot know what Azure told the one before."""
+        self._retry_after = RetryAfter()
+
     def before(self, request: Request) -> None:
         """Look at a request that leaves the operator."""
         wrong = self._retry_after.too_early(request, self._world.clock.now())

@@ -133,6 +133,7 @@ class SimulatedWorld(World):
         )
         found.delay = lambda: chance.uniform(0.001, 0.05)
         self.replicas.append(found)
+        self.monitor.restarted()
         await found.start()
         await self.settle()
         return found
