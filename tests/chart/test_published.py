@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +14,7 @@ from azdiskbackup import __version__
 from chart.conftest import GIVEN, ROOT, render_of, tree
 from generated import published, site_links
 from harness import manifests
+from release import version
 
 ADDRESS = "https://github.com/Contoso/azdiskbackup"
 # What only an installation of one's own build says.
@@ -28,12 +27,7 @@ def set_repository(found: Path, address: str) -> None:
     text = re.sub(r"(?m)^\[project\.urls\]\n(?:.+\n)*\n*", "", project.read_text())
     setting = f'[project.urls]\nRepository = "{address}"\n\n' if address else ""
     project.write_text(text.replace("[project.optional-dependencies]", f"{setting}[project.optional-dependencies]"))
-    generate(found)
-
-
-def generate(found: Path) -> None:
-    """Write what is generated of a tree, by the tree's own program."""
-    subprocess.run([sys.executable, "-m", "generated"], cwd=found, env={"PYTHONPATH": "operator:tests"}, check=True)
+    version.generate(found)
 
 
 @pytest.fixture(scope="module")

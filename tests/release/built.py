@@ -18,6 +18,8 @@ from release.tools import why, working_tool
 IMAGE = "localhost/azdiskbackup-under-test"
 _HOW = ("deploy/Dockerfile", "deploy/install.sh", "deploy/prune.py", "deploy/requirements.txt", "tests/release/base.py")
 _DECIDES = (*_HOW, "operator/azdiskbackup")
+# What gives the orders; another order of the same files has to be compared anew.
+_BUILDERS = ("tests/release/image.py", "tests/release/tools.py")
 _KEPT = 3
 
 
@@ -62,14 +64,15 @@ def differing() -> list[str] | None:
 
     For each way of building it once on a machine, since it takes half a minute. None where it was not built.
     """
-    first, compared = archive(), _cache() / "built-twice" / _digest(*_HOW, "tests/release/image.py")
+    first, compared = archive(), _cache() / "built-twice" / _digest(*_HOW, *_BUILDERS)
     if first is None or compared.exists():
         return None if first is None else []
-    tool, again = working_tool(), first.with_name("again.tar")
+    tool = working_tool()
     build(_order("again", anew=True), tool)
-    tool.save(f"{IMAGE}:again", again)
-    found = Archive(first).differing(Archive(again))
-    again.unlink()
+    with tempfile.TemporaryDirectory() as place:
+        again = Path(place) / "again.tar"
+        tool.save(f"{IMAGE}:again", again)
+        found = Archive(first).differing(Archive(again))
     if not found:
         compared.parent.mkdir(exist_ok=True)
         compared.touch()

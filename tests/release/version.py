@@ -73,6 +73,11 @@ def set_to(root: Path, version: str, today: date) -> None:
             raise NotProvidedError("CHANGELOG.md has nothing under Unreleased: say what this version changes.")
         changelog.write_text(text.replace(_UNRELEASED, f"{_UNRELEASED}\n## {version} - {today}\n", 1))
     place.write_text(_LINE.sub(f'__version__ = "{version}"', place.read_text()))
+    generate(root)
+
+
+def generate(root: Path) -> None:
+    """Write what is generated of a tree, by the tree's own program."""
     path = os.pathsep.join(str(root / each) for each in ("operator", "tests"))
     subprocess.run([sys.executable, "-m", "generated"], cwd=root, env={**os.environ, "PYTHONPATH": path}, check=True)
 

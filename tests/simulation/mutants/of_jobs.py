@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 from unittest import mock
 
-from azdiskbackup.core.disk_restore import rules as restore_rules
 from azdiskbackup.core.disk_restore.desired import Desired as RestoreDesired
 from azdiskbackup.core.disk_restore.rules.request import job_ended
 from azdiskbackup.core.identity.arm_ids import same_id
@@ -65,8 +64,7 @@ def _every_restore_succeeds() -> Any:
     def ended(desired: Any, observed: Any, now: datetime) -> Any:
         return satisfied(names.COMPLETED, "It is done.")
 
-    rules = [(type_, ended if rule is job_ended else rule) for type_, rule in restore_rules.PROVISIONING_RULES]
-    return mock.patch.object(restores_controller, "PROVISIONING_RULES", rules)
+    return another_rule(job_ended, ended, "PROVISIONING_RULES", restores_controller)
 
 
 def _any_job_of_the_disk() -> Any:
