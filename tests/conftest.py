@@ -22,7 +22,7 @@ settings.load_profile("steady")
 ORDER = (
     *("integration/uninstalling", "integration/tasks_of_leaving", "integration/tasks", "integration/demo"),
     *("simulation/simulation", "integration/upgrading", "integration/first_installation", "integration/quick_start"),
-    *("integration/dashboard", "chart/deploy", "chart/rendering", "contract/sweep", "contract/volumes"),
+    *("integration/dashboard", "chart/azure_setup", "chart/rendering", "contract/sweep", "contract/volumes"),
     *("plugin/shipping", "plugin/awkward", "contract", "plugin", "chart"),
     *("integration/replicas", "integration/installation", "integration/starting", "integration/plugin"),
     *("reconcile/scale", "reconcile/many_about_one", "reconcile/other_writers"),

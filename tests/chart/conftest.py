@@ -23,6 +23,11 @@ GIVEN: dict[str, Any] = {"azure": {"subscriptionID": GUID, "clientID": GUID, "te
 LINES = ("helm", "helm3")
 
 
+def run(*command: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a program, and return what it printed, however it ended."""
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
 def run_helm(line: str, *words: str, values: dict[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
     """Run Helm with some values."""
     # What `go install` builds of Helm 3 believes in a very old Kubernetes.

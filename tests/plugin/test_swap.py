@@ -3,164 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from itertools import count
-from typing import Any
 
 import pytest
 
 from azdiskbackup.core.protected_disk.desired import FOLLOW_PVC
 from azdiskbackup.kube.client import KubeClient
-from azdiskbackup.kube.exchange import Answer
 from azdiskbackup.plugin.cluster.swap.record import ANNOTATION
 from azdiskbackup.plugin.cluster.swap.steps import is_smaller
 from harness import objects
 from plugin.conftest import Run
-from plugin.world import NOW
-from world.api_server import ApiServer, InMemoryExchange
-
-Json = dict[str, Any]
-SWAP = "swap data-0 data-0-restored --yes"
-SCALED = f"{SWAP} --scale statefulset/db"
-_WRITES = ("POST", "PATCH", "PUT", "DELETE")
-_CLAIMS = "/api/v1/namespaces/shop/persistentvolumeclaims"
-_VOLUMES = "/api/v1/persistentvolumes"
-_DISKS = "/apis/azdiskbackup.io/v1alpha1/namespaces/shop/protecteddisks"
-
-
-class Killed(BaseException):
-    """Stands for the end of the process."""
-
-
-class Shop(InMemoryExchange):
-    """A namespace with a StatefulSet whose PVC was restored beside it.
-
-    Attributes:
-        kill_at: the write at which the process ends; None for none.
-        is_lost: whether that write is lost.
-        end: how the process ends.
-        denied: the resources that the caller may not change, as a review of its permissions says.
-        forbidden: a resource of which each change is refused; empty for none.
-        hidden: one that may not be read.
-    """
-
-    def __init__(self) -> None:
-        uids = count(1)
-        self.server = ApiServer(lambda: NOW, lambda: f"uid-{next(uids)}")
-        super().__init__(self.server)
-        self.replicas, self.users, self.attached = 3, ["db-0"], ["pv-old"]
-        self.retention: Json = {}
-        self.writes, self.kill_at, self.is_lost = 0, -1, False
-        self.end: type[BaseException] = Killed
-        self.denied: tuple[str, ...] = ()
-        self.forbidden = self.hidden = ""
-        self.deleted_disks: list[str] = []
-        self.server.binder.delete_disk = self.deleted_disks.append
-        self.put("/api/v1/namespaces", objects.namespace())
-        for claim, volume in (("data-0", "pv-old"), ("data-0-restored", "pv-new")):
-            made = objects.volume(volume, objects.disk_id(volume), claim)
-            made["metadata"]["annotations"] = {"pv.kubernetes.io/provisioned-by": "disk.csi.azure.com"}
-            made["spec"]["persistentVolumeReclaimPolicy"] = "Delete" if volume == "pv-old" else "Retain"
-            self.put(_VOLUMES, made)
-            about = objects.claim(claim, volume)
-            about["metadata"] |= {"labels": {"app": claim}, "annotations": {"team": "shop"}}
-            self.put(_CLAIMS, about)
-        self.protect("data", "pv-old")
-
-    def put(self, path: str, body: Json) -> None:
-        answer = self.server.answer("POST", path, body, "application/json")
-        assert answer.status == 201, answer.content
-        self.server.settle()
-
-    def protect(self, name: str, disk: str) -> None:
-        """Have a ProtectedDisk of the PVC, which protects a disk."""
-        self.put(_DISKS, objects.disk(name))
-        found = {"id": objects.disk_id(disk), "name": disk, "location": "westeurope", "persistentVolume": disk}
-        status = {"disk": found}
-        self.change(f"{_DISKS}/{name}/status", {"status": status})
-
-    def follows(self, name: str = "data") -> bool:
-        """Return whether a ProtectedDisk follows the PVC that there is now."""
-        uid = self.get(f"{_CLAIMS}/data-0").get("metadata", {}).get("uid", "no such PVC")
-        return (self.get(f"{_DISKS}/{name}")["metadata"].get("annotations") or {}).get(FOLLOW_PVC) == uid
-
-    def get(self, path: str) -> Json:
-        found: Json = json.loads(self.server.answer("GET", path, None, "application/json").content)
-        return found
-
-    def change(self, path: str, patch: Json) -> None:
-        self.server.answer("PATCH", path, patch, "application/merge-patch+json")
-        self.server.settle()
-
-    async def send(self, method: str, path: str, body: Any, content_type: str, seconds: float) -> Answer:
-        if "selfsubjectaccessreviews" in path:
-            allowed = body["spec"]["resourceAttributes"]["resource"] not in self.denied
-            return _answer({"status": {"allowed": allowed}})
-        is_last = False
-        refused = self.forbidden if method in _WRITES else self.hidden
-        if refused and refused in path:
-            return Answer(403, json.dumps({"reason": "Forbidden", "message": "forbidden"}).encode(), {})
-        if method in _WRITES:
-            is_last = self.writes == self.kill_at
-            self.writes += 1
-        if is_last and self.is_lost:
-            raise self.end
-        answer = self._own(method, path, body) or await super().send(method, path, body, content_type, seconds)
-        if is_last:
-            raise self.end
-        return answer
-
-    def _own(self, method: str, path: str, body: Any) -> Answer | None:
-        """Answer what the server in memory does not have."""
-        if "/statefulsets/db/scale" in path and method == "PATCH":
-            self.replicas = body["spec"]["replicas"]
-            self.users = ["db-0"] if self.replicas else []
-            self.attached = ["pv-new"] if self.replicas else []
-            return _answer({"spec": body["spec"]})
-        if path.endswith("/statefulsets/db"):
-            spec = {"replicas": self.replicas, "persistentVolumeClaimRetentionPolicy": self.retention}
-            return _answer({"metadata": {"name": "db"}, "spec": spec})
-        if "/statefulsets/" in path:
-            return Answer(404, json.dumps({"reason": "NotFound", "message": "not found"}).encode(), {})
-        if "/pods" in path:
-            return _answer({"items": [_pod(each) for each in self.users], "metadata": {}})
-        if "/volumeattachments" in path:
-            spec = [{"nodeName": "node-1", "source": {"persistentVolumeName": each}} for each in self.attached]
-            return _answer({"items": [{"metadata": {"name": "a"}, "spec": each} for each in spec], "metadata": {}})
-        return None
-
-    def seen(self) -> Json:
-        """Return what matters, to compare."""
-        claims = self.get(_CLAIMS)["items"]
-        volumes = self.get(_VOLUMES)["items"]
-        return {
-            "claims": {
-                each["metadata"]["name"]: (
-                    each["spec"]["volumeName"], each["status"]["phase"], each["metadata"].get("labels"),
-                    (each["metadata"].get("annotations") or {}).get("team"),
-                )
-                for each in claims
-            },
-            "volumes": {
-                each["metadata"]["name"]: (each["status"]["phase"], each["spec"]["persistentVolumeReclaimPolicy"])
-                for each in volumes
-            },
-            "recorded": sum(ANNOTATION in (each["metadata"].get("annotations") or {}) for each in volumes),
-            "replicas": self.replicas,
-            "deleted": self.deleted_disks,
-            "follows": self.follows(),
-        }  # fmt: skip
-
-
-def _answer(found: Json) -> Answer:
-    return Answer(200, json.dumps(found).encode(), {})
-
-
-def _pod(name: str, claim: str = "data-0") -> Json:
-    owner = {"kind": "StatefulSet", "name": "db"}
-    volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}]
-    return {"metadata": {"name": name, "ownerReferences": [owner]}, "spec": {"volumes": volumes}}
+from plugin.shop import CLAIMS, SCALED, SWAP, VOLUMES, Json, Killed, Shop
 
 
 @pytest.fixture
@@ -287,7 +141,7 @@ def test_missing_permissions_are_named_before_anything_is_changed(run: Run, shop
     ],
 )
 def test_a_volume_that_does_not_fit(run: Run, shop: Shop, patch: Json, says: str) -> None:
-    shop.change(f"{_VOLUMES}/pv-new", {"spec": patch})
+    shop.change(f"{VOLUMES}/pv-new", {"spec": patch})
     ended, _, err = run(*SCALED.split())
     assert ended == 1 and says in " ".join(err.split()) and shop.writes == 0
 
@@ -295,14 +149,14 @@ def test_a_volume_that_does_not_fit(run: Run, shop: Shop, patch: Json, says: str
 def test_a_smaller_disk_and_another_zone_are_said(run: Run, shop: Shop) -> None:
     terms = [{"matchExpressions": [{"key": "topology.disk.csi.azure.com/zone", "values": ["westeurope-2"]}]}]
     shop.change(
-        f"{_VOLUMES}/pv-new",
+        f"{VOLUMES}/pv-new",
         {"spec": {"capacity": {"storage": "16Gi"}, "nodeAffinity": {"required": {"nodeSelectorTerms": terms}}}},
     )
     ended, out, err = run(*SCALED.split())
     assert ended == 0, err
     assert "The restored volume is smaller (16Gi) than the PVC (32Gi), which will ask for 16Gi." in out
     assert "The restored volume is in westeurope-2, the old one in any zone" in out
-    assert shop.get(f"{_CLAIMS}/data-0")["spec"]["resources"] == {"requests": {"storage": "16Gi"}}
+    assert shop.get(f"{CLAIMS}/data-0")["spec"]["resources"] == {"requests": {"storage": "16Gi"}}
 
 
 def test_a_pvc_that_somebody_else_made_in_its_place_is_not_deleted(run: Run, shop: Shop) -> None:
@@ -312,10 +166,10 @@ def test_a_pvc_that_somebody_else_made_in_its_place_is_not_deleted(run: Run, sho
     assert "data-0" not in shop.seen()["claims"]
     made = objects.volume("pv-other", objects.disk_id("pv-other"), "data-0")
     made["metadata"]["annotations"] = {}
-    shop.put(_VOLUMES, made)
+    shop.put(VOLUMES, made)
     other = objects.claim("data-0", "pv-other")
     other["metadata"] |= {"labels": {}, "annotations": {}}
-    shop.put(_CLAIMS, other)
+    shop.put(CLAIMS, other)
     ended, _, err = run(*SCALED.split())
     assert ended == 1 and "was created by another client meanwhile" in err
     assert shop.seen()["claims"]["data-0"][0] == "pv-other"
@@ -337,7 +191,7 @@ def test_pods_that_stay_end_it_and_it_can_be_undone(run: Run, shop: Shop, monkey
 
 def test_what_somebody_wrote_as_a_record_is_none(run: Run, shop: Shop) -> None:
     for text in ("{", "[]", '{"namespace": "shop"}'):
-        shop.change(f"{_VOLUMES}/pv-old", {"metadata": {"annotations": {ANNOTATION: text}}})
+        shop.change(f"{VOLUMES}/pv-old", {"metadata": {"annotations": {ANNOTATION: text}}})
         assert "Nothing to undo" in run(*SWAP.split(), "--undo")[2]
 
 
@@ -363,12 +217,12 @@ def test_who_may_not_see_the_protection_is_told_how(run: Run, shop: Shop) -> Non
     shop.hidden = "protecteddisks"
     code, _, err = run(*SCALED.split())
     shop.hidden = ""
-    uid = shop.get(f"{_CLAIMS}/data-0")["metadata"]["uid"]
+    uid = shop.get(f"{CLAIMS}/data-0")["metadata"]["uid"]
     assert code == 0 and f"kubectl annotate protecteddisk NAME -n shop --overwrite {FOLLOW_PVC}={uid}" in err
 
 
 def test_who_may_not_change_the_protection_is_told_how(run: Run, shop: Shop) -> None:
     shop.forbidden = "protecteddisks"
     code, _, err = run(*SCALED.split())
-    uid = shop.get(f"{_CLAIMS}/data-0")["metadata"]["uid"]
+    uid = shop.get(f"{CLAIMS}/data-0")["metadata"]["uid"]
     assert code == 0 and f"kubectl annotate protecteddisk data -n shop --overwrite {FOLLOW_PVC}={uid}" in err

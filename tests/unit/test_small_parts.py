@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultStatus
-from azdiskbackup.api.v1alpha1.base import Condition, LabelRequirement, LabelSelector
+from azdiskbackup.api.v1alpha1.base import Condition
+from azdiskbackup.api.v1alpha1.label_selector import LabelRequirement, LabelSelector
 from azdiskbackup.app.allocator import tune_allocator
 from azdiskbackup.core import formatting as words
 from azdiskbackup.core.identity.arm_ids import ArmId, same_id, vault_id

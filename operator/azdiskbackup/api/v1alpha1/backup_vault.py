@@ -8,14 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from azdiskbackup.api.v1alpha1.base import (
-    AGE,
-    MESSAGE,
-    READY,
-    REASON,
     ArmID,
-    Column,
     Count,
-    Kind,
     Part,
     ResourceGroupName,
     Rule,
@@ -26,6 +20,7 @@ from azdiskbackup.api.v1alpha1.base import (
     Transition,
     immutable,
 )
+from azdiskbackup.api.v1alpha1.kind import AGE, MESSAGE, READY, REASON, Column, Kind
 from azdiskbackup.api.v1alpha1.vault_parts import (
     RestoreResourceGroup,
     SnapshotResourceGroup,

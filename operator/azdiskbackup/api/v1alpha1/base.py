@@ -224,48 +224,6 @@ class LocalRef(Part):
     name: Annotated[ObjectName, Field(description="Name of the object.")]
 
 
-# --- label selectors ------------------------------------------------------------------------------
-
-LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=317)]
-LabelValue = Annotated[str, StringConstraints(max_length=63)]
-
-
-class LabelRequirement(Part):
-    """One requirement of a label selector."""
-
-    rules = (
-        Rule(
-            "self.operator in ['In', 'NotIn'] ? has(self.values) && size(self.values) > 0"
-            " : !has(self.values) || size(self.values) == 0",
-            lambda it: bool(it.values) == (it.operator in ("In", "NotIn")),
-            "must be set for the operators 'In' and 'NotIn', and only for these",
-            "values",
-        ),
-    )
-    key: Annotated[LabelKey, Field(description="The label that the requirement is about.")]
-    operator: Annotated[
-        Literal["In", "NotIn", "Exists", "DoesNotExist"],
-        Field(description="How the label relates to the values."),
-    ]
-    values: Annotated[
-        list[LabelValue] | None,
-        Field(max_length=64, description="The values for In and NotIn."),
-    ] = None
-
-
-class LabelSelector(Part):
-    """A label selector as everywhere in Kubernetes; an empty one selects everything."""
-
-    match_labels: Annotated[
-        dict[str, LabelValue] | None,
-        Field(max_length=64, description="Labels and the exact values that they must have."),
-    ] = None
-    match_expressions: Annotated[
-        list[LabelRequirement] | None,
-        Field(max_length=16, description="Requirements that must all hold."),
-    ] = None
-
-
 # --- status parts ---------------------------------------------------------------------------------
 
 
@@ -322,43 +280,3 @@ class AzureErrorStatus(StatusPart):
     code: Annotated[Text, Field(description="Azure's error code.")]
     message: Annotated[Message, Field(description="Azure's message.")]
     recommended_action: Annotated[Message | None, Field(description="What Azure recommends to do.")] = None
-
-
-# --- the kinds as resources -----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A printer column of ``kubectl get``; ``wide`` ones only with ``-o wide``."""
-
-    name: str
-    path: str
-    type: Literal["string", "integer", "date"] = "string"
-    wide: bool = False
-
-
-READY = Column("Ready", '.status.conditions[?(@.type=="Ready")].status')
-REASON = Column("Reason", '.status.conditions[?(@.type=="Ready")].reason')
-MESSAGE = Column("Message", '.status.conditions[?(@.type=="Ready")].message', wide=True)
-AGE = Column("Age", ".metadata.creationTimestamp", "date")
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One of the kinds, as far as the API server and the clients need to know it."""
-
-    name: str
-    plural: str
-    short_name: str
-    namespaced: bool
-    spec: type[Part]
-    status: type[Status]
-    columns: tuple[Column, ...]
-    selectable: tuple[str, ...]
-    description: str
-    root_rules: tuple[Rule, ...] = ()
-
-    @property
-    def api_version(self) -> str:
-        """Return ``group/version``."""
-        return f"{GROUP}/{VERSION}"

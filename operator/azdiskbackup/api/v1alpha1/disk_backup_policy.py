@@ -8,23 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from azdiskbackup.api.v1alpha1.base import (
-    AGE,
-    MESSAGE,
-    READY,
-    REASON,
-    ArmID,
-    Column,
-    Count,
-    Kind,
-    LocalRef,
-    Part,
-    Rule,
-    Status,
-    StatusPart,
-    Text,
-    immutable,
-)
+from azdiskbackup.api.v1alpha1.base import ArmID, Count, LocalRef, Part, Rule, Status, StatusPart, Text, immutable
+from azdiskbackup.api.v1alpha1.kind import AGE, MESSAGE, READY, REASON, Column, Kind
 
 PREDECESSORS = 64
 AZURE_NAME = r"^[-a-zA-Z0-9]{2,100}$"

@@ -8,16 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from azdiskbackup.api.v1alpha1.base import (
-    AGE,
-    MESSAGE,
-    REASON,
     ArmID,
     AzureErrorStatus,
-    Column,
     Count,
     DateTime,
-    Kind,
-    LabelValue,
     LocalRef,
     Moment,
     ObjectName,
@@ -28,6 +22,8 @@ from azdiskbackup.api.v1alpha1.base import (
     Text,
     Transition,
 )
+from azdiskbackup.api.v1alpha1.kind import AGE, MESSAGE, REASON, Column, Kind
+from azdiskbackup.api.v1alpha1.label_selector import LabelValue
 from azdiskbackup.api.v1alpha1.protected_disk import DiskName
 
 # As Azure names them; what has another form was not copied whole.

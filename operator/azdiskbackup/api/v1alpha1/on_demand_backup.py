@@ -8,13 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from azdiskbackup.api.v1alpha1.base import (
-    AGE,
-    MESSAGE,
-    REASON,
     AzureErrorStatus,
-    Column,
     Count,
-    Kind,
     LocalRef,
     Moment,
     Part,
@@ -23,6 +18,7 @@ from azdiskbackup.api.v1alpha1.base import (
     Text,
     Transition,
 )
+from azdiskbackup.api.v1alpha1.kind import AGE, MESSAGE, REASON, Column, Kind
 
 
 class OnDemandBackupSpec(Part):

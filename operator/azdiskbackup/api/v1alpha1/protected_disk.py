@@ -8,15 +8,9 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from azdiskbackup.api.v1alpha1.base import (
-    AGE,
-    MESSAGE,
-    READY,
-    REASON,
     ArmID,
     AzureErrorStatus,
-    Column,
     Count,
-    Kind,
     LocalRef,
     Moment,
     Part,
@@ -26,6 +20,7 @@ from azdiskbackup.api.v1alpha1.base import (
     Text,
     Transition,
 )
+from azdiskbackup.api.v1alpha1.kind import AGE, MESSAGE, READY, REASON, Column, Kind
 
 DISK_ID = (
     r"^/subscriptions/[0-9a-fA-F-]{36}/resource[gG]roups/[-A-Za-z0-9_.()]{1,90}"

@@ -6,15 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from azdiskbackup.api.v1alpha1.base import (
-    ArmID,
-    LabelSelector,
-    Part,
-    ResourceGroupName,
-    Rule,
-    SubscriptionID,
-    Transition,
-)
+from azdiskbackup.api.v1alpha1.base import ArmID, Part, ResourceGroupName, Rule, SubscriptionID, Transition
+from azdiskbackup.api.v1alpha1.label_selector import LabelSelector
 
 ClusterID = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=r"^[-a-z0-9]+$")]
 TagValue = Annotated[str, StringConstraints(max_length=256)]

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from azdiskbackup.api.v1alpha1.vault_parts import VaultAccess
 from azdiskbackup.core.disk_restore.desired import Desired, read_desired
 from azdiskbackup.core.disk_restore.observed import (
-    Claim,
     Fact,
     NoRestorePoint,
     Observed,
     Recorded,
     SourceDisk,
     SourceVolume,
-    Volume,
-    read_recorded,
 )
 from azdiskbackup.core.disk_restore.rules import NOT_REPEATED_RULES, PROVISIONING_RULES
 from azdiskbackup.core.disk_restore.rules.request import JOB_ENDS_WITHIN, job_poll
@@ -36,7 +32,6 @@ from azdiskbackup.core.disk_restore.steps import (
     TagDisk,
     Validate,
 )
-from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId, vault_id
 from azdiskbackup.core.jobs.attempt import (
     Following,
     IntentRecorded,
@@ -46,16 +41,13 @@ from azdiskbackup.core.jobs.attempt import (
     Sent,
     Unfollowable,
 )
-from azdiskbackup.core.jobs.recorded import Recorded as RecordedJob
-from azdiskbackup.core.objects.azure import AzureDisk, AzureFailure, AzureInstance, AzureJob, AzureRestorePoint
-from azdiskbackup.core.objects.resource import Invalid, Resource
-from azdiskbackup.core.objects.vault_view import VaultView
-from azdiskbackup.core.protected_disk.validation import NeverRun, Passed, Running, ValidationRefused
+from azdiskbackup.core.objects.azure import AzureFailure
+from azdiskbackup.core.objects.resource import Invalid
+from azdiskbackup.core.protected_disk.validation import NeverRun, Running, ValidationRefused
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed
 from azdiskbackup.core.rules.verdicts import Need, Plan, Progress, evaluate
 from azdiskbackup.errors import (
-    AccessDenied,
     InvalidRequest,
     QuotaExceeded,
     RestoreGroupMissing,
@@ -66,96 +58,37 @@ from azdiskbackup.errors import (
     Throttled,
     Unavailable,
 )
-from harness.objects import SECOND_SUBSCRIPTION, SUBSCRIPTION, disk_id, restore
-
-NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
-LATER = NOW + timedelta(minutes=5)
-VAULT = vault_id(SUBSCRIPTION, "g", "v")
-INSTANCE = VAULT.child("backupInstances", "i")
-GROUP = ResourceGroupId(SUBSCRIPTION, "restored-rg")
-TAGS = {
-    "azdiskbackup.io.cluster": "c",
-    "azdiskbackup.io.namespace": "shop",
-    "azdiskbackup.io.protecteddisk": "data",
-    "azdiskbackup.io.namespaceuid": "n",
-}
-PROTECTED = AzureInstance(INSTANCE, disk_id("d"), "/p", None, "ProtectionConfigured", TAGS)
-DENIED = AccessDenied("No", "Words")
-DISK = ArmId.parse(disk_id("restored-data-restored-uid-1", group="restored-rg"))
-RESTORED = AzureDisk(DISK, "westeurope", 32, "Premium_LRS", ("2",), {"their": "tag"})
-POINT = AzureRestorePoint("p", NOW, NOW + timedelta(days=7), "Default", "Incremental", 32)
-PINNED = Recorded(point="p", point_time=NOW, size_gib=32, pinned=INSTANCE, claim=True)
-INTENT = replace(PINNED, disk=DISK, job=RecordedJob(intent=NOW, instance=INSTANCE))
-OWN_CLAIM = Claim("claim-uid", is_ours=True, is_bound=False)
-BOUND = replace(OWN_CLAIM, is_bound=True)
-VOLUME = Volume("claim-uid", "Retain")
-
-
-def vault(**more: Any) -> VaultView:
-    access = VaultAccess.model_validate({"restoreNamespaces": {}, **more.pop("access", {})})
-    given: dict[str, Any] = {"restore_groups": (GROUP,), "snapshot_groups": (ResourceGroupId(SUBSCRIPTION, "s"),)}
-    return VaultView("demo", True, "", VAULT, "principal", "westeurope", access=access, **(given | more))
-
-
-def resource(status_: dict[str, Any] | None = None, **spec: Any) -> Resource:
-    raw = restore(**spec)
-    raw["metadata"] |= {
-        "uid": "uid-1",
-        "generation": 1,
-        "resourceVersion": "1",
-        "creationTimestamp": "2026-01-05T09:00:00Z",
-    }
-    return Resource({**raw, "status": status_ or {}})
-
-
-def desired(**spec: Any) -> Desired:
-    found = read_desired(resource(**spec), "c")
-    assert isinstance(found, Desired)
-    return found
-
-
-def observed(**more: Any) -> Observed:
-    given: dict[str, Any] = {
-        "source": SourceDisk(INSTANCE, "data-0", "v"),
-        "vault": vault(),
-        "instance_id": INSTANCE,
-        "namespace_labels": {},
-        "namespace_uid": "n",
-        "recorded": PINNED,
-        "claim": OWN_CLAIM,
-        "is_role_known": True,
-        "attempt": NotStarted(),
-        "instance": PROTECTED,
-        "point": POINT,
-        "source_volume": SourceVolume("managed-csi", ("ReadWriteOnce",), "Filesystem", "ext4", "ReadOnly"),
-        "validation": Passed(),
-        "disk": RESTORED,
-    }
-    return Observed(**(given | more))
-
-
-def make_plan(wanted: Desired, found: Observed, now: datetime = NOW) -> Plan[Any]:
-    plan = evaluate(PROVISIONING_RULES, wanted, found, now)
-    assert isinstance(plan, Plan), f"{plan} is missing"
-    return plan
-
-
-def job(state: str, **more: Any) -> AzureJob:
-    end = None if state == "InProgress" else NOW + timedelta(seconds=216)
-    return AzureJob("job-1", str(INSTANCE), "Restore", state, True, "uid-1", NOW, end, end and end - NOW, **more)
-
-
-RUNS = Following(job("InProgress"))
-DONE = Following(job("Completed"))
-SAME_NAME = Following(job("Failed", failure=AzureFailure("UserErrorSameNameDiskAlreadyExists", "It exists.")))
-BY_INSTANCE = {"source": {"backupInstance": {"vaultRef": {"name": "demo"}, "name": "i"}}}
-LONG_AGO = {"restorePoint": {"notAfter": "2025-01-01T00:00:00Z"}}
-ORPHANS = vault(access={"restoreOrphanNamespaces": {}})
-ORPHAN: dict[str, Any] = {"source": None, "vault": ORPHANS, "source_volume": SourceVolume()}
-
-
-def refused(error: Exception, **more: Any) -> ValidationRefused:
-    return ValidationRefused(error, NOW, NOW, 1, **more)  # type: ignore[arg-type] # of ours, all of them
+from harness.objects import SECOND_SUBSCRIPTION, disk_id
+from unit.core.disk_restore.disk_restore_world import (
+    BOUND,
+    BY_INSTANCE,
+    DENIED,
+    DISK,
+    DONE,
+    GROUP,
+    INSTANCE,
+    INTENT,
+    LATER,
+    LONG_AGO,
+    NOW,
+    ORPHAN,
+    OWN_CLAIM,
+    PINNED,
+    POINT,
+    PROTECTED,
+    RESTORED,
+    RUNS,
+    SAME_NAME,
+    TAGS,
+    VOLUME,
+    desired,
+    job,
+    make_plan,
+    observed,
+    refused,
+    resource,
+    vault,
+)
 
 
 @pytest.mark.parametrize(
@@ -384,61 +317,3 @@ def test_a_spec_of_another_version_is_told() -> None:
     assert isinstance(read_desired(resource(target={"x": 1}), "c"), Invalid)
     assert isinstance(read_desired(resource(restorePoint={}), "c"), Invalid)
     assert isinstance(read_desired(resource(source={}), "c"), Invalid)
-
-
-# --- status -------------------------------------------------------------------------------------------
-
-
-def status_of(found: Observed, before: dict[str, Any] | None = None, now: datetime = NOW, **spec: Any) -> Any:
-    wanted, known = desired(**spec), resource(before, **spec)
-    return build_status(known, wanted, found, make_plan(wanted, found, now), now)
-
-
-def test_what_was_chosen_and_what_will_be_made_is_in_status_before_azure_is_asked() -> None:
-    pinned = status_of(observed(recorded=Recorded(), claim=NOT_FOUND))
-    assert pinned.vault == "demo" and pinned.backup_instance_id == str(INSTANCE)
-    assert (pinned.restore_point.id, pinned.restore_point.size_gib) == ("p", 32)
-    intended = status_of(observed())
-    assert intended.target_disk_id == str(DISK) and intended.start_time == NOW
-    assert intended.persistent_volume_claim == "data-restored"
-
-
-def test_conditions_stand_in_the_order_of_the_way_and_end_with_a_verdict() -> None:
-    running = status_of(observed(attempt=RUNS, recorded=INTENT))
-    assert [each.type for each in running.conditions][:5] == [
-        "SourceResolved", "AccessGranted", "Validated", "DiskRestored", "VolumeBound",
-    ]  # fmt: skip
-    told = {each.type: each.status for each in running.conditions}
-    assert told["VolumeBound"] == "False" and told["Succeeded"] == told["Ready"] == "Unknown"
-    assert running.job_id == "job-1" and running.completion_time is None
-    (succeeded,) = (each for each in running.conditions if each.type == "Succeeded")
-    assert succeeded.reason == "InProgress" and "has been running" in succeeded.message
-    bad = Following(job("Failed", failure=AzureFailure("C", "Words.", "Do.")))
-    failed = status_of(observed(attempt=bad, recorded=INTENT, disk=NOT_FETCHED))
-    assert failed.disk is None
-    told = {each.type: (each.status, each.reason) for each in failed.conditions}
-    assert told["Succeeded"] == ("False", "Failed") and told["Ready"] == ("False", "Failed")
-    assert failed.completion_time == NOW and failed.error.code == "C" and failed.duration_seconds == 216
-    refusal = status_of(observed(attempt=RequestRefused(InvalidRequest("x", "y"), NOW), recorded=INTENT))
-    assert refusal.error.code == "x" and refusal.completion_time == NOW
-
-
-def test_what_was_restored_is_in_status_for_good() -> None:
-    found = observed(attempt=DONE, recorded=INTENT, volume=VOLUME, claim=BOUND, is_untaggable=True)
-    done = status_of(found)
-    assert done.completion_time == NOW and done.disk.zones == ["2"] and done.disk.size_gib == 32
-    assert done.persistent_volume == desired().volume and done.error is None
-    assert status_of(observed(), done.to_wire(), LATER) == done
-    assert read_recorded(resource(done.to_wire())).over is not None
-
-
-def test_a_disk_that_was_restored_is_named_also_where_its_pvc_is_gone() -> None:
-    ended = status_of(observed(attempt=DONE, recorded=INTENT, claim=NOT_FOUND))
-    assert ended.completion_time == NOW and ended.disk.id == str(RESTORED.id)
-
-
-def test_what_can_still_change_is_not_the_end() -> None:
-    waiting = status_of(observed(vault=vault(access={"restoreNamespaces": None})))
-    assert waiting.completion_time is None
-    told = {each.type: each.status for each in waiting.conditions}
-    assert told["Ready"] == "Unknown" and told["Stalled"] == "True"

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from azdiskbackup.api.v1alpha1.base import LabelSelector
 from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
+from azdiskbackup.api.v1alpha1.label_selector import LabelSelector
 from azdiskbackup.api.v1alpha1.vault_parts import VaultAccess
 from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId, vault_id
 from azdiskbackup.core.objects.azure import AzureDisk, AzureFailure, AzureInstance

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from azdiskbackup.api.v1alpha1.base import LabelSelector
+from azdiskbackup.api.v1alpha1.label_selector import LabelSelector
 from azdiskbackup.api.v1alpha1.protected_disk import EARLIER_DISKS, ProtectedDiskStatus
 from azdiskbackup.api.v1alpha1.vault_parts import VaultAccess
 from azdiskbackup.core.identity.arm_ids import ArmId
