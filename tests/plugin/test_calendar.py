@@ -36,8 +36,9 @@ def known(
     since: datetime | None = NOW - LONG,
     kept: timedelta | None = LONG,
     complete_since: datetime | None = None,
+    failed_starts: list[datetime] | None = None,
 ) -> KnownBackups:
-    return KnownBackups(points, failures or [], schedule, since, kept, complete_since)
+    return KnownBackups(points, failures or [], failed_starts or [], schedule, since, kept, complete_since)
 
 
 ALL = [at(21, hour) for hour in (0, 6, 12, 18)]

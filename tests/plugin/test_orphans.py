@@ -15,7 +15,7 @@ from azdiskbackup.core.identity.naming import instance_name
 from azdiskbackup.core.objects.azure import AzureInstance
 from azdiskbackup.core.protected_disk.desired import NAMESPACE_UID_TAG, OWNER_TAGS
 from azdiskbackup.plugin.cluster.client import ProtectedVolume
-from azdiskbackup.plugin.commands.orphans import Here, VaultHere, orphans
+from azdiskbackup.plugin.cluster.orphaned import Here, VaultHere, orphans
 from azdiskbackup.plugin.output.restore_commands import restore_commands
 
 _GROUP = "/subscriptions/11111111-1111-4111-8111-111111111111/resourceGroups"
@@ -181,3 +181,13 @@ def test_a_vault_without_an_object_here_restores_nothing_here() -> None:
 
 def replace_vaults(vaults: dict[str, VaultHere]) -> Here:
     return structs.replace(HERE, vaults=vaults)
+
+
+def test_who_may_not_read_the_cluster_knows_his_namespace_by_its_uid() -> None:
+    here = structs.replace(HERE, cluster="")
+    untagged = instance("some-cluster", "shop", "gone")
+    mine, others = (
+        replace(untagged, tags={**untagged.tags, NAMESPACE_UID_TAG: uid}) for uid in ("uid-shop", "uid-of-another")
+    )
+    assert [each.missing for each in orphans([mine], here)] == ["ProtectedDisk"]
+    assert {each.missing for each in orphans([others, untagged], here)} == {"Namespace"}

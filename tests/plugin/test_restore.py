@@ -81,7 +81,7 @@ def test_what_is_no_time(typed: str) -> None:
         (
             "restore dat",
             1,
-            "Did you mean data or data-0? Backups whose ProtectedDisk was deleted: kubectl azdiskbackup",
+            "Did you mean data? Backups whose ProtectedDisk was deleted: kubectl azdiskbackup",
         ),
         ("restore --name x", 1, "DiskRestore 'x' does not exist. Existing: lost-0-restored. To make one, name a DISK."),
         ("restore orders", 1, "shop/orders is not backed up yet, so there is nothing to restore."),

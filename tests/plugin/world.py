@@ -142,7 +142,8 @@ def good(name: str = "data", namespace: str = "shop") -> Json:
 
 def failing() -> Json:
     made = good("ledger", "bank")
-    message = f"The backup of 2026-11-22 10:00 UTC ended as Failed. {QUOTA['code']}: {QUOTA['message']}"
+    words = f"{QUOTA['code']}: {QUOTA['message']} Azure recommends: {QUOTA['recommendedAction']}"
+    message = f"The backup of 2026-11-22 10:00 UTC ended as Failed. {words}"
     made["status"]["conditions"][-2] = condition("BackupHealthy", "False", "BackupFailed", message, ago(hours=2))
     made["status"]["jobs"] = {
         "completed": 41,
@@ -264,8 +265,9 @@ GREEDY = whole(
         condition("Stalled", "True", "TooManyRestorePoints"),
     ],
 )
+LABELS = {"app.kubernetes.io/part-of": "azdiskbackup"}
 LEASE: Json = {
-    "metadata": {"name": "azdiskbackup", "namespace": "azdiskbackup", "resourceVersion": "9"},
+    "metadata": {"name": "azdiskbackup", "namespace": "azdiskbackup", "resourceVersion": "9", "labels": LABELS},
     "spec": {
         "holderIdentity": "azdiskbackup-0",
         "leaseDurationSeconds": 15,
@@ -274,7 +276,7 @@ LEASE: Json = {
 }
 DEPLOYMENT: Json = {
     "metadata": {
-        "name": "azdiskbackup", "namespace": "azdiskbackup", "labels": {"app.kubernetes.io/version": "0.1.0"}
+        "name": "azdiskbackup", "namespace": "azdiskbackup", "labels": LABELS | {"app.kubernetes.io/version": "0.1.0"},
     },
     "spec": {"replicas": 2},
     "status": {"readyReplicas": 2},
@@ -318,7 +320,10 @@ class Api:
     async def list_all(self, what: WatchedResource, namespace: str = "", **selected: str) -> AsyncIterator[Raw]:
         self._allowed("list", what.plural)
         fields = dict(parse_qsl(selected.get("fieldSelector", "")))
+        labels = dict(parse_qsl(selected.get("labelSelector", "")))
         for each in self.objects[what.plural]:
+            if not labels.items() <= each["metadata"].get("labels", {}).items():
+                continue
             policy = fields.get("spec.policyRef.name")
             if namespace in ("", each["metadata"].get("namespace")) and policy in (
                 None,

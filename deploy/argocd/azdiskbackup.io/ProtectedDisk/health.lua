@@ -1,4 +1,4 @@
--- Health of a ProtectedDisk by its conditions, which follow kstatus: Stalled first, then Ready.
+-- Health of a ProtectedDisk by its conditions, which follow kstatus: Stalled first, then Ready, then its backups.
 local status = obj.status
 if status == nil or status.conditions == nil then
   return {status = "Progressing", message = "Waiting for azdiskbackup to look at it"}
@@ -16,6 +16,9 @@ end
 local summary = found.Ready
 if summary == nil then
   return {status = "Progressing", message = "Waiting for azdiskbackup to look at it"}
+end
+if summary.status == "True" and found.BackupHealthy ~= nil and found.BackupHealthy.status == "False" then
+  return {status = "Degraded", message = found.BackupHealthy.message}
 end
 if summary.status == "True" then
   return {status = "Healthy", message = summary.message}

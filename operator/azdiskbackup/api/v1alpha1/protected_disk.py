@@ -247,11 +247,13 @@ PROTECTED_DISK = Kind(
     status=ProtectedDiskStatus,
     columns=(
         READY,
+        Column("Healthy", '.status.conditions[?(@.type=="BackupHealthy")].status'),
         REASON,
         Column("Policy", ".spec.policyRef.name"),
         Column("Last backup", ".status.lastSuccessfulBackupTime", "date"),
         Column("Points", ".status.restorePoints.count", "integer"),
         AGE,
+        Column("Next backup", ".status.nextBackupTime", wide=True),
         Column("PVC", ".spec.source.persistentVolumeClaim.name", wide=True),
         MESSAGE,
         Column("Disk ID", ".status.disk.id", wide=True),

@@ -92,6 +92,11 @@ class AzureFailure:
     action: str | None = None
     about_rights: bool = False
 
+    @property
+    def words(self) -> str:
+        """Return code, message and what Azure recommends, in sentences."""
+        return f"{self.code}: {self.message}{f' Azure recommends: {self.action}' if self.action else ''}"
+
 
 STATES_OF_MODE = {
     "Active": {"protectionconfigured"},

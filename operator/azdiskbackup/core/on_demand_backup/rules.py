@@ -217,12 +217,10 @@ def job_succeeded(desired: Desired, observed: Observed, now: datetime) -> Verdic
         case Following(job=job) if job.succeeded:
             return satisfied(reasons.COMPLETED, f"The backup of {clock_time(job.start)} succeeded.")
         case Following(job=job):
-            failure = job.failure
-            words = f" {failure.code}: {failure.message}" if failure else ""
-            action = f" Azure recommends: {failure.action}" if failure and failure.action else ""
+            words = f" {job.failure.words}" if job.failure else ""
             return parked(
                 reasons.FAILED,
-                f"The backup ended as {job.status}.{words}{action} Create another OnDemandBackup to retry.",
+                f"The backup ended as {job.status}.{words} Create another OnDemandBackup to retry.",
             )
         case _:
             raise AssertionError("the rule before guarantees that the job is known")

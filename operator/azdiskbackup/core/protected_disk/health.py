@@ -42,7 +42,7 @@ def backup_health(
             "status."
         )
     elif ended is not None and not ended.succeeded:
-        words = f" {ended.failure.code}: {ended.failure.message}" if ended.failure else ""
+        words = f" {ended.failure.words}" if ended.failure else ""
         reason = reasons.BACKUP_FAILED
         message = f"The backup of {clock_time(ended.start)} ended as {ended.status}.{words}"
     elif last_success is None:

@@ -6,19 +6,21 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 
-from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
+from azdiskbackup.api.v1alpha1.base import GROUP
 from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec
-from azdiskbackup.errors import AccessDenied, InvalidRequest, OperatorError, Unavailable
+from azdiskbackup.errors import AccessDenied, InvalidRequest, OperatorError
 from azdiskbackup.kube.client import KubeClient, NotFoundError
 from azdiskbackup.kube.exchange import HttpsExchange
 from azdiskbackup.kube.kubeconfig import KubeConnection, connection, contexts, from_kubeconfig
 from azdiskbackup.kube.watched import CLAIM, NAMESPACE, OURS, WatchedResource
+from azdiskbackup.plugin.cluster.error_sentences import sentence_of
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode, suggest
 from azdiskbackup.plugin.runtime.options import Options
 
@@ -27,6 +29,11 @@ _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 VAULTS, POLICIES, DISKS, BACKUPS, RESTORES = OURS
+# What may stand before the name of a disk, as kubectl prints it or takes it.
+_TYPES = {
+    *("pdisk", DISKS.plural, DISKS.kind.lower(), f"{DISKS.kind.lower()}.{GROUP}", f"{DISKS.plural}.{GROUP}"),
+    *("pvc", CLAIM.plural, CLAIM.kind.lower()),
+}
 LEASES = WatchedResource("Lease", "coordination.k8s.io", "v1", "leases", lambda raw: raw)
 DEPLOYMENTS = WatchedResource("Deployment", "apps", "v1", "deployments", lambda raw: raw)
 EVENTS = WatchedResource("Event", "events.k8s.io", "v1", "events", lambda raw: raw)
@@ -86,6 +93,11 @@ class Cluster:
         return self._options.namespace or self._connection.namespace
 
     @property
+    def where(self) -> str:
+        """Return where it is looked, for a sentence: ``in the namespace shop``, ``in any namespace``."""
+        return f"in the namespace {self.namespace}" if self.namespace else "in any namespace"
+
+    @property
     def now(self) -> datetime:
         """Return the time from which ages are told.
 
@@ -120,6 +132,19 @@ class Cluster:
         """Return all objects of a resource; None, and a note, where the caller may not read them."""
         return await self._if_allowed(self.all(what, namespace, **selected))
 
+    async def all_or_none(self, what: WatchedResource, namespace: str = "") -> list[Resource] | None:
+        """Return all objects of a resource; None where the caller may not read them, and nothing is lost by that."""
+        known = len(self.hidden)
+        found = await self.all_if_allowed(what, namespace)
+        del self.hidden[known:]
+        return found
+
+    async def if_allowed(self, work: Awaitable[None]) -> bool:
+        """Do something; return False, and note it, if the caller may not read what it takes."""
+        hidden = len(self.hidden)
+        await self._if_allowed(work)
+        return len(self.hidden) == hidden
+
     async def list_visible(
         self, what: WatchedResource, show: Callable[[Resource], AnswerT]
     ) -> tuple[list[AnswerT], str]:
@@ -138,6 +163,7 @@ class Cluster:
         Raises:
             CliError: there is none; the sentence suggests others.
         """
+        name = self.named(name)
         found = await self.get_or_none(DISKS, self.home, name)
         if found is not None:
             return found
@@ -150,12 +176,37 @@ class Cluster:
             raise CliError(f"Several ProtectedDisks name the PVC {name!r}: {both}. Name one of them.")
         if not disks:
             await self.namespace_is_there()
+        if await self._is_claim(name):
+            raise CliError(
+                f"PVC {name!r} in the namespace {self.home!r} is not protected. Backups of it may exist: `kubectl "
+                f"azdiskbackup orphans -n {self.home}`. To protect it: `kubectl azdiskbackup unprotected -n "
+                f"{self.home} --apply-policy POLICY | kubectl apply -f -`."
+            )
         known = [each.name for each in disks] + [claim_of(each) for each in disks]
         elsewhere = "" if known else " Is it in another namespace (-n)?"
         raise CliError(
             f"ProtectedDisk {name!r} does not exist in the namespace {self.home!r}."
-            f"{suggest(name, [each for each in known if each])}{elsewhere}"
+            f"{suggest(name, [each for each in known if each], carefully=True)}{elsewhere}"
         )
+
+    def named(self, text: str) -> str:
+        """Return the name of what was typed as TYPE/NAME or NAMESPACE/NAME; that namespace is looked at from now on.
+
+        Raises:
+            CliError: of the kind of a usage error, if another namespace was named as well.
+        """
+        place, slash, name = text.partition("/")
+        if not slash or place.lower() in _TYPES:
+            return name if slash else text
+        if not _NAMESPACE.fullmatch(place) or "/" in name:
+            return text
+        if self._options.namespace not in (None, place):
+            raise CliError(f"{text!r} is not in the namespace {self._options.namespace!r}", ExitCode.USAGE)
+        self._options = replace(self._options, namespace=place)
+        return name
+
+    async def _is_claim(self, name: str) -> bool:
+        return await self.get_quietly(CLAIM, self.home, name) is not None
 
     async def namespace_is_there(self) -> None:
         """Make sure that the namespace that was named exists, as far as the caller may see that.
@@ -205,6 +256,13 @@ class Cluster:
         """Return an object; None if it does not exist, or, with a note, where the caller may not read it."""
         return await self._if_allowed(self.get_or_none(what, namespace, name))
 
+    async def get_quietly(self, what: WatchedResource, namespace: str, name: str) -> Resource | None:
+        """Return an object; None if it does not exist, or cannot be read and nothing is lost by that."""
+        known = len(self.hidden)
+        found = await self.get_if_allowed(what, namespace, name)
+        del self.hidden[known:]
+        return found
+
     async def _if_allowed(self, asked: Awaitable[AnswerT]) -> AnswerT | None:
         try:
             return await asked
@@ -225,29 +283,9 @@ class Cluster:
         return CliError(sentence_of(error, self.server, what))
 
 
-def sentence_of(error: OperatorError, server: str, what: WatchedResource | None = None) -> str:
-    """Return what went wrong with the API server, and what to do about it."""
-    ours = what is not None and what.group == GROUP
-    if isinstance(error, AccessDenied) and error.code == "Unauthorized":
-        return f"The API server {server} does not accept your credentials. Log in again, or choose another --context."
-    if isinstance(error, AccessDenied):
-        remediation = (
-            "Ask for the ClusterRole view in the namespace, or name another with -n"
-            if ours
-            else "Ask a cluster admin for it"
-        )
-        return f"Permission denied: {error.message}. {remediation}."
-    if isinstance(error, NotFoundError) and ours and not error.message.startswith("namespaces "):
-        # In JSON or as plain text, as old and new API servers have it for a group that they do not know.
-        return (
-            f"The cluster {server} does not have azdiskbackup ({GROUP}/{VERSION}): install it, or choose another "
-            "--context."
-        )
-    if isinstance(error, Unavailable):
-        return (
-            f"The API server {server} does not respond: {error.message.rstrip('.')}. Check --context and the network."
-        )
-    return error.user_message
+def labelled(selector: str | None) -> dict[str, str]:
+    """Return how the API server selects by labels."""
+    return {"labelSelector": selector} if selector else {}
 
 
 def vault_ids(vaults: Iterable[Resource]) -> list[ArmId]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 from azdiskbackup.api.v1alpha1.protected_disk import JobStatus, ProtectedDiskStatus
@@ -16,6 +17,8 @@ from azdiskbackup.plugin.output.printer import Shape
 
 # The operator writes when the next backup is due as soon as a due time has passed.
 _WRITTEN_WITHIN = timedelta(minutes=45)
+# A command of a remediation, which stands for all objects: `kubectl azdiskbackup backup NAME --wait`.
+_COMMAND = re.compile(r"(kubectl azdiskbackup [-a-z]+) NAME")
 _BAD_BACKUPS = (reasons.BACKUP_FAILED, reasons.BACKUP_OVERDUE)
 
 
@@ -96,6 +99,11 @@ def state_of_job(job: JobStatus) -> State:
     if is_running(job.status, job.end_time):
         return State.IN_PROGRESS
     return State.GOOD if succeeded(job.status) else State.ACTION_REQUIRED
+
+
+def of_object(remediation: str, namespace: str, name: str) -> str:
+    """Return what to do about an object, with its name in the commands."""
+    return _COMMAND.sub(rf"\1 {name} -n {namespace}", remediation)
 
 
 def needs(reason: str) -> State:

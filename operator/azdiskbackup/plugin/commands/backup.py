@@ -178,4 +178,4 @@ def _tell(printer: Printer, each: Backup) -> None:
     if each.restore_point:
         printer.show(Text(f"Restore point {each.restore_point}"))
     if not each.succeeded:
-        printer.show(Text(each.message))
+        printer.paragraph(each.message)

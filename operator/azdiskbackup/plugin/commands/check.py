@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterable
 from datetime import UTC, datetime
 
-from rich.padding import Padding
 from rich.text import Text
 
 from azdiskbackup import __version__
@@ -18,7 +17,8 @@ from azdiskbackup.core.rules import reasons
 from azdiskbackup.errors import AccessDenied, CannotStart, OperatorError
 from azdiskbackup.kube import crds as definitions
 from azdiskbackup.kube.client import NotFoundError
-from azdiskbackup.plugin.cluster.client import POLICIES, VAULTS, Cluster, sentence_of, vault_ids
+from azdiskbackup.plugin.cluster.client import POLICIES, VAULTS, Cluster, vault_ids
+from azdiskbackup.plugin.cluster.error_sentences import sentence_of
 from azdiskbackup.plugin.cluster.installation import operator_of
 from azdiskbackup.plugin.output.formatting import State, short
 from azdiskbackup.plugin.output.printer import Printer, Shape
@@ -38,6 +38,7 @@ _RIGHTS = (
     ("list", "apps", "deployments", False, "status, which shows no operator without it"),
     ("list", "coordination.k8s.io", "leases", False, "status, which shows no operator without it"),
 )
+_MAY = "May "
 # More confuses whoever compares times, and breaks tokens.
 _SKEW_SECONDS = 60
 
@@ -51,14 +52,14 @@ class CheckResult(Shape, frozen=True, kw_only=True):
     remediation: str = ""
 
 
-async def run(cluster: Cluster, printer: Printer, *, azure: bool) -> ExitCode:
+async def run(cluster: Cluster, printer: Printer, *, azure: bool, verbose: bool) -> ExitCode:
     """Check everything."""
     found = [finding async for finding in _all(cluster, azure=azure)]
     cluster.hidden.clear()
     if printer.structured:
         printer.data(found)
     else:
-        show(found, printer)
+        show(found, printer, verbose=verbose)
     return ExitCode.UNHEALTHY if any(each.state == State.ACTION_REQUIRED for each in found) else ExitCode.DONE
 
 
@@ -167,7 +168,7 @@ async def _right(cluster: Cluster, verb: str, group: str, plural: str, home: boo
         "spec": {"resourceAttributes": attributes},
     }
     place = f" in {cluster.namespace or 'all namespaces'}" if home else ""
-    what = f"May {verb} {plural}{place}"
+    what = f"{_MAY}{verb} {plural}{place}"
     try:
         allowed = (await cluster.kube.create(_REVIEW, review)).get("status", {}).get("allowed")
     except OperatorError as error:
@@ -209,12 +210,19 @@ async def _vault(vault: ArmId) -> CheckResult:
     return _good(what, f"You may read it; it is {found.provisioning_state}.")
 
 
-def show(found: list[CheckResult], printer: Printer) -> None:
-    """Write the findings, and how many are not good."""
+def show(found: list[CheckResult], printer: Printer, *, verbose: bool) -> None:
+    """Write the results, and how many are not good; permissions that are there in one line, unless each is wanted."""
+    granted = [each for each in found if each.state is State.GOOD and each.what.startswith(_MAY)]
     for each in found:
-        printer.show(Text.assemble(each.state.sign(printer.out.encoding), " ", (f"{each.what}: ", "bold"), each.detail))
+        what, detail = each.what, each.detail
+        if each in granted and not verbose:
+            if each is not granted[0]:
+                continue
+            what, detail = "Permissions", f"{len(granted)} granted (-v lists them)."
+        sign = Text.assemble(each.state.sign(printer.out.encoding), " ")
+        printer.paragraph(Text.assemble((f"{what}: ", "bold"), detail), indent=2, label=sign)
         if each.state is not State.GOOD and each.remediation:
-            printer.show(Padding(Text(each.remediation, style="dim"), (0, 0, 0, 2)))
+            printer.paragraph(Text(each.remediation, style="dim"), indent=2)
     bad = sum(each.state == State.ACTION_REQUIRED for each in found)
     unknown = sum(each.state == State.UNKNOWN for each in found)
     rest = f", {unknown} not known" if unknown else ""

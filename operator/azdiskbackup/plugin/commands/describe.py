@@ -1,20 +1,20 @@
-"""`describe`: one disk, its conditions in order, its backups, and what to do."""
+"""`describe`: one disk: what matters and what to do, then its conditions, its backups, where it is in Azure."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
-from rich.padding import Padding
 from rich.text import Text
 
-from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec, Schedule
+from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec, Retention, Schedule
 from azdiskbackup.api.v1alpha1.protected_disk import JobStatus, ProtectedDiskStatus
 from azdiskbackup.core.objects.resource import Resource, parse_status, parse_time
 from azdiskbackup.core.reason_catalog import REASON_CATALOG, Expect
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.plugin.cluster.client import EVENTS, Cluster, gather_in_order
-from azdiskbackup.plugin.cluster.disk_rows import Disk, disk, needs, state_of_job
+from azdiskbackup.plugin.cluster.disk_rows import Disk, disk, needs, of_object, state_of_job
 from azdiskbackup.plugin.cluster.restores import Restore, needs_a_look, readable_restores
 from azdiskbackup.plugin.output.formatting import State, age, duration, moment, until
 from azdiskbackup.plugin.output.printer import Printer, Shape
@@ -30,6 +30,7 @@ _CONDITIONS = (
     reasons.READY,
 )
 _JOBS, _RESTORES, _EVENTS = 5, 3, 5
+_UNHEALTHY = (State.ACTION_REQUIRED, State.IN_PROGRESS)
 
 
 class Step(Shape, frozen=True, kw_only=True):
@@ -50,12 +51,14 @@ class Story(Shape, frozen=True, kw_only=True):
     """A disk, described.
 
     Attributes:
-        remediation: what to do about what is unhealthy; empty if nothing is.
+        remediation: what to do about what is unhealthy; empty if nothing is, or if the message says it already.
+        retention: for how long restore points are kept; None where the policy cannot be read.
         restores: those of it that have not ended, or failed lately.
     """
 
     disk: Disk
     schedule: str | None
+    retention: str | None
     steps: list[Step]
     remediation: str
     status: dict[str, Any]
@@ -88,13 +91,16 @@ def story(
 ) -> Story:
     """Return the description of a disk."""
     steps = [_step(resource, each) for each in _CONDITIONS]
-    open_ = next((each for each in steps if each.state not in (State.GOOD, State.UNKNOWN)), None)
+    each = disk(resource, now)
+    open_ = next((step for step in steps if step.state in _UNHEALTHY), None)
     known = REASON_CATALOG.get(open_.reason) if open_ is not None else None
+    remediation = known.remediation if known is not None and known.expect is not Expect.GOOD else ""
     return Story(
-        disk=disk(resource, now),
+        disk=each,
         schedule=_schedule(policy.schedule) if policy is not None else None,
+        retention=_retention(policy.retention) if policy is not None else None,
         steps=steps,
-        remediation=known.remediation if known is not None and known.expect is not Expect.GOOD else "",
+        remediation="" if remediation in each.message else of_object(remediation, each.namespace, each.name),
         status=dict(resource.status),
         restores=[each for each in needs_a_look(restores, now) if each.disk == resource.name],
         events=[_event(each) for each in sorted(events, key=_time_of)[-_EVENTS:]],
@@ -124,6 +130,12 @@ def _schedule(schedule: Schedule) -> str:
     return f"{every} {schedule.start_time} {schedule.time_zone}"
 
 
+def _retention(retention: Retention) -> str:
+    """Return for how long restore points are kept, the longest last: ``7 d, daily ones 30 d``."""
+    rules = ((retention.daily, "daily"), (retention.weekly, "weekly"))
+    return ", ".join([f"{retention.default.days} d", *(f"{name} ones {rule.days} d" for rule, name in rules if rule)])
+
+
 def _time_of(event: Resource) -> str:
     series = event.raw.get("series") or {}
     return str(series.get("lastObservedTime") or event.raw.get("eventTime") or event.meta.get("creationTimestamp"))
@@ -141,41 +153,62 @@ def _event(event: Resource) -> str:
 def show(found: Story, resource: Resource, printer: Printer, now: datetime) -> None:
     """Write it to stdout."""
     each, known = found.disk, parse_status(ProtectedDiskStatus, resource)
-    printer.show(
-        Text.assemble(
-            each.state.sign(printer.out.encoding), " ", (f"{each.namespace}/{each.name}", "bold"), "  ",
-            (each.reason or "not reconciled yet", each.state.style),
-        )
-    )  # fmt: skip
-    by = f" ({found.schedule})" if found.schedule else ""
+    _first(found, printer, now)
+    about = "; ".join(filter(None, (found.schedule, found.retention and f"kept {found.retention}")))
     printer.fields([
         ("Source", _source(resource, known)),
-        ("Policy", f"{each.policy}{by}, vault {each.vault or 'not resolved yet'}"),
+        ("Policy", f"{each.policy}{f' ({about})' if about else ''}, vault {each.vault or 'not resolved yet'}"),
         ("Mode", f"{resource.spec.get('protection', 'Active')}; when deleted: {_on_deletion(resource)}"),
     ])  # fmt: skip
     _title(printer, "Conditions")
-    width = max(len(step.condition) for step in found.steps)
-    for step in found.steps:
-        state = step.state
-        since = (
-            f" for {age(step.since, now)}" if state in (State.ACTION_REQUIRED, State.IN_PROGRESS) and step.since else ""
-        )
-        head = Text.assemble(
-            "  ", state.sign(printer.out.encoding), f" {step.condition:{width}}  ", (step.reason, state.style), since
-        )
-        printer.show(head)
-        if state is not State.GOOD or printer.wide:
-            printer.show(Padding(Text(step.message), (0, 0, 0, width + 6)))
-    if found.remediation:
-        _title(printer, "What to do")
-        printer.show(Padding(Text(found.remediation), (0, 0, 0, 2)))
+    _conditions(found, printer, now)
     _backups(printer, each, known, now)
     _restores(printer, found.restores)
     _in_azure(printer, known)
     if found.events:
         _title(printer, "Events")
         for event in found.events:
-            printer.show(Padding(Text(event), (0, 0, 0, 2)))
+            printer.paragraph(event, indent=2)
+
+
+def _first(found: Story, printer: Printer, now: datetime) -> None:
+    """Write what matters most: the state, its message, and what to do."""
+    each, encoding = found.disk, printer.out.encoding
+    name, state = (f"{each.namespace}/{each.name}", "bold"), (each.reason or "not reconciled yet", each.state.style)
+    since = next((_since(step, now) for step in found.steps if step.reason == each.reason), "")
+    printer.show(Text.assemble(each.state.sign(encoding), " ", name, "  ", state, since))
+    if each.state is State.GOOD:
+        return
+    printer.paragraph(each.message, indent=2)
+    if found.remediation:
+        printer.paragraph(Text.assemble(("What to do: ", "bold"), found.remediation), indent=2)
+    printer.show("")
+
+
+def _conditions(found: Story, printer: Printer, now: datetime) -> None:
+    """Write the conditions in their order; a message once, and none where nothing is known or wrong."""
+    sign, told = printer.out.encoding, {found.disk.message}
+    if printer.wide:
+        for step in found.steps:
+            head = (f"{step.reason}{_since(step, now)}", step.state.style)
+            printer.show(Text.assemble("  ", step.state.sign(sign), f" {step.condition}  ", head))
+            printer.paragraph(step.message, indent=4)
+        return
+    for state, steps in groupby(found.steps, key=lambda step: step.state):
+        if state not in _UNHEALTHY:
+            names = ", ".join(step.condition for step in steps)
+            printer.paragraph(names, indent=4, label=Text.assemble("  ", state.sign(sign), " "))
+            continue
+        for step in steps:
+            reason = (step.reason, state.style)
+            printer.show(Text.assemble("  ", state.sign(sign), f" {step.condition}  ", reason, _since(step, now)))
+            if step.message not in told:
+                printer.paragraph(step.message, indent=4)
+                told.add(step.message)
+
+
+def _since(step: Step, now: datetime) -> str:
+    return f" for {age(step.since, now)}" if step.state in _UNHEALTHY and step.since else ""
 
 
 def _source(resource: Resource, known: ProtectedDiskStatus) -> str:
@@ -198,13 +231,16 @@ def _on_deletion(resource: Resource) -> str:
 
 
 def _backups(printer: Printer, each: Disk, known: ProtectedDiskStatus, now: datetime) -> None:
-    _title(printer, "Backups")
     last, due = each.last_successful_backup_time, each.next_backup_time
+    points, jobs = known.restore_points, known.jobs
+    if last is None and due is None and points is None and jobs is None:
+        printer.show(Text("\nBackups   none yet, none scheduled"))
+        return
+    _title(printer, "Backups")
     fields: list[tuple[str, str]] = [
         ("Last good", f"{moment(last)} ({age(last, now)} ago)" if last else "none yet"),
         ("Next", f"{moment(due)} ({until(due, now)})" if due else "none scheduled"),
     ]
-    points, jobs = known.restore_points, known.jobs
     if points is not None:
         span = f", {moment(points.oldest)} to {moment(points.newest)}" if points.count else ""
         fields.append(("Points", f"{points.count}{span} (read {age(points.observed_time, now)} ago)"))
@@ -214,7 +250,7 @@ def _backups(printer: Printer, each: Disk, known: ProtectedDiskStatus, now: date
         fields.append(("7 days", f"{jobs.completed} good, {jobs.failed} failed, {jobs.in_progress} running"))
     printer.fields(fields, indent=2)
     for job in jobs.recent[:_JOBS] if jobs is not None else []:
-        printer.show(Padding(job_line(job, printer.out.encoding), (0, 0, 0, 4)))
+        printer.paragraph(job_line(job, printer.out.encoding), indent=4)
 
 
 def _restores(printer: Printer, restores: list[Restore]) -> None:
@@ -224,9 +260,9 @@ def _restores(printer: Printer, restores: list[Restore]) -> None:
         into = f" into PVC {each.persistent_volume_claim}" if each.persistent_volume_claim else ""
         point = f" of {moment(each.restore_point_time)} UTC" if each.restore_point_time else ""
         head = (each.reason or "not reconciled yet", each.state.style)
-        line = Text.assemble("  ", each.state.sign(printer.out.encoding), f" {each.name}{point}{into}: ", head)
-        printer.show(line)
-        printer.show(Padding(Text(each.message), (0, 0, 0, 6)))
+        line = Text.assemble(f"{each.name}{point}{into}: ", head)
+        printer.paragraph(line, indent=4, label=Text.assemble("  ", each.state.sign(printer.out.encoding), " "))
+        printer.paragraph(each.message, indent=6)
 
 
 def job_line(job: JobStatus, encoding: str) -> Text:

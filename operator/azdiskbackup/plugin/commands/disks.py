@@ -8,7 +8,7 @@ from datetime import datetime
 from rich.text import Text
 
 from azdiskbackup.core.reason_catalog import REASON_CATALOG
-from azdiskbackup.plugin.cluster.client import DISKS, Cluster
+from azdiskbackup.plugin.cluster.client import DISKS, Cluster, labelled
 from azdiskbackup.plugin.cluster.disk_rows import Disk, disk
 from azdiskbackup.plugin.output.formatting import age, until
 from azdiskbackup.plugin.output.printer import Column, Printer
@@ -16,23 +16,28 @@ from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode, suggest
 
 
 async def run(
-    cluster: Cluster, printer: Printer, *, policy: str | None, reason: str | None, not_ready: bool
+    cluster: Cluster,
+    printer: Printer,
+    *,
+    policy: str | None,
+    reason: str | None,
+    not_ready: bool,
+    selector: str | None,
 ) -> ExitCode:
     """Show the disks of the namespace, or of all."""
     if reason is not None and reason not in REASON_CATALOG:
         raise CliError(f"Reason {reason!r} does not exist.{suggest(reason, REASON_CATALOG)}", ExitCode.USAGE)
     now = cluster.now
-    selected = {"fieldSelector": f"spec.policyRef.name={policy}"} if policy else {}
+    selected = labelled(selector) | ({"fieldSelector": f"spec.policyRef.name={policy}"} if policy else {})
     found = [disk(each, now) async for each in cluster.each(DISKS, cluster.namespace, **selected)]
     if not found:
         await cluster.namespace_is_there()
         if policy is not None:
             await cluster.policy_is_there(policy)
     shown = [each for each in found if (not not_ready or not each.ready) and reason in (None, each.reason)]
-    where = f"in the namespace {cluster.namespace}" if cluster.namespace else "in any namespace"
-    kind = "such ProtectedDisk" if found else "ProtectedDisk"
+    kind = "such ProtectedDisk" if found or selector else "ProtectedDisk"
     hint = "" if found or not cluster.namespace else " -A shows all namespaces."
-    printer.table(_columns(now, printer.out.encoding), shown, f"No {kind} {where}.{hint}")
+    printer.table(_columns(now, printer.out.encoding), shown, f"No {kind} {cluster.where}.{hint}", _name)
     return ExitCode.DONE
 
 
@@ -57,6 +62,10 @@ def _columns(now: datetime, encoding: str) -> Sequence[Column[Disk]]:
         Column("MESSAGE", lambda disk: disk.message, wide=True),
         Column("DISK ID", lambda disk: disk.disk_id or "-", wide=True),
     )
+
+
+def _name(disk: Disk) -> str:
+    return f"{DISKS.kind.lower()}.{DISKS.group}/{disk.name}"
 
 
 def _number(number: int | None) -> str:

@@ -15,14 +15,16 @@ STATES = {Expect.GOOD: State.GOOD, Expect.IN_PROGRESS: State.IN_PROGRESS, Expect
 
 
 def run(printer: Printer, reason: str | None) -> ExitCode:
-    """Explain a reason, or list all of them."""
-    if reason is None:
-        _list(printer)
-        return ExitCode.DONE
+    """Explain a reason; or list those whose name has the word in it, all of them without a word."""
     known = {name.lower(): each for name, each in REASON_CATALOG.items()}
-    found = known.get(reason.lower())
+    word = reason or ""
+    found = known.get(word.lower())
     if found is None:
-        raise CliError(f"Reason {reason!r} does not exist.{suggest(reason, REASON_CATALOG)}", ExitCode.USAGE)
+        fitting = [each for name, each in known.items() if word.lower() in name]
+        if fitting:
+            _list(printer, fitting)
+            return ExitCode.DONE
+        raise CliError(f"Reason {word!r} does not exist.{suggest(word, REASON_CATALOG)}", ExitCode.USAGE)
     if printer.structured:
         printer.data(found)
     else:
@@ -37,11 +39,11 @@ def _show(printer: Printer, found: ReasonEntry) -> None:
     )
     printer.show(head)
     printer.show(Text(found.expect.value, style=state.style))
-    printer.show(Text.assemble(("Cause        ", "bold"), found.cause))
-    printer.show(Text.assemble(("Remediation  ", "bold"), found.remediation))
+    for title, text in (("Cause", found.cause), ("Remediation", found.remediation)):
+        printer.paragraph(text, indent=13, label=Text(f"{title:13}", style="bold"))
 
 
-def _list(printer: Printer) -> None:
+def _list(printer: Printer, found: Sequence[ReasonEntry]) -> None:
     columns: Sequence[Column[ReasonEntry]] = (
         Column("REASON", lambda entry: entry.reason),
         Column("", lambda entry: STATES[entry.expect].sign(printer.out.encoding)),
@@ -49,4 +51,5 @@ def _list(printer: Printer) -> None:
         Column("REMEDIATION", lambda entry: entry.remediation, wide=True),
         Column("KINDS", lambda entry: ", ".join(entry.kinds), wide=True),
     )
-    printer.table(columns, list(REASON_CATALOG.values()), "")
+    with printer.paged():
+        printer.table(columns, found, "")

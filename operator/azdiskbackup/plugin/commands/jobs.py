@@ -9,7 +9,7 @@ from rich.text import Text
 
 from azdiskbackup.api.v1alpha1.protected_disk import JobStatus, ProtectedDiskStatus
 from azdiskbackup.core.objects.resource import Resource, parse_status
-from azdiskbackup.plugin.cluster.client import DISKS, Cluster
+from azdiskbackup.plugin.cluster.client import DISKS, Cluster, labelled
 from azdiskbackup.plugin.cluster.disk_rows import state_of_job
 from azdiskbackup.plugin.output.formatting import State, age, duration
 from azdiskbackup.plugin.output.printer import Column, Printer, Shape
@@ -34,24 +34,27 @@ class Job(Shape, frozen=True, kw_only=True):
     recommended_action: str | None
 
 
-async def run(cluster: Cluster, printer: Printer, *, name: str | None, failed: bool) -> ExitCode:
+async def run(cluster: Cluster, printer: Printer, *, name: str | None, failed: bool, selector: str | None) -> ExitCode:
     """Show the newest jobs of one disk, or of all."""
     if name is not None:
         if not cluster.namespace:
             raise CliError("A disk is in one namespace: use -n instead of -A.", ExitCode.USAGE)
         found = jobs(await cluster.disk(name))
     else:
-        found = [job async for each in cluster.each(DISKS, cluster.namespace) for job in jobs(each)]
+        found = [
+            job async for each in cluster.each(DISKS, cluster.namespace, **labelled(selector)) for job in jobs(each)
+        ]
         if not found:
             await cluster.namespace_is_there()
     found = [job for job in found if not failed or job.state == State.ACTION_REQUIRED]
     found.sort(key=lambda job: job.start_time, reverse=True)
-    empty = "No job failed in the last seven days." if failed else "No jobs in the last seven days."
-    printer.table(_columns(cluster.now, printer.out.encoding), found, empty)
+    what = "No job failed" if failed else "No jobs"
+    empty = f"{what} in the last seven days {cluster.where}."
+    printer.table(_columns(cluster.now, printer.out.encoding, failed=failed), found, empty)
     return ExitCode.DONE
 
 
-def _columns(now: datetime, encoding: str) -> Sequence[Column[Job]]:
+def _columns(now: datetime, encoding: str, *, failed: bool) -> Sequence[Column[Job]]:
     return (
         Column("NAMESPACE", lambda job: job.namespace),
         Column("DISK", lambda job: job.disk),
@@ -61,7 +64,7 @@ def _columns(now: datetime, encoding: str) -> Sequence[Column[Job]]:
         Column("TYPE", lambda job: job.type, spare=True),
         Column("STARTED", lambda job: f"{age(job.start_time, now)} ago", right=True),
         Column("TOOK", lambda job: duration(job.duration_seconds), right=True, spare=True),
-        Column("ERROR", lambda job: job.error_code or "", spare=True),
+        Column("ERROR", lambda job: job.error_code or "", spare=not failed),
         Column("MESSAGE", lambda job: " ".join(filter(None, (job.error_message, job.recommended_action))), wide=True),
         Column("JOB ID", lambda job: job.id, wide=True),
     )

@@ -3,109 +3,42 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from shlex import quote
+from collections.abc import Sequence
 
 from rich.text import Text
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.core.identity.arm_ids import ArmId
-from azdiskbackup.core.identity.naming import instance_name
 from azdiskbackup.core.objects.azure import AzureInstance
 from azdiskbackup.core.objects.resource import Resource, parse_status
-from azdiskbackup.core.protected_disk.desired import NAMESPACE_UID_TAG, OWNER_TAGS
 from azdiskbackup.errors import OperatorError
 from azdiskbackup.kube.watched import CLAIM, NAMESPACE
 from azdiskbackup.plugin.cluster.client import (
     DISKS,
-    OBJECT_NAME,
     VAULTS,
     Cluster,
-    ProtectedVolume,
     arm_id_of,
     claim_of,
     gather_in_order,
     protected_of,
     vault_ids,
 )
-from azdiskbackup.plugin.output.printer import Column, Printer, Shape
-from azdiskbackup.plugin.output.restore_commands import restore_commands
+from azdiskbackup.plugin.cluster.orphaned import Here, Orphan, VaultHere, orphans
+from azdiskbackup.plugin.output.printer import Column, Printer
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode, suggest
 
 _OFFERED = 5
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-class Orphan(Shape, frozen=True, kw_only=True):
-    """A backup instance that no object of this cluster owns.
-
-    Attributes:
-        namespace: where its ProtectedDisk was; name and cluster likewise. Empty for one that was deleted: Azure keeps
-            no tags of it.
-        cluster: the uid of the kube-system namespace of its cluster.
-        missing: what no longer exists: Cluster (another one, which may well exist), Namespace, ProtectedDisk,
-            PersistentVolumeClaim, or BackupInstance, which was deleted.
-        state: Azure's state of the protection.
-        kept_until: until when Azure keeps one that was deleted.
-        restore_command: makes a PVC of it in its namespace here; null where its tags do not name one.
-        restore_commands: commands that restore its data.
-    """
-
-    namespace: str
-    name: str
-    cluster: str
-    missing: str
-    state: str
-    kept_until: datetime | None
-    vault: str
-    instance: str
-    disk_id: str
-    instance_id: str
-    restore_command: str | None
-    restore_commands: list[str]
-
-
-class VaultHere(Shape, frozen=True, kw_only=True):
-    """A vault of this cluster: the name of its object, and the clusters whose backups it may use."""
-
-    name: str
-    adopt_from_clusters: frozenset[str] = frozenset()
-
-
-class Here(Shape, frozen=True, kw_only=True):
-    """What is in this cluster.
-
-    Attributes:
-        disks: by namespace and name, what each protects; None as long as it says nothing.
-        claims: by namespace and name, the PVC that each of the disks names, empty for none.
-        earlier: by namespace and name, the ids of the disks that each protected before, in lower case.
-        volumes: by namespace and name, the volume of each PVC.
-        namespace_uids: the uid of each namespace.
-        vaults: by ARM id in lower case.
-    """
-
-    cluster: str
-    disks: dict[tuple[str, str], ProtectedVolume | None]
-    claims: dict[tuple[str, str], str]
-    volumes: dict[tuple[str, str], str]
-    namespace_uids: dict[str, str]
-    earlier: dict[tuple[str, str], frozenset[str]] = {}
-    vaults: dict[str, VaultHere] = {}
-
-    @property
-    def disk_ids(self) -> frozenset[str]:
-        """Return the ids of the disks that are protected here, in lower case."""
-        return frozenset(each.disk_id for each in self.disks.values() if each)
-
-
 _COLUMNS: Sequence[Column[Orphan]] = (
     Column("NAMESPACE", lambda orphan: orphan.namespace or "-"),
-    Column("NAME", lambda orphan: orphan.name or "-"),
+    # By one of the two it is named to this command.
+    Column("NAME", lambda orphan: orphan.name or orphan.instance),
     Column("MISSING", lambda orphan: orphan.missing),
-    Column("STATE", lambda orphan: _state(orphan), spare=True),
+    Column("STATE", lambda orphan: _state(orphan)),
     Column("VAULT", lambda orphan: orphan.vault, spare=True),
-    Column("INSTANCE", lambda orphan: orphan.instance),
+    Column("INSTANCE", lambda orphan: orphan.instance, spare=True),
     Column("CLUSTER", lambda orphan: orphan.cluster or "-", wide=True),
     Column("DISK ID", lambda orphan: orphan.disk_id, wide=True),
     Column("INSTANCE ID", lambda orphan: orphan.instance_id, wide=True),
@@ -114,14 +47,19 @@ _COLUMNS: Sequence[Column[Orphan]] = (
 
 async def run(cluster: Cluster, printer: Printer, *, vaults: list[str] | None, instance: str | None) -> ExitCode:
     """Show the instances without an owner here, or how to restore one."""
-    objects = await cluster.all_if_allowed(VAULTS) if vaults else await cluster.all(VAULTS)
-    here = await _here(cluster, objects or [])
-    found = [orphan for vault in _vaults(objects or [], vaults) for orphan in orphans(await _instances(vault), here)]
-    if cluster.namespace:
-        found = [each for each in found if each.namespace == cluster.namespace]
+    place = cluster.namespace
+    # Who has permissions in one namespace only sees its orphans all the same.
+    objects = await (cluster.all_or_none(VAULTS) if vaults or place else cluster.all(VAULTS))
+    disks = await cluster.all(DISKS, place)
+    ids = _named(vaults) if vaults else _known(objects, disks)
+    here = await _here(cluster, objects or [], disks)
+    found = [orphan for vault in ids for orphan in orphans(await _instances(vault), here)]
+    if place:
+        found = [each for each in found if each.namespace == place]
     if instance is not None:
         found = [_one(found, instance)]
-    printer.table(_COLUMNS, found, "Every backup instance is owned by a ProtectedDisk of this cluster.")
+    whose = f"that was of the namespace {place} is" if place else "is"
+    printer.table(_COLUMNS, found, f"Every backup instance {whose} owned by a ProtectedDisk of this cluster.")
     if printer.structured:
         return ExitCode.DONE
     if instance is not None:
@@ -160,8 +98,8 @@ def _state(orphan: Orphan) -> str:
     return f"{orphan.state} until {orphan.kept_until:%Y-%m-%d}" if orphan.kept_until else orphan.state
 
 
-async def _here(cluster: Cluster, vaults: list[Resource]) -> Here:
-    namespaces, disks, claims = await gather_in_order(cluster.all(NAMESPACE), cluster.all(DISKS), cluster.all(CLAIM))
+async def _here(cluster: Cluster, vaults: list[Resource], disks: list[Resource]) -> Here:
+    namespaces, claims = await gather_in_order(_namespaces(cluster), cluster.all(CLAIM, cluster.namespace))
     system = next((each.uid for each in namespaces if each.name == "kube-system"), "")
     return Here(
         cluster=system,
@@ -180,19 +118,37 @@ async def _here(cluster: Cluster, vaults: list[Resource]) -> Here:
     )
 
 
+async def _namespaces(cluster: Cluster) -> list[Resource]:
+    """Return the namespaces; of one alone, itself and, where it can be read, that whose uid is the cluster's id."""
+    if not cluster.namespace:
+        return await cluster.all(NAMESPACE)
+    await cluster.namespace_is_there()
+    found = await cluster.get_or_none(NAMESPACE, "", cluster.namespace)
+    system = await cluster.get_quietly(NAMESPACE, "", "kube-system")
+    return [each for each in (found, system) if each is not None]
+
+
 def _earlier(disk: Resource) -> frozenset[str]:
     return frozenset(each.id.lower() for each in parse_status(ProtectedDiskStatus, disk).earlier_disks or ())
 
 
-def _vaults(objects: list[Resource], named: list[str] | None) -> list[ArmId]:
-    if named:
-        try:
-            return [_vault_id(each) for each in named]
-        except ValueError as error:
-            raise CliError(f"{error}; name a vault by its ARM id", ExitCode.USAGE) from error
-    ids = vault_ids(objects)
+def _named(vaults: list[str]) -> list[ArmId]:
+    try:
+        return [_vault_id(each) for each in vaults]
+    except ValueError as error:
+        raise CliError(f"{error}; name a vault by its ARM id", ExitCode.USAGE) from error
+
+
+def _known(vaults: list[Resource] | None, disks: list[Resource]) -> list[ArmId]:
+    """Return the vaults of the cluster; those of the disks, where BackupVaults cannot be read."""
+    if vaults is None:
+        instances = (arm_id_of(each.status.get("backupInstanceID")) for each in disks)
+        ids = [each.parent for each in instances if each is not None]
+        missing = "You lack the permission to list BackupVaults, and no ProtectedDisk of the namespace names one"
+    else:
+        ids, missing = vault_ids(vaults), "No BackupVault of this cluster exists in Azure yet"
     if not ids:
-        raise CliError("No BackupVault of this cluster exists in Azure yet. Name a vault with --vault-id.")
+        raise CliError(f"{missing}. Name a vault with --vault-id.")
     return sorted(set(ids), key=str)
 
 
@@ -211,93 +167,3 @@ async def _instances(vault: ArmId) -> list[AzureInstance]:
             return [*await azure.instances.list(vault), *await azure.instances.list_deleted(vault)]
         except OperatorError as error:
             raise CliError(unreadable_reason(error, str(vault))) from error
-
-
-def orphans(instances: Iterable[AzureInstance], here: Here) -> list[Orphan]:
-    """Return the instances that carry our tags, or a name of ours, and that no object of this cluster owns."""
-    found = []
-    for each in instances:
-        cluster, namespace, name = (each.tags.get(key, "") for key in OWNER_TAGS)
-        missing = _missing(each, here) if cluster else _deleted(each, here)
-        if missing:
-            command = restore_command(each, missing, here)
-            found.append(
-                Orphan(
-                    namespace=namespace,
-                    name=name,
-                    cluster=cluster,
-                    missing=missing,
-                    state=each.state,
-                    kept_until=each.soft_deleted_until,
-                    vault=each.id.path[1],
-                    instance=each.id.name,
-                    disk_id=each.disk_id,
-                    instance_id=str(each.id),
-                    restore_command=command,
-                    restore_commands=[*_by_operator(command), *restore_commands(each, namespace, name)],
-                )
-            )
-    return sorted(found, key=lambda each: (each.cluster != here.cluster, each.namespace, each.name, each.instance))
-
-
-def _by_operator(command: str | None) -> list[str]:
-    if command is None:
-        return []
-    return [
-        "# Into a new PVC, where the vault allows it (class and file system as the old PVC had them; of a Block volume",
-        "# --volume-mode Block in place of the file system):",
-        command,
-        "# Or with the Azure CLI.",
-    ]
-
-
-def restore_command(instance: AzureInstance, missing: str, here: Here) -> str | None:
-    """Return the command that makes a PVC of an instance, where its tags name a namespace of this cluster."""
-    cluster, namespace, name = (instance.tags.get(key, "") for key in OWNER_TAGS)
-    vault = here.vaults.get(str(instance.id.parent).lower())
-    uid = here.namespace_uids.get(namespace)
-    if vault is None or uid is None or instance.soft_deleted_until is not None or not OBJECT_NAME.fullmatch(name):
-        return None
-    # A namespace of the same name that was made later is somebody else's, unless the vault's owner says otherwise.
-    is_same = cluster == here.cluster and instance.tags.get(NAMESPACE_UID_TAG, uid) == uid
-    if not is_same and cluster not in vault.adopt_from_clusters:
-        return None
-    if missing == "PersistentVolumeClaim":
-        return f"kubectl azdiskbackup restore {name} -n {namespace}"
-    return (
-        f"kubectl azdiskbackup restore -n {namespace} --vault {vault.name} --instance {quote(instance.id.name)} "
-        f"--pvc {name}-restored --storage-class CLASS --fs-type TYPE"
-    )
-
-
-def _deleted(instance: AzureInstance, here: Here) -> str:
-    """Return what is missing of an instance that was deleted and was ours, by its name: the tags went with it."""
-    if instance.soft_deleted_until is None or instance.disk_id.lower() in here.disk_ids:
-        return ""
-    try:
-        ours = instance_name(ArmId.parse(instance.disk_id))
-    except ValueError:
-        return ""
-    return "BackupInstance" if instance.id.name.lower() == ours.lower() else ""
-
-
-def _missing(instance: AzureInstance, here: Here) -> str:
-    cluster, namespace, name = (instance.tags.get(key, "") for key in OWNER_TAGS)
-    if cluster != here.cluster:
-        return "Cluster"
-    # One that was created again under the same name has another uid.
-    uid = here.namespace_uids.get(namespace)
-    if uid is None or instance.tags.get(NAMESPACE_UID_TAG, uid) != uid:
-        return "Namespace"
-    if (namespace, name) not in here.disks:
-        return "ProtectedDisk"
-    if instance.disk_id.lower() in here.earlier.get((namespace, name), ()):
-        # `restore-points --all-disks` lists it.
-        return ""
-    protected, claim = here.disks[namespace, name], here.claims[namespace, name]
-    # An object, and a claim, that were made again under the same name are those of another disk.
-    if protected is not None and protected.disk_id != instance.disk_id.lower():
-        return "ProtectedDisk"
-    volume = here.volumes.get((namespace, claim))
-    gone = volume is None or (protected is not None and bool(protected.volume) and volume != protected.volume)
-    return "PersistentVolumeClaim" if claim and gone else ""

@@ -45,11 +45,12 @@ async def run(
     """Restore a disk, or follow a restore that goes on."""
     wanted = Wanted(**words)
     wanted.check()
+    # The name may say in which namespace.
+    disk = await _disk(cluster, wanted.name) if wanted.name is not None else None
     existing = await cluster.all(RESTORES, cluster.home)
     if wanted.is_by_name:
         made = _named(existing, str(wanted.object_name))
     else:
-        disk = await _disk(cluster, wanted.name) if wanted.name is not None else None
         found = None if dry_run else _already(existing, wanted, disk, cluster)
         if found is None:
             manifest = await _prepared(cluster, printer, wanted, disk, existing)
@@ -69,7 +70,7 @@ async def _disk(cluster: Cluster, name: str) -> Resource:
     try:
         return await cluster.disk(name)
     except CliError as trouble:
-        if trouble.__cause__ is not None:
+        if trouble.__cause__ is not None or "orphans" in trouble.user_message:
             raise
         hint = f"Backups whose ProtectedDisk was deleted: kubectl azdiskbackup orphans -n {cluster.home}"
         raise CliError(f"{trouble.user_message} {hint}", trouble.ending) from trouble
@@ -227,7 +228,7 @@ async def _tell(cluster: Cluster, printer: Printer, ended: Resource) -> None:
     head = (each.reason, each.state.style)
     printer.show(Text.assemble(sign, f" {each.namespace}/{each.name}: ", head, f"{took}."))
     if not each.succeeded:
-        printer.show(Text(each.message))
+        printer.paragraph(each.message)
     if each.disk_id:
         # As it is: an id that is folded cannot be pasted.
         printer.write(f"Disk {each.disk_id}\n")

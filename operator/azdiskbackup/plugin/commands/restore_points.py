@@ -73,6 +73,7 @@ async def _of_claim(cluster: Cluster, name: str) -> list[Resource]:
 
     After a PVC got another disk there may be one for each of its disks.
     """
+    name = cluster.named(name)
     disks = await cluster.all(DISKS, cluster.home)
     claims = {claim_of(each) for each in disks if name in (each.name, claim_of(each))} - {""}
     return [each for each in disks if claim_of(each) in claims] or [await cluster.disk(name)]

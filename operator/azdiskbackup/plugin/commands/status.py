@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from rich.padding import Padding
 from rich.text import Text
 
 from azdiskbackup.core.formatting import listing
@@ -12,7 +11,8 @@ from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.reason_catalog import REASON_CATALOG
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.plugin.cluster.client import BACKUPS, DISKS, POLICIES, VAULTS, Cluster, gather_in_order
-from azdiskbackup.plugin.cluster.disk_rows import Disk, disk, needs
+from azdiskbackup.plugin.cluster.coverage import Coverage, Protection, Protections, coverage, protection
+from azdiskbackup.plugin.cluster.disk_rows import Disk, disk, needs, of_object
 from azdiskbackup.plugin.cluster.installation import Operator, operator_of
 from azdiskbackup.plugin.cluster.restores import Restore, needs_a_look, readable_restores
 from azdiskbackup.plugin.output.formatting import State, counted
@@ -55,12 +55,14 @@ class ClusterStatus(Shape, frozen=True, kw_only=True):
     Attributes:
         namespace: the only one that was looked at; empty for all.
         restores: those that have not ended, or failed lately.
+        persistent_volume_claims: those on Azure disks; null where they cannot be read.
         stale: how many disks were not reconciled since their next backup was due.
     """
 
     namespace: str
     operator: Operator | None
     disks: Sum
+    persistent_volume_claims: Coverage | None
     stale: int
     backups_waiting: int
     restores: list[Restore]
@@ -71,15 +73,17 @@ class ClusterStatus(Shape, frozen=True, kw_only=True):
 
 async def run(cluster: Cluster, printer: Printer, *, exit_code: bool) -> ExitCode:
     """Show the cluster."""
-    (disks, place), vaults, policies, operator = await gather_in_order(
+    (rows, place), vaults, policies, operator = await gather_in_order(
         _disks(cluster),
         cluster.all_if_allowed(VAULTS),
         cluster.all_if_allowed(POLICIES),
         operator_of(cluster),
     )
+    disks = [each for each, _ in rows]
+    claims = await coverage(cluster, place, Protections(each for _, each in rows))
     waiting = [each for each in await cluster.all_if_allowed(BACKUPS, place) or [] if _unfinished(each)]
     restores = needs_a_look(await readable_restores(cluster, place), cluster.now)
-    found = status(disks, vaults, policies, operator, place, waiting, restores)
+    found = status(disks, claims, vaults, policies, operator, place, waiting, restores)
     if printer.structured:
         printer.data(found)
     else:
@@ -88,13 +92,14 @@ async def run(cluster: Cluster, printer: Printer, *, exit_code: bool) -> ExitCod
     return ExitCode.UNHEALTHY if exit_code and bad else ExitCode.DONE
 
 
-async def _disks(cluster: Cluster) -> tuple[list[Disk], str]:
+async def _disks(cluster: Cluster) -> tuple[list[tuple[Disk, Protection | None]], str]:
     now = cluster.now
-    return await cluster.list_visible(DISKS, lambda each: disk(each, now))
+    return await cluster.list_visible(DISKS, lambda each: (disk(each, now), protection(each)))
 
 
 def status(
     disks: list[Disk],
+    claims: Coverage | None,
     vaults: list[Resource] | None,
     policies: list[Resource] | None,
     operator: Operator | None,
@@ -116,6 +121,7 @@ def status(
         namespace=place,
         operator=operator,
         disks=_sum([each.state for each in disks]),
+        persistent_volume_claims=claims,
         stale=sum(each.stale for each in disks),
         backups_waiting=len(waiting),
         restores=restores,
@@ -165,10 +171,21 @@ def _problems(kind: str, objects: Iterable[Row]) -> list[Problem]:
             state=state,
             objects=[name for name, _ in members],
             message=members[0][1],
-            remediation=REASON_CATALOG[reason].remediation if reason in REASON_CATALOG else "",
+            remediation=_remediation(reason, members),
         )
         for (reason, state), members in groups.items()
     ]
+
+
+def _remediation(reason: str, members: list[tuple[str, str]]) -> str:
+    """Return what to do about objects; empty where the message says it already."""
+    found = REASON_CATALOG[reason].remediation if reason in REASON_CATALOG else ""
+    (name, message), namespace = members[0], ""
+    if found in message:
+        return ""
+    if len(members) == 1 and "/" in name:
+        namespace, _, name = name.partition("/")
+    return of_object(found, namespace, name) if namespace else found
 
 
 def _sum(states: list[State]) -> Sum:
@@ -200,10 +217,10 @@ def show(found: ClusterStatus, printer: Printer) -> None:
         for each in problems:
             _problem(printer, each, state)
     if not found.disks.total:
-        printer.show(
-            Text("\nNo disk is protected yet. `kubectl azdiskbackup unprotected` lists the PVCs that could be.")
+        printer.paragraph(
+            "\nNo disk is protected yet. `kubectl azdiskbackup unprotected` lists the PVCs that could be."
         )
-    elif not found.problems and not found.stale:
+    elif not found.problems and not found.stale and not _unprotected(found):
         printer.show(Text("\nAll disks healthy.", style="green"))
 
 
@@ -211,6 +228,8 @@ def _lines(found: ClusterStatus) -> Iterator[tuple[str, Text]]:
     if found.operator is not None:
         yield "Operator", Text(found.operator.summary, style="red" if found.operator.leads is False else "")
     yield "Disks", _of_disks(found)
+    if found.persistent_volume_claims is not None:
+        yield "PVCs", _of_claims(found)
     for title, each in (("Policies", found.policies), ("Vaults", found.vaults)):
         if each is not None:
             style = "yellow" if each.healthy < each.total else ""
@@ -256,12 +275,27 @@ def _of_disks(found: ClusterStatus) -> Text:
     return Text(", ").join(parts)
 
 
+def _unprotected(found: ClusterStatus) -> int:
+    claims = found.persistent_volume_claims
+    return claims.total - claims.protected if claims is not None else 0
+
+
+def _of_claims(found: ClusterStatus) -> Text:
+    claims, rest = found.persistent_volume_claims, _unprotected(found)
+    assert claims is not None, "it is only shown where PVCs can be read"
+    those = f"-n {found.namespace}" if found.namespace else "-A"
+    text = f"{claims.protected}/{claims.total} on Azure disks protected"
+    if not rest:
+        return Text(text)
+    return Text(f"{text}; the others: `kubectl azdiskbackup unprotected {those}`", "yellow")
+
+
 def _problem(printer: Printer, each: Problem, state: State) -> None:
     sign = state.sign(printer.out.encoding)
     names = ", ".join(each.objects[:_NAMES])
     more = f" and {len(each.objects) - _NAMES} more" if len(each.objects) > _NAMES else ""
     head = Text.assemble(sign, " ", (each.reason or "not reconciled yet", f"bold {state.style}"), f"  {each.kind} ")
-    printer.show(Text.assemble(head, names, more))
+    printer.paragraph(Text.assemble(head, names, more))
     for text, style in ((each.message, ""), (each.remediation, "dim")):
         if text:
-            printer.show(Padding(Text(text, style=style), (0, 0, 0, 4)))
+            printer.paragraph(Text(text, style=style), indent=4)

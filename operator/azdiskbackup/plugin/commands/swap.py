@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 from msgspec import structs
-from rich.text import Text
 
 from azdiskbackup.plugin.cluster.client import OBJECT_NAME, Cluster
 from azdiskbackup.plugin.cluster.swap.objects import VOLUMES, WORKLOADS, ObjectClient
@@ -36,7 +35,7 @@ async def run(
     record = await _record(cluster, claim, restored, _workload(scale), undo=undo)
     await check_permissions(cluster, record.workload)
     for line in [line async for line in _plan(cluster, record, undo=undo)]:
-        printer.show(Text(line))
+        printer.paragraph(line)
     if not yes:
         if not can_ask(printer):
             raise CliError("Nothing was changed. To go ahead: --yes", ExitCode.USAGE)
@@ -51,7 +50,7 @@ async def run(
     except CliError as trouble:
         raise CliError(f"{trouble.user_message} {go_on}", trouble.ending) from trouble
     for line in _ended(record, undo=undo):
-        printer.show(Text(line))
+        printer.paragraph(line)
     return ExitCode.DONE
 
 

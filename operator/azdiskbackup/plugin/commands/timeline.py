@@ -43,14 +43,15 @@ def known_of(resource: Resource, policy: DiskBackupPolicySpec | None, read: Read
     status = parse_status(ProtectedDiskStatus, resource)
     recent = status.jobs.recent if status.jobs is not None else []
     jobs = [job for job in recent if not is_running(job.status, job.end_time)]
-    failures = [job.end_time for job in jobs if job.end_time is not None and not succeeded(job.status)]
+    failed = [job for job in jobs if job.end_time is not None and not succeeded(job.status)]
     newest = max((each.time for each in read.points), default=None)
     # A list of restore points is scarce, and may be older than what the jobs tell.
     after = newest + _A_JOB if newest is not None else None
     good = [job.start_time for job in jobs if succeeded(job.status) and (after is None or job.start_time > after)]
     return KnownBackups(
         points=[*(each.time for each in read.points), *good],
-        failures=failures,
+        failures=[job.end_time for job in failed if job.end_time is not None],
+        failed_starts=[job.start_time for job in failed if job.type == "Scheduled"],
         schedule=policy.schedule if policy is not None else None,
         since=_since(resource, status),
         kept=timedelta(days=policy.retention.default.days) if policy is not None else None,
@@ -96,9 +97,13 @@ def show(name: str, found: list[Day], printer: Printer) -> None:
     for verdict in seen:
         number = sum(each.verdict is verdict for each in found)
         meaning = f" {counted(number, 'day')}: {verdict.meaning}"
-        printer.show(Text.assemble(verdict.sign(printer.out.encoding), meaning))
+        printer.paragraph(Text.assemble(verdict.sign(printer.out.encoding), meaning))
     for each in found:
-        if each.verdict in (DayState.SOME, DayState.MISSED, DayState.FAILED):
+        if each.failed or each.verdict in (DayState.SOME, DayState.MISSED, DayState.FAILED):
             due = f" of {each.due} due" if each.due else ""
             failed = f", {each.failed} failed" if each.failed else ""
-            printer.show(Text.assemble(f"{each.date}  ", (f"{each.good}{due}{failed}", each.verdict.style)))
+            printer.show(
+                Text.assemble(
+                    f"{each.date}  ", (f"{each.good}{due}{failed}", "red" if each.failed else each.verdict.style)
+                )
+            )

@@ -34,6 +34,7 @@ class KnownBackups:
     Attributes:
         points: times of the restore points.
         failures: ends of backups that failed.
+        failed_starts: starts of the scheduled ones among them: what was due then does not come any more.
         schedule: when backups are due; None where the policy cannot be read.
         since: since when they are; None while they are not.
         kept: for how long every restore point is kept, by the policy.
@@ -42,6 +43,7 @@ class KnownBackups:
 
     points: Sequence[datetime]
     failures: Sequence[datetime]
+    failed_starts: Sequence[datetime]
     schedule: Schedule | None
     since: datetime | None
     kept: timedelta | None
@@ -113,6 +115,7 @@ def _kept_times(known: KnownBackups, begins: datetime, now: datetime) -> Iterato
     while due < begins + _DAY and due <= now:
         following = next_backup(known.schedule, due)
         there = any(due <= each < following for each in known.points)
-        if due > known.since and (there or due + _LATE <= now):
+        failed = any(due <= each < following for each in known.failed_starts)
+        if due > known.since and (there or failed or due + _LATE <= now):
             yield there
         due = following

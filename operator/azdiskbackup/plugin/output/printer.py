@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
-from rich.padding import Padding
+from rich.pager import SystemPager
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
@@ -25,7 +29,7 @@ _WITHOUT_END = 100_000
 _TITLES = 9
 # Between two columns, and the least that a column of prose needs.
 _GAP = 3
-_PROSE = 24
+_PROSE = 20
 
 
 class Shape(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -109,34 +113,51 @@ class Printer:
     def _unicode(self) -> bool:
         return "utf" in str(sys.stdout.encoding).lower()
 
-    def table(self, columns: Sequence[Column[RowT]], rows: Sequence[RowT], empty: str) -> None:
-        """Write a table, or to stderr that there is nothing; where JSON or YAML is wanted, the rows in that form."""
+    def table(
+        self,
+        columns: Sequence[Column[RowT]],
+        rows: Sequence[RowT],
+        empty: str,
+        name: Callable[[RowT], str] | None = None,
+    ) -> None:
+        """Write a table, or to stderr that there is nothing; where JSON or YAML is wanted, the rows in that form.
+
+        Args:
+            columns: what is shown of a row.
+            rows: what is shown.
+            empty: what is said if there are none.
+            name: what ``-o name`` shows of a row: TYPE/NAME.
+        """
         if self.structured:
             self.data(rows)
+            return
+        if self.form is Output.NAME and name is not None:
+            self.write("".join(f"{name(row)}\n" for row in rows))
             return
         if not rows:
             self.note(empty)
             return
         cells = [[column.text(row) for column in columns] for row in rows]
-        shown, left_out, fits = self._fitting(columns, cells)
-        made = Table(box=None, pad_edge=False, show_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+        shown, left_out, width = self._fitting(columns, cells)
+        form: dict[str, Any] = {"box": None, "pad_edge": False, "show_edge": False, "padding": (0, _GAP, 0, 0)}
+        made = Table(**form, header_style="bold", show_header=not self._options.no_headers)
         for index in shown:
             column = columns[index]
             justify: Literal["left", "right"] = "right" if column.right else "left"
-            # What somebody may have to type next is never cut: where there is no room at all it is folded.
-            made.add_column(column.title, justify=justify, overflow="fold", no_wrap=fits and not column.prose)
+            made.add_column(column.title, justify=justify, overflow="fold", no_wrap=not column.prose)
         for line in cells:
             made.add_row(*(line[index] for index in shown))
-        self.show(made)
+        # What somebody may have to type next is never cut: where there is no room at all, lines are longer than that.
+        self.show(made, max(width, self.out.width))
         if left_out:
             self.note(f"Columns hidden to fit the terminal: {', '.join(left_out)} (use -o wide).")
 
     def _fitting(
         self, columns: Sequence[Column[Any]], cells: Sequence[Sequence[Text]]
-    ) -> tuple[list[int], list[str], bool]:
-        """Return which columns are shown, the titles of those without room, and whether there is room for the rest."""
+    ) -> tuple[list[int], list[str], int]:
+        """Return which columns are shown, the titles of those without room, and how wide the others are together."""
         if self.wide:
-            return list(range(len(columns))), [], True
+            return list(range(len(columns))), [], self.out.width
         shown = [index for index, column in enumerate(columns) if not column.wide]
         widths = {
             index: _PROSE
@@ -145,28 +166,70 @@ class Printer:
             for index in shown
         }
         left_out: list[str] = []
-        while sum(widths[index] + _GAP for index in shown) - _GAP > self.out.width:
+        while (width := sum(widths[index] + _GAP for index in shown) - _GAP) > self.out.width:
             spare = [index for index in shown if columns[index].spare]
             if not spare:
-                return shown, left_out, False
+                break
             shown.remove(spare[-1])
             left_out.insert(0, columns[spare[-1]].title)
-        return shown, left_out, True
+        return shown, left_out, width
 
-    def fields(self, fields: Iterable[tuple[str, RenderableType]], *, indent: int = 0) -> None:
+    def fields(self, fields: Iterable[tuple[str, str | Text]], *, indent: int = 0) -> None:
         """Write titles and what belongs to each, one below the other."""
-        grid = Table.grid(padding=(0, 1, 0, 0))
-        grid.add_column(width=_TITLES, style="dim" if indent else "bold", no_wrap=True)
-        grid.add_column(overflow="fold")
         for title, value in fields:
-            grid.add_row(title, value)
-        self.show(Padding(grid, (0, 0, 0, indent)))
+            label = Text(f"{' ' * indent}{title:{_TITLES}} ", style="dim" if indent else "bold")
+            self.paragraph(value, indent=len(label), label=label)
 
-    def show(self, what: RenderableType) -> None:
-        """Write something for a person to stdout, without blanks at the ends of lines."""
+    def paragraph(self, text: str | Text, *, indent: int = 0, label: Text | None = None) -> None:
+        """Write a text, folded between words; one that is longer than a line, such as an ARM id, stays whole.
+
+        Args:
+            text: what to write.
+            indent: columns that are left free.
+            label: what stands in them in the first line.
+        """
+        whole = Text(text) if isinstance(text, str) else text
+        width = max(self.out.width - indent, _PROSE)
+        lines = [
+            line for part in whole.split("\n", allow_blank=True) for line in part.divide(_breaks(part.plain, width))
+        ]
+        for number, line in enumerate(lines):
+            line.rstrip()
+            self.show(Text.assemble(label if label is not None and number == 0 else " " * indent, line))
+
+    def show(self, what: RenderableType, width: int | None = None) -> None:
+        """Write something for a person to stdout, without blanks at the ends of lines.
+
+        Args:
+            what: a text that has the width of the terminal already, or a table.
+            width: that of the table; None for that of the terminal.
+        """
+        before = self.out.width
+        self.out.width = width or before
         with self.out.capture() as captured:
-            self.out.print(what, soft_wrap=False, crop=False)
+            self.out.print(what, soft_wrap=isinstance(what, Text | str), crop=False)
+        self.out.width = before
         self.write("".join(f"{line.rstrip()}\n" for line in captured.get().split("\n")[:-1]))
+
+    @contextmanager
+    def paged(self) -> Iterator[None]:
+        """Show what is written meanwhile page by page, if a person reads it and it is longer than the terminal."""
+        if not sys.stdout.isatty():
+            yield
+            return
+        terminal, sys.stdout = sys.stdout, io.StringIO()
+        held = sys.stdout
+        try:
+            yield
+        finally:
+            sys.stdout = terminal
+        text = held.getvalue()
+        if text.count("\n") < self.out.size.height:
+            self.write(text)
+        else:
+            # Colours as they are.
+            os.environ.setdefault("LESS", "-R")
+            SystemPager().show(text)
 
     def write(self, text: str) -> None:
         """Write text to stdout as it is, without any form: what of it is foreign has been escaped."""
@@ -176,6 +239,17 @@ class Printer:
     def note(self, message: str) -> None:
         """Write a sentence to stderr."""
         self.err.print(Text(message), soft_wrap=True)
+
+
+def _breaks(plain: str, width: int) -> list[int]:
+    """Return where the lines of a text begin, but for the first: at words."""
+    found: list[int] = []
+    begun = 0
+    for word in re.finditer(r"\S+", plain):
+        if word.start() > begun and cell_len(plain[begun : word.end()]) > width:
+            begun = word.start()
+            found.append(begun)
+    return found
 
 
 class _Console(Console):

@@ -12,8 +12,12 @@ from typing import Annotated, Any
 import typer
 
 from azdiskbackup import __version__
-from azdiskbackup.plugin.runtime.exit_code import ExitCode
+from azdiskbackup.plugin.runtime.command_line import Commands, examples
+from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
 from azdiskbackup.plugin.runtime.options import (
+    AN_HOUR,
+    TEN_MINUTES,
+    TWO_HOURS,
     AccessMode,
     AllNamespaces,
     Color,
@@ -26,6 +30,7 @@ from azdiskbackup.plugin.runtime.options import (
     InAll,
     InOneNamespace,
     Namespace,
+    NoHeaders,
     Options,
     Output,
     Policy,
@@ -35,10 +40,12 @@ from azdiskbackup.plugin.runtime.options import (
     RestoredClaim,
     RestoreName,
     RetentionRule,
+    Selector,
     SomeDisk,
     SomeReason,
     Source,
     SwappedClaim,
+    Timeout,
     VaultName,
     VolumeMode,
 )
@@ -46,14 +53,20 @@ from azdiskbackup.plugin.runtime.options import (
 PROGRAM = "kubectl azdiskbackup"
 COMPLETE_VAR = "_KUBECTL_AZDISKBACKUP_COMPLETE"
 
+# Help is as wide as the terminal.
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 200}
+# Commands that print objects, of which ``-o name`` is the names.
+_OF_OBJECTS = ("disks", "unprotected", "backup", "restore")
+
 app = typer.Typer(
     name=PROGRAM,
+    cls=Commands,
     help="See and use Azure Backup for the disks of this cluster: what is protected, what was backed up, what to do.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=_SETTINGS,
 )
 
 
@@ -90,14 +103,22 @@ def _in_cluster(declared: Callable[..., Options]) -> Callable[..., Options]:
         from azdiskbackup.plugin.runtime.session import session
 
         common = {each.name: typed.pop(each.name) for each in _COMMON}
+        if common["output"] is Output.NAME and declared.__name__ not in _OF_OBJECTS:
+            raise CliError(f"`{declared.__name__.replace('_', '-')}` lists no objects: use another -o", ExitCode.USAGE)
         options = replace(declared(**typed), **common)
         words = {name: value for name, value in typed.items() if name not in _NAMESPACES}
         module = importlib.import_module(f"azdiskbackup.plugin.commands.{declared.__name__}")
         _done(asyncio.run(session(options, module.run, **words)))
 
     command.__signature__ = inspect.Signature([*own.values(), *_COMMON])  # type: ignore[attr-defined] # typer reads it
-    app.command()(command)
+    _add(command)
     return declared
+
+
+def _add(command: Callable[..., None]) -> None:
+    """Add a command, with its examples."""
+    name = command.__name__.replace("_", "-")
+    app.command(name, epilog=examples(PROGRAM, name), context_settings=_SETTINGS)(command)
 
 
 # --- commands -----------------------------------------------------------------------------------------
@@ -110,6 +131,7 @@ def disks(
     policy: Policy = None,
     reason: Reason = None,
     not_ready: Annotated[bool, typer.Option("--not-ready", help="Only disks that are not ready.")] = False,
+    selector: Selector = None,
 ) -> Options:
     """List the protected disks: state, last good backup, next one, restore points."""
     return Options(namespace, all_namespaces)
@@ -137,16 +159,21 @@ def describe(name: DiskName, namespace: Namespace = None) -> Options:
 def backup(
     name: DiskName,
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait until it has ended, and show its progress.")] = False,
-    within: Annotated[int, typer.Option("--timeout", min=1, help="Seconds to wait; then exit with status 124.")] = 3600,
+    within: Timeout = AN_HOUR,
     rule: Annotated[
-        RetentionRule, typer.Option(help="Retention rule that decides how long the restore point is kept.")
+        RetentionRule,
+        typer.Option(case_sensitive=False, help="Retention rule that decides how long the restore point is kept."),
     ] = RetentionRule.DEFAULT,
     object_name: Annotated[
         str | None, typer.Option("--name", help="Name of the OnDemandBackup; default: made from the disk's.")
     ] = None,
     ttl: Annotated[
         int | None,
-        typer.Option(min=0, help="Seconds after which the finished object is deleted; the restore point stays."),
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            help="Seconds after which the finished object is deleted; the restore point stays.",
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the manifest instead of applying it.")] = False,
     namespace: Namespace = None,
@@ -159,6 +186,7 @@ def backup(
 def jobs(
     name: SomeDisk = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only those that failed.")] = False,
+    selector: Selector = None,
     namespace: Namespace = None,
     all_namespaces: AllNamespaces = False,
 ) -> Options:
@@ -204,18 +232,19 @@ def restore(
     ] = None,
     disk_only: Annotated[bool, typer.Option("--disk-only", help="Restore the disk alone, without a PVC.")] = False,
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait until it has ended, and show its progress.")] = False,
-    within: Annotated[int, typer.Option("--timeout", min=1, help="Seconds to wait; then exit with status 124.")] = 7200,
+    within: Timeout = TWO_HOURS,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the manifest instead of applying it.")] = False,
     storage_class: Annotated[
         str | None, typer.Option(metavar="NAME", help="Storage class of the PVC; default: that of the source.")
     ] = None,
     fs_type: Annotated[
-        FsType | None, typer.Option(help="File system on the disk; default: that of the source.")
+        FsType | None, typer.Option(case_sensitive=False, help="File system on the disk; default: that of the source.")
     ] = None,
     access_modes: Annotated[
         list[AccessMode] | None,
         typer.Option(
             "--access-mode",
+            case_sensitive=False,
             metavar="MODE",
             help="Access mode of the PVC, such as ReadWriteOncePod; default: those of the source, ReadWriteOnce if it "
             "is gone. May be repeated.",
@@ -223,15 +252,24 @@ def restore(
     ] = None,
     volume_mode: Annotated[
         VolumeMode | None,
-        typer.Option(help="Volume mode of the PVC; default: that of the source, Filesystem if it is gone."),
+        typer.Option(
+            case_sensitive=False, help="Volume mode of the PVC; default: that of the source, Filesystem if it is gone."
+        ),
     ] = None,
     reclaim_policy: Annotated[
-        ReclaimPolicy, typer.Option(help="What becomes of the disk when the PVC is deleted.")
+        ReclaimPolicy,
+        typer.Option(
+            case_sensitive=False,
+            metavar="Retain|Delete",
+            help="What becomes of the disk when the PVC is deleted.",
+        ),
     ] = ReclaimPolicy.RETAIN,
     object_name: RestoreName = None,
     ttl: Annotated[
         int | None,
-        typer.Option(min=0, help="Seconds after which the finished object is deleted; disk and PVC stay."),
+        typer.Option(
+            min=0, metavar="SECONDS", help="Seconds after which the finished object is deleted; disk and PVC stay."
+        ),
     ] = None,
     instance: Annotated[
         str | None,
@@ -256,9 +294,7 @@ def swap(
     ] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Put everything back as it was.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    within: Annotated[
-        int, typer.Option("--timeout", min=1, help="Seconds to wait for pods and bindings; then exit with status 124.")
-    ] = 600,
+    within: Timeout = TEN_MINUTES,
     namespace: Namespace = None,
 ) -> Options:
     """Put a restored PVC in the place of the old one; the old disk stays."""
@@ -268,7 +304,7 @@ def swap(
 @_in_cluster
 def timeline(
     name: DiskName,
-    count: Annotated[int, typer.Option("--days", min=1, max=400, help="How many days.")] = 28,
+    count: Annotated[int, typer.Option("--days", min=1, max=400, metavar="N", help="How many days.")] = 28,
     source: Source = From.AUTO,
     namespace: Namespace = None,
 ) -> Options:
@@ -278,7 +314,10 @@ def timeline(
 
 @_in_cluster
 def unprotected(
-    apply_policy: PolicyToApply = None, namespace: Namespace = None, all_namespaces: AllNamespaces = False
+    apply_policy: PolicyToApply = None,
+    selector: Selector = None,
+    namespace: Namespace = None,
+    all_namespaces: AllNamespaces = False,
 ) -> Options:
     """List the PVCs on Azure disks without a ProtectedDisk."""
     return Options(namespace, all_namespaces)
@@ -289,12 +328,14 @@ def orphans(
     instance: Annotated[
         str | None,
         typer.Argument(
-            metavar="[INSTANCE]", help="Show how to restore this one; NAMESPACE/NAME of its ProtectedDisk works, too."
+            metavar="INSTANCE", help="Show how to restore this one; NAMESPACE/NAME of its ProtectedDisk works, too."
         ),
     ] = None,
     vaults: Annotated[
         list[str] | None,
-        typer.Option("--vault-id", help="ARM id of a vault; default: those of the cluster. May be repeated."),
+        typer.Option(
+            "--vault-id", metavar="ID", help="ARM id of a vault; default: those of the cluster. May be repeated."
+        ),
     ] = None,
     namespace: InOneNamespace = None,
     all_namespaces: InAll = False,
@@ -306,6 +347,7 @@ def orphans(
 @_in_cluster
 def check(
     azure: Annotated[bool, typer.Option(help="Check the vaults in Azure too, with your own permissions.")] = True,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List each permission.")] = False,
     namespace: Namespace = None,
     all_namespaces: AllNamespaces = False,
 ) -> Options:
@@ -313,16 +355,21 @@ def check(
     return Options(namespace, all_namespaces)
 
 
-@app.command()
+@_add
 def version() -> None:
     """Show the version."""
     typer.echo(__version__)
 
 
-@app.command()
-def explain(reason: SomeReason = None, output: Form = Output.TABLE, color: Colors = Color.AUTO) -> None:
+@_add
+def explain(
+    reason: SomeReason = None,
+    output: Form = Output.TABLE,
+    no_headers: NoHeaders = False,
+    color: Colors = Color.AUTO,
+) -> None:
     """Explain the reason of a condition: cause and remediation."""
     from azdiskbackup.plugin.commands import explain as command
     from azdiskbackup.plugin.output.printer import Printer
 
-    _done(command.run(Printer(Options(output=output, color=color)), reason))
+    _done(command.run(Printer(Options(output=output, no_headers=no_headers, color=color)), reason))

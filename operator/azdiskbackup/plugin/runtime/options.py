@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
+
+from azdiskbackup.plugin.runtime.command_line import seconds
 
 
 class Output(StrEnum):
@@ -17,6 +19,7 @@ class Output(StrEnum):
     WIDE = "wide"
     JSON = "json"
     YAML = "yaml"
+    NAME = "name"
 
 
 class Color(StrEnum):
@@ -102,17 +105,35 @@ InOneNamespace = Annotated[
     str | None, typer.Option("--namespace", "-n", help="Only this namespace.", autocompletion=_complete("namespaces"))
 ]
 InAll = Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces (default).")]
+Timeout = Annotated[
+    int,
+    typer.Option(
+        "--timeout",
+        parser=seconds,
+        metavar="DURATION",
+        help="Time to wait, such as 10m; then exit with status 124.",
+    ),
+]
+# As they are typed; what is declared as a default is parsed as well.
+TEN_MINUTES, AN_HOUR, TWO_HOURS = cast(tuple[int, int, int], ("10m", "1h", "2h"))
 Context = Annotated[str | None, typer.Option(help="Context of the kubeconfig.", autocompletion=_complete("contexts"))]
 Kubeconfig = Annotated[str | None, typer.Option(help="Path of the kubeconfig; default: as kubectl.")]
-Form = Annotated[Output, typer.Option("--output", "-o", help="Form of the output.")]
-Colors = Annotated[Color, typer.Option("--color", help="When to use colors; auto respects NO_COLOR.")]
+Form = Annotated[Output, typer.Option("--output", "-o", case_sensitive=False, help="Form of the output.")]
+Colors = Annotated[
+    Color, typer.Option("--color", case_sensitive=False, help="When to use colors; auto respects NO_COLOR.")
+]
 DiskName = Annotated[
-    str, typer.Argument(metavar="DISK", help="A ProtectedDisk, or its PVC.", autocompletion=_complete("disks"))
+    str,
+    typer.Argument(
+        metavar="DISK",
+        help="A ProtectedDisk, or its PVC; NAMESPACE/NAME and TYPE/NAME work, too.",
+        autocompletion=_complete("disks"),
+    ),
 ]
 DiskToRestore = Annotated[
     str | None,
     typer.Argument(
-        metavar="[DISK]",
+        metavar="DISK",
         help="A ProtectedDisk, or its PVC; not with --instance.",
         autocompletion=_complete("disks"),
     ),
@@ -136,7 +157,14 @@ RestoreName = Annotated[
         autocompletion=_complete("restores"),
     ),
 ]
-Source = Annotated[From, typer.Option("--from", help="Where restore points are read; auto: Azure, else status.")]
+Source = Annotated[
+    From, typer.Option("--from", case_sensitive=False, help="Where restore points are read; auto: Azure, else status.")
+]
+Selector = Annotated[
+    str | None,
+    typer.Option("--selector", "-l", metavar="LABELS", help="Label selector, such as app=orders."),
+]
+NoHeaders = Annotated[bool, typer.Option("--no-headers", help="Print tables without their titles.")]
 Policy = Annotated[str | None, typer.Option(help="Only disks of this policy.", autocompletion=_complete("policies"))]
 Reason = Annotated[str | None, typer.Option(help="Only disks with this reason.", autocompletion=_complete_reason)]
 PolicyToApply = Annotated[
@@ -148,11 +176,13 @@ PolicyToApply = Annotated[
     ),
 ]
 SomeDisk = Annotated[
-    str | None, typer.Argument(metavar="[DISK]", help="Only this disk's.", autocompletion=_complete("disks"))
+    str | None, typer.Argument(metavar="DISK", help="Only this disk's.", autocompletion=_complete("disks"))
 ]
 SomeReason = Annotated[
     str | None,
-    typer.Argument(metavar="[REASON]", help="A reason; default: list all.", autocompletion=_complete_reason),
+    typer.Argument(
+        metavar="REASON", help="A reason, or a part of its name; default: list all.", autocompletion=_complete_reason
+    ),
 ]
 
 
@@ -172,4 +202,5 @@ class Options:
     context: Context = None
     kubeconfig: Kubeconfig = None
     output: Form = Output.TABLE
+    no_headers: NoHeaders = False
     color: Colors = Color.AUTO

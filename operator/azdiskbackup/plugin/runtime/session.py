@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from azdiskbackup.plugin.cluster.client import Cluster
+from azdiskbackup.plugin.cluster.error_sentences import missing
 from azdiskbackup.plugin.output.printer import Printer
 from azdiskbackup.plugin.runtime.exit_code import ExitCode
 from azdiskbackup.plugin.runtime.options import Options
@@ -20,8 +21,8 @@ async def session(options: Options, command: Callable[..., Awaitable[ExitCode]],
     printer = Printer(options)
     async with Cluster(options) as cluster:
         ending = await command(cluster, printer, **words)
-    for right in cluster.hidden:
-        printer.note(f"Not shown: permission denied: {right}.")
+    if cluster.hidden:
+        printer.note(f"Not shown, since you lack the permission to {missing(cluster.hidden)}.")
     return ending
 
 

@@ -262,11 +262,9 @@ def _is_about_own_disk(job: AzureJob) -> bool:
 
 
 def _failed(job: AzureJob) -> Verdict:
-    failure = job.failure
-    words = f" {failure.code}: {failure.message}" if failure else ""
-    action = f" Azure recommends: {failure.action}" if failure and failure.action else ""
+    words = f" {job.failure.words}" if job.failure else ""
     return parked(
         reasons.FAILED,
-        f"The restore ended as {job.status}.{words}{action} A PVC that waits for it may be deleted. Create another "
+        f"The restore ended as {job.status}.{words} A PVC that waits for it may be deleted. Create another "
         "DiskRestore to retry.",
     )

@@ -91,14 +91,11 @@ def protection_configured(desired: Desired, observed: Observed, now: datetime) -
     if instance.is_changing:
         return wait(reasons.CONFIGURING, "Azure is configuring protection of the disk.", now + INSTANCE_CHANGE_TAKES)
     if state in _BROKEN:
-        failure = instance.failure
-        words = f"{failure.code}: {failure.message}" if failure else "It gives no reason."
-        action = f" Azure recommends: {failure.action}" if failure and failure.action else ""
+        words = instance.failure.words if instance.failure else "It gives no reason."
         return act(
             Sync(instance.id, observed.reader_grant),
             reasons.PROTECTION_ERROR,
-            f"Azure reports {instance.state}. {words}{action} The operator asks Azure to retry, with increasing "
-            "pauses.",
+            f"Azure reports {instance.state}. {words} The operator asks Azure to retry, with increasing pauses.",
             now + INSTANCE_CHANGE_TAKES,
         )
     if not any(state in known for known in STATES_OF_MODE.values()):

@@ -9,7 +9,8 @@ from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.errors import OperatorError
 from azdiskbackup.kube.client import NotFoundError
 from azdiskbackup.kube.watched import WatchedResource
-from azdiskbackup.plugin.cluster.client import WHOLE_CLAIMS, Cluster, sentence_of
+from azdiskbackup.plugin.cluster.client import WHOLE_CLAIMS, Cluster
+from azdiskbackup.plugin.cluster.error_sentences import sentence_of
 from azdiskbackup.plugin.cluster.restore_checks import WHOLE_VOLUMES
 from azdiskbackup.plugin.runtime.exit_code import CliError
 

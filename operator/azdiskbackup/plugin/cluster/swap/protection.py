@@ -10,7 +10,8 @@ from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.protected_disk.desired import FOLLOW_PVC
 from azdiskbackup.errors import AccessDenied, OperatorError
 from azdiskbackup.kube.client import NotFoundError
-from azdiskbackup.plugin.cluster.client import DISKS, Cluster, ProtectedVolume, claim_of, protected_of, sentence_of
+from azdiskbackup.plugin.cluster.client import DISKS, Cluster, ProtectedVolume, claim_of, protected_of
+from azdiskbackup.plugin.cluster.error_sentences import sentence_of
 from azdiskbackup.plugin.cluster.restore_checks import known
 from azdiskbackup.plugin.runtime.exit_code import CliError
 
