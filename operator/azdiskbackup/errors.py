@@ -111,14 +111,18 @@ class OperatorError(Exception):
     @property
     def user_message(self) -> str:
         """Return code, message, recommended action and correlation id in sentences."""
-        parts = [f"{self.code}: {self.message.strip().rstrip('.')}."]
-        if self.action:
-            parts.append(f"Azure recommends: {self.action.strip().rstrip('.')}.")
-        if self.remediation:
-            parts.append(self.remediation)
-        if self.correlation_id:
-            parts.append(f"{CORRELATION}{self.correlation_id}.")
-        return " ".join(parts)
+        action = f"Azure recommends: {self.action.strip().rstrip('.')}." if self.action else None
+        return self._sentences(action, self.remediation)
+
+    @property
+    def message_without_recommendation(self) -> str:
+        """Return the same without what Azure recommends: the operator has done that, and only time is missing."""
+        return self._sentences(self.remediation)
+
+    def _sentences(self, *advice: str | None) -> str:
+        correlation = f"{CORRELATION}{self.correlation_id}." if self.correlation_id else None
+        parts = (f"{self.code}: {self.message.strip().rstrip('.')}.", *advice, correlation)
+        return " ".join(each for each in parts if each)
 
 
 class Retryable(OperatorError):

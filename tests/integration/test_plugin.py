@@ -64,7 +64,7 @@ def test_what_an_admin_sees(admin: Person, backed_up: Tenant) -> None:
     assert (disk["name"], disk["state"], disk["restorePoints"]) == ("data", "GOOD", 1)
     assert disk["namespace"] in admin.sees("disks", "-A")
     story = admin.sees("describe", "data-0", *at)
-    assert "✓ BackupHealthy  BackupSucceeded" in story and "every 4 h" in story and "Events" in story
+    assert "Protected, BackupHealthy, Ready" in story and "every 4 h" in story and "Events" in story
     (job,) = items(admin.sees("jobs", "data", *at, "-o", "json"))
     assert (job["status"], job["type"]) == ("Completed", "Scheduled")
     (point,) = items(admin.sees("restore-points", "data", *at, "--from", "azure", "-o", "json"))
@@ -81,10 +81,16 @@ def test_what_a_developer_sees(developer: Person, backed_up: Tenant) -> None:
     at = ("-n", backed_up.namespace)
     done = developer.types("azdiskbackup", "status", *at)
     assert done.returncode == 0 and "1/1 healthy" in done.stdout
-    assert 'cannot list resource "backupvaults"' in done.stderr
+    (note,) = done.stderr.splitlines()
+    assert note.startswith("Not shown, since you lack the permission to list") and "backupvaults" in note
     everywhere = developer.types("azdiskbackup", "status", "--context", f"ann-{backed_up.namespace}")
     assert everywhere.returncode == 1 and 'cannot list resource "protecteddisks"' in everywhere.stderr
-    assert "BackupSucceeded" in developer.sees("describe", "data", *at)
+    assert "Protected, BackupHealthy, Ready" in developer.sees("describe", "data", *at)
+    assert developer.types("azdiskbackup", "unprotected", *at).stderr.startswith(
+        "No PVC on an Azure disk is unprotected"
+    )
+    done = developer.types("azdiskbackup", "orphans", *at)
+    assert done.returncode == 1 and "az login" in done.stderr and "forbidden" not in done.stderr
     done = developer.types("azdiskbackup", "restore-points", "data", *at)
     assert done.returncode == 0 and "Incremental" in done.stdout and "az login" in done.stderr
     done = developer.types("azdiskbackup", "check", *at)

@@ -151,7 +151,7 @@ def _refusal(observed: Observed, refusal: ValidationRefused) -> str:
         return (
             f"Azure refuses the vault's identity access to {scope}: role assignments take up to 30 minutes to "
             f"propagate. Waiting for {span(refusal.at - refusal.first)}; next attempt at "
-            f"{clock_time(refusal.at + _pause(refusal))}. {error.user_message}"
+            f"{clock_time(refusal.at + _pause(refusal))}. {error.message_without_recommendation}"
         )
     # Without a time that moves, which would be a write of status at each try.
     check = (

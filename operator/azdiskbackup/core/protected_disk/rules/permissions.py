@@ -155,7 +155,7 @@ def _message(observed: Observed, refusal: ValidationRefused) -> str:
     return (
         f"Azure refuses the vault's identity access to {scope}: role assignments take up to 30 minutes to propagate. "
         f"{hint}Waiting for {span(refusal.at - refusal.first)}; next attempt at {again}. "
-        f"{refusal.error.user_message}"
+        f"{refusal.error.message_without_recommendation}"
     )
 
 
