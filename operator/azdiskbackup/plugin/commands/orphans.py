@@ -56,6 +56,8 @@ async def run(cluster: Cluster, printer: Printer, *, vaults: list[str] | None, i
     found = [orphan for vault in ids for orphan in orphans(await _instances(vault), here)]
     if place:
         found = [each for each in found if each.namespace == place]
+        if not found:
+            await cluster.namespace_is_there()
     if instance is not None:
         found = [_one(found, instance)]
     whose = f"that was of the namespace {place} is" if place else "is"
@@ -122,7 +124,7 @@ async def _namespaces(cluster: Cluster) -> list[Resource]:
     """Return the namespaces; of one alone, itself and, where it can be read, that whose uid is the cluster's id."""
     if not cluster.namespace:
         return await cluster.all(NAMESPACE)
-    await cluster.namespace_is_there()
+    # It may be gone, which is what somebody looks for.
     found = await cluster.get_or_none(NAMESPACE, "", cluster.namespace)
     system = await cluster.get_quietly(NAMESPACE, "", "kube-system")
     return [each for each in (found, system) if each is not None]
