@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -106,6 +108,18 @@ def test_help_has_groups_and_examples_and_the_width_of_the_terminal(run: Run) ->
     for command in ("disks", "restore", "orphans", "explain"):
         out = run(command, "--help", columns=200)[1]
         assert "Examples:" in out and f"kubectl azdiskbackup {command} " in out
+
+
+def test_what_most_commands_do_without_is_not_imported() -> None:
+    modules = ", ".join(
+        f"azdiskbackup.plugin.commands.{each}" for each in ("disks", "status", "describe", "jobs", "backup")
+    )
+    program = (
+        f"import sys, azdiskbackup.plugin.runtime.session, {modules}\n"
+        "print(*sorted({each.partition('.')[0] for each in sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not {"azure", "structlog", "kopf", "prometheus_client"} & set(done.stdout.split())
 
 
 def test_a_part_of_a_reason_lists_those_that_have_it(run: Run) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+import structlog
 from pydantic import ValidationError
 
 from azdiskbackup.azure.client.connection import AzureConnection
@@ -24,6 +25,9 @@ async def azure_of(subscription: str) -> AsyncIterator[Azure]:
     Raises:
         CliError: the environment says something wrong.
     """
+    # By itself the log is written to stdout, between the lines of the table or the JSON. Only Azure is logged about,
+    # and most commands do without the time that it takes to import all this.
+    structlog.configure(logger_factory=structlog.stdlib.LoggerFactory(), wrapper_class=structlog.stdlib.BoundLogger)
     try:
         settings = Settings(subscription_id=subscription)
     except ValidationError as error:
