@@ -300,3 +300,19 @@ def test_what_there_is_to_know_afterwards_fits_the_values() -> None:
     assert "With one replica" in notes({"replicaCount": 1})
     assert "restoreResourceGroups" in notes({})
     assert "refuses every DiskRestore" in notes({"restore": {"enabled": False}})
+
+
+def test_the_values_on_the_page_about_monitoring_are_taken() -> None:
+    page = (CHART.parents[1] / "docs" / "monitoring.md").read_text()
+    stack, managed = (yaml.safe_load(each) for each in re.findall(r"```yaml\n(.+?)```", page, re.DOTALL))
+    objects = render(merged(GIVEN, stack))
+    for kind in ("ServiceMonitor", "PrometheusRule"):
+        assert of_kind(objects, kind)["metadata"]["labels"]["release"] == "kube-prometheus-stack"
+    assert len(of_kind(objects, "NetworkPolicy")["spec"]["ingress"]) >= 1
+    (monitor,) = (each for each in render(merged(GIVEN, managed)) if each["kind"] == "PodMonitor")
+    pod = of_kind(render(), "Deployment")["spec"]["template"]
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    ports = {each["name"] for container in pod["spec"]["containers"] for each in container["ports"]}
+    assert {each["port"] for each in monitor["spec"]["podMetricsEndpoints"]} <= ports
+    alerts = (CHART / "files" / "alerts.yaml").read_text()
+    assert f"{alerts.count('alert:')} alerts" in page
