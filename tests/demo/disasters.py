@@ -29,7 +29,10 @@ def lose_disk(scene: Scene) -> None:
     """Everything on the disk is deleted, and comes back on a PVC beside the old one (docs/tasks/restore.md)."""
     scene.teller.heading("What was on the disk is lost, and comes back")
     scene.app.lose(CLAIM)
-    scene.shell.types("azdiskbackup", "restore", "postgres-data", "-n", NAMESPACE, "--wait")
+    # Not simply the newest one: where a scheduled backup is due in these minutes, that is of the disk as it is now.
+    backup = json.loads(scene.shell.reads("get", "odbackup", "before-upgrade", "-n", NAMESPACE, "-o", "json"))
+    point = ("--point", backup["status"]["restorePoint"]["id"])
+    scene.shell.types("azdiskbackup", "restore", "postgres-data", "-n", NAMESPACE, *point, "--wait")
     scene.app.has_all_back(f"{CLAIM}-restored")
 
 
