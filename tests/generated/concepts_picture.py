@@ -9,13 +9,14 @@ from html import escape
 _WIDTH, _HEIGHT = 1080, 500
 STYLE = """
   text { font: 14px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2328 }
-  .title { font-weight: 600 } .small { font-size: 12px; fill: #59636e }
+  .title { font-weight: 600 } .small { font-size: 12px; fill: #59636e } .page { fill: #ffffff }
   .region { fill: #f6f8fa; stroke: #d1d9e0 } .group { fill: none; stroke: #afb8c1; stroke-dasharray: 5 4 }
   .ours { fill: #ddf4ff; stroke: #0969da } .theirs { fill: #ffffff; stroke: #8c959f }
   .arrow { stroke: #59636e; fill: none; stroke-width: 1.4; marker-end: url(#head) } #head path { fill: #59636e }
   .same { stroke: #0969da; fill: none; stroke-width: 1.4; stroke-dasharray: 2 4 }
   @media (prefers-color-scheme: dark) {
-    text { fill: #e6edf3 } .small { fill: #9198a1 } .region { fill: #151b23; stroke: #3d444d }
+    .page { fill: #0d1117 } text { fill: #e6edf3 } .small { fill: #9198a1 }
+    .region { fill: #151b23; stroke: #3d444d }
     .group { stroke: #656c76 } .ours { fill: #0d2d54; stroke: #4493f8 } .theirs { fill: #212830; stroke: #656c76 }
     .arrow { stroke: #9198a1 } #head path { fill: #9198a1 } .same { stroke: #4493f8 }
   }"""
@@ -54,8 +55,8 @@ _VAULT = Box(60, 84, "BackupVault", "where, and who may use it", "ours")
 _POLICY = Box(60, 184, "DiskBackupPolicy", "when, and how long", "ours")
 _DISK = Box(60, 316, "ProtectedDisk", "this PVC, by that policy", "ours")
 _CLAIM = Box(60, 412, "PVC, its volume", "what pods mount", "theirs")
-_ONCE = Box(290, 316, "OnDemandBackup", "one backup, now", "ours", width=150)
-_RESTORE = Box(290, 412, "DiskRestore", "a new disk, a new PVC", "ours", width=150)
+_ONCE = Box(284, 316, "OnDemandBackup", "one backup, now", "ours", width=160)
+_RESTORE = Box(284, 412, "DiskRestore", "a new disk, a new PVC", "ours", width=160)
 _AZURE_VAULT = Box(620, 84, "backup vault", "acts by its identity", "theirs", width=210)
 _AZURE_POLICY = Box(620, 184, "backup policy", "cannot be edited", "theirs", width=210)
 _INSTANCE = Box(620, 316, "backup instance", "tags: cluster, namespace, name", "theirs", width=210)
@@ -72,11 +73,11 @@ def picture() -> str:
         f"<style>{STYLE}\n</style>",
         '<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
         '<path d="M0 0 L8 4 L0 8 z"/></marker></defs>',
+        page(_WIDTH, _HEIGHT),
         _area(10, 10, 456, 480, "region", "Kubernetes"),
         _area(590, 10, 480, 480, "region", "Azure"),
         _area(40, 56, 240, 204, "group", "the platform team: cluster-scoped"),
         _area(40, 288, 410, 196, "group", "an app team: its namespace"),
-        # Behind the boxes: one passes behind a box.
         *_pairs(),
         *(_box(each) for each in _BOXES),
         *_arrows(),
@@ -90,7 +91,7 @@ def _arrows() -> Iterator[str]:
     yield _arrow(_DISK.top, _POLICY.bottom, "policyRef")
     yield _arrow(_DISK.bottom, _CLAIM.top, "source")
     yield _arrow(_ONCE.left, _DISK.right, "")
-    yield '<path class="arrow" d="M290 426 H275 V358 H260"/>'
+    yield '<path class="arrow" d="M284 426 H272 V358 H260"/>'
     yield _arrow(_AZURE_POLICY.top, _AZURE_VAULT.bottom, "in")
     yield _arrow(_INSTANCE.top, _AZURE_POLICY.bottom, "by")
     yield _arrow(_INSTANCE.bottom, _AZURE_DISK.top, "of")
@@ -101,9 +102,19 @@ def _arrows() -> Iterator[str]:
 
 
 def _pairs() -> Iterator[str]:
-    for ours, azures in ((_VAULT, _AZURE_VAULT), (_POLICY, _AZURE_POLICY), (_CLAIM, _AZURE_DISK)):
-        yield _same(ours.right, azures.left)
-    yield _same(_ONCE.right, _INSTANCE.left)
+    for ours, azures in ((_VAULT, _AZURE_VAULT), (_POLICY, _AZURE_POLICY)):
+        (x1, y1), (x2, y2) = ours.right, azures.left
+        yield _same(f"M{x1} {y1} L{x2} {y2}")
+    # Below the boxes beside them, which are something else.
+    for ours, azures, y in ((_DISK, _INSTANCE, 392), (_CLAIM, _AZURE_DISK, 477)):
+        x, bottom = ours.bottom
+        end, middle = azures.left
+        yield _same(f"M{x + 70} {bottom} V{y} H{end - 15} V{middle} H{end}")
+
+
+def page(width: int, height: int) -> str:
+    """Return what a picture is drawn on: it has its own light and dark, whatever the page around it has."""
+    return f'<rect class="page" width="{width}" height="{height}" rx="8"/>'
 
 
 def _area(x: int, y: int, width: int, height: int, style: str, title: str) -> str:
@@ -133,5 +144,5 @@ def _arrow(begin: tuple[int, int], end: tuple[int, int], word: str) -> str:
     return f'<path class="arrow" d="{way}"/>{label}'
 
 
-def _same(begin: tuple[int, int], end: tuple[int, int]) -> str:
-    return f'<path class="same" d="M{begin[0]} {begin[1]} L{end[0]} {end[1]}"/>'
+def _same(path: str) -> str:
+    return f'<path class="same" d="{path}"/>'

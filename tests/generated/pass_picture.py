@@ -14,7 +14,7 @@ from azdiskbackup.core.protected_disk.deletion import DELETION_RULES
 from azdiskbackup.core.protected_disk.observed import Fact
 from azdiskbackup.core.protected_disk.rules import PROVISIONING_RULES
 from azdiskbackup.reconcilers.protected_disk.state import DiskState
-from generated.concepts_picture import STYLE
+from generated.concepts_picture import STYLE, page
 
 _WIDTH, _ROW, _TOP = 1080, 26, 196
 _COLUMNS = (
@@ -45,8 +45,9 @@ def picture() -> str:
         f"<style>{STYLE}\n</style>",
         '<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
         '<path d="M0 0 L8 4 L0 8 z"/></marker></defs>',
+        page(_WIDTH, height),
         *_flow(),
-        *(_text(x, _TOP - 20, title, "title") for title, x in _COLUMNS),
+        *(_text(x, _TOP - 28, title, "title") for title, x in _COLUMNS),
         *_rows(PROVISIONING_RULES, _TOP),
         _text(30, _TOP + _ROW * (len(PROVISIONING_RULES) + 1), "while the object is being deleted", "title"),
         *_rows(DELETION_RULES, _TOP + _ROW * (len(PROVISIONING_RULES) + 2)),
