@@ -55,6 +55,19 @@ def restore(name: str = "back", namespace: str = "shop", disk: str = "data", **s
     return _object("DiskRestore", name, given | spec, namespace)
 
 
+def stored(raw: Json, *, uid: str = "u", generation: int = 1, deleting: bool = False) -> Json:
+    """Return an object with what the API server adds to it."""
+    raw["metadata"] |= {
+        "uid": uid,
+        "generation": generation,
+        "resourceVersion": "7",
+        "creationTimestamp": "2026-01-05T09:00:00Z",
+    }
+    if deleting:
+        raw["metadata"]["deletionTimestamp"] = "2026-01-05T09:00:00Z"
+    return raw
+
+
 def namespace(name: str = "shop", **labels: str) -> Json:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 

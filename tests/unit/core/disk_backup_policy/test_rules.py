@@ -25,7 +25,7 @@ from azdiskbackup.core.rules.conditions import after_failure
 from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed
 from azdiskbackup.core.rules.verdicts import Need, Plan, evaluate
 from azdiskbackup.errors import AccessDenied
-from harness.objects import SUBSCRIPTION, Json, policy, vault
+from harness.objects import SUBSCRIPTION, Json, policy, stored, vault
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 DENIED = FetchFailed(AccessDenied("AuthorizationFailed", "No."))
@@ -33,15 +33,7 @@ VAULT_ID = vault_id(SUBSCRIPTION, "backup-rg", "demo")
 
 
 def resource(raw: Json, deleting: bool = False, **status: Any) -> Resource:
-    raw["metadata"] |= {
-        "uid": "u",
-        "generation": 3,
-        "resourceVersion": "7",
-        "creationTimestamp": "2026-01-05T09:00:00Z",
-    }
-    if deleting:
-        raw["metadata"]["deletionTimestamp"] = "2026-01-05T09:00:00Z"
-    return Resource({**raw, "status": status})
+    return Resource({**stored(raw, generation=3, deleting=deleting), "status": status})
 
 
 LIMITS = policy_desired.Limits(450, 500)

@@ -31,7 +31,7 @@ from azdiskbackup.core.rules.verdicts import Plan, evaluate
 from azdiskbackup.errors import (
     AccessDenied,
 )
-from harness.objects import SUBSCRIPTION, disk_id, restore
+from harness.objects import SUBSCRIPTION, disk_id, restore, stored
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
@@ -63,14 +63,7 @@ def vault(**more: Any) -> VaultView:
 
 
 def resource(status_: dict[str, Any] | None = None, **spec: Any) -> Resource:
-    raw = restore(**spec)
-    raw["metadata"] |= {
-        "uid": "uid-1",
-        "generation": 1,
-        "resourceVersion": "1",
-        "creationTimestamp": "2026-01-05T09:00:00Z",
-    }
-    return Resource({**raw, "status": status_ or {}})
+    return Resource({**stored(restore(**spec), uid="uid-1"), "status": status_ or {}})
 
 
 def desired(**spec: Any) -> Desired:

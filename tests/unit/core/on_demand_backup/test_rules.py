@@ -44,7 +44,7 @@ from azdiskbackup.errors import (
     Throttled,
     Unavailable,
 )
-from harness.objects import SUBSCRIPTION, backup
+from harness.objects import SUBSCRIPTION, backup, stored
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 INSTANCE = vault_id(SUBSCRIPTION, "g", "v").child("backupInstances", "i")
@@ -55,14 +55,7 @@ POLICY = PolicyView(
 
 
 def resource(status_: dict[str, Any] | None = None, **spec: Any) -> Resource:
-    raw = backup(**spec)
-    raw["metadata"] |= {
-        "uid": "uid-1",
-        "generation": 1,
-        "resourceVersion": "1",
-        "creationTimestamp": "2026-01-05T09:00:00Z",
-    }
-    return Resource({**raw, "status": status_ or {}})
+    return Resource({**stored(backup(**spec), uid="uid-1"), "status": status_ or {}})
 
 
 def make_plan(desired: Desired, observed: Observed, now: datetime) -> Plan[Any]:

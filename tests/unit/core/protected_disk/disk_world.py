@@ -24,7 +24,7 @@ from azdiskbackup.core.protected_disk.validation import Passed
 from azdiskbackup.core.rules.lookup import NOT_FOUND
 from azdiskbackup.core.rules.verdicts import Need, Plan, evaluate
 from azdiskbackup.errors import PermissionsMissing
-from harness.objects import SUBSCRIPTION, disk, disk_id
+from harness.objects import SUBSCRIPTION, disk, disk_id, stored
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 VAULT_ID = vault_id(SUBSCRIPTION, "backup-rg", "demo")
@@ -38,15 +38,8 @@ INSTANCE = AzureInstance(
 
 
 def resource(deleting: bool = False, **spec: Any) -> Resource:
-    raw = disk(**spec)
-    raw["metadata"] |= {
-        "uid": "u",
-        "generation": 2,
-        "resourceVersion": "7",
-        "creationTimestamp": "2026-01-05T09:00:00Z",
-    }
+    raw = stored(disk(**spec), generation=2, deleting=deleting)
     if deleting:
-        raw["metadata"]["deletionTimestamp"] = "2026-01-05T09:00:00Z"
         raw["metadata"]["finalizers"] = [FINALIZER]
     return Resource(raw)
 
