@@ -46,6 +46,7 @@ from plugin.world import Api
         ("disks --reason Protekted", 2, "Did you mean Protected"),
         ("disks --policy gild", 1, "Did you mean gold"),
         ("jobs data -A", 2, "use -n instead of -A"),
+        ("jobs data -l app=x", 2, "use either DISK or --selector"),
         ("backup data --name Now", 2, "invalid OnDemandBackup name"),
         ("unprotected --apply-policy Bad_Name!", 2, "invalid DiskBackupPolicy name"),
         ("orphans --vault-id /subscriptions/x/resourceGroups/g/providers/a.b/backupVaults/v", 2, "is not the id of"),
@@ -82,6 +83,13 @@ def test_what_may_not_be_seen_is_left_out_and_said(run: Run, api: Api) -> None:
     assert all(each in err for each in ("backupvaults", "diskbackuppolicies", "deployments", "leases"))
     ended, out, err = run("describe", "data")
     assert ended == 0 and "✓ Accepted" in out and "diskbackuppolicies" in err and err.count("\n") == 1
+
+
+def test_where_pvcs_cannot_be_read_none_are_counted_and_that_is_said(run: Run, api: Api) -> None:
+    api.denied = ("persistentvolumeclaims",)
+    ended, out, err = run("status")
+    assert ended == 0 and "PVCs" not in out and "list persistentvolumeclaims" in err
+    assert json.loads(run("status", "-o", "json")[1])["persistentVolumeClaims"] is None
 
 
 def test_without_the_right_to_see_volumes_annotations_tell_of_disks(run: Run, api: Api) -> None:

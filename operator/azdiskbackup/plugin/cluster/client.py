@@ -130,20 +130,7 @@ class Cluster:
         self, what: WatchedResource, namespace: str = "", **selected: str
     ) -> list[Resource] | None:
         """Return all objects of a resource; None, and a note, where the caller may not read them."""
-        return await self._if_allowed(self.all(what, namespace, **selected))
-
-    async def all_or_none(self, what: WatchedResource, namespace: str = "") -> list[Resource] | None:
-        """Return all objects of a resource; None where the caller may not read them, and nothing is lost by that."""
-        known = len(self.hidden)
-        found = await self.all_if_allowed(what, namespace)
-        del self.hidden[known:]
-        return found
-
-    async def if_allowed(self, work: Awaitable[None]) -> bool:
-        """Do something; return False, and note it, if the caller may not read what it takes."""
-        hidden = len(self.hidden)
-        await self._if_allowed(work)
-        return len(self.hidden) == hidden
+        return await self.if_allowed(self.all(what, namespace, **selected))
 
     async def list_visible(
         self, what: WatchedResource, show: Callable[[Resource], AnswerT]
@@ -154,7 +141,7 @@ class Cluster:
             return [show(each) async for each in self.each(what, place)]
 
         named = self._options.namespace is not None and not self._options.all_namespaces
-        everywhere = await self._if_allowed(shown("")) if not named else None
+        everywhere = await self.if_allowed(shown("")) if not named else None
         return (everywhere, "") if everywhere is not None else (await shown(self.home), self.home)
 
     async def disk(self, name: str) -> Resource:
@@ -176,7 +163,7 @@ class Cluster:
             raise CliError(f"Several ProtectedDisks name the PVC {name!r}: {both}. Name one of them.")
         if not disks:
             await self.namespace_is_there()
-        if await self._is_claim(name):
+        if await self.if_allowed(self.get_or_none(CLAIM, self.home, name), is_noted=False) is not None:
             raise CliError(
                 f"PVC {name!r} in the namespace {self.home!r} is not protected. Backups of it may exist: `kubectl "
                 f"azdiskbackup orphans -n {self.home}`. To protect it: `kubectl azdiskbackup unprotected -n "
@@ -204,9 +191,6 @@ class Cluster:
             raise CliError(f"{text!r} is not in the namespace {self._options.namespace!r}", ExitCode.USAGE)
         self._options = replace(self._options, namespace=place)
         return name
-
-    async def _is_claim(self, name: str) -> bool:
-        return await self.get_quietly(CLAIM, self.home, name) is not None
 
     async def namespace_is_there(self) -> None:
         """Make sure that the namespace that was named exists, as far as the caller may see that.
@@ -254,22 +238,22 @@ class Cluster:
 
     async def get_if_allowed(self, what: WatchedResource, namespace: str, name: str) -> Resource | None:
         """Return an object; None if it does not exist, or, with a note, where the caller may not read it."""
-        return await self._if_allowed(self.get_or_none(what, namespace, name))
+        return await self.if_allowed(self.get_or_none(what, namespace, name))
 
-    async def get_quietly(self, what: WatchedResource, namespace: str, name: str) -> Resource | None:
-        """Return an object; None if it does not exist, or cannot be read and nothing is lost by that."""
-        known = len(self.hidden)
-        found = await self.get_if_allowed(what, namespace, name)
-        del self.hidden[known:]
-        return found
+    async def if_allowed(self, asked: Awaitable[AnswerT], *, is_noted: bool = True) -> AnswerT | None:
+        """Return an answer; None where the caller may not have it.
 
-    async def _if_allowed(self, asked: Awaitable[AnswerT]) -> AnswerT | None:
+        Args:
+            asked: asks for it.
+            is_noted: whether that is said at the end; not where nothing is lost by it.
+        """
         try:
             return await asked
         except CliError as trouble:
             if not isinstance(trouble.__cause__, AccessDenied):
                 raise
-            self.hidden.append(trouble.__cause__.message)
+            if is_noted:
+                self.hidden.append(trouble.__cause__.message)
             return None
 
     async def create(self, what: WatchedResource, body: Mapping[str, Any], namespace: str) -> Resource:

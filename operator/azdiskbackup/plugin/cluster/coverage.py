@@ -94,21 +94,20 @@ def volume_of(claim: Resource) -> str:
 
 async def visible_volumes(cluster: Cluster) -> Volumes:
     """Return the volumes, if the caller may read them: without them annotations of the PVCs say the same."""
-    return Volumes(await cluster.all_or_none(VOLUME))
+    return Volumes(await cluster.if_allowed(cluster.all(VOLUME), is_noted=False))
 
 
 async def coverage(cluster: Cluster, place: str, protections: Protections) -> Coverage | None:
     """Return how many PVCs are protected in a namespace, or in all; None where PVCs cannot be read."""
     volumes = await visible_volumes(cluster)
-    total = protected = 0
 
-    async def count() -> None:
-        nonlocal total, protected
+    async def counted() -> Coverage:
+        total = protected = 0
         async for claim in cluster.each(WHOLE_CLAIMS, place):
             of_azure, disk_id = volumes.disk_of(claim)
             if of_azure and not claim.deleting:
                 total += 1
                 protected += protections.cover(claim, disk_id)
+        return Coverage(total=total, protected=protected)
 
-    readable = await cluster.if_allowed(count())
-    return Coverage(total=total, protected=protected) if readable else None
+    return await cluster.if_allowed(counted())

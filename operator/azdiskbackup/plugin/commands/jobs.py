@@ -39,6 +39,8 @@ async def run(cluster: Cluster, printer: Printer, *, name: str | None, failed: b
     if name is not None:
         if not cluster.namespace:
             raise CliError("A disk is in one namespace: use -n instead of -A.", ExitCode.USAGE)
+        if selector is not None:
+            raise CliError("use either DISK or --selector", ExitCode.USAGE)
         found = jobs(await cluster.disk(name))
     else:
         found = [

@@ -49,7 +49,8 @@ async def run(cluster: Cluster, printer: Printer, *, vaults: list[str] | None, i
     """Show the instances without an owner here, or how to restore one."""
     place = cluster.namespace
     # Who has permissions in one namespace only sees its orphans all the same.
-    objects = await (cluster.all_or_none(VAULTS) if vaults or place else cluster.all(VAULTS))
+    vaults_here = cluster.all(VAULTS)
+    objects = await (cluster.if_allowed(vaults_here, is_noted=False) if vaults or place else vaults_here)
     disks = await cluster.all(DISKS, place)
     ids = _named(vaults) if vaults else _known(objects, disks)
     here = await _here(cluster, objects or [], disks)
@@ -126,7 +127,7 @@ async def _namespaces(cluster: Cluster) -> list[Resource]:
         return await cluster.all(NAMESPACE)
     # It may be gone, which is what somebody looks for.
     found = await cluster.get_or_none(NAMESPACE, "", cluster.namespace)
-    system = await cluster.get_quietly(NAMESPACE, "", "kube-system")
+    system = await cluster.if_allowed(cluster.get_or_none(NAMESPACE, "", "kube-system"), is_noted=False)
     return [each for each in (found, system) if each is not None]
 
 

@@ -67,7 +67,7 @@ async def run(cluster: Cluster, printer: Printer, *, apply_policy: str | None, s
 
 async def _disks(cluster: Cluster, place: str) -> list[Resource]:
     """Return the disks that may protect one of the PVCs: by id from any namespace, where the caller sees them."""
-    found = await cluster.all_or_none(DISKS) if place else None
+    found = await cluster.if_allowed(cluster.all(DISKS), is_noted=False) if place else None
     return found if found is not None else await cluster.all(DISKS, place)
 
 

@@ -214,7 +214,7 @@ class Printer:
     @contextmanager
     def paged(self) -> Iterator[None]:
         """Show what is written meanwhile page by page, if a person reads it and it is longer than the terminal."""
-        if not sys.stdout.isatty():
+        if self.structured or not sys.stdout.isatty():
             yield
             return
         terminal, sys.stdout = sys.stdout, io.StringIO()
