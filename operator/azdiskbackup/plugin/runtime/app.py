@@ -18,15 +18,14 @@ from azdiskbackup.plugin.runtime.options import (
     AN_HOUR,
     TEN_MINUTES,
     TWO_HOURS,
-    AccessMode,
     AllNamespaces,
     Color,
     Colors,
     DiskName,
     DiskToRestore,
+    DryRun,
     Form,
     From,
-    FsType,
     InAll,
     InOneNamespace,
     Namespace,
@@ -47,7 +46,20 @@ from azdiskbackup.plugin.runtime.options import (
     SwappedClaim,
     Timeout,
     VaultName,
-    VolumeMode,
+    Wait,
+)
+from azdiskbackup.plugin.runtime.restore_options import (
+    AccessModes,
+    At,
+    BackupInstance,
+    DiskOnly,
+    EarlierDisk,
+    FileSystem,
+    ModeOfVolume,
+    NewClaim,
+    Point,
+    Reclaim,
+    StorageClass,
 )
 
 PROGRAM = "kubectl azdiskbackup"
@@ -158,7 +170,7 @@ def describe(name: DiskName, namespace: Namespace = None) -> Options:
 @_in_cluster
 def backup(
     name: DiskName,
-    wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait until it has ended, and show its progress.")] = False,
+    wait: Wait = False,
     within: Timeout = AN_HOUR,
     rule: Annotated[
         RetentionRule,
@@ -175,7 +187,7 @@ def backup(
             help="Seconds after which the finished object is deleted; the restore point stays.",
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the manifest instead of applying it.")] = False,
+    dry_run: DryRun = False,
     namespace: Namespace = None,
 ) -> Options:
     """Back up a disk now."""
@@ -211,59 +223,19 @@ def restore_points(
 @_in_cluster
 def restore(
     name: DiskToRestore = None,
-    at: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            help="The newest restore point of this time or before: 2026-11-22T10:00:00Z, '2026-11-22 10:00' (UTC, the "
-            "end of that minute), or 3h or 2d ago; default: you choose on a terminal, else the newest.",
-        ),
-    ] = None,
-    point: Annotated[
-        str | None, typer.Option(metavar="ID", help="This restore point, as `restore-points` lists it.")
-    ] = None,
-    earlier_disk: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="A disk that the PVC had before, as `restore-points --all-disks` lists it."),
-    ] = None,
-    claim: Annotated[
-        str | None,
-        typer.Option("--pvc", metavar="NAME", help="Name of the PVC to make; default: that of the source, -restored."),
-    ] = None,
-    disk_only: Annotated[bool, typer.Option("--disk-only", help="Restore the disk alone, without a PVC.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait until it has ended, and show its progress.")] = False,
+    at: At = None,
+    point: Point = None,
+    earlier_disk: EarlierDisk = None,
+    claim: NewClaim = None,
+    disk_only: DiskOnly = False,
+    wait: Wait = False,
     within: Timeout = TWO_HOURS,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the manifest instead of applying it.")] = False,
-    storage_class: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Storage class of the PVC; default: that of the source.")
-    ] = None,
-    fs_type: Annotated[
-        FsType | None, typer.Option(case_sensitive=False, help="File system on the disk; default: that of the source.")
-    ] = None,
-    access_modes: Annotated[
-        list[AccessMode] | None,
-        typer.Option(
-            "--access-mode",
-            case_sensitive=False,
-            metavar="MODE",
-            help="Access mode of the PVC, such as ReadWriteOncePod; default: those of the source, ReadWriteOnce if it "
-            "is gone. May be repeated.",
-        ),
-    ] = None,
-    volume_mode: Annotated[
-        VolumeMode | None,
-        typer.Option(
-            case_sensitive=False, help="Volume mode of the PVC; default: that of the source, Filesystem if it is gone."
-        ),
-    ] = None,
-    reclaim_policy: Annotated[
-        ReclaimPolicy,
-        typer.Option(
-            case_sensitive=False,
-            metavar="Retain|Delete",
-            help="What becomes of the disk when the PVC is deleted.",
-        ),
-    ] = ReclaimPolicy.RETAIN,
+    dry_run: DryRun = False,
+    storage_class: StorageClass = None,
+    fs_type: FileSystem = None,
+    access_modes: AccessModes = None,
+    volume_mode: ModeOfVolume = None,
+    reclaim_policy: Reclaim = ReclaimPolicy.RETAIN,
     object_name: RestoreName = None,
     ttl: Annotated[
         int | None,
@@ -271,10 +243,7 @@ def restore(
             min=0, metavar="SECONDS", help="Seconds after which the finished object is deleted; disk and PVC stay."
         ),
     ] = None,
-    instance: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="A backup instance, as `orphans` lists it, whose ProtectedDisk is gone."),
-    ] = None,
+    instance: BackupInstance = None,
     vault: VaultName = None,
     namespace: Namespace = None,
 ) -> Options:

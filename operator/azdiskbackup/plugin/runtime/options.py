@@ -116,6 +116,8 @@ Timeout = Annotated[
 ]
 # As they are typed; what is declared as a default is parsed as well.
 TEN_MINUTES, AN_HOUR, TWO_HOURS = cast(tuple[int, int, int], ("10m", "1h", "2h"))
+Wait = Annotated[bool, typer.Option("--wait", "-w", help="Wait until it has ended, and show its progress.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the manifest instead of applying it.")]
 Context = Annotated[str | None, typer.Option(help="Context of the kubeconfig.", autocompletion=_complete("contexts"))]
 Kubeconfig = Annotated[str | None, typer.Option(help="Path of the kubeconfig; default: as kubectl.")]
 Form = Annotated[Output, typer.Option("--output", "-o", case_sensitive=False, help="Form of the output.")]
