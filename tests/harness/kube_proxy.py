@@ -76,7 +76,11 @@ class KubeProxy:
         return len(self._open)
 
     def cut_watches(self) -> int:
-        """Break off every watch; return how many there were."""
+        """Break off every watch; return how many there were.
+
+        Wait for ``watches`` to be as many afterwards: each is opened again after a pause of real time, for which
+        neither virtual time nor the next cut would wait.
+        """
         return asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result(10)
 
     def plant(self, method: str, path: str, status: int, reason: str, times: int = 1) -> None:

@@ -50,11 +50,12 @@ def test_the_api_server_is_away(stack: Stack, shop: Tenant, proxy: KubeProxy, go
     shop.until("protecteddisk", "data", "Validated", "False", "WaitingForPermissions")
     since = len(stack.azure.requests())
     proxy.away, proxy.refused = True, 0
-    proxy.cut_watches()
+    open_before = proxy.cut_watches()
     wait_for(lambda: proxy.refused >= 8, "it asks, and is refused")
     proxy.away = False
     # Away for longer than the Lease can be kept, it begins anew.
     stack.works()
+    wait_for(lambda: proxy.watches >= open_before, "all watches are open again")
     shop.until("protecteddisk", "data", "Ready")
     assert stack.writes(since).count("backupInstances.put") == 1
 
@@ -69,8 +70,7 @@ def test_watches_that_break_miss_nothing(stack: Stack, shop: Tenant, proxy: Kube
     assert open_before >= 5
     stack.plane.apply(disk("data", shop.namespace))
     wait_for(lambda: shop.condition("protecteddisk", "data", "Ready"), "the new object is seen")
-    # Each is opened again after a pause of real time, for which virtual time would not wait.
-    wait_for(lambda: proxy.watches >= open_before, "all are open again")
+    wait_for(lambda: proxy.watches >= open_before, "all watches are open again")
     shop.until("protecteddisk", "data", "Ready")
     assert proxy.struck == (2 if gone else 0)
 
