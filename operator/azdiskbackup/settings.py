@@ -21,6 +21,7 @@ class _Cloud:
     authority: str
 
 
+_VERIFY_EVERY = timedelta(hours=1)
 # From azure-mgmt-core's get_arm_endpoints; the government's audience is no mistake.
 _CLOUDS = {
     "AzureCloud": _Cloud(
@@ -87,8 +88,9 @@ class Settings(BaseSettings):
     resync_minutes: Annotated[int, Field(ge=1, le=1440)] = 10
     """Minutes between two full lists of the watched resources."""
     observe_minutes: Annotated[int, Field(ge=1, le=1440)] = 10
-    """Minutes between two sweeps, which detect changes of all disks, and between two reads of an unchanged vault or
-    policy in Azure."""
+    """Minutes between two sweeps, which detect changes of all disks, and between two reads of an unchanged vault in
+    Azure. Its role assignments and resource groups, and policies, are read once an hour at most, and as often as the
+    vault while Azure refuses a disk that uses them."""
     azure_share_percent: Annotated[int, Field(ge=5, le=100)] = 40
     """Share of a subscription's request limits that the operator may use, in percent; the rest is for other clients."""
     policy_migrations_per_minute: Annotated[int, Field(ge=1, le=600)] = 30
@@ -179,8 +181,16 @@ class Settings(BaseSettings):
 
     @property
     def observe_every(self) -> timedelta:
-        """Return the time between two sweeps, and between two looks at an unchanging vault or policy in Azure."""
+        """Return the time between two sweeps, and between two looks at an unchanging vault in Azure."""
         return timedelta(minutes=self.observe_minutes)
+
+    def verify_every(self, *, is_doubted: bool) -> timedelta:
+        """Return the time between two looks at what hardly ever changes: policies, role assignments, resource groups.
+
+        Args:
+            is_doubted: whether Azure refuses a disk that uses them, which may be because somebody deleted them.
+        """
+        return self.observe_every if is_doubted else max(self.observe_every, _VERIFY_EVERY)
 
     @property
     def snapshot_max_age(self) -> timedelta:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -108,6 +109,20 @@ async def test_what_waits_for_watched_objects_alone_is_not_looked_at(world: Worl
     await shop.protect()
     await shop.until("ProtectedDisk", "data", "Ready", within=timedelta(minutes=30))
     await shop.until("OnDemandBackup", "now", "Succeeded", within=timedelta(minutes=30))
+
+
+@pytest.mark.usefixtures("fast_rights")
+async def test_a_vault_and_a_policy_at_rest(world: World, shop: Team) -> None:
+    """A vault is read as often as the disks are swept; what hardly ever changes is verified once an hour."""
+    shop.make_claim()
+    await shop.protect()
+    await shop.until("ProtectedDisk", "data", "Ready")
+    await shop.after_the_next_backup()
+    since = world.azure.request_count()
+    await world.advance(hours=3)
+    count = Counter(world.calls(since))
+    assert count["backupVaults.get"] == 18
+    assert [count[f"{each}.get"] for each in ("backupPolicies", "resourceGroups", "roleAssignments")] == [3, 3, 3]
 
 
 def _passes(world: World, kind: str) -> float:

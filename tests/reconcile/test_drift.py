@@ -39,7 +39,9 @@ async def test_a_configuration_that_fails_is_shown_and_tried_again(world: World,
     says = shop.says("ProtectedDisk", "data")
     assert "UserErrorNotEnoughPermissionOnSnapshotRG" in says and "Azure recommends: Grant" in says
     since = world.azure.request_count()
-    # The vault gives the right back; Azure is asked again until it works.
+    # While a disk is refused, the vault looks at its rights as often as at itself, and gives this one back.
+    await world.passes(lambda: "roleAssignments.put" in world.writes(since), "it is there", timedelta(minutes=15))
+    # Azure is asked again until it works.
     await shop.until("ProtectedDisk", "data", "Ready")
     sent = world.writes(since)
     assert "backupInstances.sync" in sent and sent.count("backupInstances.sync") <= 8
@@ -268,6 +270,24 @@ async def test_a_policy_that_somebody_deletes_keeps_no_disk_for_long(world: Worl
     applied = world.clock.now()
     await shop.until("ProtectedDisk", "data", "Ready")
     assert world.clock.now() - applied < timedelta(minutes=45)
+
+
+async def test_a_role_that_somebody_takes_away_is_given_back_within_the_hour(world: World, shop: Team) -> None:
+    """Before any disk is refused for it: that it exists is verified once an hour."""
+    await protected(shop)
+    await shop.after_the_next_backup()
+    principal = shop.get("BackupVault", "demo")["status"]["principalID"]
+    url = f"{SNAPSHOTS}/providers/Microsoft.Authorization/roleAssignments?$filter=principalId%20eq%20'{principal}'"
+    found = [each["id"] for each in world.azure.arm("GET", f"{url}&api-version=2022-04-01")["value"]]
+    assert found
+    since = world.azure.request_count()
+    for each in found:
+        shop.portal("DELETE", each, version="2022-04-01")
+    # It was there: two looks, a while apart, prove that it is gone.
+    await world.passes(lambda: world.writes(since), "it is there again", timedelta(minutes=75))
+    assert world.writes(since) == ["roleAssignments.put"] * len(found)
+    await shop.until("BackupVault", "demo", "Ready")
+    await shop.until("ProtectedDisk", "data", "Ready")
 
 
 async def test_an_identity_that_another_tool_takes_away_is_given_back(world: World, shop: Team) -> None:

@@ -32,6 +32,7 @@ from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.watch.indices import (
     DISKS_BY_POLICY,
+    DISKS_REFUSED,
     IN_PROGRESS,
     POLICIES_BY_VAULT,
     RESTORES_BY_VAULT_ID,
@@ -47,10 +48,12 @@ class VaultState(reconciler.KindState):
         granted_by_others: grants that exist under another name than ours, so that a look for ours does not find them.
         withdrawn: roles for restores that are surely not assigned, unless this process assigns them.
         observed: what Azure said of ``generation`` while everything was as desired, valid until ``valid_until``.
+        permissions_read_at: since when its resource groups and role assignments are known.
     """
 
     observed: Observed | None = None
     valid_until: datetime | None = None
+    permissions_read_at: datetime | None = None
     generation: int = 0
     granted_by_others: set[Grant] = field(default_factory=set)
     withdrawn: set[Grant] = field(default_factory=set)
@@ -102,11 +105,18 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
             is_role_needed=cache.knows(RESTORES_IN_PROGRESS, IN_PROGRESS),
             degraded_reason=self._context.sweep.degraded_reason(desired.id),
         )
-        is_valid = state.valid_until is not None and pass_.now < state.valid_until
-        if state.observed is None or not is_valid or state.generation != pass_.resource.generation or desired.deleting:
-            return observed
         known = state.observed
-        return replace(observed, vault=known.vault, groups=known.groups, grants=known.grants)
+        if known is None or state.generation != pass_.resource.generation or desired.deleting:
+            return observed
+        if state.valid_until is not None and pass_.now < state.valid_until:
+            observed = replace(observed, vault=known.vault)
+        if state.permissions_read_at is not None:
+            is_doubted = any(cache.knows(DISKS_REFUSED, policy) for policy in observed.policies)
+            verify_every = self._context.settings.verify_every(is_doubted=is_doubted)
+            if pass_.now < state.permissions_read_at + verify_every:
+                return replace(observed, groups=known.groups, grants=known.grants)
+        state.permissions_read_at = None
+        return observed
 
     async def _vault(self, pass_: Pass, observed: Observed) -> Observed:
         id_, recorded = pass_.desired.id, observed.recorded
@@ -156,10 +166,13 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
         """Keep what was observed of a vault that is as desired."""
         state = pass_.state
         if not plan.ready or plan.verdict.progress is Progress.RECONCILING:
-            state.observed = state.valid_until = None
-        elif state.valid_until is None or state.valid_until <= pass_.now:
-            state.observed, state.generation = observed, pass_.resource.generation
+            state.observed = state.valid_until = state.permissions_read_at = None
+            return observed
+        state.observed, state.generation = observed, pass_.resource.generation
+        if state.valid_until is None or state.valid_until <= pass_.now:
             state.valid_until = pass_.now + self._context.settings.observe_every
+        if state.permissions_read_at is None:
+            state.permissions_read_at = pass_.now
         return observed
 
     # --- act --------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from azdiskbackup.core.schedule.backup_times import next_backup
 from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.watch.indices import DISKS_BY_POLICY, DISKS_MOVING, follows
+from azdiskbackup.reconcilers.watch.indices import DISKS_BY_POLICY, DISKS_MOVING, DISKS_REFUSED, follows
 
 # What refers to a policy does so for long.
 USES_VALID_FOR = timedelta(hours=1)
@@ -35,14 +35,14 @@ class PolicyState(reconciler.KindState):
 
     Attributes:
         uses: what refers to the policy ``uses_of``, valid until ``uses_valid_until``.
-        existing: ARM id of the policy that Azure surely had, valid until ``existing_valid_until``.
+        existing: ARM id of the policy that Azure surely had at ``existed_at``.
     """
 
     uses: Uses | None = None
     uses_of: ArmId | None = None
     uses_valid_until: datetime | None = None
     existing: ArmId | None = None
-    existing_valid_until: datetime | None = None
+    existed_at: datetime | None = None
 
 
 Pass: TypeAlias = reconciler.Pass[Desired, PolicyState]
@@ -93,12 +93,12 @@ class DiskBackupPolicyKind(reconciler.KindController[Desired, Observed, Step, Po
         return replace(observed, moving=cache.count(DISKS_MOVING, desired.name), moved=moved)
 
     async def _policy(self, pass_: Pass, observed: Observed, policy: ArmId) -> Observed:
-        state = pass_.state
-        is_valid = state.existing_valid_until is not None and pass_.now < state.existing_valid_until
-        if is_valid and state.existing == policy and not pass_.desired.deleting:
+        state, look_at = pass_.state, self._next_look(pass_)
+        is_known = look_at is not None and pass_.now < look_at
+        if is_known and state.existing == policy and not pass_.desired.deleting:
             return replace(observed, policy=Exists())
         exists = await capture_error(self._context.azure.policies.exists(policy))
-        state.existing = state.existing_valid_until = None
+        state.existing = state.existed_at = None
         if isinstance(exists, FetchFailed):
             return replace(observed, policy=exists)
         found = Exists() if exists else NOT_FOUND
@@ -107,9 +107,15 @@ class DiskBackupPolicyKind(reconciler.KindController[Desired, Observed, Step, Po
         was_there = was_made and state.steps.last_completed != DeletePolicy(policy)
         state.prove_absence(policy, found, pass_.now, was_there=was_there)
         if exists:
-            state.existing = policy
-            state.existing_valid_until = pass_.now + self._context.settings.observe_every
+            state.existing, state.existed_at = policy, pass_.now
         return replace(observed, policy=found)
+
+    def _next_look(self, pass_: Pass) -> datetime | None:
+        """Return when to look at an existing policy again: somebody may have deleted it."""
+        if pass_.state.existed_at is None:
+            return None
+        is_doubted = self._context.cache.knows(DISKS_REFUSED, pass_.desired.name)
+        return pass_.state.existed_at + self._context.settings.verify_every(is_doubted=is_doubted)
 
     async def _uses(self, pass_: Pass, observed: Observed, policy: ArmId) -> Observed:
         state = pass_.state
@@ -133,6 +139,12 @@ class DiskBackupPolicyKind(reconciler.KindController[Desired, Observed, Step, Po
             tuple(each.id.name for each in live if same_id(each.policy_id, policy)),
             max((end for end in ends if end is not None), default=None),
         )
+
+    async def complete(self, pass_: Pass, observed: Observed, plan: Plan[Step]) -> Observed:
+        """Forget what was known of a policy that is not usable: a vault that is made anew has none."""
+        if not plan.ready:
+            pass_.state.existing = pass_.state.existed_at = None
+        return observed
 
     # --- act --------------------------------------------------------------------------------------
 
@@ -160,7 +172,7 @@ class DiskBackupPolicyKind(reconciler.KindController[Desired, Observed, Step, Po
         if not plan.ready:
             return plan.verdict.requeue_at
         due = next_backup(pass_.desired.spec.schedule, pass_.now)
-        return min(due, pass_.state.existing_valid_until or due, plan.verdict.requeue_at or due)
+        return min(due, self._next_look(pass_) or due, plan.verdict.requeue_at or due)
 
 
 def _uses_policy(cache: Cache, key: Key, vault: VaultView | object) -> bool:

@@ -13,6 +13,7 @@ from azdiskbackup.core.objects.recorded import DISK, INSTANCE, POLICY, VAULT, re
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.engine.cache import Index, Queue, Raw
+from azdiskbackup.errors import PermissionsMissing, Terminal, Waiting
 
 
 def place(namespace: str, name: str) -> str:
@@ -92,6 +93,14 @@ def _moving(raw: Raw) -> Iterator[str]:
         yield follows(policy, used)
 
 
+def is_refused(disk: Resource) -> bool:
+    """Return whether Azure refuses a disk or its backups: somebody may have deleted its policy, or a role."""
+    return (
+        disk.condition(reasons.READY).get("reason") in _REFUSALS
+        or disk.condition(reasons.BACKUP_HEALTHY).get("reason") == reasons.BACKUP_FAILED
+    )
+
+
 def follows(policy: str, policy_id: object) -> str:
     """Return the value by which the disks of a policy that have one policy in Azure are found."""
     return f"{policy} {policy_id}".rstrip("/").lower()
@@ -157,6 +166,8 @@ def _age(raw: Raw) -> tuple[str, str]:
     return source_of(_namespace(raw), raw["spec"]["source"]), str(raw["metadata"].get("creationTimestamp"))
 
 
+# That a policy is missing is something to wait for, in Azure's table of errors.
+_REFUSALS = frozenset({Waiting.reason, PermissionsMissing.reason, Terminal.reason, reasons.PROTECTION_ERROR})
 # The value by which every restore is found that has chosen a restore point, and not ended.
 IN_PROGRESS = "in progress"
 # By the lower-case id of the vault in Azure.
@@ -167,6 +178,10 @@ DISKS_BY_NAMESPACE = Index("ProtectedDisk", lambda raw: [_namespace(raw)])
 DISKS_BY_CLAIM = Index("ProtectedDisk", _claim)
 # By the policy that they name, and by that and the policy that they have in Azure.
 DISKS_MOVING = Index("ProtectedDisk", _moving)
+# By policy: those that Azure refuses.
+DISKS_REFUSED = Index(
+    "ProtectedDisk", lambda raw: [raw["spec"]["policyRef"]["name"]] if is_refused(Resource(raw)) else []
+)
 # By the lower-case ids of the disk and of the backup instance in Azure.
 DISKS_BY_AZURE_ID = Index(
     "ProtectedDisk", lambda raw: _lower(_instance(raw), _disk(raw), _id(raw["spec"]["source"].get("diskID")))
@@ -197,6 +212,7 @@ INDICES = (
     DISKS_BY_NAMESPACE,
     DISKS_BY_CLAIM,
     DISKS_MOVING,
+    DISKS_REFUSED,
     DISKS_BY_AZURE_ID,
     DISKS_BY_VAULT_ID,
     DISKS_WITH_ROLE,

@@ -30,6 +30,7 @@ from azdiskbackup.reconcilers.watch.indices import (
     SAME_SOURCE,
     VAULTS_BY_ID,
     VOLUMES_BY_DISK,
+    is_refused,
     place,
 )
 
@@ -123,6 +124,11 @@ def _held_disk(resource: Resource) -> object:
 def _policy_in_azure(resource: Resource) -> object:
     """What a policy that was edited sees of its disks: whether they have moved."""
     return resource.status.get("policyID")
+
+
+def _refused(resource: Resource) -> object:
+    """That Azure refuses a disk: its policy may be gone."""
+    return is_refused(resource) or None
 
 
 def _ended(backup: Resource) -> object:
@@ -231,6 +237,7 @@ TRIGGERS = (
     Trigger("DiskBackupPolicy", _usable, lambda cache, policy: cache.find(DISKS_BY_POLICY, policy.name)),
     Trigger("ProtectedDisk", _refers, _policy_and_vault_of_disk),
     Trigger("ProtectedDisk", _policy_in_azure, _policy_with_predecessors),
+    Trigger("ProtectedDisk", _refused, lambda _, disk: [Key("DiskBackupPolicy", "", disk.spec["policyRef"]["name"])]),
     Trigger("ProtectedDisk", _protection, _backups_of_disk),
     Trigger("OnDemandBackup", _ended, _disk_and_backup),
     _next_in(SAME_SOURCE),
