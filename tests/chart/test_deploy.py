@@ -12,7 +12,7 @@ import pytest
 import yaml
 from lupa import lua51
 
-from azdiskbackup.api.v1alpha1 import KINDS
+from azdiskbackup.api.v1alpha1.kinds import KINDS
 from chart.conftest import ROOT, render, run
 from controlplane.binaries import program
 from controlplane.tools import tool

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from azdiskbackup.core.disk_restore.observed import MADE_BY
 from azdiskbackup.core.identity.naming import restored_disk_name, restored_volume_name
+from azdiskbackup.core.objects.markers import MADE_BY
 from azdiskbackup.core.objects.pvc import DRIVER
 from chart.conftest import CHART, GIVEN, GUID, IMAGE, LINES, of_kind, render, run_helm
 from chart.test_rendering import PERMUTATIONS

@@ -19,8 +19,11 @@ import pytest
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.errors import OperatorError
 from azdiskbackup.kube.client import KubeClient
-from azdiskbackup.kube.exchange import Exchange, HttpsExchange
-from azdiskbackup.kube.kubeconfig import KubeConnection, connection
+from azdiskbackup.kube.exchange import Exchange
+from azdiskbackup.kube.https_exchange import HttpsExchange
+from azdiskbackup.kube.kubeconfig.connection import KubeConnection
+from azdiskbackup.kube.kubeconfig.reading import connection
+from azdiskbackup.kube.threaded_exchange import ThreadedExchange
 from azdiskbackup.kube.watched import OURS
 from controlplane.plane import ControlPlane
 from harness import objects
@@ -78,7 +81,10 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
         found.stop()
 
 
-@pytest.fixture(params=["in memory", "kube-apiserver"])
+_EXCHANGES = {"kube-apiserver": HttpsExchange, "kube-apiserver, from a command": ThreadedExchange}
+
+
+@pytest.fixture(params=["in memory", *_EXCHANGES])
 async def api(request: pytest.FixtureRequest) -> AsyncIterator[Api]:
     if request.param == "in memory":
         async for found in api_in_memory():
@@ -86,7 +92,7 @@ async def api(request: pytest.FixtureRequest) -> AsyncIterator[Api]:
         return
     plane: ControlPlane = request.getfixturevalue("plane")
     way = connection(plane.kubeconfig)
-    async for found in _with_namespace(Api(HttpsExchange(way), lambda namespace: _heard(way, namespace))):
+    async for found in _with_namespace(Api(_EXCHANGES[request.param](way), lambda namespace: _heard(way, namespace))):
         yield found
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from azdiskbackup.core.objects.resource import FINALIZER, Resource
+from azdiskbackup.core.objects.markers import FINALIZER
+from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.errors import Conflict, InvalidRequest
 from azdiskbackup.kube.client import NotFoundError
 from azdiskbackup.kube.watched import CLAIM

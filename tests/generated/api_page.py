@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from azdiskbackup.api.crd.definition import definition
-from azdiskbackup.api.v1alpha1 import KINDS
-from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
+from azdiskbackup.api.v1alpha1.kinds import KINDS
+from azdiskbackup.api.v1alpha1.names import GROUP, VERSION
 
 Json = dict[str, Any]
 

@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from azdiskbackup.api.v1alpha1 import KINDS
 from azdiskbackup.api.v1alpha1.backup_vault import BACKUP_VAULT
-from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
 from azdiskbackup.api.v1alpha1.disk_backup_policy import DISK_BACKUP_POLICY
 from azdiskbackup.api.v1alpha1.disk_restore import DISK_RESTORE
 from azdiskbackup.api.v1alpha1.kind import Kind
+from azdiskbackup.api.v1alpha1.kinds import KINDS
+from azdiskbackup.api.v1alpha1.names import GROUP, VERSION
 from azdiskbackup.api.v1alpha1.on_demand_backup import ON_DEMAND_BACKUP
 from azdiskbackup.api.v1alpha1.protected_disk import PROTECTED_DISK
 from controlplane.plane import KubectlError

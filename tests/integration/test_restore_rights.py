@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from azdiskbackup.core.disk_restore.desired import read_desired
 from azdiskbackup.core.disk_restore.manifests import claim_manifest, volume_manifest
-from azdiskbackup.core.disk_restore.observed import MADE_BY, SourceVolume
+from azdiskbackup.core.disk_restore.observed import SourceVolume
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.azure import AzureDisk
+from azdiskbackup.core.objects.markers import MADE_BY
 from azdiskbackup.core.objects.resource import Invalid, Resource
 from harness import objects
 from harness.impersonation import as_the_operator

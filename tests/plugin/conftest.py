@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from azdiskbackup.kube.kubeconfig import KubeConnection
+from azdiskbackup.kube.kubeconfig.connection import KubeConnection
 from azdiskbackup.plugin.cluster import client as cluster_module
 from azdiskbackup.plugin.runtime.app import PROGRAM, app
 from azdiskbackup.plugin.runtime.exit_code import CliError

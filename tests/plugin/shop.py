@@ -6,7 +6,7 @@ import json
 from itertools import count
 from typing import Any
 
-from azdiskbackup.core.protected_disk.desired import FOLLOW_PVC
+from azdiskbackup.core.objects.markers import FOLLOW_PVC
 from azdiskbackup.kube.exchange import Answer
 from azdiskbackup.plugin.cluster.swap.record import ANNOTATION
 from harness import objects

@@ -110,16 +110,23 @@ def test_help_has_groups_and_examples_and_the_width_of_the_terminal(run: Run) ->
         assert "Examples:" in out and f"kubectl azdiskbackup {command} " in out
 
 
-def test_what_most_commands_do_without_is_not_imported() -> None:
-    modules = ", ".join(
-        f"azdiskbackup.plugin.commands.{each}" for each in ("disks", "status", "describe", "jobs", "backup")
-    )
-    program = (
-        f"import sys, azdiskbackup.plugin.runtime.session, {modules}\n"
-        "print(*sorted({each.partition('.')[0] for each in sys.modules}))"
-    )
+_SLOW = {"aiohttp", "azure", "kopf", "kubernetes", "prometheus_client", "requests", "structlog"}
+
+
+def imported_by(*modules: str) -> set[str]:
+    program = f"import sys, {', '.join(modules)}\nprint(*sorted({{each.partition('.')[0] for each in sys.modules}}))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert not {"azure", "structlog", "kopf", "prometheus_client"} & set(done.stdout.split())
+    return set(done.stdout.split())
+
+
+def test_what_most_commands_do_without_is_not_imported() -> None:
+    """What a person waits for is imports."""
+    commands = [f"azdiskbackup.plugin.commands.{each}" for each in ("disks", "status", "describe", "jobs", "backup")]
+    assert not _SLOW & imported_by("azdiskbackup.plugin.runtime.session", *commands)
+
+
+def test_completion_does_without_models_and_tables() -> None:
+    assert not (_SLOW | {"pydantic", "rich"}) & imported_by("azdiskbackup.plugin.runtime.completion")
 
 
 def test_a_part_of_a_reason_lists_those_that_have_it(run: Run) -> None:

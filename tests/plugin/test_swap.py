@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 
-from azdiskbackup.core.protected_disk.desired import FOLLOW_PVC
+from azdiskbackup.core.objects.markers import FOLLOW_PVC
 from azdiskbackup.kube.client import KubeClient
 from azdiskbackup.plugin.cluster.swap.record import ANNOTATION
 from azdiskbackup.plugin.cluster.swap.steps import is_smaller

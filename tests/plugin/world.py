@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from azdiskbackup.api.crd.definition import definition
-from azdiskbackup.api.v1alpha1 import KINDS
+from azdiskbackup.api.v1alpha1.kinds import KINDS
 from azdiskbackup.errors import AccessDenied, Conflict
 from azdiskbackup.kube.client import NotFoundError
 from azdiskbackup.kube.watched import WatchedResource

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from azdiskbackup.core.protected_disk.desired import FOLLOW_PVC
+from azdiskbackup.core.objects.markers import FOLLOW_PVC
 from harness import objects
 from harness.objects import SUBSCRIPTION, disk_id
 from reconcile.restore_world import backed_up, ended, restore, restored_disks, verdict

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from azdiskbackup.core.objects.resource import FINALIZER
+from azdiskbackup.core.objects.markers import FINALIZER
 from azdiskbackup.core.protected_disk.desired import NAMESPACE_UID_TAG, OWNER_TAGS
 from harness.objects import LOCATION, SUBSCRIPTION, VAULT_GROUP, Json, backup, disk, policy, vault
 from world.team import Team

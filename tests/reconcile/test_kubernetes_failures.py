@@ -11,7 +11,7 @@ from typing import Self
 
 import pytest
 
-from azdiskbackup.core.objects.abandon import ABANDON
+from azdiskbackup.core.objects.markers import ABANDON
 from azdiskbackup.errors import Unavailable
 from azdiskbackup.kube.exchange import Answer, Exchange
 from harness.objects import Json

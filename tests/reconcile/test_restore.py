@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from azdiskbackup.core.disk_restore.observed import MADE_BY
 from azdiskbackup.core.identity.roles import DISK_RESTORE_OPERATOR, Grant
+from azdiskbackup.core.objects.markers import MADE_BY
 from harness import objects
 from harness.objects import SUBSCRIPTION
 from reconcile.restore_world import RESTORE_GROUP_ID, backed_up, ended, restore, restored_disks, role, verdict

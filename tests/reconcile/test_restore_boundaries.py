@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from azdiskbackup.core.disk_restore.observed import MADE_BY
+from azdiskbackup.core.objects.markers import MADE_BY
 from azdiskbackup.errors import OperatorError
 from harness import objects
 from harness.objects import Json

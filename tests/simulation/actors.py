@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from azdiskbackup.core.objects.abandon import ABANDON
-from azdiskbackup.core.protected_disk.desired import FOLLOW_PVC
+from azdiskbackup.core.objects.markers import ABANDON, FOLLOW_PVC
 from azdiskbackup.errors import OperatorError
 from azure_simulator.client import SimulatorError
 from harness import objects

@@ -21,8 +21,9 @@ from azdiskbackup.errors import CannotStart, Exit, OperatorError
 from azdiskbackup.handlers import shell
 from azdiskbackup.kube import crds as definitions
 from azdiskbackup.kube.client import KubeClient
-from azdiskbackup.kube.exchange import HttpsExchange
-from azdiskbackup.kube.kubeconfig import KubeConnection, connection
+from azdiskbackup.kube.https_exchange import HttpsExchange
+from azdiskbackup.kube.kubeconfig.connection import KubeConnection
+from azdiskbackup.kube.kubeconfig.reading import connection
 from azdiskbackup.kube.lease.lease import Lease
 from azdiskbackup.kube.retry import patiently
 from azdiskbackup.observability.endpoints import probe_answer, scrape_answer, serving

@@ -16,8 +16,8 @@ from azdiskbackup.app.termination import end_at_once
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.errors import CannotStart, Conflict, Exit, OperatorError
 from azdiskbackup.kube.client import KubeClient, NotFoundError
-from azdiskbackup.kube.exchange import HttpsExchange
-from azdiskbackup.kube.kubeconfig import connection
+from azdiskbackup.kube.https_exchange import HttpsExchange
+from azdiskbackup.kube.kubeconfig.reading import connection
 from azdiskbackup.kube.lease.lease import Lease
 from azdiskbackup.kube.retry import patiently
 from azdiskbackup.kube.watched import OURS, WatchedResource

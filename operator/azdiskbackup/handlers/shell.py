@@ -19,7 +19,7 @@ import kopf
 from kopf._core.engines.peering import Identity
 from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 
-from azdiskbackup.kube.kubeconfig import KubeConnection
+from azdiskbackup.kube.kubeconfig.connection import KubeConnection
 from azdiskbackup.kube.watched import WATCHED, WatchedResource
 
 _LOGIN_EVERY = timedelta(minutes=10)

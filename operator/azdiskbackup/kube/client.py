@@ -12,9 +12,9 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from azdiskbackup.api.v1alpha1 import KINDS
-from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
-from azdiskbackup.core.objects.resource import FINALIZER, Resource
+from azdiskbackup.api.v1alpha1.names import GROUP, KIND_NAMES, VERSION
+from azdiskbackup.core.objects.markers import FINALIZER
+from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.errors import (
     AccessDenied,
     AdmissionDenied,
@@ -31,7 +31,7 @@ from azdiskbackup.kube.watched import OURS, Raw, WatchedResource
 
 DecodedT = TypeVar("DecodedT")
 
-_PLURALS = {kind.name: kind.plural for kind in KINDS}
+_PLURALS = {kind.name: kind.plural for kind in KIND_NAMES}
 _OURS = {each.kind: each for each in OURS}
 # A page of objects is in memory as a whole, each as large as etcd takes one. It begins small, and grows to so many
 # objects, or so many bytes if those that come next are like those before.

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from azdiskbackup.api.crd.definition import definition
-from azdiskbackup.api.v1alpha1 import KINDS
-from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
+from azdiskbackup.api.v1alpha1.kinds import KINDS
+from azdiskbackup.api.v1alpha1.names import GROUP, VERSION
 from azdiskbackup.errors import CannotStart, Exit
 from azdiskbackup.kube.client import KubeClient, NotFoundError
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from urllib.parse import quote
 
 from azdiskbackup import correlation
-from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
+from azdiskbackup.api.v1alpha1.names import GROUP, VERSION
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.kube.client import KubeClient, NotFoundError
 

@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from azdiskbackup.api.v1alpha1 import KINDS
-from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
-from azdiskbackup.core.disk_restore.observed import MADE_BY
-from azdiskbackup.core.objects.abandon import ABANDON
-from azdiskbackup.core.protected_disk.desired import FOLLOW_PVC
+from azdiskbackup.api.v1alpha1.names import GROUP, KIND_NAMES, VERSION
+from azdiskbackup.core.objects.markers import ABANDON, FOLLOW_PVC, MADE_BY
 
 Raw = Mapping[str, Any]
 
@@ -99,5 +96,5 @@ def _volume(raw: Raw) -> Raw:
 NAMESPACE = WatchedResource("Namespace", "", "v1", "namespaces", _namespace)
 CLAIM = WatchedResource("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims", _claim)
 VOLUME = WatchedResource("PersistentVolume", "", "v1", "persistentvolumes", _volume)
-OURS = tuple(WatchedResource(kind.name, GROUP, VERSION, kind.plural, _ours) for kind in KINDS)
+OURS = tuple(WatchedResource(kind.name, GROUP, VERSION, kind.plural, _ours) for kind in KIND_NAMES)
 WATCHED = (NAMESPACE, CLAIM, VOLUME, *OURS)

@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from azdiskbackup.api.crd.definition import definition, documents, drifted
 from azdiskbackup.api.crd.structural import NotStructuralError, structural_schema
-from azdiskbackup.api.v1alpha1 import KINDS
 from azdiskbackup.api.v1alpha1.base import wire_name
 from azdiskbackup.api.v1alpha1.disk_restore import RestorePointSelector
 from azdiskbackup.api.v1alpha1.kind import Kind
+from azdiskbackup.api.v1alpha1.kinds import KINDS
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -14,7 +14,7 @@ from kopf._core.engines.indexing import OperatorIndexers
 from kopf._core.reactor.processing import process_resource_event
 
 from azdiskbackup.handlers.shell import ForgetfulMemories, configure, registry
-from azdiskbackup.kube.kubeconfig import KubeConnection
+from azdiskbackup.kube.kubeconfig.connection import KubeConnection
 from azdiskbackup.kube.watched import CLAIM, OURS, VOLUME, WatchedResource
 
 JUNK = ["{bad", "", "null", "[]", "7", '{"spec": 7}', '{"metadata": {"annotations": 7}}', "\u00fc" * 100_000]

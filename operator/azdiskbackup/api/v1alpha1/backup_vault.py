@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from azdiskbackup.api.v1alpha1 import names
 from azdiskbackup.api.v1alpha1.base import (
     ArmID,
     Count,
@@ -234,10 +235,7 @@ class BackupVaultStatus(Status):
 
 
 BACKUP_VAULT = Kind(
-    name="BackupVault",
-    plural="backupvaults",
-    short_name="azvault",
-    namespaced=False,
+    names=names.BACKUP_VAULT,
     spec=BackupVaultSpec,
     status=BackupVaultStatus,
     columns=(

@@ -27,10 +27,6 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError
 
-GROUP = "azdiskbackup.io"
-VERSION = "v1alpha1"
-CATEGORY = "azdiskbackup"
-
 _ACRONYMS = {"id": "ID", "gib": "GiB"}
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
+from azdiskbackup.api.v1alpha1 import names
 from azdiskbackup.api.v1alpha1.base import ArmID, Count, LocalRef, Part, Rule, Status, StatusPart, Text, immutable
 from azdiskbackup.api.v1alpha1.kind import AGE, MESSAGE, READY, REASON, Column, Kind
 
@@ -169,10 +170,7 @@ class DiskBackupPolicyStatus(Status):
 
 
 DISK_BACKUP_POLICY = Kind(
-    name="DiskBackupPolicy",
-    plural="diskbackuppolicies",
-    short_name="azdiskpolicy",
-    namespaced=False,
+    names=names.DISK_BACKUP_POLICY,
     spec=DiskBackupPolicySpec,
     status=DiskBackupPolicyStatus,
     columns=(

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from azdiskbackup.api.v1alpha1 import names
 from azdiskbackup.api.v1alpha1.base import (
     ArmID,
     AzureErrorStatus,
@@ -247,10 +248,7 @@ class DiskRestoreStatus(Status):
 
 
 DISK_RESTORE = Kind(
-    name="DiskRestore",
-    plural="diskrestores",
-    short_name="drestore",
-    namespaced=True,
+    names=names.DISK_RESTORE,
     spec=DiskRestoreSpec,
     status=DiskRestoreStatus,
     columns=(

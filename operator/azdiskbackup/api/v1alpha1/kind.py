@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from azdiskbackup.api.v1alpha1.base import GROUP, VERSION, Part, Rule, Status
+from azdiskbackup.api.v1alpha1.base import Part, Rule, Status
+from azdiskbackup.api.v1alpha1.names import GROUP, VERSION, KindNames
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +29,28 @@ AGE = Column("Age", ".metadata.creationTimestamp", "date")
 class Kind:
     """One of the kinds, as far as the API server and the clients need to know it."""
 
-    name: str
-    plural: str
-    short_name: str
-    namespaced: bool
+    names: KindNames
     spec: type[Part]
     status: type[Status]
     columns: tuple[Column, ...]
     selectable: tuple[str, ...]
     description: str
     root_rules: tuple[Rule, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Return the name, such as ``ProtectedDisk``."""
+        return self.names.name
+
+    @property
+    def plural(self) -> str:
+        """Return the name of the resource."""
+        return self.names.plural
+
+    @property
+    def namespaced(self) -> bool:
+        """Return whether its objects are in namespaces."""
+        return self.names.namespaced
 
     @property
     def api_version(self) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from azdiskbackup.api.v1alpha1 import names
 from azdiskbackup.api.v1alpha1.base import (
     AzureErrorStatus,
     Count,
@@ -84,10 +85,7 @@ class OnDemandBackupStatus(Status):
 
 
 ON_DEMAND_BACKUP = Kind(
-    name="OnDemandBackup",
-    plural="ondemandbackups",
-    short_name="odbackup",
-    namespaced=True,
+    names=names.ON_DEMAND_BACKUP,
     spec=OnDemandBackupSpec,
     status=OnDemandBackupStatus,
     columns=(

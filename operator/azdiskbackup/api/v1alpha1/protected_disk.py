@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from azdiskbackup.api.v1alpha1 import names
 from azdiskbackup.api.v1alpha1.base import (
     ArmID,
     AzureErrorStatus,
@@ -239,10 +240,7 @@ class ProtectedDiskStatus(Status):
 
 
 PROTECTED_DISK = Kind(
-    name="ProtectedDisk",
-    plural="protecteddisks",
-    short_name="pdisk",
-    namespaced=True,
+    names=names.PROTECTED_DISK,
     spec=ProtectedDiskSpec,
     status=ProtectedDiskStatus,
     columns=(

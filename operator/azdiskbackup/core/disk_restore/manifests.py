@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from azdiskbackup.core.disk_restore.desired import Desired
-from azdiskbackup.core.disk_restore.observed import MADE_BY, SourceVolume
+from azdiskbackup.core.disk_restore.observed import SourceVolume
 from azdiskbackup.core.objects.azure import AzureDisk
+from azdiskbackup.core.objects.markers import MADE_BY
 from azdiskbackup.core.objects.pvc import DRIVER
 
 Json = dict[str, Any]

@@ -18,9 +18,6 @@ from azdiskbackup.core.objects.vault_view import VaultView
 from azdiskbackup.core.protected_disk.validation import Validation
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed, NotFetched, NotFound
 
-# The label by which a PVC and a PersistentVolume show which DiskRestore made them: its uid.
-MADE_BY = "azdiskbackup.io/made-by-restore"
-
 
 class Fact(Enum):
     """What a rule may need and the cache does not hold. Each has exactly one fetcher."""

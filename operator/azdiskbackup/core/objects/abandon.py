@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from azdiskbackup.core.objects.markers import ABANDON
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.conditions import with_message
 from azdiskbackup.core.rules.verdicts import Plan, StepT
-
-# Its value is the uid of the object, so that no manifest can carry it beforehand.
-ABANDON = "azdiskbackup.io/abandon-in-azure"
 
 
 def is_abandoned(resource: Resource) -> bool:

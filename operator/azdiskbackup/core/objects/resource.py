@@ -6,16 +6,19 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-from pydantic import BaseModel, ValidationError
 
-from azdiskbackup.api.v1alpha1.label_selector import LabelSelector
+from azdiskbackup.core.objects.markers import FINALIZER
 
-FINALIZER = "azdiskbackup.io/finalizer"
+if TYPE_CHECKING:
+    # Whoever parses has imported them, with the model; who only lists names does without.
+    from pydantic import BaseModel
 
-ModelT = TypeVar("ModelT", bound=BaseModel)
+    from azdiskbackup.api.v1alpha1.label_selector import LabelSelector
+
+ModelT = TypeVar("ModelT", bound="BaseModel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,8 @@ def parse_spec(model: type[ModelT], resource: Resource) -> ModelT | Invalid:
 
 @functools.lru_cache(maxsize=256)
 def _parsed(model: type[Any], spec: bytes) -> Any:
+    from pydantic import ValidationError
+
     try:
         return model.model_validate(msgspec.json.decode(spec))
     except ValidationError as error:
@@ -144,6 +149,8 @@ def parse_status(model: type[ModelT], resource: Resource, now: datetime | None =
         resource: the object.
         now: where it is given, times to come are nonsense.
     """
+    from pydantic import ValidationError
+
     status, context = dict(resource.status), {"now": now}
     try:
         return model.model_validate(status, context=context)

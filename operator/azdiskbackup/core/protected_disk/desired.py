@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskSpec
+from azdiskbackup.core.objects.markers import FOLLOW_PVC
 from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec
 
 # What a backup instance is in Kubernetes, written on it: cluster, namespace and name of its ProtectedDisk.
 OWNER_TAGS = ("azdiskbackup.io.cluster", "azdiskbackup.io.namespace", "azdiskbackup.io.protecteddisk")
 # Tells a namespace from another one of the same name that was made after it was deleted.
 NAMESPACE_UID_TAG = "azdiskbackup.io.namespaceuid"
-# Its value is the uid of a PVC, so that it is about one change of the disk, and no later one.
-FOLLOW_PVC = "azdiskbackup.io/follow-pvc"
 
 
 @dataclass(frozen=True, slots=True)

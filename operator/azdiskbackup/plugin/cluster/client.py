@@ -9,20 +9,23 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
-from azdiskbackup.api.v1alpha1.base import GROUP
-from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec
+from azdiskbackup.api.v1alpha1.names import GROUP
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec
 from azdiskbackup.errors import AccessDenied, InvalidRequest, OperatorError
 from azdiskbackup.kube.client import KubeClient, NotFoundError
-from azdiskbackup.kube.exchange import HttpsExchange
-from azdiskbackup.kube.kubeconfig import KubeConnection, connection, contexts, from_kubeconfig
+from azdiskbackup.kube.kubeconfig.connection import KubeConnection
+from azdiskbackup.kube.kubeconfig.reading import connection, contexts, from_kubeconfig
+from azdiskbackup.kube.threaded_exchange import ThreadedExchange
 from azdiskbackup.kube.watched import CLAIM, NAMESPACE, OURS, WatchedResource
 from azdiskbackup.plugin.cluster.error_sentences import sentence_of
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode, suggest
 from azdiskbackup.plugin.runtime.options import Options
+
+if TYPE_CHECKING:
+    from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec
 
 AnswerT = TypeVar("AnswerT")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -60,7 +63,7 @@ class Cluster:
             raise CliError(f"invalid namespace name {options.namespace!r}", ExitCode.USAGE)
         self._options = options
         self._connection = _connect(options)
-        self.kube = KubeClient(HttpsExchange(self._connection))
+        self.kube = KubeClient(ThreadedExchange(self._connection))
         self.hidden: list[str] = []
 
     async def __aenter__(self) -> Self:
@@ -220,6 +223,9 @@ class Cluster:
 
     async def policy_of(self, disk: Resource) -> DiskBackupPolicySpec | None:
         """Return what the policy of a disk says; None where it cannot be read."""
+        # Completion lists names, and does without the models.
+        from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec
+
         policy = await self.get_if_allowed(POLICIES, "", policy_name(disk))
         spec = parse_spec(DiskBackupPolicySpec, policy) if policy is not None else None
         return None if isinstance(spec, Invalid) else spec

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from azdiskbackup.api.v1alpha1 import KINDS
-from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
+from azdiskbackup.api.v1alpha1.names import GROUP, KIND_NAMES, VERSION
 from azdiskbackup.errors import AccessDenied, OperatorError, Unavailable
 from azdiskbackup.kube.client import NotFoundError
 from azdiskbackup.kube.watched import CLAIM, WatchedResource
 
-_NAMESPACED = {CLAIM.plural, *(kind.plural for kind in KINDS if kind.namespaced)}
+_NAMESPACED = {CLAIM.plural, *(kind.plural for kind in KIND_NAMES if kind.namespaced)}
 
 
 _MAY_NOT = re.compile(r'cannot (\w+) resource "([^"]+)".*?(at the cluster scope)?$')

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
 from azdiskbackup.api.v1alpha1.disk_restore import DiskRestoreStatus
+from azdiskbackup.api.v1alpha1.names import GROUP, VERSION
 from azdiskbackup.core.objects.recorded import recorded_time
 from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.core.objects.restored import EXCLUDE_FROM_BACKUP

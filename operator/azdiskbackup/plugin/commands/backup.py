@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.text import Text
 
-from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
+from azdiskbackup.api.v1alpha1.names import GROUP, VERSION
 from azdiskbackup.api.v1alpha1.on_demand_backup import OnDemandBackupStatus
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.core.objects.resource import Resource, parse_status

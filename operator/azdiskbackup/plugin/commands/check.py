@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from rich.text import Text
 
 from azdiskbackup import __version__
-from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
+from azdiskbackup.api.v1alpha1.names import GROUP, VERSION
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.reason_catalog import REASON_CATALOG

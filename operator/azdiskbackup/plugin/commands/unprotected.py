@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from azdiskbackup.api.v1alpha1.base import GROUP, VERSION
+from azdiskbackup.api.v1alpha1.names import GROUP, VERSION
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.plugin.cluster.client import DISKS, OBJECT_NAME, WHOLE_CLAIMS, Cluster, gather_in_order, labelled
 from azdiskbackup.plugin.cluster.coverage import Protections, Volumes, protection, visible_volumes, volume_of

@@ -13,7 +13,7 @@ from typing import Any
 
 from typer import completion
 
-from azdiskbackup.kube.kubeconfig import contexts
+from azdiskbackup.kube.kubeconfig.reading import contexts
 from azdiskbackup.kube.watched import CLAIM, NAMESPACE, WatchedResource
 from azdiskbackup.plugin.cluster.client import DISKS, POLICIES, RESTORES, VAULTS, Cluster
 from azdiskbackup.plugin.output.foreign import harmless

@@ -12,7 +12,6 @@ from azdiskbackup.azure.gateways.azure import capture_error
 from azdiskbackup.core.disk_restore.desired import Desired
 from azdiskbackup.core.disk_restore.manifests import source_volume
 from azdiskbackup.core.disk_restore.observed import (
-    MADE_BY,
     Claim,
     Fact,
     NoRestorePoint,
@@ -25,6 +24,7 @@ from azdiskbackup.core.disk_restore.observed import (
 from azdiskbackup.core.disk_restore.rules.target import restore_grant, restore_request
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.azure import AzureDisk, AzureRestorePoint
+from azdiskbackup.core.objects.markers import MADE_BY
 from azdiskbackup.core.objects.recorded import INSTANCE, azure_name, recorded_id, recorded_text, recorded_time
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.objects.vault_view import VaultView, vault_view

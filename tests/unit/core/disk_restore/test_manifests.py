@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from azdiskbackup.core.disk_restore.manifests import claim_manifest, missing_fields, source_volume, volume_manifest
-from azdiskbackup.core.disk_restore.observed import MADE_BY, SourceVolume
+from azdiskbackup.core.disk_restore.observed import SourceVolume
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.azure import AzureDisk
+from azdiskbackup.core.objects.markers import MADE_BY
 from harness.objects import disk_id
 from unit.core.disk_restore.test_rules import desired
 

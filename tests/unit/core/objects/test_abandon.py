@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from azdiskbackup.core.objects.abandon import ABANDON, is_abandoned, with_way_out
-from azdiskbackup.core.objects.resource import FINALIZER, Resource
+from azdiskbackup.core.objects.abandon import is_abandoned, with_way_out
+from azdiskbackup.core.objects.markers import ABANDON, FINALIZER
+from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.verdicts import Plan, Rules, evaluate, wait
 

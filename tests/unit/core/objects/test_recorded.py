@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from azdiskbackup.api.v1alpha1 import KINDS
+from azdiskbackup.api.v1alpha1.kinds import KINDS
 from azdiskbackup.core.backup_vault import observed as vaults
 from azdiskbackup.core.disk_backup_policy import observed as policies
 from azdiskbackup.core.disk_restore import observed as restores

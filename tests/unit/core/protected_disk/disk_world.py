@@ -11,9 +11,10 @@ from azdiskbackup.api.v1alpha1.label_selector import LabelSelector
 from azdiskbackup.api.v1alpha1.vault_parts import VaultAccess
 from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId, vault_id
 from azdiskbackup.core.objects.azure import AzureDisk, AzureFailure, AzureInstance
+from azdiskbackup.core.objects.markers import FINALIZER
 from azdiskbackup.core.objects.policy_view import PolicyView
 from azdiskbackup.core.objects.pvc import ClaimedDisk
-from azdiskbackup.core.objects.resource import FINALIZER, Resource
+from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.objects.vault_view import VaultView
 from azdiskbackup.core.protected_disk.deletion import DELETION_RULES
 from azdiskbackup.core.protected_disk.desired import OWNER_TAGS, Desired, read_desired

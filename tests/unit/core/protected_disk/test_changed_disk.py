@@ -12,9 +12,10 @@ from azdiskbackup.api.v1alpha1.label_selector import LabelSelector
 from azdiskbackup.api.v1alpha1.protected_disk import EARLIER_DISKS, ProtectedDiskStatus
 from azdiskbackup.api.v1alpha1.vault_parts import VaultAccess
 from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.objects.markers import FOLLOW_PVC
 from azdiskbackup.core.objects.pvc import ClaimedDisk
 from azdiskbackup.core.objects.resource import Resource
-from azdiskbackup.core.protected_disk.desired import FOLLOW_PVC, Desired, read_desired
+from azdiskbackup.core.protected_disk.desired import Desired, read_desired
 from azdiskbackup.core.protected_disk.earlier_disks import change_over, instance_of, is_of_earlier, without
 from azdiskbackup.core.protected_disk.observed import Fact, Observed
 from azdiskbackup.core.protected_disk.status import build_status

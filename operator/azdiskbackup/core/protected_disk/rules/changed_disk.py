@@ -7,9 +7,10 @@ from datetime import datetime
 from azdiskbackup.core.formatting import clock_time
 from azdiskbackup.core.identity.arm_ids import same_id
 from azdiskbackup.core.objects.azure import AzureInstance
+from azdiskbackup.core.objects.markers import FOLLOW_PVC
 from azdiskbackup.core.objects.pvc import ClaimedDisk
 from azdiskbackup.core.objects.recorded import DISK, id_of_type
-from azdiskbackup.core.protected_disk.desired import FOLLOW_PVC, Desired
+from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Fact, Observed
 from azdiskbackup.core.protected_disk.ownership import is_owner
 from azdiskbackup.core.protected_disk.rules.instance import Verdict, with_guard

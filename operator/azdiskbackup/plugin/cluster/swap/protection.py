@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from azdiskbackup.core.identity.arm_ids import ArmId
+from azdiskbackup.core.objects.markers import FOLLOW_PVC
 from azdiskbackup.core.objects.pvc import ClaimedDisk, disk_of
 from azdiskbackup.core.objects.resource import Resource
-from azdiskbackup.core.protected_disk.desired import FOLLOW_PVC
 from azdiskbackup.errors import AccessDenied, OperatorError
 from azdiskbackup.kube.client import NotFoundError
 from azdiskbackup.plugin.cluster.client import DISKS, Cluster, ProtectedVolume, claim_of, protected_of

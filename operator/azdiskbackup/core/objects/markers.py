@@ -1,0 +1,11 @@
+"""What marks objects of the cluster: our finalizer, a label, and annotations by which a person asks for something."""
+
+from __future__ import annotations
+
+FINALIZER = "azdiskbackup.io/finalizer"
+# The label by which a PVC and a PersistentVolume show which DiskRestore made them: its uid.
+MADE_BY = "azdiskbackup.io/made-by-restore"
+# Their values are uids, so that no manifest can carry them beforehand: of the object that is to go, and of the PVC to
+# whose disk an object is to change over, which is one change of the disk, and no later one.
+ABANDON = "azdiskbackup.io/abandon-in-azure"
+FOLLOW_PVC = "azdiskbackup.io/follow-pvc"
