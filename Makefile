@@ -106,6 +106,11 @@ terminal:
 json:
 	$(call installed,jq,jq,by which a page of the documentation changes manifests)
 
+# In it the tests look at the documentation. Without it that is skipped, and says so.
+.PHONY: browser
+browser:
+	$(call installed,chromedriver,chromium-driver,in which the tests look at the documentation)
+
 .PHONY: demo
 demo: $(DEMO_READY) controlplane ## Watch a disk being lost and restored (STORY=namespace: a whole namespace; DEMO_ARGS=--once ends afterwards)
 	@# While the API server starts, what the pods import is compiled; who comes first compiles by itself.
@@ -182,8 +187,8 @@ simulate-mutants: $(READY) ## Plant one bug after the other, and see that the st
 
 # In one run: what computes fills the time in which the integration tests wait, and each process begins only once.
 .PHONY: test-slow
-test-slow: $(READY) compiled controlplane tools sandbox prometheus terminal json image-under-test ## Run the next four, and test-simulation, in one go
-	@$(GENEROUS) $(BIN)/pytest tests/integration tests/simulation tests/plugin tests/contract tests/chart \
+test-slow: $(READY) compiled controlplane tools sandbox prometheus terminal json browser image-under-test ## Run the next five, and test-simulation, in one go
+	@$(GENEROUS) $(BIN)/pytest tests/integration tests/simulation tests/plugin tests/contract tests/chart tests/pages \
 	  -n $(STACKS) $(BY_FILE) $(TEST_ARGS)
 
 .PHONY: test-plugin
@@ -197,6 +202,10 @@ test-contract: $(READY) compiled controlplane ## Run gateways against the simula
 .PHONY: test-chart
 test-chart: $(READY) controlplane tools sandbox prometheus image-under-test ## Run what needs no cluster of the chart and of deploy/: rendering, linting, drift
 	@$(GENEROUS) $(BIN)/pytest tests/chart -n $(PROCESSES) $(BY_FILE) $(TEST_ARGS)
+
+.PHONY: test-pages
+test-pages: $(READY) browser ## Look at the documentation in a browser: links, widths, contrast, search
+	@$(BIN)/pytest tests/pages $(TEST_ARGS)
 
 .PHONY: test-integration
 test-integration: $(READY) compiled controlplane tools sandbox prometheus terminal json image-under-test ## Run the operator on a real API server against the simulator

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from bench import installation, report, restores
+from bench import command, installation, report, restores
+from bench.command import Costs
 from bench.fleet import Fleet, FleetError
 from bench.installation import Tell
+from bench.restores import Restores
 from bench.scenario import Result, run
 from harness.processes import ProcessDiedError
 from harness.stack import ROOT, Stack
@@ -28,7 +30,7 @@ def main() -> int:
     """Run; return 1 if a limit was not kept."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--sizes", default="", help="numbers of disks, separated by commas")
-    parser.add_argument("--only", choices=["restores"], help="measure this, and renew its rows in --out")
+    parser.add_argument("--only", choices=["restores", "command"], help="measure this, and renew its rows in --out")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks")
     parser.add_argument("--compare", nargs=2, type=Path, metavar=("BEFORE", "AFTER"), help="print two results.json")
     given = parser.parse_args()
@@ -38,18 +40,31 @@ def main() -> int:
     sizes = [int(size) for size in given.sizes.split(",")] if given.sizes else list(SIZES)
     results: list[Result] = []
     try:
-        restored = _on_a_stack("restores", lambda stack, tell: restores.measure(stack, SHARE, tell))
         if given.only:
-            found = report.renewed(json.loads((given.out / "results.json").read_text()), restored)
+            before = json.loads((given.out / "results.json").read_text())
+            found = (
+                report.with_costs(before, _costs())
+                if given.only == "command"
+                else report.with_restores(before, _restores())
+            )
         else:
+            restored, costs = _restores(), _costs()
             times = _on_a_stack("installation", lambda stack, tell: installation.measure(stack, tell))
             results = [_fleet(size) for size in sorted(sizes)]
-            found = report.document(results, times, restored)
+            found = report.document(results, times, costs, restored)
     except (FleetError, ProcessDiedError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     report.show(found)
     return 0 if report.write(found, given.out, results) else 1
+
+
+def _restores() -> Restores:
+    return _on_a_stack("restores", lambda stack, tell: restores.measure(stack, SHARE, tell))
+
+
+def _costs() -> Costs:
+    return _on_a_stack("the command", lambda stack, _: command.measure(stack))
 
 
 def _fleet(size: int) -> Result:

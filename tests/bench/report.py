@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import measures
+from bench.command import Costs
 from bench.installation import Times
 from bench.restores import Restores
 from bench.scenario import Result
@@ -34,7 +35,7 @@ def machine() -> dict[str, Any]:
     return {"cpu": model, "cores": os.cpu_count(), "python": platform.python_version()}
 
 
-def document(results: Sequence[Result], times: Times, restores: Restores) -> dict[str, Any]:
+def document(results: Sequence[Result], times: Times, costs: Costs, restores: Restores) -> dict[str, Any]:
     """Return the results with where and when."""
     found = {
         **_when(),
@@ -43,15 +44,23 @@ def document(results: Sequence[Result], times: Times, restores: Restores) -> dic
         "times": times.to_json(),
         "results": [each.to_json() for each in results],
     }
-    return renewed(found, restores)
+    return with_restores(with_costs(found, costs), restores)
 
 
-def renewed(before: dict[str, Any], restores: Restores) -> dict[str, Any]:
+def with_restores(before: dict[str, Any], restores: Restores) -> dict[str, Any]:
     """Return a document with the rows about restores, in the place of those that it had."""
-    kept = {each.text for each in measures.FLEETS} | {each.text for each in measures.TIMES}
-    others = [each for each in before["measures"] if each["measure"] in kept]
-    rows = measures.rows(measures.RESTORES, restores)
-    return before | {"measures": others + rows, "restores": {**_when(), **restores.to_json()}}
+    return _renewed(before, "restores", measures.rows(measures.RESTORES, restores), restores.to_json())
+
+
+def with_costs(before: dict[str, Any], costs: Costs) -> dict[str, Any]:
+    """Return a document with the rows about the command, in the place of those that it had."""
+    return _renewed(before, "command", measures.rows(measures.COMMAND, costs), costs.to_json())
+
+
+def _renewed(before: dict[str, Any], name: str, rows: list[dict[str, Any]], found: dict[str, Any]) -> dict[str, Any]:
+    order = [each.text for table in measures.TABLES for each in table]
+    known = {each["measure"]: each for each in [*before["measures"], *rows]}
+    return before | {"measures": [known[text] for text in order if text in known], name: {**_when(), **found}}
 
 
 def _when() -> dict[str, str]:

@@ -1,6 +1,6 @@
-"""A hook of MkDocs for what the documents link to outside of docs/, of which the site has no copy.
+"""A hook of MkDocs: what the search finds first, and links to what is outside of docs/, of which the site has no copy.
 
-It is linked in the repository, at the version of the site, if the repository has an address (``[project.urls]
+Such a file is linked in the repository, at the version of the site, if the repository has an address (``[project.urls]
 Repository`` in pyproject.toml), and else named. A link to what is not there is a warning, and with it a failure.
 """
 
@@ -16,6 +16,7 @@ from generated import published
 
 _ROOT = Path(__file__).resolve().parents[2]
 _LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?P<target>\.\.?/[^)#\s]+|[^)#:\s]+)(?P<anchor>#[^)]*)?\)")
+_BOOSTS = {"decisions": 0.1, "benchmarks": 0.1, "architecture.md": 0.2, "tasks": 2, "runbooks": 3}
 _log = logging.getLogger("mkdocs.hooks.site_links")
 
 
@@ -29,6 +30,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Return a page with its links to files outside of docs/ leading to the repository, or as text."""
     repository = published.address(_ROOT)
     here = (_ROOT / "docs" / page.file.src_uri).parent
+    # Who searches has a task or a problem; why something was decided is hardly ever what is looked for.
+    page.meta.setdefault("search", {"boost": _BOOSTS.get(page.file.src_uri.partition("/")[0], 1)})
 
     def named(link: re.Match[str]) -> str:
         target = (here / link["target"]).resolve()

@@ -89,7 +89,7 @@ def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
 @pytest.fixture
 def big_cluster(tmp_path: Path) -> Iterator[str]:
     """Yield the kubeconfig of a cluster with two thousand disks."""
-    with server.big_cluster(tmp_path) as found:
+    with server.cluster(tmp_path) as found:
         yield found
 
 

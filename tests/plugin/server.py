@@ -15,7 +15,7 @@ import yaml
 
 from plugin import world
 
-DISKS = 2000
+DISKS, FEW = 2000, 5
 
 
 class Pages(BaseHTTPRequestHandler):
@@ -25,10 +25,19 @@ class Pages(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         query = {key: value[0] for key, value in parse_qs(parts.query).items()}
         begin, limit = int(query.get("continue", "0")), int(query.get("limit", "500"))
-        found = self.server.objects.get(parts.path.rsplit("/", 1)[1], [])  # type: ignore[attr-defined] # set below
+        *_, plural, name = parts.path.split("/")
+        known: dict[str, list[Any]] = self.server.objects  # type: ignore[attr-defined] # set below
+        if plural in known:
+            one = next((each for each in known[plural] if each["metadata"]["name"] == name), None)
+            self._answer(200 if one else 404, one or {"reason": "NotFound", "message": f"{name} not found"})
+            return
+        found = known.get(name, [])
         more = {"continue": str(begin + limit)} if begin + limit < len(found) else {}
-        body = json.dumps({"items": found[begin : begin + limit], "metadata": more}).encode()
-        self.send_response(200)
+        self._answer(200, {"items": found[begin : begin + limit], "metadata": more})
+
+    def _answer(self, status: int, content: object) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -39,11 +48,11 @@ class Pages(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def big_cluster(folder: Path) -> Iterator[str]:
-    """Yield the kubeconfig of a cluster with many disks, whose status is as long as it gets."""
+def cluster(folder: Path, *, few: bool = False) -> Iterator[str]:
+    """Yield the kubeconfig of a cluster with many disks, or a few, whose status is as long as it gets."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
     server.objects = dict(world.Api().objects)  # type: ignore[attr-defined] # what it answers with
-    server.objects["protecteddisks"] = [world.good(f"data-{n}", f"shop-{n % 50}") for n in range(DISKS)]  # type: ignore[attr-defined]
+    server.objects["protecteddisks"] = [world.good(f"data-{n}", f"shop-{n % 50}") for n in range(FEW if few else DISKS)]  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield kubeconfig(folder, f"http://127.0.0.1:{server.server_address[1]}")
     server.shutdown()

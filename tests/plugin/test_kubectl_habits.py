@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -125,8 +126,17 @@ def test_what_most_commands_do_without_is_not_imported() -> None:
     assert not _SLOW & imported_by("azdiskbackup.plugin.runtime.session", *commands)
 
 
-def test_completion_does_without_models_and_tables() -> None:
-    assert not (_SLOW | {"pydantic", "rich"}) & imported_by("azdiskbackup.plugin.runtime.completion")
+def test_completion_does_without_models_and_tables(big_cluster: str) -> None:
+    program = (
+        "import sys\nfrom azdiskbackup.plugin.runtime.completion import main\n"
+        "sys.argv = ['x', 'describe', '-n', 'shop-0', '--output', 'json', 'data-1']\n"
+        "main()\nprint(*sorted({each.partition('.')[0] for each in sys.modules}))"
+    )
+    known = {**os.environ, "KUBECONFIG": big_cluster}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=known)
+    *found, end, modules = done.stdout.splitlines()
+    assert {"data-1", "data-1999"} <= set(found) and end == ":4"
+    assert not (_SLOW | {"pydantic", "rich"}) & set(modules.split())
 
 
 def test_a_part_of_a_reason_lists_those_that_have_it(run: Run) -> None:

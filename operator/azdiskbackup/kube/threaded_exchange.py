@@ -41,18 +41,9 @@ class ThreadedExchange:
     async def __aenter__(self) -> Self:
         """Make the pool of connections; none is opened yet."""
         connection = self._connection
-        try:
-            context = ssl.create_default_context(cafile=connection.ca_file)
-            if connection.client_certificate:
-                context.load_cert_chain(connection.client_certificate, connection.client_key)
-        except (OSError, ValueError) as error:
-            # Among them those of TLS: a certificate that is none, a key that is another one's.
-            raise InvalidRequest("BadCertificate", f"a certificate or key cannot be used: {error}") from error
-        if not connection.verify:
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            # Who wrote the kubeconfig knows; kubectl does not warn either.
-            warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
-        options: dict[str, Any] = {"maxsize": _CONNECTIONS, "block": True, "ssl_context": context}
+        options: dict[str, Any] = {"maxsize": _CONNECTIONS, "block": True}
+        if connection.server.startswith("https:"):
+            options["ssl_context"] = _tls(connection)
         if connection.server_name:
             options["server_hostname"] = connection.server_name
         self._pool = (
@@ -89,6 +80,21 @@ class ThreadedExchange:
             redirect=False,
         )
         return Answer(response.status, response.data, response.headers)
+
+
+def _tls(connection: KubeConnection) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=connection.ca_file)
+        if connection.client_certificate:
+            context.load_cert_chain(connection.client_certificate, connection.client_key)
+    except (OSError, ValueError) as error:
+        # Among them those of TLS: a certificate that is none, a key that is another one's.
+        raise InvalidRequest("BadCertificate", f"a certificate or key cannot be used: {error}") from error
+    if not connection.verify:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        # Who wrote the kubeconfig knows; kubectl does not warn either.
+        warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
+    return context
 
 
 def _in_thread(call: Callable[[], Answer]) -> asyncio.Future[Answer]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from azdiskbackup.api.v1alpha1.protected_disk import (
     RECENT_RESTORE_POINTS,
@@ -12,10 +13,22 @@ from azdiskbackup.api.v1alpha1.protected_disk import (
     RestorePointStatus,
 )
 from azdiskbackup.core.objects.azure import STATES_OF_MODE, AzureInstance, AzureRestorePoint, JobHistory
-from azdiskbackup.core.protected_disk.observed import Observed
 
+if TYPE_CHECKING:
+    # A command that asks when the last backup was does without all that a pass knows.
+    from azdiskbackup.core.protected_disk.observed import Observed
+
+# A restore point is taken so soon after the start of its job.
+ONE_BACKUP = timedelta(minutes=30)
 # Resource Graph rounds the time of a restore point.
 SAME_POINT = timedelta(seconds=1)
+
+
+def last_success(known: ProtectedDiskStatus) -> datetime | None:
+    """Return when the newest good backup was taken: as its job says, or its restore point if the job was not seen."""
+    job = known.last_successful_backup_time
+    point = known.restore_points.newest if known.restore_points is not None else None
+    return point if point is not None and (job is None or point > job + ONE_BACKUP) else job
 
 
 def known_restore_points(

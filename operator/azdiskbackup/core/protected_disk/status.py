@@ -30,14 +30,12 @@ from azdiskbackup.core.protected_disk.earlier_disks import change_over, without
 from azdiskbackup.core.protected_disk.health import backup_health, next_due
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.ownership import disk_may_be_shown, may_be_shown
-from azdiskbackup.core.protected_disk.restore_points import known_restore_points
+from azdiskbackup.core.protected_disk.restore_points import known_restore_points, last_success
 from azdiskbackup.core.protected_disk.steps import FollowPVC, Step
 from azdiskbackup.core.rules import conditions, reasons
 from azdiskbackup.core.rules.verdicts import Finding, Plan
 from azdiskbackup.core.schedule.backup_times import next_backup
 
-# A restore point is taken so soon after the start of its job.
-ONE_BACKUP = timedelta(minutes=30)
 RESTING = STATES_OF_MODE["Suspended"] | STATES_OF_MODE["Stopped"]
 _OF_INSTANCE = ("backup_instance_id", "protection_state", "policy_id")
 _READY = {
@@ -147,13 +145,6 @@ def deadline(known: ProtectedDiskStatus, observed: Observed) -> datetime | None:
     expected = backup_expected(known, observed)
     judged = expected is not None and observed.jobs_at is not None and observed.jobs_at > expected[1]
     return expected[1] if expected is not None and not judged else None
-
-
-def last_success(known: ProtectedDiskStatus) -> datetime | None:
-    """Return when the newest good backup was taken: as its job says, or its restore point if the job was not seen."""
-    job = known.last_successful_backup_time
-    point = known.restore_points.newest if known.restore_points is not None else None
-    return point if point is not None and (job is None or point > job + ONE_BACKUP) else job
 
 
 def _active_since(

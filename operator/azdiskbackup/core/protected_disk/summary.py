@@ -11,7 +11,7 @@ from azdiskbackup.core.objects.azure import is_running, succeeded
 from azdiskbackup.core.objects.policy_view import PolicyView
 from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.core.protected_disk.health import due_and_limit
-from azdiskbackup.core.protected_disk.status import last_success
+from azdiskbackup.core.protected_disk.restore_points import last_success
 from azdiskbackup.core.rules import reasons
 
 _GIB = 1024**3

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from azdiskbackup.api.v1alpha1.protected_disk import JobStatus, ProtectedDiskStatus
 from azdiskbackup.core.objects.azure import is_running, succeeded
 from azdiskbackup.core.objects.resource import Resource, parse_status
-from azdiskbackup.core.protected_disk.status import last_success
+from azdiskbackup.core.protected_disk.restore_points import last_success
 from azdiskbackup.core.reason_catalog import REASON_CATALOG, Expect
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.plugin.cluster.client import claim_of, policy_name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Any
@@ -12,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from azdiskbackup import __version__
-from azdiskbackup.plugin.runtime.command_line import Commands, examples
+from azdiskbackup.plugin.runtime.command_line import Commands, examples, with_what_is_asked
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
 from azdiskbackup.plugin.runtime.options import (
     AN_HOUR,
@@ -86,7 +87,8 @@ def main() -> None:
     """Run the command that was typed."""
     from azdiskbackup.plugin.runtime.streams import guarded
 
-    guarded(lambda: app(prog_name=PROGRAM, complete_var=COMPLETE_VAR))
+    asked = with_what_is_asked(app, sys.argv[1:])
+    guarded(lambda: asked(prog_name=PROGRAM, complete_var=COMPLETE_VAR))
 
 
 def _done(ending: ExitCode) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -76,6 +77,20 @@ def arranged(words: Sequence[str]) -> list[str]:
     if begin >= len(words) or words[begin].startswith("-"):
         return list(words)
     return [words[begin], *words[:begin], *words[begin + 1 :]]
+
+
+def with_what_is_asked(app: typer.Typer, words: Sequence[str]) -> typer.Typer:
+    """Return an app with the one command that words ask for, if any.
+
+    To build the options of all of them takes longer than most commands.
+    """
+    name = next(iter(arranged(words)), "")
+    if name not in [each.name for each in app.registered_commands]:
+        return app
+    found = copy.copy(app)
+    # Of one command alone the library would make a program without commands; that of the version has no options.
+    found.registered_commands = [each for each in app.registered_commands if each.name in (name, "version")]
+    return found
 
 
 def examples(program: str, command: str) -> str:

@@ -12,12 +12,14 @@ from contextlib import redirect_stdout
 from typing import Any
 
 from typer import completion
+from typer.core import TyperArgument, TyperOption
 
 from azdiskbackup.kube.kubeconfig.reading import contexts
 from azdiskbackup.kube.watched import CLAIM, NAMESPACE, WatchedResource
 from azdiskbackup.plugin.cluster.client import DISKS, POLICIES, RESTORES, VAULTS, Cluster
 from azdiskbackup.plugin.output.foreign import harmless
 from azdiskbackup.plugin.runtime.app import COMPLETE_VAR, PROGRAM, app
+from azdiskbackup.plugin.runtime.command_line import with_what_is_asked
 from azdiskbackup.plugin.runtime.options import Options
 
 # As kubectl's own completion: no file names.
@@ -37,6 +39,9 @@ _IN_NAMESPACE = (DISKS, RESTORES, CLAIM)
 def main() -> None:
     """Answer kubectl: one suggestion a line, and a last line that says what the shell should do with them."""
     words = sys.argv[1:]
+    for each in (TyperArgument, TyperOption):
+        # Nobody checks what is still being typed, and what the library imports for it is a quarter of a completion.
+        each.process_value = lambda _self, _ctx, value: value  # type: ignore[method-assign,assignment] # in this process alone
     # Through the library's protocol for fish: value, tab, help, which is what kubectl wants too.
     completion.completion_init()  # type: ignore[attr-defined] # it is imported there, and not declared
     asked = shlex.join(["x", *words[:-1]]) + f" {shlex.quote(words[-1]) if words and words[-1] else ''}"
@@ -48,7 +53,7 @@ def main() -> None:
     found = io.StringIO()
     try:
         with redirect_stdout(found):
-            app(prog_name=PROGRAM, complete_var=COMPLETE_VAR)
+            with_what_is_asked(app, words[:-1])(prog_name=PROGRAM, complete_var=COMPLETE_VAR)
     except SystemExit:
         pass
     sys.stdout.write("".join(f"{line}\n" for line in [*map(harmless, found.getvalue().splitlines()), _NO_FILES]))

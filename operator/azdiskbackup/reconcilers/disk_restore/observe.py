@@ -29,7 +29,7 @@ from azdiskbackup.core.objects.recorded import INSTANCE, azure_name, recorded_id
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.objects.vault_view import VaultView, vault_view
 from azdiskbackup.core.protected_disk.earlier_disks import instance_of, is_of_earlier
-from azdiskbackup.core.protected_disk.status import ONE_BACKUP
+from azdiskbackup.core.protected_disk.restore_points import ONE_BACKUP
 from azdiskbackup.core.protected_disk.validation import Running, after_look, is_answer_due
 from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed, NotFound
 from azdiskbackup.engine.cache import Key
