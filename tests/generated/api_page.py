@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from azdiskbackup.api.crd.definition import definition
@@ -25,6 +27,12 @@ A condition has `type`, `status`, `reason`, `message`, `lastTransitionTime` and 
 # What is said once, not of each field of that shape.
 _SELECTOR = "a label selector, as elsewhere in Kubernetes"
 _CONDITIONS = "conditions"
+_COMPLETE = Path(__file__).resolve().parents[2] / "deploy" / "samples" / "complete"
+
+
+def complete(kind: str) -> Path:
+    """Return the manifest of a kind that has every field of its spec."""
+    return _COMPLETE / f"{re.sub('(?<!^)(?=[A-Z])', '-', kind).lower()}.yaml"
 
 
 def page() -> str:
@@ -38,6 +46,7 @@ def _chapter(crd: Json) -> str:
     scope = {"Cluster": "Cluster-scoped", "Namespaced": "Namespaced"}[crd["spec"]["scope"]]
     parts = [
         f"## {names['kind']}\n\n{schema['description']}\n\n*{scope}; short name `{names['shortNames'][0]}`.*\n",
+        f"With every field of its spec:\n\n```yaml\n{complete(names['kind']).read_text()}```\n",
         *(_table(f"### {names['kind']}: {part}", schema["properties"][part], part) for part in ("spec", "status")),
     ]
     return "\n".join(parts)

@@ -86,6 +86,32 @@ def test_restore_by_hand(world: World) -> None:
     assert handle.endswith("/disks/postgres-data-restored")
 
 
+def test_deploy_with_gitops(world: World) -> None:
+    _protects_what_nothing_protected(world, "deploy-with-gitops")
+
+
+def test_come_from_volume_snapshots(world: World) -> None:
+    _protects_what_nothing_protected(world, "come-from-volume-snapshots")
+
+
+def test_come_from_velero(world: World) -> None:
+    _protects_what_nothing_protected(world, "come-from-velero")
+
+
+def _protects_what_nothing_protected(world: World, page: str) -> None:
+    world.has_a_policy()
+    world.kubectl("delete", "pdisk", "--all", "-n", NAMESPACE)
+    world.follows(page)
+    assert world.state_in_azure("pvc-postgres-0") == "ProtectionConfigured"
+    # Those of another name would keep what the next page writes from protecting the same disk.
+    world.kubectl("delete", "pdisk", "--all", "-n", NAMESPACE)
+
+
+def test_restore_a_table(world: World) -> None:
+    world.has_a_disk()
+    world.follows("restore-a-table")
+
+
 def test_restore(world: World) -> None:
     needs_jq()
     world.has_a_disk()

@@ -12,6 +12,7 @@ import typer
 
 from azdiskbackup.core.reason_catalog import REASON_CATALOG
 from azdiskbackup.plugin.runtime.command_line import arranged, seconds
+from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
 from plugin import world
 from plugin.conftest import Run
 from plugin.world import Api
@@ -176,3 +177,27 @@ def test_a_failed_backup_counts_in_its_calendar_at_once(run: Run, api: Api) -> N
     assert day["items"][0]["verdict"] == "GOOD"
     shown = run("timeline", "ledger", "-n", "bank", "--from", "status", "--days", "1")[1]
     assert "1 failed" in shown, "a day that is good shows what failed on it"
+
+
+def test_watched_disks_are_printed_again_when_they_change(api: Api, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `kubectl get -w` does: what is there, and then a line for each change, without headers."""
+    disks = api.objects["protecteddisks"]
+    changes = [lambda: disks.__setitem__(0, world.failing()), lambda: None, lambda: disks.pop()]
+
+    async def passes(seconds: float) -> None:
+        if not changes:
+            raise CliError("enough was seen")
+        changes.pop(0)()
+
+    monkeypatch.setattr("azdiskbackup.plugin.commands.disks.asyncio.sleep", passes)
+    disks[:] = [world.good("ledger", "bank"), world.good("orders", "shop")]
+    code, out, err = run("disks", "-A", "-w")
+    before, again = out.splitlines()[:3], out.splitlines()[3:]
+    assert code and "enough was seen" in err and before[0].split()[:2] == ["NAMESPACE", "NAME"]
+    assert len(again) == 1 and "BackupFailed" in again[0] and "NAMESPACE" not in again[0]
+    assert "ProtectedDisk shop/orders was deleted." in err
+
+
+def test_what_is_watched_is_a_table(run: Run) -> None:
+    code, _, err = run("disks", "-w", "-o", "json")
+    assert code == ExitCode.USAGE and "--watch prints tables" in err

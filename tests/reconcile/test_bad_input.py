@@ -60,7 +60,8 @@ async def test_unknown_policy(world: World, shop: Team) -> None:
     since = world.azure.request_count()
     await shop.protect(policy="later")
     says = await told(shop, "ProtectedDisk", "data", "Accepted", "PolicyNotFound")
-    assert "DiskBackupPolicy 'later' does not exist" in says
+    # Who may write a ProtectedDisk may not list policies, as a rule. Of another vault's only its own namespaces hear.
+    assert "DiskBackupPolicy 'later' does not exist. Policies that serve this namespace: gold. The operator" in says
     assert not writes(world, since, shop.namespace)
     await shop.apply(policy("later", "demo"))
     await shop.until("ProtectedDisk", "data", "Ready")

@@ -89,3 +89,12 @@ def test_what_the_command_shows_on_a_page_is_what_it_shows(command: str, shown: 
     assert len(lines) > 5
     for line in lines:
         assert any(each.startswith(line) for each in observed), f"not there, or not in this order: {line}"
+
+
+def test_the_worked_example_of_costs_is_right() -> None:
+    page = (ROOT / "docs" / "costs-and-limits.md").read_text()
+    stored, changed, price = 80, 80 * 0.02, 0.05
+    assert f"{changed:g} GiB a day" in page and "2 % change a day" in page and f"{stored} GiB on it" in page
+    for when, days in (("after the first backup", 0), ("after a week", 7), ("after 30 days, and from then on", 30)):
+        kept = stored + days * changed
+        assert f"| {when} | {kept:g} | {kept * price:.2f} |" in page

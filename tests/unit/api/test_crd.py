@@ -1,18 +1,26 @@
 """What pydantic says and a CustomResourceDefinition cannot take as it is: one test a row."""
 
+import json
+import re
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from azdiskbackup.api.crd.definition import definition, documents, drifted
 from azdiskbackup.api.crd.structural import NotStructuralError, structural_schema
-from azdiskbackup.api.v1alpha1.base import wire_name
+from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultSpec
+from azdiskbackup.api.v1alpha1.base import Part, wire_name
+from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
 from azdiskbackup.api.v1alpha1.disk_restore import RestorePointSelector
 from azdiskbackup.api.v1alpha1.kind import Kind
 from azdiskbackup.api.v1alpha1.kinds import KINDS
+from generated.api_page import complete
+from harness.objects import Json
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -163,3 +171,40 @@ def test_committed_definitions_are_as_generated(tmp_path: Path) -> None:
     assert drifted(tmp_path) == sorted(documents())
     (tmp_path / "stray.yaml").write_text("")
     assert "stray.yaml" in drifted(tmp_path)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_the_complete_manifest_has_every_field(kind: Kind) -> None:
+    """Of those that exclude each other one is a comment."""
+    text = complete(kind.name).read_text()
+    schema = definition(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    missing = [name for name in set(names_of(schema)) if not re.search(rf"^[ #-]*{name}:", text, re.M)]
+    assert not missing and kind.spec.model_validate(yaml.safe_load(text)["spec"])
+
+
+def names_of(schema: Json) -> Iterator[str]:
+    for name, field in schema.get("properties", {}).items():
+        yield name
+        inner = field.get("items", field)
+        if "matchLabels" not in inner.get("properties", {}):
+            yield from names_of(inner)
+
+
+@pytest.mark.parametrize(
+    ("model", "value", "words"),
+    [
+        (
+            Schedule,
+            {"frequency": "Daily", "startTime": "2am"},
+            "must be a time of day as HH:MM, such as 02:00 or 18:30",
+        ),
+        (Schedule, {"frequency": "Daily", "startTime": "02:00\n"}, "must be a time of day"),
+        (Schedule, {"frequency": "Daily", "timeZone": "Berlin!"}, "must be an IANA name"),
+        (Schedule, {"frequency": "Daily", "timeZone": "x" * 65}, "must be an IANA name"),
+        (BackupVaultSpec, {"resourceGroup": "g", "location": "West Europe"}, "in its short form, such as westeurope"),
+    ],
+)
+def test_a_string_of_another_shape_is_told_what_to_be(model: type[Part], value: Json, words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        model.model_validate(value)
+    assert words.split(",")[0] in json.dumps(structural_schema(model)), "the API server says it as well"

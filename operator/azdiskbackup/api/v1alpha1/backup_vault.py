@@ -11,6 +11,7 @@ from azdiskbackup.api.v1alpha1 import names
 from azdiskbackup.api.v1alpha1.base import (
     ArmID,
     Count,
+    Matching,
     Part,
     ResourceGroupName,
     Rule,
@@ -33,7 +34,7 @@ from azdiskbackup.api.v1alpha1.vault_parts import (
 
 AZURE_NAME = r"^[-a-zA-Z0-9]{2,50}$"
 VaultName = Annotated[str, StringConstraints(min_length=2, max_length=50, pattern=AZURE_NAME)]
-Location = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z0-9]+$")]
+Location = Annotated[str, Matching("[a-z0-9]+", "must be a region in its short form, such as westeurope", 64)]
 
 _ANOTHER = "create another BackupVault instead"
 

@@ -20,12 +20,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     StringConstraints,
     ValidationInfo,
     model_validator,
 )
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 _ACRONYMS = {"id": "ID", "gib": "GiB"}
 
@@ -187,6 +188,36 @@ class StatusPart(BaseModel):
 
 
 # --- bounded scalars ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """The shape of a string, with words that say what to write: a pattern's own fault shows the pattern alone.
+
+    Attributes:
+        pattern: for the whole string, as Python and CEL read it.
+        words: what must hold, in the server's style: "must be …, such as …".
+        most: how long the string may be.
+    """
+
+    pattern: str
+    words: str
+    most: int
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Check the shape after the type."""
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Have the API server check it, and say it in the same words."""
+        rule = _validation(f"self.matches('^({self.pattern})$')", self.words, None, "FieldValueInvalid")
+        return {**handler(schema), "maxLength": self.most, "x-kubernetes-validations": [rule]}
+
+    def _checked(self, value: str) -> str:
+        if len(value) > self.most or not re.fullmatch(self.pattern, value):
+            raise PydanticCustomError("matching", "{sentence}", {"sentence": self.words})
+        return value
+
 
 ObjectName = Annotated[
     str,

@@ -9,19 +9,28 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from azdiskbackup.api.v1alpha1 import names
-from azdiskbackup.api.v1alpha1.base import ArmID, Count, LocalRef, Part, Rule, Status, StatusPart, Text, immutable
+from azdiskbackup.api.v1alpha1.base import (
+    ArmID,
+    Count,
+    LocalRef,
+    Matching,
+    Part,
+    Rule,
+    Status,
+    StatusPart,
+    Text,
+    immutable,
+)
 from azdiskbackup.api.v1alpha1.kind import AGE, MESSAGE, READY, REASON, Column, Kind
 
 PREDECESSORS = 64
 AZURE_NAME = r"^[-a-zA-Z0-9]{2,100}$"
 PolicyName = Annotated[str, StringConstraints(min_length=2, max_length=100, pattern=AZURE_NAME)]
 TimeOfDay = Annotated[
-    str,
-    StringConstraints(min_length=5, max_length=5, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$"),
+    str, Matching("([01][0-9]|2[0-3]):[0-5][0-9]", "must be a time of day as HH:MM, such as 02:00 or 18:30", 32)
 ]
 TimeZone = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z][-+_/A-Za-z0-9]*$"),
+    str, Matching("[A-Za-z][-+_/A-Za-z0-9]*", "must be an IANA name of a time zone, such as Europe/Berlin or UTC", 64)
 ]
 
 

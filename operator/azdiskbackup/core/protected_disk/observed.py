@@ -103,6 +103,7 @@ class Observed:
     Attributes:
         claim: what the source stands for; a disk named by its id counts as claimed without a volume.
         recorded: what status says of earlier passes.
+        usable_policies: names of the policies that serve the namespace, where that of the disk does not exist.
         older_duplicate: name of the ProtectedDisk of the same source right before this one by age; older ones win.
         new_disk_protected_by: name of another object of the namespace that protects the disk which the claim stands
             for, when that is not the disk in status.
@@ -128,6 +129,7 @@ class Observed:
     namespace_labels: Mapping[str, str]
     claim: ClaimedDisk | NotBound | NotAzureDisk | NotFound
     recorded: Recorded = field(default_factory=Recorded)
+    usable_policies: tuple[str, ...] = ()
     older_duplicate: str | None = None
     new_disk_protected_by: str | None = None
     live_disks: Container[str] = frozenset()

@@ -175,7 +175,7 @@ OF_POLICIES_AND_DISKS: dict[str, Meaning] = {
 OF_DISKS_AND_BACKUPS: dict[str, Meaning] = {
     reasons.POLICY_NOT_FOUND: action_required(
         "The DiskBackupPolicy does not exist.",
-        "Correct `policyRef`, or create the policy. `kubectl get azdiskpolicy` lists those that exist.",
+        "Correct `policyRef`; the message names the policies that serve the namespace.",
     ),
     reasons.POLICY_NOT_READY: in_progress(
         "The DiskBackupPolicy is not ready, or its current version does not exist in Azure yet; its own Ready "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from azdiskbackup.api.v1alpha1.protected_disk import JobStatus, ProtectedDiskStatus
@@ -55,7 +56,7 @@ class Disk(Shape, frozen=True, kw_only=True):
 
 def disk(resource: Resource, now: datetime) -> Disk:
     """Return a ProtectedDisk as it is told in a list."""
-    known = parse_status(ProtectedDiskStatus, resource)
+    known = parse_status(ProtectedDiskStatus, _without_lists(resource))
     ready, healthy = resource.condition(reasons.READY), resource.condition(reasons.BACKUP_HEALTHY)
     bad = healthy.get("status") == "False" and healthy.get("reason") in _BAD_BACKUPS
     telling = healthy if bad and ready.get("status") == "True" else ready
@@ -84,6 +85,15 @@ def disk(resource: Resource, now: datetime) -> Disk:
         backup_instance_id=known.backup_instance_id,
         stale=due is not None and now > due + _WRITTEN_WITHIN,
     )
+
+
+def _without_lists(resource: Resource) -> Resource:
+    """Return a disk without the long lists of its status, which no row shows: with many disks they cost the most."""
+    status = {name: each for name, each in resource.status.items() if name not in ("conditions", "earlierDisks")}
+    for name in ("jobs", "restorePoints"):
+        if isinstance(status.get(name), Mapping):
+            status[name] = {member: each for member, each in status[name].items() if member != "recent"}
+    return Resource({**resource.raw, "status": status})
 
 
 def _state(reason: str, *, ready: bool, stalled: bool, bad: bool) -> State:

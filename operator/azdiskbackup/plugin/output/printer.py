@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
@@ -71,6 +71,10 @@ class Printer:
         # Whoever asks for all columns gets them, whatever the width of the terminal.
         self.out = _console(options.color, sys.stdout, _WITHOUT_END if self.wide else None)
         self.err = _console(options.color, sys.stderr)
+
+    def without_headers(self) -> Printer:
+        """Return a printer of tables that go on."""
+        return Printer(replace(self._options, no_headers=True))
 
     @property
     def live(self) -> bool:

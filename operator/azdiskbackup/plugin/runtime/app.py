@@ -146,6 +146,7 @@ def disks(
     reason: Reason = None,
     not_ready: Annotated[bool, typer.Option("--not-ready", help="Only disks that are not ready.")] = False,
     selector: Selector = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Print disks again when they change.")] = False,
 ) -> Options:
     """List the protected disks: state, last good backup, next one, restore points."""
     return Options(namespace, all_namespaces)

@@ -21,7 +21,12 @@ _SECTIONS = (
 )
 _EXAMPLES = {
     "status": ("status", "status -n shop", "status --exit-code || alert"),
-    "disks": ("disks -A", "disks -l app=orders --not-ready", "disks -A --reason BackupFailed -o name"),
+    "disks": (
+        "disks -A",
+        "disks -l app=orders --not-ready",
+        "disks -A --reason BackupFailed -o name",
+        "disks -A --not-ready -w",
+    ),
     "describe": ("describe orders -n shop", "describe shop/orders", "describe pvc/orders-0 -o wide"),
     "backup": ("backup orders --wait", "backup orders --rule weekly --ttl 604800"),
     "jobs": ("jobs -A --failed", "jobs orders -o wide"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from azdiskbackup.azure.gateways.azure import capture_error
@@ -10,7 +11,7 @@ from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance
 from azdiskbackup.core.objects.policy_view import PolicyView, policy_view
 from azdiskbackup.core.objects.pvc import ClaimedDisk, NotAzureDisk, NotBound, disk_of
 from azdiskbackup.core.objects.recorded import DISK, recorded_id
-from azdiskbackup.core.objects.resource import Resource
+from azdiskbackup.core.objects.resource import Resource, selects
 from azdiskbackup.core.objects.vault_view import VaultView, vault_view
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Fact, Observed, Recorded, is_changed
@@ -160,21 +161,33 @@ def from_cache(cache: Cache, resource: Resource, desired: Desired, recorded: Rec
     vault = vault_view(Resource(raw_vault)) if raw_vault is not None else NOT_FOUND
     namespace = cache.get(Key("Namespace", "", desired.namespace))
     about = namespace["metadata"] if namespace is not None else {}
+    labels = about.get("labels") or {}
     claim = _claim(cache, desired)
     grant_used_by, deleted_before_us = _sharers(cache, desired, recorded, vault) if desired.deleting else ((), ())
     return Observed(
         policy=policy,
         vault=vault,
-        namespace_labels=about.get("labels") or {},
+        namespace_labels=labels,
         namespace_uid=about.get("uid"),
         recorded=recorded,
         claim=claim,
+        usable_policies=tuple(_policies_for(cache, labels)) if isinstance(policy, NotFound) else (),
         older_duplicate=_rival(cache, resource, claim, recorded),
         new_disk_protected_by=_owner_of_new_disk(cache, resource, claim, recorded),
         grant_used_by=grant_used_by,
         deleted_before_us=deleted_before_us,
         live_disks=LiveDisks(cache),
     )
+
+
+def _policies_for(cache: Cache, labels: Mapping[str, str]) -> Iterator[str]:
+    """Yield the names of the policies whose vault serves a namespace."""
+    for key in sorted(cache.keys("DiskBackupPolicy")):
+        policy = policy_view(Resource(cache.get(key) or {"metadata": {}}))
+        raw = cache.get(Key("BackupVault", "", policy.vault)) if isinstance(policy, PolicyView) else None
+        vault = vault_view(Resource(raw)) if raw is not None else NOT_FOUND
+        if isinstance(vault, VaultView) and selects(vault.access.namespaces, labels):
+            yield key.name
 
 
 def _claim(cache: Cache, desired: Desired) -> ClaimedDisk | NotBound | NotAzureDisk | NotFound:

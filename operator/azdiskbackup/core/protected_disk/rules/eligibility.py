@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
+from azdiskbackup.core.formatting import listing
 from azdiskbackup.core.identity.arm_ids import same_id
 from azdiskbackup.core.objects.azure import AzureInstance
 from azdiskbackup.core.objects.pvc import ClaimedDisk, NotAzureDisk, NotBound
@@ -28,6 +29,13 @@ from azdiskbackup.core.rules.lookup import NotFetched, NotFound
 from azdiskbackup.core.rules.verdicts import allow_with_warning, looked_up, need, parked, satisfied, stalled, wait
 
 
+def _other_policies(observed: Observed) -> str:
+    """Return which policies there are: who may write a ProtectedDisk may not list them, as a rule."""
+    if not observed.usable_policies:
+        return "No other policy serves this namespace: ask the platform team to create one."
+    return f"Policies that serve this namespace: {listing(list(observed.usable_policies), 10)}."
+
+
 def policy_and_vault_usable(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The policy and its vault must exist; a disk that is already protected does not need them to be ready."""
     policy, vault = observed.policy, observed.vault
@@ -35,8 +43,8 @@ def policy_and_vault_usable(desired: Desired, observed: Observed, now: datetime)
     if isinstance(policy, NotFound):
         return wait(
             reasons.POLICY_NOT_FOUND,
-            f"DiskBackupPolicy {desired.spec.policy_ref.name!r} does not exist. Create it, or name another one "
-            "(`kubectl get diskbackuppolicies`); the operator continues automatically once it exists.",
+            f"DiskBackupPolicy {desired.spec.policy_ref.name!r} does not exist. {_other_policies(observed)} "
+            "The operator continues automatically once it exists.",
         )
     if isinstance(policy, Invalid):
         return wait(reasons.POLICY_NOT_READY, unreadable(f"DiskBackupPolicy {desired.spec.policy_ref.name!r}", policy))
