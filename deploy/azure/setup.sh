@@ -181,5 +181,5 @@ helm upgrade --install azdiskbackup charts/azdiskbackup --namespace $namespace -
   --set azure.subscriptionID=$home \\
   --set azure.clientID=$client \\
   --set azure.tenantID=$tenant \\
-  --set preflight.waitSeconds=900 --wait --timeout 20m
+  --set preflight.waitSeconds=2100 --wait --timeout 45m
 VALUES

@@ -103,7 +103,7 @@ def test_the_site_links_into_the_repository_once_it_has_an_address(
     monkeypatch: pytest.MonkeyPatch, address: str, link: str
 ) -> None:
     monkeypatch.setattr(published, "address", lambda _: address)
-    page = SimpleNamespace(file=SimpleNamespace(src_uri="tasks/restore.md"))
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="tasks/restore.md"), meta={})
     text = "[metrics](../metrics.md), and [roles](../../deploy/azure/roles)"
     assert site_links.on_page_markdown(text, page) == link
     assert site_links.on_config(SimpleNamespace()).repo_url == (address or None)

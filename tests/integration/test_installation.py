@@ -123,7 +123,7 @@ def test_the_way_to_the_first_disk_can_be_copied(stack: Stack, shop: Tenant, tmp
                      "HOME": str(tmp_path), "PATH": f"{stack.plane.kubectl_path.parent}:/usr/bin:/bin"}  # fmt: skip
         done = subprocess.run(["bash", "-euc", script], env=variables, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-    shop.until("protecteddisk", "data-postgres-0", "Ready")
+    shop.until("protecteddisk", "postgres-data", "Ready")
 
 
 def test_the_pods_pass_the_restricted_standard(stack: Stack) -> None:

@@ -9,9 +9,11 @@ import sys
 
 import pytest
 import typer
+from typer.core import TyperGroup
 
 from azdiskbackup.core.reason_catalog import REASON_CATALOG
-from azdiskbackup.plugin.runtime.command_line import arranged, seconds
+from azdiskbackup.plugin.runtime.app import app
+from azdiskbackup.plugin.runtime.command_line import arranged, seconds, with_what_is_asked
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
 from plugin import world
 from plugin.conftest import Run
@@ -119,6 +121,15 @@ def imported_by(*modules: str) -> set[str]:
     program = f"import sys, {', '.join(modules)}\nprint(*sorted({{each.partition('.')[0] for each in sys.modules}}))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return set(done.stdout.split())
+
+
+def test_each_command_is_built_alone_and_is_there() -> None:
+    names = [str(each.name) for each in app.registered_commands]
+    for words in (*([name] for name in names), [], ["-n", "shop", "disks"], ["nonsense"]):
+        made = typer.main.get_command(with_what_is_asked(app, words))
+        assert isinstance(made, TyperGroup), "one command alone would be no group"
+        asked = set(words) & set(names)
+        assert asked <= set(made.commands) and (len(made.commands) <= 2) == bool(asked - {"version"})
 
 
 def test_what_most_commands_do_without_is_not_imported() -> None:

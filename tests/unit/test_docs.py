@@ -95,6 +95,7 @@ def test_the_worked_example_of_costs_is_right() -> None:
     page = (ROOT / "docs" / "costs-and-limits.md").read_text()
     stored, changed, price = 80, 80 * 0.02, 0.05
     assert f"{changed:g} GiB a day" in page and "2 % change a day" in page and f"{stored} GiB on it" in page
-    for when, days in (("after the first backup", 0), ("after a week", 7), ("after 30 days, and from then on", 30)):
+    rows = {"after the first backup": 0, "after a week": 7, "after 30 days": 30, "after 84 days, and from then on": 84}
+    for when, days in rows.items():
         kept = stored + days * changed
         assert f"| {when} | {kept:g} | {kept * price:.2f} |" in page

@@ -90,11 +90,10 @@ def with_what_is_asked(app: typer.Typer, words: Sequence[str]) -> typer.Typer:
     To build the options of all of them takes longer than most commands.
     """
     name = next(iter(arranged(words)), "")
-    if name not in [each.name for each in app.registered_commands]:
-        return app
-    found = copy.copy(app)
     # Of one command alone the library would make a program without commands; that of the version has no options.
-    found.registered_commands = [each for each in app.registered_commands if each.name in (name, "version")]
+    asked = [each for each in app.registered_commands if each.name in (name, "version")]
+    found = copy.copy(app)
+    found.registered_commands = asked if len(asked) > 1 else app.registered_commands
     return found
 
 
