@@ -130,9 +130,9 @@ class Simulator:
         """Let Azure say a state of a backup instance, one that no document knows, say."""
         self._call("POST", "state", {"instance": instance, "state": state})
 
-    def fail_backups(self, code: str = "", message: str = "", action: str = "") -> None:
-        """Let every backup that ends from now on fail; without a code they succeed again."""
-        self._call("POST", "failing", {"code": code, "message": message, "action": action})
+    def fail_backups(self, code: str = "", message: str = "", action: str = "", disks: str = "") -> None:
+        """Let each backup that ends from now on fail, of disks whose id fits; without a code they succeed again."""
+        self._call("POST", "failing", {"code": code, "message": message, "action": action, "disks": disks})
 
     def lose_rows(self, pattern: str = "") -> None:
         """Leave rows out of Resource Graph whose ids fit a regular expression; none shows everything again."""

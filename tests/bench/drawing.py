@@ -23,6 +23,8 @@ _BLUE, _RED, _GREEN, _GREY = "#1f6feb", "#cf222e", "#1a7f37", "#59636e"
 _LABELS = re.compile(r"\{\{(\w+)\}\}")
 # So many names have room in a legend, of so many letters.
 _MANY, _LETTERS = 5, 46
+# This part of a panel is for the names of its curves.
+_BESIDE = 0.32
 
 # It has no types.
 _CLOCK: Any = dates.DateFormatter
@@ -46,7 +48,10 @@ def draw(rows: Sequence[tuple[str, Sequence[Panel]]], ask: Ask, span: Span, path
         if not any(series for _, series in told):
             empty.append(panel.title)
         # Room for the title above and the numbers below.
-        box = (left / _GRID + 0.028, 1 - (top + panel.height - 0.9) / height, panel.width / _GRID - 0.04)
+        width = panel.width / _GRID - 0.04
+        # And beside curves for their names.
+        drawn = width * (1 - _BESIDE) if panel.kind == "timeseries" else width
+        box = (left / _GRID + 0.028, 1 - (top + panel.height - 0.9) / height, drawn)
         axis = figure.add_axes((*box, (panel.height - 2.1) / height))
         axis.set_title(panel.title, fontsize=9, loc="left", color=_GREY)
         _KINDS[panel.kind](axis, panel, told, span)
@@ -109,7 +114,7 @@ def _lines(axis: Any, panel: Panel, told: Told, span: Span) -> None:
     axis.tick_params(labelsize=7, colors=_GREY)
     axis.grid(alpha=0.3)
     if named:
-        legend = axis.legend(fontsize=6, loc="upper left", framealpha=0.8, title=more)
+        legend = axis.legend(fontsize=6, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, title=more)
         legend.get_title().set_fontsize(6)
 
 
@@ -119,7 +124,7 @@ def _bars(axis: Any, panel: Panel, told: Told, span: Span) -> None:
     )
     axis.barh(range(len(named)), [value for _, value in named], color=_BLUE, height=0.4)
     for number, (name, value) in enumerate(named):
-        axis.text(0, number + 0.26, name, va="bottom", fontsize=7, color=_GREY)
+        axis.text(0, number + 0.26, f" {name}", va="bottom", fontsize=7, color=_GREY)
         axis.text(value, number, f" {value:g}", va="center", fontsize=8)
     axis.tick_params(labelsize=7, colors=_GREY)
     axis.set_yticks([])
@@ -142,6 +147,8 @@ def _table(axis: Any, panel: Panel, told: Told, span: Span) -> None:
     table = axis.table(shown, colLabels=heads, loc="upper left", cellLoc="left", colLoc="left", edges="B")
     table.auto_set_font_size(False)
     table.set_fontsize(7.5)
+    for cell in table.get_celld().values():
+        cell.set_edgecolor("#d0d7de")
 
 
 _KINDS = {"stat": _stat, "timeseries": _lines, "bargauge": _bars, "table": _table}

@@ -112,7 +112,7 @@ def test_no_job_that_is_shown_is_run_again_by_a_restore_of_manifests() -> None:
     texts = [path.read_text() for path in pages if path.suffix in (".yaml", ".md")]
     jobs = r"^kind: (?:OnDemandBackup|DiskRestore)\n.*?^spec"
     shown = [part for text in texts for part in re.findall(jobs, text, re.M | re.S)]
-    assert len(shown) == 9 and all('velero.io/exclude-from-backup: "true"' in part for part in shown)
+    assert len(shown) == 13 and all('velero.io/exclude-from-backup: "true"' in part for part in shown)
 
 
 # --- GitHub -----------------------------------------------------------------------------------------

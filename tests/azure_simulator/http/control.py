@@ -37,6 +37,7 @@ def _fail_backups(service: Service, request: Request) -> None:
     given = request.json
     fault = OperationFault(given["code"], given["message"], [given["action"]]) if given["code"] else None
     service.azure.backups.failing = fault
+    service.azure.backups.failing_disks = re.compile(given.get("disks", ""), re.IGNORECASE)
 
 
 def _lose(service: Service, request: Request) -> None:
@@ -129,7 +130,10 @@ COMMANDS: dict[tuple[str, str], Command] = {
     ),
     ("DELETE", "faults"): Command(_no_faults, "plant no answer any more; operations that never end do"),
     ("POST", "state"): Command(_set_state, "instance, state: what Azure says of an instance"),
-    ("POST", "failing"): Command(_fail_backups, "code, message, action: how each backup fails; no code: none does"),
+    ("POST", "failing"): Command(
+        _fail_backups,
+        "code, message, action, disks: how backups fail, of disks whose ids fit; no code: none does",
+    ),
     ("POST", "lost"): Command(_lose, "pattern: ids of the rows that Resource Graph leaves out"),
     ("DELETE", "things"): Command(
         lambda service, request: service.azure.cloud.remove(request.query["id"]), "?id=: delete a disk, a group"

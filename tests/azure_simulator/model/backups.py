@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,8 +32,9 @@ class Backups:
     def __init__(self, cloud: Cloud, instances: Instances) -> None:
         self._cloud = cloud
         self._instances = instances
-        # Why every backup fails from now on, if a test wants that.
+        # Why each backup of the disks with such an id fails from now on, if a test wants that.
         self.failing: OperationFault | None = None
+        self.failing_disks = re.compile("")
         instances.on_protected.append(self._schedule_next)
 
     # --- scheduled --------------------------------------------------------------------------------
@@ -154,7 +156,7 @@ class Backups:
         self._cloud.timeline.at(point.expiry, lambda: self._instances.expire(instance))
 
     def _obstacle(self, vault: Vault, instance: Instance, job: Job) -> OperationFault | None:
-        if self.failing is not None:
+        if self.failing is not None and self.failing_disks.search(instance.disk_id):
             return self.failing
         disk = self._cloud.find_disk(instance.disk_id)
         if disk is None or job.snapshot_of is None:
