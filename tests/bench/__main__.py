@@ -64,7 +64,7 @@ def _restores() -> Restores:
 
 
 def _costs() -> Costs:
-    return _on_a_stack("the command", lambda stack, _: command.measure(stack))
+    return command.measure(_on_a_stack("kubectl", lambda stack, _: command.measure_kubectl(stack)))
 
 
 def _fleet(size: int) -> Result:

@@ -28,6 +28,7 @@ _BESIDE = 0.32
 
 # It has no types.
 _CLOCK: Any = dates.DateFormatter
+_TICKS: Any = dates.AutoDateLocator
 
 Ask = Callable[[Panel, str], Series]
 # From when to when, and how far two values are apart.
@@ -101,7 +102,8 @@ def _with_gaps(values: Sequence[tuple[float, str]], divisor: float, step: timede
 
 def _lines(axis: Any, panel: Panel, told: Told, span: Span) -> None:
     begin, end, step = span
-    named = [(_name(legend, each["metric"]), each["values"]) for legend, series in told for each in series]
+    letters = _LETTERS if panel.width >= _GRID / 2 else _LETTERS // 3
+    named = [(_name(legend, each["metric"], letters), each["values"]) for legend, series in told for each in series]
     named.sort(key=lambda each: -max(float(value) for _, value in each[1]))
     divisor = _DIVISORS.get(_unit(panel), 1)
     for name, values in named[:_MANY]:
@@ -110,6 +112,7 @@ def _lines(axis: Any, panel: Panel, told: Told, span: Span) -> None:
     axis.set_ylabel(_unit(panel), fontsize=7, color=_GREY, labelpad=1)
     axis.set_xlim(begin, end)
     axis.set_ylim(bottom=0)
+    axis.xaxis.set_major_locator(_TICKS(maxticks=8 if panel.width >= _GRID / 2 else 4))
     axis.xaxis.set_major_formatter(_CLOCK("%H:%M"))
     axis.tick_params(labelsize=7, colors=_GREY)
     axis.grid(alpha=0.3)
@@ -154,10 +157,10 @@ def _table(axis: Any, panel: Panel, told: Told, span: Span) -> None:
 _KINDS = {"stat": _stat, "timeseries": _lines, "bargauge": _bars, "table": _table}
 
 
-def _name(legend: str, labels: dict[str, str]) -> str:
+def _name(legend: str, labels: dict[str, str], letters: int = _LETTERS) -> str:
     found = _LABELS.sub(lambda match: labels.get(match[1], ""), legend) or "all"
     found = found.replace("microsoft.dataprotection/backupvaults/", "…/")
-    return found if len(found) <= _LETTERS else f"{found[: _LETTERS - 1]}…"
+    return found if len(found) <= letters else f"{found[: letters - 1]}…"
 
 
 _DIVISORS = {"hours": 3600, "GiB": 2**30}

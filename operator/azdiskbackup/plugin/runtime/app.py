@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from azdiskbackup import __version__
-from azdiskbackup.plugin.runtime.command_line import Commands, examples, with_what_is_asked
+from azdiskbackup.plugin.runtime.command_line import Commands, collect_rarely, examples, with_what_is_asked
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode
 from azdiskbackup.plugin.runtime.options import (
     AN_HOUR,
@@ -85,6 +85,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command that was typed."""
+    collect_rarely()
     from azdiskbackup.plugin.runtime.streams import guarded
 
     asked = with_what_is_asked(app, sys.argv[1:])

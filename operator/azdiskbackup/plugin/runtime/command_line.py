@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -82,6 +83,11 @@ def arranged(words: Sequence[str]) -> list[str]:
     if begin >= len(words) or words[begin].startswith("-"):
         return list(words)
     return [words[begin], *words[:begin], *words[begin + 1 :]]
+
+
+def collect_rarely() -> None:
+    """Have garbage collected rarely: a command ends in a moment, and what it imports stays."""
+    gc.set_threshold(200_000, 50, 50)
 
 
 def with_what_is_asked(app: typer.Typer, words: Sequence[str]) -> typer.Typer:

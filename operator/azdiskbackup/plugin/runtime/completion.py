@@ -19,7 +19,7 @@ from azdiskbackup.kube.watched import CLAIM, NAMESPACE, WatchedResource
 from azdiskbackup.plugin.cluster.client import DISKS, POLICIES, RESTORES, VAULTS, Cluster
 from azdiskbackup.plugin.output.foreign import harmless
 from azdiskbackup.plugin.runtime.app import COMPLETE_VAR, PROGRAM, app
-from azdiskbackup.plugin.runtime.command_line import with_what_is_asked
+from azdiskbackup.plugin.runtime.command_line import collect_rarely, with_what_is_asked
 from azdiskbackup.plugin.runtime.options import Options
 
 # As kubectl's own completion: no file names.
@@ -38,6 +38,7 @@ _IN_NAMESPACE = (DISKS, RESTORES, CLAIM)
 
 def main() -> None:
     """Answer kubectl: one suggestion a line, and a last line that says what the shell should do with them."""
+    collect_rarely()
     words = sys.argv[1:]
     for each in (TyperArgument, TyperOption):
         # Nobody checks what is still being typed, and what the library imports for it is a quarter of a completion.
