@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     observe_minutes: Annotated[int, Field(ge=1, le=1440)] = 10
     """Minutes between two sweeps, which detect changes of all disks, and between two reads of an unchanged vault in
     Azure. Its role assignments and resource groups, and policies, are read once an hour at most, and as often as the
-    vault while Azure refuses a disk that uses them."""
+    vault while one of them is missing, or Azure refuses a disk that uses them."""
     azure_share_percent: Annotated[int, Field(ge=5, le=100)] = 40
     """Share of a subscription's request limits that the operator may use, in percent; the rest is for other clients."""
     policy_migrations_per_minute: Annotated[int, Field(ge=1, le=600)] = 30
@@ -188,7 +188,8 @@ class Settings(BaseSettings):
         """Return the time between two looks at what hardly ever changes: policies, role assignments, resource groups.
 
         Args:
-            is_doubted: whether Azure refuses a disk that uses them, which may be because somebody deleted them.
+            is_doubted: whether one of them was missing, or Azure refuses a disk that uses them, which may be because
+                somebody deleted them.
         """
         return self.observe_every if is_doubted else max(self.observe_every, _VERIFY_EVERY)
 

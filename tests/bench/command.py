@@ -9,9 +9,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from harness import objects
 from harness.stack import ROOT, Stack
@@ -51,9 +50,6 @@ class Costs:
     kubectl_get: float
     single_file_help: float
     single_file_megabytes: float
-
-    def to_json(self) -> dict[str, Any]:
-        return {name: round(value, 4) for name, value in asdict(self).items()}
 
 
 def measure(kubectl_get: float) -> Costs:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from harness import objects
 from harness.processes import wait_for
@@ -35,9 +34,6 @@ class Times:
     hand_over: float
     hand_over_look: float
     fail_over: float
-
-    def to_json(self) -> dict[str, Any]:
-        return {name: round(value, 4) for name, value in asdict(self).items()}
 
 
 def measure(stack: Stack, tell: Tell) -> Times:

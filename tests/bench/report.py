@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,26 +42,35 @@ def document(results: Sequence[Result], times: Times, costs: Costs, restores: Re
         **_when(),
         "machine": machine(),
         "measures": measures.rows(measures.FLEETS, results) + measures.rows(measures.TIMES, times),
-        "times": times.to_json(),
-        "results": [each.to_json() for each in results],
+        "times": _figures(times),
+        "results": [_figures(each) for each in results],
     }
     return with_restores(with_costs(found, costs), restores)
 
 
 def with_restores(before: dict[str, Any], restores: Restores) -> dict[str, Any]:
     """Return a document with the rows about restores, in the place of those that it had."""
-    return _renewed(before, "restores", measures.rows(measures.RESTORES, restores), restores.to_json())
+    return _renewed(before, "restores", measures.rows(measures.RESTORES, restores), _figures(restores))
 
 
 def with_costs(before: dict[str, Any], costs: Costs) -> dict[str, Any]:
     """Return a document with the rows about the command, in the place of those that it had."""
-    return _renewed(before, "command", measures.rows(measures.COMMAND, costs), costs.to_json())
+    return _renewed(before, "command", measures.rows(measures.COMMAND, costs), _figures(costs))
 
 
 def _renewed(before: dict[str, Any], name: str, rows: list[dict[str, Any]], found: dict[str, Any]) -> dict[str, Any]:
     order = [each.text for table in measures.TABLES for each in table]
     known = {each["measure"]: each for each in [*before["measures"], *rows]}
     return before | {"measures": [known[text] for text in order if text in known], name: {**_when(), **found}}
+
+
+def _figures(measured: Any) -> dict[str, Any]:
+    """Return what a dataclass holds, with as many digits as say something."""
+
+    def rounded(value: Any) -> Any:
+        return {key: rounded(each) for key, each in value.items()} if isinstance(value, dict) else round(value, 4)
+
+    return {name: rounded(value) for name, value in asdict(measured).items()}
 
 
 def _when() -> dict[str, str]:

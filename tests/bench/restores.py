@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from azdiskbackup.azure.transport.limits import limits_of
 from azure_simulator.client import Sent
@@ -71,12 +70,6 @@ class Restores:
     share_used: float
     alone: Others
     meanwhile: Others
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            name: {key: round(each, 4) for key, each in value.items()} if isinstance(value, dict) else round(value, 4)
-            for name, value in asdict(self).items()
-        }
 
 
 def measure(stack: Stack, share: float, tell: Tell) -> Restores:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from azdiskbackup.azure.transport.limits import limits_of
 from bench.burst import burst
@@ -85,9 +84,6 @@ class Result:
     restart_seconds: float
     restart_cpu: float
     wall_seconds: float
-
-    def to_json(self) -> dict[str, Any]:
-        return {name: round(value, 4) for name, value in asdict(self).items()}
 
 
 def run(stack: Stack, fleet: Fleet, share: float, tell: Tell) -> Result:

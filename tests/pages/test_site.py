@@ -101,6 +101,7 @@ def test_the_search_finds(browser: Browser, words: str, page: str) -> None:
         return [str(each.get_attribute("href")) for each in links]
 
     hits = WebDriverWait(browser.driver, PATIENCE_SECONDS).until(found)
+    browser.loads_search(False)
     first = list(dict.fromkeys(urldefrag(each)[0] for each in hits))[:3]
     assert any(page in each for each in hits if urldefrag(each)[0] in first), hits
 

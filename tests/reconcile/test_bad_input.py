@@ -57,6 +57,9 @@ async def test_unknown_time_zone(shop: Team) -> None:
 
 async def test_unknown_policy(world: World, shop: Team) -> None:
     shop.make_claim()
+    others = {"namespaces": {"matchLabels": {"team": "others"}}}
+    await shop.apply(vault("theirs", access=others), policy("theirs", "theirs"))
+    await shop.until("DiskBackupPolicy", "theirs", "Ready")
     since = world.azure.request_count()
     await shop.protect(policy="later")
     says = await told(shop, "ProtectedDisk", "data", "Accepted", "PolicyNotFound")

@@ -124,7 +124,7 @@ async def test_roles_that_others_assign_are_verified_and_named(world: World, sho
     assert principal in lacks["message"]
     assert f"--role 'Disk Snapshot Contributor' --scope {SNAPSHOTS}" in lacks["message"]
     assign(shop, SNAPSHOTS, CONTRIBUTOR, principal)
-    await shop.until("BackupVault", "pre", "SnapshotResourceGroupsReady")
+    await shop.until("BackupVault", "pre", "SnapshotResourceGroupsReady", within=timedelta(minutes=12))
     handle = shop.make_claim()
     await shop.protect(policy="pre")
     says = (await shop.until("ProtectedDisk", "data", "Validated", "False", "WaitingForPermissions"))["message"]

@@ -29,6 +29,18 @@ async def test_the_group_for_restored_disks_is_missing_and_comes(world: World, s
     assert verdict(shop) == ("True", "Completed")
 
 
+async def test_what_is_missing_is_seen_soon_after_somebody_made_it(world: World, shop: Team) -> None:
+    """The vault is Ready without the group; what is not as it should be is not left for an hour."""
+    world.azure.remove(RESTORE_GROUP_ID)
+    await backed_up(shop)
+    await shop.until("BackupVault", "demo", "RestoreResourceGroupsReady", "False", "ResourceGroupMissing")
+    await world.advance(minutes=30)
+    world.azure.seed(
+        groups=[{"subscription": objects.SUBSCRIPTION, "name": objects.RESTORE_GROUP, "location": objects.LOCATION}]
+    )
+    await shop.until("BackupVault", "demo", "RestoreResourceGroupsReady", within=timedelta(minutes=12))
+
+
 @pytest.mark.parametrize("code", ["UserErrorDiskSnapshotNotFound"])
 async def test_a_snapshot_that_is_gone_ends_it(world: World, shop: Team, code: str) -> None:
     await backed_up(shop)

@@ -11,8 +11,9 @@ import json
 import ssl
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Self
+from urllib.parse import unquote
 
 import urllib3
 
@@ -46,9 +47,7 @@ class ThreadedExchange:
             options["ssl_context"] = _tls(connection)
         if connection.server_name:
             options["server_hostname"] = connection.server_name
-        self._pool = (
-            urllib3.ProxyManager(connection.proxy, **options) if connection.proxy else urllib3.PoolManager(**options)
-        )
+        self._pool = _through(connection.proxy, options) if connection.proxy else urllib3.PoolManager(**options)
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -80,6 +79,13 @@ class ThreadedExchange:
             redirect=False,
         )
         return Answer(response.status, response.data, response.headers)
+
+
+def _through(proxy: str, options: Mapping[str, Any]) -> urllib3.ProxyManager:
+    """Return a pool of connections through a proxy, which gets the login that its URL may have."""
+    login = urllib3.util.parse_url(proxy).auth
+    headers = urllib3.make_headers(proxy_basic_auth=unquote(login)) if login else None
+    return urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
 
 
 def _tls(connection: KubeConnection) -> ssl.SSLContext:

@@ -175,7 +175,8 @@ OF_POLICIES_AND_DISKS: dict[str, Meaning] = {
 OF_DISKS_AND_BACKUPS: dict[str, Meaning] = {
     reasons.POLICY_NOT_FOUND: action_required(
         "The DiskBackupPolicy does not exist.",
-        "Correct `policyRef`; the message names the policies that serve the namespace.",
+        "Correct `policyRef` of the ProtectedDisk, whose condition names the policies that serve the namespace, or "
+        "create the policy.",
     ),
     reasons.POLICY_NOT_READY: in_progress(
         "The DiskBackupPolicy is not ready, or its current version does not exist in Azure yet; its own Ready "

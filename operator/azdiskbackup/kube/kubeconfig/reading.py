@@ -31,7 +31,7 @@ def connection(kubeconfig: Path | None) -> KubeConnection:
         if host is None:
             raise InvalidRequest("NotInCluster", "KUBERNETES_SERVICE_HOST is not set, as it is in every pod")
         server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
-        if is_proxy_set():
+        if _is_proxy_set():
             from azdiskbackup.kube.kubeconfig.proxy import beside_the_proxy
 
             beside_the_proxy(server)
@@ -52,7 +52,7 @@ def from_kubeconfig(files: str | None = None, context: str | None = None) -> Kub
     Raises:
         InvalidRequest: why it cannot be used.
     """
-    if not is_proxy_set():
+    if not _is_proxy_set():
         found = plain.read(files, context)
         if found is not None:
             return found
@@ -62,7 +62,7 @@ def from_kubeconfig(files: str | None = None, context: str | None = None) -> Kub
     return library.read(files, context)
 
 
-def is_proxy_set() -> bool:
+def _is_proxy_set() -> bool:
     """Return whether the environment has a say in the way to a server."""
     return any(name.lower() in _PROXY_VARIABLES and value for name, value in os.environ.items())
 

@@ -49,11 +49,13 @@ class VaultState(reconciler.KindState):
         withdrawn: roles for restores that are surely not assigned, unless this process assigns them.
         observed: what Azure said of ``generation`` while everything was as desired, valid until ``valid_until``.
         permissions_read_at: since when its resource groups and role assignments are known.
+        all_holds: whether every condition held then; what somebody has to make is looked for as often as the vault.
     """
 
     observed: Observed | None = None
     valid_until: datetime | None = None
     permissions_read_at: datetime | None = None
+    all_holds: bool = False
     generation: int = 0
     granted_by_others: set[Grant] = field(default_factory=set)
     withdrawn: set[Grant] = field(default_factory=set)
@@ -111,7 +113,8 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
         if state.valid_until is not None and pass_.now < state.valid_until:
             observed = replace(observed, vault=known.vault)
         if state.permissions_read_at is not None:
-            is_doubted = any(cache.knows(DISKS_REFUSED, policy) for policy in observed.policies)
+            is_refused = any(cache.knows(DISKS_REFUSED, policy) for policy in observed.policies)
+            is_doubted = is_refused or not state.all_holds
             verify_every = self._context.settings.verify_every(is_doubted=is_doubted)
             if pass_.now < state.permissions_read_at + verify_every:
                 return replace(observed, groups=known.groups, grants=known.grants)
@@ -169,6 +172,7 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
             state.observed = state.valid_until = state.permissions_read_at = None
             return observed
         state.observed, state.generation = observed, pass_.resource.generation
+        state.all_holds = all(each.status == "True" for each in plan.findings)
         if state.valid_until is None or state.valid_until <= pass_.now:
             state.valid_until = pass_.now + self._context.settings.observe_every
         if state.permissions_read_at is None:

@@ -341,11 +341,3 @@ def test_what_exists_and_cannot_be_read_is_told_to_exist(member: str) -> None:
     plan = make_plan(desired(), replace(PROTECTED, **seen), NOW)
     assert plan.verdict.reason == {"policy": reasons.POLICY_NOT_READY, "vault": reasons.VAULT_NOT_READY}[member]
     assert "exists, but its spec is not accepted: `spec.x`: bad." in plan.verdict.message
-
-
-def test_a_policy_that_does_not_exist_is_told_with_those_that_do() -> None:
-    missing = replace(PROTECTED, policy=NOT_FOUND)
-    assert "ask the platform team to create one" in make_plan(desired(), missing, NOW).verdict.message
-    several = replace(missing, usable_policies=tuple(f"p{number:02}" for number in range(12)))
-    says = make_plan(desired(), several, NOW).verdict.message
-    assert "serve this namespace: p00, p01" in says and "p09 and 2 more." in says
