@@ -201,7 +201,7 @@ def test_namespace_users_get_their_kinds_and_no_status() -> None:
         assert ("rbac.authorization.k8s.io/aggregate-to-admin" in labels) == aggregated
         named = {each for rule in role["rules"] for each in rule["resources"]}
         teams = {"protecteddisks", "ondemandbackups", "diskrestores"}
-        assert named == (teams if aggregated else {"backupvaults", "diskbackuppolicies"})
+        assert named == (teams if aggregated else {"backupvaults", "diskbackuppolicies", "diskprotectionrules"})
 
 
 def _core_rights(objects: list[dict[str, Any]]) -> set[tuple[str, str]]:

@@ -200,3 +200,74 @@ async def test_a_lease_is_replaced_by_who_saw_the_newest(api: Api) -> None:
     assert await api.refusal(api.kube.replace(f"{path}/it", taken)) == (Conflict, "Conflict")
     found = await api.kube.get(f"{path}/it")
     assert found["spec"]["holderIdentity"] == "b"
+
+
+# --- server-side apply --------------------------------------------------------------------------------
+
+MANAGER = "azdiskbackup-rule"
+
+
+def applied(api: Api, policy: str = "gold", labels: Json | None = None, **spec: Any) -> Json:
+    wanted = objects.disk("data", api.namespace, policy=policy, **spec)
+    wanted["metadata"]["labels"] = labels or {"rule": "r"}
+    return wanted
+
+
+async def apply(api: Api, wanted: Json, manager: str = MANAGER) -> tuple[Resource, bool]:
+    found, was_made = await api.kube.apply(f"{api.disks}/data", wanted, manager)
+    return Resource(found), was_made
+
+
+async def test_what_is_applied_is_made_once(api: Api) -> None:
+    made, was_made = await apply(api, applied(api))
+    assert was_made and made.generation == 1 and made.spec["deletionPolicy"] == "Retain"
+    again, was_made = await apply(api, applied(api))
+    assert not was_made and again.meta["resourceVersion"] == made.meta["resourceVersion"]
+    assert {each["manager"] for each in again.meta["managedFields"]} == {MANAGER}
+
+
+async def test_what_is_not_applied_any_more_goes_or_gets_its_default(api: Api) -> None:
+    await apply(api, applied(api, labels={"rule": "r", "stopped": "true"}, protection="Stopped"))
+    assert (await api.get()).spec["protection"] == "Stopped"
+    found, _ = await apply(api, applied(api))
+    assert found.spec["protection"] == "Active" and found.labels == {"rule": "r"}
+
+
+async def test_a_default_is_nobodys(api: Api) -> None:
+    await apply(api, applied(api))
+    found, _ = await apply(api, applied(api, protection="Stopped"))
+    assert found.spec["protection"] == "Stopped"
+
+
+async def test_what_somebody_else_set_is_a_conflict(api: Api) -> None:
+    await apply(api, applied(api))
+    await api.kube.merge(f"{api.disks}/data?fieldManager=person", {"spec": {"policyRef": {"name": "silver"}}})
+    with pytest.raises(
+        Conflict, match=r"Apply failed with 1 conflict: conflict with \"person\".*\.spec\.policyRef\.name"
+    ):
+        await apply(api, applied(api))
+    assert (await api.get()).spec["policyRef"] == {"name": "silver"}
+    # To say the same is no conflict.
+    found, was_made = await apply(api, applied(api, policy="silver"))
+    assert not was_made and found.spec["policyRef"] == {"name": "silver"}
+
+
+async def test_what_was_made_otherwise_has_other_managers(api: Api) -> None:
+    await api.kube.create(f"{api.disks}?fieldManager=person", objects.disk("data", api.namespace))
+    found, was_made = await apply(api, applied(api))
+    assert not was_made and found.labels == {"rule": "r"}
+    of_spec = [each for each in found.meta["managedFields"] if "f:spec" in each["fieldsV1"]]
+    assert {each["manager"] for each in of_spec} == {MANAGER, "person"}
+    nothing = {key: applied(api)[key] for key in ("apiVersion", "kind")}
+    nothing["metadata"] = {"name": "data", "namespace": api.namespace}
+    let_go, _ = await apply(api, nothing)
+    assert let_go.labels == {} and let_go.spec["policyRef"] == {"name": "gold"}
+
+
+async def test_only_the_version_that_was_read_is_deleted(api: Api) -> None:
+    made = await api.make()
+    await api.kube.merge(f"{api.disks}/data", {"metadata": {"labels": {"a": "b"}}})
+    assert await api.refusal(api.kube.delete_unchanged(made)) == (Conflict, "Conflict")
+    held = Resource(await api.kube.add_finalizer(await api.get()))
+    last = Resource(await api.kube.delete_unchanged(held))
+    assert last.deleting and last.has_finalizer

@@ -22,7 +22,7 @@ The series of an object disappear with it.
 A disk has eight series, and one more each while a backup is overdue and after one has failed: with 2,000 disks these
 are 16,000 series, 20,000 at most, and under 2 MB a scrape. A DiskRestore has one once its job has
 ended. All other labels have values of the operator (kinds, outcomes, operations of Azure, limits) or of the platform
-team (vaults, policies, subscriptions): some hundreds of series.
+team (vaults, policies, rules, subscriptions): some hundreds of series.
 
 The chart brings a ServiceMonitor or a PodMonitor (`metrics.serviceMonitor.enabled`, `metrics.podMonitor.enabled`), both
 with `honorLabels`, so that `namespace` is that of the disk, and [alerts](../charts/azdiskbackup/files/alerts.yaml)
@@ -45,8 +45,8 @@ def families() -> list[Metric]:
     meters.passed("ProtectedDisk", "success", 0, 0)
     meters.asked("GET x", 200, 0)
     meters.throttled("s", "read x", 1)
-    fleet = ObjectMetrics(lambda: 2, 500)
-    fleet.vaults["v"] = fleet.policies["p"] = Usable(True, "Ready", "v")
+    fleet = ObjectMetrics(lambda: 2, 500, lambda: [(("r", "protected", "Protected"), 1)])
+    fleet.vaults["v"] = fleet.policies["p"] = fleet.rules["r"] = Usable(True, "Ready", "v")
     fleet.disks["ns", "d"] = DiskSummary("p", "v", "Active", "Protected", False, True, 0, 1, 1, 1, 1, 1, 1)
     fleet.restores["ns", "r"] = RestoreSummary("succeeded", 1)
     registry.register(fleet)

@@ -55,6 +55,11 @@ def restore(name: str = "back", namespace: str = "shop", disk: str = "data", **s
     return _object("DiskRestore", name, given | spec, namespace)
 
 
+def rule(name: str = "databases", policy: str = "gold", **spec: Any) -> Json:
+    given: Json = {"policyRef": {"name": policy}, "namespaceSelector": {}, "minAgeMinutes": 0}
+    return _object("DiskProtectionRule", name, given | spec)
+
+
 def stored(raw: Json, *, uid: str = "u", generation: int = 1, deleting: bool = False) -> Json:
     """Return an object with what the API server adds to it."""
     raw["metadata"] |= {

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from azdiskbackup.api.v1alpha1.backup_vault import BACKUP_VAULT
 from azdiskbackup.api.v1alpha1.disk_backup_policy import DISK_BACKUP_POLICY
+from azdiskbackup.api.v1alpha1.disk_protection_rule import DISK_PROTECTION_RULE
 from azdiskbackup.api.v1alpha1.disk_restore import DISK_RESTORE
 from azdiskbackup.api.v1alpha1.kind import Kind
 from azdiskbackup.api.v1alpha1.kinds import KINDS
@@ -21,7 +22,7 @@ from azdiskbackup.api.v1alpha1.names import GROUP, VERSION
 from azdiskbackup.api.v1alpha1.on_demand_backup import ON_DEMAND_BACKUP
 from azdiskbackup.api.v1alpha1.protected_disk import PROTECTED_DISK
 from controlplane.plane import KubectlError
-from harness.objects import Json, backup, disk, policy, restore, vault
+from harness.objects import Json, backup, disk, policy, restore, rule, vault
 from harness.stack import ROOT, Stack
 from harness.tenant import Tenant
 
@@ -73,6 +74,23 @@ FULL: dict[str, Json] = {
         },
         reclaimPolicy="Delete",
         ttlSecondsAfterFinished=60,
+    ),
+    DISK_PROTECTION_RULE.name: rule(
+        namespaceSelector=SELECTOR,
+        claimSelector=SELECTOR,
+        storageClassNames=["managed-csi", "managed-csi-premium"],
+        accessModes=["ReadWriteOnce"],
+        minSizeGiB=8,
+        maxSizeGiB=64,
+        minAgeMinutes=5,
+        priority=-3,
+        mode="DryRun",
+        optOut="Forbidden",
+        maxNewPerHour=30,
+        maxProtected=400,
+        whenUnselected="Stop",
+        whenClaimDeleted="Keep",
+        gracePeriodHours=48,
     ),
 }
 VALUES: list[Any] = [

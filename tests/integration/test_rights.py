@@ -59,7 +59,7 @@ def test_people_of_a_namespace_get_their_kinds(stack: Stack, people: None, role:
         assert all(may(stack, role, verb, resource) for verb in _READ)
         assert all(may(stack, role, verb, resource) == (role != "view") for verb in _WRITE)
         assert not any(may(stack, role, verb, f"{resource}/status") for verb in (*_READ, *_WRITE))
-    for resource in ("backupvaults", "diskbackuppolicies"):
+    for resource in ("backupvaults", "diskbackuppolicies", "diskprotectionrules"):
         assert not any(may(stack, role, verb, resource) for verb in (*_READ, *_WRITE))
 
 
@@ -106,6 +106,35 @@ def test_who_steals_the_operators_token_changes_no_spec(stack: Stack, shop: Tena
         assert status == 403 and "may delete no OnDemandBackup and no DiskRestore without" in told, told
     # People are not kept from anything by it.
     shop.kubectl("label", "protecteddisk", "data", "team=other")
+
+
+def test_who_steals_the_operators_token_reaches_disks_of_rules_alone(stack: Stack, shop: Tenant, gold: str) -> None:
+    """What rules make it may make, and nothing else; what they may change, and no other field of it."""
+    shop.make_claim()
+    mine, theirs = (objects.disk(name, shop.namespace, policy=gold) for name in ("mine", "theirs"))
+    path = f"{_OURS}/namespaces/{shop.namespace}/protecteddisks"
+    status, told = as_the_operator(stack, "POST", path, mine)
+    assert status == 403 and "may create ProtectedDisks of DiskProtectionRules only" in told, told
+    theirs["metadata"]["labels"] = {"azdiskbackup.io/rule": "r"}
+    theirs["spec"]["deletionPolicy"] = "Delete"
+    assert as_the_operator(stack, "POST", path, theirs)[0] == 403
+    theirs["spec"]["deletionPolicy"] = "Retain"
+    assert as_the_operator(stack, "POST", path, theirs)[0] == 201
+    shop.apply(mine)
+    status, told = as_the_operator(stack, "DELETE", f"{path}/mine")
+    assert status == 403 and "may delete ProtectedDisks of DiskProtectionRules only" in told, told
+    for name, patch, expected in (
+        ("mine", {"metadata": {"labels": {"azdiskbackup.io/rule": "r"}}}, 403),
+        ("theirs", {"metadata": {"labels": {"team": "other"}}}, 403),
+        ("theirs", {"metadata": {"annotations": {"azdiskbackup.io/abandon-in-azure": "x"}}}, 403),
+        ("theirs", {"spec": {"deletionPolicy": "Delete"}}, 403),
+        ("theirs", {"spec": {"protection": "Stopped"}}, 200),
+        ("theirs", {"metadata": {"labels": {"azdiskbackup.io/stopped-by-rule": "true"}}}, 200),
+        ("theirs", {"metadata": {"annotations": {"azdiskbackup.io/follow-pvc": "x"}}}, 200),
+    ):
+        status, told = as_the_operator(stack, "PATCH", f"{path}/{name}", patch)
+        assert status == expected, (patch, told)
+    assert as_the_operator(stack, "DELETE", f"{path}/theirs")[0] == 200
 
 
 # --- the modes, each with no more than its roles ----------------------------------------------------

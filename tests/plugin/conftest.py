@@ -22,6 +22,7 @@ from plugin.world import NOW, Api
 GOLDEN = Path(__file__).parent / "golden"
 
 Run = Callable[..., tuple[int, str, str]]
+Golden = Callable[[str, str], None]
 
 
 @pytest.fixture

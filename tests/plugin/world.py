@@ -306,6 +306,7 @@ class Api:
             "protecteddisks": [good(), waiting(), lost(), failing(), untouched()],
             "ondemandbackups": [],
             "diskrestores": [restoring(), failed_restore()],
+            "diskprotectionrules": [],
             "deployments": [DEPLOYMENT],
             "leases": [LEASE],
             "events": [],

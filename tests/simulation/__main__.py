@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 
-from simulation.mutants import MUTANTS, told_with
+from simulation.mutants import MUTANTS, first_seed, told_with
 from simulation.reached import never
 from simulation.run import Outcome, kind_of, shrink, tell
 from simulation.story import Story
@@ -68,7 +68,9 @@ def _hunt(pool: ProcessPoolExecutor, seeds: range, only: str) -> int:
     for name in MUTANTS:
         if only not in ("", name):
             continue
-        found = next((each for each in _tell_all(pool, seeds, name) if each.violations), None)
+        first = first_seed(name)
+        own = range(first + seeds.start, first + seeds.stop)
+        found = next((each for each in _tell_all(pool, own, name) if each.violations), None)
         if found is None:
             survivors.append(name)
             print(f"SURVIVED  {name} ({len(seeds)} seeds)", flush=True)

@@ -11,6 +11,7 @@ from azure_simulator.client import SimulatorError
 from harness import objects
 from harness.objects import SUBSCRIPTION, Json
 from simulation.action import Action
+from simulation.rule_actors import RuleActors
 from world.team import Team
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _SUBSCRIPTION = f"/subscriptions/{SUBSCRIPTION}"
 _GUARD = f"{_SUBSCRIPTION}/resourceGroups/guards/providers/Microsoft.DataProtection/resourceGuards/guard"
 
 
-class Actors:
+class Actors(RuleActors):
     """Everybody but the operator.
 
     Args:
@@ -39,6 +40,7 @@ class Actors:
         self.foreign_tags: dict[str, str] = {"owner": "platform"}
         # How many PVCs were made.
         self.made = 0
+        self.acknowledged = world.monitor.rules.acknowledged
 
     async def act(self, action: Action) -> str:
         """Do it; return what came of it."""

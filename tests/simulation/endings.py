@@ -14,7 +14,7 @@ from simulation.azure_state import condition, disk_of, instances, is_ready, owne
 if TYPE_CHECKING:
     from world.world import World
 
-_KINDS = ("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "OnDemandBackup", "DiskRestore")
+_KINDS = ("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "OnDemandBackup", "DiskRestore", "DiskProtectionRule")
 # What an object may wait for, since only people bring it.
 _WAITS = {
     "BackupFailed",
@@ -46,6 +46,8 @@ _STALLS = {
     "DiskNotFound",
     "DuplicateProtectedDisk",
     "Failed",
+    # Of a rule, whose withdrawal nobody acknowledged.
+    "MassWithdrawal",
     "NamespaceNotAllowed",
     "OwnedElsewhere",
     "Refused",

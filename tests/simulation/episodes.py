@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from typing import Any
 
-from simulation.action import LENGTH, Action, a_disk
+from simulation.action import LENGTH, TEAMS, Action, a_disk
 
 _HOUR = 3600.0
+RULES_FROM = 1000
 _ACTIVE = {"deletion": "Retain", "protection": "Active", "policy": "gold"}
 
 
 def of(seed: int) -> Iterator[Action]:
     """Yield what happens besides in the story of a seed, in any order."""
     yield from _follow(random.Random(f"follow {seed}"))
+    # Stories that are older than rules stay as they were.
+    if seed >= RULES_FROM and seed % 2:
+        yield from _rules(random.Random(f"rules {seed}"))
     if seed % 5 == 0:
         yield from _restores_end_otherwise(random.Random(f"restores {seed}"))
     if seed % 5 == 3:
@@ -37,6 +42,52 @@ def _follow(chance: random.Random) -> Iterator[Action]:
         where, at = a_disk(chance), round(chance.uniform(_HOUR, LENGTH - 12 * _HOUR), 1)
         yield Action(at, "team", "recreate_claim", where)
         yield Action(at + round(chance.choice([1.0, 600.0, 3 * _HOUR]), 1), "team", "follow", where)
+
+
+def _rules(chance: random.Random) -> Iterator[Action]:
+    """A rule, or two; many PVCs that come and go, labels that flap, people who take over, and one who acknowledges."""
+    at = chance.uniform(1 * _HOUR, 6 * _HOUR)
+    count = chance.choice([2, 5, 14])
+    for team in range(TEAMS):
+        yield Action(at + team, "team", "make_claims", {"team": team, "count": count})
+        yield Action(at + 60 + team, "platform", "choose", {"team": team, "on": chance.random() < 0.8})
+    yield Action(at + 120, "platform", "make_rule", _a_rule(chance, "all"))
+    if chance.random() < 0.5:
+        yield Action(at + 180, "platform", "make_rule", _a_rule(chance, "special"))
+    for _ in range(chance.randint(6, 14)):
+        when = round(chance.uniform(at + _HOUR, LENGTH - 8 * _HOUR), 1)
+        where = a_disk(chance) | {"claim": chance.choice([0, 1, 3, 4])}
+        yield chance.choice(
+            [
+                Action(when, "platform", "choose", {"team": where["team"], "on": chance.random() < 0.6}),
+                Action(when, "team", "drop_claims", {"team": where["team"], "count": count}),
+                Action(when, "team", "make_claims", {"team": where["team"], "count": count}),
+                Action(when, "team", "recreate_claim", where),
+                Action(when, "team", "opt", where | {"value": chance.choice(["false", "true", "perhaps", None])}),
+                Action(when, "team", "take_over", where),
+                Action(when, "team", "set_policy", where | {"policy": "silver"}),
+                Action(when, "team", "delete_made", where),
+                Action(when, "platform", "edit_rule", _a_rule(chance, "all")),
+                Action(when, "platform", "delete_rule", {"name": "special"}),
+                Action(when, "platform", "acknowledge", {"name": "all"}),
+                Action(when, "operator", "crash", {"seconds": 30.0}),
+            ]
+        )
+
+
+def _a_rule(chance: random.Random, name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "policy": chance.choice(["gold", "gold", "silver"]),
+        "mode": chance.choice(["Enforce", "Enforce", "Enforce", "DryRun"]),
+        "optOut": chance.choice(["Allowed", "Allowed", "Forbidden"]),
+        "priority": chance.choice([0, 0, 5]),
+        "minAgeMinutes": chance.choice([0, 60]),
+        "maxNewPerHour": chance.choice([5, 50]),
+        "whenUnselected": chance.choice(["Keep", "Stop", "Stop"]),
+        "whenClaimDeleted": chance.choice(["KeepBackups", "KeepBackups", "Keep"]),
+        "gracePeriodHours": chance.choice([1, 6]),
+    }
 
 
 def _restores_end_otherwise(chance: random.Random) -> Iterator[Action]:

@@ -25,6 +25,7 @@ from simulation.azure_state import (
 from simulation.endings import otherwise_in_azure, owned_by_others
 from simulation.leftovers import backed_up_for_nothing
 from simulation.restores import RestoreMonitor
+from simulation.rules import RuleMonitor, uncovered
 from simulation.throttling import RetryAfter
 from simulation.vault_access import VaultAccess
 from world.store import Resource
@@ -78,6 +79,7 @@ class Monitor:
         self._claims: dict[str, str] = {}
         self._handles: dict[str, str] = {}
         self._restores = RestoreMonitor(world)
+        self.rules = RuleMonitor(world)
 
     @property
     def digest(self) -> str:
@@ -100,6 +102,12 @@ class Monitor:
     def restarted(self) -> None:
         """Take note that a process begins, which cannot know what Azure told the one before."""
         self._retry_after = RetryAfter()
+
+    def asks_kubernetes(self, method: str, path: str) -> None:
+        """Look at a request to the API server that leaves the operator."""
+        wrong = self.rules.asks(method, path)
+        if wrong is not None:
+            self.violated(wrong)
 
     def before(self, request: Request) -> None:
         """Look at a request that leaves the operator."""
@@ -208,7 +216,8 @@ class Monitor:
 
     def end(self) -> None:
         """Look at what is left when all is well again."""
-        for each in (*backed_up_for_nothing(self._world, self._given_up), *otherwise_in_azure(self._world)):
+        left = backed_up_for_nothing(self._world, self._given_up)
+        for each in (*left, *otherwise_in_azure(self._world), *uncovered(self._world)):
             self.violated(each)
 
     # --- Kubernetes ------------------------------------------------------------------------------------------
@@ -218,11 +227,12 @@ class Monitor:
         metadata = raw["metadata"]
         self._other_kind(resource.kind, raw)
         wrong = self._restores.saw(how, resource.kind, raw)
-        if wrong is not None:
-            self.violated(wrong)
+        before = self._last.get(metadata["uid"])
+        for each in (wrong, self.rules.saw(how, before, raw)):
+            if each is not None:
+                self.violated(each)
         if resource.group != "azdiskbackup.io":
             return
-        before = self._last.get(metadata["uid"])
         self._last[metadata["uid"]] = raw
         self.tell(f"{how} {resource.kind} {metadata.get('namespace', '')}/{metadata['name']} {_said(raw)}")
         for each in (raw.get("status") or {}).get("conditions") or ():

@@ -97,10 +97,12 @@ class SimulatedReplica(Replica):
     """The operator, whose requests to the API server take their time."""
 
     delay: Callable[[], float]
+    monitor: Monitor
 
     async def _before(self, method: str, path: str) -> None:
         await asyncio.sleep(self.delay())
         await super()._before(method, path)
+        self.monitor.asks_kubernetes(method, path)
 
 
 class SimulatedWorld(World):
@@ -131,7 +133,7 @@ class SimulatedWorld(World):
             self.random.random,
             lambda kind: chance.choice([0.01, 0.1, 2.0]),
         )
-        found.delay = lambda: chance.uniform(0.001, 0.05)
+        found.delay, found.monitor = lambda: chance.uniform(0.001, 0.05), self.monitor
         self.replicas.append(found)
         self.monitor.restarted()
         await found.start()

@@ -19,11 +19,15 @@ from azdiskbackup.kube.exchange import Answer
 from harness import manifests
 from world.admission import Admission
 from world.binder import VolumeBinder
+from world.managers import FieldManagers
 from world.schema import Schema
 from world.store import ApiError, Json, Place, Resource, Store, copy_of
 
 ROOT = Path(__file__).resolve().parents[2]
 MERGE = "application/merge-patch+json"
+APPLY = "application/apply-patch+yaml"
+# Who does not say in whose name it writes.
+_UNNAMED = "unknown"
 
 _BUILT_IN = (
     Resource("Namespace", "", "v1", "namespaces", namespaced=False),
@@ -66,6 +70,7 @@ class ApiServer:
         self.store = Store(now, new_uid)
         self._now = now
         self.admission = Admission()
+        self._managers = FieldManagers()
         self.binder = VolumeBinder(self.store, BY_KIND["PersistentVolume"], BY_KIND["PersistentVolumeClaim"])
         for each in DEFINITIONS:
             self.store.create(BY_KIND["CustomResourceDefinition"], "", each)
@@ -86,6 +91,51 @@ class ApiServer:
             return 200, {"gitVersion": "v1.35.0-in-memory"}
         resource, namespace, name, subresource = _parse(split.path)
         given = body if isinstance(body, dict) else {}
+        place, manager = (namespace, name), query.get("fieldManager", _UNNAMED)
+        if content_type == APPLY and method == "PATCH":
+            return self._apply(resource, place, given, manager)
+        before = self._managed(resource, place) if method in ("PUT", "PATCH") and not subresource else None
+        status, found = self._write_or_read(
+            method, resource, (namespace, name, subresource), given, content_type, query
+        )
+        if before is not None:
+            self._managers.changed(resource, place, before, found, manager)
+        elif method == "POST" and resource.schema is not None:
+            self._managers.made(resource, (namespace, found["metadata"]["name"]), found, manager)
+        return status, found
+
+    def _managed(self, resource: Resource, place: Place) -> Json | None:
+        """Return an object whose fields have managers; None where it has none, or there is none."""
+        if resource.schema is None:
+            return None
+        try:
+            return self.store.get(resource, place)
+        except ApiError:
+            return None
+
+    def _apply(self, resource: Resource, place: Place, given: Json, manager: str) -> tuple[int, Json]:
+        held = self._managed(resource, place)
+        if held is None:
+            self.admission.check(resource, place[0], given, self.store.list(resource, place[0], {}))
+            status, found = 201, self.store.create(resource, place[0], given)
+            self._managers.note_made_by_apply(resource, place)
+        else:
+            wanted = self._managers.applied(resource, place, held, given, manager)
+            status, found = 200, self.store.update(resource, place, wanted)
+        self._managers.note_applied(resource, place, given, manager)
+        found["metadata"]["managedFields"] = self._managers.managed_fields(resource, place)
+        return status, found
+
+    def _write_or_read(
+        self,
+        method: str,
+        resource: Resource,
+        where: tuple[str, str, str],
+        given: Json,
+        content_type: str,
+        query: Mapping[str, str],
+    ) -> tuple[int, Json]:
+        namespace, name, subresource = where
         match method:
             case "GET" if not name:
                 return 200, self._list(resource, namespace, query)
@@ -99,8 +149,8 @@ class ApiServer:
             case "PATCH":
                 return 200, self._patch(resource, (namespace, name), given, subresource, content_type)
             case "DELETE":
-                uid = (given.get("preconditions") or {}).get("uid")
-                return 200, self._delete(resource, (namespace, name), uid)
+                only = given.get("preconditions") or {}
+                return 200, self._delete(resource, (namespace, name), only.get("uid"), only.get("resourceVersion"))
             case _:
                 raise ApiError(405, "MethodNotAllowed", f"{method} is not supported")
 
@@ -139,8 +189,8 @@ class ApiServer:
             wanted["metadata"][name] = told.get(name) or held["metadata"][name]
         return self.store.update(resource, place, wanted, subresource)
 
-    def _delete(self, resource: Resource, place: Place, uid: str | None) -> Json:
-        found = self.store.delete(resource, place, uid)
+    def _delete(self, resource: Resource, place: Place, uid: str | None, version: str | None) -> Json:
+        found = self.store.delete(resource, place, uid, version)
         if resource.kind == "Namespace":
             self._empty(place[1])
         elif place[0]:

@@ -187,12 +187,12 @@ class Store:
                 after["metadata"][name] = copy_of(theirs[name])
         return after
 
-    def delete(self, resource: Resource, place: Place, uid: str | None = None) -> Json:
+    def delete(self, resource: Resource, place: Place, uid: str | None = None, version: str | None = None) -> Json:
         """Delete an object, or mark it when it has finalizers."""
         held = self._objects.get(resource, {}).get(place)
         if held is None:
             raise ApiError(404, "NotFound", f'{resource.qualified} "{place[1]}" not found')
-        self._is_current(resource, held, {"metadata": {"uid": uid}})
+        self._is_current(resource, held, {"metadata": {"uid": uid, "resourceVersion": version}})
         self.writes.append((resource.plural, "", place))
         after = copy_of(held)
         if not held["metadata"].get("finalizers") and resource.kind != "Namespace":

@@ -16,7 +16,7 @@ from world.store import ApiError
 if TYPE_CHECKING:
     from world.world import World
 
-_CLUSTER_KINDS = {"BackupVault", "DiskBackupPolicy", "Namespace", "PersistentVolume"}
+_CLUSTER_KINDS = {"BackupVault", "DiskBackupPolicy", "DiskProtectionRule", "Namespace", "PersistentVolume"}
 
 
 class Team:

@@ -35,6 +35,7 @@ from world.team import Team
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 CLIENT_ID = "operator-in-memory"
 _STEP = timedelta(seconds=10)
+_OURS = ("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "OnDemandBackup", "DiskRestore", "DiskProtectionRule")
 # How long a steady state is looked at, with some minutes before and after.
 _REST = timedelta(minutes=105)
 
@@ -170,7 +171,14 @@ class World:
     def all_says(self) -> list[str]:
         """Return what the objects say, for somebody who wonders why a test waits."""
         found = []
-        for kind in ("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "OnDemandBackup", "DiskRestore"):
+        for kind in (
+            "BackupVault",
+            "DiskBackupPolicy",
+            "ProtectedDisk",
+            "OnDemandBackup",
+            "DiskRestore",
+            "DiskProtectionRule",
+        ):
             for each in self.every(kind):
                 conditions = each.get("status", {}).get("conditions", [])
                 ready: Json = next((one for one in conditions if one["type"] == "Ready"), {})

@@ -46,10 +46,12 @@ from azdiskbackup.reconcilers.common.context import Deadlines, OwnedInstances, R
 from azdiskbackup.reconcilers.common.reconciler import Reconciler
 from azdiskbackup.reconcilers.common.status_writer import StatusWriter
 from azdiskbackup.reconcilers.disk_backup_policy.controller import DiskBackupPolicyKind
+from azdiskbackup.reconcilers.disk_protection_rule.assessments import ASSESSMENT, Assessments
+from azdiskbackup.reconcilers.disk_protection_rule.controller import DiskProtectionRuleKind
 from azdiskbackup.reconcilers.disk_restore.controller import DiskRestoreKind
 from azdiskbackup.reconcilers.on_demand_backup.controller import OnDemandBackupKind
 from azdiskbackup.reconcilers.protected_disk.controller import ProtectedDiskKind
-from azdiskbackup.reconcilers.watch.indices import INDICES, QUEUES
+from azdiskbackup.reconcilers.watch.indices import DISKS_OF_RULES, INDICES, QUEUES, place
 from azdiskbackup.reconcilers.watch.metrics_feed import MetricsFeed
 from azdiskbackup.reconcilers.watch.resync import RESYNC, Resync
 from azdiskbackup.reconcilers.watch.triggers import OURS, keys_to_enqueue
@@ -63,11 +65,11 @@ _WATCHES_RUN_AFTER = timedelta(minutes=1)
 _log = structlog.get_logger("azdiskbackup")
 
 
-def by_name(reconcile: Reconcile) -> Reconcile:
+def by_name(reconcile: Reconcile, in_background: Callable[[Key], bool] = lambda key: False) -> Reconcile:
     """Have what a reconciler asks of Azure counted in the name of its object; those of a namespace share turns."""
 
     async def reconcile_by_name(key: Key) -> datetime | None:
-        with request_scope(Requester(key, (key.kind, key.namespace))):
+        with request_scope(Requester(key, (key.kind, key.namespace), background=in_background(key))):
             return await reconcile(key)
 
     return reconcile_by_name
@@ -162,18 +164,21 @@ class Engine:
         )
         background = Background(context, queue.add)
         self._resync = Resync(kube, cache, clock, timedelta(minutes=settings.resync_minutes))
+        self.assessments = Assessments(cache, clock, queue.add_at)
         self._reconcilers: dict[str, Reconciler[Any, Any, Any, Any]] = {
             "BackupVault": Reconciler(BackupVaultKind(context), context),
             "DiskBackupPolicy": Reconciler(DiskBackupPolicyKind(context), context),
             "ProtectedDisk": Reconciler(ProtectedDiskKind(context), context),
             "OnDemandBackup": Reconciler(OnDemandBackupKind(context), context),
             "DiskRestore": Reconciler(DiskRestoreKind(context), context),
+            "DiskProtectionRule": Reconciler(DiskProtectionRuleKind(context, self.assessments), context),
         }
         self._workers = Workers(
             queue,
             clock,
             {
-                **{kind: by_name(each.reconcile) for kind, each in self._reconcilers.items()},
+                **{kind: by_name(each.reconcile, self._is_of_a_rule) for kind, each in self._reconcilers.items()},
+                ASSESSMENT.kind: self.assessments.reconcile,
                 SWEEP: by_name(background.sweep),
                 JOB_SEARCH: by_name(background.search_jobs),
                 LIMITER.kind: self._release_due,
@@ -183,13 +188,19 @@ class Engine:
             count=settings.workers,
             passed=meters.passed,
         )
-        self.fleet = ObjectMetrics(lambda: clock.now().timestamp(), settings.snapshot_limit)
+        self.fleet = ObjectMetrics(
+            lambda: clock.now().timestamp(), settings.snapshot_limit, self.assessments.tallies.samples
+        )
         self._fleet_watch = MetricsFeed(cache, self.fleet)
         self._lag = lag
 
     def wake(self, key: object) -> None:
         """Have an object looked at now."""
         self._queue.add(cast(Key, key))
+
+    def _is_of_a_rule(self, key: Key) -> bool:
+        """Return whether a rule made an object: what people wrote themselves goes first."""
+        return key.kind == "ProtectedDisk" and self.cache.knows(DISKS_OF_RULES, place(key.namespace, key.name))
 
     async def _release_due(self, key: Key) -> datetime | None:
         return self._limiter.release_due()
@@ -251,6 +262,7 @@ class Engine:
         """Begin to work."""
         await self._clock.start()
         self._fleet_watch.load()
+        self.assessments.load()
         self.cache.listen(self._changed)
         for kind in OURS:
             for key in self.cache.keys(kind):

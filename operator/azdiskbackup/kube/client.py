@@ -39,6 +39,7 @@ _FIRST_PAGE, _LARGEST_PAGE, _PAGE_BYTES = 10, 50, 2_000_000
 _TIMEOUT = 30.0
 _NO_API_SERVER = "what answers there is no API server"
 _MERGE = "application/merge-patch+json"
+_APPLY = "application/apply-patch+yaml"
 
 
 class NotFoundError(OperatorError):
@@ -117,6 +118,24 @@ class KubeClient:
         """Merge into an object, whichever version it is of; return it."""
         return await self._call("PATCH", path, body, _MERGE)
 
+    async def apply(self, path: str, manifest: Mapping[str, Any], manager: str) -> tuple[Raw, bool]:
+        """Apply what a field manager says of an object, whole as the server has it after that, with its managers.
+
+        Args:
+            path: of the object.
+            manifest: all that the manager says of it; what it said before and does not say any more, it lets go.
+            manager: name of the field manager.
+
+        Returns:
+            The object, and whether this made it.
+
+        Raises:
+            Conflict: another manager says something else of a field.
+        """
+        query = urlencode({"fieldManager": manager, "fieldValidation": "Strict"})
+        answer = await self._send("PATCH", f"{path}?{query}", manifest, _APPLY, _TIMEOUT)
+        return _decoded(answer.content, dict[str, Any]), answer.status == 201
+
     async def patch_status(self, resource: Resource, patch: Mapping[str, Any]) -> Raw:
         """Merge into the status of exactly this version of an object; return the object after it."""
         body = {
@@ -143,6 +162,11 @@ class KubeClient:
     async def delete(self, resource: Resource) -> None:
         """Delete exactly this object, not its successor of the same name."""
         await self.delete_at(_path(resource), resource.uid)
+
+    async def delete_unchanged(self, resource: Resource) -> Raw:
+        """Delete exactly this version of an object; return it as it is then, or what the server says of its end."""
+        version = {"uid": resource.uid, "resourceVersion": resource.meta["resourceVersion"]}
+        return await self._call("DELETE", _path(resource), {"preconditions": version})
 
     async def delete_at(self, path: str, uid: str) -> None:
         """Delete the object of a uid by its path, not its successor of the same name."""
@@ -184,9 +208,13 @@ def _decoded(content: bytes | msgspec.Raw, type_: type[DecodedT]) -> DecodedT:
 
 
 def _path(resource: Resource) -> str:
-    plural = _PLURALS[str(resource.raw["kind"])]
-    place = f"namespaces/{quote(resource.namespace, safe='')}/" if resource.namespace else ""
-    return f"/apis/{GROUP}/{VERSION}/{place}{plural}/{quote(resource.name, safe='')}"
+    return path_of(str(resource.raw["kind"]), resource.namespace, resource.name)
+
+
+def path_of(kind: str, namespace: str, name: str) -> str:
+    """Return the path of an object of ours."""
+    place = f"namespaces/{quote(namespace, safe='')}/" if namespace else ""
+    return f"/apis/{GROUP}/{VERSION}/{place}{_PLURALS[kind]}/{quote(name, safe='')}"
 
 
 _BY_STATUS: dict[int, type[OperatorError]] = {

@@ -78,7 +78,7 @@ class Events:
             # The API server counts bytes.
             "note": note.encode()[:1024].decode(errors="ignore"),
             "regarding": {
-                "apiVersion": f"{GROUP}/{VERSION}",
+                "apiVersion": resource.raw.get("apiVersion") or f"{GROUP}/{VERSION}",
                 "kind": resource.raw["kind"],
                 "name": resource.name,
                 "namespace": resource.namespace or None,

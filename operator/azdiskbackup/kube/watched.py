@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from azdiskbackup.api.v1alpha1.names import GROUP, KIND_NAMES, VERSION
-from azdiskbackup.core.objects.markers import ABANDON, FOLLOW_PVC, MADE_BY
+from azdiskbackup.core.objects.markers import ABANDON, ACKNOWLEDGE, FOLLOW_PVC, MADE_BY
 
 Raw = Mapping[str, Any]
 
@@ -48,7 +48,7 @@ def _ours(raw: Raw) -> Raw:
     # Other annotations and owners are as large as somebody likes, and nobody here reads them.
     metadata = _meta(raw, "generation", "creationTimestamp", "finalizers", "labels")
     annotations = raw["metadata"].get("annotations") or {}
-    asked = {key: annotations[key][:_LONGEST_UID] for key in (ABANDON, FOLLOW_PVC) if key in annotations}
+    asked = {key: annotations[key][:_LONGEST_UID] for key in (ABANDON, FOLLOW_PVC, ACKNOWLEDGE) if key in annotations}
     if asked:
         metadata["annotations"] = asked
     return {"metadata": metadata, **{key: raw[key] for key in kept if key in raw}}
@@ -66,9 +66,15 @@ def _with_maker(raw: Raw) -> dict[str, Any]:
 
 
 def _claim(raw: Raw) -> Raw:
+    # What rules select by, too.
+    metadata = _meta(raw, "creationTimestamp", "labels")
+    owners = [{"kind": each.get("kind")} for each in raw["metadata"].get("ownerReferences") or ()]
+    spec = raw.get("spec") or {}
+    requests = (spec.get("resources") or {}).get("requests") or {}
+    kept = {name: spec[name] for name in ("volumeName", "storageClassName", "accessModes") if spec.get(name)}
     return {
-        "metadata": _with_maker(raw),
-        "spec": {"volumeName": (raw.get("spec") or {}).get("volumeName")},
+        "metadata": {**metadata, "ownerReferences": owners} if owners else metadata,
+        "spec": {**kept, "resources": {"requests": {"storage": requests.get("storage")}}},
         "status": {"phase": (raw.get("status") or {}).get("phase")},
     }
 
@@ -82,6 +88,9 @@ def _volume(raw: Raw) -> Raw:
     kept: dict[str, Any] = {"claimRef": {key: claim.get(key) for key in ("uid", "namespace", "name")}}
     if csi:
         kept["csi"] = {"driver": csi.get("driver"), "volumeHandle": csi.get("volumeHandle")}
+        shares = (csi.get("volumeAttributes") or {}).get("maxShares")
+        if shares is not None:
+            kept["csi"]["volumeAttributes"] = {"maxShares": shares}
     if spec.get("azureDisk"):
         kept["azureDisk"] = {"diskURI": spec["azureDisk"].get("diskURI")}
     metadata = _with_maker(raw)

@@ -1,4 +1,4 @@
-"""What is told of each vault, policy, disk and restore, read by a scrape from what is in memory.
+"""What is told of each vault, policy, rule, disk and restore, and of PVCs, read by a scrape from what is in memory.
 
 A disk has a handful of series with its namespace and name, and one with all that is words: few lines a disk, since
 there may be thousands. What belongs to an object goes with it.
@@ -65,16 +65,24 @@ class Usable:
 
 
 class ObjectMetrics(Collector):
-    """All vaults, policies, disks and restores.
+    """All vaults, policies, rules, disks and restores, and PVCs by what rules mean for them.
 
     Args:
         now: the time.
         restore_point_limit: how many restore points of one disk Azure keeps.
+        claims: rule, state and reason of PVCs, and how many there are.
     """
 
-    def __init__(self, now: Callable[[], float], restore_point_limit: int) -> None:
+    def __init__(
+        self,
+        now: Callable[[], float],
+        restore_point_limit: int,
+        claims: Callable[[], Iterable[tuple[tuple[str, str, str], int]]] = tuple,
+    ) -> None:
         self._now = now
         self._limit = restore_point_limit
+        self._claims = claims
+        self.rules: dict[str, Usable] = {}
         self.disks: dict[tuple[str, str], DiskSummary] = {}
         self.restores: dict[tuple[str, str], RestoreSummary] = {}
         self.vaults: dict[str, Usable] = {}
@@ -85,6 +93,7 @@ class ObjectMetrics(Collector):
         yield from self._of_disks()
         yield from self._of_restores()
         yield from self._of_usables()
+        yield from self._of_rules()
         yield from self._sums()
 
     def _of_disks(self) -> Iterator[Metric]:
@@ -139,6 +148,21 @@ class ObjectMetrics(Collector):
             "Whether a DiskBackupPolicy is ready, and its reason.",
             ("policy", "vault", "reason"),
             (((name, each.vault, each.reason), each.ready) for name, each in self.policies.items()),
+        )
+
+    def _of_rules(self) -> Iterator[Metric]:
+        yield gauge(
+            "rule_ready",
+            "Whether a DiskProtectionRule is ready, and its reason.",
+            ("rule", "reason"),
+            (((name, each.reason), each.ready) for name, each in self.rules.items()),
+        )
+        yield gauge(
+            "claims",
+            "PVCs by the rule that selects them (empty for none), state (protected, pending, skipped, unselected, "
+            "kept) and reason; rules with `mode: DryRun` count the same PVCs once more.",
+            ("rule", "state", "reason"),
+            self._claims(),
         )
 
     def _sums(self) -> Iterator[Metric]:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import contextlib
 
-from simulation.mutants import of_disks, of_jobs, of_passes
+from simulation.episodes import RULES_FROM
+from simulation.mutants import of_disks, of_jobs, of_passes, of_rules
 from simulation.run import Outcome, tell
 from simulation.story import generate
 
-MUTANTS = {**of_disks.MUTANTS, **of_jobs.MUTANTS, **of_passes.MUTANTS}
+MUTANTS = {**of_disks.MUTANTS, **of_jobs.MUTANTS, **of_passes.MUTANTS, **of_rules.MUTANTS}
+
+
+def first_seed(name: str) -> int:
+    """Return the seed from which on stories are about what a planted bug is in."""
+    return RULES_FROM if name in of_rules.MUTANTS else 0
 
 
 def told_with(name: str, seed: int) -> Outcome:

@@ -24,5 +24,13 @@ DISK_BACKUP_POLICY = KindNames("DiskBackupPolicy", "diskbackuppolicies", "azdisk
 PROTECTED_DISK = KindNames("ProtectedDisk", "protecteddisks", "pdisk", namespaced=True)
 ON_DEMAND_BACKUP = KindNames("OnDemandBackup", "ondemandbackups", "odbackup", namespaced=True)
 DISK_RESTORE = KindNames("DiskRestore", "diskrestores", "drestore", namespaced=True)
+DISK_PROTECTION_RULE = KindNames("DiskProtectionRule", "diskprotectionrules", "azdiskrule", namespaced=False)
 
-KIND_NAMES = (BACKUP_VAULT, DISK_BACKUP_POLICY, PROTECTED_DISK, ON_DEMAND_BACKUP, DISK_RESTORE)
+KIND_NAMES = (
+    BACKUP_VAULT,
+    DISK_BACKUP_POLICY,
+    PROTECTED_DISK,
+    ON_DEMAND_BACKUP,
+    DISK_RESTORE,
+    DISK_PROTECTION_RULE,
+)

@@ -9,3 +9,11 @@ MADE_BY = "azdiskbackup.io/made-by-restore"
 # whose disk an object is to change over, which is one change of the disk, and no later one.
 ABANDON = "azdiskbackup.io/abandon-in-azure"
 FOLLOW_PVC = "azdiskbackup.io/follow-pvc"
+# The label by which a ProtectedDisk belongs to a DiskProtectionRule, whose name it has; without it, it is a person's.
+RULE = "azdiskbackup.io/rule"
+# The label of a ProtectedDisk that its rule stopped, and resumes.
+STOPPED_BY_RULE = "azdiskbackup.io/stopped-by-rule"
+# The label on a PVC or a namespace: "false" keeps the rules that allow it from protecting it.
+PROTECT = "azdiskbackup.io/protect"
+# On a rule: `COUNT@SINCE` of the withdrawal that a person acknowledges, as its status tells them.
+ACKNOWLEDGE = "azdiskbackup.io/acknowledge-withdrawal"

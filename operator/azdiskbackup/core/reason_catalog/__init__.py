@@ -5,7 +5,18 @@ from __future__ import annotations
 from azdiskbackup.core.reason_catalog import common
 from azdiskbackup.core.reason_catalog.backups import OF_BACKUPS
 from azdiskbackup.core.reason_catalog.disks import OF_DISKS
-from azdiskbackup.core.reason_catalog.entry import BACKUP, DISK, KINDS, POLICY, RESTORE, VAULT, Expect, ReasonEntry
+from azdiskbackup.core.reason_catalog.entry import (
+    BACKUP,
+    DISK,
+    KINDS,
+    POLICY,
+    RESTORE,
+    RULE,
+    VAULT,
+    Expect,
+    ReasonEntry,
+)
+from azdiskbackup.core.reason_catalog.protection_rules import OF_RULES, SHARED_BY_RULES
 from azdiskbackup.core.reason_catalog.restores import OF_RESTORES, SHARED_BY_RESTORES
 from azdiskbackup.core.reason_catalog.vaults import OF_POLICIES, OF_VAULTS, SHARED_BY_VAULTS
 
@@ -21,13 +32,14 @@ _CHAPTERS = (
     ((DISK,), OF_DISKS),
     ((BACKUP,), OF_BACKUPS),
     ((RESTORE,), OF_RESTORES),
+    ((RULE,), OF_RULES),
 )
+_SHARED = {VAULT: SHARED_BY_VAULTS, RESTORE: SHARED_BY_RESTORES, RULE: SHARED_BY_RULES}
 
 
 def _kinds_of(reason: str, kinds: tuple[str, ...]) -> tuple[str, ...]:
-    if reason in SHARED_BY_VAULTS:
-        return VAULT, *kinds
-    return (*kinds, RESTORE) if reason in SHARED_BY_RESTORES else kinds
+    shared = {kind for kind, theirs in _SHARED.items() if reason in theirs}
+    return tuple(kind for kind in KINDS if kind in shared or kind in kinds)
 
 
 _ENTRIES = [

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
-VAULT, POLICY, DISK, BACKUP, RESTORE = KINDS = (
+VAULT, POLICY, DISK, BACKUP, RESTORE, RULE = KINDS = (
     "BackupVault",
     "DiskBackupPolicy",
     "ProtectedDisk",
     "OnDemandBackup",
     "DiskRestore",
+    "DiskProtectionRule",
 )
 
 

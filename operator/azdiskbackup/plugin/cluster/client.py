@@ -31,7 +31,7 @@ AnswerT = TypeVar("AnswerT")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
-VAULTS, POLICIES, DISKS, BACKUPS, RESTORES = OURS
+VAULTS, POLICIES, DISKS, BACKUPS, RESTORES, RULES = OURS
 # What may stand before the name of a disk, as kubectl prints it or takes it.
 _TYPES = {
     *("pdisk", DISKS.plural, DISKS.kind.lower(), f"{DISKS.kind.lower()}.{GROUP}", f"{DISKS.plural}.{GROUP}"),

@@ -76,6 +76,10 @@ class Volumes:
     def __init__(self, volumes: Iterable[Resource] | None) -> None:
         self._by_name = {each.name: each for each in volumes} if volumes is not None else None
 
+    def get(self, name: str) -> Resource | None:
+        """Return a volume; None if it does not exist, or may not be read."""
+        return self._by_name.get(name) if self._by_name is not None else None
+
     def disk_of(self, claim: Resource) -> tuple[bool, str | None]:
         """Return whether a PVC stands for a disk of Azure, and which, if that can be seen."""
         if self._by_name is None:

@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator, Iterator
 
 from msgspec import structs
 
+from azdiskbackup.core.objects.quantity import is_smaller
 from azdiskbackup.plugin.cluster.client import OBJECT_NAME, Cluster
 from azdiskbackup.plugin.cluster.swap.objects import VOLUMES, WORKLOADS, ObjectClient
 from azdiskbackup.plugin.cluster.swap.preflight import check_permissions, prepare, zones
 from azdiskbackup.plugin.cluster.swap.protection import protection_of
 from azdiskbackup.plugin.cluster.swap.record import Record, find
-from azdiskbackup.plugin.cluster.swap.steps import Swap, is_smaller
+from azdiskbackup.plugin.cluster.swap.steps import Swap
 from azdiskbackup.plugin.output.choice import can_ask, confirm
 from azdiskbackup.plugin.output.printer import Printer
 from azdiskbackup.plugin.runtime.exit_code import CliError, ExitCode

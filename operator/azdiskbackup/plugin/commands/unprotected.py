@@ -6,10 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from msgspec import structs
+
 from azdiskbackup.api.v1alpha1.names import GROUP, VERSION
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.plugin.cluster.client import DISKS, OBJECT_NAME, WHOLE_CLAIMS, Cluster, gather_in_order, labelled
 from azdiskbackup.plugin.cluster.coverage import Protections, Volumes, protection, visible_volumes, volume_of
+from azdiskbackup.plugin.cluster.protection_rules import rules_of
 from azdiskbackup.plugin.output.formatting import age, counted
 from azdiskbackup.plugin.output.manifests import manifest
 from azdiskbackup.plugin.output.printer import Column, Printer, Shape
@@ -20,7 +23,12 @@ _LONGEST_NAME = 253
 
 
 class Claim(Shape, frozen=True, kw_only=True):
-    """A PVC whose disk nothing protects; the disk is null where the caller may not read volumes."""
+    """A PVC whose disk nothing protects.
+
+    Attributes:
+        reason: why no DiskProtectionRule protects it; null where the caller may not read rules.
+        disk_id: null where the caller may not read volumes.
+    """
 
     namespace: str
     name: str
@@ -29,6 +37,7 @@ class Claim(Shape, frozen=True, kw_only=True):
     created: datetime
     volume: str
     disk_id: str | None
+    reason: str | None = None
 
 
 async def run(cluster: Cluster, printer: Printer, *, apply_policy: str | None, selector: str | None) -> ExitCode:
@@ -44,6 +53,8 @@ async def run(cluster: Cluster, printer: Printer, *, apply_policy: str | None, s
     if not claims:
         await cluster.namespace_is_there()
     found = unprotected(claims, Protections(map(protection, disks)), volumes)
+    if apply_policy is None and found:
+        found = await _with_reasons(cluster, found, claims, disks, volumes)
     if apply_policy is not None:
         taken = {(each.namespace, each.name) for each in disks}
         written = list(manifests(found, apply_policy, taken))
@@ -57,12 +68,29 @@ async def run(cluster: Cluster, printer: Printer, *, apply_policy: str | None, s
             else "No PVC is left to protect."
         )
     else:
-        printer.table(_columns(cluster.now), found, f"No PVC on an Azure disk is unprotected {cluster.where}.", _name)
+        printer.table(
+            _columns(cluster.now, found), found, f"No PVC on an Azure disk is unprotected {cluster.where}.", _name
+        )
         if found and printer.form in (Output.TABLE, Output.WIDE):
             those = f"-n {place}" if place else "-A"
             command = f"kubectl azdiskbackup unprotected {those} --apply-policy POLICY | kubectl apply -f -"
             printer.note(f"To protect them: {command}")
     return ExitCode.DONE
+
+
+async def _with_reasons(
+    cluster: Cluster, found: list[Claim], claims: list[Resource], disks: list[Resource], volumes: Volumes
+) -> list[Claim]:
+    """Add why no rule protects each of them, where the caller may read the rules."""
+    rules = await rules_of(cluster, disks, is_noted=False)
+    if rules is None or not rules.book.by_name:
+        return found
+    known = {(each.namespace, each.name): each for each in claims}
+    reasons = (
+        rules.assess(rules.read(claim, volumes, volumes.get(volume_of(claim)))).reason
+        for claim in (known[each.namespace, each.name] for each in found)
+    )
+    return [structs.replace(each, reason=reason) for each, reason in zip(found, reasons, strict=True)]
 
 
 async def _disks(cluster: Cluster, place: str) -> list[Resource]:
@@ -124,13 +152,15 @@ def _name(claim: Claim) -> str:
     return f"{WHOLE_CLAIMS.kind.lower()}/{claim.name}"
 
 
-def _columns(now: datetime) -> Sequence[Column[Claim]]:
+def _columns(now: datetime, claims: Iterable[Claim]) -> Sequence[Column[Claim]]:
+    why: list[Column[Claim]] = [Column("REASON", lambda claim: claim.reason or "-", spare=True)]
     return (
         Column("NAMESPACE", lambda claim: claim.namespace),
         Column("PVC", lambda claim: claim.name),
         Column("SIZE", lambda claim: claim.size, right=True),
         Column("STORAGE CLASS", lambda claim: claim.storage_class or "-", spare=True),
         Column("AGE", lambda claim: age(claim.created, now), right=True, spare=True),
+        *(why if any(claim.reason for claim in claims) else []),
         Column("VOLUME", lambda claim: claim.volume, wide=True),
         Column("DISK ID", lambda claim: claim.disk_id or "-", wide=True),
     )

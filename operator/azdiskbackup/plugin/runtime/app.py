@@ -41,6 +41,7 @@ from azdiskbackup.plugin.runtime.options import (
     RestoreName,
     RetentionRule,
     Selector,
+    SomeClaim,
     SomeDisk,
     SomeReason,
     Source,
@@ -294,6 +295,12 @@ def unprotected(
 ) -> Options:
     """List the PVCs on Azure disks without a ProtectedDisk."""
     return Options(namespace, all_namespaces)
+
+
+@_in_cluster
+def why(name: SomeClaim, namespace: Namespace = None) -> Options:
+    """Show why a PVC is protected or not, rule by rule."""
+    return Options(namespace)
 
 
 @_in_cluster

@@ -17,7 +17,7 @@ _FLAGS = {"-A", "--all-namespaces", "--no-headers"}
 _SECTIONS = (
     ("See what is protected", ("status", "disks", "describe", "jobs", "restore-points", "timeline")),
     ("Back up and restore", ("backup", "restore", "swap")),
-    ("Find what is missing", ("unprotected", "orphans")),
+    ("Find what is missing", ("unprotected", "why", "orphans")),
     ("Get help", ("check", "explain", "version")),
 )
 _EXAMPLES = {
@@ -40,6 +40,7 @@ _EXAMPLES = {
     "swap": ("swap orders-0 orders-0-restored --scale statefulset/orders", "swap orders-0 orders-0-restored --undo"),
     "timeline": ("timeline orders --days 90",),
     "unprotected": ("unprotected -A", "unprotected -n shop --apply-policy gold | kubectl apply -f -"),
+    "why": ("why data-orders-0", "why shop/data-orders-0", "why pvc/data-orders-0 -o json"),
     "orphans": ("orphans", "orphans -n shop", "orphans shop/orders"),
     "check": ("check", "check --no-azure -v"),
     "explain": ("explain BackupFailed", "explain backup", "explain -o json"),

@@ -147,6 +147,10 @@ VaultName = Annotated[
 SwappedClaim = Annotated[
     str, typer.Argument(metavar="PVC", help="The PVC that gets the restored data.", autocompletion=_complete("claims"))
 ]
+SomeClaim = Annotated[
+    str,
+    typer.Argument(metavar="PVC", help="A PVC; NAMESPACE/NAME works, too.", autocompletion=_complete("claims")),
+]
 RestoredClaim = Annotated[
     str,
     typer.Argument(metavar="RESTORED", help="The PVC that `restore` made.", autocompletion=_complete("claims")),

@@ -9,6 +9,7 @@ from typing import Any
 from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId
 from azdiskbackup.core.identity.naming import restored_volume_name
 from azdiskbackup.core.jobs.recorded import is_over, read_recorded
+from azdiskbackup.core.objects.markers import RULE
 from azdiskbackup.core.objects.recorded import DISK, INSTANCE, POLICY, VAULT, recorded_id
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.rules import reasons
@@ -145,6 +146,11 @@ def _restoring_vault(raw: Raw) -> list[str]:
     return _vault_id(raw) if _is_restoring(raw) else []
 
 
+def _rule(raw: Raw) -> list[str]:
+    name = Resource(raw).labels.get(RULE)
+    return [name] if name is not None else []
+
+
 def _turn(raw: Raw) -> tuple[str, str] | None:
     """The order of backups of a disk: those that have begun, then by creation; within a second the names decide."""
     backup = Resource(raw)
@@ -191,6 +197,10 @@ DISKS_BY_VAULT_ID = Index("ProtectedDisk", _vault_id)
 # By vault and scope of the role assignment by which the disk may be read: those that keep it, and those that let it go.
 DISKS_WITH_ROLE = Index("ProtectedDisk", lambda raw: _roles(raw, leaving=False))
 DISKS_LEAVING_ROLE = Index("ProtectedDisk", lambda raw: _roles(raw, leaving=True))
+# By the rule whose label they have; and, of these, by namespace and name.
+DISKS_BY_RULE = Index("ProtectedDisk", _rule)
+DISKS_OF_RULES = Index("ProtectedDisk", lambda raw: [place(_namespace(raw), Resource(raw).name)] if _rule(raw) else [])
+RULES_BY_POLICY = Index("DiskProtectionRule", lambda raw: [raw["spec"]["policyRef"]["name"]])
 # Those that have not ended.
 BACKUPS_BY_DISK = Index("OnDemandBackup", _unfinished)
 # Those that have not ended: by their ProtectedDisk, by the PVC and the volume that they make, by vault, by namespace.
@@ -204,6 +214,7 @@ RESTORES_IN_PROGRESS = Index("DiskRestore", lambda raw: [IN_PROGRESS] if _restor
 # By the lower-case id of the disk.
 VOLUMES_BY_DISK = Index("PersistentVolume", _handle)
 CLAIMS_BY_VOLUME = Index("PersistentVolumeClaim", _volume)
+CLAIMS_BY_NAMESPACE = Index("PersistentVolumeClaim", lambda raw: [_namespace(raw)])
 
 INDICES = (
     VAULTS_BY_ID,
@@ -217,6 +228,9 @@ INDICES = (
     DISKS_BY_VAULT_ID,
     DISKS_WITH_ROLE,
     DISKS_LEAVING_ROLE,
+    DISKS_BY_RULE,
+    DISKS_OF_RULES,
+    RULES_BY_POLICY,
     BACKUPS_BY_DISK,
     RESTORES_BY_DISK,
     RESTORES_BY_CLAIM,
@@ -225,6 +239,7 @@ INDICES = (
     RESTORES_BY_VAULT_ID,
     RESTORES_IN_PROGRESS,
     CLAIMS_BY_VOLUME,
+    CLAIMS_BY_NAMESPACE,
     VOLUMES_BY_DISK,
 )
 

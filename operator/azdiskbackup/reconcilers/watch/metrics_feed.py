@@ -11,6 +11,8 @@ from azdiskbackup.engine.cache import Cache, Key, Raw
 from azdiskbackup.observability.object_metrics import ObjectMetrics, Usable
 from azdiskbackup.reconcilers.watch.indices import DISKS_BY_POLICY
 
+_TOLD = ("BackupVault", "DiskBackupPolicy", "DiskProtectionRule", "ProtectedDisk", "DiskRestore")
+
 
 class MetricsFeed:
     """Listens to the cache.
@@ -28,7 +30,7 @@ class MetricsFeed:
 
     def load(self) -> None:
         """Take what the cache has, and listen from now on."""
-        self._cache.listen(self._changed, known=("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "DiskRestore"))
+        self._cache.listen(self._changed, known=_TOLD)
 
     def _changed(self, key: Key, before: Raw | None, after: Raw | None) -> None:
         match key.kind:
@@ -38,6 +40,8 @@ class MetricsFeed:
                 self._keep(self._fleet.policies, key, after)
                 view = policy_view(Resource(after)) if after is not None else None
                 self._policy(key.name, view if isinstance(view, PolicyView) else None)
+            case "DiskProtectionRule":
+                self._keep(self._fleet.rules, key, after)
             case "ProtectedDisk":
                 self._disk(key, after)
             case "DiskRestore":

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from azdiskbackup.core.jobs.recorded import is_over
+from azdiskbackup.core.objects.markers import MADE_BY
 from azdiskbackup.core.objects.recorded import DISK, recorded_id, recorded_text
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.rules import reasons
@@ -27,6 +28,7 @@ from azdiskbackup.reconcilers.watch.indices import (
     RESTORES_BY_NAMESPACE,
     RESTORES_BY_VAULT_ID,
     RESTORES_BY_VOLUME,
+    RULES_BY_POLICY,
     SAME_SOURCE,
     VAULTS_BY_ID,
     VOLUMES_BY_DISK,
@@ -34,7 +36,7 @@ from azdiskbackup.reconcilers.watch.indices import (
     place,
 )
 
-OURS = ("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "OnDemandBackup", "DiskRestore")
+OURS = ("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "OnDemandBackup", "DiskRestore", "DiskProtectionRule")
 
 Projection = Callable[[Resource], object]
 Targets = Callable[[Cache, Resource], Iterable[Key]]
@@ -145,6 +147,11 @@ def _restoring(restore: Resource) -> object:
     return bool(restore.status.get("backupInstanceID")) and not is_over(restore) and not restore.deleting
 
 
+def _binding(claim: Resource) -> object:
+    """What of a PVC leads to its disk, and to who made it."""
+    return claim.spec.get("volumeName"), claim.status, claim.labels.get(MADE_BY)
+
+
 def _everything(resource: Resource) -> object:
     return resource.spec, resource.status, resource.labels
 
@@ -225,6 +232,11 @@ def _restores_of_vault(cache: Cache, vault: Resource) -> list[Key]:
     return cache.find(RESTORES_BY_VAULT_ID, str(vault.status.get("vaultID")).lower())
 
 
+def _rules_of_vault(cache: Cache, vault: Resource) -> Iterator[Key]:
+    for policy in cache.find(POLICIES_BY_VAULT, vault.name):
+        yield from cache.find(RULES_BY_POLICY, policy.name)
+
+
 def _vault_of_restore(cache: Cache, restore: Resource) -> list[Key]:
     """The vault of a restore, which takes the role back once nobody restores any more."""
     instance = str(restore.status.get("backupInstanceID") or "").lower()
@@ -245,12 +257,14 @@ TRIGGERS = (
     _next_in(BACKUP_QUEUE),
     Trigger("ProtectedDisk", _restorable, _restores_of_disk),
     Trigger("BackupVault", _usable, _restores_of_vault),
+    Trigger("BackupVault", _usable, _rules_of_vault),
+    Trigger("DiskBackupPolicy", _usable, lambda cache, policy: cache.find(RULES_BY_POLICY, policy.name)),
     Trigger("DiskRestore", _restoring, _vault_of_restore),
     Trigger("DiskRestore", _ended, lambda _, restore: [Key("DiskRestore", restore.namespace, restore.name)]),
     Trigger("Namespace", _everything, lambda cache, namespace: cache.find(RESTORES_BY_NAMESPACE, namespace.name)),
-    Trigger("PersistentVolumeClaim", _everything, _restores_of_claim),
+    Trigger("PersistentVolumeClaim", _binding, _restores_of_claim),
     Trigger("PersistentVolume", _everything, lambda cache, volume: cache.find(RESTORES_BY_VOLUME, volume.name)),
     Trigger("Namespace", _everything, lambda cache, namespace: cache.find(DISKS_BY_NAMESPACE, namespace.name)),
-    Trigger("PersistentVolumeClaim", _everything, _disks_of_claim),
+    Trigger("PersistentVolumeClaim", _binding, _disks_of_claim),
     Trigger("PersistentVolume", _everything, _disks_of_volume),
 )

@@ -12,6 +12,8 @@ import pytest
 from azdiskbackup.api.v1alpha1.kinds import KINDS
 from azdiskbackup.core.backup_vault import observed as vaults
 from azdiskbackup.core.disk_backup_policy import observed as policies
+from azdiskbackup.core.disk_protection_rule import observed as rules
+from azdiskbackup.core.disk_protection_rule.disk_view import disk_view
 from azdiskbackup.core.disk_restore import observed as restores
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.jobs.recorded import read_recorded
@@ -108,12 +110,25 @@ STATUS["DiskRestore"] = {
     "persistentVolumeClaim": "c",
     "error": ERROR,
 }
+STATUS["DiskProtectionRule"] = {
+    "matched": 3,
+    "protected": 1,
+    "pending": 1,
+    "skipped": [{"reason": "SharedDisk", "count": 1, "examples": ["shop/data-0"]}],
+    "kept": 1,
+    "disks": 2,
+    "hourStartTime": THEN,
+    "newThisHour": 1,
+    "withdrawnThisHour": 1,
+    "withdrawal": {"since": THEN, "count": 1, "examples": ["shop/data-0"]},
+}
 SPEC = {
     "BackupVault": objects.vault(),
     "DiskBackupPolicy": objects.policy(),
     "ProtectedDisk": objects.disk(),
     "OnDemandBackup": objects.backup(),
     "DiskRestore": objects.restore(),
+    "DiskProtectionRule": objects.rule(),
 }
 NONSENSE: list[Any] = [
     None,
@@ -190,9 +205,12 @@ def read(kind: str, raw: Json) -> None:
             summary(Resource(made("ProtectedDisk")), view)
         case "ProtectedDisk":
             disks.read_recorded(resource)
+            disk_view(resource)
             summary(resource, policy_view(Resource(made("DiskBackupPolicy"))))
         case "DiskRestore":
             restores.read_recorded(resource)
+        case "DiskProtectionRule":
+            rules.read_recorded(resource, NOW)
         case _:
             read_recorded(resource)
 

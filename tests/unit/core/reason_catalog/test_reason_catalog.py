@@ -14,7 +14,14 @@ from azdiskbackup.core.reason_catalog.entry import KINDS
 from azdiskbackup.core.rules import reasons
 
 CORE = Path(reasons.__file__).parents[1]
-_NAMES = ("backup_vault", "disk_backup_policy", "protected_disk", "on_demand_backup", "disk_restore")
+_NAMES = (
+    "backup_vault",
+    "disk_backup_policy",
+    "protected_disk",
+    "on_demand_backup",
+    "disk_restore",
+    "disk_protection_rule",
+)
 FOLDERS = dict(zip(_NAMES, KINDS, strict=True))
 
 

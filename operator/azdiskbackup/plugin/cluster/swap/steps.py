@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from azdiskbackup.core.objects.quantity import is_smaller
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.plugin.cluster.client import Cluster
 from azdiskbackup.plugin.cluster.restore_checks import known
@@ -215,15 +216,3 @@ def _smaller(record: Record, claim: str, volume: Resource) -> str | None:
     held = str((volume.spec.get("capacity") or {}).get("storage") or "")
     requests = (record.claims[claim]["spec"].get("resources") or {}).get("requests") or {}
     return held if held and is_smaller(held, str(requests.get("storage") or "0")) else None
-
-
-def is_smaller(one: str, other: str) -> bool:
-    """Return whether a quantity of storage is smaller than another one."""
-    return _bytes(one) < _bytes(other)
-
-
-def _bytes(quantity: str) -> float:
-    digits = quantity.rstrip("kKMGTPEi")
-    unit = quantity[len(digits) :]
-    power = "kMGTPE".find(unit[:1].replace("K", "k")) + 1 if unit else 0
-    return float(digits or 0) * float((1024 if unit.endswith("i") else 1000) ** power)

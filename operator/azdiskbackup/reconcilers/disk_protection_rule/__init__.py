@@ -1,0 +1,1 @@
+"""DiskProtectionRules: which PVCs they select, and the ProtectedDisks that they make."""

@@ -1,0 +1,48 @@
+"""The pages of docs/tasks that are about DiskProtectionRules, word for word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from demo.world import NAMESPACE
+from harness.task_pages import World, started
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    yield from started(tmp_path_factory.mktemp("rules"), "here")
+
+
+@pytest.fixture
+def world(whole: World) -> Iterator[World]:
+    """A cluster with a policy, and nothing that is protected; no rule stays."""
+    whole.has_a_policy()
+    whole.kubectl("delete", "pdisk", "--all", "-n", NAMESPACE)
+    yield whole
+    whole.kubectl("delete", "azdiskrule", "--all")
+
+
+def test_protect_a_namespace(world: World) -> None:
+    world.follows("protect-a-namespace")
+    assert world.state_in_azure("pvc-postgres-0") == "ProtectionConfigured"
+
+
+def test_opt_out(world: World) -> None:
+    world.types(
+        "kubectl create -f - <<'EOF'\n"
+        "{apiVersion: azdiskbackup.io/v1alpha1, kind: DiskProtectionRule, metadata: {name: all}, "
+        "spec: {policyRef: {name: gold}, namespaceSelector: {}, minAgeMinutes: 0}}\n"
+        "EOF"
+    )
+    world.follows("opt-out")
+    found = world.kubectl("get", "pdisk", "-n", NAMESPACE, "-o", "name")
+    assert found.split() == ["protecteddisk.azdiskbackup.io/data-postgres-0"]
+    world.kubectl("label", "namespace", NAMESPACE, "azdiskbackup.io/protect-")
+    world.kubectl("label", "pvc", "--all", "-n", NAMESPACE, "azdiskbackup.io/protect-")
+
+
+def test_protect_by_class(world: World) -> None:
+    world.follows("protect-by-class")
+    assert world.state_in_azure("pvc-postgres-1") == "ProtectionConfigured"

@@ -1,0 +1,461 @@
+"""DiskProtectionRules: what they select is protected without an object that anybody wrote."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from azdiskbackup.core.objects.markers import FOLLOW_PVC, PROTECT
+from harness import objects
+from reconcile.rule_world import (
+    CLAIM,
+    DISK,
+    NAME,
+    RULE,
+    enforce,
+    made,
+    make,
+    numbers,
+    protected,
+    skipped,
+    status,
+)
+from world.admission import Webhook
+from world.team import Team
+from world.world import World
+
+
+async def test_what_a_rule_selects_is_protected(world: World, shop: Team) -> None:
+    make(shop, "data-0", "data-1")
+    await enforce(shop)
+    await protected(shop, "data-0", "data-1")
+    await world.advance(minutes=5)
+    found = shop.get(DISK, "data-0")
+    assert found["metadata"]["labels"] == {"azdiskbackup.io/rule": NAME}
+    assert "ownerReferences" not in found["metadata"]
+    assert found["spec"]["deletionPolicy"] == "Retain" and found["spec"]["policyRef"] == {"name": "gold"}
+    assert numbers(shop) == (2, 2, 0) and skipped(shop) == {} and status(shop)["disks"] == 2
+    assert shop.says(RULE, NAME) == "2 of 2 PVCs are protected."
+
+    make(shop, "data-2")
+    await protected(shop, "data-2")
+    await world.advance(minutes=5)
+    assert numbers(shop) == (3, 3, 0)
+
+
+async def test_a_dry_run_makes_nothing_and_tells_what_it_would_do(world: World, shop: Team) -> None:
+    make(shop, "data-0", "data-1")
+    make(shop, "scratch", **{PROTECT: "false"})
+    await enforce(shop, mode="DryRun")
+    assert made(shop) == [] and numbers(shop) == (3, 0, 2) and skipped(shop) == {"OptedOut": 1}
+    ready = shop.condition(RULE, NAME, "Ready")
+    assert (ready["status"], ready["reason"]) == ("True", "DryRun")
+    assert shop.condition(RULE, NAME, "ClaimsProtected")["status"] == "False"
+    assert "2 would be" in shop.says(RULE, NAME)
+
+    await enforce(shop)
+    await protected(shop, "data-0", "data-1")
+    assert sorted(made(shop)) == ["data-0", "data-1"]
+    await enforce(shop, mode="DryRun", whenUnselected="Stop", namespaceSelector={"matchLabels": {"no": "one"}})
+    await world.advance(hours=1)
+    assert shop.get(DISK, "data-0")["spec"]["protection"] == "Active"
+
+
+async def test_a_dry_run_takes_nothing_from_a_rule_that_works(world: World, shop: Team) -> None:
+    make(shop, "data-0")
+    await enforce(shop, "first", priority=100, mode="DryRun")
+    await enforce(shop, "second")
+    await protected(shop, "data-0")
+    assert shop.get(DISK, "data-0")["metadata"]["labels"] == {"azdiskbackup.io/rule": "second"}
+    await world.advance(minutes=5)
+    assert numbers(shop, "first") == (1, 1, 0) and numbers(shop, "second") == (1, 1, 0)
+    await enforce(shop, "third", mode="DryRun")
+    assert numbers(shop, "third") == (0, 0, 0), "the second one is older"
+
+
+async def test_the_rule_with_the_highest_priority_decides(world: World, shop: Team) -> None:
+    await shop.apply(objects.policy("silver"))
+    await shop.until("DiskBackupPolicy", "silver", "Ready")
+    make(shop, "data-0", tier="db")
+    make(shop, "data-1")
+    await enforce(shop, "all")
+    await enforce(shop, "special", policy="silver", priority=1, claimSelector={"matchLabels": {"tier": "db"}})
+    await protected(shop, "data-0", "data-1")
+    await world.advance(minutes=5)
+    assert shop.get(DISK, "data-0")["spec"]["policyRef"] == {"name": "silver"}
+    assert shop.get(DISK, "data-1")["spec"]["policyRef"] == {"name": "gold"}
+    assert numbers(shop, "all") == (1, 1, 0) and numbers(shop, "special") == (1, 1, 0)
+
+    await shop.delete(RULE, "special")
+    await world.advance(minutes=5)
+    await protected(shop, "data-0")
+    assert shop.get(DISK, "data-0")["metadata"]["labels"] == {"azdiskbackup.io/rule": "all"}
+    assert shop.get(DISK, "data-0")["spec"]["policyRef"] == {"name": "gold"}
+
+
+async def test_so_many_an_hour_also_with_another_leader(world: World, shop: Team) -> None:
+    make(shop, *(f"data-{number}" for number in range(5)))
+    await enforce(shop, maxNewPerHour=2)
+    assert len(made(shop)) == 2 and numbers(shop)[2] == 5 - numbers(shop)[1]
+    throttled = shop.condition(RULE, NAME, "Throttled")
+    assert (throttled["status"], throttled["reason"]) == ("True", "HourlyLimitReached")
+    assert status(shop)["newThisHour"] == 2 and "3 PVCs are left" in throttled["message"]
+
+    await world.kill_operator()
+    await world.start_operator()
+    await world.advance(minutes=10)
+    assert len(made(shop)) == 2
+    await world.advance(minutes=50)
+    assert len(made(shop)) == 4
+    await world.advance(hours=1)
+    assert len(made(shop)) == 5
+    await protected(shop, "data-0", "data-1", "data-2", "data-3", "data-4")
+    await world.advance(minutes=5)
+    assert shop.condition(RULE, NAME, "Throttled") == {} and numbers(shop) == (5, 5, 0)
+
+
+async def test_an_hour_that_status_does_not_tell_is_read_from_what_was_made(world: World, shop: Team) -> None:
+    make(shop, *(f"data-{number}" for number in range(3)))
+    await enforce(shop, maxNewPerHour=2)
+    await world.kill_operator()
+    await shop.patch(RULE, NAME, {"status": {"newThisHour": None, "hourStartTime": None}}, "status")
+    await world.start_operator()
+    await world.advance(minutes=30)
+    assert len(made(shop)) == 2
+
+
+# --- people -------------------------------------------------------------------------------------------
+
+
+async def test_what_a_person_wrote_is_left_alone(world: World, shop: Team) -> None:
+    await shop.apply(objects.policy("silver"))
+    make(shop, "data-0", "data-1")
+    await shop.protect("mine", "data-0", policy="silver")
+    await enforce(shop)
+    await protected(shop, "mine", "data-1")
+    await world.advance(minutes=5)
+    assert made(shop) == ["data-1"] and numbers(shop) == (2, 2, 0)
+    assert shop.get(DISK, "mine")["spec"]["policyRef"] == {"name": "silver"}
+    await shop.delete(DISK, "mine")
+    await shop.gone(DISK, "mine")
+    await protected(shop, "data-0")
+
+
+async def test_a_person_who_names_the_disk_by_its_id_is_left_alone(world: World, shop: Team) -> None:
+    await shop.apply(objects.vault(access={"namespaces": {}, "diskIDNamespaces": {}}))
+    handle = shop.make_claim("data-0")
+    by_id = objects.disk("mine", shop.namespace)
+    by_id["spec"]["source"] = {"diskID": handle}
+    await shop.apply(by_id)
+    await shop.until(DISK, "mine", "Ready")
+    await enforce(shop)
+    await world.advance(minutes=5)
+    assert made(shop) == [] and numbers(shop) == (1, 1, 0)
+
+
+async def test_a_person_takes_over_by_taking_off_the_label(world: World, shop: Team) -> None:
+    await shop.apply(objects.policy("silver"))
+    make(shop, "data-0")
+    await enforce(shop)
+    await protected(shop, "data-0")
+    await shop.patch(DISK, "data-0", {"metadata": {"labels": {"azdiskbackup.io/rule": None}}})
+    await enforce(shop, policy="silver", whenUnselected="Stop", namespaceSelector={"matchLabels": {"no": "one"}})
+    await world.advance(hours=1)
+    found = shop.get(DISK, "data-0")
+    assert found["spec"]["policyRef"] == {"name": "gold"} and found["spec"]["protection"] == "Active"
+
+
+async def test_a_field_that_a_person_set_stays_the_persons(world: World, shop: Team) -> None:
+    for name in ("silver", "bronze"):
+        await shop.apply(objects.policy(name))
+        await shop.until("DiskBackupPolicy", name, "Ready")
+    make(shop, "data-0", "data-1")
+    await enforce(shop)
+    await protected(shop, "data-0", "data-1")
+    await shop.patch(DISK, "data-0", {"spec": {"policyRef": {"name": "bronze"}}})
+    await enforce(shop, policy="silver")
+    await world.advance(minutes=10)
+    assert shop.get(DISK, "data-0")["spec"]["policyRef"] == {"name": "bronze"}
+    assert shop.get(DISK, "data-1")["spec"]["policyRef"] == {"name": "silver"}
+    assert skipped(shop) == {"TakenOver": 1}
+    assert ("Warning", "TakenOver") in shop.events(CLAIM, "data-0")
+    await shop.patch(DISK, "data-0", {"spec": {"policyRef": {"name": "silver"}}})
+    await protected(shop, "data-0")
+    await world.advance(minutes=10)
+    assert numbers(shop) == (2, 2, 0)
+
+
+async def test_made_by_a_person_at_the_same_moment_it_is_the_persons(world: World, shop: Team) -> None:
+    make(shop, "data-0")
+    await world.stop_operator()
+    await world.start_operator(watch_delay=lambda kind: 30.0 if kind == DISK else 0.0)
+    await shop.protect("data-0", "data-0")
+    await enforce(shop)
+    await protected(shop, "data-0")
+    assert made(shop) == [] and numbers(shop) == (1, 1, 0)
+
+
+async def test_one_that_a_person_deletes_comes_back_and_says_how_it_would_not(world: World, shop: Team) -> None:
+    make(shop, "data-0")
+    await enforce(shop)
+    await protected(shop, "data-0")
+    await shop.delete(DISK, "data-0")
+    await shop.gone(DISK, "data-0")
+    await protected(shop, "data-0")
+    told = next(each for each in shop.full_events(CLAIM, "data-0") if each["reason"] == "MadeAgain")
+    assert f'{PROTECT}="false"' in told["note"] and told["regarding"]["apiVersion"] == "v1"
+    await shop.patch(CLAIM, "data-0", {"metadata": {"labels": {PROTECT: "false"}}})
+    await shop.delete(DISK, "data-0")
+    await shop.gone(DISK, "data-0")
+    await world.advance(hours=2)
+    assert made(shop) == [] and skipped(shop) == {"OptedOut": 1}
+
+
+# --- opting out ---------------------------------------------------------------------------------------
+
+
+async def test_who_opts_out(world: World, shop: Team) -> None:
+    make(shop, "data-0")
+    make(shop, "scratch", **{PROTECT: "False"})
+    make(shop, "wanted", **{PROTECT: "true"})
+    make(shop, "unclear", **{PROTECT: "nope"})
+    await shop.label_namespace(**{PROTECT: "false"})
+    await enforce(shop)
+    await protected(shop, "wanted", "unclear")
+    assert sorted(made(shop)) == ["unclear", "wanted"] and skipped(shop) == {"OptedOut": 2}
+    assert ("Warning", "LabelNotUnderstood") in shop.events(CLAIM, "unclear")
+    await shop.label_namespace(**{PROTECT: None})
+    await protected(shop, "data-0")
+
+
+async def test_a_rule_may_forbid_it(world: World, shop: Team) -> None:
+    make(shop, "scratch", **{PROTECT: "false"})
+    await enforce(shop, "usual", priority=5)
+    await enforce(shop, "mandatory", optOut="Forbidden")
+    await protected(shop, "scratch")
+    assert ("Warning", "OptOutIgnored") in shop.events(CLAIM, "scratch")
+    await world.advance(minutes=5)
+    assert numbers(shop, "usual") == (0, 0, 0) and numbers(shop, "mandatory") == (1, 1, 0)
+
+
+# --- what is not selected any more --------------------------------------------------------------------
+
+
+async def test_what_is_not_selected_any_more_is_kept(world: World, shop: Team) -> None:
+    make(shop, "data-0", tier="db")
+    await enforce(shop, claimSelector={"matchLabels": {"tier": "db"}})
+    await protected(shop, "data-0")
+    await shop.patch(CLAIM, "data-0", {"metadata": {"labels": {"tier": "web"}}})
+    await world.advance(hours=2)
+    assert shop.get(DISK, "data-0")["spec"]["protection"] == "Active"
+    assert numbers(shop) == (0, 0, 0) and status(shop)["kept"] == 1
+    await shop.delete(RULE, NAME)
+    await world.advance(hours=2)
+    assert shop.exists(DISK, "data-0")
+
+
+async def test_or_stopped_and_resumed(world: World, shop: Team) -> None:
+    make(shop, "data-0", tier="db")
+    await enforce(shop, claimSelector={"matchLabels": {"tier": "db"}}, whenUnselected="Stop")
+    await protected(shop, "data-0")
+    await shop.patch(CLAIM, "data-0", {"metadata": {"labels": {"tier": "web"}}})
+    await shop.until(DISK, "data-0", "Ready", reason="Stopped")
+    assert shop.get(DISK, "data-0")["spec"]["protection"] == "Stopped"
+    await world.advance(minutes=5)
+    assert status(shop)["withdrawnThisHour"] == 1 and status(shop)["kept"] == 1
+    await shop.patch(CLAIM, "data-0", {"metadata": {"labels": {"tier": "db"}}})
+    await shop.until(DISK, "data-0", "Ready", reason="Protected")
+    assert "azdiskbackup.io/stopped-by-rule" not in shop.get(DISK, "data-0")["metadata"]["labels"]
+
+
+async def test_what_a_person_stopped_stays_stopped(world: World, shop: Team) -> None:
+    make(shop, "data-0")
+    await enforce(shop)
+    await protected(shop, "data-0")
+    await shop.patch(DISK, "data-0", {"spec": {"protection": "Stopped"}})
+    await shop.until(DISK, "data-0", "Ready", reason="Stopped")
+    await world.advance(hours=1)
+    assert shop.get(DISK, "data-0")["spec"]["protection"] == "Stopped" and skipped(shop) == {"Stopped": 1}
+
+
+async def test_backups_outlive_a_pvc(world: World, shop: Team) -> None:
+    make(shop, "data-0", "data-1")
+    await enforce(shop, gracePeriodHours=6)
+    await protected(shop, "data-0", "data-1")
+    instance = shop.instance("data-0")
+    await shop.delete(CLAIM, "data-0")
+    await world.advance(hours=5)
+    assert shop.exists(DISK, "data-0") and status(shop)["kept"] == 1
+    await world.kill_operator()
+    await world.start_operator()
+    await shop.gone(DISK, "data-0", within=timedelta(hours=2))
+    assert shop.portal("GET", instance)["properties"]["currentProtectionState"] == "ProtectionStopped"
+    await world.advance(minutes=5)
+    assert numbers(shop) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("how", [{"whenClaimDeleted": "Keep"}, {"mode": "DryRun"}])
+async def test_where_the_rule_says_so_its_object_stays(world: World, shop: Team, how: Any) -> None:
+    make(shop, "data-0")
+    await enforce(shop)
+    await protected(shop, "data-0")
+    await enforce(shop, **how)
+    await shop.delete(CLAIM, "data-0")
+    await world.advance(days=3)
+    assert shop.exists(DISK, "data-0")
+
+
+async def test_who_asked_for_the_backups_to_be_deleted_does_it_without_the_rule(world: World, shop: Team) -> None:
+    """A rule never deletes an object with which restore points would go."""
+    await shop.apply(objects.vault(access={"namespaces": {}, "deletionNamespaces": {}}))
+    make(shop, "data-0")
+    await enforce(shop, gracePeriodHours=1)
+    await protected(shop, "data-0")
+    await shop.patch(DISK, "data-0", {"spec": {"deletionPolicy": "Delete"}})
+    await shop.delete(CLAIM, "data-0")
+    await world.advance(hours=8)
+    assert shop.exists(DISK, "data-0")
+
+
+async def test_a_pvc_that_is_made_again_is_followed(world: World, shop: Team) -> None:
+    make(shop, "data-0")
+    await enforce(shop)
+    await protected(shop, "data-0")
+    first = shop.get(DISK, "data-0")["status"]["disk"]["id"]
+    await shop.delete(CLAIM, "data-0")
+    disk = {"subscription": objects.SUBSCRIPTION, "group": "disks-rg", "name": "next", "location": "westeurope"}
+    world.azure.seed(disks=[disk])
+    shop.bind("data-0", "next", objects.disk_id("next"))
+    uid = shop.get(CLAIM, "data-0")["metadata"]["uid"]
+    await world.passes(
+        lambda: (shop.get(DISK, "data-0")["status"].get("disk") or {}).get("name") == "next", "the next disk"
+    )
+    await protected(shop, "data-0")
+    found = shop.get(DISK, "data-0")
+    assert found["metadata"]["annotations"] == {FOLLOW_PVC: uid}
+    assert [each["id"] for each in found["status"]["earlierDisks"]] == [first]
+
+
+# --- what cannot be protected -------------------------------------------------------------------------
+
+
+async def test_what_is_skipped_and_why(world: World, shop: Team) -> None:
+    make(shop, "data-0")
+    shop._send("POST", shop._path(CLAIM), objects.claim("unbound", "nothing", shop.namespace))
+    shop.make_claim("files", driver="file.csi.azure.com")
+    shop.make_claim("shared")
+    volume = shop.get(CLAIM, "shared")["spec"]["volumeName"]
+    attributes = {"spec": {"csi": {"volumeAttributes": {"maxShares": "3"}}}}
+    await shop.patch("PersistentVolume", volume, attributes)
+    make(shop, "copy", **{"app.kubernetes.io/created-by": "volsync"})
+    for name, owner in (("scratch", "Pod"), ("prime-1", CLAIM)):
+        make(shop, name)
+        reference = {"apiVersion": "v1", "kind": owner, "name": "x", "uid": "x"}
+        await shop.patch(CLAIM, name, {"metadata": {"ownerReferences": [reference]}})
+    make(shop, "taken")
+    await shop.apply(objects.disk("taken", shop.namespace, "another"))
+    await enforce(shop)
+    assert made(shop) == ["data-0"]
+    assert skipped(shop) == {
+        "EphemeralVolume": 1,
+        "NameTaken": 1,
+        "NotAnAzureDisk": 1,
+        "SharedDisk": 1,
+        "TemporaryClaim": 2,
+        "WaitingForVolume": 1,
+    }
+    examples = {each["reason"]: each["examples"] for each in status(shop)["skipped"]}
+    assert examples["SharedDisk"] == [f"{shop.namespace}/shared"]
+
+
+async def test_young_ones_wait(world: World, shop: Team) -> None:
+    make(shop, "data-0")
+    await enforce(shop, minAgeMinutes=60)
+    await world.advance(minutes=50)
+    assert made(shop) == [] and skipped(shop) == {"TooYoung": 1}
+    await world.advance(minutes=10)
+    assert made(shop) == ["data-0"]
+
+
+async def test_a_namespace_that_the_vault_does_not_serve(world: World, shop: Team) -> None:
+    await shop.apply(objects.vault(access={"namespaces": {"matchLabels": {"backup": "yes"}}}))
+    make(shop, "data-0")
+    await enforce(shop)
+    assert made(shop) == [] and skipped(shop) == {"NamespaceNotAllowed": 1}
+    await shop.label_namespace(backup="yes")
+    await protected(shop, "data-0")
+    # That the vault serves it no more stops no backup.
+    await enforce(shop, whenUnselected="Stop")
+    await shop.label_namespace(backup=None)
+    await world.advance(hours=2)
+    assert shop.get(DISK, "data-0")["spec"]["protection"] == "Active" and status(shop)["kept"] == 1
+
+
+async def test_a_policy_of_another_region(world: World, shop: Team) -> None:
+    for name in ("data-0", "data-1", "data-2"):
+        shop.make_claim(name, location="northeurope")
+    await enforce(shop, maxNewPerHour=2)
+    await world.advance(hours=3)
+    assert len(made(shop)) == 2
+    accepted = shop.condition(RULE, NAME, "PolicyAccepted")
+    assert (accepted["status"], accepted["reason"]) == ("False", "RegionMismatch")
+    assert shop.condition(RULE, NAME, "Stalled")["status"] == "True"
+
+
+async def test_a_policy_that_does_not_exist_yet(world: World, shop: Team) -> None:
+    make(shop, "data-0")
+    await enforce(shop, policy="silver")
+    assert shop.condition(RULE, NAME, "PolicyAccepted")["reason"] == "PolicyNotFound" and made(shop) == []
+    await shop.apply(objects.policy("silver"))
+    await protected(shop, "data-0")
+
+
+async def test_a_policy_of_another_vault_moves_no_disk(world: World, shop: Team) -> None:
+    await shop.apply(objects.vault("other", azureName="Other"), objects.policy("silver", "other"))
+    await shop.until("DiskBackupPolicy", "silver", "Ready")
+    make(shop, "data-0", "data-1")
+    await enforce(shop, maxNewPerHour=1)
+    await protected(shop, *made(shop))
+    await enforce(shop, policy="silver")
+    await protected(shop, "data-0", "data-1")
+    policies = sorted(each["spec"]["policyRef"]["name"] for each in world.every(DISK, shop.namespace))
+    assert policies == ["gold", "silver"]
+    await world.advance(minutes=5)
+    assert numbers(shop) == (2, 2, 0)
+
+
+async def test_at_most_so_many(world: World, shop: Team) -> None:
+    make(shop, "data-0", "data-1")
+    await enforce(shop, maxProtected=1)
+    await world.advance(minutes=5)
+    assert len(made(shop)) == 1
+    ready = shop.condition(RULE, NAME, "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "MaxProtectedReached")
+    await enforce(shop, maxProtected=2)
+    await protected(shop, "data-0", "data-1")
+
+
+async def test_what_admission_refuses_keeps_no_other_one_from_its_turn(world: World, shop: Team) -> None:
+    make(shop, "data-0", "data-1")
+    other = await world.team()
+    make(other, "data-0")
+    world.server.admission.deny(Webhook("deny.example.com", "no backups here", DISK, other.namespace))
+    await enforce(shop)
+    await protected(shop, "data-0", "data-1")
+    await world.advance(minutes=3)
+    assert made(other) == [] and skipped(shop) == {"AdmissionDenied": 1}
+    assert "no backups here" in other.full_events(CLAIM, "data-0")[0]["note"]
+    world.server.admission.allow("deny.example.com")
+    await protected(other, "data-0")
+
+
+async def test_system_namespaces_are_selected_by_their_names_alone(world: World, shop: Team) -> None:
+    system = Team(world, "kube-system")
+    make(system, "data-0")
+    await enforce(shop)
+    assert made(system) == [] and numbers(shop) == (0, 0, 0)
+    await system.label_namespace(**{"kubernetes.io/metadata.name": "kube-system"})
+    await enforce(shop, namespaceSelector={"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}})
+    await protected(system, "data-0")
