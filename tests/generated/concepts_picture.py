@@ -53,6 +53,7 @@ class Box:
 
 _VAULT = Box(60, 84, "BackupVault", "where, and who may use it", "ours")
 _POLICY = Box(60, 184, "DiskBackupPolicy", "when, and how long", "ours")
+_RULE = Box(284, 184, "DiskProtectionRule", "makes ProtectedDisks", "ours", width=160)
 _DISK = Box(60, 316, "ProtectedDisk", "this PVC, by that policy", "ours")
 _CLAIM = Box(60, 412, "PVC, its volume", "what pods mount", "theirs")
 _ONCE = Box(284, 316, "OnDemandBackup", "one backup, now", "ours", width=160)
@@ -62,7 +63,10 @@ _AZURE_POLICY = Box(620, 184, "backup policy", "cannot be edited", "theirs", wid
 _INSTANCE = Box(620, 316, "backup instance", "tags: cluster, namespace, name", "theirs", width=210)
 _AZURE_DISK = Box(620, 412, "managed disk", "in the node resource group", "theirs", width=210)
 _POINTS = Box(860, 364, "restore points", "snapshots, in your group", "theirs", width=180)
-_BOXES = (_VAULT, _POLICY, _DISK, _CLAIM, _ONCE, _RESTORE, _AZURE_VAULT, _AZURE_POLICY, _INSTANCE, _AZURE_DISK, _POINTS)
+_BOXES = (
+    *(_VAULT, _POLICY, _RULE, _DISK, _CLAIM, _ONCE, _RESTORE),
+    *(_AZURE_VAULT, _AZURE_POLICY, _INSTANCE, _AZURE_DISK, _POINTS),
+)
 
 
 def picture() -> str:
@@ -76,7 +80,7 @@ def picture() -> str:
         page(_WIDTH, _HEIGHT),
         _area(10, 10, 456, 480, "region", "Kubernetes"),
         _area(590, 10, 480, 480, "region", "Azure"),
-        _area(40, 56, 240, 204, "group", "the platform team: cluster-scoped"),
+        _area(40, 56, 410, 204, "group", "the platform team: cluster-scoped"),
         _area(40, 288, 410, 196, "group", "an app team: its namespace"),
         *_pairs(),
         *(_box(each) for each in _BOXES),
@@ -92,6 +96,8 @@ def _arrows() -> Iterator[str]:
     yield _arrow(_DISK.bottom, _CLAIM.top, "source")
     yield _arrow(_ONCE.left, _DISK.right, "")
     yield '<path class="arrow" d="M284 426 H272 V358 H260"/>'
+    yield _arrow(_RULE.left, _POLICY.right, "")
+    yield f'<path class="arrow" d="M{_RULE.bottom[0]} {_RULE.bottom[1]} V272 H244 V316"/>'
     yield _arrow(_AZURE_POLICY.top, _AZURE_VAULT.bottom, "in")
     yield _arrow(_INSTANCE.top, _AZURE_POLICY.bottom, "by")
     yield _arrow(_INSTANCE.bottom, _AZURE_DISK.top, "of")
@@ -102,11 +108,10 @@ def _arrows() -> Iterator[str]:
 
 
 def _pairs() -> Iterator[str]:
-    for ours, azures in ((_VAULT, _AZURE_VAULT), (_POLICY, _AZURE_POLICY)):
-        (x1, y1), (x2, y2) = ours.right, azures.left
-        yield _same(f"M{x1} {y1} L{x2} {y2}")
+    (x1, y1), (x2, y2) = _VAULT.right, _AZURE_VAULT.left
+    yield _same(f"M{x1} {y1} L{x2} {y2}")
     # Below the boxes beside them, which are something else.
-    for ours, azures, y in ((_DISK, _INSTANCE, 392), (_CLAIM, _AZURE_DISK, 477)):
+    for ours, azures, y in ((_POLICY, _AZURE_POLICY, 250), (_DISK, _INSTANCE, 392), (_CLAIM, _AZURE_DISK, 477)):
         x, bottom = ours.bottom
         end, middle = azures.left
         yield _same(f"M{x + 70} {bottom} V{y} H{end - 15} V{middle} H{end}")

@@ -31,6 +31,11 @@ class Write:
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> list[Write]:
     """What the operator writes; people do not go this way."""
+    return noted_writes(monkeypatch)
+
+
+def noted_writes(monkeypatch: pytest.MonkeyPatch) -> list[Write]:
+    """Return a list that fills with what the operator writes."""
     found: list[Write] = []
     send = InMemoryExchange.send
 

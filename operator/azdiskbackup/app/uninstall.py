@@ -23,7 +23,7 @@ from azdiskbackup.kube.retry import patiently
 from azdiskbackup.kube.watched import OURS, WatchedResource
 from azdiskbackup.settings import Settings
 
-_WITHOUT_FINALIZER = {"OnDemandBackup", "DiskRestore"}
+_WITHOUT_FINALIZER = {"OnDemandBackup", "DiskRestore", "DiskProtectionRule"}
 _AT_THE_SAME_TIME = 8
 _LEASE_LASTS_SECONDS = 300
 

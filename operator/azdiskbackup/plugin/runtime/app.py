@@ -25,16 +25,20 @@ from azdiskbackup.plugin.runtime.options import (
     DiskName,
     DiskToRestore,
     DryRun,
+    FirstDay,
     Form,
     From,
     InAll,
     InOneNamespace,
+    LastDay,
     Namespace,
     NoHeaders,
     Options,
     Output,
+    PointsFrom,
     Policy,
     PolicyToApply,
+    PrometheusUrl,
     Reason,
     ReclaimPolicy,
     RestoredClaim,
@@ -121,6 +125,8 @@ def _in_cluster(declared: Callable[..., Options]) -> Callable[..., Options]:
         common = {each.name: typed.pop(each.name) for each in _COMMON}
         if common["output"] is Output.NAME and declared.__name__ not in _OF_OBJECTS:
             raise CliError(f"`{declared.__name__.replace('_', '-')}` lists no objects: use another -o", ExitCode.USAGE)
+        if common["output"] in (Output.HTML, Output.CSV) and declared.__name__ != "report":
+            raise CliError(f"only `report` writes {common['output'].value}: use another -o", ExitCode.USAGE)
         options = replace(declared(**typed), **common)
         words = {name: value for name, value in typed.items() if name not in _NAMESPACES}
         module = importlib.import_module(f"azdiskbackup.plugin.commands.{declared.__name__}")
@@ -301,6 +307,19 @@ def unprotected(
 def why(name: SomeClaim, namespace: Namespace = None) -> Options:
     """Show why a PVC is protected or not, rule by rule."""
     return Options(namespace)
+
+
+@_in_cluster
+def report(
+    first: FirstDay = None,
+    last: LastDay = None,
+    prometheus: PrometheusUrl = None,
+    points: PointsFrom = From.STATUS,
+    namespace: InOneNamespace = None,
+    all_namespaces: InAll = False,
+) -> Options:
+    """Prove it: every volume, day by day, protected or not and why (-o html, csv, json)."""
+    return Options(namespace, all_namespaces or namespace is None)
 
 
 @_in_cluster

@@ -17,7 +17,7 @@ _FLAGS = {"-A", "--all-namespaces", "--no-headers"}
 _SECTIONS = (
     ("See what is protected", ("status", "disks", "describe", "jobs", "restore-points", "timeline")),
     ("Back up and restore", ("backup", "restore", "swap")),
-    ("Find what is missing", ("unprotected", "why", "orphans")),
+    ("Find what is missing", ("unprotected", "why", "orphans", "report")),
     ("Get help", ("check", "explain", "version")),
 )
 _EXAMPLES = {
@@ -41,6 +41,11 @@ _EXAMPLES = {
     "timeline": ("timeline orders --days 90",),
     "unprotected": ("unprotected -A", "unprotected -n shop --apply-policy gold | kubectl apply -f -"),
     "why": ("why data-orders-0", "why shop/data-orders-0", "why pvc/data-orders-0 -o json"),
+    "report": (
+        "report",
+        "report -o html > report.html",
+        "report --from 2026-05-01 --to 2026-05-31 --prometheus http://localhost:9090 -o html > may.html",
+    ),
     "orphans": ("orphans", "orphans -n shop", "orphans shop/orders"),
     "check": ("check", "check --no-azure -v"),
     "explain": ("explain BackupFailed", "explain backup", "explain -o json"),

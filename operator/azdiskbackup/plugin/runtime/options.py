@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, cast
 
@@ -20,6 +21,8 @@ class Output(StrEnum):
     JSON = "json"
     YAML = "yaml"
     NAME = "name"
+    HTML = "html"
+    CSV = "csv"
 
 
 class Color(StrEnum):
@@ -171,6 +174,21 @@ Selector = Annotated[
     typer.Option("--selector", "-l", metavar="LABELS", help="Label selector, such as app=orders."),
 ]
 NoHeaders = Annotated[bool, typer.Option("--no-headers", help="Print tables without their titles.")]
+FirstDay = Annotated[
+    datetime | None,
+    typer.Option("--from", formats=["%Y-%m-%d"], metavar="DATE", help="First day, in UTC; default: 29 days before."),
+]
+LastDay = Annotated[
+    datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], metavar="DATE", help="Last day; default: today.")
+]
+PrometheusUrl = Annotated[
+    str | None,
+    typer.Option("--prometheus", metavar="URL", help="A Prometheus with the operator's metrics: it knows older days."),
+]
+PointsFrom = Annotated[
+    From,
+    typer.Option("--points", case_sensitive=False, help="Where restore points are read; azure takes a call a disk."),
+]
 Policy = Annotated[str | None, typer.Option(help="Only disks of this policy.", autocompletion=_complete("policies"))]
 Reason = Annotated[str | None, typer.Option(help="Only disks with this reason.", autocompletion=_complete_reason)]
 PolicyToApply = Annotated[
