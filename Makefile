@@ -112,7 +112,7 @@ browser:
 	$(call installed,chromedriver,chromium-driver,in which the tests look at the documentation)
 
 .PHONY: demo
-demo: $(DEMO_READY) controlplane ## Watch a disk being lost and restored (STORY=namespace: a whole namespace; DEMO_ARGS=--once ends afterwards)
+demo: $(DEMO_READY) controlplane ## Watch a disk being lost and restored (STORY=namespace: a whole namespace; STORY=fleet: a rule for forty PVCs; DEMO_ARGS=--once ends afterwards)
 	@# While the API server starts, what the pods import is compiled; who comes first compiles by itself.
 	@$(MAKE) -s compiled & $(GENEROUS) $(BIN)/python -m demo $(if $(STORY),--story='$(STORY)') $(DEMO_ARGS); ended=$$?; wait; exit $$ended
 
@@ -221,8 +221,9 @@ house: $(READY) controlplane ## Measure what it is like to work here: times, cov
 	@$(BIN)/python -m bench.house $(HOUSE_ARGS)
 
 .PHONY: picture
-picture: $(READY) compiled controlplane sandbox prometheus ## Draw docs/dashboard.png: a fleet's two days by the dashboard's queries; minutes
+picture: $(READY) compiled controlplane sandbox prometheus browser ## Draw docs/dashboard.png, a fleet's two days by the dashboard's queries, and docs/report.png; minutes
 	@VIRTUAL_ENV=$(VENV) $(UV) sync --quiet --frozen --inexact --group bench
+	@$(BIN)/python -m bench.report_picture docs/report.png
 	@$(BIN)/python -m bench.picture
 
 # The benchmark of the other revision runs in a worktree of its own, with its own code and tests.

@@ -9,9 +9,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from bench import command, installation, report, restores
+from bench import command, installation, report, restores, rules
 from bench.command import Costs
 from bench.fleet import Fleet, FleetError
 from bench.installation import Tell
@@ -30,7 +30,9 @@ def main() -> int:
     """Run; return 1 if a limit was not kept."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--sizes", default="", help="numbers of disks, separated by commas")
-    parser.add_argument("--only", choices=["restores", "command"], help="measure this, and renew its rows in --out")
+    parser.add_argument(
+        "--only", choices=["restores", "command", "rules"], help="measure this, and renew its rows in --out"
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks")
     parser.add_argument("--compare", nargs=2, type=Path, metavar=("BEFORE", "AFTER"), help="print two results.json")
     given = parser.parse_args()
@@ -42,16 +44,12 @@ def main() -> int:
     try:
         if given.only:
             before = json.loads((given.out / "results.json").read_text())
-            found = (
-                report.with_costs(before, _costs())
-                if given.only == "command"
-                else report.with_restores(before, _restores())
-            )
+            found = _ONE[given.only](before)
         else:
             restored, costs = _restores(), _costs()
             times = _on_a_stack("installation", lambda stack, tell: installation.measure(stack, tell))
             results = [_fleet(size) for size in sorted(sizes)]
-            found = report.document(results, times, costs, restored)
+            found = report.document(results, times, costs, restored, rules.measure())
     except (FleetError, ProcessDiedError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -65,6 +63,14 @@ def _restores() -> Restores:
 
 def _costs() -> Costs:
     return command.measure(_on_a_stack("kubectl", lambda stack, _: command.measure_kubectl(stack)))
+
+
+# What can be measured alone, and renews its rows.
+_ONE: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "restores": lambda before: report.with_restores(before, _restores()),
+    "command": lambda before: report.with_costs(before, _costs()),
+    "rules": lambda before: report.with_rules(before, rules.measure()),
+}
 
 
 def _fleet(size: int) -> Result:

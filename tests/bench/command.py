@@ -36,6 +36,7 @@ class Costs:
         complete: of a Tab that asks for a name of one of few disks.
         disks: of `disks`, ``describe`` and ``status`` likewise, in a cluster of a few disks.
         status_of_many: of `status` with 2,000 disks; ``status_megabytes``: its peak.
+        report: of `report -o html` with as many; ``report_megabytes``: its peak; ``page_megabytes``: of the page.
         kubectl_get: of `kubectl get pdisk`, for comparison.
         single_file_megabytes: how large the single file is.
     """
@@ -47,6 +48,9 @@ class Costs:
     status: float
     status_of_many: float
     status_megabytes: float
+    report: float
+    report_megabytes: float
+    page_megabytes: float
     kubectl_get: float
     single_file_help: float
     single_file_megabytes: float
@@ -67,7 +71,10 @@ def measure(kubectl_get: float) -> Costs:
             describe = _cpu(_words("describe", "shop-0/data-0"), small)
         with server.cluster(folder) as many:
             large = {"KUBECONFIG": many}
-            status_of_many, megabytes = _cpu(_words("status"), large), _peak("status", large)
+            status_of_many, megabytes = _cpu(_words("status"), large), _peak(large, "status")
+            page = ("report", "-o", "html")
+            report, report_megabytes = _cpu(_words(*page), large), _peak(large, *page)
+            page_megabytes = len(_output(_words(*page), large)) / 1e6
         single = folder / "dist" / "kubectl-azdiskbackup"
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
         make = ["make", "-s", "plugin", f"DIST={single.parent}"]
@@ -82,6 +89,9 @@ def measure(kubectl_get: float) -> Costs:
             status=status,
             status_of_many=status_of_many,
             status_megabytes=megabytes,
+            report=report,
+            report_megabytes=report_megabytes,
+            page_megabytes=page_megabytes,
             kubectl_get=kubectl_get,
             single_file_help=_cpu([str(single), "--help"], unpacked),
             single_file_megabytes=single.stat().st_size / 1e6,
@@ -115,12 +125,16 @@ def _cpu(words: Sequence[str], environment: Mapping[str, str] | None = None) -> 
     return min(found)
 
 
-def _peak(word: str, environment: Mapping[str, str]) -> float:
+def _peak(environment: Mapping[str, str], *words: str) -> float:
     """Return the most megabytes that a command had."""
-    (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", _run(_words(word), environment))
+    (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", _run(_words(*words), environment).stderr)
     return int(peak) / 1024
 
 
-def _run(words: Sequence[str], environment: Mapping[str, str] | None) -> str:
+def _output(words: Sequence[str], environment: Mapping[str, str]) -> bytes:
+    return _run(words, environment).stdout.encode()
+
+
+def _run(words: Sequence[str], environment: Mapping[str, str] | None) -> subprocess.CompletedProcess[str]:
     known = {**os.environ, "AZDISKBACKUP_NOW": world.NOW.isoformat(), **(environment or {})}
-    return subprocess.run(words, capture_output=True, text=True, env=known, check=True).stderr
+    return subprocess.run(words, capture_output=True, text=True, env=known, check=True)

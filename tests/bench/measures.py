@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from bench.command import Costs
 from bench.installation import Times
 from bench.restores import Restores
+from bench.rules import RuleCosts
 from bench.scenario import Result
 
 T = TypeVar("T")
@@ -112,6 +113,9 @@ COMMAND: Sequence[Measure[Costs]] = (
     Measure("`kubectl get pdisk`, CPU seconds", attrgetter("kubectl_get"), 0.5),
     Measure("`kubectl azdiskbackup status`, 2,000 disks, CPU seconds", attrgetter("status_of_many"), 1),
     Measure("its peak memory, MB", attrgetter("status_megabytes"), 70),
+    Measure("`kubectl azdiskbackup report -o html`, 2,000 disks, CPU seconds", attrgetter("report"), 10),
+    Measure("its peak memory for that, MB", attrgetter("report_megabytes"), 200),
+    Measure("the page, MB", attrgetter("page_megabytes"), 3),
     Measure("`kubectl azdiskbackup --help`, CPU seconds", attrgetter("help"), 0.25),
     Measure("the same of the single file, CPU seconds", attrgetter("single_file_help"), 0.25),
     Measure("the single file, MB", attrgetter("single_file_megabytes"), 8),
@@ -137,8 +141,13 @@ RESTORES: Sequence[Measure[Restores]] = (
     Measure("that disk: apply → protected, ratio to that without restores", _ratio("disk_protected"), 1.1),
     Measure("another team's restore meanwhile: apply → Ready, ratio to one alone", _ratio("restored"), 1.1),
 )
+# About rules.
+RULES: Sequence[Measure[RuleCosts]] = (
+    Measure("an event on a PVC, 100 rules and 10,000 PVCs, CPU milliseconds", attrgetter("event_milliseconds"), 2),
+    Measure("the first look at them, CPU seconds", attrgetter("begin_seconds"), 10),
+)
 # In the order of the table.
-TABLES: Sequence[Sequence[Measure[Any]]] = (FLEETS, TIMES, COMMAND, RESTORES)
+TABLES: Sequence[Sequence[Measure[Any]]] = (FLEETS, TIMES, COMMAND, RESTORES, RULES)
 
 
 def rows(measures: Sequence[Measure[T]], measured: T) -> list[dict[str, Any]]:

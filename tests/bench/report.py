@@ -21,6 +21,7 @@ from bench import measures
 from bench.command import Costs
 from bench.installation import Times
 from bench.restores import Restores
+from bench.rules import RuleCosts
 from bench.scenario import Result
 
 mpl.use("svg")
@@ -36,7 +37,9 @@ def machine() -> dict[str, Any]:
     return {"cpu": model, "cores": os.cpu_count(), "python": platform.python_version()}
 
 
-def document(results: Sequence[Result], times: Times, costs: Costs, restores: Restores) -> dict[str, Any]:
+def document(
+    results: Sequence[Result], times: Times, costs: Costs, restores: Restores, of_rules: RuleCosts
+) -> dict[str, Any]:
     """Return the results with where and when."""
     found = {
         **_when(),
@@ -45,7 +48,7 @@ def document(results: Sequence[Result], times: Times, costs: Costs, restores: Re
         "times": _figures(times),
         "results": [_figures(each) for each in results],
     }
-    return with_restores(with_costs(found, costs), restores)
+    return with_rules(with_restores(with_costs(found, costs), restores), of_rules)
 
 
 def with_restores(before: dict[str, Any], restores: Restores) -> dict[str, Any]:
@@ -56,6 +59,11 @@ def with_restores(before: dict[str, Any], restores: Restores) -> dict[str, Any]:
 def with_costs(before: dict[str, Any], costs: Costs) -> dict[str, Any]:
     """Return a document with the rows about the command, in the place of those that it had."""
     return _renewed(before, "command", measures.rows(measures.COMMAND, costs), _figures(costs))
+
+
+def with_rules(before: dict[str, Any], costs: RuleCosts) -> dict[str, Any]:
+    """Return a document with the rows about rules, in the place of those that it had."""
+    return _renewed(before, "rules", measures.rows(measures.RULES, costs), _figures(costs))
 
 
 def _renewed(before: dict[str, Any], name: str, rows: list[dict[str, Any]], found: dict[str, Any]) -> dict[str, Any]:

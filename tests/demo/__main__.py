@@ -1,6 +1,7 @@
 """`make demo`: a real API server, the operator and a simulated Azure, and the story of one disk as it happens.
 
-STORY=disk is the story in which all data on the disk are deleted, STORY=namespace that of a namespace that is deleted.
+STORY=disk is the story in which all data on the disk are deleted, STORY=namespace that of a namespace that is deleted,
+and STORY=fleet that of one rule, which protects the disks of six teams.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from controlplane.plane import KubectlError
 from controlplane.releases import NotProvidedError
 from demo.disasters import STORIES
+from demo.fleet import Fleet
 from demo.story import Story
 from demo.telling import StoryError, Teller
 from harness.processes import ProcessDiedError
@@ -34,8 +36,15 @@ kubectl azdiskbackup describe postgres-data -n shop
 kubectl azdiskbackup unprotected -n shop --apply-policy gold | kubectl apply -f -
 kubectl delete pdisk postgres-data -n shop; kubectl azdiskbackup orphans
 """
+_OF_FLEET = """\
+kubectl azdiskbackup why ledger-shared -n bank
+kubectl azdiskbackup report -o html > report.html
+kubectl delete pdisk data-0 -n shop; kubectl get pdisk -n shop
+"""
+_FLEET = "fleet"
 _NEXT = """\
 make demo STORY=namespace   a namespace is deleted, and its data come back
+make demo STORY=fleet       one rule protects forty PVCs of six teams
 make up; make shell         this world for you, with kubectl, helm and az
 docs/install.md             an AKS cluster of your own
 """
@@ -45,11 +54,11 @@ def main() -> int:
     """Tell the story; return the exit code."""
     parser = argparse.ArgumentParser(prog="make demo DEMO_ARGS=…", description=__doc__)
     parser.add_argument("--once", action="store_true", help="end after the story instead of waiting for Ctrl-C")
-    parser.add_argument("--story", default="disk", help=f"how data are lost: {' or '.join(STORIES)}")
+    parser.add_argument("--story", default="disk", help=f"which one: {_or(STORIES, _FLEET)}")
     given = parser.parse_args()
     teller = Teller()
-    if given.story not in STORIES:
-        teller.fail(f"there is no story {given.story!r}. STORY= takes {' or '.join(STORIES)}.")
+    if given.story not in (*STORIES, _FLEET):
+        teller.fail(f"there is no story {given.story!r}. STORY= takes {_or(STORIES, _FLEET)}.")
         return 2
     # Both, since a shell that runs this in the background makes its children ignore Ctrl-C.
     for ending_signal in (signal.SIGINT, signal.SIGTERM):
@@ -60,14 +69,17 @@ def main() -> int:
             stack = Stack(Path(folder), rate=1, start=begin, with_data=True, led_before=True)
             ending.callback(stack.stop)
             with _timed(teller, stack, begin):
-                Story(stack, teller, ROOT / "deploy" / "samples").tell(STORIES[given.story])
-            teller.heading("kubectl get azdiskbackup -A")
-            teller.plain(stack.plane.kubectl("get", "azdiskbackup", "-A"))
+                if given.story == _FLEET:
+                    Fleet(stack, teller).tell()
+                else:
+                    Story(stack, teller, ROOT / "deploy" / "samples").tell(STORIES[given.story])
+                    teller.heading("kubectl get azdiskbackup -A")
+                    teller.plain(stack.plane.kubectl("get", "azdiskbackup", "-A"))
             teller.heading("Three things to try")
             if given.once:
                 teller.plain(_NEXT)
             else:
-                _invite(stack, teller, Path(folder))
+                _invite(stack, teller, Path(folder), _OF_FLEET if given.story == _FLEET else _HERE)
                 signal.pause()
         except KeyboardInterrupt:
             teller.say("Stopping.")
@@ -75,6 +87,10 @@ def main() -> int:
             teller.fail(str(error))
             return 1
     return 0
+
+
+def _or(stories: Iterable[str], last: str) -> str:
+    return f"{', '.join(stories)} or {last}"
 
 
 @contextlib.contextmanager
@@ -85,12 +101,12 @@ def _timed(teller: Teller, stack: Stack, begin: datetime) -> Iterator[None]:
     teller.say(f"The story took {time.monotonic() - started:.0f} s of your time, and {minutes:.0f} min of Azure's.")
 
 
-def _invite(stack: Stack, teller: Teller, folder: Path) -> None:
+def _invite(stack: Stack, teller: Teller, folder: Path, tries: str) -> None:
     """Say what can be tried in this world, and by which shell."""
     write_programs(folder / "bin", stack)
     write_shell(folder / "shell", folder / "bin", stack)
     teller.say("In another terminal; from here on Azure takes as long as it does: a backup, four minutes.")
-    teller.plain(f"{folder / 'shell'}\n{_HERE}")
+    teller.plain(f"{folder / 'shell'}\n{tries}")
     teller.say("Everything stays up until you press Ctrl-C.")
 
 

@@ -105,6 +105,27 @@ FLEET = (
         height=8,
     ),
     Panel(
+        "PVCs by state",
+        "timeseries",
+        (("{{state}}", "sum by (state) (max by (rule, state, reason) (azdiskbackup_claims))"),),
+        width=12,
+        height=8,
+        options={"stacking": True},
+    ),
+    Panel(
+        "PVCs that rules skip, by reason",
+        "bargauge",
+        (
+            (
+                "{{rule}} {{reason}}",
+                'max by (rule, reason) (azdiskbackup_claims{state="skipped"}) or vector(0)',
+            ),
+        ),
+        width=12,
+        height=8,
+        options=_MEAN,
+    ),
+    Panel(
         "Restores",
         "timeseries",
         (("{{outcome}}", f"sum by (outcome) (azdiskbackup_restores{{{_CHOSEN}}})"),),

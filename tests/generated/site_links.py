@@ -16,7 +16,7 @@ from generated import published
 
 _ROOT = Path(__file__).resolve().parents[2]
 _LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?P<target>\.\.?/[^)#\s]+|[^)#:\s]+)(?P<anchor>#[^)]*)?\)")
-_BOOSTS = {"decisions": 0.1, "benchmarks": 0.1, "architecture.md": 0.2, "tasks": 2, "runbooks": 3}
+_BOOSTS = {"decisions": 0.1, "benchmarks": 0.1, "architecture.md": 0.2, "tasks": 2, "runbooks": 3, "reference": 2}
 _log = logging.getLogger("mkdocs.hooks.site_links")
 
 

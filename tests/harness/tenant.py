@@ -18,7 +18,11 @@ from harness.stack import Stack
 # No further at once: what the API server tells is on its way in real time, and nothing may be due meanwhile.
 _STEP = timedelta(minutes=5)
 _OURS = "/apis/azdiskbackup.io/v1alpha1"
-_CLUSTER_KINDS = {"backupvault": "backupvaults", "diskbackuppolicy": "diskbackuppolicies"}
+_CLUSTER_KINDS = {
+    "backupvault": "backupvaults",
+    "diskbackuppolicy": "diskbackuppolicies",
+    "diskprotectionrule": "diskprotectionrules",
+}
 _KINDS = {
     "protecteddisk": "protecteddisks",
     "ondemandbackup": "ondemandbackups",

@@ -65,11 +65,25 @@ def test_the_story_of_a_deleted_namespace(tmp_path: Path) -> None:
     assert not left_behind(tmp_path)
 
 
+def test_the_story_of_a_fleet(tmp_path: Path) -> None:
+    told = demo(tmp_path, "--once", "--story=fleet")
+    try:
+        output, _ = told.communicate(timeout=300)
+    finally:
+        told.kill()
+    assert told.returncode == 0, output
+    chapters = ["6 teams have 40 PVCs", "40 PVCs matched", "SharedDisk", "namespace/labs labeled", "patched",
+                "33 protected", "33 of 40 volumes protected"]  # fmt: skip
+    places = [output.index(chapter) for chapter in chapters]
+    assert places == sorted(places), output
+    assert not left_behind(tmp_path)
+
+
 def test_a_story_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     told = demo(tmp_path, "--story=cluster")
     output, _ = told.communicate(timeout=60)
     assert told.returncode == 2
-    assert output == "The demo failed: there is no story 'cluster'. STORY= takes disk or namespace.\n"
+    assert output == "The demo failed: there is no story 'cluster'. STORY= takes disk, namespace or fleet.\n"
 
 
 def test_ctrl_c_ends_it_cleanly_at_any_moment(tmp_path: Path) -> None:

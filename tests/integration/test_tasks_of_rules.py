@@ -29,6 +29,13 @@ def test_protect_a_namespace(world: World) -> None:
     assert world.state_in_azure("pvc-postgres-0") == "ProtectionConfigured"
 
 
+def test_prove_it_to_an_auditor(world: World) -> None:
+    world.has_a_disk()
+    world.follows("prove-it-to-an-auditor")
+    page = (world.folder / "prove-it-to-an-auditor" / "report.html").read_text()
+    assert "shop/data-postgres-0" in page and "events/data-kafka-0" in page
+
+
 def test_opt_out(world: World) -> None:
     world.types(
         "kubectl create -f - <<'EOF'\n"

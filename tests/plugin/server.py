@@ -53,6 +53,10 @@ def cluster(folder: Path, *, few: bool = False) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
     server.objects = dict(world.Api().objects)  # type: ignore[attr-defined] # what it answers with
     server.objects["protecteddisks"] = [world.good(f"data-{n}", f"shop-{n % 50}") for n in range(FEW if few else DISKS)]  # type: ignore[attr-defined]
+    if not few:
+        places = [(f"data-{n}-0", f"shop-{n % 50}") for n in range(DISKS)]
+        for kind, made in (("persistentvolumeclaims", world.claim), ("persistentvolumes", world.volume)):
+            server.objects[kind] = [made(name, namespace) for name, namespace in places]  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield kubeconfig(folder, f"http://127.0.0.1:{server.server_address[1]}")
     server.shutdown()

@@ -15,6 +15,7 @@ import pytest
 
 from azdiskbackup.plugin.output.calendar import Day, DayState, KnownBackups
 from azdiskbackup.plugin.report.days import Known, volume_days
+from harness import objects
 from plugin import world
 from plugin.conftest import Golden, Run
 from plugin.world import NOW, Api
@@ -109,6 +110,22 @@ def test_without_a_right(run: Run, api: Api) -> None:
     assert code == 0 and found["volumes"] and found["restores"] == [] and "diskrestores" in err
 
 
+def test_status_tells_what_rules_skip(run: Run, api: Api) -> None:
+    """What cannot be protected, and not what opted out."""
+    rule = objects.stored(objects.rule("all"))
+    rule["status"] = {
+        "skipped": [
+            {"reason": "SharedDisk", "count": 2, "examples": ["shop/a", "shop/b"]},
+            {"reason": "OptedOut", "count": 1, "examples": ["shop/c"]},
+        ]
+    }
+    api.objects["diskprotectionrules"].append(rule)
+    found = json.loads(run("status", "-o", "json")[1])["problems"]
+    (shared,) = (each for each in found if each["kind"] == "PersistentVolumeClaim")
+    assert (shared["reason"], shared["objects"]) == ("SharedDisk", ["shop/a", "shop/b"])
+    assert "The rule all selects 2 such PVCs." in shared["message"]
+
+
 # --- days ---------------------------------------------------------------------------------------------
 
 DAY = timedelta(days=1)
@@ -148,7 +165,7 @@ def test_what_a_prometheus_saw() -> None:
     ("backups", "failed", "told"),
     [
         (None, 0, "not protected (NoRule)"),
-        (known(since=None), 0, "suspended or stopped"),
+        (known(since=None), 0, "not protected (NoRule)"),
         (known(since=MIDNIGHT), 0, "backups are taken since 2026-11-22 00:00 UTC only"),
         (known(), 3, "3 backups failed, and none had succeeded before. X: it failed"),
         (known(), 0, "no backup had succeeded until then"),

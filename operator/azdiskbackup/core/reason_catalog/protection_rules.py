@@ -60,7 +60,11 @@ OF_RULES: dict[str, Meaning] = {
         "Make another vault, with a policy, and a rule for some of the namespaces.",
     ),
     # --- PVCs -------------------------------------------------------------------------------------
-    reasons.NO_RULE: good("No DiskProtectionRule selects the PVC, and no ProtectedDisk protects it."),
+    reasons.NO_RULE: action_required(
+        "No DiskProtectionRule selects the PVC, and no ProtectedDisk protects it.",
+        "Write a ProtectedDisk (`kubectl azdiskbackup unprotected --apply-policy POLICY` prints it), or a rule that "
+        "selects the PVC.",
+    ),
     reasons.NOT_OF_A_RULE: good(
         "The ProtectedDisk does not belong to a rule, or its rule is gone: rules leave it alone."
     ),

@@ -8,9 +8,9 @@ from rich.text import Text
 
 from azdiskbackup.core.formatting import listing
 from azdiskbackup.core.objects.resource import Resource
-from azdiskbackup.core.reason_catalog import REASON_CATALOG
+from azdiskbackup.core.reason_catalog import REASON_CATALOG, Expect
 from azdiskbackup.core.rules import reasons
-from azdiskbackup.plugin.cluster.client import BACKUPS, DISKS, POLICIES, VAULTS, Cluster, gather_in_order
+from azdiskbackup.plugin.cluster.client import BACKUPS, DISKS, POLICIES, RULES, VAULTS, Cluster, gather_in_order
 from azdiskbackup.plugin.cluster.coverage import Coverage, Protection, Protections, coverage, protection
 from azdiskbackup.plugin.cluster.disk_rows import Disk, disk, needs, of_object
 from azdiskbackup.plugin.cluster.installation import Operator, operator_of
@@ -73,17 +73,19 @@ class ClusterStatus(Shape, frozen=True, kw_only=True):
 
 async def run(cluster: Cluster, printer: Printer, *, exit_code: bool) -> ExitCode:
     """Show the cluster."""
-    (rows, place), vaults, policies, operator = await gather_in_order(
+    (rows, place), vaults, policies, rules, operator = await gather_in_order(
         _disks(cluster),
         cluster.all_if_allowed(VAULTS),
         cluster.all_if_allowed(POLICIES),
+        # What namespaces' users may not read, vaults and policies, is said already.
+        cluster.if_allowed(cluster.all(RULES), is_noted=False),
         operator_of(cluster),
     )
     disks = [each for each, _ in rows]
     claims = await coverage(cluster, place, Protections(each for _, each in rows))
     waiting = [each for each in await cluster.all_if_allowed(BACKUPS, place) or [] if _unfinished(each)]
     restores = needs_a_look(await readable_restores(cluster, place), cluster.now)
-    found = status(disks, claims, vaults, policies, operator, place, waiting, restores)
+    found = status(disks, claims, vaults, policies, rules, operator, place, waiting, restores)
     if printer.structured:
         printer.data(found)
     else:
@@ -102,6 +104,7 @@ def status(
     claims: Coverage | None,
     vaults: list[Resource] | None,
     policies: list[Resource] | None,
+    rules: list[Resource] | None,
     operator: Operator | None,
     place: str,
     waiting: list[Resource],
@@ -112,6 +115,8 @@ def status(
         *_of_operator(operator),
         *_problems("BackupVault", map(_object, vaults or [])),
         *_problems("DiskBackupPolicy", map(_object, policies or [])),
+        *_problems("DiskProtectionRule", map(_object, rules or [])),
+        *_skipped(rules or []),
         *_problems(
             "ProtectedDisk",
             ((f"{each.namespace}/{each.name}", each.reason, each.state, each.message) for each in disks),
@@ -175,6 +180,24 @@ def _problems(kind: str, objects: Iterable[Row]) -> list[Problem]:
         )
         for (reason, state), members in groups.items()
     ]
+
+
+def _skipped(rules: list[Resource]) -> Iterator[Problem]:
+    """Yield the PVCs that rules select and cannot protect, but for those that are meant to be skipped."""
+    for rule in rules:
+        listed = rule.status.get("skipped")
+        # The model takes longer to import than the whole command.
+        for each in listed if isinstance(listed, list) else ():
+            entry = REASON_CATALOG.get(str(each.get("reason")))
+            if entry is not None and entry.expect is Expect.ACTION_REQUIRED:
+                yield Problem(
+                    kind="PersistentVolumeClaim",
+                    reason=entry.reason,
+                    state=State.ACTION_REQUIRED,
+                    objects=[str(name) for name in each.get("examples") or ()],
+                    message=f"The rule {rule.name} selects {each.get('count')} such PVCs. {entry.cause}",
+                    remediation=entry.remediation,
+                )
 
 
 def _remediation(reason: str, members: list[tuple[str, str]]) -> str:

@@ -20,7 +20,7 @@ class Known:
         created: when its PVC was created.
         backups: what is known of its backups; None for one that nothing protects.
         successes: by day, the newest successful backup that a Prometheus had seen at its end.
-        unprotected: why nothing protects it.
+        unprotected: why it is not protected, where it is not.
         last_error: how its newest backup failed, if it did.
     """
 
@@ -82,7 +82,7 @@ def _why_not(known: Known, day: Day, end: datetime) -> str:
         return known.unprotected
     since = known.backups.since
     if since is None:
-        return "no backups were taken: the protection is suspended or stopped"
+        return known.unprotected
     if since >= end:
         return f"backups are taken since {since:%Y-%m-%d %H:%M} UTC only"
     if day.failed:
