@@ -11,10 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench import command, installation, report, restores, rules
+from bench import by_rules, command, installation, report, restores, rules
 from bench.command import Costs
 from bench.fleet import Fleet, FleetError
 from bench.installation import Tell
+from bench.measures import Rules
 from bench.restores import Restores
 from bench.scenario import Result, run
 from harness.processes import ProcessDiedError
@@ -49,7 +50,7 @@ def main() -> int:
             restored, costs = _restores(), _costs()
             times = _on_a_stack("installation", lambda stack, tell: installation.measure(stack, tell))
             results = [_fleet(size) for size in sorted(sizes)]
-            found = report.document(results, times, costs, restored, rules.measure())
+            found = report.document(results, times, costs, restored, _rules())
     except (FleetError, ProcessDiedError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -65,11 +66,17 @@ def _costs() -> Costs:
     return command.measure(_on_a_stack("kubectl", lambda stack, _: command.measure_kubectl(stack)))
 
 
+def _rules() -> Rules:
+    # First what is measured in CPU time: while nothing else runs.
+    events = rules.measure_events()
+    return Rules(events, _on_a_stack("rules", lambda stack, tell: by_rules.measure(stack, tell)))
+
+
 # What can be measured alone, and renews its rows.
 _ONE: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "restores": lambda before: report.with_restores(before, _restores()),
     "command": lambda before: report.with_costs(before, _costs()),
-    "rules": lambda before: report.with_rules(before, rules.measure()),
+    "rules": lambda before: report.with_rules(before, _rules()),
 }
 
 

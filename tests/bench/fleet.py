@@ -153,15 +153,15 @@ class Fleet:
         """Return how many disks are Ready."""
         return sum(map(_ready, self.disks()))
 
-    def until_ready(self, within: timedelta, tell: object = None) -> None:
-        """Let virtual time pass until every disk is Ready."""
-        azure = self.stack.azure
+    def until_ready(self, within: timedelta, tell: object = None, others: int = 0) -> None:
+        """Let virtual time pass until every disk is Ready, and so many others."""
+        azure, wanted = self.stack.azure, self.size + others
         deadline = azure.now + within
         azure.settle()
         pause = timedelta(seconds=30)
-        while (count := self.ready()) < self.size:
+        while (count := self.ready()) < wanted:
             if azure.now >= deadline:
-                raise FleetError(f"{count} of {self.size} disks are Ready after {within} of virtual time")
+                raise FleetError(f"{count} of {wanted} disks are Ready after {within} of virtual time")
             if callable(tell):
                 tell(count)
             azure.advance(seconds=pause.total_seconds())

@@ -20,8 +20,8 @@ from rich.table import Table
 from bench import measures
 from bench.command import Costs
 from bench.installation import Times
+from bench.measures import Rules
 from bench.restores import Restores
-from bench.rules import RuleCosts
 from bench.scenario import Result
 
 mpl.use("svg")
@@ -38,7 +38,7 @@ def machine() -> dict[str, Any]:
 
 
 def document(
-    results: Sequence[Result], times: Times, costs: Costs, restores: Restores, of_rules: RuleCosts
+    results: Sequence[Result], times: Times, costs: Costs, restores: Restores, of_rules: Rules
 ) -> dict[str, Any]:
     """Return the results with where and when."""
     found = {
@@ -61,9 +61,9 @@ def with_costs(before: dict[str, Any], costs: Costs) -> dict[str, Any]:
     return _renewed(before, "command", measures.rows(measures.COMMAND, costs), _figures(costs))
 
 
-def with_rules(before: dict[str, Any], costs: RuleCosts) -> dict[str, Any]:
+def with_rules(before: dict[str, Any], found: Rules) -> dict[str, Any]:
     """Return a document with the rows about rules, in the place of those that it had."""
-    return _renewed(before, "rules", measures.rows(measures.RULES, costs), _figures(costs))
+    return _renewed(before, "rules", measures.rows(measures.RULES, found), _figures(found))
 
 
 def _renewed(before: dict[str, Any], name: str, rows: list[dict[str, Any]], found: dict[str, Any]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ kubectl delete pdisk postgres-data -n shop; kubectl azdiskbackup orphans
 """
 _OF_FLEET = """\
 kubectl azdiskbackup why ledger-shared -n bank
-kubectl azdiskbackup report -o html > report.html
+kubectl label pvc data-0 -n maps azdiskbackup.io/protect=false; kubectl azdiskbackup why data-0 -n maps
 kubectl delete pdisk data-0 -n shop; kubectl get pdisk -n shop
 """
 _FLEET = "fleet"
@@ -70,7 +70,7 @@ def main() -> int:
             ending.callback(stack.stop)
             with _timed(teller, stack, begin):
                 if given.story == _FLEET:
-                    Fleet(stack, teller).tell()
+                    Fleet(stack, teller).tell(page=None if given.once else Path(folder) / "report.html")
                 else:
                     Story(stack, teller, ROOT / "deploy" / "samples").tell(STORIES[given.story])
                     teller.heading("kubectl get azdiskbackup -A")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import time
+import webbrowser
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from demo.shell import Shell
@@ -39,8 +42,12 @@ class Fleet:
     def __init__(self, stack: Stack, teller: Teller) -> None:
         self._stack, self._teller = stack, teller
 
-    def tell(self) -> None:
-        """Start everything; look what a rule would do, have it done, and show the report."""
+    def tell(self, page: Path | None = None) -> None:
+        """Start everything; look what a rule would do, have it done, and show the report.
+
+        Args:
+            page: where the report is written as HTML, and opened in a browser where there is a display.
+        """
         self._begin()
         teller, types = self._teller, self._shell.types
         teller.heading("What would a rule protect? It is tried first")
@@ -57,6 +64,12 @@ class Fleet:
         types("get", "azdiskrule", _RULE)
         teller.heading("Every volume that is not protected, and why")
         types("azdiskbackup", "report")
+        if page is not None:
+            teller.say(f"kubectl azdiskbackup report -o html > {page}")
+            page.write_text(self._shell.reads("azdiskbackup", "report", "-o", "html"))
+            # One without a display would take the terminal away.
+            if os.environ.keys() & {"DISPLAY", "WAYLAND_DISPLAY"}:
+                webbrowser.open(page.as_uri())
 
     @functools.cached_property
     def _shell(self) -> Shell:

@@ -71,10 +71,10 @@ class Usage:
                 continue
             if entry.forbidden and role in {name for _, name in gone}:
                 continue
-            right = _asked(entry, role)
-            named = (right.role, right.verb, right.resource) in limited
-            text = str(right if named else KubernetesRight(right.role, right.verb, right.resource, ""))
-            (self.kubernetes_refused if entry.forbidden else self.kubernetes)[text] += 1
+            for right in _asked(entry, role):
+                named = (right.role, right.verb, right.resource) in limited
+                text = str(right if named else KubernetesRight(right.role, right.verb, right.resource, ""))
+                (self.kubernetes_refused if entry.forbidden else self.kubernetes)[text] += 1
         self.note_azure(stack.azure, CLIENT_ID)
 
     def note_azure(self, azure: Simulator, client: str) -> None:
@@ -103,9 +103,11 @@ class KubernetesRight:
         return f"{self.role}: {self.verb} {self.resource}" + (f" {self.name}" if self.name else "")
 
 
-def _asked(entry: AuditEntry, role: str) -> KubernetesRight:
+def _asked(entry: AuditEntry, role: str) -> Iterator[KubernetesRight]:
     resource = "/".join(part for part in (entry.resource, entry.subresource) if part)
-    return KubernetesRight(role, entry.verb, f"{resource}.{entry.group}".rstrip("."), entry.name)
+    # Server-side apply of what is not there yet needs the right to create it, too.
+    for verb in (entry.verb, "create") if entry.verb == "patch" and entry.code == 201 else (entry.verb,):
+        yield KubernetesRight(role, verb, f"{resource}.{entry.group}".rstrip("."), entry.name)
 
 
 def granted() -> Iterator[KubernetesRight]:
