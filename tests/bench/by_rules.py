@@ -68,9 +68,9 @@ def measure(stack: Stack, tell: Tell) -> ByRules:
     sent = [each for each in azure.requests(since) if each.caller == CLIENT_ID]
     raw = plane.read(f"{_OURS}/namespaces/{_OTHERS}/protecteddisks/other")
     return ByRules(
-        calls=cost.calls / DISKS,
-        writes=cost.azure_writes / DISKS,
-        kubernetes=cost.kubernetes_writes / DISKS,
+        calls=cost.calls / (DISKS + 1),
+        writes=cost.azure_writes / (DISKS + 1),
+        kubernetes=cost.kubernetes_writes / (DISKS + 1),
         seconds=(azure.now - start).total_seconds(),
         other_served=(first_about(sent, "/disks/other") - applied).total_seconds(),
         other_protected=(since_when(raw, "Ready") - applied).total_seconds(),
