@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -33,7 +34,8 @@ def _the_grace_period_is_forgotten() -> Any:
     return mock.patch.object(assessments, "assess_without_claim", at_once)
 
 
-def _one_whose_pvc_exists_is_deleted() -> Any:
+@contextmanager
+def _one_whose_pvc_exists_is_deleted() -> Iterator[None]:
     def unselected(disk: Any, reason: str, book: Any) -> Any:
         found = known(disk, reason, book)
         return replace(found, action=Action.DELETE) if found.action is Action.STOP else found
@@ -44,23 +46,8 @@ def _one_whose_pvc_exists_is_deleted() -> Any:
         return True
 
     absent = mock.patch.object(DiskProtectionRuleKind, "_is_absent", is_absent)
-    stack = mock.patch.object(assessment, "_unselected", unselected)
-    return _Both(absent, stack)
-
-
-class _Both:
-    """Two patches as one."""
-
-    def __init__(self, *patches: Any) -> None:
-        self._patches = patches
-
-    def __enter__(self) -> None:
-        for each in self._patches:
-            each.start()
-
-    def __exit__(self, *_: object) -> None:
-        for each in self._patches:
-            each.stop()
+    with absent, mock.patch.object(assessment, "_unselected", unselected):
+        yield
 
 
 def _what_is_selected_is_stopped() -> Any:

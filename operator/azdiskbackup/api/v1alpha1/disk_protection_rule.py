@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -150,19 +150,22 @@ class DiskProtectionRuleSpec(Part):
     ] = 24
 
 
+Examples: TypeAlias = Annotated[
+    list[Text],
+    Field(
+        max_length=EXAMPLES,
+        description="Some of them, as namespace/name.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    ),
+]
+
+
 class SkippedClaims(StatusPart):
     """PVCs that the rule selects and that are not protected, for one reason."""
 
     reason: Annotated[Text, Field(description="Why, as a constant; docs list them all.")]
     count: Annotated[Count, Field(description="How many PVCs.")]
-    examples: Annotated[
-        list[Text],
-        Field(
-            max_length=EXAMPLES,
-            description="Some of them, as namespace/name.",
-            json_schema_extra={"x-kubernetes-list-type": "atomic"},
-        ),
-    ] = []
+    examples: Examples = []
 
 
 class HeldWithdrawal(StatusPart):
@@ -170,14 +173,7 @@ class HeldWithdrawal(StatusPart):
 
     since: Annotated[Moment, Field(description="Since when it is held; the annotation that acknowledges names it.")]
     count: Annotated[Count, Field(description="How many ProtectedDisks would be stopped or deleted.")]
-    examples: Annotated[
-        list[Text],
-        Field(
-            max_length=EXAMPLES,
-            description="Some of them, as namespace/name.",
-            json_schema_extra={"x-kubernetes-list-type": "atomic"},
-        ),
-    ] = []
+    examples: Examples = []
 
 
 class DiskProtectionRuleStatus(Status):

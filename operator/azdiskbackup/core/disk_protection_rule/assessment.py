@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -86,25 +86,46 @@ class Surroundings:
     Attributes:
         disks: ProtectedDisks that name it.
         same_disk: ProtectedDisks of other PVCs, or by id, that protect its disk.
-        taken: names of ProtectedDisks of its namespace that are about other PVCs.
+        is_name_taken: whether a ProtectedDisk about another PVC has its name.
         refusal: what was refused last.
     """
 
     disks: Sequence[DiskView] = ()
     same_disk: Sequence[DiskView] = ()
-    taken: Sequence[str] = ()
+    is_name_taken: bool = False
     refusal: Refusal | None = None
+
+
+def surroundings(
+    claim: Claim,
+    named: Sequence[DiskView],
+    same_disk: Iterable[DiskView],
+    holder: DiskView | None,
+    refusal: Refusal | None = None,
+) -> Surroundings:
+    """Return what there is besides a PVC.
+
+    Args:
+        claim: the PVC.
+        named: ProtectedDisks that name it.
+        same_disk: all that protect its disk.
+        holder: the ProtectedDisk of its name in its namespace, if there is one.
+        refusal: what was refused last.
+    """
+    known = {view.uid for view in named}
+    others = [view for view in same_disk if view.uid not in known]
+    return Surroundings(named, others, holder is not None and holder.claim != claim.name, refusal)
 
 
 def assess(claim: Claim, around: Surroundings, book: RuleBook, now: datetime) -> Assessment:
     """Return what the enforced rules mean for a PVC."""
     selection = select(claim, book.enforced)
-    disk = _disk_of(around)
+    disk = disk_of(around)
     if disk is None:
         return _without_disk(claim, around, selection, now)
     if disk.rule is None or (selection is None and disk.rule not in book.by_name and not disk.is_stopped_by_rule):
-        # A person's, or one of a rule that is gone, which nobody touches any more.
-        return _counted(selection.rule.name if selection is not None else "", disk, reasons.NOT_OF_A_RULE)
+        # A person's, or one of a rule that is gone, which is left alone.
+        return counted(selection.rule.name if selection is not None else "", disk, reasons.NOT_OF_A_RULE)
     if claim.deleting or disk.deleting:
         return Assessment(disk.rule, State.KEPT, reasons.DELETING)
     if selection is None:
@@ -114,7 +135,7 @@ def assess(claim: Claim, around: Surroundings, book: RuleBook, now: datetime) ->
     return _selected(claim, disk, around, selection.rule, now)
 
 
-def _disk_of(around: Surroundings) -> DiskView | None:
+def disk_of(around: Surroundings) -> DiskView | None:
     """Return the ProtectedDisk that counts: a person's before one of a rule, one that stays before one that goes."""
     found = sorted((*around.disks, *around.same_disk), key=lambda each: (each.deleting, each.rule is not None))
     return found[0] if found else None
@@ -127,7 +148,7 @@ def _without_disk(claim: Claim, around: Surroundings, selection: Selection | Non
     rule = selection.rule
     if selection.refusal is not None:
         return Assessment(rule.name, State.SKIPPED, selection.refusal)
-    skip = reason_to_skip(rule.spec, claim, around.taken, now)
+    skip = reason_to_skip(rule.spec, claim, around.is_name_taken, now)
     if skip is not None:
         return Assessment(rule.name, State.SKIPPED, skip.reason, due=skip.until)
     refused = _refused(around, claim, rule, now)
@@ -145,9 +166,9 @@ def _selected(claim: Claim, disk: DiskView, around: Surroundings, rule: RuleView
     """Return what is to be done about a ProtectedDisk of a rule whose PVC is selected."""
     if disk.vault is not None and rule.vault is not None and disk.vault != rule.vault:
         # A disk never changes its vault: it stays with the policy that it has.
-        return _counted(rule.name, disk, reasons.VAULT_MISMATCH)
+        return counted(rule.name, disk, reasons.VAULT_MISMATCH)
     if is_as_wanted(disk, rule, claim):
-        return _counted(rule.name, disk)
+        return counted(rule.name, disk)
     is_protected = disk.progress is Progress.PROTECTED and not disk.has_changed_disk
     state = State.PROTECTED if is_protected else State.PENDING
     return _refused(around, claim, rule, now) or Assessment(
@@ -163,7 +184,14 @@ def is_as_wanted(disk: DiskView, rule: RuleView, claim: Claim) -> bool:
     )
 
 
-def _counted(rule: str, disk: DiskView, reason: str | None = None) -> Assessment:
+def counted(rule: str, disk: DiskView, reason: str | None = None) -> Assessment:
+    """Return where a ProtectedDisk as it is counts.
+
+    Args:
+        rule: in whose numbers; empty for none.
+        disk: the ProtectedDisk.
+        reason: why; None for its own. One that is not protected has its own always.
+    """
     match disk.progress:
         case Progress.PROTECTED:
             return Assessment(rule, State.PROTECTED, reason or disk.reason)
@@ -212,10 +240,10 @@ def assess_previewed(claim: Claim, around: Surroundings, book: RuleBook, now: da
 
 
 def _previewed(claim: Claim, around: Surroundings, selection: Selection, now: datetime) -> Assessment:
-    disk, rule = _disk_of(around), selection.rule
+    disk, rule = disk_of(around), selection.rule
     if disk is not None:
-        return _counted(rule.name, disk, reasons.NOT_OF_A_RULE if disk.rule is None else None)
-    skip = Skip(selection.refusal) if selection.refusal else reason_to_skip(rule.spec, claim, around.taken, now)
+        return counted(rule.name, disk, reasons.NOT_OF_A_RULE if disk.rule is None else None)
+    skip = Skip(selection.refusal) if selection.refusal else reason_to_skip(rule.spec, claim, around.is_name_taken, now)
     if skip is not None:
         return Assessment(rule.name, State.SKIPPED, skip.reason, due=skip.until)
     return Assessment(rule.name, State.PENDING, reasons.DRY_RUN)

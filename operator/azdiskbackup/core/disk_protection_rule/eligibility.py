@@ -1,8 +1,8 @@
-"""Why a PVC that a rule selects is not given a ProtectedDisk: one that would fail helps nobody, and counts as made."""
+"""Why a PVC that a rule selects is not given a ProtectedDisk: one that would fail is of no use, and counts as made."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -36,19 +36,19 @@ _AGAINST: tuple[tuple[str, Callable[[Claim], bool]], ...] = (
 )
 
 
-def reason_to_skip(spec: DiskProtectionRuleSpec, claim: Claim, taken: Iterable[str], now: datetime) -> Skip | None:
+def reason_to_skip(spec: DiskProtectionRuleSpec, claim: Claim, is_name_taken: bool, now: datetime) -> Skip | None:
     """Return why a PVC gets no ProtectedDisk now; None if it gets one.
 
     Args:
         spec: of the rule that selects it.
         claim: the PVC.
-        taken: names of ProtectedDisks of its namespace that are about other PVCs.
+        is_name_taken: whether a ProtectedDisk about another PVC has its name.
         now: the time.
     """
     is_against = next((reason for reason, holds in _AGAINST if holds(claim)), None)
     if is_against is not None:
         return Skip(is_against)
-    if claim.name in taken:
+    if is_name_taken:
         return Skip(reasons.NAME_TAKEN)
     old_enough = claim.created + timedelta(minutes=spec.min_age_minutes)
     return Skip(reasons.TOO_YOUNG, old_enough) if spec.min_age_minutes and now < old_enough else None

@@ -1,4 +1,4 @@
-"""What whoever labelled a PVC should know when a rule protects it all the same."""
+"""What the author of a PVC's label should know when a rule protects it all the same."""
 
 from __future__ import annotations
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from azdiskbackup.api.v1alpha1.disk_protection_rule import DiskProtectionRuleSpec
 from azdiskbackup.api.v1alpha1.label_selector import LabelSelector
+from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec
+from azdiskbackup.core.objects.vault_view import VaultView
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,21 @@ class RuleView:
     def precedence(self) -> tuple[int, datetime, str]:
         """Return what rules are sorted by: the first one decides."""
         return -self.spec.priority, self.created, self.name
+
+
+def rule_view(rule: Resource, vault_of: Callable[[str], VaultView | Invalid | None]) -> RuleView | None:
+    """Read a DiskProtectionRule; None for one that decides nothing: it cannot be read, or is being deleted.
+
+    Args:
+        rule: the object.
+        vault_of: returns the vault of a policy, by the policy's name.
+    """
+    spec = parse_spec(DiskProtectionRuleSpec, rule)
+    if isinstance(spec, Invalid) or rule.deleting:
+        return None
+    vault = vault_of(spec.policy_ref.name)
+    name, serves = (vault.name, vault.access.namespaces) if isinstance(vault, VaultView) else (None, None)
+    return RuleView(rule.name, rule.created, spec, name, serves)
 
 
 @dataclass(frozen=True, slots=True)

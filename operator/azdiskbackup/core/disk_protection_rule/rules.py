@@ -30,7 +30,7 @@ _FEW_OWNED_ELSEWHERE = 3
 
 
 def policy_usable(desired: Desired, observed: Observed, now: datetime) -> Verdict:
-    """Without a policy and its vault nothing can be protected, and nobody is told to wait in vain."""
+    """Without a policy and its vault nothing can be protected; the message says what is missing."""
     name, policy, vault = desired.spec.policy_ref.name, observed.policy, observed.vault
     if isinstance(policy, NotFound):
         return wait(

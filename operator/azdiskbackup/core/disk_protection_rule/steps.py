@@ -47,7 +47,7 @@ Step: TypeAlias = Make | Adjust | Stop | Delete
 
 
 def manifest(desired: Desired, target: Target, *, stopped: bool = False) -> Mapping[str, Any]:
-    """Return what the rule says of a ProtectedDisk, as it is applied: what is not in it is anybody's.
+    """Return what the rule says of a ProtectedDisk, as it is applied: what is not in it belongs to others.
 
     Labels and annotations of the PVC are not copied: a GitOps tool would take the object for one of its own, and prune
     it. There is no owner: the garbage collector would withdraw what is protected with it.

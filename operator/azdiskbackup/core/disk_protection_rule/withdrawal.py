@@ -1,6 +1,6 @@
 """When a rule may stop or delete ProtectedDisks: a few at any time, many only once a person has said so.
 
-A namespace label that somebody takes off, a rule that somebody edits, a cache that lacks what exists: each would
+A namespace label that is removed, a rule that is edited, a cache that lacks what exists: each would
 withdraw the protection of a whole cluster in a moment. Another operator, whose parent objects flapped, deleted more
 than six hundred that way (Kopiur, ADR-0006).
 """
@@ -35,15 +35,16 @@ class Withdrawal:
 
     @property
     def allowed(self) -> int:
-        """Return how many may be withdrawn within an hour without anybody's word."""
+        """Return how many may be withdrawn within an hour without an acknowledgement."""
         return max(FREE, self.disks * _SHARE_PERCENT // 100)
 
     @property
     def is_large(self) -> bool:
-        """Return whether it is more than may happen without anybody's word."""
+        """Return whether it is more than may happen without an acknowledgement."""
         return self.pending > 0 and self.pending + self.done > self.allowed
 
     def is_held(self, acknowledged: Acknowledgement | None) -> bool:
         """Return whether a person has to acknowledge it first."""
-        is_meant = acknowledged is not None and acknowledged.since == self.held_since
-        return self.is_large and not (is_meant and acknowledged is not None and acknowledged.count >= self.pending)
+        if acknowledged is None or acknowledged.since != self.held_since:
+            return self.is_large
+        return self.is_large and acknowledged.count < self.pending

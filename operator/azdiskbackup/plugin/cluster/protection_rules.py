@@ -7,15 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from azdiskbackup.api.v1alpha1.disk_protection_rule import DiskProtectionRuleSpec
-from azdiskbackup.core.disk_protection_rule.assessment import Assessment, Surroundings, assess
+from azdiskbackup.core.disk_protection_rule.assessment import Assessment, Surroundings, assess, disk_of, surroundings
 from azdiskbackup.core.disk_protection_rule.claim import Claim, read_claim
 from azdiskbackup.core.disk_protection_rule.disk_view import DiskView, disk_view
-from azdiskbackup.core.disk_protection_rule.rule_view import RuleBook, RuleView, rule_book
+from azdiskbackup.core.disk_protection_rule.rule_view import RuleBook, rule_book, rule_view
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.policy_view import PolicyView, policy_view
 from azdiskbackup.core.objects.pvc import ClaimedDisk
-from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec
+from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.objects.vault_view import VaultView, vault_view
 from azdiskbackup.kube.watched import NAMESPACE, VOLUME
 from azdiskbackup.plugin.cluster.client import POLICIES, RULES, VAULTS, Cluster, gather_in_order, protected_of
@@ -61,13 +60,9 @@ class RulesOfCluster:
 
     def surroundings(self, claim: Claim) -> Surroundings:
         """Return the ProtectedDisks that matter for a PVC."""
-        named = self._of_claim.get((claim.namespace, claim.name), [])
-        same: list[DiskView] = []
-        if isinstance(claim.source, ClaimedDisk):
-            known = {view.uid for view in named}
-            same = [each for each in self._of_disk.get(str(claim.source.id).lower(), ()) if each.uid not in known]
-        holder = self._by_name.get((claim.namespace, claim.name))
-        return Surroundings(named, same, (claim.name,) if holder is not None and holder.claim != claim.name else ())
+        about, source = (claim.namespace, claim.name), claim.source
+        same = self._of_disk.get(str(source.id).lower(), []) if isinstance(source, ClaimedDisk) else []
+        return surroundings(claim, self._of_claim.get(about, []), same, self._by_name.get(about))
 
     def read(self, claim: Resource, volumes: Volumes, volume: Resource | None) -> Claim:
         """Return a PVC as rules see it; a volume that may not be read is what the PVC's annotations say."""
@@ -81,9 +76,8 @@ class RulesOfCluster:
         return found
 
     def disk_of(self, claim: Claim) -> DiskView | None:
-        """Return the ProtectedDisk of a PVC, a person's before one of a rule; None if there is none."""
-        around = self.surroundings(claim)
-        return next(iter(sorted((*around.disks, *around.same_disk), key=lambda view: view.rule is not None)), None)
+        """Return the ProtectedDisk of a PVC that counts; None if there is none."""
+        return disk_of(self.surroundings(claim))
 
 
 def _disks_of(disk: Resource) -> set[str]:
@@ -99,7 +93,7 @@ async def rules_of(cluster: Cluster, disks: Iterable[Resource], *, is_noted: boo
     if rules is None or namespaces is None:
         return None
     vault_of = {each.name: _vault(each, vaults or ()) for each in policies or ()}
-    views = (view for each in rules if (view := _rule(each, vault_of)) is not None)
+    views = (view for each in rules if (view := rule_view(each, vault_of.get)) is not None)
     return RulesOfCluster(rule_book(views), {each.name: each for each in namespaces}, disks, cluster.now)
 
 
@@ -108,15 +102,6 @@ def _vault(policy: Resource, vaults: Iterable[Resource]) -> VaultView | None:
     named = view.vault if isinstance(view, PolicyView) else None
     found = next((vault_view(each) for each in vaults if each.name == named), None)
     return found if isinstance(found, VaultView) else None
-
-
-def _rule(rule: Resource, vault_of: Mapping[str, VaultView | None]) -> RuleView | None:
-    spec = parse_spec(DiskProtectionRuleSpec, rule)
-    if isinstance(spec, Invalid) or rule.deleting:
-        return None
-    vault = vault_of.get(spec.policy_ref.name)
-    serves = vault.access.namespaces if vault is not None else None
-    return RuleView(rule.name, rule.created, spec, vault.name if vault is not None else None, serves)
 
 
 async def volume_behind(cluster: Cluster, claim: Resource) -> tuple[Volumes, Resource | None]:

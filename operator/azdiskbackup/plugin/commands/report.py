@@ -1,4 +1,4 @@
-"""`report`: every volume, day by day, protected or not and why, for somebody who has to prove it."""
+"""`report`: every volume, day by day, protected or not and why, for an auditor."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ async def _read(
 
 
 def _csv(made: Report) -> str:
-    """Return a line for each volume and day: what somebody reckons with."""
+    """Return a line for each volume and day: for a spreadsheet."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from azdiskbackup.core.disk_protection_rule.assessment import Assessment, State, assess_previewed
+from azdiskbackup.core.disk_protection_rule.assessment import Assessment, State, assess_previewed, counted
 from azdiskbackup.core.disk_protection_rule.claim import Claim
-from azdiskbackup.core.disk_protection_rule.disk_view import DiskView, Progress, disk_view
+from azdiskbackup.core.disk_protection_rule.disk_view import DiskView, disk_view
 from azdiskbackup.core.disk_protection_rule.rule_view import RuleView
 from azdiskbackup.core.disk_protection_rule.selection import criteria, select
 from azdiskbackup.core.objects.markers import PROTECT
@@ -94,8 +94,8 @@ def _by_object(claim: Resource, disks: Sequence[Resource]) -> Why:
     disk = next(iter(views), None)
     if disk is None:
         return _why(claim.namespace, claim.name, State.UNSELECTED.value, "", None, None)
-    state = {Progress.PROTECTED: State.PROTECTED, Progress.PENDING: State.PENDING}.get(disk.progress, State.SKIPPED)
-    return _why(claim.namespace, claim.name, state.value, disk.reason, disk, None)
+    found = counted("", disk)
+    return _why(claim.namespace, claim.name, found.state.value, found.reason, disk, None)
 
 
 def _why(namespace: str, name: str, state: str, reason: str, disk: DiskView | None, said: list[RuleSaid] | None) -> Why:
@@ -117,7 +117,7 @@ def _said(claim: Claim, assessment: Assessment, rules: RulesOfCluster) -> Iterat
     selection = select(claim, rules.book.enforced)
     decides = selection.rule.name if selection is not None else ""
     for rule in rules.book.enforced:
-        unmet = [each.field for each in criteria(rule.spec, claim) if not each.holds]
+        unmet = _unmet(rule, claim)
         if unmet:
             says = f"does not select it: {', '.join(unmet)}"
         elif rule.name == decides:
@@ -129,6 +129,10 @@ def _said(claim: Claim, assessment: Assessment, rules: RulesOfCluster) -> Iterat
         yield _of(rule, unmet, rule.name == decides, says)
 
 
+def _unmet(rule: RuleView, claim: Claim) -> list[str]:
+    return [each.field for each in criteria(rule.spec, claim) if not each.holds]
+
+
 def _outcome(assessment: Assessment) -> str:
     words = {State.PROTECTED: "protected", State.PENDING: "about to be protected", State.KEPT: "kept"}
     return f"{words.get(assessment.state, 'skipped')} ({assessment.reason})"
@@ -137,7 +141,7 @@ def _outcome(assessment: Assessment) -> str:
 def _previewed(claim: Claim, rules: RulesOfCluster) -> Iterator[RuleSaid]:
     would = {each.rule: each for each in assess_previewed(claim, rules.surroundings(claim), rules.book, rules.now)}
     for rule in rules.book.previewed:
-        unmet = [each.field for each in criteria(rule.spec, claim) if not each.holds]
+        unmet = _unmet(rule, claim)
         found = would.get(rule.name)
         if unmet:
             says = f"does not select it: {', '.join(unmet)}"

@@ -49,7 +49,7 @@ class VaultState(reconciler.KindState):
         withdrawn: roles for restores that are surely not assigned, unless this process assigns them.
         observed: what Azure said of ``generation`` while everything was as desired, valid until ``valid_until``.
         permissions_read_at: since when its resource groups and role assignments are known.
-        all_holds: whether every condition held then; what somebody has to make is looked for as often as the vault.
+        all_holds: whether every condition held then; what is missing is read as often as the vault.
     """
 
     observed: Observed | None = None

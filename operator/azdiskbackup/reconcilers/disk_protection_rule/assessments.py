@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
-from azdiskbackup.api.v1alpha1.disk_protection_rule import DiskProtectionRuleSpec
 from azdiskbackup.core.disk_protection_rule.assessment import (
     Assessment,
     Refusal,
@@ -16,14 +15,15 @@ from azdiskbackup.core.disk_protection_rule.assessment import (
     assess,
     assess_previewed,
     assess_without_claim,
+    surroundings,
 )
 from azdiskbackup.core.disk_protection_rule.claim import Claim, read_claim
 from azdiskbackup.core.disk_protection_rule.disk_view import DiskView, disk_view
 from azdiskbackup.core.disk_protection_rule.observed import Claims, Target
-from azdiskbackup.core.disk_protection_rule.rule_view import RuleBook, RuleView, rule_book
+from azdiskbackup.core.disk_protection_rule.rule_view import RuleBook, RuleView, rule_book, rule_view
 from azdiskbackup.core.objects.policy_view import PolicyView, policy_view
 from azdiskbackup.core.objects.pvc import ClaimedDisk
-from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec
+from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.objects.vault_view import VaultView, vault_view
 from azdiskbackup.engine.cache import Cache, Index, Key, Raw
 from azdiskbackup.engine.clock import Clock
@@ -41,7 +41,7 @@ from azdiskbackup.reconcilers.watch.indices import (
 ASSESSMENT = Key("Assessment", "", "all")
 # Between two of these others may work.
 _AT_ONCE = 50
-# Anybody may name a PVC in any number of objects: of those that do, so many say enough.
+# Any number of objects may name a PVC: so many of them say enough.
 _ENOUGH = 8
 # Many PVCs that change at the same time are one pass of a rule.
 _TOGETHER = timedelta(seconds=2)
@@ -64,7 +64,7 @@ class Assessments:
         self._changed_places: dict[Place, None] = {}
         self._due: list[tuple[datetime, Place]] = []
         self._refusals: dict[Place, Refusal] = {}
-        # The rules whose ProtectedDisks somebody deleted, by PVC.
+        # The rules whose ProtectedDisks were deleted, by PVC.
         self._deleted: dict[Place, str] = {}
         self.tallies = Tallies()
 
@@ -134,15 +134,10 @@ class Assessments:
         self._touch(sorted(claims | {Place(view.namespace, view.claim) for view in disks} | {*self.tallies.places()}))
 
     def _rules(self) -> Iterator[RuleView]:
-        for key in self._cache.keys("DiskProtectionRule"):
-            raw = self._cache.get(key)
-            resource = Resource(raw or {})
-            spec = parse_spec(DiskProtectionRuleSpec, resource)
-            if not isinstance(spec, Invalid) and not resource.deleting:
-                found = self.vault_of(spec.policy_ref.name)
-                vault = found if isinstance(found, VaultView) else None
-                serves = vault.access.namespaces if vault is not None else None
-                yield RuleView(resource.name, resource.created, spec, vault.name if vault is not None else None, serves)
+        for raw in map(self._cache.get, self._cache.keys("DiskProtectionRule")):
+            view = rule_view(Resource(raw), self.vault_of) if raw is not None else None
+            if view is not None:
+                yield view
 
     def policy_of(self, name: str) -> PolicyView | Invalid | None:
         """Return a policy; None if there is none."""
@@ -172,9 +167,11 @@ class Assessments:
             for each in list(islice(self._changed_places, _AT_ONCE)):
                 del self._changed_places[each]
                 found = self._assess(each, now)
-                changed |= self.tallies.put(each, found)
+                rules = self.tallies.put(each, found)
+                changed |= rules
                 for assessment in found:
-                    if assessment.due is not None:
+                    # What has not changed waits already.
+                    if rules and assessment.due is not None:
                         heapq.heappush(self._due, (assessment.due, each))
             await asyncio.sleep(0)
         for rule in sorted(changed & self._book.by_name.keys()):
@@ -211,14 +208,11 @@ class Assessments:
 
     def _surroundings(self, claim: Claim, views: list[DiskView]) -> Surroundings:
         about = Place(claim.namespace, claim.name)
-        known = {view.uid for view in views}
-        same: list[DiskView] = []
-        if isinstance(claim.source, ClaimedDisk):
-            found = self._some(DISKS_BY_AZURE_ID, str(claim.source.id).lower())
-            same = [view for view in found if view.uid not in known]
+        source = claim.source
+        same = self._some(DISKS_BY_AZURE_ID, str(source.id).lower()) if isinstance(source, ClaimedDisk) else []
         named = self._cache.get(Key("ProtectedDisk", *about))
-        is_taken = named is not None and disk_view(Resource(named)).claim != claim.name
-        return Surroundings(views, same, (claim.name,) if is_taken else (), self._refusals.get(about))
+        holder = disk_view(Resource(named)) if named is not None else None
+        return surroundings(claim, views, same, holder, self._refusals.get(about))
 
     # --- for the passes of rules --------------------------------------------------------------------
 
@@ -260,7 +254,7 @@ class Assessments:
         return known.tries if known is not None and known.uid == target.uid else 0
 
     def was_deleted(self, target: Target) -> bool:
-        """Return, once, whether somebody deleted the ProtectedDisk of a PVC that its rule makes again."""
+        """Return, once, whether the ProtectedDisk of a PVC that its rule makes again was deleted."""
         return self._deleted.pop(Place(target.namespace, target.claim), None) is not None
 
 
@@ -281,4 +275,5 @@ def _vault_of(raw: Raw | None) -> object:
 
 
 def _served(raw: Raw | None) -> object:
-    return (raw["spec"].get("access"), bool(raw)) if raw is not None else None
+    # One that serves all namespaces is not one that is not there.
+    return (raw["spec"].get("access"),) if raw is not None else None

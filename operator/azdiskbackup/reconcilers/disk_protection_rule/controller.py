@@ -278,7 +278,7 @@ def _state(status: Mapping[str, Any]) -> object:
 
 
 def _is_ours_alone(raw: Mapping[str, Any]) -> bool:
-    """Return whether nobody but rules set anything in the spec of an object."""
+    """Return whether only rules set anything in the spec of an object."""
     managers = raw["metadata"].get("managedFields") or []
     spec = (each for each in managers if "f:spec" in (each.get("fieldsV1") or {}))
     return all(each.get("manager") == FIELD_MANAGER for each in spec)

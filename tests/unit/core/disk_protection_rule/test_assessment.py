@@ -15,6 +15,7 @@ from azdiskbackup.core.disk_protection_rule.assessment import (
     assess,
     assess_previewed,
     assess_without_claim,
+    surroundings,
 )
 from azdiskbackup.core.disk_protection_rule.desired import Desired
 from azdiskbackup.core.disk_protection_rule.disk_view import DiskView, Progress, disk_view
@@ -48,7 +49,7 @@ REFUSED = Refusal("u", reasons.TAKEN_OVER, "no", NOW + HOUR)
         ({"source": NotBound("")}, {}, book(), State.SKIPPED, reasons.WAITING_FOR_VOLUME, None),
         ({"source": NotAzureDisk("")}, {}, book(), State.SKIPPED, reasons.NOT_AN_AZURE_DISK, None),
         ({"max_shares": 2}, {}, book(), State.SKIPPED, reasons.SHARED_DISK, None),
-        ({}, {"taken": ("data-0",)}, book(), State.SKIPPED, reasons.NAME_TAKEN, None),
+        ({}, {"is_name_taken": True}, book(), State.SKIPPED, reasons.NAME_TAKEN, None),
         ({"created": NOW}, {}, book(), State.SKIPPED, reasons.TOO_YOUNG, None),
         ({}, {"refusal": REFUSED}, book(), State.SKIPPED, reasons.TAKEN_OVER, None),
         ({"uid": "next"}, {"refusal": REFUSED}, book(), State.PENDING, reasons.PROTECTING, Action.MAKE),
@@ -238,3 +239,12 @@ def test_what_is_told_about_labels() -> None:
     assert [reason for reason, _ in notices(claim(labels={PROTECT: "no"}), wanted)] == [reasons.LABEL_NOT_UNDERSTOOD]
     assert [reason for reason, _ in notices(claim(labels={PROTECT: "false"}), wanted)] == [reasons.OPT_OUT_IGNORED]
     assert not list(notices(claim(), wanted))
+
+
+def test_what_surrounds_a_pvc_is_counted_once() -> None:
+    mine, twin, holder = disk(uid="1"), disk(uid="2", name="twin"), disk(uid="3", claim="other")
+    found = surroundings(claim(), [mine], [mine, twin], mine)
+    assert (found.disks, found.same_disk, found.is_name_taken) == ([mine], [twin], False)
+    refusal = Refusal("u", "Denied", "no", NOW)
+    assert surroundings(claim(), [], [], holder, refusal) == Surroundings([], [], True, refusal)
+    assert surroundings(claim(), [], [], None) == Surroundings([], [])

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from azdiskbackup.core.disk_protection_rule.claim import Claim, read_claim
+from azdiskbackup.core.disk_protection_rule.rule_view import rule_view
 from azdiskbackup.core.disk_protection_rule.selection import Selection, criteria, matches, preview, select
 from azdiskbackup.core.objects.markers import PROTECT
 from azdiskbackup.core.objects.pvc import NotBound
+from azdiskbackup.core.objects.resource import Invalid, Resource
+from azdiskbackup.core.objects.vault_view import VaultView, vault_view
 from azdiskbackup.core.rules import reasons
 from harness import objects
 from unit.core.disk_protection_rule.rule_claims import LONG_AGO, book, claim, rule, spec
@@ -135,3 +138,23 @@ def test_a_pvc_is_read_as_the_api_server_has_it() -> None:
     least = read_claim(bare, None, None)
     assert isinstance(least.source, NotBound) and least.size_gib == 0 and least.storage_class is None
     assert isinstance(least, Claim) and not least.is_temporary
+
+
+def test_a_rule_is_read_with_the_vault_of_its_policy() -> None:
+    stored = Resource(objects.stored(objects.rule("databases", "gold")))
+    served = {"namespaces": {"matchLabels": {"team": "shop"}}}
+    vault = vault_view(Resource(objects.stored(objects.vault("demo", access=served))))
+    assert isinstance(vault, VaultView)
+    found = rule_view(stored, {"gold": vault}.get)
+    assert found is not None
+    assert (found.name, found.created, found.vault) == ("databases", stored.created, "demo")
+    assert found.serves == vault.access.namespaces
+
+    for nothing in (None, Invalid("no region")):
+        unknown = rule_view(stored, {"gold": nothing}.get)
+        assert unknown is not None and (unknown.vault, unknown.serves) == (None, None)
+
+
+@pytest.mark.parametrize("change", [{"spec": {}}, {"metadata": {"name": "databases", "deletionTimestamp": "now"}}])
+def test_a_rule_that_cannot_be_read_or_goes_decides_nothing(change: dict[str, Any]) -> None:
+    assert rule_view(Resource(objects.stored(objects.rule()) | change), lambda _: None) is None
