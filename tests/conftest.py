@@ -17,27 +17,52 @@ from harness import openapi
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
 
-# Files, and folders whole, are distributed in this order, then the others: what takes long first, so that nothing long
-# is last; what needs a control plane of its own before what shares one, which would stand idle meanwhile.
+# What is tested on the stack that tests share. Each process that works on one of these has a stack of its own, so that
+# they are done by few, one group by one process.
+ON_SHARED_STACK = (
+    ("replicas", "kinds", "story", "restore_rights", "rights"),
+    ("installation", "starting", "rules"),
+    ("plugin", "kubernetes_failures", "process", "bad_input", "interruptions", "metrics"),
+)
+GROUP_OF = {f"integration/{name}": f"stack {number}" for number, each in enumerate(ON_SHARED_STACK) for name in each}
+
+# Groups, files, and folders whole, are distributed in this order, then the others. First those that wait more than they
+# compute, then the shared stacks, each of which stays until its process ends, and what computes beside them.
 ORDER = (
     *("integration/uninstalling", "integration/tasks_of_leaving", "integration/tasks", "integration/demo"),
-    *("simulation/simulation", "integration/upgrading", "integration/first_installation", "integration/quick_start"),
-    *("integration/dashboard", "chart/azure_setup", "chart/rendering", "contract/sweep", "contract/volumes"),
-    *("plugin/shipping", "plugin/awkward", "contract", "plugin", "chart"),
-    *("integration/replicas", "integration/installation", "integration/starting", "integration/plugin"),
+    *("integration/upgrading", "integration/quick_start", "integration/first_installation", "integration/dashboard"),
+    "integration/tasks_of_rules",
+    *(f"stack {number}" for number in range(len(ON_SHARED_STACK))),
+    *("simulation/simulation", "chart/release", "plugin/shipping", "pages/site", "chart/azure_setup"),
+    *("chart/rendering", "contract/sweep", "contract/volumes", "plugin/awkward", "contract", "plugin", "chart"),
     *("reconcile/scale", "reconcile/many_about_one", "reconcile/other_writers"),
 )
+_WITH_CONTROL_PLANES = ("integration", "contract")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests in order; those of a file stay together, and in their order."""
-
-    def place(item: pytest.Item) -> int:
-        folder = item.path.parent.relative_to(Path(__file__).parent).parts[0]
+    """Put the tests in order; those of a file, or group of files, stay together, and in their order."""
+    places = {}
+    for item in items:
+        folder = _folder(item)
         name = f"{folder}/{item.path.stem.removeprefix('test_')}"
-        return next((ORDER.index(each) for each in (name, folder) if each in ORDER), len(ORDER))
+        group = GROUP_OF.get(name, name)
+        item.add_marker(pytest.mark.xdist_group(group))
+        places[item] = next((ORDER.index(each) for each in (group, folder) if each in ORDER), len(ORDER))
+    items.sort(key=places.__getitem__)
 
-    items.sort(key=place)
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Stop the control plane that nobody in this process needs any more."""
+    if _folder(item) in _WITH_CONTROL_PLANES and (nextitem is None or _folder(nextitem) != _folder(item)):
+        from controlplane import pool
+
+        pool.stop_idle()
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.parent.relative_to(Path(__file__).parent).parts[0]
 
 
 def pytest_collection_finish() -> None:

@@ -25,6 +25,7 @@ from azdiskbackup.kube.kubeconfig.connection import KubeConnection
 from azdiskbackup.kube.kubeconfig.reading import connection
 from azdiskbackup.kube.threaded_exchange import ThreadedExchange
 from azdiskbackup.kube.watched import OURS
+from controlplane import pool
 from controlplane.plane import ControlPlane
 from harness import objects
 from world.api_server import ApiServer, InMemoryExchange
@@ -68,17 +69,13 @@ class Api:
         return type(caught.value), caught.value.code
 
 
-@pytest.fixture(scope="session")
-def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    found = ControlPlane(tmp_path_factory.mktemp("plane"))
-    try:
-        found.start()
+@pytest.fixture(scope="module")
+def plane() -> Iterator[ControlPlane]:
+    with pool.lent() as found:
         for path in sorted((Path(__file__).resolve().parents[2] / "crds").glob("*.yaml")):
             found.kubectl("apply", "-f", str(path))
         found.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=300s")
         yield found
-    finally:
-        found.stop()
 
 
 _EXCHANGES = {"kube-apiserver": HttpsExchange, "kube-apiserver, from a command": ThreadedExchange}

@@ -35,9 +35,10 @@ class AuditEntry:
         return self.verb in {"create", "update", "patch", "delete", "deletecollection"}
 
 
-def entries(log: Path, user: str | None = None) -> Iterator[AuditEntry]:
-    """Yield what an API server logged, optionally of one user only."""
-    with log.open() as lines:
+def entries(log: Path, user: str | None = None, start: int = 0) -> Iterator[AuditEntry]:
+    """Yield what an API server logged from a byte on, optionally of one user only."""
+    with log.open("rb") as lines:
+        lines.seek(start)
         for line in lines:
             entry = json.loads(line)
             who = entry["user"].get("username", "")

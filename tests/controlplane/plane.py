@@ -54,6 +54,7 @@ class ControlPlane:
         self._children: list[Child] = []
         self._ports = free_ports(4)
         self.server = f"https://127.0.0.1:{self._ports[2]}"
+        self.etcd = f"http://127.0.0.1:{self._ports[0]}"
         folder.mkdir(parents=True, exist_ok=True)
         self.authority = Authority(folder / "pki", "kubernetes-ca")
         self._serving = self.authority.server("apiserver")
@@ -63,30 +64,32 @@ class ControlPlane:
         self._connection: KeptOpen | None = None
         # Of each kind by its version: its plural, and whether it is in a namespace.
         self._kinds: dict[tuple[str, str], tuple[str, bool]] = {}
+        # Where in the audit log begins what is asked of it now.
+        self._audited_from = 0
 
     def start(self) -> None:
         """Start etcd, the API server and the controller manager, and wait until they are ready."""
-        etcd, peer, _, _ = self._ports
+        peer = self._ports[1]
         self._run(
             "etcd",
             f"--data-dir={self.folder / 'etcd'}",
-            f"--listen-client-urls=http://127.0.0.1:{etcd}",
-            f"--advertise-client-urls=http://127.0.0.1:{etcd}",
+            f"--listen-client-urls={self.etcd}",
+            f"--advertise-client-urls={self.etcd}",
             f"--listen-peer-urls=http://127.0.0.1:{peer}",
             "--unsafe-no-fsync=true",
-            ready=f"http://127.0.0.1:{etcd}/health",
+            ready=f"{self.etcd}/health",
         )
-        self._start_api_server(etcd)
+        self._start_api_server()
         self._start_controllers()
         account = "/api/v1/namespaces/default/serviceaccounts/default"
         wait_for(lambda: self.request("GET", account)[0] == 200, "pods can be made")
 
-    def _start_api_server(self, etcd: int) -> None:
+    def _start_api_server(self) -> None:
         policy = self.folder / "audit-policy.yaml"
         policy.write_text(yaml.safe_dump(audit.POLICY))
         self._run(
             "kube-apiserver",
-            f"--etcd-servers=http://127.0.0.1:{etcd}",
+            f"--etcd-servers={self.etcd}",
             f"--cert-dir={self.folder / 'apiserver'}",
             f"--tls-cert-file={self._serving.certificate}",
             f"--tls-private-key-file={self._serving.key}",
@@ -132,6 +135,11 @@ class ControlPlane:
         """End everything for good, the last started first: nobody needs what the API server would finish."""
         while self._children:
             self._children.pop().kill()
+
+    def forget(self) -> None:
+        """Forget what was logged and served so far."""
+        self._audited_from = self.audit_log.stat().st_size
+        self._kinds.clear()
 
     def _run(self, name: str, *flags: str, ready: str | None = None) -> None:
         child = Child(name, [program(name), *flags], self.folder / f"{name}.log")
@@ -275,7 +283,7 @@ class ControlPlane:
 
     def audit(self, user: str | None = None) -> Iterator[AuditEntry]:
         """Yield what the API server logged, optionally of one user only."""
-        return audit.entries(self.audit_log, user)
+        return audit.entries(self.audit_log, user, self._audited_from)
 
 
 def _answers_ok(url: str, context: ssl.SSLContext) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from controlplane import pool
 from harness import manifests, objects, rights
 from harness.installation import CHART, Installation
 from harness.stack import Stack
@@ -19,10 +20,20 @@ Json = dict[str, Any]
 
 
 @contextmanager
+def lent_stack(folder: Path, **options: Any) -> Iterator[Stack]:
+    """Yield a stack, nothing of it started, on a control plane that others used before it."""
+    with pool.lent() as plane:
+        stack = Stack(folder, plane=plane, **options)
+        try:
+            yield stack
+        finally:
+            stack.stop()
+
+
+@contextmanager
 def clean_stack(folder: Path) -> Iterator[Stack]:
     """Yield a stack without the operator: nothing of ours is in the cluster."""
-    stack = Stack(folder, preflight=False)
-    try:
+    with lent_stack(folder, preflight=False) as stack:
         stack.start_control_plane()
         stack.start_simulator()
         groups = (objects.VAULT_GROUP, objects.SNAPSHOT_GROUP, objects.DISK_GROUP)
@@ -34,8 +45,6 @@ def clean_stack(folder: Path) -> Iterator[Stack]:
         )
         yield stack
         rights.USAGE.note(stack)
-    finally:
-        stack.stop()
 
 
 def protected(stack: Stack, namespace: str = "shop", **spec: Any) -> Tenant:

@@ -44,6 +44,7 @@ class Stack:
 
     Args:
         folder: for what it writes.
+        plane: a control plane that runs already and is somebody else's to stop; without it, one of its own.
         rate: how many seconds of Azure pass in one; 0 for only when told.
         start: the time that it is in Azure at first.
         beside: another stack whose Azure this one uses, as another cluster would.
@@ -57,6 +58,7 @@ class Stack:
         self,
         folder: Path,
         *,
+        plane: ControlPlane | None = None,
         rate: float = 0,
         start: datetime | None = None,
         beside: Stack | None = None,
@@ -66,7 +68,8 @@ class Stack:
     ) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self.plane = ControlPlane(folder / "kubernetes")
+        self.plane = plane or ControlPlane(folder / "kubernetes")
+        self._owns_plane = plane is None
         self._rate = rate
         self._led_before = led_before
         self._preflight = preflight
@@ -93,7 +96,8 @@ class Stack:
 
     def start_control_plane(self) -> None:
         """Start the control plane, and a kubelet that runs its pods here."""
-        self.plane.start()
+        if self._owns_plane:
+            self.plane.start()
         self.kubelet = kubelet_of(self.plane, self.folder / "pods", lambda restarts: _BACK_OFF_SECONDS, self.data)
         self.kubelet.start()
         self._kubelet_runs = True
@@ -258,4 +262,5 @@ class Stack:
             self.kubelet.stop()
             self._kubelet_runs = False
         self.stop_simulator()
-        self.plane.stop()
+        if self._owns_plane:
+            self.plane.stop()

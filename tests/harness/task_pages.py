@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import yaml
 
 from demo.world import NAMESPACE, furnish_azure, furnish_cluster
 from harness import objects
+from harness.life_cycle import lent_stack
 from harness.pages import clean_environment, follow
 from harness.programs import reader, write_programs
 from harness.stack import ROOT, Stack
@@ -115,23 +117,23 @@ def furnish_kafka(stack: Stack) -> None:
 
 def started(folder: Path, *names: str) -> Iterator[World]:
     """Yield a world with a cluster for each name; the first one has volumes."""
-    stacks: dict[str, Stack] = {}
-    try:
+    with contextlib.ExitStack() as ending:
+        stacks: dict[str, Stack] = {}
         for name in names:
             first = next(iter(stacks.values()), None)
-            stacks[name] = Stack(folder / name, rate=RATE, start=datetime.now(UTC), beside=first, led_before=True)
-            stacks[name].start_control_plane()
+            stack = ending.enter_context(
+                lent_stack(folder / name, rate=RATE, start=datetime.now(UTC), beside=first, led_before=True)
+            )
+            stacks[name] = stack
+            stack.start_control_plane()
             if first is None:
-                stacks[name].start_simulator()
-                furnish_azure(stacks[name])
-            stacks[name].start_operator()
+                stack.start_simulator()
+                furnish_azure(stack)
+            stack.start_operator()
             if first is None:
-                furnish_cluster(stacks[name])
-                furnish_kafka(stacks[name])
+                furnish_cluster(stack)
+                furnish_kafka(stack)
         yield World(folder / "person", stacks)
-    finally:
-        for stack in reversed(stacks.values()):
-            stack.stop()
 
 
 def needs_jq() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness import openapi, rights
-from harness.life_cycle import clean_stack
+from harness.life_cycle import clean_stack, lent_stack
 from harness.objects import (
     DISK_GROUP,
     LOCATION,
@@ -30,10 +30,8 @@ from harness.tenant import Tenant
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The whole stack; its logs stay in the temporary folder that pytest names on a failure."""
-    found = Stack(
-        Path(os.environ.get("STACK_FOLDER") or tmp_path_factory.mktemp("stack")), led_before=True, preflight=False
-    )
-    try:
+    folder = Path(os.environ.get("STACK_FOLDER") or tmp_path_factory.mktemp("stack"))
+    with lent_stack(folder, led_before=True, preflight=False) as found:
         found.start_control_plane()
         found.start_simulator()
         found.azure.seed(
@@ -48,8 +46,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield found
         rights.USAGE.note(found)
         _every_request_is_documented(found)
-    finally:
-        found.stop()
 
 
 def _every_request_is_documented(stack: Stack) -> None:

@@ -13,6 +13,7 @@ from bench.fleet import RESTORES, Fleet, condition
 from bench.scenario import run
 from generated.dashboard import ROWS
 from harness import objects, rights
+from harness.life_cycle import lent_stack
 from harness.processes import wait_for
 from harness.prometheus import Prometheus, Series
 from harness.stack import Stack
@@ -43,31 +44,30 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     if shutil.which("prometheus") is None:
         pytest.skip("Prometheus is missing, and no query was asked (Debian: apt-get install prometheus)")
     folder = tmp_path_factory.mktemp("watched")
-    stack = Stack(folder / "stack", led_before=True)
-    found: list[Watched] = []
+    with lent_stack(folder / "stack", led_before=True) as stack:
+        found: list[Watched] = []
 
-    def tell(what: str) -> None:
-        print(what)
-        if not found and stack.operator_runs:
-            target = stack.metrics_url.split("/")[2]
-            found.append(Watched(stack, Prometheus.scraping(folder / "prometheus", target)))
-            wait_for(lambda: found[0].ask("azdiskbackup_leader"), "it was scraped")
+        def tell(what: str) -> None:
+            print(what)
+            if not found and stack.operator_runs:
+                target = stack.metrics_url.split("/")[2]
+                found.append(Watched(stack, Prometheus.scraping(folder / "prometheus", target)))
+                wait_for(lambda: found[0].ask("azdiskbackup_leader"), "it was scraped")
 
-    try:
-        stack.start_control_plane()
-        stack.start_simulator()
-        fleet = Fleet(stack, DISKS, namespaces=3)
-        run(stack, fleet, 0.4, tell)
-        _something_is_wrong(stack, fleet)
-        (each,) = found
-        wait_for(lambda: each.ask("azdiskbackup_disk_backup_overdue_seconds"), "what is wrong was scraped")
-        _restores(each, fleet)
-        yield each
-        rights.USAGE.note(stack)
-    finally:
-        for each in found:
-            each.prometheus.stop()
-        stack.stop()
+        try:
+            stack.start_control_plane()
+            stack.start_simulator()
+            fleet = Fleet(stack, DISKS, namespaces=3)
+            run(stack, fleet, 0.4, tell)
+            _something_is_wrong(stack, fleet)
+            (each,) = found
+            wait_for(lambda: each.ask("azdiskbackup_disk_backup_overdue_seconds"), "what is wrong was scraped")
+            _restores(each, fleet)
+            yield each
+            rights.USAGE.note(stack)
+        finally:
+            for each in found:
+                each.prometheus.stop()
 
 
 def _something_is_wrong(stack: Stack, fleet: Fleet) -> None:

@@ -7,7 +7,10 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from subprocess import PIPE
+from typing import Self
 
 import pytest
 
@@ -21,34 +24,52 @@ ROOT = Path(__file__).parent.parent.parent
 FOUND = json.loads((Path(__file__).parent / "seeds.json").read_text())
 # Beside them; `make simulate` tells as many others as one likes.
 USUAL = (0, 1, 2, 3, RULES_FROM + 1, RULES_FROM + 3)
-_TELL = """
-import json, sys
-from simulation.run import tell
-from simulation.story import generate
-outcome = tell(generate(int(sys.argv[1])))
-print(json.dumps([outcome.digest, outcome.violations]))
-"""
 
 
-def told(seed: int) -> tuple[str, list[str]]:
-    """Tell a story in a process of its own; return its hash and what did not hold."""
-    environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": f"{ROOT}/operator:{ROOT}/tests"}
-    done = subprocess.run(
-        [sys.executable, "-c", _TELL, str(seed)], env=environment, capture_output=True, text=True, check=True
-    )
-    digest, violations = json.loads(done.stdout.splitlines()[-1])
-    return digest, violations
+class Teller:
+    """A process that tells stories."""
+
+    def __init__(self) -> None:
+        environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": f"{ROOT}/operator:{ROOT}/tests"}
+        command = [sys.executable, "-m", "simulation.teller"]
+        self._process = subprocess.Popen(command, env=environment, stdin=PIPE, stdout=PIPE, text=True)
+        self._told: dict[int, tuple[str, list[str]]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def told(self, seed: int) -> tuple[str, list[str]]:
+        """Tell a story, once; return its hash and what did not hold."""
+        if seed not in self._told:
+            process = self._process
+            assert process.stdin is not None and process.stdout is not None
+            process.stdin.write(f"{seed}\n")
+            process.stdin.flush()
+            digest, violations = json.loads(process.stdout.readline())
+            self._told[seed] = digest, violations
+        return self._told[seed]
+
+
+@pytest.fixture(scope="module")
+def teller() -> Iterator[Teller]:
+    with Teller() as found:
+        yield found
 
 
 @pytest.mark.parametrize("seed", [*(int(each) for each in FOUND), *USUAL])
-def test_a_story(seed: int) -> None:
-    digest, violations = told(seed)
+def test_a_story(teller: Teller, seed: int) -> None:
+    digest, violations = teller.told(seed)
     assert not violations, f"PYTHONHASHSEED=0 make simulate FROM={seed} SEEDS=1: {violations}"
     assert digest
 
 
-def test_a_seed_tells_the_same_story_in_every_process() -> None:
-    assert told(3) == told(3)
+def test_a_seed_tells_the_same_story_in_every_process(teller: Teller) -> None:
+    """After others, and first of all."""
+    with Teller() as other:
+        assert other.told(3) == teller.told(3)
 
 
 def test_every_verb_of_every_actor_is_in_some_story() -> None:
