@@ -10,6 +10,8 @@ from pathlib import Path
 import looptime
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from harness import openapi
 
@@ -17,6 +19,7 @@ from harness import openapi
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
 
+TESTS = Path(__file__).parent
 # What is tested on the stack that tests share. Each process that works on one of these has a stack of its own, so that
 # they are done by few, one group by one process.
 ON_SHARED_STACK = (
@@ -40,29 +43,43 @@ ORDER = (
 _WITH_CONTROL_PLANES = ("integration", "contract")
 
 
+class ByGroup(LoadFileScheduling):
+    """Hands the tests of a file, or of a group of files, to one process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        name = _name(TESTS.parent / nodeid.partition("::")[0])
+        return GROUP_OF.get(name, name)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """Distribute by groups where it is asked for by files."""
+    return ByGroup(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests in order; those of a file, or group of files, stay together, and in their order."""
-    places = {}
-    for item in items:
-        folder = _folder(item)
-        name = f"{folder}/{item.path.stem.removeprefix('test_')}"
-        group = GROUP_OF.get(name, name)
-        item.add_marker(pytest.mark.xdist_group(group))
-        places[item] = next((ORDER.index(each) for each in (group, folder) if each in ORDER), len(ORDER))
-    items.sort(key=places.__getitem__)
+
+    def place(item: pytest.Item) -> int:
+        name = _name(item.path)
+        found = (GROUP_OF.get(name, name), name.partition("/")[0])
+        return next((ORDER.index(each) for each in found if each in ORDER), len(ORDER))
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """Stop the control plane that nobody in this process needs any more."""
-    if _folder(item) in _WITH_CONTROL_PLANES and (nextitem is None or _folder(nextitem) != _folder(item)):
+    here, then = (each and _name(each.path).partition("/")[0] for each in (item, nextitem))
+    if here in _WITH_CONTROL_PLANES and then != here:
         from controlplane import pool
 
         pool.stop_idle()
 
 
-def _folder(item: pytest.Item) -> str:
-    return item.path.parent.relative_to(Path(__file__).parent).parts[0]
+def _name(path: Path) -> str:
+    """Return how a file is named above: ``integration/replicas``."""
+    return f"{path.relative_to(TESTS).parts[0]}/{path.stem.removeprefix('test_')}"
 
 
 def pytest_collection_finish() -> None:
