@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STACKS ?= 6
 # On how many processes other tests run: somewhat more than two cores, since some wait for others that they start.
 PROCESSES ?= 4
-# The tests of a file, or of a group of files, by one process, in the order of tests/conftest.py.
+# The tests of a file by one process; the files in the order of tests/conftest.py, not by how many tests they have.
 BY_FILE := --dist loadfile --no-loadscope-reorder
 # The API servers, kubectl and Helm of tests and demo collect garbage a quarter as often: memory for a third of their time.
 GENEROUS := GOGC=400
