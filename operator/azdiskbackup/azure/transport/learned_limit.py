@@ -4,7 +4,8 @@ Answers count down from a number that none of them names. Others count it down a
 the limit is more than what is left; and while the count goes on as our own requests explain it, the limit is at most
 what is left and what we spent. A jump that they do not explain, up or down, is a new window, another limit or somebody
 else's burst: then only what is left counts. So a limit that falls is followed at its first answer, and what others
-spent in one window is there again in the next.
+spent in one window is there again in the next. One that begins about where the count of the old one stands cannot be
+told from it, and is followed in the next window.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # Requests that are in flight together are answered out of order, and others spend one now and then.
-_DISORDER = 10
+DISORDER = 10
 
 
 @dataclass(slots=True)
@@ -29,7 +30,7 @@ class LearnedLimit:
 
     def learn(self, left: int) -> None:
         """Take note of what an answer says is left."""
-        unexplained = self._left is None or abs(left - self._left + 1) > max(1, min(self.most // 10, _DISORDER))
+        unexplained = self._left is None or abs(left - self._left + 1) > max(1, min(self.most // 10, DISORDER))
         self._spent = 1 if unexplained else self._spent + 1
         self._left = left
         self.most = min(max(self.most, left + 1), left + self._spent)
