@@ -72,10 +72,15 @@ class Api:
 @pytest.fixture(scope="module")
 def plane() -> Iterator[ControlPlane]:
     with pool.lent() as found:
-        for path in sorted((Path(__file__).resolve().parents[2] / "crds").glob("*.yaml")):
-            found.kubectl("apply", "-f", str(path))
-        found.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=300s")
+        define_kinds(found)
         yield found
+
+
+def define_kinds(plane: ControlPlane) -> None:
+    """Bring our definitions into a cluster, and wait until they are served."""
+    for path in sorted((Path(__file__).resolve().parents[2] / "crds").glob("*.yaml")):
+        plane.kubectl("apply", "-f", str(path))
+    plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=300s")
 
 
 _EXCHANGES = {"kube-apiserver": HttpsExchange, "kube-apiserver, from a command": ThreadedExchange}

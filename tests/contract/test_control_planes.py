@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from azdiskbackup.kube.watched import OURS
+from contract.api_servers import define_kinds
 from controlplane import pool
 from harness import objects
 
-CRDS = Path(__file__).resolve().parents[2] / "crds"
 VIEW = "/apis/rbac.authorization.k8s.io/v1/clusterroles/view"
 
 
@@ -19,9 +17,7 @@ def test_the_next_one_finds_what_kubernetes_brings_along_and_nothing_else() -> N
         first = plane.server
         namespaces = plane.read("/api/v1/namespaces")["items"]
         role = plane.read(VIEW)["rules"]
-        for path in CRDS.glob("*.yaml"):
-            plane.kubectl("apply", "-f", str(path))
-        plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=300s")
+        define_kinds(plane)
         disk = objects.disk("data", "shop")
         disk["metadata"]["finalizers"] = ["azdiskbackup.io/backup"]
         plane.apply(objects.namespace("shop"), disk)
@@ -36,9 +32,7 @@ def test_the_next_one_finds_what_kubernetes_brings_along_and_nothing_else() -> N
         assert OURS[0].group not in {each["name"] for each in plane.read("/apis")["groups"]}
         assert not any(entry.resource == "protecteddisks" for entry in plane.audit())
         # Definitions of the same names are others.
-        for path in CRDS.glob("*.yaml"):
-            plane.kubectl("apply", "-f", str(path))
-        plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=300s")
+        define_kinds(plane)
         plane.apply(objects.namespace("shop"))
         assert not plane.kubectl("get", "protecteddisks", "-A", "-o", "name")
 

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,8 @@ class _Reusable:
         return bool(todo)
 
     def _etcd(self, what: str, asked: Json) -> Json:
-        with urllib.request.urlopen(f"{self.plane.etcd}/v3/kv/{what}", json.dumps(asked).encode()) as answer:  # noqa: S310
+        url = f"{self.plane.etcd}/v3/kv/{what}"
+        with urllib.request.urlopen(url, json.dumps(asked).encode()) as answer:  # noqa: S310 - our own URL
             found: Json = json.load(answer)
         return found
 
@@ -104,17 +105,13 @@ def lent() -> Iterator[ControlPlane]:
     One whose test failed is not used again: what made it fail may be in it. Nor is a second one kept.
     """
     found = _idle.pop() if _idle else _Reusable()
-    try:
+    with ExitStack() as ending:
+        ending.callback(found.stop)
         yield found.plane
         if not _idle:
             found.put_back()
-    except BaseException:
-        found.stop()
-        raise
-    if _idle:
-        found.stop()
-    else:
-        _idle.append(found)
+            _idle.append(found)
+            ending.pop_all()
 
 
 @atexit.register

@@ -12,8 +12,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Requests that are in flight together are answered out of order, and others spend one now and then.
-DISORDER = 10
+_MOST_DISORDER = 10
+
+
+def disorder(most: int) -> int:
+    """Return by how many an answer of a limit may be off the count.
+
+    Requests that are in flight together are answered out of order, and others spend one now and then.
+    """
+    return max(1, min(most // 10, _MOST_DISORDER))
 
 
 @dataclass(slots=True)
@@ -30,7 +37,7 @@ class LearnedLimit:
 
     def learn(self, left: int) -> None:
         """Take note of what an answer says is left."""
-        unexplained = self._left is None or abs(left - self._left + 1) > max(1, min(self.most // 10, DISORDER))
+        unexplained = self._left is None or abs(left - self._left + 1) > disorder(self.most)
         self._spent = 1 if unexplained else self._spent + 1
         self._left = left
         self.most = min(max(self.most, left + 1), left + self._spent)

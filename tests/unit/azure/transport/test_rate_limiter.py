@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from azdiskbackup.azure.transport.learned_limit import DISORDER, LearnedLimit
+from azdiskbackup.azure.transport.learned_limit import LearnedLimit, disorder
 from azdiskbackup.azure.transport.limits import WINDOW
 from azdiskbackup.azure.transport.rate_limiter import TURN_STAYS, RateLimiter
 from azdiskbackup.azure.transport.request_scope import (
@@ -99,7 +99,7 @@ def test_the_share_is_of_what_azure_says(most: tuple[int, int], pauses: list[flo
         changes = most[number >= len(pauses) // 2]
         if changes != limit:
             # One that begins about where the count of the old one stands cannot be told from it; see below.
-            assume(limit == 0 or abs(changes - left) > DISORDER)
+            assume(limit == 0 or abs(changes - left) > disorder(limit))
             limit, begun, used, sent = changes, world.now, 0, []
         while world.ask("drain", waits=False):
             if world.now >= begun + WINDOW:
