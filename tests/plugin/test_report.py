@@ -48,6 +48,18 @@ def test_one_that_failed_says_so(run: Run) -> None:
     assert {each["backups"] for each in failing["days"]} & {"FAILED", "SOME"}
 
 
+def test_when_a_volume_was_last_restored(run: Run, api: Api) -> None:
+    """By a restore that succeeded; one that failed proves nothing."""
+    for name, hours in (("older", 30), ("newer", 5)):
+        ended = world.condition("Succeeded", "True", "Succeeded", "", world.ago(hours=hours))
+        api.objects["diskrestores"].append(
+            world.restore(name, "shop", "data", name, ended, completionTime=world.ago(hours=hours))
+        )
+    found = {each["protectedDisk"]: each["lastRestored"] for each in made(run)["volumes"]}
+    assert found["data"] == world.ago(hours=5) and found["ledger"] is None
+    assert f"<td>{NOW - timedelta(hours=5):%Y-%m-%d %H:%M}</td>" in run("report", "-o", "html")[1]
+
+
 def test_a_period(run: Run) -> None:
     found = made(run, "--from", "2026-11-20", "--to", "2026-11-21")
     assert (found["first"], found["last"]) == ("2026-11-20", "2026-11-21")

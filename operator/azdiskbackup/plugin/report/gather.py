@@ -84,6 +84,11 @@ class _Volumes:
         self._by_claim = {(each.namespace, claim_of(each)): each for each in found.disks if protected_of(each) is None}
         # Where volumes cannot be read, by the name of the PVC.
         self._named = {(each.namespace, claim_of(each)): each for each in found.disks}
+        self._restored: dict[tuple[str, str], datetime] = {}
+        for tried in map(restore, found.restores):
+            if tried.succeeded and tried.disk is not None and tried.completion_time is not None:
+                place = tried.namespace, tried.disk
+                self._restored[place] = max(tried.completion_time, self._restored.get(place, tried.completion_time))
 
     def all(self) -> Iterable[Volume]:
         """Yield the PVCs on Azure disks, then the ProtectedDisks whose PVC is gone."""
@@ -139,6 +144,7 @@ class _Volumes:
             promised_hours=promised.total_seconds() / 3600 if promised is not None else None,
             is_late=promised is not None and is_protected and age is not None and age > promised,
             restore_points=status.restore_points.count if status.restore_points is not None else None,
+            last_restored=self._restored.get((disk.namespace, disk.name)) if disk is not None else None,
             last_error=_last_error(status),
             days=self._days(about, disk, spec, reason, _last_error(status)),
         )

@@ -163,11 +163,13 @@ def _volumes(report: Report) -> Iterator[str]:
     for state, letter in _CLASS.items():
         yield f'<span><i class="{letter}"></i> {escape(state.meaning)}</span>'
     yield "</div>"
-    yield _table_head(("Volume", "Protected by", "Newest restore point", "Points", "Days, the newest last"))
+    heads = ("Volume", "Protected by", "Newest restore point", "Points", "Last restored", "Days, the newest last")
+    yield _table_head(heads)
     for each in report.volumes:
         yield f"<tr><td>{escape(each.name)}<br>{_state(each)}</td><td>{_policy(each)}</td><td>{_newest(each)}</td>"
         points = f"{each.restore_points} of {report.snapshot_limit}" if each.restore_points is not None else "-"
-        yield f'<td>{points}</td><td><div class="days" role="img" aria-label="{_told(each)}">'
+        yield f"<td>{points}</td><td>{moment(each.last_restored)}</td>"
+        yield f'<td><div class="days" role="img" aria-label="{_told(each)}">'
         yield "".join(map(_square, each.days))
         yield "</div></td></tr>"
     yield "</table></div>"

@@ -39,6 +39,7 @@ class Volume(Shape, frozen=True, kw_only=True):
         promised_hours: how old that may be at most by the policy, the time included that Azure takes.
         is_late: whether it is older.
         restore_points: how many there are; the limit is Azure's, of all snapshots of the disk.
+        last_restored: when a restore of it last succeeded; null where none did, as far as DiskRestores exist.
     """
 
     namespace: str
@@ -60,6 +61,7 @@ class Volume(Shape, frozen=True, kw_only=True):
     promised_hours: float | None
     is_late: bool
     restore_points: int | None
+    last_restored: datetime | None
     last_error: str
     days: list[VolumeDay]
 
