@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
-from functools import cache
+from bisect import bisect_right
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from tzlocal.windows_tz import tz_win
@@ -41,25 +42,25 @@ def backups_per_day(schedule: Schedule) -> int:
     return 24 // schedule.interval_hours if schedule.interval_hours else 1
 
 
-def start_time(schedule: Schedule) -> time:
-    """Return the time of day of the schedule, in its own time zone."""
-    return time.fromisoformat(schedule.start_time)
-
-
 def next_backup(schedule: Schedule, after: datetime) -> datetime:
     """Return the first time strictly after another at which a backup is due.
 
     The times of day stand on the wall clock of the schedule's time zone. One that a change to summer time skips is
     taken with the offset before the change, as the clock itself would have gone on.
     """
-    zone = ZoneInfo(schedule.time_zone)
-    first = start_time(schedule)
-    step = schedule.interval_hours or 24
-    minutes = [(first.hour * 60 + first.minute + 60 * step * i) % 1440 for i in range(24 // step)]
-    local_day = after.astimezone(zone).date()
-    candidates = (
+    local_day = after.astimezone(ZoneInfo(schedule.time_zone)).date()
+    due = _due_around(schedule.start_time, schedule.interval_hours or 24, schedule.time_zone, local_day)
+    return due[bisect_right(due, after)]
+
+
+# Many disks have one schedule, and a report asks for each of their days.
+@lru_cache(maxsize=1024)
+def _due_around(first_time: str, step_hours: int, time_zone: str, local_day: date) -> list[datetime]:
+    """Return the times in UTC at which backups are due from the day before a day to two days after it, in order."""
+    first, zone = time.fromisoformat(first_time), ZoneInfo(time_zone)
+    minutes = [(first.hour * 60 + first.minute + 60 * step_hours * i) % 1440 for i in range(24 // step_hours)]
+    return sorted(
         datetime.combine(local_day + timedelta(days=days), time(minute // 60, minute % 60), tzinfo=zone).astimezone(UTC)
         for days in (-1, 0, 1, 2)
         for minute in minutes
     )
-    return min(candidate for candidate in candidates if candidate > after)

@@ -49,9 +49,9 @@ def known_of(resource: Resource, policy: DiskBackupPolicySpec | None, read: Read
     after = newest + _A_JOB if newest is not None else None
     good = [job.start_time for job in jobs if succeeded(job.status) and (after is None or job.start_time > after)]
     return KnownBackups(
-        points=[*(each.time for each in read.points), *good],
-        failures=[job.end_time for job in failed if job.end_time is not None],
-        failed_starts=[job.start_time for job in failed if job.type == "Scheduled"],
+        points=sorted([*(each.time for each in read.points), *good]),
+        failures=sorted(job.end_time for job in failed if job.end_time is not None),
+        failed_starts=sorted(job.start_time for job in failed if job.type == "Scheduled"),
         schedule=policy.schedule if policy is not None else None,
         since=_since(resource, status),
         kept=timedelta(days=policy.retention.default.days) if policy is not None else None,

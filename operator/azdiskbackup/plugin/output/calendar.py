@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -32,7 +33,7 @@ class KnownBackups:
     """What is known of the backups of a disk.
 
     Attributes:
-        points: times of the restore points.
+        points: times of the restore points, oldest first; the other times likewise.
         failures: ends of backups that failed.
         failed_starts: starts of the scheduled ones among them: what was due then does not come any more.
         schedule: when backups are due; None where the policy cannot be read.
@@ -75,8 +76,8 @@ def days(known: KnownBackups, now: datetime, count: int) -> list[Day]:
 
 def _day(known: KnownBackups, day: date, now: datetime) -> Day:
     begins = datetime.combine(day, time(), tzinfo=UTC)
-    points = _within(known.points, begins)
-    failed = _within(known.failures, begins)
+    points = _within(known.points, begins, begins + _DAY)
+    failed = _within(known.failures, begins, begins + _DAY)
     if not _all_is_known(known, begins, now):
         verdict = DayState.FAILED if failed and not points else DayState.KEPT if points else DayState.UNKNOWN
         return Day(day, verdict, points, failed, None)
@@ -94,8 +95,9 @@ def _verdict(good: int, failed: int, due: int, points: int) -> DayState:
     return DayState.GOOD if points or due else DayState.UNKNOWN
 
 
-def _within(times: Iterable[datetime], begins: datetime) -> int:
-    return sum(begins <= each < begins + _DAY for each in times)
+def _within(times: Sequence[datetime], first: datetime, end: datetime) -> int:
+    """Return how many times there are from the first one until before the end."""
+    return bisect_left(times, end) - bisect_left(times, first)
 
 
 def _all_is_known(known: KnownBackups, begins: datetime, now: datetime) -> bool:
@@ -114,8 +116,7 @@ def _kept_times(known: KnownBackups, begins: datetime, now: datetime) -> Iterato
     due = next_backup(known.schedule, begins - timedelta(seconds=1))
     while due < begins + _DAY and due <= now:
         following = next_backup(known.schedule, due)
-        there = any(due <= each < following for each in known.points)
-        failed = any(due <= each < following for each in known.failed_starts)
+        there, failed = _within(known.points, due, following), _within(known.failed_starts, due, following)
         if due > known.since and (there or failed or due + _LATE <= now):
-            yield there
+            yield there > 0
         due = following

@@ -67,7 +67,7 @@ def _is_restorable(known: Known, day: date, end: datetime, now: datetime) -> boo
     backups = known.backups
     if backups is None:
         return False
-    if any(point <= end for point in backups.points):
+    if backups.points and backups.points[0] <= end:
         return True
     success = known.successes.get(day)
     if success is not None:
