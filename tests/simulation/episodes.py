@@ -20,7 +20,9 @@ def of(seed: int) -> Iterator[Action]:
     """Yield what happens besides in the story of a seed, in any order."""
     yield from _follow(random.Random(f"follow {seed}"))
     # Stories that are older than rules stay as they were.
-    if seed >= RULES_FROM and seed % 2:
+    if seed >= RULES_FROM and seed % 8 == 5:
+        yield from _en_masse(random.Random(f"en masse {seed}"))
+    elif seed >= RULES_FROM and seed % 2:
         yield from _rules(random.Random(f"rules {seed}"))
     if seed % 5 == 0:
         yield from _restores_end_otherwise(random.Random(f"restores {seed}"))
@@ -88,6 +90,25 @@ def _a_rule(chance: random.Random, name: str) -> dict[str, Any]:
         "whenClaimDeleted": chance.choice(["KeepBackups", "KeepBackups", "Keep"]),
         "gracePeriodHours": chance.choice([1, 6]),
     }
+
+
+def _en_masse(chance: random.Random) -> Iterator[Action]:
+    """What rules protect is unselected at one moment, and selected again; then all its PVCs go, and come back as more."""
+    begins, count = chance.uniform(_HOUR, 4 * _HOUR), 11
+    vanishes = begins + chance.uniform(8 * _HOUR, 16 * _HOUR)
+    returns = vanishes + chance.choice([60.0, 1800.0, 6 * _HOUR])
+    gone = returns + chance.uniform(6 * _HOUR, 12 * _HOUR)
+    back = chance.uniform(gone + 3 * _HOUR, LENGTH - 6 * _HOUR)
+    rule = {"policy": "gold", "mode": "Enforce", "whenUnselected": "Stop", "gracePeriodHours": 1, "maxNewPerHour": 50}
+    yield Action(begins + 120, "platform", "make_rule", {"name": "all", **rule})
+    for team in range(TEAMS):
+        whole = {"team": team, "count": count}
+        yield Action(begins, "team", "make_claims", whole)
+        yield Action(begins + 60, "platform", "choose", {"team": team, "on": True})
+        yield Action(vanishes, "platform", "choose", {"team": team, "on": False})
+        yield Action(returns, "platform", "choose", {"team": team, "on": True})
+        yield Action(gone, "team", "drop_claims", whole)
+        yield Action(back, "team", "make_claims", {"team": team, "count": count + 3})
 
 
 def _restores_end_otherwise(chance: random.Random) -> Iterator[Action]:

@@ -35,7 +35,7 @@ h1{font-size:1.5rem;margin:0}h2{font-size:1.15rem;margin:2rem 0 .5rem}p{margin:.
 .wide{overflow-x:auto}
 table{border-collapse:collapse;width:100%}
 th,td{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line)}
-td{min-width:4.5rem}td:first-child,td:nth-child(3){min-width:10rem}th{color:var(--dim);font-weight:600;white-space:nowrap}td.n,th.n{text-align:right}
+td{min-width:4.5rem}td:first-child,td:nth-child(3){min-width:11rem}th{color:var(--dim);font-weight:600;white-space:nowrap}td.n,th.n{text-align:right}
 .days{display:flex;flex-wrap:wrap;gap:2px;min-width:7rem;max-width:20rem}
 .days i,.key i{display:inline-block;width:8px;height:14px;border-radius:2px;background:var(--none)}
 i.g{background:var(--good)!important}i.k{background:var(--kept)!important}i.s{background:var(--some)!important}
