@@ -93,7 +93,7 @@ def _a_rule(chance: random.Random, name: str) -> dict[str, Any]:
 
 
 def _en_masse(chance: random.Random) -> Iterator[Action]:
-    """What rules protect is unselected at one moment, and selected again; then all its PVCs go, and come back as more."""
+    """What rules protect is unselected at one moment, and selected again; then all its PVCs go, and more come."""
     begins, count = chance.uniform(_HOUR, 4 * _HOUR), 11
     vanishes = begins + chance.uniform(8 * _HOUR, 16 * _HOUR)
     returns = vanishes + chance.choice([60.0, 1800.0, 6 * _HOUR])
