@@ -184,11 +184,11 @@ async def test_backups_outlive_a_pvc(world: World, shop: Team) -> None:
 @pytest.mark.parametrize("how", [{"whenClaimDeleted": "Keep"}, {"mode": "DryRun"}])
 async def test_where_the_rule_says_so_its_object_stays(world: World, shop: Team, how: Any) -> None:
     make(shop, "data-0")
-    await enforce(shop)
+    await enforce(shop, gracePeriodHours=1)
     await protected(shop, "data-0")
-    await enforce(shop, **how)
+    await enforce(shop, gracePeriodHours=1, **how)
     await shop.delete(CLAIM, "data-0")
-    await world.advance(days=3)
+    await world.advance(hours=12)
     assert shop.exists(DISK, "data-0")
 
 
