@@ -15,6 +15,7 @@ import pytest
 import yaml
 from lupa import lua51
 
+from azdiskbackup.api.v1alpha1.backup_vault import BACKUP_VAULT
 from azdiskbackup.api.v1alpha1.protected_disk import PROTECTED_DISK
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.protected_disk.summary import summary
@@ -163,3 +164,20 @@ def test_a_calendar_is_not_green_where_backups_fail(run: Run, api: Api) -> None:
         api.objects["protecteddisks"] = [make()]
         days = json.loads(run("timeline", "ledger", "-n", "bank", "--from", "status", "--days", "1", "-o", "json")[1])
         assert days["items"][0]["verdict"] != "GOOD"
+
+
+# --- backups without an object --------------------------------------------------------------------------
+
+
+def test_orphans_are_told_where_vaults_are(run: Run, api: Api) -> None:
+    """What `kubectl get -o wide` has, and metrics have it too; `orphans` names them."""
+    assert "Orphans" not in run("status")[1] and json.loads(run("status", "-o", "json")[1])["orphans"] == 0
+    vault = api.objects["backupvaults"][0] = yaml.safe_load(yaml.safe_dump(world.VAULT))
+    vault["status"]["orphanedBackupInstances"] = 3
+    told = " ".join(run("status")[1].split())
+    assert "Orphans 3 backup instances in Azure without a ProtectedDisk: `kubectl azdiskbackup orphans`" in told
+    assert json.loads(run("status", "-o", "json")[1])["orphans"] == 3
+    (column,) = (each for each in BACKUP_VAULT.columns if each.name == "Orphans")
+    assert column.path == ".status.orphanedBackupInstances"
+    api.denied = ("backupvaults",)
+    assert json.loads(run("status", "-o", "json")[1])["orphans"] is None

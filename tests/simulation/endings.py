@@ -121,6 +121,38 @@ def otherwise_in_azure(world: World) -> Iterator[str]:
             yield f"the vault is in sync, and Azure has other tags: {lacking}"
 
 
+def miscounted(world: World) -> Iterator[str]:
+    """Yield that a vault counts other orphans than there are: instances of this cluster that no object is about."""
+    disks = world.every("ProtectedDisk")
+    about = {disk_of(each) for each in disks} | {_instance_of(each) for each in disks}
+    about |= {earlier["backupInstanceID"].lower() for each in disks for earlier in _earlier(each)}
+    places = {(each["metadata"]["namespace"], each["metadata"]["name"]) for each in disks if not _instance_of(each)}
+    for raw in world.every("BackupVault"):
+        told = (raw.get("status") or {}).get("orphanedBackupInstances", 0)
+        vault = (raw.get("status") or {}).get("vaultID", "-").lower()
+        left = [
+            each.name
+            for held in world.azure.service.azure.vaults.all.values()
+            for each in held.instances.values()
+            if held.id.lower() == vault
+            and each.state != "SoftDeleted"
+            and owner_of(each)[0] == world.cluster
+            and owner_of(each)[1:] not in places
+            and not {f"{vault}/backupinstances/{each.name}".lower(), each.disk_id.lower()} & about
+        ]
+        is_swept = any(_instance_of(each).startswith(f"{vault}/") for each in disks)
+        if told != len(left) and (told or is_swept):
+            yield f"the vault counts {told} orphans, and has {len(left)}: {left}"
+
+
+def _instance_of(raw: Json) -> str:
+    return str((raw.get("status") or {}).get("backupInstanceID", "")).lower()
+
+
+def _earlier(raw: Json) -> list[Json]:
+    return [each for each in (raw.get("status") or {}).get("earlierDisks") or () if each.get("backupInstanceID")]
+
+
 def owned_by_others(world: World, raw: Json) -> Iterator[str]:
     """Yield that a disk is Ready while the tags of its instance name another one as the owner, or nobody."""
     instance, owner = _active(world, raw), (world.cluster, raw["metadata"]["namespace"], raw["metadata"]["name"])

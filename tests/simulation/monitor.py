@@ -22,7 +22,7 @@ from simulation.azure_state import (
     jobs,
     owner_of,
 )
-from simulation.endings import otherwise_in_azure, owned_by_others
+from simulation.endings import miscounted, otherwise_in_azure, owned_by_others
 from simulation.leftovers import backed_up_for_nothing
 from simulation.restores import RestoreMonitor
 from simulation.rules import RuleMonitor, uncovered
@@ -217,7 +217,8 @@ class Monitor:
     def end(self) -> None:
         """Look at what is left when all is well again."""
         left = backed_up_for_nothing(self._world, self._given_up)
-        for each in (*left, *otherwise_in_azure(self._world), *uncovered(self._world)):
+        told = (*otherwise_in_azure(self._world), *miscounted(self._world), *uncovered(self._world))
+        for each in (*left, *told):
             self.violated(each)
 
     # --- Kubernetes ------------------------------------------------------------------------------------------

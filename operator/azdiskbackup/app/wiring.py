@@ -36,6 +36,7 @@ from azdiskbackup.reconcilers.background.sweeps import (
     SWEEP,
     Background,
     expected,
+    is_orphaned,
     is_ours,
     is_used,
     search_of,
@@ -145,6 +146,7 @@ class Engine:
             ),
             requester_for=lambda subscription: Requester(sweep_of(subscription), SWEEP, background=True),
             is_used=lambda vault: is_used(cache, vault),
+            is_orphaned=lambda instance, tags: is_orphaned(cache, cluster, instance, tags),
         )
         self._status_writer = StatusWriter(kube, cache, clock)
         context = ReconcileContext(

@@ -57,11 +57,16 @@ _OF_A_DISK: tuple[tuple[str, str, Callable[[DiskSummary], float | None]], ...] =
 
 @dataclass(frozen=True, slots=True)
 class Usable:
-    """Whether a vault or a policy can be used, and why not."""
+    """Whether a vault or a policy can be used, and why not.
+
+    Attributes:
+        orphaned: of a vault, how many backup instances have lost their ProtectedDisk.
+    """
 
     ready: bool
     reason: str
     vault: str = ""
+    orphaned: int = 0
 
 
 class ObjectMetrics(Collector):
@@ -142,6 +147,12 @@ class ObjectMetrics(Collector):
             "Whether a BackupVault is ready, and its reason.",
             ("vault", "reason"),
             (((name, each.reason), each.ready) for name, each in self.vaults.items()),
+        )
+        yield gauge(
+            "vault_orphaned_backup_instances",
+            "Backup instances of a vault whose ProtectedDisk in this cluster no longer exists.",
+            ("vault",),
+            (((name,), each.orphaned) for name, each in self.vaults.items()),
         )
         yield gauge(
             "policy_ready",

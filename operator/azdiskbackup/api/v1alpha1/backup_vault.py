@@ -233,6 +233,15 @@ class BackupVaultStatus(Status):
     protected_disks: Annotated[
         Count | None, Field(description="Number of ProtectedDisks whose policy uses the vault.")
     ] = None
+    orphaned_backup_instances: Annotated[
+        Count | None,
+        Field(
+            description="Number of backup instances in the vault whose ProtectedDisk in this cluster no longer exists, "
+            "or protects another disk, as of the last sweep. Their restore points stay, and are billed; `kubectl "
+            "azdiskbackup orphans` lists them. Absent for none, and where no ProtectedDisk has used the vault since "
+            "the operator started: such a vault is not swept."
+        ),
+    ] = None
 
 
 BACKUP_VAULT = Kind(
@@ -246,6 +255,7 @@ BACKUP_VAULT = Kind(
         Column("Disks", ".status.protectedDisks", "integer"),
         AGE,
         MESSAGE,
+        Column("Orphans", ".status.orphanedBackupInstances", "integer", wide=True),
         Column("Vault ID", ".status.vaultID", wide=True),
     ),
     selectable=(),

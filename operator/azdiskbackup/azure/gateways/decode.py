@@ -69,10 +69,12 @@ def _shared(text: object) -> str | None:
     return intern(text) if isinstance(text, str) else None
 
 
-def _tags(body: Json) -> dict[str, str]:
+def tags(found: object) -> dict[str, str]:
     """Return tags, our own names in our letter case: Azure keeps the case of whoever wrote them first."""
-    tags = ((str(name), str(value)) for name, value in (body.get("tags") or {}).items())
-    return {intern(name.lower() if name.lower().startswith(_OUR_TAGS) else name): intern(value) for name, value in tags}
+    texts = ((str(name), str(value)) for name, value in found.items()) if isinstance(found, Mapping) else ()
+    return {
+        intern(name.lower() if name.lower().startswith(_OUR_TAGS) else name): intern(value) for name, value in texts
+    }
 
 
 def each(rows: Iterable[WireT], read: Callable[[WireT], RowT]) -> list[RowT]:
@@ -122,7 +124,7 @@ def vault(body: Json) -> AzureVault:
             soft_delete_state=_SOFT_DELETE.get(str(soft.get("state", "On")).lower(), str(soft.get("state"))),
             soft_delete_days=round(float(soft.get("retentionDurationInDays") or 14)),
             immutability=str(_dig(properties, "securitySettings", "immutabilitySettings", "state") or "Disabled"),
-            tags=_tags(body),
+            tags=tags(body.get("tags")),
         ),
     )
 
@@ -140,7 +142,7 @@ def disk(body: Json) -> AzureDisk:
         size_gib=_dig(body, "properties", "diskSizeGB"),
         sku=_dig(body, "sku", "name"),
         zones=tuple(str(zone) for zone in body.get("zones") or ()),
-        tags=_tags(body),
+        tags=tags(body.get("tags")),
     )
 
 
@@ -157,7 +159,7 @@ def instance(body: Json) -> AzureInstance:
         policy_id=intern(str(_dig(properties, "policyInfo", "policyId"))),
         snapshot_group_id=_shared(stores[0].get("resourceGroupId")),
         state=intern(str(state)),
-        tags=_tags(body),
+        tags=tags(body.get("tags")),
         failure=failure(
             properties.get("protectionErrorDetails") or _dig(properties, "protectionStatus", "errorDetails")
         ),

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from sys import intern
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -107,6 +107,7 @@ class _Ids(msgspec.Struct):
 
     id: str
     properties: _Properties
+    tags: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,13 @@ class InstanceRow:
 
     instance: AzureInstance
     newest_point: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OtherInstance:
+    """An instance that is not of interest."""
+
+    tags: Mapping[str, str]
 
 
 # Whether the backup instance or the disk of an id, in lower case, is of interest.
@@ -126,21 +134,21 @@ class Graph(Gateway):
 
     async def instances(
         self, subscription: str, keep: Keep, known: Mapping[str, Row[InstanceRow]]
-    ) -> AsyncIterator[tuple[str, Row[InstanceRow] | None]]:
+    ) -> AsyncIterator[tuple[str, Row[InstanceRow] | OtherInstance]]:
         """Yield lower-case ARM id and row of each backup instance of a disk; some may come twice.
 
         Args:
             subscription: its id.
-            keep: tells of which instances or disks the rows are wanted; of others there is only the id.
+            keep: tells of which instances or disks the rows are wanted; of others there are only id and tags.
             known: rows that are yielded again where nothing has changed.
         """
 
-        def read(row: msgspec.Raw) -> tuple[str, Row[InstanceRow] | None]:
+        def read(row: msgspec.Raw) -> tuple[str, Row[InstanceRow] | OtherInstance]:
             ids = msgspec.json.decode(row, type=_Ids)
             # The same for both queries, and for each sweep.
             key = intern(ids.id.lower())
             wanted = keep(key) or keep(ids.properties.source.id.lower())
-            return key, _again(row, known.get(key), _instance) if wanted else None
+            return key, _again(row, known.get(key), _instance) if wanted else OtherInstance(decode.tags(ids.tags))
 
         async for found in self._rows(subscription, _INSTANCES, read):
             yield found

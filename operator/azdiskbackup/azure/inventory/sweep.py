@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 from azdiskbackup.azure.client.error_codes import MISSING
 from azdiskbackup.azure.gateways.azure import Azure
-from azdiskbackup.azure.gateways.resource_graph import InstanceRow, Keep
+from azdiskbackup.azure.gateways.resource_graph import InstanceRow, Keep, OtherInstance
 from azdiskbackup.azure.gateways.rows import Known, Row
 from azdiskbackup.azure.inventory.disks import AllDisks
 from azdiskbackup.azure.inventory.snapshot import InventorySnapshot, newer_than_index, same_instance
@@ -89,6 +89,7 @@ class Sweep:
         azure: the gateways.
         now: the time.
         ours: whether a lower-case id of an instance or a disk is of interest.
+        is_orphaned: whether an instance that is of no interest, by lower-case id and tags, has lost its ProtectedDisk.
         expected: returns the lower-case ids of the instances of a vault that have been there for a while.
         on_new_subscription: called with a subscription that is read for the first time: from now on it has to be swept.
         requester_for: returns who sweeps a subscription, in whose name it is read whoever asks.
@@ -104,6 +105,7 @@ class Sweep:
         on_new_subscription: Callable[[str], None] = lambda subscription: None,
         requester_for: Callable[[str], Requester | None] = lambda subscription: None,
         is_used: Callable[[ArmId], bool] = lambda vault: True,
+        is_orphaned: Callable[[str, Mapping[str, str]], bool] = lambda instance, tags: False,
     ) -> None:
         self._azure = azure
         self._now = now
@@ -112,6 +114,7 @@ class Sweep:
         self._on_new_subscription = on_new_subscription
         self._requester_for = requester_for
         self._is_used = is_used
+        self._is_orphaned = is_orphaned
         self._graphs: dict[str, _Slot] = {}
         self._lists: dict[str, _Slot] = {}
         self._vaults: dict[str, _Vault] = {}
@@ -151,6 +154,13 @@ class Sweep:
         """Return why a vault is listed instead of being read from Resource Graph; None while it is not."""
         known = self._vaults.get(str(vault).lower())
         return known.degraded_reason if known is not None else None
+
+    def orphaned(self, vault: ArmId) -> int | None:
+        """Return how many instances of a vault have lost their ProtectedDisk, by the last sweep; None before one."""
+        known = self._vaults.get(str(vault).lower())
+        if known is None or not isinstance(known.swept, InventorySnapshot):
+            return None
+        return sum(each.startswith(f"{vault}/".lower()) for each in known.swept.orphaned)
 
     def report_mismatch(self, vault: ArmId) -> None:
         """Take note that an instance looks otherwise than Resource Graph shows it."""
@@ -280,6 +290,7 @@ class Sweep:
         at = self._now()
         rows: dict[str, Row[InstanceRow]] = {}
         others: set[int] = set()
+        orphaned: set[str] = set()
         slot = self._graphs.get(subscription)
         before = (slot.snapshot if slot is not None else None) or InventorySnapshot(at, {}, {})
         graph = self._azure.graph
@@ -287,12 +298,14 @@ class Sweep:
             del self._ended[key]
         # What is as it was before is kept as it is: two snapshots of many disks would need twice the memory.
         async for key, row in graph.instances(subscription, self._ours, before.instances):
-            if row is not None:
+            if not isinstance(row, OtherInstance):
                 rows[key] = row
-            else:
-                others.add(hash(key))
+                continue
+            others.add(hash(key))
+            if self._is_orphaned(key, row.tags):
+                orphaned.add(key)
         jobs = {key: row async for key, row in graph.jobs(subscription, self._ours, before.jobs)}
-        return InventorySnapshot(at, rows, jobs, others, self._ended)
+        return InventorySnapshot(at, rows, jobs, others, self._ended, orphaned=orphaned)
 
     async def _list(self, vault: ArmId, not_older_than: datetime) -> InventorySnapshot:
         slot = self._lists.setdefault(str(vault).lower(), _Slot())
@@ -302,14 +315,18 @@ class Sweep:
         at = self._now()
         rows: dict[str, Row[InstanceRow]] = {}
         others: set[int] = set()
+        orphaned: set[str] = set()
         for each in await self._azure.instances.list(vault):
             key = str(each.id).lower()
             if self._ours(key) or self._ours(each.disk_id.lower()):
                 rows[key] = Known(InstanceRow(each, None))
-            else:
-                # Of all others, that they are there.
-                others.add(hash(key))
-        return InventorySnapshot(at, rows, await self._listed_jobs(vault, at), others, self._ended, listed=True)
+                continue
+            # Of all others, that they are there.
+            others.add(hash(key))
+            if self._is_orphaned(key, each.tags):
+                orphaned.add(key)
+        jobs = await self._listed_jobs(vault, at)
+        return InventorySnapshot(at, rows, jobs, others, self._ended, listed=True, orphaned=orphaned)
 
     async def _listed_jobs(self, vault: ArmId, at: datetime) -> Mapping[str, Row[JobHistory]]:
         listed = await self._azure.backups.list_few_jobs(vault, FEW_PAGES)

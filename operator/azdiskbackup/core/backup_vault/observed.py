@@ -65,6 +65,7 @@ class Observed:
         is_restoring: whether any DiskRestore restores from the vault.
         is_role_needed: whether any DiskRestore of the cluster is in progress: vaults may share identity and group.
         restore_roles: of the roles for restores that were fetched, whether they are assigned.
+        orphaned: number of its backup instances whose ProtectedDisk in this cluster is gone; None while unknown.
         degraded_reason: why its disks cannot be read from Resource Graph; None while they can.
     """
 
@@ -78,5 +79,6 @@ class Observed:
     is_restoring: bool = False
     is_role_needed: bool = False
     restore_roles: Mapping[Grant, bool | FetchFailed] = field(default_factory=dict)
+    orphaned: int | None = None
     degraded_reason: str | None = None
     recorded: Recorded = field(default_factory=Recorded)

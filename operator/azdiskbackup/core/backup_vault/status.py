@@ -32,6 +32,7 @@ def build_status(
         "conditions": conditions.build(findings, before.conditions, resource.generation, now),
         "protected_disks": observed.disks,
         "restore_role": _has_restore_role(desired, observed, plan) or None,
+        "orphaned_backup_instances": _orphaned(observed, before) or None,
     }
     if isinstance(observed.vault, AzureVault):
         update |= {
@@ -42,6 +43,13 @@ def build_status(
             "provisioning_state": observed.vault.provisioning_state,
         }
     return before.model_copy(update=update)
+
+
+def _orphaned(observed: Observed, before: BackupVaultStatus) -> int | None:
+    """Return what the last sweep counted; until there is one, what was known, if there will be one."""
+    if observed.orphaned is None and observed.disks:
+        return before.orphaned_backup_instances
+    return observed.orphaned
 
 
 def _has_restore_role(desired: Desired, observed: Observed, plan: Plan[Step]) -> bool:

@@ -65,6 +65,12 @@ def recorded_identities(resource: Resource) -> Mapping[str, str]:
     return found
 
 
+def recorded_count(resource: Resource, *path: str) -> int:
+    """Return how many there are of something; 0 where that is not known."""
+    found = _dig(resource.status, path)
+    return found if isinstance(found, int) and not isinstance(found, bool) else 0
+
+
 def recorded_text(resource: Resource, *path: str) -> str | None:
     """Return some text."""
     found = _dig(resource.status, path)

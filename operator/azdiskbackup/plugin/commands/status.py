@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from rich.text import Text
 
 from azdiskbackup.core.formatting import listing
+from azdiskbackup.core.objects.recorded import recorded_count
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.reason_catalog import REASON_CATALOG, Expect
 from azdiskbackup.core.rules import reasons
@@ -57,6 +58,7 @@ class ClusterStatus(Shape, frozen=True, kw_only=True):
         restores: those that have not ended, or failed lately.
         persistent_volume_claims: those on Azure disks; null where they cannot be read.
         stale: how many disks were not reconciled since their next backup was due.
+        orphans: backup instances whose ProtectedDisk is gone, as far as vaults tell; null where they cannot be read.
     """
 
     namespace: str
@@ -68,6 +70,7 @@ class ClusterStatus(Shape, frozen=True, kw_only=True):
     restores: list[Restore]
     policies: Sum | None
     vaults: Sum | None
+    orphans: int | None
     problems: list[Problem]
 
 
@@ -132,6 +135,7 @@ def status(
         restores=restores,
         policies=_sum([_state(each) for each in policies]) if policies is not None else None,
         vaults=_sum([_state(each) for each in vaults]) if vaults is not None else None,
+        orphans=sum(recorded_count(each, "orphanedBackupInstances") for each in vaults) if vaults is not None else None,
         problems=sorted(problems, key=lambda each: (each.state != State.ACTION_REQUIRED, -len(each.objects))),
     )
 
@@ -253,10 +257,7 @@ def _lines(found: ClusterStatus) -> Iterator[tuple[str, Text]]:
     yield "Disks", _of_disks(found)
     if found.persistent_volume_claims is not None:
         yield "PVCs", _of_claims(found)
-    for title, each in (("Policies", found.policies), ("Vaults", found.vaults)):
-        if each is not None:
-            style = "yellow" if each.healthy < each.total else ""
-            yield title, Text(f"{each.healthy}/{each.total} ready", style=style)
+    yield from _of_vaults(found)
     if found.backups_waiting:
         yield "Backups", Text(f"{counted(found.backups_waiting, 'on-demand backup')} in progress")
     if found.restores:
@@ -264,6 +265,16 @@ def _lines(found: ClusterStatus) -> Iterator[tuple[str, Text]]:
     if found.stale:
         stale = f"Status of {counted(found.stale, 'disk')} is older than the next backup. Check the operator: "
         yield "Stale", Text(f"{stale}`kubectl azdiskbackup check`.", style="red")
+
+
+def _of_vaults(found: ClusterStatus) -> Iterator[tuple[str, Text]]:
+    for title, each in (("Policies", found.policies), ("Vaults", found.vaults)):
+        if each is not None:
+            style = "yellow" if each.healthy < each.total else ""
+            yield title, Text(f"{each.healthy}/{each.total} ready", style=style)
+    if found.orphans:
+        those = f"{counted(found.orphans, 'backup instance')} in Azure without a ProtectedDisk"
+        yield "Orphans", Text(f"{those}: `kubectl azdiskbackup orphans`", style="yellow")
 
 
 def _of_restores(restores: list[Restore]) -> Text:

@@ -5,19 +5,22 @@ The sweep reads all disks of a subscription together. The search for jobs of los
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import cast
 
 import structlog
 
+from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.recorded import recorded_time
-from azdiskbackup.core.objects.resource import Resource
+from azdiskbackup.core.objects.resource import Resource, parse_status
+from azdiskbackup.core.protected_disk.desired import OWNER_TAGS
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.watch.indices import (
+    CLAIMS_BY_VOLUME,
     DISKS_BY_AZURE_ID,
     DISKS_BY_CLAIM,
     DISKS_BY_VAULT_ID,
@@ -88,9 +91,33 @@ def is_used(cache: Cache, vault: ArmId) -> bool:
     return any(cache.knows(index, str(vault).lower()) for index in (VAULTS_BY_ID, DISKS_BY_VAULT_ID))
 
 
+def is_orphaned(cache: Cache, cluster: str, instance: str, tags: Mapping[str, str]) -> bool:
+    """Return whether a backup instance is of this cluster, and of a ProtectedDisk that is gone or has another one.
+
+    Args:
+        cache: what is watched.
+        cluster: the id of this cluster.
+        instance: lower-case id of one that ``is_ours`` does not know.
+        tags: its tags.
+    """
+    owner, namespace, name = (tags.get(each, "") for each in OWNER_TAGS)
+    if owner != cluster:
+        return False
+    raw = cache.get(Key("ProtectedDisk", namespace, name))
+    if raw is None:
+        return True
+    status = parse_status(ProtectedDiskStatus, Resource(raw))
+    # One that has none yet may adopt it; that of an earlier disk is its own.
+    known = [status.backup_instance_id, *(each.backup_instance_id for each in status.earlier_disks or ())]
+    return known[0] is not None and instance not in {str(each).lower() for each in known}
+
+
 def is_ours(cache: Cache, azure_id: str) -> bool:
     """Return whether a lower-case id is of a backup instance or a disk that some ProtectedDisk is about."""
     if cache.knows(DISKS_BY_AZURE_ID, azure_id):
         return True
-    claims = [volume["spec"]["claimRef"] for volume in cache.read(VOLUMES_BY_DISK, azure_id)]
-    return any(cache.knows(DISKS_BY_CLAIM, place(str(each["namespace"]), str(each["name"]))) for each in claims)
+    # A volume that was released still names its PVC, which may have another one now.
+    claims = (
+        claim for volume in cache.find(VOLUMES_BY_DISK, azure_id) for claim in cache.find(CLAIMS_BY_VOLUME, volume.name)
+    )
+    return any(cache.knows(DISKS_BY_CLAIM, place(each.namespace, each.name)) for each in claims)

@@ -105,6 +105,7 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
             recorded=read_recorded(pass_.resource),
             is_restoring=cache.knows(RESTORES_BY_VAULT_ID, str(desired.id).lower()),
             is_role_needed=cache.knows(RESTORES_IN_PROGRESS, IN_PROGRESS),
+            orphaned=self._context.sweep.orphaned(desired.id),
             degraded_reason=self._context.sweep.degraded_reason(desired.id),
         )
         known = state.observed

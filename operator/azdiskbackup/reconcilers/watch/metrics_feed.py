@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from azdiskbackup.core.disk_restore import summary as restores
 from azdiskbackup.core.objects.policy_view import PolicyView, policy_view
+from azdiskbackup.core.objects.recorded import recorded_count
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.protected_disk.summary import summary
 from azdiskbackup.core.rules import reasons
@@ -78,7 +79,8 @@ class MetricsFeed:
         resource = Resource(raw)
         ready = resource.condition(reasons.READY)
         vault = str(resource.spec.get("vaultRef", {}).get("name", ""))
-        usables[key.name] = Usable(ready.get("status") == "True", str(ready.get("reason", "")), vault)
+        orphaned = recorded_count(resource, "orphanedBackupInstances")
+        usables[key.name] = Usable(ready.get("status") == "True", str(ready.get("reason", "")), vault, orphaned)
 
 
 def _seen(policy: PolicyView | None) -> object:

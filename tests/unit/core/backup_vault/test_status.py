@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from azdiskbackup.core.backup_vault import desired as vault_desired
 from azdiskbackup.core.backup_vault import status as vault_status
 from azdiskbackup.core.backup_vault.observed import Recorded, read_recorded
@@ -49,3 +51,15 @@ def test_a_vault_says_that_it_is_listed_only_while_it_is() -> None:
 
     assert reasons.RESOURCE_GRAPH_UNAVAILABLE in conditions("Resource Graph is behind.")
     assert reasons.RESOURCE_GRAPH_UNAVAILABLE not in conditions(None)
+
+
+@pytest.mark.parametrize(
+    ("orphaned", "disks", "told"),
+    [(2, 1, 2), (2, 0, 2), (0, 1, None), (None, 1, 5), (None, 0, None)],
+    ids=["counted", "without a disk", "none", "not swept yet", "nothing is swept"],
+)
+def test_orphans_are_told_as_far_as_they_are_known(orphaned: int | None, disks: int, told: int | None) -> None:
+    desired, observed = wanted_vault(), replace(READY, orphaned=orphaned, disks=disks)
+    before = resource(vault(), orphanedBackupInstances=5)
+    found = vault_status.build_status(before, desired, observed, make_plan(desired, observed, NOW), NOW)
+    assert found.orphaned_backup_instances == told

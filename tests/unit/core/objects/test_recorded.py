@@ -61,6 +61,7 @@ STATUS: dict[str, Json] = {
         "restoreRole": True,
         "provisioningState": "x",
         "protectedDisks": 1,
+        "orphanedBackupInstances": 1,
     },
     "DiskBackupPolicy": {
         "policyID": POLICY,
