@@ -82,7 +82,7 @@ def _stat(axis: Any, panel: Panel, told: Told, span: Span) -> None:
     axis.set_axis_off()
     values = [float(each["value"][1]) for _, series in told for each in series]
     text = _shown(values[0], panel.unit) if values else "no data"
-    bad = panel.title in ("Disks without protection", "Overdue backups") and values and values[0] > 0
+    bad = panel.wants_none and values and values[0] > 0
     axis.text(0.5, 0.45, text, fontsize=26, ha="center", va="center", color=_RED if bad else _GREEN)
 
 
@@ -132,6 +132,7 @@ def _bars(axis: Any, panel: Panel, told: Told, span: Span) -> None:
     axis.tick_params(labelsize=7, colors=_GREY)
     axis.set_yticks([])
     axis.margins(x=0.1, y=0.3)
+    axis.set_xlim(0, max([1.0, *(1.1 * value for _, value in named)]))
 
 
 def _table(axis: Any, panel: Panel, told: Told, span: Span) -> None:

@@ -27,6 +27,7 @@ class Panel:
         unit: Grafana's unit of the values.
         width: in 24ths; height likewise in rows of the grid.
         options: what differs from Grafana's defaults.
+        wants_none: whether any number but 0 asks for attention.
     """
 
     title: str
@@ -36,24 +37,60 @@ class Panel:
     width: int = 6
     height: int = 6
     options: Json = field(default_factory=dict)
+    wants_none: bool = False
 
 
+def _newest(what: str) -> str:
+    return f"max by (namespace, name) (azdiskbackup_disk_last_{what}_timestamp_seconds{{{_CHOSEN}}})"
+
+
+# The disks whose newest backup failed, as the alert has them.
+_FAILED = (
+    f"{_newest('failure')} > on (namespace, name) {_newest('success')}"
+    f" or on (namespace, name) {_newest('failure')} unless on (namespace, name) {_newest('success')}"
+)
 _MEAN = {"reduceOptions": {"calcs": ["lastNotNull"]}}
 FLEET = (
     Panel(
-        "Protected disks", "stat", (("", f"sum(azdiskbackup_disk_protected{{{_CHOSEN}}})"),), height=4, options=_MEAN
+        "Protected disks",
+        "stat",
+        (("", f"sum(azdiskbackup_disk_protected{{{_CHOSEN}}})"),),
+        width=4,
+        height=4,
+        options=_MEAN,
     ),
     Panel(
         "Disks without protection",
         "stat",
         (("", f"count(azdiskbackup_disk_protected{{{_CHOSEN}}} == 0) or vector(0)"),),
+        width=4,
         height=4,
         options=_MEAN,
+        wants_none=True,
+    ),
+    Panel(
+        "Failed backups",
+        "stat",
+        (("", f"count({_FAILED}) or vector(0)"),),
+        width=4,
+        height=4,
+        options=_MEAN,
+        wants_none=True,
     ),
     Panel(
         "Overdue backups",
         "stat",
         (("", f"count(azdiskbackup_disk_backup_overdue_seconds{{{_CHOSEN}}}) or vector(0)"),),
+        width=4,
+        height=4,
+        options=_MEAN,
+        wants_none=True,
+    ),
+    Panel(
+        "Orphaned backup instances",
+        "stat",
+        (("", "sum(max by (vault) (azdiskbackup_vault_orphaned_backup_instances))"),),
+        width=4,
         height=4,
         options=_MEAN,
     ),
@@ -62,6 +99,7 @@ FLEET = (
         "stat",
         (("", f"sum(azdiskbackup_disk_size_bytes{{{_CHOSEN}}} and azdiskbackup_disk_protected == 1)"),),
         unit="bytes",
+        width=4,
         height=4,
         options=_MEAN,
     ),
@@ -82,10 +120,11 @@ FLEET = (
         options=_MEAN,
     ),
     Panel(
-        "Action required, or backup overdue",
+        "Action required, backup failed or overdue",
         "table",
         (
             ("", f'azdiskbackup_disk_info{{{_CHOSEN}, stalled="true"}}'),
+            ("", f'label_replace({_FAILED}, "reason", "BackupFailed", "", "")'),
             ("", f"azdiskbackup_disk_backup_overdue_seconds{{{_CHOSEN}}}"),
         ),
         width=12,

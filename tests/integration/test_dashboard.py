@@ -84,6 +84,11 @@ def _something_is_wrong(stack: Stack, fleet: Fleet) -> None:
     for each, path in fleet.places:
         patch = '{"spec":{"protection":"Active"}}'
         stack.plane.kubectl("patch", "pdisk", path, "-n", each, "--type=merge", "-p", patch)
+    # First what was patched is resumed, and then comes the next backup.
+    stack.azure.settle()
+    stack.azure.advance(minutes=30)
+    stack.azure.fail_backups("UserErrorSnapshotQuota", "The quota is used up.", disks=f"/{fleet.places[0][1]}$")
+    stack.azure.advance(seconds=timedelta(hours=5).total_seconds())
     stack.azure.knobs(schedule_delay=10**7)
     stack.azure.advance(seconds=timedelta(hours=12).total_seconds())
     told = {each["metadata"]["name"]: condition(each, "Stalled").get("status") for each in fleet.disks()}
@@ -113,6 +118,12 @@ def test_no_panel_is_empty(watched: Watched, expression: str) -> None:
     assert watched.ask(expression), expression
 
 
+def _value_of(watched: Watched, title: str) -> float:
+    (query,) = (panel.queries[0][1] for _, panels in ROWS for panel in panels if panel.title == title)
+    (only,) = watched.ask(query)
+    return float(only["value"][1])
+
+
 def test_the_panels_tell_what_happened(watched: Watched) -> None:
     def value(expression: str) -> float:
         (only,) = watched.prometheus.ask(expression)
@@ -123,6 +134,10 @@ def test_the_panels_tell_what_happened(watched: Watched) -> None:
     assert value(f"sum(azdiskbackup_disk_protected{{{fleet}}})") == DISKS - 1
     assert value(f"count(azdiskbackup_disk_backup_overdue_seconds{{{fleet}}})") == DISKS - 1
     assert value('count(azdiskbackup_disk_info{stalled="true"})') == 1
+    assert _value_of(watched, "Failed backups") == 1 and _value_of(watched, "Orphaned backup instances") == 0
+    (table,) = (panel for _, panels in ROWS for panel in panels if panel.kind == "table" and len(panel.queries) == 3)
+    reasons = {each["metric"].get("reason") for _, query in table.queries for each in watched.ask(query)}
+    assert reasons == {"DiskChanged", "BackupFailed", None}
     for outcome in ("succeeded", "failed"):
         assert value(f'sum(azdiskbackup_restores{{outcome="{outcome}"}})') == 1
     assert value('max(max_over_time(azdiskbackup_restores{outcome="running"}[1h]))') == 1
