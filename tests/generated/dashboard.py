@@ -40,14 +40,15 @@ class Panel:
     wants_none: bool = False
 
 
-def _newest(what: str) -> str:
-    return f"max by (namespace, name) (azdiskbackup_disk_last_{what}_timestamp_seconds{{{_CHOSEN}}})"
+def _newest(what: str, since: str = "") -> str:
+    return f"max by (namespace, name) (azdiskbackup_disk_last_{what}_timestamp_seconds{{{_CHOSEN}}}{since})"
 
 
 # The disks whose newest backup failed, as the alert has them.
+_FAILURE, _SUCCESS = _newest("failure", " > time() - 7 * 86400"), _newest("success")
 _FAILED = (
-    f"{_newest('failure')} > on (namespace, name) {_newest('success')}"
-    f" or on (namespace, name) {_newest('failure')} unless on (namespace, name) {_newest('success')}"
+    f"{_FAILURE} > on (namespace, name) {_SUCCESS}"
+    f" or on (namespace, name) {_FAILURE} unless on (namespace, name) {_SUCCESS}"
 )
 _MEAN = {"reduceOptions": {"calcs": ["lastNotNull"]}}
 FLEET = (
@@ -93,6 +94,7 @@ FLEET = (
         width=4,
         height=4,
         options=_MEAN,
+        wants_none=True,
     ),
     Panel(
         "Protected data",
@@ -124,7 +126,7 @@ FLEET = (
         "table",
         (
             ("", f'azdiskbackup_disk_info{{{_CHOSEN}, stalled="true"}}'),
-            ("", f'label_replace({_FAILED}, "reason", "BackupFailed", "", "")'),
+            ("", f'label_replace(time() - ({_FAILED}), "reason", "BackupFailed", "", "")'),
             ("", f"azdiskbackup_disk_backup_overdue_seconds{{{_CHOSEN}}}"),
         ),
         width=12,
@@ -358,13 +360,18 @@ def _panels() -> Iterator[Json]:
 def _panel(panel: Panel, number: int, left: int, top: int) -> Json:
     instant = panel.kind == "table"
     custom = {"stacking": {"mode": "normal"}} if panel.options.get("stacking") else {}
+    steps = [{"color": "green", "value": None}, {"color": "red", "value": 1}]
+    thresholds = {"thresholds": {"mode": "absolute", "steps": steps}} if panel.wants_none else {}
+    # Of several queries a table would show one.
+    merged = {"transformations": [{"id": "merge", "options": {}}]} if instant and len(panel.queries) > 1 else {}
     return {
         "id": number,
         "type": panel.kind,
         "title": panel.title,
         "datasource": _SOURCE,
         "gridPos": {"x": left, "y": top, "w": panel.width, "h": panel.height},
-        "fieldConfig": {"defaults": {"unit": panel.unit, "custom": custom}, "overrides": []},
+        "fieldConfig": {"defaults": {"unit": panel.unit, "custom": custom, **thresholds}, "overrides": []},
+        **merged,
         "options": {key: value for key, value in panel.options.items() if key != "stacking"},
         "targets": [
             {

@@ -55,6 +55,11 @@ def test_when_a_volume_was_last_restored(run: Run, api: Api) -> None:
         api.objects["diskrestores"].append(
             world.restore(name, "shop", "data", name, ended, completionTime=world.ago(hours=hours))
         )
+    # That of an earlier disk of the object, and that of an earlier object of the name, say nothing of this one.
+    ended = world.condition("Succeeded", "True", "Succeeded", "", world.ago(hours=1))
+    other = world.restore("other", "shop", "data", "other", ended, completionTime=world.ago(hours=1))
+    other["spec"]["source"]["protectedDiskRef"]["disk"] = "earlier"
+    api.objects["diskrestores"].append(other)
     found = {each["protectedDisk"]: each["lastRestored"] for each in made(run)["volumes"]}
     assert found["data"] == world.ago(hours=5) and found["ledger"] is None
     assert f"<td>{NOW - timedelta(hours=5):%Y-%m-%d %H:%M}</td>" in run("report", "-o", "html")[1]

@@ -124,7 +124,7 @@ def otherwise_in_azure(world: World) -> Iterator[str]:
 def miscounted(world: World) -> Iterator[str]:
     """Yield that a vault counts other orphans than there are: instances of this cluster that no object is about."""
     disks = world.every("ProtectedDisk")
-    about = {disk_of(each) for each in disks} | {_instance_of(each) for each in disks}
+    about = {_instance_of(each) for each in disks}
     about |= {earlier["backupInstanceID"].lower() for each in disks for earlier in _earlier(each)}
     places = {(each["metadata"]["namespace"], each["metadata"]["name"]) for each in disks if not _instance_of(each)}
     for raw in world.every("BackupVault"):
@@ -138,7 +138,7 @@ def miscounted(world: World) -> Iterator[str]:
             and each.state != "SoftDeleted"
             and owner_of(each)[0] == world.cluster
             and owner_of(each)[1:] not in places
-            and not {f"{vault}/backupinstances/{each.name}".lower(), each.disk_id.lower()} & about
+            and f"{vault}/backupinstances/{each.name}".lower() not in about
         ]
         is_swept = any(_instance_of(each).startswith(f"{vault}/") for each in disks)
         if told != len(left) and (told or is_swept):

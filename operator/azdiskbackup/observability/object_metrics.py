@@ -60,13 +60,13 @@ class Usable:
     """Whether a vault or a policy can be used, and why not.
 
     Attributes:
-        orphaned: of a vault, how many backup instances have lost their ProtectedDisk.
+        orphaned: of a vault, how many backup instances have lost their ProtectedDisk; None while that is not known.
     """
 
     ready: bool
     reason: str
     vault: str = ""
-    orphaned: int = 0
+    orphaned: int | None = None
 
 
 class ObjectMetrics(Collector):
@@ -150,9 +150,9 @@ class ObjectMetrics(Collector):
         )
         yield gauge(
             "vault_orphaned_backup_instances",
-            "Backup instances of a vault whose ProtectedDisk in this cluster no longer exists.",
+            "Backup instances of a vault whose ProtectedDisk in this cluster no longer exists; absent while unknown.",
             ("vault",),
-            (((name,), each.orphaned) for name, each in self.vaults.items()),
+            (((name,), each.orphaned) for name, each in self.vaults.items() if each.orphaned is not None),
         )
         yield gauge(
             "policy_ready",

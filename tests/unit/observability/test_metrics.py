@@ -117,7 +117,7 @@ def test_series_come_and_go_with_their_objects() -> None:
     world.put(objects.vault("demo"), conditions=ready())
     MetricsFeed(world.cache, world.fleet).load()
     assert world.value("vault_ready", vault="demo", reason="Ready") == 1
-    assert world.value("vault_orphaned_backup_instances", vault="demo") == 0
+    assert world.value("vault_orphaned_backup_instances", vault="demo") is None, "nobody has looked"
     world.put(objects.vault("demo"), conditions=ready(), orphanedBackupInstances=2)
     assert world.value("vault_orphaned_backup_instances", vault="demo") == 2
     world.put(objects.disk("data", "shop"), conditions=ready("WaitingForPermissions", "False"))

@@ -238,8 +238,8 @@ class BackupVaultStatus(Status):
         Field(
             description="Number of backup instances in the vault whose ProtectedDisk in this cluster no longer exists, "
             "or protects another disk, as of the last sweep. Their restore points stay, and are billed; `kubectl "
-            "azdiskbackup orphans` lists them. Absent for none, and where no ProtectedDisk has used the vault since "
-            "the operator started: such a vault is not swept."
+            "azdiskbackup orphans` lists them. Absent while that is not known: no ProtectedDisk has had a backup "
+            "instance in the vault since the operator started, and such a vault is not swept."
         ),
     ] = None
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from sys import intern
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
@@ -118,10 +118,16 @@ class InstanceRow:
     newest_point: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class OtherInstance:
-    """An instance that is not of interest."""
+class ShownInstance(NamedTuple):
+    """An instance as a query shows it.
 
+    Attributes:
+        key: its ARM id in lower case.
+        row: None for one that is not of interest.
+    """
+
+    key: str
+    row: Row[InstanceRow] | None
     tags: Mapping[str, str]
 
 
@@ -134,8 +140,8 @@ class Graph(Gateway):
 
     async def instances(
         self, subscription: str, keep: Keep, known: Mapping[str, Row[InstanceRow]]
-    ) -> AsyncIterator[tuple[str, Row[InstanceRow] | OtherInstance]]:
-        """Yield lower-case ARM id and row of each backup instance of a disk; some may come twice.
+    ) -> AsyncIterator[ShownInstance]:
+        """Yield each backup instance of a disk; some may come twice.
 
         Args:
             subscription: its id.
@@ -143,12 +149,13 @@ class Graph(Gateway):
             known: rows that are yielded again where nothing has changed.
         """
 
-        def read(row: msgspec.Raw) -> tuple[str, Row[InstanceRow] | OtherInstance]:
+        def read(row: msgspec.Raw) -> ShownInstance:
             ids = msgspec.json.decode(row, type=_Ids)
             # The same for both queries, and for each sweep.
             key = intern(ids.id.lower())
             wanted = keep(key) or keep(ids.properties.source.id.lower())
-            return key, _again(row, known.get(key), _instance) if wanted else OtherInstance(decode.tags(ids.tags))
+            read = _again(row, known.get(key), _instance) if wanted else None
+            return ShownInstance(key, read, decode.tags(ids.tags))
 
         async for found in self._rows(subscription, _INSTANCES, read):
             yield found

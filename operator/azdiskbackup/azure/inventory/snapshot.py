@@ -32,7 +32,7 @@ class InventorySnapshot:
         others: hashes of the ids of instances that nobody here is about; all that is kept of them.
         ended: jobs that were seen to end by themselves, the newest of each instance; an index shows them later.
         listed: whether it comes from the vault itself, and not from an index that lags.
-        orphaned: lower-case ids of those among the others that have lost their ProtectedDisk in this cluster.
+        orphaned: lower-case ids of the instances that have lost their ProtectedDisk in this cluster.
     """
 
     at: datetime

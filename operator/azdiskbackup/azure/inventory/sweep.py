@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 from azdiskbackup.azure.client.error_codes import MISSING
 from azdiskbackup.azure.gateways.azure import Azure
-from azdiskbackup.azure.gateways.resource_graph import InstanceRow, Keep, OtherInstance
+from azdiskbackup.azure.gateways.resource_graph import InstanceRow, Keep
 from azdiskbackup.azure.gateways.rows import Known, Row
 from azdiskbackup.azure.inventory.disks import AllDisks
 from azdiskbackup.azure.inventory.snapshot import InventorySnapshot, newer_than_index, same_instance
@@ -68,6 +68,7 @@ class _Vault:
         missing: how many of the expected instances that snapshot lacks.
         contradicted: how many of its rows turned out to be wrong.
         degraded_reason: why the vault is listed instead.
+        orphaned: how many instances had lost their ProtectedDisk when that was asked for last.
         told: whether there was trouble at the last sweep.
         awaited: whether somebody could not be told anything, since it was not our turn to ask.
     """
@@ -78,6 +79,7 @@ class _Vault:
     missing: int = 0
     contradicted: int = 0
     degraded_reason: str | None = None
+    orphaned: int | None = None
     told: bool = False
     awaited: bool = False
 
@@ -89,7 +91,7 @@ class Sweep:
         azure: the gateways.
         now: the time.
         ours: whether a lower-case id of an instance or a disk is of interest.
-        is_orphaned: whether an instance that is of no interest, by lower-case id and tags, has lost its ProtectedDisk.
+        is_orphaned: whether an instance, by lower-case id and tags, has lost its ProtectedDisk.
         expected: returns the lower-case ids of the instances of a vault that have been there for a while.
         on_new_subscription: called with a subscription that is read for the first time: from now on it has to be swept.
         requester_for: returns who sweeps a subscription, in whose name it is read whoever asks.
@@ -156,11 +158,11 @@ class Sweep:
         return known.degraded_reason if known is not None else None
 
     def orphaned(self, vault: ArmId) -> int | None:
-        """Return how many instances of a vault have lost their ProtectedDisk, by the last sweep; None before one."""
+        """Return how many instances of a vault have lost their ProtectedDisk, as it was read last; None before that."""
         known = self._vaults.get(str(vault).lower())
-        if known is None or not isinstance(known.swept, InventorySnapshot):
-            return None
-        return sum(each.startswith(f"{vault}/".lower()) for each in known.swept.orphaned)
+        if known is not None and isinstance(known.swept, InventorySnapshot):
+            known.orphaned = sum(each.startswith(f"{vault}/".lower()) for each in known.swept.orphaned)
+        return known.orphaned if known is not None else None
 
     def report_mismatch(self, vault: ArmId) -> None:
         """Take note that an instance looks otherwise than Resource Graph shows it."""
@@ -297,12 +299,12 @@ class Sweep:
         for key in [key for key, job in self._ended.items() if not newer_than_index(job, at)]:
             del self._ended[key]
         # What is as it was before is kept as it is: two snapshots of many disks would need twice the memory.
-        async for key, row in graph.instances(subscription, self._ours, before.instances):
-            if not isinstance(row, OtherInstance):
+        async for key, row, tags in graph.instances(subscription, self._ours, before.instances):
+            if row is not None:
                 rows[key] = row
-                continue
-            others.add(hash(key))
-            if self._is_orphaned(key, row.tags):
+            else:
+                others.add(hash(key))
+            if self._is_orphaned(key, tags):
                 orphaned.add(key)
         jobs = {key: row async for key, row in graph.jobs(subscription, self._ours, before.jobs)}
         return InventorySnapshot(at, rows, jobs, others, self._ended, orphaned=orphaned)
@@ -320,9 +322,9 @@ class Sweep:
             key = str(each.id).lower()
             if self._ours(key) or self._ours(each.disk_id.lower()):
                 rows[key] = Known(InstanceRow(each, None))
-                continue
-            # Of all others, that they are there.
-            others.add(hash(key))
+            else:
+                # Of all others, that they are there.
+                others.add(hash(key))
             if self._is_orphaned(key, each.tags):
                 orphaned.add(key)
         jobs = await self._listed_jobs(vault, at)

@@ -66,6 +66,7 @@ class Observed:
         is_role_needed: whether any DiskRestore of the cluster is in progress: vaults may share identity and group.
         restore_roles: of the roles for restores that were fetched, whether they are assigned.
         orphaned: number of its backup instances whose ProtectedDisk in this cluster is gone; None while unknown.
+        is_swept: whether any ProtectedDisk has an instance in it, so that it is read again and again.
         degraded_reason: why its disks cannot be read from Resource Graph; None while they can.
     """
 
@@ -80,5 +81,6 @@ class Observed:
     is_role_needed: bool = False
     restore_roles: Mapping[Grant, bool | FetchFailed] = field(default_factory=dict)
     orphaned: int | None = None
+    is_swept: bool = False
     degraded_reason: str | None = None
     recorded: Recorded = field(default_factory=Recorded)

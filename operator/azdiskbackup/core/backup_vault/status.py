@@ -32,7 +32,7 @@ def build_status(
         "conditions": conditions.build(findings, before.conditions, resource.generation, now),
         "protected_disks": observed.disks,
         "restore_role": _has_restore_role(desired, observed, plan) or None,
-        "orphaned_backup_instances": _orphaned(observed, before) or None,
+        "orphaned_backup_instances": _orphaned(observed, before),
     }
     if isinstance(observed.vault, AzureVault):
         update |= {
@@ -47,7 +47,7 @@ def build_status(
 
 def _orphaned(observed: Observed, before: BackupVaultStatus) -> int | None:
     """Return what the last sweep counted; until there is one, what was known, if there will be one."""
-    if observed.orphaned is None and observed.disks:
+    if observed.orphaned is None and observed.is_swept:
         return before.orphaned_backup_instances
     return observed.orphaned
 

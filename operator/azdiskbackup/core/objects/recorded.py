@@ -65,10 +65,10 @@ def recorded_identities(resource: Resource) -> Mapping[str, str]:
     return found
 
 
-def recorded_count(resource: Resource, *path: str) -> int:
-    """Return how many there are of something; 0 where that is not known."""
+def recorded_count(resource: Resource, *path: str) -> int | None:
+    """Return how many there are of something."""
     found = _dig(resource.status, path)
-    return found if isinstance(found, int) and not isinstance(found, bool) else 0
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
 
 
 def recorded_text(resource: Resource, *path: str) -> str | None:

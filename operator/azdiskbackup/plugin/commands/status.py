@@ -58,7 +58,7 @@ class ClusterStatus(Shape, frozen=True, kw_only=True):
         restores: those that have not ended, or failed lately.
         persistent_volume_claims: those on Azure disks; null where they cannot be read.
         stale: how many disks were not reconciled since their next backup was due.
-        orphans: backup instances whose ProtectedDisk is gone, as far as vaults tell; null where they cannot be read.
+        orphans: backup instances in the cluster's vaults whose ProtectedDisk is gone; null where no vault tells.
     """
 
     namespace: str
@@ -135,7 +135,7 @@ def status(
         restores=restores,
         policies=_sum([_state(each) for each in policies]) if policies is not None else None,
         vaults=_sum([_state(each) for each in vaults]) if vaults is not None else None,
-        orphans=sum(recorded_count(each, "orphanedBackupInstances") for each in vaults) if vaults is not None else None,
+        orphans=_orphans(vaults or []),
         problems=sorted(problems, key=lambda each: (each.state != State.ACTION_REQUIRED, -len(each.objects))),
     )
 
@@ -215,6 +215,12 @@ def _remediation(reason: str, members: list[tuple[str, str]]) -> str:
     return of_object(found, namespace, name) if namespace else found
 
 
+def _orphans(vaults: list[Resource]) -> int | None:
+    found = [recorded_count(each, "orphanedBackupInstances") for each in vaults]
+    known = [each for each in found if each is not None]
+    return sum(known) if known else None
+
+
 def _sum(states: list[State]) -> Sum:
     healthy, attention = states.count(State.GOOD), states.count(State.ACTION_REQUIRED)
     rest = len(states) - healthy - attention
@@ -273,7 +279,7 @@ def _of_vaults(found: ClusterStatus) -> Iterator[tuple[str, Text]]:
             style = "yellow" if each.healthy < each.total else ""
             yield title, Text(f"{each.healthy}/{each.total} ready", style=style)
     if found.orphans:
-        those = f"{counted(found.orphans, 'backup instance')} in Azure without a ProtectedDisk"
+        those = f"{counted(found.orphans, 'backup instance')} in the cluster's vaults without a ProtectedDisk"
         yield "Orphans", Text(f"{those}: `kubectl azdiskbackup orphans`", style="yellow")
 
 

@@ -84,11 +84,13 @@ class _Volumes:
         self._by_claim = {(each.namespace, claim_of(each)): each for each in found.disks if protected_of(each) is None}
         # Where volumes cannot be read, by the name of the PVC.
         self._named = {(each.namespace, claim_of(each)): each for each in found.disks}
-        self._restored: dict[tuple[str, str], datetime] = {}
-        for tried in map(restore, found.restores):
+        # When restores succeeded: by ProtectedDisk, and the name of its disk in Azure where they name one.
+        self._restored: dict[tuple[str, str, str], list[datetime]] = defaultdict(list)
+        for each in found.restores:
+            tried, source = restore(each), each.spec.get("source") or {}
+            named = str((source.get("protectedDiskRef") or {}).get("disk") or "")
             if tried.succeeded and tried.disk is not None and tried.completion_time is not None:
-                place = tried.namespace, tried.disk
-                self._restored[place] = max(tried.completion_time, self._restored.get(place, tried.completion_time))
+                self._restored[tried.namespace, tried.disk, named].append(tried.completion_time)
 
     def all(self) -> Iterable[Volume]:
         """Yield the PVCs on Azure disks, then the ProtectedDisks whose PVC is gone."""
@@ -144,10 +146,15 @@ class _Volumes:
             promised_hours=promised.total_seconds() / 3600 if promised is not None else None,
             is_late=promised is not None and is_protected and age is not None and age > promised,
             restore_points=status.restore_points.count if status.restore_points is not None else None,
-            last_restored=self._restored.get((disk.namespace, disk.name)) if disk is not None else None,
+            last_restored=self._last_restored(disk, known_disk.name) if disk is not None and known_disk else None,
             last_error=_last_error(status),
             days=self._days(about, disk, spec, reason, _last_error(status)),
         )
+
+    def _last_restored(self, disk: Resource, name: str) -> datetime | None:
+        """Return when a restore of the present disk of an object succeeded, and not of an earlier object or disk."""
+        times = [when for named in ("", name) for when in self._restored.get((disk.namespace, disk.name, named), ())]
+        return max((when for when in times if when >= disk.created), default=None)
 
     def _reason(self, claim: Resource | None, disk: Resource | None) -> str:
         if disk is not None:

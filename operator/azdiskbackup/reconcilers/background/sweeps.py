@@ -97,11 +97,11 @@ def is_orphaned(cache: Cache, cluster: str, instance: str, tags: Mapping[str, st
     Args:
         cache: what is watched.
         cluster: the id of this cluster.
-        instance: lower-case id of one that ``is_ours`` does not know.
+        instance: its lower-case id.
         tags: its tags.
     """
     owner, namespace, name = (tags.get(each, "") for each in OWNER_TAGS)
-    if owner != cluster:
+    if owner != cluster or cache.knows(DISKS_BY_AZURE_ID, instance):
         return False
     raw = cache.get(Key("ProtectedDisk", namespace, name))
     if raw is None:

@@ -32,6 +32,7 @@ from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.watch.indices import (
     DISKS_BY_POLICY,
+    DISKS_BY_VAULT_ID,
     DISKS_REFUSED,
     IN_PROGRESS,
     POLICIES_BY_VAULT,
@@ -106,6 +107,7 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
             is_restoring=cache.knows(RESTORES_BY_VAULT_ID, str(desired.id).lower()),
             is_role_needed=cache.knows(RESTORES_IN_PROGRESS, IN_PROGRESS),
             orphaned=self._context.sweep.orphaned(desired.id),
+            is_swept=cache.knows(DISKS_BY_VAULT_ID, str(desired.id).lower()),
             degraded_reason=self._context.sweep.degraded_reason(desired.id),
         )
         known = state.observed

@@ -54,12 +54,12 @@ def test_a_vault_says_that_it_is_listed_only_while_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("orphaned", "disks", "told"),
-    [(2, 1, 2), (2, 0, 2), (0, 1, None), (None, 1, 5), (None, 0, None)],
+    ("orphaned", "is_swept", "told"),
+    [(2, True, 2), (2, False, 2), (0, True, 0), (None, True, 5), (None, False, None)],
     ids=["counted", "without a disk", "none", "not swept yet", "nothing is swept"],
 )
-def test_orphans_are_told_as_far_as_they_are_known(orphaned: int | None, disks: int, told: int | None) -> None:
-    desired, observed = wanted_vault(), replace(READY, orphaned=orphaned, disks=disks)
+def test_orphans_are_told_as_far_as_they_are_known(orphaned: int | None, is_swept: bool, told: int | None) -> None:
+    desired, observed = wanted_vault(), replace(READY, orphaned=orphaned, is_swept=is_swept)
     before = resource(vault(), orphanedBackupInstances=5)
     found = vault_status.build_status(before, desired, observed, make_plan(desired, observed, NOW), NOW)
     assert found.orphaned_backup_instances == told
