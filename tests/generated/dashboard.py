@@ -40,12 +40,12 @@ class Panel:
     wants_none: bool = False
 
 
-def _newest(what: str, since: str = "") -> str:
-    return f"max by (namespace, name) (azdiskbackup_disk_last_{what}_timestamp_seconds{{{_CHOSEN}}}{since})"
+def _newest(what: str) -> str:
+    return f"max by (namespace, name) (azdiskbackup_disk_last_{what}_timestamp_seconds{{{_CHOSEN}}})"
 
 
-# The disks whose newest backup failed, as the alert has them.
-_FAILURE, _SUCCESS = _newest("failure", " > time() - 7 * 86400"), _newest("success")
+# The disks whose newest backup failed: as the alert has them, and for as long as status tells it.
+_FAILURE, _SUCCESS = _newest("failure"), _newest("success")
 _FAILED = (
     f"{_FAILURE} > on (namespace, name) {_SUCCESS}"
     f" or on (namespace, name) {_FAILURE} unless on (namespace, name) {_SUCCESS}"
