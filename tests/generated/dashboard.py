@@ -51,59 +51,33 @@ _FAILED = (
     f" or on (namespace, name) {_FAILURE} unless on (namespace, name) {_SUCCESS}"
 )
 _MEAN = {"reduceOptions": {"calcs": ["lastNotNull"]}}
+
+
+def _number(title: str, query: str, *, unit: str = "short", wants_none: bool = False) -> Panel:
+    """Return one of six numbers beside each other."""
+    return Panel(title, "stat", (("", query),), unit, 4, 4, _MEAN, wants_none)
+
+
 FLEET = (
-    Panel(
-        "Protected disks",
-        "stat",
-        (("", f"sum(azdiskbackup_disk_protected{{{_CHOSEN}}})"),),
-        width=4,
-        height=4,
-        options=_MEAN,
-    ),
-    Panel(
+    _number("Protected disks", f"sum(azdiskbackup_disk_protected{{{_CHOSEN}}})"),
+    _number(
         "Disks without protection",
-        "stat",
-        (("", f"count(azdiskbackup_disk_protected{{{_CHOSEN}}} == 0) or vector(0)"),),
-        width=4,
-        height=4,
-        options=_MEAN,
+        f"count(azdiskbackup_disk_protected{{{_CHOSEN}}} == 0) or vector(0)",
         wants_none=True,
     ),
-    Panel(
-        "Failed backups",
-        "stat",
-        (("", f"count({_FAILED}) or vector(0)"),),
-        width=4,
-        height=4,
-        options=_MEAN,
-        wants_none=True,
+    _number("Failed backups", f"count({_FAILED}) or vector(0)", wants_none=True),
+    _number(
+        "Overdue backups", f"count(azdiskbackup_disk_backup_overdue_seconds{{{_CHOSEN}}}) or vector(0)", wants_none=True
     ),
-    Panel(
-        "Overdue backups",
-        "stat",
-        (("", f"count(azdiskbackup_disk_backup_overdue_seconds{{{_CHOSEN}}}) or vector(0)"),),
-        width=4,
-        height=4,
-        options=_MEAN,
-        wants_none=True,
-    ),
-    Panel(
+    _number(
         "Orphaned backup instances",
-        "stat",
-        (("", "sum(max by (vault) (azdiskbackup_vault_orphaned_backup_instances))"),),
-        width=4,
-        height=4,
-        options=_MEAN,
+        "sum(max by (vault) (azdiskbackup_vault_orphaned_backup_instances))",
         wants_none=True,
     ),
-    Panel(
+    _number(
         "Protected data",
-        "stat",
-        (("", f"sum(azdiskbackup_disk_size_bytes{{{_CHOSEN}}} and azdiskbackup_disk_protected == 1)"),),
+        f"sum(azdiskbackup_disk_size_bytes{{{_CHOSEN}}} and azdiskbackup_disk_protected == 1)",
         unit="bytes",
-        width=4,
-        height=4,
-        options=_MEAN,
     ),
     Panel(
         "Disks by reason",

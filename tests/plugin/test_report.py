@@ -56,6 +56,10 @@ def test_when_a_volume_was_last_restored(run: Run, api: Api) -> None:
             world.restore(name, "shop", "data", name, ended, completionTime=world.ago(hours=hours))
         )
     # That of an earlier disk of the object, and that of an earlier object of the name, say nothing of this one.
+    long_ago = world.condition("Succeeded", "True", "Succeeded", "", world.ago(days=40))
+    api.objects["diskrestores"].append(
+        world.restore("before", "bank", "ledger", "before", long_ago, completionTime=world.ago(days=40))
+    )
     ended = world.condition("Succeeded", "True", "Succeeded", "", world.ago(hours=1))
     other = world.restore("other", "shop", "data", "other", ended, completionTime=world.ago(hours=1))
     other["spec"]["source"]["protectedDiskRef"]["disk"] = "earlier"

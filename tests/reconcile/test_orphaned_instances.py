@@ -45,6 +45,17 @@ async def test_they_are_counted_where_resource_graph_tells_nothing(world: World,
     await world.passes(lambda: orphaned(shop) == 1, "it is counted")
 
 
+async def test_while_azure_tells_nothing_at_all_the_number_stays(world: World, shop: Team) -> None:
+    await protected(shop, 0)
+    await shop.delete("ProtectedDisk", "data-0")
+    await world.passes(lambda: orphaned(shop) == 1, "it is counted")
+    for route in ("resourceGraph", "backupInstances.list"):
+        world.azure.plant(route, status=500, code="InternalServerError", message="No.", times=10_000)
+    await world.advance(hours=1)
+    assert orphaned(shop) == 1
+    world.azure.clear_faults()
+
+
 async def test_those_of_another_cluster_are_not_ours_to_count(world: World, shop: Team) -> None:
     await protected(shop, 0, 1)
     instance = shop.instance("data-0")
@@ -90,10 +101,6 @@ async def test_one_that_blocks_another_object_is_counted(world: World, shop: Tea
     await shop.apply(objects.vault("other"), objects.policy("silver", "other"))
     await shop.until("DiskBackupPolicy", "silver", "Ready")
     await shop.delete("ProtectedDisk", "data-0")
-    # A volume that nobody claims is on the same disk.
-    spare = objects.volume("spare", disk_id(f"{shop.namespace}-data-0"), "none", shop.namespace)
-    del spare["spec"]["claimRef"]
-    world.make("PersistentVolume", spare)
     await shop.protect("again", "data-0", "silver")
     await world.passes(lambda: orphaned(shop) == 1, "it is counted")
     assert shop.condition("ProtectedDisk", "again", "Ready")["status"] == "False"

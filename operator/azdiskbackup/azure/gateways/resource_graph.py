@@ -154,8 +154,8 @@ class Graph(Gateway):
             # The same for both queries, and for each sweep.
             key = intern(ids.id.lower())
             wanted = keep(key) or keep(ids.properties.source.id.lower())
-            read = _again(row, known.get(key), _instance) if wanted else None
-            return ShownInstance(key, read, decode.tags(ids.tags))
+            found = _again(row, known.get(key), _instance) if wanted else None
+            return ShownInstance(key, found, decode.tags(ids.tags))
 
         async for found in self._rows(subscription, _INSTANCES, read):
             yield found

@@ -60,6 +60,10 @@ class InventorySnapshot:
         key = str(instance).lower()
         return key not in self.instances and hash(key) not in self.others
 
+    def orphans_in(self, vault: ArmId) -> int:
+        """Return how many instances of a vault have lost their ProtectedDisk."""
+        return sum(each.startswith(f"{vault}/".lower()) for each in self.orphaned)
+
     def changed_since(self, other: InventorySnapshot, vault: ArmId) -> set[str]:
         """Return the instances of a vault that another snapshot shows otherwise."""
         inside = f"{vault}/".lower()

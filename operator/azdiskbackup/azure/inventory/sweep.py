@@ -68,7 +68,7 @@ class _Vault:
         missing: how many of the expected instances that snapshot lacks.
         contradicted: how many of its rows turned out to be wrong.
         degraded_reason: why the vault is listed instead.
-        orphaned: how many instances had lost their ProtectedDisk when that was asked for last.
+        orphaned: how many instances had lost their ProtectedDisk by the last snapshot.
         told: whether there was trouble at the last sweep.
         awaited: whether somebody could not be told anything, since it was not our turn to ask.
     """
@@ -82,6 +82,10 @@ class _Vault:
     orphaned: int | None = None
     told: bool = False
     awaited: bool = False
+
+    def show(self, snapshot: InventorySnapshot) -> None:
+        """Take what a sweep shows of it; while none does, the number of orphans stays known."""
+        self.swept, self.orphaned = snapshot, snapshot.orphans_in(self.id)
 
 
 class Sweep:
@@ -139,7 +143,8 @@ class Sweep:
         except OperatorError as error:
             known.swept = known.swept or error
             raise
-        known.swept = known.swept or snapshot
+        if known.swept is None:
+            known.show(snapshot)
         return snapshot
 
     def last_read(self) -> Iterator[tuple[str, datetime, int]]:
@@ -158,10 +163,8 @@ class Sweep:
         return known.degraded_reason if known is not None else None
 
     def orphaned(self, vault: ArmId) -> int | None:
-        """Return how many instances of a vault have lost their ProtectedDisk, as it was read last; None before that."""
+        """Return how many instances of a vault have lost their ProtectedDisk, by the last snapshot; None before it."""
         known = self._vaults.get(str(vault).lower())
-        if known is not None and isinstance(known.swept, InventorySnapshot):
-            known.orphaned = sum(each.startswith(f"{vault}/".lower()) for each in known.swept.orphaned)
         return known.orphaned if known is not None else None
 
     def report_mismatch(self, vault: ArmId) -> None:
@@ -214,7 +217,7 @@ class Sweep:
     async def _refresh_vault(self, known: _Vault, found: Changes) -> None:
         before = known.swept
         try:
-            known.swept = await self._snapshot_of(known, found.started)
+            known.show(await self._snapshot_of(known, found.started))
         except OperatorError as error:
             known.swept = error
         is_degraded = known.degraded_reason is not None

@@ -55,12 +55,13 @@ def next_backup(schedule: Schedule, after: datetime) -> datetime:
 
 # Many disks have one schedule, and a report asks for each of their days.
 @lru_cache(maxsize=1024)
-def _due_around(first_time: str, step_hours: int, time_zone: str, local_day: date) -> list[datetime]:
+def _due_around(first_time: str, step_hours: int, time_zone: str, local_day: date) -> tuple[datetime, ...]:
     """Return the times in UTC at which backups are due from the day before a day to two days after it, in order."""
     first, zone = time.fromisoformat(first_time), ZoneInfo(time_zone)
     minutes = [(first.hour * 60 + first.minute + 60 * step_hours * i) % 1440 for i in range(24 // step_hours)]
-    return sorted(
+    due = (
         datetime.combine(local_day + timedelta(days=days), time(minute // 60, minute % 60), tzinfo=zone).astimezone(UTC)
         for days in (-1, 0, 1, 2)
         for minute in minutes
     )
+    return tuple(sorted(due))
