@@ -37,9 +37,14 @@ def test_the_next_one_finds_what_kubernetes_brings_along_and_nothing_else() -> N
         assert not plane.kubectl("get", "protecteddisks", "-A", "-o", "name")
 
 
-def test_one_whose_test_failed_is_not_used_again() -> None:
+def test_one_whose_test_failed_or_that_does_not_become_as_it_was_is_not_used_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with pytest.raises(AssertionError, match="the test's own"), pool.lent() as plane:
         failed = plane.server
         raise AssertionError("the test's own")
-    with pool.lent() as plane:
+    monkeypatch.setattr(pool, "_PUT_BACK_SECONDS", 0)
+    with pytest.warns(UserWarning, match=r"not used again.*: /registry/namespaces/shop"), pool.lent() as plane:
         assert plane.server != failed
+        plane.apply(objects.namespace("shop"))
+    assert not pool._idle

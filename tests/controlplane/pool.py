@@ -12,6 +12,7 @@ import json
 import shutil
 import tempfile
 import urllib.request
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -32,6 +33,8 @@ _IN_EACH_NAMESPACE = ("serviceaccounts/default", "configmaps/kube-root-ca.crt")
 # First the namespaces and definitions: without them no controller can make anew what is deleted after them.
 _FIRST = ("/registry/namespaces/", "/registry/apiextensions.k8s.io/")
 _EVERYTHING = base64.b64encode(b"\0").decode()
+# Controllers follow within seconds; one that does not is cheaper to replace than to wait for.
+_PUT_BACK_SECONDS = 60
 # So many operations etcd takes in one transaction.
 _AT_ONCE = 100
 
@@ -56,8 +59,21 @@ class _Reusable:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def put_back(self) -> None:
-        """Have what was there at first, and nothing else; return when the API server knows."""
-        wait_for(lambda: not self._changed() and self._served() == self._groups, "the control plane is as at first")
+        """Have what was there at first, and nothing else; return when the API server knows.
+
+        Raises:
+            AssertionError: it does not become so, and what differs.
+        """
+        differs: list[str] = []
+
+        def is_as_at_first() -> bool:
+            differs[:] = [*self._changed(), *sorted(self._served() ^ self._groups)]
+            return not differs
+
+        try:
+            wait_for(is_as_at_first, "the control plane is as at first", _PUT_BACK_SECONDS)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {', '.join(differs)}") from error
         self.plane.forget()
 
     def _is_furnished(self) -> bool:
@@ -76,17 +92,16 @@ class _Reusable:
         found = self._etcd("range", {"key": _EVERYTHING, "range_end": _EVERYTHING}).get("kvs", ())
         return {each["key"]: each.get("value", "") for each in found if not _decoded(each["key"]).startswith(_ITS_OWN)}
 
-    def _changed(self) -> bool:
-        """Put back what changed; return whether anything did."""
+    def _changed(self) -> list[str]:
+        """Put back what changed; return the keys."""
         now = self._keys()
         gone = sorted(now.keys() - self._first.keys(), key=lambda key: not _decoded(key).startswith(_FIRST))
+        other = [key for key, value in self._first.items() if now.get(key) != value]
         todo: list[Json] = [{"request_delete_range": {"key": key}} for key in gone]
-        todo += [
-            {"request_put": {"key": key, "value": value}} for key, value in self._first.items() if now.get(key) != value
-        ]
+        todo += [{"request_put": {"key": key, "value": self._first[key]}} for key in other]
         for start in range(0, len(todo), _AT_ONCE):
             self._etcd("txn", {"success": todo[start : start + _AT_ONCE]})
-        return bool(todo)
+        return [_decoded(key) for key in (*gone, *other)]
 
     def _etcd(self, what: str, asked: Json) -> Json:
         url = f"{self.plane.etcd}/v3/kv/{what}"
@@ -102,16 +117,23 @@ _idle: list[_Reusable] = []
 def lent() -> Iterator[ControlPlane]:
     """Yield a control plane in which nothing is but what Kubernetes itself brings along.
 
-    One whose test failed is not used again: what made it fail may be in it. Nor is a second one kept.
+    One whose test failed is not used again: what made it fail may be in it. Nor is one that cannot be put back, which a
+    warning tells, and a second one is not kept.
     """
     found = _idle.pop() if _idle else _Reusable()
     with ExitStack() as ending:
         ending.callback(found.stop)
         yield found.plane
-        if not _idle:
+        if _idle:
+            return
+        try:
             found.put_back()
-            _idle.append(found)
-            ending.pop_all()
+        except AssertionError as error:
+            # No test is wrong because of it: the next one starts its own.
+            warnings.warn(f"a control plane is not used again: {error}", stacklevel=1)
+            return
+        _idle.append(found)
+        ending.pop_all()
 
 
 @atexit.register

@@ -97,7 +97,7 @@ def _moving(raw: Raw) -> Iterator[str]:
 def is_refused(disk: Resource) -> bool:
     """Return whether Azure refuses a disk or its backups: somebody may have deleted its policy, or a role."""
     return (
-        disk.condition(reasons.READY).get("reason") in _REFUSALS
+        str(disk.condition(reasons.READY).get("reason")) in _REFUSALS
         or disk.condition(reasons.BACKUP_HEALTHY).get("reason") == reasons.BACKUP_FAILED
     )
 
