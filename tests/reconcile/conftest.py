@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from world.team import Team
 from world.world import CLIENT_ID, World
 
 _PASSED = pytest.StashKey[bool]()
+
+MakeWorld = Callable[..., World]
 
 # What the operator did in Azure, in all stories of this process.
 USAGE = rights.Usage()
@@ -63,6 +65,23 @@ async def shop(world: World) -> Team:
     found = await world.team()
     await found.gold()
     return found
+
+
+@pytest.fixture
+async def new_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MakeWorld]:
+    """Makes a world without an operator, by settings of the test's own: what is there before it starts would count."""
+    made: list[World] = []
+
+    def make(**settings: Any) -> World:
+        found = World(tmp_path, **settings)
+        for name, value in found.environment.items():
+            monkeypatch.setenv(name, value)
+        made.append(found)
+        return found
+
+    yield make
+    for each in made:
+        await each.end()
 
 
 # --- least privilege --------------------------------------------------------------------------------

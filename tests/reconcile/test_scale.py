@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any
-
-import pytest
 
 from azdiskbackup.azure.transport.limits import limits_of
 from azure_simulator.client import Sent
 from harness import objects
-from harness.objects import Json
+from reconcile.conftest import MakeWorld
+from reconcile.fleet import EVERY, Fleet, Meter, condition, disk_in_azure, holds, since_when
 from world.team import Team
 from world.world import CLIENT_ID, World
 
@@ -22,180 +16,12 @@ DISKS = 50
 WORKERS = 16
 SHARE = 0.4
 SWEEP = timedelta(minutes=10)
-EVERY = timedelta(hours=4)
 LATE = timedelta(hours=1, minutes=59)
-
-MakeWorld = Callable[..., World]
-
-
-@pytest.fixture
-async def new_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MakeWorld]:
-    """Makes a world without an operator, by settings of the test's own: what is there before it starts would count."""
-    made: list[World] = []
-
-    def make(**settings: Any) -> World:
-        found = World(tmp_path, **settings)
-        for name, value in found.environment.items():
-            monkeypatch.setenv(name, value)
-        made.append(found)
-        return found
-
-    yield make
-    for each in made:
-        await each.end()
-
-
-def condition(raw: Json, type_: str) -> Json:
-    """Return a condition of an object, empty if there is none."""
-    return next((each for each in raw.get("status", {}).get("conditions", []) if each["type"] == type_), {})
-
-
-def holds(raw: Json, type_: str) -> bool:
-    return bool(condition(raw, type_).get("status") == "True")
-
-
-def since_when(raw: Json, type_: str) -> datetime:
-    """Return since when a condition holds."""
-    found = condition(raw, type_)
-    assert found.get("status") == "True", found
-    return datetime.fromisoformat(found["lastTransitionTime"])
-
-
-class ObjectMetrics:
-    """So many claims in some namespaces, each bound to a disk; one vault and one policy for all of them."""
-
-    def __init__(self, world: World, size: int, namespaces: int) -> None:
-        self.world = world
-        self.size = size
-        self.places = [(f"team-{number % namespaces}", f"data-{number}") for number in range(size)]
-
-    def make(self) -> None:
-        """Make namespaces, disks, volumes and claims."""
-        self.world.azure.seed(disks=[_disk(name) for _, name in self.places])
-        for namespace in sorted({namespace for namespace, _ in self.places}):
-            self.world.make("Namespace", objects.namespace(namespace))
-        for namespace, name in self.places:
-            Team(self.world, namespace).bind(name, name, objects.disk_id(name))
-
-    async def make_policy(self) -> None:
-        """Make the vault and the policy, and wait until they can be used."""
-        self.world.make("BackupVault", objects.vault("demo", access={"diskIDNamespaces": {}}))
-        self.world.make("DiskBackupPolicy", objects.policy("gold", "demo"))
-        await self.world.passes(lambda: holds(self.policy, "Ready"), "the policy is ready")
-
-    def protect(self) -> None:
-        """Create a ProtectedDisk for each claim."""
-        for namespace, name in self.places:
-            self.world.make("ProtectedDisk", objects.disk(name, namespace, name, "gold"))
-
-    def back_up(self, first: int = 0, last: int | None = None) -> None:
-        """Create an OnDemandBackup for each disk."""
-        for namespace, name in self.places[first:last]:
-            self.world.make("OnDemandBackup", objects.backup(f"now-{name}", namespace, name))
-
-    @property
-    def policy(self) -> Json:
-        (found,) = self.world.every("DiskBackupPolicy")
-        return found
-
-    def disks(self) -> list[Json]:
-        return self.world.every("ProtectedDisk")
-
-    def backups(self) -> list[Json]:
-        return self.world.every("OnDemandBackup")
-
-    async def until_ready(self, within: timedelta) -> None:
-        """Let time pass until every disk is Ready."""
-        deadline = self.world.clock.now() + within
-        await self.world.settle()
-        pause = timedelta(seconds=30)
-        while (count := sum(holds(each, "Ready") for each in self.disks())) < self.size:
-            assert self.world.clock.now() < deadline, f"{count} of {self.size} disks are Ready after {within}"
-            await self.world.advance(seconds=pause.total_seconds())
-            pause = min(pause * 1.2, timedelta(minutes=5))
-
-    async def to_after_a_backup(self, span: timedelta) -> None:
-        """Go to some time after the next scheduled backups."""
-        due = datetime.fromisoformat(self.policy["status"]["nextBackupTime"])
-        await self.world.advance(seconds=(due + span - self.world.clock.now()).total_seconds())
-
-    @property
-    def last_backup(self) -> datetime:
-        """Return when the last scheduled backups were due."""
-        return datetime.fromisoformat(self.policy["status"]["nextBackupTime"]) - EVERY
-
-
-def _disk(name: str, subscription: str = objects.SUBSCRIPTION) -> Json:
-    return {
-        "subscription": subscription,
-        "group": objects.DISK_GROUP,
-        "name": name,
-        "location": objects.LOCATION,
-    }
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What was spent.
-
-    Attributes:
-        azure: calls by route.
-        azure_writes: how many of them change something.
-        kubernetes_writes: all requests that change something, those that fail too.
-        seconds: of time.
-    """
-
-    azure: Counter[str]
-    azure_writes: int
-    kubernetes_writes: int
-    seconds: float
-
-    @property
-    def calls(self) -> int:
-        return sum(self.azure.values())
-
-    def an_hour(self, without: str = "") -> float:
-        """Return the calls an hour, those of a route apart."""
-        return sum(count for route, count in self.azure.items() if route != without) / (self.seconds / 3600)
-
-
-class Meter:
-    """Counts what the operator does from the moment the meter is made, or from its last reading."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._written = 0
-        exchange: Any = world.operator.kube._exchange
-        send = exchange.send
-
-        async def counted(method: str, *given: Any) -> Any:
-            self._written += method != "GET"
-            return await send(method, *given)
-
-        exchange.send = counted
-        self._mark()
-
-    def _mark(self) -> None:
-        self._requests = self._world.azure.request_count()
-        self._before = self._written
-        self._time = self._world.clock.now()
-
-    def read(self) -> Cost:
-        """Return what was spent since the last reading, and count anew."""
-        sent = [each for each in self._world.azure.requests(self._requests) if each.caller == CLIENT_ID]
-        cost = Cost(
-            azure=Counter(each.route for each in sent),
-            azure_writes=sum(each.writes for each in sent),
-            kubernetes_writes=self._written - self._before,
-            seconds=(self._world.clock.now() - self._time).total_seconds(),
-        )
-        self._mark()
-        return cost
 
 
 async def test_what_many_disks_cost(new_world: MakeWorld) -> None:
     world = new_world()
-    azure, fleet = world.azure, ObjectMetrics(world, DISKS, namespaces=5)
+    azure, fleet = world.azure, Fleet(world, DISKS, namespaces=5)
     azure.knobs(role_propagation=0)
     fleet.make()
     await world.start_operator()
@@ -262,10 +88,10 @@ def waiting(world: World) -> int:
     return sum(number for _, name, number, _ in lines if "recoverypoints" not in name)
 
 
-async def burst(fleet: ObjectMetrics, meter: Meter) -> None:
+async def burst(fleet: Fleet, meter: Meter) -> None:
     """A backup of every disk on demand, all in a minute, and another team's disk in the middle of it."""
     world, azure, parts = fleet.world, fleet.world.azure, 12
-    azure.seed(disks=[_disk("other")])
+    azure.seed(disks=[disk_in_azure("other")])
     meter.read()
     since, start = azure.request_count(), world.clock.now()
     for part in range(parts):
@@ -296,14 +122,14 @@ def _backups(sent: list[Sent]) -> list[str]:
     return [each.path.split("/")[-2] for each in sent if each.route == "backupInstances.backup"]
 
 
-def _disorder(fleet: ObjectMetrics, asked: list[str]) -> int:
+def _disorder(fleet: Fleet, asked: list[str]) -> int:
     """Return by how many places a backup was sent sooner or later than it was created."""
     instances = {each["metadata"]["name"]: each["status"]["backupInstanceID"] for each in fleet.disks()}
     created = [instances[name].rsplit("/", 1)[1] for _, name in fleet.places]
     return max(abs(created.index(name) - position) for position, name in enumerate(asked))
 
 
-async def change_each(fleet: ObjectMetrics) -> None:
+async def change_each(fleet: Fleet) -> None:
     """Suspend disks one by one: each change becomes a call to Azure at once."""
     world = fleet.world
     for namespace, name in fleet.places:
@@ -316,10 +142,10 @@ async def change_each(fleet: ObjectMetrics) -> None:
 async def test_a_burst_of_backups_runs_in_order_and_holds_up_nobody(new_world: MakeWorld) -> None:
     # So little of Azure's limits that the burst needs an hour of them.
     world = new_world(azure_share_percent=5)
-    azure, fleet = world.azure, ObjectMetrics(world, DISKS, namespaces=1)
+    azure, fleet = world.azure, Fleet(world, DISKS, namespaces=1)
     azure.knobs(role_propagation=0)
     fleet.make()
-    azure.seed(disks=[_disk("new")])
+    azure.seed(disks=[disk_in_azure("new")])
     await world.start_operator()
     await fleet.make_policy()
     azure.plant("backupInstances.put", path="data-49", status=403, code="AuthorizationFailed", message="Not you.")
@@ -366,7 +192,7 @@ async def test_a_subscription_that_answers_nothing_holds_up_no_other(new_world: 
             for subscription in subscriptions
             for name in (objects.VAULT_GROUP, objects.SNAPSHOT_GROUP, objects.DISK_GROUP)
         ],
-        disks=[_disk("d", subscription) for subscription in subscriptions],
+        disks=[disk_in_azure("d", subscription) for subscription in subscriptions],
     )
     world.grant(*subscriptions)
     dead = subscriptions[7]

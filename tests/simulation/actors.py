@@ -31,11 +31,13 @@ class Actors(RuleActors):
     Args:
         world: where they act.
         teams: whose namespaces there are.
+        role_scope: where the vault gives the right to read disks.
     """
 
-    def __init__(self, world: SimulatedWorld, teams: list[Team]) -> None:
+    def __init__(self, world: SimulatedWorld, teams: list[Team], role_scope: str) -> None:
         self.world = world
         self.teams = teams
+        self.role_scope = role_scope
         # What others have put on the vault, and nobody else may take off.
         self.foreign_tags: dict[str, str] = {"owner": "platform"}
         # How many PVCs were made.
@@ -170,6 +172,7 @@ class Actors(RuleActors):
         groups = [{"name": objects.RESTORE_GROUP}]
         soft = {"state": "On", "retentionDays": days}
         spec = {"access": access, "softDelete": soft, "tags": {"env": tag}, "restoreResourceGroups": groups}
+        spec |= {"diskRoleScope": self.role_scope}
         await self.teams[0].apply(objects.vault(VAULT, **spec))
 
     # --- people in the portal, and other tools ------------------------------------------------------------------

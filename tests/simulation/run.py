@@ -9,7 +9,7 @@ import tempfile
 import uuid
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -183,7 +183,7 @@ def _heard(monitor: Monitor, event: Any) -> str:
 async def _happen(world: SimulatedWorld, story: Story, monitor: Monitor) -> None:
     world.azure.knobs(**story.knobs)
     teams = [await world.team(team="served") for _ in range(2)]
-    actors = Actors(world, teams)
+    actors = Actors(world, teams, story.role_scope)
     await world.start_operator()
     await actors.edit_vault(14, "prod", deletion=True, serves=True)
     await actors.make_policy("gold", 4, 7)
@@ -250,7 +250,7 @@ def shrink(story: Story, is_bad: Callable[[Story], bool]) -> Story:
 
 
 def _with(story: Story, actions: list[Action]) -> Story:
-    return Story(story.seed, story.settings, story.knobs, tuple(actions))
+    return replace(story, actions=tuple(actions))
 
 
 def kind_of(violation: str) -> str:

@@ -11,6 +11,7 @@ from simulation import episodes
 from simulation.action import LENGTH, TEAMS, Action, a_disk
 
 _FEWEST, _MOST = 40, 60
+SHORT_WAY_FROM = 2000
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,14 @@ class Story:
         seed: of all that is random in it besides the actions: delays, jitter, uuids.
         settings: of the operator.
         knobs: how long Azure takes for what, in seconds.
+        role_scope: where the vault gives the right to read disks: `Disk` or `ResourceGroup`.
         actions: in the order of their times.
     """
 
     seed: int
     settings: dict[str, Any]
     knobs: dict[str, float]
+    role_scope: str
     actions: tuple[Action, ...] = field(repr=False)
 
 
@@ -223,5 +226,7 @@ def generate(seed: int) -> Story:
             "job_list_lag": chance.choice([0, 30, 120]),
             "configuration": chance.choice([20, 60, 400]),
         },
+        # Stories that are older than the short way stay as they were.
+        role_scope="ResourceGroup" if seed >= SHORT_WAY_FROM and seed % 3 else "Disk",
         actions=tuple(actions),
     )

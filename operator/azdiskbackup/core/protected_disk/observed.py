@@ -15,7 +15,7 @@ from azdiskbackup.core.objects.pvc import ClaimedDisk, NotAzureDisk, NotBound
 from azdiskbackup.core.objects.recorded import DISK, INSTANCE, POLICY, recorded_id, recorded_text, recorded_time
 from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.objects.vault_view import VaultView
-from azdiskbackup.core.protected_disk.validation import Validation
+from azdiskbackup.core.protected_disk.validation import DiskValidation
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed, NotFetched, NotFound
 
@@ -137,7 +137,7 @@ class Observed:
     was_owner: bool = False
     disk: AzureDisk | NotFound | NotFetched | FetchFailed = NOT_FETCHED
     instance: AzureInstance | NotFound | NotFetched | FetchFailed = NOT_FETCHED
-    validation: Validation | NotFetched = NOT_FETCHED
+    validation: DiskValidation | NotFetched = NOT_FETCHED
     conflicting_instance: AzureInstance | NotFound | NotFetched = NOT_FOUND
     creation_visible_at: datetime | None = None
     role_grant: bool | NotFetched | FetchFailed = NOT_FETCHED

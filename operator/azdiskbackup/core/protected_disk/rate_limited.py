@@ -45,7 +45,13 @@ def status_while_rate_limited(resource: Resource, why: RateLimited, now: datetim
     return before.model_copy(update={"conditions": built})
 
 
-def stays_true(resource: Resource, plan: Plan[Step]) -> bool:
-    """Return whether the status of a waiting disk will do until the next check, a minute after a step: a write less."""
+def stays_true(resource: Resource, plan: Plan[Step], *, was_just_sent: bool = False) -> bool:
+    """Return whether the status of a waiting disk will do until the next check, soon after a step: a write less.
+
+    Args:
+        resource: the object.
+        plan: what is to be done.
+        was_just_sent: whether the next check after a step is still to come.
+    """
     waits = resource.condition(reasons.READY).get("reason") == reasons.WAITING_FOR_LIMITS
-    return waits and isinstance(plan.step, Validate | PutInstance)
+    return waits and (was_just_sent or isinstance(plan.step, Validate | PutInstance))

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import assert_never
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
-from azdiskbackup.core.objects.azure import AzureInstance, JobHistory
+from azdiskbackup.core.objects.azure import AzureInstance, InstanceRequest, JobHistory
 from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.protected_disk.deletion import DELETION_RULES
 from azdiskbackup.core.protected_disk.desired import Desired, read_desired
@@ -32,13 +32,22 @@ from azdiskbackup.core.protected_disk.steps import (
     Undelete,
     Validate,
 )
-from azdiskbackup.core.protected_disk.validation import RECHECK_ROLE_AFTER_TRIES, Passed, Running, ValidationRefused
+from azdiskbackup.core.protected_disk.validation import (
+    RECHECK_ROLE_AFTER_TRIES,
+    GroupValidations,
+    NeverRun,
+    Passed,
+    Running,
+    ValidationRefused,
+    is_shared,
+)
 from azdiskbackup.core.rules.lookup import NotFetched
 from azdiskbackup.core.rules.verdicts import Plan, Rules
-from azdiskbackup.errors import RateLimited
+from azdiskbackup.errors import OperatorError, PermissionsMissing, RateLimited
 from azdiskbackup.reconcilers.common import reconciler
 from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.protected_disk.history import History
+from azdiskbackup.reconcilers.protected_disk.inventory_reader import Configurations
 from azdiskbackup.reconcilers.protected_disk.observe import Fetchers, from_cache
 from azdiskbackup.reconcilers.protected_disk.state import DiskState, KnownInstance, Pass
 
@@ -58,8 +67,10 @@ class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskS
     def __init__(self, context: ReconcileContext) -> None:
         self._context = context
         self._grants = context.grants
-        self._history = History(context)
-        self.fetchers = Fetchers(context).by_fact
+        self._validations = GroupValidations()
+        self._history = History(context, self._validations)
+        self._configurations = Configurations(context.sweep)
+        self.fetchers = Fetchers(context, self._validations, self._configurations).by_fact
 
     def forget(self, uid: str) -> None:
         """Drop which instance the object owned."""
@@ -101,16 +112,18 @@ class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskS
 
     async def act(self, pass_: Pass, step: Step) -> str | None:
         """Take a step: one write to Azure."""
-        instances, known = self._context.azure.instances, pass_.state.instance
+        known = pass_.state.instance
         match step:
             case AssignRole(grant=grant):
                 await self._grants.create(grant)
+                self._validations.doubt_grant(grant, pass_.now)
             case RevokeRole(grant=grant):
+                self._validations.doubt_grant(grant, pass_.now)
                 await self._grants.delete(grant)
             case Validate():
                 await self._validate(pass_, step)
             case PutInstance(request=request):
-                return await _change(instances.submit_create_or_update(request), known)
+                return await self._put(pass_, request)
             case FollowPVC():
                 # Written with the status of this pass.
                 pass
@@ -123,14 +136,34 @@ class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskS
         return None
 
     async def _validate(self, pass_: Pass, step: Validate) -> None:
-        known = pass_.state.validation
+        known, uid = pass_.state.validation, pass_.resource.uid
+        if is_shared(step.request, step.grant) and not self._validations.ask(step.request, uid, pass_.now):
+            # Between the decision and now another disk of the group was sent.
+            return
         before = known.state if isinstance(known.state, ValidationRefused) else None
         if before is not None and before.tries >= RECHECK_ROLE_AFTER_TRIES:
             # It takes long: somebody may have revoked the role since.
             self._grants.recheck(step.grant)
-        operation = await self._context.azure.instances.submit_validation(step.request)
+        try:
+            operation = await self._context.azure.instances.submit_validation(step.request)
+        except OperatorError as error:
+            if not isinstance(error, RateLimited):
+                # Each tells by itself how it was refused.
+                self._validations.tell(step.request, uid, NeverRun(), pass_.now)
+            raise
         known.state = Running(operation, pass_.now, before) if operation is not None else Passed()
         known.request = step.request
+        self._validations.tell(step.request, uid, known.state, pass_.now)
+
+    async def _put(self, pass_: Pass, request: InstanceRequest) -> str | None:
+        submit = self._context.azure.instances.submit_create_or_update(request)
+        try:
+            operation = await _change(submit, pass_.state.instance)
+        except PermissionsMissing:
+            self._validations.doubt(request, pass_.now)
+            raise
+        self._configurations.begin(request.id, pass_.now)
+        return operation
 
     async def _submit(self, step: Change) -> str | None:
         instances = self._context.azure.instances
@@ -152,7 +185,8 @@ class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskS
 
     def is_status_due(self, pass_: Pass, plan: Plan[Step]) -> bool:
         """Return whether the status has to be written: not for a step in the midst of a queue."""
-        return pass_.state.steps.failed or not stays_true(pass_.resource, plan)
+        was_just_sent = self._configurations.is_new(pass_)
+        return pass_.state.steps.failed or not stays_true(pass_.resource, plan, was_just_sent=was_just_sent)
 
     def status_while_rate_limited(
         self, resource: Resource, why: RateLimited, now: datetime

@@ -14,7 +14,9 @@ from azdiskbackup.core.objects.resource import parse_status
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.ownership import may_be_shown
 from azdiskbackup.core.protected_disk.restore_points import hides_expired, newest_restore_point_expected
+from azdiskbackup.core.protected_disk.rules.instance import instance_request
 from azdiskbackup.core.protected_disk.status import backup_expected
+from azdiskbackup.core.protected_disk.validation import GroupValidations, is_shared
 from azdiskbackup.core.rules.lookup import FetchFailed
 from azdiskbackup.errors import RateLimited
 from azdiskbackup.reconcilers.common.context import ReconcileContext
@@ -24,9 +26,10 @@ from azdiskbackup.reconcilers.protected_disk.state import DiskState, Pass
 class History:
     """Reads what happened."""
 
-    def __init__(self, context: ReconcileContext) -> None:
+    def __init__(self, context: ReconcileContext, validations: GroupValidations) -> None:
         self._context = context
         self._grants = context.grants
+        self._validations = validations
 
     async def add(self, pass_: Pass, observed: Observed) -> Observed:
         """Add jobs and restore points of a disk that has an instance since an earlier pass."""
@@ -43,6 +46,7 @@ class History:
         shown = snapshot.of(instance.id)
         observed = replace(observed, jobs=shown.jobs, jobs_at=snapshot.at, newest_point=shown.newest_point)
         self._recheck_after_failure(shown.jobs, observed, state)
+        self._tell_group(shown.jobs, pass_, observed)
         before = parse_status(ProtectedDiskStatus, pass_.resource, pass_.now)
         expected = backup_expected(before, observed)
         if expected is not None:
@@ -55,6 +59,19 @@ class History:
             with contextlib.suppress(RateLimited), in_background():
                 return replace(observed, restore_points=await self._points(instance))
         return observed
+
+    def _tell_group(self, jobs: JobHistory, pass_: Pass, observed: Observed) -> None:
+        """A backup that succeeded used the roles; one that failed for want of them tells that they are gone."""
+        ended = jobs.ended_backup
+        if ended is None or ended.end is None or not isinstance(observed.disk, AzureDisk):
+            return
+        request = instance_request(pass_.desired, observed)
+        if not is_shared(request, observed.reader_grant):
+            return
+        if ended.succeeded:
+            self._validations.accept(request, ended.end)
+        elif ended.failure is not None and ended.failure.about_rights:
+            self._validations.doubt(request, ended.end)
 
     async def _look_for_overdue(
         self, due: datetime, limit: datetime, instance: AzureInstance, observed: Observed, state: DiskState

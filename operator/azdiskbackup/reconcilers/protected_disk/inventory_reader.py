@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from azdiskbackup.azure.gateways.azure import capture_error, capture_if_allowed
 from azdiskbackup.azure.inventory.snapshot import InventorySnapshot
+from azdiskbackup.azure.inventory.sweep import Sweep
 from azdiskbackup.core.identity.arm_ids import ArmId, same_id
 from azdiskbackup.core.identity.naming import instance_name
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance
@@ -14,7 +15,9 @@ from azdiskbackup.core.objects.pvc import ClaimedDisk
 from azdiskbackup.core.objects.vault_view import VaultView
 from azdiskbackup.core.protected_disk.observed import Observed, is_changed
 from azdiskbackup.core.protected_disk.rules import PROVISIONING_RULES
+from azdiskbackup.core.protected_disk.steps import PutInstance
 from azdiskbackup.core.protected_disk.trust import LastGet, Trust, trusted_source
+from azdiskbackup.core.rules.intervals import CONFIGURATION_TAKES
 from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed, NotFetched, NotFound
 from azdiskbackup.core.rules.verdicts import Plan, evaluate
 from azdiskbackup.errors import AlreadyProtected
@@ -23,6 +26,11 @@ from azdiskbackup.reconcilers.protected_disk.state import Pass
 
 # A disk that was read is taken to be as it was for this long; its backups would fail, and say so, if it were gone.
 DISK_VALID_FOR = timedelta(hours=6)
+# So many GETs cost less than the two queries of a sweep, and show more.
+A_FEW = 3
+TOGETHER_EVERY = timedelta(minutes=1)
+# By then an index shows what there is, and Azure has configured it, or said why not.
+TOGETHER_FOR = timedelta(minutes=10)
 BURST_WINDOW = timedelta(minutes=1)
 BURST_SIZE = 10
 
@@ -43,11 +51,68 @@ class BurstDetector:
         return min(self._at_by_id.values()) if len(self._at_by_id) > BURST_SIZE else None
 
 
+class Configurations:
+    """The instances that were asked for, and are not seen to be configured yet: few are read one by one, many together.
+
+    A GET for each would double what a disk costs of Azure's limits. An index lags: what it does not show yet is looked
+    at again with all others, and in the end by a GET. Losing this costs calls, nothing else.
+    """
+
+    def __init__(self, sweep: Sweep) -> None:
+        self._sweep = sweep
+        self._since: dict[str, dict[str, datetime]] = {}
+        self._next_look: dict[str, datetime] = {}
+
+    def begin(self, instance: ArmId, now: datetime) -> None:
+        """Take note of an instance that was asked for."""
+        self._since.setdefault(instance.subscription.lower(), {})[str(instance).lower()] = now
+
+    async def look(self, pass_: Pass, instance: ArmId) -> AzureInstance | NotFound | None:
+        """Return an instance as a look at all of them shows it, NotFound while it has to wait; None if a GET has to.
+
+        It may be behind: who asks decides whether that is all he wants to know.
+        """
+        operation, known, now = pass_.state.steps.operation, pass_.state.instance, pass_.now
+        if operation is None or operation.step is not PutInstance or not isinstance(known.value, NotFound):
+            return None
+        subscription = instance.subscription.lower()
+        if not self._are_many(subscription, now) or now >= operation.since + TOGETHER_FOR:
+            return None
+        due = max(operation.look_at, self._next_look.get(subscription, operation.look_at))
+        if now >= due:
+            snapshot = await capture_if_allowed(self._sweep.read(instance.parent, operation.look_at))
+            if not isinstance(snapshot, InventorySnapshot):
+                return None
+            due = self._next_look[subscription] = snapshot.at + TOGETHER_EVERY
+            shown = snapshot.of(instance).instance
+            if shown is not None and not shown.is_changing:
+                return shown
+        pass_.state.steps.operation = replace(operation, look_at=due)
+        return known.value
+
+    def is_new(self, pass_: Pass) -> bool:
+        """Return whether the first look at an instance that was asked for is still to come."""
+        operation = pass_.state.steps.operation
+        if operation is None or operation.step is not PutInstance:
+            return False
+        return pass_.now < operation.since + CONFIGURATION_TAKES + TOGETHER_EVERY
+
+    def end(self, instance: ArmId) -> None:
+        """Take note that an instance was seen as it is to be, or is looked at by itself."""
+        self._since.get(instance.subscription.lower(), {}).pop(str(instance).lower(), None)
+
+    def _are_many(self, subscription: str, now: datetime) -> bool:
+        since = {key: at for key, at in self._since.get(subscription, {}).items() if now < at + TOGETHER_FOR}
+        self._since[subscription] = since
+        return len(since) > A_FEW
+
+
 class InventoryReader:
     """Reads disks and instances, at little cost."""
 
-    def __init__(self, context: ReconcileContext) -> None:
+    def __init__(self, context: ReconcileContext, configurations: Configurations) -> None:
         self._context = context
+        self._configurations = configurations
         self._burst = BurstDetector()
 
     # --- the disk ---------------------------------------------------------------------------------
@@ -104,6 +169,9 @@ class InventoryReader:
             return NOT_FOUND
         if pass_.state.is_operation_in_progress(now) and known.value is not None:
             return known.value
+        configured = None if deleting else await self._configured(pass_, observed, id_)
+        if configured is not None:
+            return configured
         if await self._new_and_not_shown(pass_, id_):
             known.last_get = LastGet(NOT_FOUND, now)
             return NOT_FOUND
@@ -124,6 +192,18 @@ class InventoryReader:
         if disk is None or not isinstance(observed.vault, VaultView) or observed.vault.id is None:
             return None
         return observed.vault.id.child("backupInstances", instance_name(disk))
+
+    async def _configured(self, pass_: Pass, observed: Observed, id_: ArmId) -> AzureInstance | NotFound | None:
+        """Return an instance that was asked for with many others: configured, or not yet; None if it needs a GET."""
+        found = await self._configurations.look(pass_, id_)
+        if isinstance(found, NotFound):
+            return found
+        self._configurations.end(id_)
+        if found is None or not _is_converged(pass_, replace(observed, instance=found)):
+            # Whatever else it is: the instance itself tells more, and is not behind.
+            return None
+        pass_.state.instance.last_get = LastGet(found, pass_.now)
+        return found
 
     async def _trusted(
         self, pass_: Pass, observed: Observed, id_: ArmId, snapshot: InventorySnapshot

@@ -18,11 +18,18 @@ from azdiskbackup.core.protected_disk.observed import Fact, Observed, Recorded, 
 from azdiskbackup.core.protected_disk.ownership import is_owner
 from azdiskbackup.core.protected_disk.rules.instance import instance_request
 from azdiskbackup.core.protected_disk.trust import LastGet
-from azdiskbackup.core.protected_disk.validation import Running, after_look, is_answer_due
+from azdiskbackup.core.protected_disk.validation import (
+    DiskValidation,
+    GroupValidations,
+    Running,
+    after_look,
+    is_answer_due,
+    is_shared,
+)
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed, NotFound
 from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.protected_disk.inventory_reader import InventoryReader
+from azdiskbackup.reconcilers.protected_disk.inventory_reader import Configurations, InventoryReader
 from azdiskbackup.reconcilers.protected_disk.state import MigrationPacer, Pass
 from azdiskbackup.reconcilers.watch.indices import (
     DISKS_BY_AZURE_ID,
@@ -36,10 +43,13 @@ from azdiskbackup.reconcilers.watch.indices import (
 class Fetchers:
     """Fetches facts: from the inventory where that can be believed, else by a request of their own."""
 
-    def __init__(self, context: ReconcileContext) -> None:
+    def __init__(
+        self, context: ReconcileContext, validations: GroupValidations, configurations: Configurations
+    ) -> None:
         self._context = context
         self._grants = context.grants
-        self._inventory = InventoryReader(context)
+        self._validations = validations
+        self._inventory = InventoryReader(context, configurations)
         self._pacer = MigrationPacer(context.settings.migration_interval)
         self.by_fact = {
             Fact.DISK: self._disk,
@@ -68,14 +78,16 @@ class Fetchers:
             self._context.owned.set(pass_.resource.uid, instance.id if state.instance.was_owner else None)
         if _recheck_cause(instance) is None:
             state.role_recheck.instance_is_fine()
+        elif instance.failure is not None and instance.failure.about_rights and isinstance(observed.disk, AzureDisk):
+            self._validations.doubt(instance_request(pass_.desired, replace(observed, instance=instance)), pass_.now)
         policy = observed.policy.id if isinstance(observed.policy, PolicyView) else None
         if policy is None or same_id(instance.policy_id, policy):
             state.migrate_at = None
         return observed
 
     async def _validation(self, pass_: Pass, observed: Observed) -> Observed:
-        known = pass_.state.validation
-        known.reset_unless_about(instance_request(pass_.desired, observed))
+        known, request = pass_.state.validation, instance_request(pass_.desired, observed)
+        known.reset_unless_about(request)
         if isinstance(known.state, Running):
             # A validation is followed on its own; to ask for it once more, after its answer, is no repetition.
             pass_.state.steps.last_completed = None
@@ -83,9 +95,14 @@ class Fetchers:
                 answer = await capture_error(self._context.azure.operations.check(known.state.operation))
                 failing_since = observed.recorded.validation_failing_since
                 known.state = after_look(known.state, answer, pass_.now, failing_since)
+                self._validations.tell(request, pass_.resource.uid, known.state, pass_.now)
         conflict = pass_.state.conflict
         due = conflict.is_search_due(pass_.state.refusal)
-        return replace(observed, validation=known.state, conflicting_instance=NOT_FETCHED if due else conflict.instance)
+        validation: DiskValidation = known.state
+        if is_shared(request, observed.reader_grant) and observed.recorded.instance_id is None:
+            # What was protected before is put back by the long way, which tells of it.
+            validation = self._validations.of(request, pass_.resource.uid, known.state, pass_.now)
+        return replace(observed, validation=validation, conflicting_instance=NOT_FETCHED if due else conflict.instance)
 
     async def _conflicting_instance(self, pass_: Pass, observed: Observed) -> Observed:
         """Find the instance because of which Azure refuses ours: in our vault it is adopted, elsewhere it is named."""

@@ -18,7 +18,9 @@ from azdiskbackup.core.protected_disk.steps import (
     Validate,
 )
 from azdiskbackup.core.protected_disk.validation import (
+    AwaitingGroup,
     NeverRun,
+    PassedForGroup,
     Running,
     ValidationRefused,
     next_refusal,
@@ -155,6 +157,48 @@ def test_while_azure_checks_again_the_words_stay() -> None:
     checking = make_plan(desired(), replace(UNPROTECTED, validation=Running("op", NOW, before)), NOW)
     assert asked.verdict.message == checking.verdict.message, "so that the check writes no status"
     assert checking.step is None
+
+
+def of_another(waited: timedelta | None = None) -> Observed:
+    """Return a disk that waits for what Azure says of another one, which it has refused for some time."""
+    refused = None if waited is None else ValidationRefused(DENIED, NOW, NOW - waited, 3)
+    return replace(UNPROTECTED, validation=AwaitingGroup(refused, NOW + timedelta(minutes=1)))
+
+
+@pytest.mark.parametrize(
+    ("observed", "reason", "progress", "says"),
+    [
+        (of_another(), reasons.VALIDATING, Progress.RECONCILING, "another disk of the resource group first"),
+        (of_another(timedelta(minutes=5)), reasons.WAITING_FOR_PERMISSIONS, Progress.RECONCILING, "retries with one"),
+        (
+            of_another(timedelta(hours=2)),
+            reasons.WAITING_FOR_PERMISSIONS,
+            Progress.STALLED,
+            "Disk Snapshot Contributor",
+        ),
+        (
+            replace(of_another(timedelta()), vault=replace(VAULT, assigns_roles=False), role_grant=False),
+            reasons.WAITING_FOR_PERMISSIONS,
+            Progress.STALLED,
+            "az role assignment create",
+        ),
+    ],
+)
+def test_a_disk_waits_for_what_azure_says_of_another_one(
+    observed: Observed, reason: str, progress: Progress, says: str
+) -> None:
+    found = make_plan(desired(), observed, NOW)
+    assert (found.step, found.verdict.reason, found.verdict.progress) == (None, reason, progress)
+    assert says in found.verdict.message and found.verdict.requeue_at == NOW + timedelta(minutes=1)
+    later = make_plan(desired(), observed, NOW + timedelta(minutes=2)).verdict
+    assert later.message == found.verdict.message, "many wait: none of them says a time that moves"
+
+
+def test_what_azure_said_of_another_disk_holds_for_this_one() -> None:
+    found = make_plan(desired(), replace(UNPROTECTED, validation=PassedForGroup()), NOW)
+    assert isinstance(found.step, PutInstance)
+    validated = next(each for each in found.findings if each.type == reasons.VALIDATED)
+    assert (validated.status, validated.reason) == ("True", reasons.NOT_NEEDED)
 
 
 def test_what_waiting_does_not_heal_is_stalled() -> None:

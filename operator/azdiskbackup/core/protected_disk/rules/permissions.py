@@ -14,8 +14,10 @@ from azdiskbackup.core.protected_disk.observed import Fact, Observed
 from azdiskbackup.core.protected_disk.rules.instance import Verdict, instance_request
 from azdiskbackup.core.protected_disk.steps import AssignRole, Validate
 from azdiskbackup.core.protected_disk.validation import (
+    AwaitingGroup,
     NeverRun,
     Passed,
+    PassedForGroup,
     Running,
     ValidationRefused,
     is_overdue,
@@ -111,10 +113,24 @@ def validate_for_backup(desired: Desired, observed: Observed, now: datetime) -> 
             )
         case Passed():
             return satisfied(reasons.PASSED, "Azure validated the disk for backup.")
+        case PassedForGroup() | AwaitingGroup() as of_another:
+            return _as_another_of_the_group(observed, of_another)
         case ValidationRefused() as refusal:
             return _after_refusal(observed, request, refusal, now)
         case _:
             raise AssertionError("the rule on owners guarantees that it was fetched")
+
+
+def _as_another_of_the_group(observed: Observed, found: PassedForGroup | AwaitingGroup) -> Verdict:
+    """What Azure says of one disk holds for all that the same roles serve."""
+    if isinstance(found, PassedForGroup):
+        return satisfied(
+            reasons.NOT_NEEDED, "Azure accepted another disk of the resource group, for which the same roles serve."
+        )
+    if found.refused is None:
+        return wait(reasons.VALIDATING, "Azure is validating another disk of the resource group first.", found.until)
+    message = _message_for_group(observed, found.refused)
+    return _until_azure_agrees(wait(found.refused.error.reason, message, found.until), observed, found.refused)
 
 
 def _after_refusal(observed: Observed, request: InstanceRequest, refusal: ValidationRefused, now: datetime) -> Verdict:
@@ -156,6 +172,19 @@ def _message(observed: Observed, refusal: ValidationRefused) -> str:
         f"Azure refuses the vault's identity access to {scope}: role assignments take up to 30 minutes to propagate. "
         f"{hint}Waiting for {span(refusal.at - refusal.first)}; next attempt at {again}. "
         f"{refusal.error.message_without_recommendation}"
+    )
+
+
+def _message_for_group(observed: Observed, refusal: ValidationRefused) -> str:
+    """Tell it without a time that moves: as many disks wait as there are in the group."""
+    scope = refusal.error.scope if isinstance(refusal.error, PermissionsMissing) else None
+    if is_overdue(refusal):
+        return _overdue_message(observed, refusal, scope)
+    hint = f" {observed.reader_grant.request}" if _lacks_role_of_others(observed) else ""
+    return (
+        f"Azure refuses the vault's identity access to {scope or 'another disk of the resource group'}: role "
+        f"assignments take up to 30 minutes to propagate.{hint} The operator retries with one disk of the group, and "
+        "continues automatically with the others."
     )
 
 

@@ -1,0 +1,163 @@
+"""Many disks, and what they cost: for stories at scale."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from harness import objects
+from harness.objects import Json
+from world.team import Team
+from world.world import CLIENT_ID, World
+
+EVERY = timedelta(hours=4)
+
+
+def condition(raw: Json, type_: str) -> Json:
+    """Return a condition of an object, empty if there is none."""
+    return next((each for each in raw.get("status", {}).get("conditions", []) if each["type"] == type_), {})
+
+
+def holds(raw: Json, type_: str) -> bool:
+    return bool(condition(raw, type_).get("status") == "True")
+
+
+def since_when(raw: Json, type_: str) -> datetime:
+    """Return since when a condition holds."""
+    found = condition(raw, type_)
+    assert found.get("status") == "True", found
+    return datetime.fromisoformat(found["lastTransitionTime"])
+
+
+class Fleet:
+    """So many claims in some namespaces, each bound to a disk; one vault and one policy for all of them."""
+
+    def __init__(self, world: World, size: int, namespaces: int) -> None:
+        self.world = world
+        self.size = size
+        self.places = [(f"team-{number % namespaces}", f"data-{number}") for number in range(size)]
+
+    def make(self) -> None:
+        """Make namespaces, disks, volumes and claims."""
+        self.world.azure.seed(disks=[disk_in_azure(name) for _, name in self.places])
+        for namespace in sorted({namespace for namespace, _ in self.places}):
+            self.world.make("Namespace", objects.namespace(namespace))
+        for namespace, name in self.places:
+            Team(self.world, namespace).bind(name, name, objects.disk_id(name))
+
+    async def make_policy(self, **vault: Any) -> None:
+        """Make the vault and the policy, and wait until they can be used."""
+        self.world.make("BackupVault", objects.vault("demo", access={"diskIDNamespaces": {}}, **vault))
+        self.world.make("DiskBackupPolicy", objects.policy("gold", "demo"))
+        await self.world.passes(lambda: holds(self.policy, "Ready"), "the policy is ready")
+
+    def protect(self) -> None:
+        """Create a ProtectedDisk for each claim."""
+        for namespace, name in self.places:
+            self.world.make("ProtectedDisk", objects.disk(name, namespace, name, "gold"))
+
+    def back_up(self, first: int = 0, last: int | None = None) -> None:
+        """Create an OnDemandBackup for each disk."""
+        for namespace, name in self.places[first:last]:
+            self.world.make("OnDemandBackup", objects.backup(f"now-{name}", namespace, name))
+
+    @property
+    def policy(self) -> Json:
+        (found,) = self.world.every("DiskBackupPolicy")
+        return found
+
+    def disks(self) -> list[Json]:
+        return self.world.every("ProtectedDisk")
+
+    def backups(self) -> list[Json]:
+        return self.world.every("OnDemandBackup")
+
+    async def until_ready(self, within: timedelta) -> None:
+        """Let time pass until every disk is Ready."""
+        deadline = self.world.clock.now() + within
+        await self.world.settle()
+        pause = timedelta(seconds=30)
+        while (count := sum(holds(each, "Ready") for each in self.disks())) < self.size:
+            assert self.world.clock.now() < deadline, f"{count} of {self.size} disks are Ready after {within}"
+            await self.world.advance(seconds=pause.total_seconds())
+            pause = min(pause * 1.2, timedelta(minutes=5))
+
+    async def to_after_a_backup(self, span: timedelta) -> None:
+        """Go to some time after the next scheduled backups."""
+        due = datetime.fromisoformat(self.policy["status"]["nextBackupTime"])
+        await self.world.advance(seconds=(due + span - self.world.clock.now()).total_seconds())
+
+    @property
+    def last_backup(self) -> datetime:
+        """Return when the last scheduled backups were due."""
+        return datetime.fromisoformat(self.policy["status"]["nextBackupTime"]) - EVERY
+
+
+def disk_in_azure(name: str, subscription: str = objects.SUBSCRIPTION) -> Json:
+    return {
+        "subscription": subscription,
+        "group": objects.DISK_GROUP,
+        "name": name,
+        "location": objects.LOCATION,
+    }
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What was spent.
+
+    Attributes:
+        azure: calls by route.
+        azure_writes: how many of them change something.
+        kubernetes_writes: all requests that change something, those that fail too.
+        seconds: of time.
+    """
+
+    azure: Counter[str]
+    azure_writes: int
+    kubernetes_writes: int
+    seconds: float
+
+    @property
+    def calls(self) -> int:
+        return sum(self.azure.values())
+
+    def an_hour(self, without: str = "") -> float:
+        """Return the calls an hour, those of a route apart."""
+        return sum(count for route, count in self.azure.items() if route != without) / (self.seconds / 3600)
+
+
+class Meter:
+    """Counts what the operator does from the moment the meter is made, or from its last reading."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._written = 0
+        exchange: Any = world.operator.kube._exchange
+        send = exchange.send
+
+        async def counted(method: str, *given: Any) -> Any:
+            self._written += method != "GET"
+            return await send(method, *given)
+
+        exchange.send = counted
+        self._mark()
+
+    def _mark(self) -> None:
+        self._requests = self._world.azure.request_count()
+        self._before = self._written
+        self._time = self._world.clock.now()
+
+    def read(self) -> Cost:
+        """Return what was spent since the last reading, and count anew."""
+        sent = [each for each in self._world.azure.requests(self._requests) if each.caller == CLIENT_ID]
+        cost = Cost(
+            azure=Counter(each.route for each in sent),
+            azure_writes=sum(each.writes for each in sent),
+            kubernetes_writes=self._written - self._before,
+            seconds=(self._world.clock.now() - self._time).total_seconds(),
+        )
+        self._mark()
+        return cost
