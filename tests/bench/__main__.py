@@ -11,13 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench import by_rules, command, installation, report, restores, rules
+from bench import by_rules, command, installation, report, restores, rules, scopes
 from bench.command import Costs
 from bench.fleet import Fleet, FleetError
 from bench.installation import Tell
 from bench.measures import Rules
 from bench.restores import Restores
 from bench.scenario import Result, run
+from bench.scopes import Scopes
 from harness.processes import ProcessDiedError
 from harness.stack import ROOT, Stack
 
@@ -32,7 +33,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--sizes", default="", help="numbers of disks, separated by commas")
     parser.add_argument(
-        "--only", choices=["restores", "command", "rules"], help="measure this, and renew its rows in --out"
+        "--only", choices=["restores", "command", "rules", "scopes"], help="measure this, and renew its rows in --out"
     )
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks")
     parser.add_argument("--compare", nargs=2, type=Path, metavar=("BEFORE", "AFTER"), help="print two results.json")
@@ -50,7 +51,7 @@ def main() -> int:
             restored, costs = _restores(), _costs()
             times = _on_a_stack("installation", lambda stack, tell: installation.measure(stack, tell))
             results = [_fleet(size) for size in sorted(sizes)]
-            found = report.document(results, times, costs, restored, _rules())
+            found = report.document(results, times, costs, restored, _rules(), _scopes())
     except (FleetError, ProcessDiedError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -72,11 +73,16 @@ def _rules() -> Rules:
     return Rules(events, _on_a_stack("rules", lambda stack, tell: by_rules.measure(stack, tell)))
 
 
+def _scopes() -> Scopes:
+    return scopes.measure(_on_a_stack, SHARE)
+
+
 # What can be measured alone, and renews its rows.
 _ONE: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "restores": lambda before: report.with_restores(before, _restores()),
     "command": lambda before: report.with_costs(before, _costs()),
     "rules": lambda before: report.with_rules(before, _rules()),
+    "scopes": lambda before: report.with_scopes(before, _scopes()),
 }
 
 

@@ -13,6 +13,7 @@ from bench.installation import Times
 from bench.restores import Restores
 from bench.rules import RuleCosts
 from bench.scenario import Result
+from bench.scopes import Scopes
 
 T = TypeVar("T")
 
@@ -30,11 +31,19 @@ class Rules:
 
 @dataclass(frozen=True)
 class Measure(Generic[T]):
-    """One row of the table: what it says, how it is computed from what was measured, its limit."""
+    """One row of the table.
+
+    Attributes:
+        text: what it says.
+        of: how it is computed from what was measured.
+        most: its limit.
+        least_disks: in which fleet it means something, at least: what all disks share is nothing in a large one.
+    """
 
     text: str
     of: Callable[[T], float]
     most: float
+    least_disks: int = 0
 
 
 def _at(name: str, disks: int | None = None) -> Callable[[Sequence[Result]], float]:
@@ -70,6 +79,10 @@ def _minutes(name: str) -> Callable[[Restores], float]:
     return lambda found: float(getattr(found, name)) / 60
 
 
+def _many_minutes(found: Scopes) -> float:
+    return found.many.seconds / 60
+
+
 def _ratio(name: str) -> Callable[[Restores], float]:
     """Return how much longer another team waited in the middle of the restores than without them."""
     return lambda found: float(getattr(found.meanwhile, name)) / float(getattr(found.alone, name))
@@ -87,7 +100,7 @@ FLEETS: Sequence[Measure[Sequence[Result]]] = (
     ),
     Measure("Azure writes meanwhile", _at("steady_writes"), 0),
     Measure("Azure writes after a restart", _at("restart_writes"), 0),
-    Measure("apply → all protected, ratio to what the budget's write rate needs", _at("protect_ratio"), 1.5),
+    Measure("apply → all protected, ratio to what the budget's write rate needs", _at("protect_ratio"), 1.5, 500),
     Measure("restart → every status checked, virtual seconds", _at("restart_seconds"), 60),
     Measure("CPU seconds for that", _at("restart_cpu"), 60),
     Measure("resident memory, MiB", lambda results: results[-1].memory_kib / 1024, 200),
@@ -104,6 +117,13 @@ FLEETS: Sequence[Measure[Sequence[Result]]] = (
     Measure("CPU seconds a sweep with nothing new", _at("sweep_cpu"), 2),
     Measure("cost of a disk, largest to next smaller fleet (1 is a straight line)", _bend, 1.25),
 )
+
+
+def of_fleets(results: Sequence[Result]) -> list[Measure[Sequence[Result]]]:
+    """Return the rows that mean something with fleets of these sizes."""
+    return [each for each in FLEETS if results[-1].disks >= each.least_disks]
+
+
 # About what a person waits for.
 TIMES: Sequence[Measure[Times]] = (
     Measure("`helm upgrade --install --wait`, seconds", attrgetter("install"), 15),
@@ -163,7 +183,18 @@ RULES: Sequence[Measure[Rules]] = (
     Measure("that disk: apply → protected, virtual seconds", attrgetter("fleet.other_protected"), 300),
 )
 # In the order of the table.
-TABLES: Sequence[Sequence[Measure[Any]]] = (FLEETS, TIMES, COMMAND, RESTORES, RULES)
+# About disks that come all at once, by `diskRoleScope`; Azure's limits are those of 2026.
+SCOPES: Sequence[Measure[Scopes]] = (
+    Measure("100 disks, `diskRoleScope: Disk`: Azure calls a disk", attrgetter("disk.calls"), 4.3),
+    Measure("100 disks, `Disk`: of which writes", attrgetter("disk.writes"), 3),
+    Measure("100 disks, `ResourceGroup`: Azure calls a disk", attrgetter("group.calls"), 1.5),
+    Measure("100 disks, `ResourceGroup`: of which writes", attrgetter("group.writes"), 1.1),
+    Measure("2,000 disks, `ResourceGroup`: apply → all protected, virtual minutes", _many_minutes, 55),
+    Measure("2,000 disks, `ResourceGroup`: ratio to what our share of the writes needs", attrgetter("many.ratio"), 1.1),
+    Measure("2,000 disks, `ResourceGroup`: Kubernetes writes a disk", attrgetter("many.kubernetes"), 4),
+)
+
+TABLES: Sequence[Sequence[Measure[Any]]] = (FLEETS, TIMES, COMMAND, RESTORES, RULES, SCOPES)
 
 
 def rows(measures: Sequence[Measure[T]], measured: T) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from bench.installation import Times
 from bench.measures import Rules
 from bench.restores import Restores
 from bench.scenario import Result
+from bench.scopes import Scopes
 
 mpl.use("svg")
 # The same picture for the same numbers.
@@ -38,17 +39,22 @@ def machine() -> dict[str, Any]:
 
 
 def document(
-    results: Sequence[Result], times: Times, costs: Costs, restores: Restores, of_rules: Rules
+    results: Sequence[Result],
+    times: Times,
+    costs: Costs,
+    restores: Restores,
+    of_rules: Rules,
+    scopes: Scopes,
 ) -> dict[str, Any]:
     """Return the results with where and when."""
     found = {
         **_when(),
         "machine": machine(),
-        "measures": measures.rows(measures.FLEETS, results) + measures.rows(measures.TIMES, times),
+        "measures": measures.rows(measures.of_fleets(results), results) + measures.rows(measures.TIMES, times),
         "times": _figures(times),
         "results": [_figures(each) for each in results],
     }
-    return with_rules(with_restores(with_costs(found, costs), restores), of_rules)
+    return with_scopes(with_rules(with_restores(with_costs(found, costs), restores), of_rules), scopes)
 
 
 def with_restores(before: dict[str, Any], restores: Restores) -> dict[str, Any]:
@@ -64,6 +70,11 @@ def with_costs(before: dict[str, Any], costs: Costs) -> dict[str, Any]:
 def with_rules(before: dict[str, Any], found: Rules) -> dict[str, Any]:
     """Return a document with the rows about rules, in the place of those that it had."""
     return _renewed(before, "rules", measures.rows(measures.RULES, found), _figures(found))
+
+
+def with_scopes(before: dict[str, Any], found: Scopes) -> dict[str, Any]:
+    """Return a document with the rows about `diskRoleScope`, in the place of those that it had."""
+    return _renewed(before, "scopes", measures.rows(measures.SCOPES, found), _figures(found))
 
 
 def _renewed(before: dict[str, Any], name: str, rows: list[dict[str, Any]], found: dict[str, Any]) -> dict[str, Any]:

@@ -48,6 +48,33 @@ async def test_a_vault_that_azure_does_not_find_is_left_alone(world: World, shop
     assert shop.condition("BackupVault", "demo", "Ready")["status"] == "True"
 
 
+async def test_a_vault_is_left_alone_although_not_even_its_list_is_found(world: World, shop: Team) -> None:
+    """Five answers of 404 in a row, whatever is asked: only a resource group that is missing has no vaults."""
+    vault_id = shop.get("BackupVault", "demo")["status"]["vaultID"]
+    tags = {**(shop.portal("GET", vault_id)["tags"] or {}), "owner": "platform"}
+    shop.portal("PATCH", vault_id, {"tags": tags})
+    since = world.azure.request_count()
+    world.azure.plant("backupVaults", times=5, **NOT_FOUND)
+    await world.advance(hours=1)
+    assert is_struck(world, since) and not world.writes(since)
+    assert shop.portal("GET", vault_id)["tags"] == tags
+    await shop.until("BackupVault", "demo", "Ready")
+
+
+async def test_a_deletion_is_carried_out_although_not_even_the_list_of_the_vault_is_found(
+    world: World, shop: Team
+) -> None:
+    await shop.apply(vault("open", access={"deletionNamespaces": {}}), objects.policy("open", "open"))
+    shop.make_claim()
+    await shop.protect(policy="open", deletionPolicy="Delete")
+    await shop.until("ProtectedDisk", "data", "Ready")
+    since = world.azure.request_count()
+    world.azure.plant("backupInstances.get|backupInstances.list|deleted", times=6, **NOT_FOUND)
+    await shop.delete("ProtectedDisk", "data")
+    await shop.gone("ProtectedDisk", "data")
+    assert is_struck(world, since) and "backupInstances.delete" in world.writes(since)
+
+
 async def test_a_policy_that_azure_does_not_find_once_is_left_alone(world: World, shop: Team) -> None:
     since = world.azure.request_count()
     world.azure.plant("backupPolicies.get", times=1, **NOT_FOUND)

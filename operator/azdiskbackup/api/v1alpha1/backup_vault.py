@@ -167,7 +167,8 @@ class BackupVaultSpec(Part):
         Literal["Disk", "ResourceGroup"],
         Field(
             description="Scope of the role on disks: each disk, or each resource group of disks (a subscription holds "
-            "4,000 role assignments)."
+            "4,000 role assignments). With ResourceGroup only the first disk of a group waits until the role has "
+            "propagated; each further one is a single write to Azure."
         ),
     ] = "Disk"
     access: Annotated[VaultAccess, Field(description="Which namespaces may use the vault, and how.")] = VaultAccess()

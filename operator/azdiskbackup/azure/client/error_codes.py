@@ -163,10 +163,11 @@ WORDED: dict[tuple[str, str], Meaning] = {
 
 # What says that a thing, or its resource group, does not exist. That a subscription is not found says nothing of what
 # is in it: a token of another tenant is enough [I: Azure/autorest-clientruntime-for-java 511].
+GROUP_MISSING = "ResourceGroupNotFound"
 MISSING = {
+    GROUP_MISSING,
     "NotFound",
     "ParentResourceNotFound",
-    "ResourceGroupNotFound",
     "ResourceNotFound",
     "RoleAssignmentNotFound",
     "UserErrorGenericResourceNotFound",

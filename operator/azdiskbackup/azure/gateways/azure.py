@@ -6,11 +6,11 @@ operation got. A missing thing is ``NotFound``, everything else that goes wrong 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol, TypeVar
 
 from azdiskbackup.azure.client.connection import AzureConnection
-from azdiskbackup.azure.client.error_codes import MISSING
+from azdiskbackup.azure.client.error_codes import GROUP_MISSING, MISSING
 from azdiskbackup.azure.gateways.backups import Backups
 from azdiskbackup.azure.gateways.gateway import AnswerT
 from azdiskbackup.azure.gateways.instances import Instances
@@ -59,20 +59,28 @@ async def capture_error(answer: Awaitable[AnswerT]) -> AnswerT | FetchFailed:
         return FetchFailed(error)
 
 
-async def find_listed(listed: Awaitable[Iterable[ListedT]], id_: ArmId) -> ListedT | NotFound | FetchFailed:
+async def find_listed(
+    listed: Awaitable[Iterable[ListedT]], id_: ArmId, parents: Callable[[], Awaitable[Iterable[Listed]]] | None = None
+) -> ListedT | NotFound | FetchFailed:
     """Return what two GETs did not find, if a list shows it, which is another source; or the list's error.
 
-    Two GETs may fail alike: Resource Manager answers both from one place. Where not even the group or the vault of the
-    list exists, nothing in it does.
+    Two GETs may fail alike: Resource Manager answers both from one place. So may the list: only where not even its
+    resource group exists, or another list shows that its vault does not, nothing in it does.
 
     Args:
         listed: what there is in that group or vault.
         id_: which of it.
+        parents: reads the list in which the vault would be, where the first is one of a vault.
     """
     found = await capture_error(listed)
-    if isinstance(found, FetchFailed):
-        return NOT_FOUND if found.error.code in MISSING else found
-    return next((each for each in found if same_id(each.id, id_)), NOT_FOUND)
+    if not isinstance(found, FetchFailed):
+        return next((each for each in found if same_id(each.id, id_)), NOT_FOUND)
+    if found.error.code == GROUP_MISSING:
+        return NOT_FOUND
+    if found.error.code in MISSING and parents is not None:
+        parent = await find_listed(parents(), id_.parent)
+        return NOT_FOUND if isinstance(parent, NotFound) else found
+    return found
 
 
 async def capture_if_allowed(answer: Awaitable[AnswerT]) -> AnswerT | FetchFailed | NotFetched:

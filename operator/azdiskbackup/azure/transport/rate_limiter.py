@@ -35,12 +35,15 @@ class _FairQueue:
     again and again gains nothing.
     """
 
-    fresh: dict[Hashable, dict[Hashable, datetime]] = field(default_factory=dict)
-    others: dict[Hashable, dict[Hashable, datetime]] = field(default_factory=dict)
+    fresh: dict[Hashable, dict[Hashable, None]] = field(default_factory=dict)
+    others: dict[Hashable, dict[Hashable, None]] = field(default_factory=dict)
+    # In the order in which they came, so that nobody looks through all of them for who has waited longest.
+    since: dict[tuple[Hashable, Hashable], datetime] = field(default_factory=dict)
 
     def add(self, requester: Requester, now: datetime) -> None:
         flows = self.others if requester.flow in self.others else self.fresh
-        flows.setdefault(requester.flow, {}).setdefault(requester.key, now)
+        flows.setdefault(requester.flow, {}).setdefault(requester.key)
+        self.since.setdefault((requester.flow, requester.key), now)
 
     def pop(self) -> Hashable:
         """Return whose turn it is; there is somebody."""
@@ -51,20 +54,17 @@ class _FairQueue:
             if not flow:
                 continue
             key = next(iter(flow))
-            del flow[key]
+            del flow[key], self.since[name, key]
             # To the end of the row.
             self.others[name] = flow
-            if not self:
+            if not self.since:
                 self.others.clear()
             return key
 
-    def __bool__(self) -> bool:
-        return next(self.since(), None) is not None
-
-    def since(self) -> Iterator[datetime]:
-        """Yield since when each of them waits."""
-        for flow in (*self.fresh.values(), *self.others.values()):
-            yield from flow.values()
+    @property
+    def oldest(self) -> datetime | None:
+        """Return since when the first of them waits."""
+        return next(iter(self.since.values()), None)
 
 
 @dataclass(slots=True)
@@ -111,7 +111,7 @@ class _Bucket:
         if requester.key in self.turns:
             return True
         before = self.waiting if requester.background else self.waiting[:1]
-        return self.tokens >= 1 and not any(before)
+        return self.tokens >= 1 and not any(each.since for each in before)
 
     def queue(self, requester: Requester, now: datetime) -> None:
         self.waiting[requester.background].add(requester, now)
@@ -122,21 +122,28 @@ class _Bucket:
 
     def next(self, now: datetime) -> Hashable | None:
         """Return whose turn has come, flow by flow; None if nobody waits or nothing may be sent."""
-        flows = next((each for each in self.waiting if each), None)
+        flows = next((each for each in self.waiting if each.since), None)
         if self.tokens < 1 or flows is None:
             return None
         key = flows.pop()
         self.tokens -= 1
+        # Anew, at the end: it may have one already that it did not take.
+        self.turns.pop(key, None)
         self.turns[key] = now
         return key
 
     @property
     def count(self) -> int:
-        return sum(1 for flows in self.waiting for _ in flows.since())
+        return sum(len(flows.since) for flows in self.waiting)
 
     @property
     def oldest(self) -> datetime | None:
-        return min((since for flows in self.waiting for since in flows.since()), default=None)
+        return min((flows.oldest for flows in self.waiting if flows.oldest is not None), default=None)
+
+    def forget_turns(self, now: datetime) -> None:
+        """Drop the turns that nobody took; the oldest stand first."""
+        while self.turns and now - next(iter(self.turns.values())) > TURN_STAYS:
+            del self.turns[next(iter(self.turns))]
 
 
 class RateLimiter:
@@ -202,8 +209,7 @@ class RateLimiter:
         again: list[datetime] = []
         for bucket in self._buckets.values():
             bucket.refill(now)
-            for key in [key for key, since in bucket.turns.items() if now - since > TURN_STAYS]:
-                del bucket.turns[key]
+            bucket.forget_turns(now)
             while (key := bucket.next(now)) is not None:
                 self._wake(key)
             oldest = bucket.oldest

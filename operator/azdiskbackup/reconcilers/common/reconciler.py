@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from azdiskbackup.api.v1alpha1.base import Status
-from azdiskbackup.azure.gateways.azure import ListedT, find_listed
+from azdiskbackup.azure.gateways.azure import Listed, ListedT, find_listed
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.abandon import is_abandoned, with_way_out
 from azdiskbackup.core.objects.resource import Invalid, Resource
@@ -89,6 +89,7 @@ class KindState:
         now: datetime,
         *,
         was_there: bool,
+        parents: Callable[[], Awaitable[Iterable[Listed]]] | None = None,
     ) -> ListedT | NotFound | FetchFailed:
         """Believe that what was there is gone when a list, which is another source, does not show it either.
 
@@ -100,6 +101,7 @@ class KindState:
             listed: reads the list in which it would be.
             now: the time.
             was_there: whether it was seen before.
+            parents: reads the list in which its vault would be, for what is in a vault.
 
         Returns:
             The thing, if the list shows it; an error of the list; else the answer.
@@ -111,7 +113,7 @@ class KindState:
         key = str(id_).lower()
         if not isinstance(answer, NotFound) or not was_there or key in self.not_listed:
             return answer
-        found = await find_listed(listed(), id_)
+        found = await find_listed(listed(), id_, parents)
         if isinstance(found, NotFound):
             self.not_listed.add(key)
         return found

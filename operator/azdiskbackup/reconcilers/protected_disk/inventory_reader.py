@@ -263,8 +263,14 @@ class InventoryReader:
         # To believe it at once would let go of backups that are there, or create what is only not shown.
         asked_for = pass_.state.instance.change_expected and _is_leaving(pass_, observed)
         was_there = observed.recorded.instance_id is not None or asked_for
+        azure = self._context.azure
         found = await pass_.state.prove_absence_by_list(
-            id_, found, lambda: self._context.azure.instances.list(id_.parent), pass_.now, was_there=was_there
+            id_,
+            found,
+            lambda: azure.instances.list(id_.parent),
+            pass_.now,
+            was_there=was_there,
+            parents=lambda: azure.vaults.list(id_.resource_group),
         )
         if isinstance(found, FetchFailed):
             return found
