@@ -61,7 +61,7 @@ class Configurations:
     def __init__(self, sweep: Sweep) -> None:
         self._sweep = sweep
         self._since: dict[str, dict[str, datetime]] = {}
-        self._next_look: dict[str, datetime] = {}
+        self._looked_at: dict[str, datetime] = {}
 
     def begin(self, instance: ArmId, now: datetime) -> None:
         """Take note of an instance that was asked for."""
@@ -78,17 +78,18 @@ class Configurations:
         subscription = instance.subscription.lower()
         if not self._are_many(subscription, now) or now >= operation.since + TOGETHER_FOR:
             return None
-        due = max(operation.look_at, self._next_look.get(subscription, operation.look_at))
-        if now >= due:
-            snapshot = await capture_if_allowed(self._sweep.read(instance.parent, operation.look_at))
-            if not isinstance(snapshot, InventorySnapshot):
-                return None
-            due = self._next_look[subscription] = snapshot.at + TOGETHER_EVERY
-            shown = snapshot.of(instance).instance
-            if shown is not None and not shown.is_changing:
-                return shown
-        pass_.state.steps.operation = replace(operation, look_at=due)
-        return known.value
+        looked_at = self._looked_at.get(subscription)
+        if looked_at is not None and looked_at < operation.look_at and now < looked_at + TOGETHER_EVERY:
+            # The last look was too soon for this one.
+            return _wait_until(looked_at + TOGETHER_EVERY, pass_, known.value)
+        snapshot = await capture_if_allowed(self._sweep.read(instance.parent, operation.look_at))
+        if not isinstance(snapshot, InventorySnapshot):
+            return None
+        self._looked_at[subscription] = snapshot.at
+        shown = snapshot.of(instance).instance
+        if shown is not None and not shown.is_changing:
+            return shown
+        return _wait_until(snapshot.at + TOGETHER_EVERY, pass_, known.value)
 
     def is_new(self, pass_: Pass) -> bool:
         """Return whether the first look at an instance that was asked for is still to come."""
@@ -105,6 +106,12 @@ class Configurations:
         since = {key: at for key, at in self._since.get(subscription, {}).items() if now < at + TOGETHER_FOR}
         self._since[subscription] = since
         return len(since) > A_FEW
+
+
+def _wait_until(when: datetime, pass_: Pass, meanwhile: NotFound) -> NotFound:
+    assert pass_.state.steps.operation is not None
+    pass_.state.steps.operation = replace(pass_.state.steps.operation, look_at=when)
+    return meanwhile
 
 
 class InventoryReader:
