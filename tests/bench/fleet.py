@@ -84,6 +84,12 @@ class Fleet:
             self.stack.azure.step(_STEP)
         raise FleetError("the policy is not ready")
 
+    def without_point_since(self, when: datetime) -> int:
+        """Return how many disks show no restore point since a time."""
+        disks = self.stack.plane.read(f"{_OURS}/protecteddisks")["items"]
+        newest = [(each.get("status", {}).get("restorePoints") or {}).get("newest", "") for each in disks]
+        return sum(not each or datetime.fromisoformat(each) < when for each in newest)
+
     # --- time -------------------------------------------------------------------------------------------
 
     def next_backup(self) -> datetime:

@@ -96,8 +96,9 @@ FLEETS: Sequence[Measure[Sequence[Result]]] = (
     Measure(
         "reads of restore points for each new restore point, any fleet",
         lambda results: max(each.steady_points for each in results),
-        1,
+        0.1,
     ),
+    Measure("new restore points not in status within one sweep of the end of their jobs", _at("steady_unread"), 0),
     Measure("Azure writes meanwhile", _at("steady_writes"), 0),
     Measure("Azure writes after a restart", _at("restart_writes"), 0),
     Measure("apply → all protected, ratio to what the budget's write rate needs", _at("protect_ratio"), 1.5, 500),

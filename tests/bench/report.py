@@ -115,7 +115,6 @@ def _page(found: dict[str, Any]) -> str:
         f"| {each['measure']} | {each['value']:g} | {each['most']:g} | {'yes' if each['met'] else '**no**'} |"
         for each in found["measures"]
     )
-    largest = found["results"][-1]
     fleets = "\n".join(
         f"| {each['disks']:,} | {each['protect_seconds'] / 3600:.1f} | {each['burst_hours']:.1f} "
         f"| {each['memory_kib'] / 1024:.0f} | {each['restart_cpu']:.1f} | {each['scrape_bytes'] / 1e6:.1f} |"
@@ -141,9 +140,8 @@ Seconds are real ones unless they are called virtual.
 
 ![cost against the number of disks](cost.svg)
 
-Azure allows so few reads of restore points that status cannot keep up with many disks that are backed up often: of the
-{largest["disks"]:,} new ones of the largest fleet {largest["steady_unread"]:,} were not in status yet when the next
-came. `restorePoints.observedTime` says how old the list is; `lastSuccessfulBackupTime` is not late.
+Azure allows few reads of restore points. A new one is in status by the job that made it (`computed`), and of a dozen
+that were computed one read checks all; `restorePoints.observedTime` says when that was.
 
 Restores of many disks take turns by namespace, at the rate at which restore points may be read: the last of 200 is
 Ready after {restores["seconds"] / 60:.0f} minutes of virtual time. In the middle of them another team's disk is

@@ -36,8 +36,8 @@ class Result:
         protect_seconds: virtual time from the first apply until all are Ready.
         protect_ratio: that, as a ratio to what the budget's rate of the scarcest write alone would need.
         steady_calls: Azure calls an hour and 1,000 disks over a cycle of backups, those for restore points apart.
-        steady_points: reads of restore points for each new restore point; ``steady_unread``: how many new ones are not
-            in status yet when the next ones come, since that read is scarce.
+        steady_points: reads of restore points for each new restore point; ``steady_unread``: how many disks do not have
+            their new one in status by the end of the sweep that comes after its job has ended.
         steady_writes: Azure writes in that cycle.
         idle_calls: Azure calls an hour and 1,000 disks while no backup runs.
         idle_kubernetes_writes: writes to Kubernetes meanwhile.
@@ -112,8 +112,12 @@ def run(stack: Stack, fleet: Fleet, share: float, tell: Tell) -> Result:
     # is left to do.
     azure.knobs(schedule_delay=LATE.total_seconds())
     meter.read()
-    points = azure.points_kept()
-    fleet.let_pass(EVERY)
+    points, due = azure.points_kept(), fleet.next_backup()
+    # Until a sweep has seen the ends of all jobs, each four minutes after the backup was due.
+    told = due - azure.now + timedelta(minutes=5) + SWEEP
+    fleet.let_pass(told)
+    unread = fleet.without_point_since(due)
+    fleet.let_pass(EVERY - told)
     steady, new_points = meter.read(), azure.points_kept() - points
     tell(f"calls: {dict(steady.azure)}; {new_points} new restore points")
 
@@ -161,7 +165,7 @@ def run(stack: Stack, fleet: Fleet, share: float, tell: Tell) -> Result:
         protect_ratio=protected.seconds / _least_seconds(size, share),
         steady_calls=_a_thousand_an_hour(steady, size, without=("recoveryPoints.list",)),
         steady_points=steady.azure["recoveryPoints.list"] / max(1, new_points),
-        steady_unread=max(0, new_points - steady.azure["recoveryPoints.list"]),
+        steady_unread=unread,
         steady_writes=steady.azure_writes,
         idle_calls=_a_thousand_an_hour(idle, size),
         idle_kubernetes_writes=idle.kubernetes_writes,

@@ -53,6 +53,21 @@ def test_a_time_that_is_copied_from_a_table_means_the_restore_point_of_that_minu
     assert json.loads(out)["spec"]["restorePoint"] == {"notAfter": "2026-11-19T14:00:12.345678Z"}
 
 
+def test_a_restore_point_that_only_its_job_tells_of_may_be_a_little_younger(run: Run, api: Api) -> None:
+    for each in api.objects["protecteddisks"]:
+        if each["metadata"]["name"] == "data":
+            each["status"] = copy.deepcopy(each["status"])
+            newest = each["status"]["restorePoints"]["recent"][0]
+            newest["computed"] = True
+    at = newest["time"][:16].replace("T", " ")
+    code, _, err = run("restore", "data", "--at", at, "--dry-run")
+    assert code == 0 and f"use --point {newest['id']}" in err
+    _, out, _ = run("describe", "data", columns=120)
+    assert ", 1 since by their jobs)" in out
+    code, _, err = run("restore", "data", "--point", newest["id"], "--dry-run")
+    assert code == 0 and "--point" not in err
+
+
 @pytest.mark.parametrize("typed", ["", "yesterday", "2026-11-22", "10:00", "3x", "2026-13-01 10:00", "-3h", "3"])
 def test_what_is_no_time(typed: str) -> None:
     with pytest.raises(ValueError, match="invalid time"):

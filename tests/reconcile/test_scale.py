@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from azdiskbackup.azure.transport.limits import limits_of
 from azure_simulator.client import Sent
 from harness import objects
+from harness.objects import Json
 from reconcile.conftest import MakeWorld
 from reconcile.fleet import EVERY, Fleet, Meter, condition, disk_in_azure, holds, since_when
 from world.team import Team
@@ -44,11 +45,12 @@ async def test_what_many_disks_cost(new_world: MakeWorld) -> None:
     # is left to do.
     azure.knobs(schedule_delay=LATE.total_seconds())
     meter.read()
-    points = azure.points_kept()
+    points, since = azure.points_kept(), world.clock.now()
     await world.advance(seconds=EVERY.total_seconds())
     steady, new_points = meter.read(), azure.points_kept() - points
     assert steady.azure_writes == 0, steady
-    assert steady.azure["recoveryPoints.list"] / max(1, new_points) == 1, (steady, new_points)
+    assert new_points == DISKS and steady.azure["recoveryPoints.list"] / new_points <= 0.1, (steady, new_points)
+    assert all(since <= _newest_point(each) for each in fleet.disks()), "by their jobs"
     # Two queries a sweep, one an hour for the disks, and a look at vault, group, right and policy.
     assert steady.an_hour(without="recoveryPoints.list") <= 6 * 2 + 1 + 6 * 4, steady
 
@@ -104,7 +106,7 @@ async def burst(fleet: Fleet, meter: Meter) -> None:
     while (left := sum(not holds(each, "Succeeded") for each in fleet.backups())) > 0:
         assert world.clock.now() <= start + timedelta(hours=12), f"{left} of {fleet.size} backups have not succeeded"
         await world.advance(seconds=120)
-    # Its request, its operation, its job, its restore point, and the disk's list of them; what all share, and a disk.
+    # Its request, its operation, its job, its restore point; what all share, and a disk.
     spent = meter.read()
     assert spent.calls / fleet.size <= 5, spent
     sent = [each for each in azure.requests(since) if each.caller == CLIENT_ID]
@@ -116,6 +118,10 @@ async def burst(fleet: Fleet, meter: Meter) -> None:
     assert (first - applied).total_seconds() <= 10
     other = next(each for each in fleet.disks() if each["metadata"]["name"] == "other")
     assert since_when(other, "Ready") >= applied
+
+
+def _newest_point(disk: Json) -> datetime:
+    return datetime.fromisoformat(disk["status"]["restorePoints"]["newest"])
 
 
 def _backups(sent: list[Sent]) -> list[str]:

@@ -171,6 +171,13 @@ class RestorePointStatus(StatusPart):
     ] = None
     retention_rule: Annotated[Text | None, Field(description="The retention rule that keeps it.")] = None
     type: Annotated[Text | None, Field(description="Azure's type, such as Incremental.")] = None
+    computed: Annotated[
+        bool | None,
+        Field(
+            description="Whether only the job that made it is known: its time is the start of that job, and its expiry "
+            "what the policy says, until the restore points are read from Azure."
+        ),
+    ] = None
 
 
 class RestorePointsStatus(StatusPart):
@@ -178,7 +185,10 @@ class RestorePointsStatus(StatusPart):
 
     count: Annotated[
         Count,
-        Field(description="Number of restore points when they were read, less those that have expired since."),
+        Field(
+            description="Number of restore points when they were read, with those that were made and less those that "
+            "expired since."
+        ),
     ]
     oldest: Annotated[Moment | None, Field(description="Time of the oldest one.")] = None
     newest: Annotated[Moment | None, Field(description="Time of the newest one.")] = None
@@ -193,8 +203,8 @@ class RestorePointsStatus(StatusPart):
     observed_time: Annotated[
         Moment,
         Field(
-            description="When they were read from Azure: when a new one is known to exist, or one of many has expired, "
-            "since the call is scarce. That one of few has expired is known without it."
+            description="When they were read from Azure, which happens rarely, since the call is scarce: what its job "
+            "made is `computed` until then."
         ),
     ]
 

@@ -173,6 +173,7 @@ def job(body: Json, of: str | None = None) -> AzureJob:
     properties = body["properties"]
     start, end = time(properties.get("startTime")), time(properties.get("endTime"))
     point = _dig(properties, "extendedInfo", "targetRecoverPoint", "recoveryPointID")
+    rule = _dig(properties, "extendedInfo", "additionalDetails", "RetentionTag")
     return AzureJob(
         id=str(body.get("name") or str(body["id"]).rsplit("/", 1)[-1]),
         instance_id=of or str(properties.get("backupInstanceId")),
@@ -186,6 +187,7 @@ def job(body: Json, of: str | None = None) -> AzureJob:
         duration=span(properties.get("duration")) if end else None,
         failure=failure(properties.get("errorDetails")),
         restore_point_id=point,
+        retention_rule=intern(str(rule)) if rule else None,
     )
 
 

@@ -65,7 +65,9 @@ RecoveryServicesResources
       'status', properties.status, 'isUserTriggered', properties.isUserTriggered,
       'activityID', properties.activityID, 'startTime', properties.startTime, 'endTime', properties.endTime,
       'duration', properties.duration, 'errorDetails', properties.errorDetails,
-      'extendedInfo', pack('targetRecoverPoint', properties.extendedInfo.targetRecoverPoint))), {RECENT_JOBS}),
+      'extendedInfo', pack('targetRecoverPoint', properties.extendedInfo.targetRecoverPoint,
+        'additionalDetails', pack('RetentionTag', properties.extendedInfo.additionalDetails.RetentionTag)))),
+      {RECENT_JOBS}),
     manual = make_set(iff(manual, strcat(name, ' ', tostring(properties.startTime)), ''), 20)
     by id = tolower(tostring(properties.backupInstanceId))
 | order by id asc"""

@@ -160,6 +160,7 @@ class AzureJob:
     duration: timedelta | None
     failure: AzureFailure | None = None
     restore_point_id: str | None = None
+    retention_rule: str | None = None
 
     @property
     def type(self) -> str:

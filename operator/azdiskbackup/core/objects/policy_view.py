@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec, Schedule
+from azdiskbackup.api.v1alpha1.disk_backup_policy import DiskBackupPolicySpec, Retention, Schedule
 from azdiskbackup.core.objects.policy_content import content, rule_name
 from azdiskbackup.core.objects.recorded import POLICY, recorded_id
 from azdiskbackup.core.objects.resource import Invalid, Resource, parse_spec
@@ -18,9 +19,9 @@ class PolicyView:
     Attributes:
         id: ARM id of the policy in use; known once Azure has it.
         in_force: whether the policy in Azure is what the spec says; not so after an edit that Azure does not have.
-        schedule: when backups start; rule_name and retention_rules likewise: only to be believed when in force.
+        schedule: when backups start; rule_name and retention likewise: only to be believed when in force.
         rule_name: name of the backup rule, which an on-demand backup names.
-        retention_rules: the retention rules that the policy has.
+        retention: how long restore points are kept.
     """
 
     name: str
@@ -31,7 +32,18 @@ class PolicyView:
     in_force: bool
     schedule: Schedule
     rule_name: str
-    retention_rules: frozenset[str]
+    retention: Retention
+
+    @property
+    def retention_rules(self) -> frozenset[str]:
+        """Return the names of the retention rules that the policy has."""
+        return frozenset(self.kept_days)
+
+    @property
+    def kept_days(self) -> Mapping[str, int]:
+        """Return how many days each retention rule keeps a restore point."""
+        rules = {"Default": self.retention.default, "Daily": self.retention.daily, "Weekly": self.retention.weekly}
+        return {name: rule.days for name, rule in rules.items() if rule is not None}
 
 
 def policy_view(resource: Resource) -> PolicyView | Invalid:
@@ -43,7 +55,6 @@ def policy_view(resource: Resource) -> PolicyView | Invalid:
     policy = recorded_id(resource, POLICY, "policyID")
     what = content(spec)
     wanted = what.name(spec.azure_name or resource.name) if what is not None else None
-    optional = {"Daily": spec.retention.daily, "Weekly": spec.retention.weekly}
     return PolicyView(
         name=resource.name,
         vault=spec.vault_ref.name,
@@ -53,5 +64,5 @@ def policy_view(resource: Resource) -> PolicyView | Invalid:
         in_force=wanted is not None and policy is not None and policy.name == wanted,
         schedule=spec.schedule,
         rule_name=rule_name(spec),
-        retention_rules=frozenset({"Default"} | {name for name, rule in optional.items() if rule}),
+        retention=spec.retention,
     )

@@ -1,10 +1,9 @@
-"""What status shows of restore points: read only when there is a new one, since the call is scarce."""
+"""What status shows of restore points: when they are read, what of that expires, and what jobs tell since."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from azdiskbackup.api.v1alpha1.protected_disk import (
     RECENT_RESTORE_POINTS,
@@ -12,14 +11,12 @@ from azdiskbackup.api.v1alpha1.protected_disk import (
     RestorePointsStatus,
     RestorePointStatus,
 )
-from azdiskbackup.core.objects.azure import STATES_OF_MODE, AzureInstance, AzureRestorePoint, JobHistory
-
-if TYPE_CHECKING:
-    # A command that asks when the last backup was does without all that a pass knows.
-    from azdiskbackup.core.protected_disk.observed import Observed
+from azdiskbackup.core.objects.azure import STATES_OF_MODE, AzureJob, AzureRestorePoint, JobHistory
 
 # A restore point is taken so soon after the start of its job.
 ONE_BACKUP = timedelta(minutes=30)
+# So many that were computed are checked by a read.
+CHECKED_AFTER = 12
 # Resource Graph rounds the time of a restore point.
 SAME_POINT = timedelta(seconds=1)
 
@@ -31,15 +28,23 @@ def last_success(known: ProtectedDiskStatus) -> datetime | None:
     return point if point is not None and (job is None or point > job + ONE_BACKUP) else job
 
 
-def known_restore_points(
-    before: RestorePointsStatus | None, observed: Observed, now: datetime
-) -> RestorePointsStatus | None:
-    """Return what is known after a pass: what was listed in it, or else what is left of what was."""
-    if isinstance(observed.restore_points, tuple):
-        return listed(observed.restore_points, now)
-    if before is None or not isinstance(observed.instance, AzureInstance):
-        return before
-    return unexpired(before, observed.instance.state, now)
+def made_since(known: RestorePointsStatus, jobs: JobHistory) -> list[AzureJob]:
+    """Return the jobs that made restore points after these were read, and name them."""
+    ids = {_id(point.id) for point in known.recent}
+    return [
+        job
+        for job in jobs.recent
+        if _is_newer(job, known) and job.restore_point_id is not None and _id(job.restore_point_id) not in ids
+    ]
+
+
+def _is_newer(job: AzureJob, known: RestorePointsStatus) -> bool:
+    return job.succeeded and job.end is not None and job.end > known.observed_time
+
+
+def _id(point: str) -> str:
+    # Written with hyphens and without them.
+    return point.replace("-", "").lower()
 
 
 def listed(points: Sequence[AzureRestorePoint], now: datetime) -> RestorePointsStatus:
@@ -104,18 +109,25 @@ def _expiring(known: RestorePointsStatus, state: str, before: datetime | None = 
     return [point for point, end in ends if end is not None and (before is None or end <= before)]
 
 
-def newest_restore_point_expected(before: ProtectedDiskStatus, jobs: JobHistory, newest: datetime | None) -> bool:
-    """Return whether a restore point is known to exist that the list in status does not have.
+def is_read_due(before: ProtectedDiskStatus, jobs: JobHistory, newest: datetime | None) -> bool:
+    """Return whether the restore points have to be read: the jobs do not tell of all, or have told of many.
 
     Args:
         before: the status so far.
         jobs: the jobs of the disk's instance.
         newest: when the newest restore point was taken, as far as the sweep knows.
     """
-    ends = [job.end for job in jobs.recent if job.succeeded and job.end is not None]
     known = before.restore_points
     if known is None:
-        return bool(ends) or newest is not None
-    return (bool(ends) and max(ends) > known.observed_time) or (
-        newest is not None and (known.newest is None or newest > known.newest + SAME_POINT)
-    )
+        return newest is not None or any(job.succeeded and job.end is not None for job in jobs.recent)
+    made = made_since(known, jobs)
+    if len(made) + sum(bool(point.computed) for point in known.recent) >= CHECKED_AFTER:
+        return True
+    if any(_is_newer(job, known) and job.restore_point_id is None for job in jobs.recent):
+        return True
+    if newest is None or (known.newest is not None and newest <= known.newest + SAME_POINT):
+        return False
+    # An index may show the restore point before it shows the end of its job.
+    told = {_id(point.id) for point in known.recent}
+    tell = (job for job in jobs.recent if job.running or job in made or _id(job.restore_point_id or "") in told)
+    return not any(job.start <= newest + SAME_POINT and newest <= job.start + ONE_BACKUP for job in tell)

@@ -25,12 +25,13 @@ from azdiskbackup.core.objects.azure import (
 from azdiskbackup.core.objects.policy_view import PolicyView
 from azdiskbackup.core.objects.pvc import ClaimedDisk
 from azdiskbackup.core.objects.resource import Resource, parse_status
+from azdiskbackup.core.protected_disk.computed_points import known_restore_points
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.earlier_disks import change_over, without
 from azdiskbackup.core.protected_disk.health import backup_health, next_due
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.ownership import disk_may_be_shown, may_be_shown
-from azdiskbackup.core.protected_disk.restore_points import known_restore_points, last_success
+from azdiskbackup.core.protected_disk.restore_points import last_success
 from azdiskbackup.core.protected_disk.steps import FollowPVC, Step
 from azdiskbackup.core.rules import conditions, reasons
 from azdiskbackup.core.rules.verdicts import Finding, Plan

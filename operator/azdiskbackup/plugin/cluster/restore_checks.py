@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from azdiskbackup.api.v1alpha1.label_selector import LabelSelector
-from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
+from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus, RestorePointsStatus
 from azdiskbackup.core.disk_restore.manifests import source_volume
 from azdiskbackup.core.objects.resource import Invalid, Resource, parse_status, selects
 from azdiskbackup.core.objects.vault_view import vault_view
@@ -22,6 +22,8 @@ from azdiskbackup.plugin.runtime.exit_code import CliError, suggest
 WHOLE_VOLUMES = WatchedResource("PersistentVolume", "", "v1", VOLUME.plural, lambda raw: raw)
 
 AnswerT = TypeVar("AnswerT")
+# After the start of its job.
+_TAKEN_WITHIN = timedelta(minutes=5)
 
 
 async def known(asked: Awaitable[AnswerT | None]) -> tuple[bool, AnswerT | None]:
@@ -123,7 +125,19 @@ def check_points(disk: Resource, selector: Json | None, when: datetime | None) -
     id_ = selector.get("id") if selector is not None else None
     if id_ is not None and points.count == len(points.recent) and all(each.id != id_ for each in points.recent):
         return f"Restore point {id_} is not among the {points.count} that the status of {place} lists."
-    return ""
+    return _inexact(points, when) if when is not None else ""
+
+
+def _inexact(points: RestorePointsStatus, when: datetime) -> str:
+    """Return a note where the restore point that a person means may have been taken after the time that they name."""
+    known = (each for each in points.recent if each.computed and each.time <= when < each.time + _TAKEN_WITHIN)
+    near = next(known, None)
+    if near is None:
+        return ""
+    return (
+        f"The restore point of {moment(near.time)} UTC is known from its job only, and may have been taken after "
+        f"{moment(when)} UTC. To restore exactly that one, use --point {near.id}."
+    )
 
 
 def _earlier(status: ProtectedDiskStatus, when: datetime | None) -> str:

@@ -243,7 +243,9 @@ def _backups(printer: Printer, each: Disk, known: ProtectedDiskStatus, now: date
     ]
     if points is not None:
         span = f", {moment(points.oldest)} to {moment(points.newest)}" if points.count else ""
-        fields.append(("Points", f"{points.count}{span} (read {age(points.observed_time, now)} ago)"))
+        since = sum(bool(each.computed) for each in points.recent)
+        read = f"read {age(points.observed_time, now)} ago" + (f", {since} since by their jobs" if since else "")
+        fields.append(("Points", f"{points.count}{span} ({read})"))
     for earlier in known.earlier_disks or ():
         fields.append(("Earlier", f"disk {earlier.name}, until {moment(earlier.replaced_time)}"))
     if jobs is not None:

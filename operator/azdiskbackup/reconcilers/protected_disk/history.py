@@ -13,7 +13,7 @@ from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance, AzureResto
 from azdiskbackup.core.objects.resource import parse_status
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.ownership import may_be_shown
-from azdiskbackup.core.protected_disk.restore_points import hides_expired, newest_restore_point_expected
+from azdiskbackup.core.protected_disk.restore_points import hides_expired, is_read_due
 from azdiskbackup.core.protected_disk.rules.instance import instance_request
 from azdiskbackup.core.protected_disk.status import backup_expected
 from azdiskbackup.core.protected_disk.validation import GroupValidations, is_shared
@@ -53,7 +53,7 @@ class History:
             due, limit = expected
             if limit < snapshot.at and due != state.history.overdue_checked_for:
                 return await self._look_for_overdue(due, limit, instance, observed, state)
-        is_due = newest_restore_point_expected(before, shown.jobs, shown.newest_point)
+        is_due = is_read_due(before, shown.jobs, shown.newest_point)
         if is_due or hides_expired(before, pass_.now):
             # Scarce, and nobody waits for it: what is known already is reported meanwhile.
             with contextlib.suppress(RateLimited), in_background():

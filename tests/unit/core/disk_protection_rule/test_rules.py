@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
+from azdiskbackup.api.v1alpha1.disk_backup_policy import Retention, Schedule
 from azdiskbackup.api.v1alpha1.vault_parts import VaultAccess
 from azdiskbackup.core.disk_protection_rule.assessment import Action, Assessment, State
 from azdiskbackup.core.disk_protection_rule.desired import Acknowledgement, Desired, read_desired
@@ -33,7 +33,7 @@ from harness import objects
 from unit.core.disk_protection_rule.rule_claims import NOW, spec
 
 HOUR = timedelta(hours=1)
-POLICY = PolicyView("gold", "demo", True, "", "/p", True, Schedule(frequency="Daily"), "x", frozenset())
+POLICY = PolicyView("gold", "demo", True, "", "/p", True, Schedule(frequency="Daily"), "x", Retention())
 VAULT = VaultView("demo", True, "", None, None, "westeurope", (), VaultAccess())
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
+from azdiskbackup.api.v1alpha1.disk_backup_policy import Retention, RetentionRule, Schedule
 from azdiskbackup.core.identity.arm_ids import ArmId, vault_id
 from azdiskbackup.core.jobs.attempt import (
     Attempt,
@@ -49,9 +49,8 @@ from harness.objects import SUBSCRIPTION, backup, stored
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 INSTANCE = vault_id(SUBSCRIPTION, "g", "v").child("backupInstances", "i")
 DISK = DiskView(True, "", INSTANCE, "/p")
-POLICY = PolicyView(
-    "gold", "demo", True, "", "/p", True, Schedule(frequency="Daily"), "BackupDaily", frozenset({"Default", "Daily"})
-)
+RETENTION = Retention(daily=RetentionRule(days=30))
+POLICY = PolicyView("gold", "demo", True, "", "/p", True, Schedule(frequency="Daily"), "BackupDaily", RETENTION)
 
 
 def resource(status_: dict[str, Any] | None = None, **spec: Any) -> Resource:

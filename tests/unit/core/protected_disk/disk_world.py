@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
+from azdiskbackup.api.v1alpha1.disk_backup_policy import Retention, Schedule
 from azdiskbackup.api.v1alpha1.label_selector import LabelSelector
 from azdiskbackup.api.v1alpha1.vault_parts import VaultAccess
 from azdiskbackup.core.identity.arm_ids import ArmId, ResourceGroupId, vault_id
@@ -51,7 +51,7 @@ def desired(deleting: bool = False, **spec: Any) -> Desired:
     return found
 
 
-POLICY = PolicyView("gold", "demo", True, "", POLICY_ID, True, SCHEDULE, "BackupHourly", frozenset({"Default"}))
+POLICY = PolicyView("gold", "demo", True, "", POLICY_ID, True, SCHEDULE, "BackupHourly", Retention())
 VAULT = VaultView(
     "demo",
     True,

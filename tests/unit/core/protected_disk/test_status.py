@@ -15,7 +15,6 @@ from azdiskbackup.core.protected_disk.rate_limited import status_while_rate_limi
 from azdiskbackup.core.protected_disk.rate_limited import stays_true
 from azdiskbackup.core.protected_disk.restore_points import (
     hides_expired,
-    newest_restore_point_expected,
     next_expiry,
     unexpired,
 )
@@ -98,25 +97,6 @@ def test_status_shows_jobs_and_restore_points_and_keeps_what_was_not_looked_at()
     later = Resource({**resource().raw, "status": found.to_wire()})
     kept = build_status(later, desired(), PROTECTED, make_plan(desired(), PROTECTED, NOW), NOW)
     assert kept.restore_points == found.restore_points and kept.jobs == found.jobs
-
-
-def test_restore_points_are_read_only_when_a_new_one_is_known_to_exist() -> None:
-    observed = replace(PROTECTED, restore_points=())
-    before = build_status(resource(), desired(), observed, make_plan(desired(), observed, NOW), NOW)
-
-    def expected(*jobs: AzureJob, newest: datetime | None = None) -> bool:
-        return newest_restore_point_expected(before, job_history(jobs, NOW), newest)
-
-    assert not expected() and not expected(job(NOW - timedelta(hours=1)))
-    assert expected(job(NOW + timedelta(hours=1))) and expected(newest=NOW)
-    assert not expected(job(NOW + timedelta(hours=1), "Failed"))
-    point = AzureRestorePoint("p", NOW, None, None, None)
-    listed = replace(PROTECTED, restore_points=(point,))
-    before = build_status(resource(), desired(), listed, make_plan(desired(), listed, NOW), NOW)
-    assert not expected(newest=NOW + timedelta(milliseconds=4)), "Resource Graph rounds"
-    assert expected(newest=NOW + timedelta(hours=1))
-    before = before.model_copy(update={"restore_points": None})
-    assert expected(job(NOW)) and expected(newest=NOW) and not expected()
 
 
 def test_a_disk_on_its_way_says_that_it_waits_for_azures_limits() -> None:
