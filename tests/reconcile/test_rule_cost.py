@@ -34,7 +34,9 @@ async def test_a_rule_adds_one_write_for_each_disk_and_asks_azure_for_nothing(
 ) -> None:
     world.azure.knobs(role_propagation=0)
     by_hand, by_rule = ([f"{kind}-{number}" for number in range(COUNT)] for kind in ("hand", "rule"))
-    make(shop, *by_hand, *by_rule)
+    make(shop, "before", *by_hand, *by_rule)
+    # From then on there is something to sweep, as in any cluster that has been in use.
+    await shop.protect("before", "before")
     await shop.after_the_next_backup()
     for name in by_hand:
         await shop.protect(name, name)

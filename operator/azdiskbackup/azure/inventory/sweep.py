@@ -167,6 +167,11 @@ class Sweep:
         known = self._vaults.get(str(vault).lower())
         return known.orphaned if known is not None else None
 
+    def is_known_absent(self, instance: ArmId) -> bool:
+        """Return whether the last snapshot of Resource Graph, if there is one, shows no such instance."""
+        slot = self._graphs.get(instance.subscription.lower())
+        return slot is not None and slot.snapshot is not None and slot.snapshot.is_absent(instance)
+
     def report_mismatch(self, vault: ArmId) -> None:
         """Take note that an instance looks otherwise than Resource Graph shows it."""
         known = self._vaults.get(str(vault).lower())

@@ -23,8 +23,10 @@ def known_restore_points(
     if before is None or not isinstance(observed.instance, AzureInstance):
         return before
     left = unexpired(before, observed.instance.state, now)
-    made = made_since(left, observed.jobs) if isinstance(observed.jobs, JobHistory) else []
-    return _with(left, made, _policy_of(observed.instance, observed)) if made else left
+    policy = _policy_of(observed.instance, observed)
+    told = made_since(left, observed.jobs) if isinstance(observed.jobs, JobHistory) else []
+    made = [job for job in told if (expiry := _expiry(job, policy)) is None or expiry > now]
+    return _with(left, made, policy) if made else left
 
 
 def _policy_of(instance: AzureInstance, observed: Observed) -> PolicyView | None:

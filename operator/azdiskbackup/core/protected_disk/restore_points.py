@@ -109,19 +109,24 @@ def _expiring(known: RestorePointsStatus, state: str, before: datetime | None = 
     return [point for point, end in ends if end is not None and (before is None or end <= before)]
 
 
-def is_read_due(before: ProtectedDiskStatus, jobs: JobHistory, newest: datetime | None) -> bool:
+def is_read_due(
+    before: ProtectedDiskStatus, jobs: JobHistory, newest: datetime | None, now: datetime, every: timedelta
+) -> bool:
     """Return whether the restore points have to be read: the jobs do not tell of all, or have told of many.
 
     Args:
         before: the status so far.
         jobs: the jobs of the disk's instance.
         newest: when the newest restore point was taken, as far as the sweep knows.
+        now: the time.
+        every: how long there is from one scheduled backup to the next.
     """
     known = before.restore_points
     if known is None:
         return newest is not None or any(job.succeeded and job.end is not None for job in jobs.recent)
     made = made_since(known, jobs)
-    if len(made) + sum(bool(point.computed) for point in known.recent) >= CHECKED_AFTER:
+    computed = len(made) + sum(bool(point.computed) for point in known.recent)
+    if computed >= CHECKED_AFTER or (computed and now >= known.observed_time + CHECKED_AFTER * every):
         return True
     if any(_is_newer(job, known) and job.restore_point_id is None for job in jobs.recent):
         return True

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeAlias, assert_never
+from typing import TypeAlias
 
-from azdiskbackup.core.identity.arm_ids import same_id
 from azdiskbackup.core.identity.roles import Grant
 from azdiskbackup.core.objects.azure import InstanceRequest
 from azdiskbackup.core.objects.operation import GONE, Failed, OperationState, Succeeded
@@ -59,10 +58,10 @@ class PassedForGroup:
 
 @dataclass(frozen=True, slots=True)
 class AwaitingGroup:
-    """Azure is asked about another disk for which the same roles serve.
+    """Azure is asked about a disk for which the same roles serve, or will be.
 
     Attributes:
-        refused: how it was refused for want of a role; None while it was not.
+        refused: how one was refused for want of a role; None while none was.
         until: when to look again.
     """
 
@@ -70,7 +69,14 @@ class AwaitingGroup:
     until: datetime
 
 
-DiskValidation: TypeAlias = Validation | PassedForGroup | AwaitingGroup
+@dataclass(frozen=True, slots=True)
+class RetryForGroup:
+    """This disk is to be validated next, for all that the same roles serve; ``refused`` is how the last one was."""
+
+    refused: ValidationRefused
+
+
+DiskValidation: TypeAlias = Validation | PassedForGroup | AwaitingGroup | RetryForGroup
 
 
 def next_refusal(
@@ -134,8 +140,8 @@ def after_look(
 ACCEPTANCE_LASTS = timedelta(days=1)
 # The one that asks is looked at first.
 _AFTER_IT = timedelta(seconds=5)
-# So long after its answer was due, whoever comes asks anew: the one that asked may be gone.
-_GIVEN_UP_AFTER = 3 * OPERATION_POLL
+# So long one may ask for all: it may be gone, or Azure's answer may never come.
+_ASKS_FOR = timedelta(minutes=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,112 +155,139 @@ class _Group:
 
 
 @dataclass(slots=True)
-class _Known:
+class _GroupState:
     """What is known of a group.
 
     Attributes:
         accepted: when Azure accepted a disk of it, or backed one up, last.
-        doubted: when Azure refused one for want of a role last.
-        asked_by: uid of the object whose disk is validated for all.
-        answer_due: when its answer should be there.
-        refused: how its disk was refused for want of a role.
+        refused_at: when Azure refused one for want of a role last, or a role was assigned or revoked.
+        asked_by: uid of the object whose disk is validated for all, and since when.
+        refused: how the last one was refused for want of a role, while none was accepted since.
     """
 
     accepted: datetime | None = None
-    doubted: datetime | None = None
-    asked_by: str = ""
-    answer_due: datetime | None = None
+    refused_at: datetime | None = None
+    asked_by: tuple[str, datetime] | None = None
     refused: ValidationRefused | None = None
 
     def is_accepted(self, now: datetime) -> bool:
         """Return whether a disk need not be validated."""
-        accepted, doubted = self.accepted, self.doubted
-        if accepted is None or (doubted is not None and doubted >= accepted):
+        if self.accepted is None or (self.refused_at is not None and self.refused_at >= self.accepted):
             return False
-        return now < accepted + ACCEPTANCE_LASTS
+        return now < self.accepted + ACCEPTANCE_LASTS
 
-    def is_asked_by_another(self, uid: str, now: datetime) -> bool:
-        """Return whether an answer about another disk is to be waited for."""
-        if self.asked_by in ("", uid) or self.answer_due is None:
-            return False
-        return now < self.answer_due + _GIVEN_UP_AFTER
+    def accept(self, at: datetime) -> None:
+        """Take note that Azure accepted a disk."""
+        self.accepted = max(at, self.accepted or at)
+        if self.refused is not None and at > self.refused.at:
+            self.refused = None
 
-    def end_asking(self) -> None:
-        """Have the next one ask, if it has to be."""
-        self.asked_by, self.answer_due, self.refused = "", None, None
+    def doubt(self, at: datetime) -> None:
+        """Take note that a role may be missing."""
+        self.refused_at = max(at, self.refused_at or at)
+
+    def next_try(self) -> datetime | None:
+        """Return before when nobody is to be validated; None for at once."""
+        return self.refused.at + permission_pause(self.refused) if self.refused is not None else None
 
 
 class GroupValidations:
     """What Azure says of one disk, and what it means for the others for which the same roles serve.
 
-    With a role on a whole resource group (`diskRoleScope: ResourceGroup`) one disk finds out whether the roles have
-    propagated; the others need not be validated.
+    With a role on a whole resource group (`diskRoleScope: ResourceGroup`) one disk at a time finds out whether the
+    roles have propagated; the others need not be validated. After a refusal whoever comes first is next: the one before
+    may lack more.
     """
 
     def __init__(self) -> None:
-        self._groups: dict[_Group, _Known] = {}
+        self._groups: dict[_Group, _GroupState] = {}
+        # When a role was assigned to a resource group, or revoked, by its lower-case id.
+        self._granted_at: dict[str, datetime] = {}
 
     def of(self, request: InstanceRequest, uid: str, own: Validation, now: datetime) -> DiskValidation:
-        """Return what to make of a disk whose own validation got as far as ``own``."""
-        known = self._of(request)
-        was_refused = isinstance(own, ValidationRefused) and _is_about_group(own.error)
-        if known.is_accepted(now) and (isinstance(own, NeverRun) or was_refused):
+        """Return what to make of a disk whose own validation got as far as ``own``; one that may ask is expected to.
+
+        Args:
+            request: what is wanted of Azure.
+            uid: of the object.
+            own: how far its own validation got.
+            now: the time.
+        """
+        group = self._of(request)
+        if isinstance(own, Running):
+            again = max(own.since + VALIDATION_TAKES, now + OPERATION_POLL)
+            return own if group.refused is None else AwaitingGroup(group.refused, again)
+        if not isinstance(own, NeverRun):
+            return own
+        if group.is_accepted(now):
             return PassedForGroup()
-        if isinstance(own, NeverRun) and known.is_asked_by_another(uid, now):
-            assert known.answer_due is not None
-            return AwaitingGroup(known.refused, max(known.answer_due + _AFTER_IT, now + OPERATION_POLL))
-        return own
+        next_try = group.next_try()
+        if next_try is not None and now < next_try:
+            return AwaitingGroup(group.refused, next_try)
+        if group.asked_by is None or now >= group.asked_by[1] + _ASKS_FOR:
+            group.asked_by = (uid, now)
+        asks, since = group.asked_by
+        if asks != uid:
+            return AwaitingGroup(group.refused, max(since + VALIDATION_TAKES + _AFTER_IT, now + OPERATION_POLL))
+        return own if group.refused is None else RetryForGroup(group.refused)
 
-    def ask(self, request: InstanceRequest, uid: str, now: datetime) -> bool:
-        """Return whether a disk is the one to be validated: not while another one is."""
-        known = self._of(request)
-        if known.is_asked_by_another(uid, now):
-            return False
-        known.asked_by, known.answer_due = uid, now + VALIDATION_TAKES
-        return True
+    def answered(
+        self, request: InstanceRequest, uid: str, state: Validation, now: datetime, failing_since: datetime | None
+    ) -> Validation:
+        """Take note of how far the validation of a disk got; return what of that is its own.
 
-    def tell(self, request: InstanceRequest, uid: str, state: Validation, now: datetime) -> None:
-        """Take note of how far the validation of the disk got that is validated for all."""
-        known = self._of(request)
-        if known.asked_by != uid:
-            return
-        match state:
-            case Passed():
-                known.accepted = now
-                known.end_asking()
-            case ValidationRefused(error=error) if _is_about_group(error):
-                known.refused, known.doubted = state, state.at
-                known.answer_due = state.at + permission_pause(state) + VALIDATION_TAKES
-            case ValidationRefused() | NeverRun():
-                # Its own affair, or no answer.
-                known.end_asking()
-            case Running():
-                known.answer_due = max(known.answer_due or now, now + OPERATION_POLL)
-            case _:
-                assert_never(state)
+        Args:
+            request: what was validated.
+            uid: of the object.
+            state: how far it got.
+            now: the time.
+            failing_since: since when status says that validations are refused.
+        """
+        group = self._of(request)
+        if isinstance(state, Running):
+            return state
+        if group.asked_by is not None and group.asked_by[0] == uid:
+            group.asked_by = None
+        if isinstance(state, Passed):
+            group.accept(now)
+        elif isinstance(state, ValidationRefused) and _is_about_group(state.error):
+            group.refused = next_refusal(group.refused, state.error, now, failing_since)
+            group.doubt(now)
+            return NeverRun()
+        return state
 
-    def accept(self, request: InstanceRequest, at: datetime) -> None:
-        """Take note of when a disk was backed up, which needs the roles."""
-        known = self._of(request)
-        known.accepted = max(at, known.accepted or at)
+    def backed_up(self, request: InstanceRequest, at: datetime) -> None:
+        """Take note of when a disk was backed up, which needs the roles; not by those that were its own before."""
+        group = self._of(request)
+        if group.refused_at is None or at >= group.refused_at + PROPAGATES_WITHIN:
+            group.accept(at)
 
-    def doubt(self, request: InstanceRequest, now: datetime) -> None:
+    def doubt(self, request: InstanceRequest, at: datetime) -> None:
         """Have the next disk validated: Azure refused one for want of a role."""
-        self._of(request).doubted = now
+        self._of(request).doubt(at)
 
     def doubt_grant(self, grant: Grant, now: datetime) -> None:
-        """Have a disk validated before others go on: a role was assigned just now, or is revoked."""
-        for group, known in self._groups.items():
-            if same_id(grant.scope, group.disks):
-                known.doubted = now
+        """Have a disk validated before others go on: the role of a group was assigned just now, or is revoked."""
+        if is_shared(grant):
+            self._granted_at[grant.scope.lower()] = now
+            for group, state in self._groups.items():
+                if group.disks == grant.scope.lower():
+                    state.doubt(now)
 
-    def _of(self, request: InstanceRequest) -> _Known:
-        return self._groups.setdefault(_group(request), _Known())
+    def refusal(self, request: InstanceRequest) -> ValidationRefused | None:
+        """Return how a disk of the group was refused last, while none was accepted since."""
+        return self._of(request).refused
+
+    def _of(self, request: InstanceRequest) -> _GroupState:
+        group = _group(request)
+        if group not in self._groups:
+            self._groups[group] = _GroupState(refused_at=self._granted_at.get(group.disks))
+        return self._groups[group]
 
 
-def is_shared(request: InstanceRequest, grant: Grant) -> bool:
-    """Return whether the role that a disk needs is one for all disks of its resource group."""
-    return same_id(grant.scope, request.disk.id.resource_group)
+def is_shared(grant: Grant) -> bool:
+    """Return whether a role on disks is one for all disks of a resource group."""
+    return "/providers/" not in grant.scope.lower()
 
 
 def _is_about_group(error: OperatorError) -> bool:

@@ -41,7 +41,8 @@ from azdiskbackup.core.protected_disk.validation import (
     ValidationRefused,
     is_shared,
 )
-from azdiskbackup.core.rules.lookup import NotFetched
+from azdiskbackup.core.rules import reasons
+from azdiskbackup.core.rules.lookup import NotFetched, NotFound
 from azdiskbackup.core.rules.verdicts import Plan, Rules
 from azdiskbackup.errors import OperatorError, PermissionsMissing, RateLimited
 from azdiskbackup.reconcilers.common import reconciler
@@ -136,24 +137,23 @@ class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskS
         return None
 
     async def _validate(self, pass_: Pass, step: Validate) -> None:
-        known, uid = pass_.state.validation, pass_.resource.uid
-        if is_shared(step.request, step.grant) and not self._validations.ask(step.request, uid, pass_.now):
-            # Between the decision and now another disk of the group was sent.
-            return
+        known, uid, shared = pass_.state.validation, pass_.resource.uid, is_shared(step.grant)
         before = known.state if isinstance(known.state, ValidationRefused) else None
-        if before is not None and before.tries >= RECHECK_ROLE_AFTER_TRIES:
+        last = self._validations.refusal(step.request) if shared and before is None else before
+        if last is not None and last.tries >= RECHECK_ROLE_AFTER_TRIES:
             # It takes long: somebody may have revoked the role since.
             self._grants.recheck(step.grant)
         try:
             operation = await self._context.azure.instances.submit_validation(step.request)
         except OperatorError as error:
-            if not isinstance(error, RateLimited):
+            if shared and not isinstance(error, RateLimited):
                 # Each tells by itself how it was refused.
-                self._validations.tell(step.request, uid, NeverRun(), pass_.now)
+                self._validations.answered(step.request, uid, NeverRun(), pass_.now, None)
             raise
         known.state = Running(operation, pass_.now, before) if operation is not None else Passed()
         known.request = step.request
-        self._validations.tell(step.request, uid, known.state, pass_.now)
+        if shared:
+            self._validations.answered(step.request, uid, known.state, pass_.now, None)
 
     async def _put(self, pass_: Pass, request: InstanceRequest) -> str | None:
         submit = self._context.azure.instances.submit_create_or_update(request)
@@ -162,7 +162,9 @@ class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskS
         except PermissionsMissing:
             self._validations.doubt(request, pass_.now)
             raise
-        self._configurations.begin(request.id, pass_.now)
+        if isinstance(pass_.state.instance.value, NotFound):
+            self._configurations.begin(request.id, pass_.now)
+            pass_.state.history.is_made_anew = True
         return operation
 
     async def _submit(self, step: Change) -> str | None:
@@ -185,7 +187,7 @@ class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskS
 
     def is_status_due(self, pass_: Pass, plan: Plan[Step]) -> bool:
         """Return whether the status has to be written: not for a step in the midst of a queue."""
-        was_just_sent = self._configurations.is_new(pass_)
+        was_just_sent = plan.verdict.reason == reasons.CONFIGURING and self._configurations.first_look_pending(pass_)
         return pass_.state.steps.failed or not stays_true(pass_.resource, plan, was_just_sent=was_just_sent)
 
     def status_while_rate_limited(

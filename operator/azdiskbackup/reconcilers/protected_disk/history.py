@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.azure.gateways.azure import capture_error
 from azdiskbackup.azure.transport.request_scope import in_background
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance, AzureRestorePoint, JobHistory
+from azdiskbackup.core.objects.policy_view import PolicyView
 from azdiskbackup.core.objects.resource import parse_status
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.ownership import may_be_shown
@@ -18,6 +19,7 @@ from azdiskbackup.core.protected_disk.rules.instance import instance_request
 from azdiskbackup.core.protected_disk.status import backup_expected
 from azdiskbackup.core.protected_disk.validation import GroupValidations, is_shared
 from azdiskbackup.core.rules.lookup import FetchFailed
+from azdiskbackup.core.schedule.backup_times import backups_per_day
 from azdiskbackup.errors import RateLimited
 from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.protected_disk.state import DiskState, Pass
@@ -53,11 +55,16 @@ class History:
             due, limit = expected
             if limit < snapshot.at and due != state.history.overdue_checked_for:
                 return await self._look_for_overdue(due, limit, instance, observed, state)
-        is_due = is_read_due(before, shown.jobs, shown.newest_point)
-        if is_due or hides_expired(before, pass_.now):
+        policy = observed.policy
+        every = timedelta(days=1) / (backups_per_day(policy.schedule) if isinstance(policy, PolicyView) else 1)
+        is_due = is_read_due(before, shown.jobs, shown.newest_point, pass_.now, every)
+        is_other = state.history.is_made_anew and before.restore_points is not None
+        if is_due or is_other or hides_expired(before, pass_.now):
             # Scarce, and nobody waits for it: what is known already is reported meanwhile.
             with contextlib.suppress(RateLimited), in_background():
-                return replace(observed, restore_points=await self._points(instance))
+                points = await self._points(instance)
+                state.history.is_made_anew = isinstance(points, FetchFailed)
+                return replace(observed, restore_points=points)
         return observed
 
     def _tell_group(self, jobs: JobHistory, pass_: Pass, observed: Observed) -> None:
@@ -65,11 +72,11 @@ class History:
         ended = jobs.ended_backup
         if ended is None or ended.end is None or not isinstance(observed.disk, AzureDisk):
             return
-        request = instance_request(pass_.desired, observed)
-        if not is_shared(request, observed.reader_grant):
+        if not is_shared(observed.reader_grant):
             return
+        request = instance_request(pass_.desired, observed)
         if ended.succeeded:
-            self._validations.accept(request, ended.end)
+            self._validations.backed_up(request, ended.end)
         elif ended.failure is not None and ended.failure.about_rights:
             self._validations.doubt(request, ended.end)
 

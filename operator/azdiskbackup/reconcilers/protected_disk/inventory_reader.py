@@ -27,10 +27,12 @@ from azdiskbackup.reconcilers.protected_disk.state import Pass
 # A disk that was read is taken to be as it was for this long; its backups would fail, and say so, if it were gone.
 DISK_VALID_FOR = timedelta(hours=6)
 # So many GETs cost less than the two queries of a sweep, and show more.
-A_FEW = 3
-TOGETHER_EVERY = timedelta(minutes=1)
-# By then an index shows what there is, and Azure has configured it, or said why not.
-TOGETHER_FOR = timedelta(minutes=10)
+_A_FEW = 3
+_TOGETHER_EVERY = timedelta(minutes=1)
+# By then an index shows that it is there.
+_SHOWN_WITHIN = timedelta(minutes=4)
+# By then Azure has configured it, or said why not.
+_TOGETHER_FOR = timedelta(minutes=10)
 BURST_WINDOW = timedelta(minutes=1)
 BURST_SIZE = 10
 
@@ -64,7 +66,9 @@ class Configurations:
         self._looked_at: dict[str, datetime] = {}
 
     def begin(self, instance: ArmId, now: datetime) -> None:
-        """Take note of an instance that was asked for."""
+        """Take note of an instance that was asked for; one that an index shows already is looked at by itself."""
+        if not self._sweep.is_known_absent(instance):
+            return
         self._since.setdefault(instance.subscription.lower(), {})[str(instance).lower()] = now
 
     async def look(self, pass_: Pass, instance: ArmId) -> AzureInstance | NotFound | None:
@@ -76,12 +80,13 @@ class Configurations:
         if operation is None or operation.step is not PutInstance or not isinstance(known.value, NotFound):
             return None
         subscription = instance.subscription.lower()
-        if not self._are_many(subscription, now) or now >= operation.since + TOGETHER_FOR:
+        is_one_of_them = str(instance).lower() in self._since.get(subscription, {})
+        if not is_one_of_them or not self._are_many(subscription, now):
             return None
         looked_at = self._looked_at.get(subscription)
-        if looked_at is not None and looked_at < operation.look_at and now < looked_at + TOGETHER_EVERY:
+        if looked_at is not None and looked_at < operation.look_at and now < looked_at + _TOGETHER_EVERY:
             # The last look was too soon for this one.
-            return _wait_until(looked_at + TOGETHER_EVERY, pass_, known.value)
+            return _wait_until(looked_at + _TOGETHER_EVERY, pass_, known.value)
         snapshot = await capture_if_allowed(self._sweep.read(instance.parent, operation.look_at))
         if not isinstance(snapshot, InventorySnapshot):
             return None
@@ -89,23 +94,26 @@ class Configurations:
         shown = snapshot.of(instance).instance
         if shown is not None and not shown.is_changing:
             return shown
-        return _wait_until(snapshot.at + TOGETHER_EVERY, pass_, known.value)
+        if shown is None and now >= operation.since + _SHOWN_WITHIN:
+            # Its request may have failed meanwhile.
+            return None
+        return _wait_until(snapshot.at + _TOGETHER_EVERY, pass_, known.value)
 
-    def is_new(self, pass_: Pass) -> bool:
+    def first_look_pending(self, pass_: Pass) -> bool:
         """Return whether the first look at an instance that was asked for is still to come."""
         operation = pass_.state.steps.operation
         if operation is None or operation.step is not PutInstance:
             return False
-        return pass_.now < operation.since + CONFIGURATION_TAKES + TOGETHER_EVERY
+        return pass_.now < operation.since + CONFIGURATION_TAKES + _TOGETHER_EVERY
 
     def end(self, instance: ArmId) -> None:
         """Take note that an instance was seen as it is to be, or is looked at by itself."""
         self._since.get(instance.subscription.lower(), {}).pop(str(instance).lower(), None)
 
     def _are_many(self, subscription: str, now: datetime) -> bool:
-        since = {key: at for key, at in self._since.get(subscription, {}).items() if now < at + TOGETHER_FOR}
+        since = {key: at for key, at in self._since.get(subscription, {}).items() if now < at + _TOGETHER_FOR}
         self._since[subscription] = since
-        return len(since) > A_FEW
+        return len(since) > _A_FEW
 
 
 def _wait_until(when: datetime, pass_: Pass, meanwhile: NotFound) -> NotFound:

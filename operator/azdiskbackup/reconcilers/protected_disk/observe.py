@@ -21,6 +21,7 @@ from azdiskbackup.core.protected_disk.trust import LastGet
 from azdiskbackup.core.protected_disk.validation import (
     DiskValidation,
     GroupValidations,
+    PassedForGroup,
     Running,
     after_look,
     is_answer_due,
@@ -78,16 +79,16 @@ class Fetchers:
             self._context.owned.set(pass_.resource.uid, instance.id if state.instance.was_owner else None)
         if _recheck_cause(instance) is None:
             state.role_recheck.instance_is_fine()
-        elif instance.failure is not None and instance.failure.about_rights and isinstance(observed.disk, AzureDisk):
-            self._validations.doubt(instance_request(pass_.desired, replace(observed, instance=instance)), pass_.now)
         policy = observed.policy.id if isinstance(observed.policy, PolicyView) else None
         if policy is None or same_id(instance.policy_id, policy):
             state.migrate_at = None
         return observed
 
     async def _validation(self, pass_: Pass, observed: Observed) -> Observed:
-        known, request = pass_.state.validation, instance_request(pass_.desired, observed)
+        known, request, uid = pass_.state.validation, instance_request(pass_.desired, observed), pass_.resource.uid
         known.reset_unless_about(request)
+        # What was protected before is put back by the long way, which tells of it.
+        shared = is_shared(observed.reader_grant) and observed.recorded.instance_id is None
         if isinstance(known.state, Running):
             # A validation is followed on its own; to ask for it once more, after its answer, is no repetition.
             pass_.state.steps.last_completed = None
@@ -95,13 +96,15 @@ class Fetchers:
                 answer = await capture_error(self._context.azure.operations.check(known.state.operation))
                 failing_since = observed.recorded.validation_failing_since
                 known.state = after_look(known.state, answer, pass_.now, failing_since)
-                self._validations.tell(request, pass_.resource.uid, known.state, pass_.now)
+                if shared:
+                    known.state = self._validations.answered(request, uid, known.state, pass_.now, failing_since)
         conflict = pass_.state.conflict
         due = conflict.is_search_due(pass_.state.refusal)
         validation: DiskValidation = known.state
-        if is_shared(request, observed.reader_grant) and observed.recorded.instance_id is None:
-            # What was protected before is put back by the long way, which tells of it.
-            validation = self._validations.of(request, pass_.resource.uid, known.state, pass_.now)
+        if shared:
+            # One that was sent was not validated, whatever is known of its group since.
+            was_sent = pass_.state.instance.change_expected
+            validation = PassedForGroup() if was_sent else self._validations.of(request, uid, known.state, pass_.now)
         return replace(observed, validation=validation, conflicting_instance=NOT_FETCHED if due else conflict.instance)
 
     async def _conflicting_instance(self, pass_: Pass, observed: Observed) -> Observed:
@@ -130,6 +133,8 @@ class Fetchers:
         cause = _recheck_cause(observed.instance)
         if cause is not None and not pass_.desired.deleting and state.role_recheck.is_new(cause):
             self._grants.recheck(grant)
+            if is_shared(grant):
+                self._validations.doubt(instance_request(pass_.desired, observed), pass_.now)
         is_private = vault.assigns_roles and vault.role_scope == "Disk"
         if is_private and state.is_new and isinstance(observed.instance, NotFound):
             # Nothing was ever written for this object: to assign it costs no more than to ask whether it is assigned.

@@ -21,6 +21,7 @@ from azdiskbackup.core.protected_disk.validation import (
     AwaitingGroup,
     NeverRun,
     PassedForGroup,
+    RetryForGroup,
     Running,
     ValidationRefused,
     next_refusal,
@@ -192,6 +193,20 @@ def test_a_disk_waits_for_what_azure_says_of_another_one(
     assert says in found.verdict.message and found.verdict.requeue_at == NOW + timedelta(minutes=1)
     later = make_plan(desired(), observed, NOW + timedelta(minutes=2)).verdict
     assert later.message == found.verdict.message, "many wait: none of them says a time that moves"
+
+
+def test_after_a_refusal_one_of_them_is_validated_and_says_the_same() -> None:
+    waits = of_another(timedelta(minutes=5))
+    assert isinstance(waits.validation, AwaitingGroup) and waits.validation.refused is not None
+    tries = make_plan(desired(), replace(waits, validation=RetryForGroup(waits.validation.refused)), NOW)
+    assert isinstance(tries.step, Validate)
+    assert tries.verdict.message == make_plan(desired(), waits, NOW).verdict.message
+
+
+def test_a_disk_that_is_protected_elsewhere_says_where_also_without_a_validation() -> None:
+    holder = replace(INSTANCE, id=vault_id(SUBSCRIPTION, "g", "other").child("backupInstances", "i"))
+    found = make_plan(desired(), replace(UNPROTECTED, validation=PassedForGroup(), conflicting_instance=holder), NOW)
+    assert found.verdict.hint is not None and "in the vault other of g" in found.verdict.hint
 
 
 def test_what_azure_said_of_another_disk_holds_for_this_one() -> None:

@@ -127,6 +127,15 @@ def test_what_expires_is_left_out_as_before() -> None:
     assert ids(found) == ["p1", "old-0"] and found.count == 2
 
 
+def test_one_that_has_expired_does_not_come_back_by_its_job() -> None:
+    jobs = [job(NOW - 3 * DAY, "p1"), job(NOW - HOUR, "p2")]
+    known = read(4 * DAY, expiry_time=NOW - DAY)
+    known = known.model_copy(update={"observed_time": NOW - 4 * DAY})
+    found = after(known, seen(*jobs, policy=KEEPS))
+    assert ids(found) == ["p2", "old-0"] and after(found, seen(*jobs, policy=KEEPS)).count == 1
+    assert ids(after(found, seen(*jobs, policy=KEEPS))) == ["p2"]
+
+
 def test_status_shows_the_newest_and_counts_all() -> None:
     ages = [number * 4 * HOUR for number in range(1, RECENT_RESTORE_POINTS + 1)]
     found = after(read(*ages), seen(job(NOW - HOUR / 2)))
@@ -148,8 +157,13 @@ def test_of_many_the_oldest_expires_with_each_new_one(count: int, policy: Any, e
 # --- when they are read -------------------------------------------------------------------------
 
 
-def due(known: RestorePointsStatus | None, jobs: Sequence[AzureJob] = (), newest: datetime | None = None) -> bool:
-    return is_read_due(ProtectedDiskStatus(restore_points=known), job_history(jobs, NOW), newest)
+def due(
+    known: RestorePointsStatus | None,
+    jobs: Sequence[AzureJob] = (),
+    newest: datetime | None = None,
+    every: timedelta = DAY,
+) -> bool:
+    return is_read_due(ProtectedDiskStatus(restore_points=known), job_history(jobs, NOW), newest, NOW, every)
 
 
 def test_they_are_read_when_the_first_one_is_known_to_exist() -> None:
@@ -168,6 +182,14 @@ def test_so_many_that_were_computed_are_checked() -> None:
     computed = read(*[number * HOUR for number in range(2, CHECKED_AFTER + 1)], computed=True)
     assert not due(computed)
     assert due(computed, [job(NOW - HOUR / 2)])
+
+
+def test_what_was_computed_is_checked_after_as_many_backups_although_points_expire() -> None:
+    known = read(2 * HOUR)
+    made = [job(NOW - HOUR / 2)]
+    assert not due(known, made, every=HOUR / CHECKED_AFTER + timedelta(seconds=1))
+    assert due(known, made, every=HOUR / CHECKED_AFTER)
+    assert not due(known, every=HOUR / CHECKED_AFTER), "there is nothing to check"
 
 
 def test_one_that_no_job_tells_of_has_them_read() -> None:

@@ -18,7 +18,7 @@ from azdiskbackup.core.objects.azure import (
     with_tags,
 )
 from azdiskbackup.core.objects.vault_view import VaultView
-from azdiskbackup.core.protected_disk.desired import Desired
+from azdiskbackup.core.protected_disk.desired import OWNER_TAGS, Desired
 from azdiskbackup.core.protected_disk.observed import Fact, Observed
 from azdiskbackup.core.protected_disk.ownership import is_owner, owner_tags
 from azdiskbackup.core.protected_disk.steps import PutInstance, Resume, Step, Stop, Suspend, Sync, Undelete
@@ -54,6 +54,7 @@ def instance_exists_with_policy(desired: Desired, observed: Observed, now: datet
                 reasons.CONFIGURING,
                 "Azure is configuring protection of the disk.",
                 now + CONFIGURATION_TAKES,
+                hint=conflict_of(observed).strip() or None,
             )
         case _:
             raise AssertionError("the rule on roles guarantees that the instance was fetched")
@@ -193,4 +194,17 @@ def instance_request(desired: Desired, observed: Observed) -> InstanceRequest:
         snapshot_group_id=group,
         tags=tags,
         identity=identity,
+    )
+
+
+def conflict_of(observed: Observed) -> str:
+    """Say where the disk is protected, if that is known."""
+    conflict = observed.conflicting_instance
+    if not isinstance(conflict, AzureInstance):
+        return ""
+    cluster, namespace, name = (conflict.tags.get(key, "") for key in OWNER_TAGS)
+    owner = f" It is owned by the cluster {cluster} (ProtectedDisk {namespace}/{name})." if cluster else ""
+    return (
+        f"The backup instance {conflict.id.name} in the vault {conflict.id.path[1]} of {conflict.id.group} "
+        f"(subscription {conflict.id.subscription}) already protects it.{owner} Delete it there first. "
     )

@@ -9,15 +9,16 @@ from azdiskbackup.core.formatting import clock_time, span
 from azdiskbackup.core.identity.roles import DISK_BACKUP_READER, DISK_SNAPSHOT_CONTRIBUTOR
 from azdiskbackup.core.objects.azure import AzureInstance, InstanceRequest
 from azdiskbackup.core.objects.vault_view import VaultView
-from azdiskbackup.core.protected_disk.desired import OWNER_TAGS, Desired
+from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.observed import Fact, Observed
-from azdiskbackup.core.protected_disk.rules.instance import Verdict, instance_request
+from azdiskbackup.core.protected_disk.rules.instance import Verdict, conflict_of, instance_request
 from azdiskbackup.core.protected_disk.steps import AssignRole, Validate
 from azdiskbackup.core.protected_disk.validation import (
     AwaitingGroup,
     NeverRun,
     Passed,
     PassedForGroup,
+    RetryForGroup,
     Running,
     ValidationRefused,
     is_overdue,
@@ -113,15 +114,20 @@ def validate_for_backup(desired: Desired, observed: Observed, now: datetime) -> 
             )
         case Passed():
             return satisfied(reasons.PASSED, "Azure validated the disk for backup.")
-        case PassedForGroup() | AwaitingGroup() as of_another:
-            return _as_another_of_the_group(observed, of_another)
+        case PassedForGroup() | AwaitingGroup() | RetryForGroup() as of_group:
+            return _as_one_of_a_group(observed, request, of_group, now)
         case ValidationRefused() as refusal:
             return _after_refusal(observed, request, refusal, now)
         case _:
             raise AssertionError("the rule on owners guarantees that it was fetched")
 
 
-def _as_another_of_the_group(observed: Observed, found: PassedForGroup | AwaitingGroup) -> Verdict:
+def _as_one_of_a_group(
+    observed: Observed,
+    request: InstanceRequest,
+    found: PassedForGroup | AwaitingGroup | RetryForGroup,
+    now: datetime,
+) -> Verdict:
     """What Azure says of one disk holds for all that the same roles serve."""
     if isinstance(found, PassedForGroup):
         return satisfied(
@@ -129,8 +135,12 @@ def _as_another_of_the_group(observed: Observed, found: PassedForGroup | Awaitin
         )
     if found.refused is None:
         return wait(reasons.VALIDATING, "Azure is validating another disk of the resource group first.", found.until)
-    message = _message_for_group(observed, found.refused)
-    return _until_azure_agrees(wait(found.refused.error.reason, message, found.until), observed, found.refused)
+    reason, message = found.refused.error.reason, _message_for_group(observed, found.refused)
+    if isinstance(found, RetryForGroup):
+        verdict: Verdict = act(Validate(request, observed.reader_grant), reason, message, now + VALIDATION_TAKES)
+    else:
+        verdict = wait(reason, message, found.until)
+    return _until_azure_agrees(verdict, observed, found.refused)
 
 
 def _after_refusal(observed: Observed, request: InstanceRequest, refusal: ValidationRefused, now: datetime) -> Verdict:
@@ -158,7 +168,7 @@ def _pause(refusal: ValidationRefused) -> timedelta:
 
 def _message(observed: Observed, refusal: ValidationRefused) -> str:
     if not refusal.error.is_transient:
-        return f"Azure refuses to back up the disk. {_conflict(observed)}{refusal.error.user_message}"
+        return f"Azure refuses to back up the disk. {conflict_of(observed)}{refusal.error.user_message}"
     again = clock_time(refusal.at + _pause(refusal))
     if not isinstance(refusal.error, PermissionsMissing):
         every = longest_pause(refusal.error, refusal.tries)
@@ -211,17 +221,4 @@ def _overdue_message(observed: Observed, refusal: ValidationRefused, scope: str 
         f"Azure has refused the vault's identity access{f' to {scope}' if scope else ''} since "
         f"{clock_time(refusal.first)}, longer than role assignments take to propagate. {'' if scope else roles}"
         f"The operator retries every {span(_pause(refusal))}. {refusal.error.user_message}"
-    )
-
-
-def _conflict(observed: Observed) -> str:
-    """Say where the disk is protected, if that is known."""
-    conflict = observed.conflicting_instance
-    if not isinstance(conflict, AzureInstance):
-        return ""
-    cluster, namespace, name = (conflict.tags.get(key, "") for key in OWNER_TAGS)
-    owner = f" It is owned by the cluster {cluster} (ProtectedDisk {namespace}/{name})." if cluster else ""
-    return (
-        f"The backup instance {conflict.id.name} in the vault {conflict.id.path[1]} of {conflict.id.group} "
-        f"(subscription {conflict.id.subscription}) already protects it.{owner} Delete it there first. "
     )
