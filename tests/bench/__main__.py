@@ -13,8 +13,7 @@ from typing import Any, TypeVar
 
 from bench import by_rules, command, installation, report, restores, rules, scopes
 from bench.command import Costs
-from bench.fleet import Fleet, FleetError
-from bench.installation import Tell
+from bench.fleet import Fleet, FleetError, Tell
 from bench.measures import Rules
 from bench.restores import Restores
 from bench.scenario import Result, run

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bench.fleet import NAMESPACES, Fleet, since_when
+from bench.fleet import NAMESPACES, Fleet, Tell, since_when
 from bench.meter import Meter, first_about
 from harness import objects
 from harness.objects import Json
@@ -18,8 +17,6 @@ RULES = 4
 _OURS = "/apis/azdiskbackup.io/v1alpha1"
 _NAME = "kubernetes.io/metadata.name"
 _OTHERS = "another-team"
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -46,13 +43,7 @@ class ByRules:
 def measure(stack: Stack, tell: Tell) -> ByRules:
     """Measure on a stack whose control plane and simulator run."""
     azure, plane, fleet = stack.azure, stack.plane, Fleet(stack, DISKS)
-    azure.knobs(role_propagation=0)
-    tell("making disks, volumes and claims")
-    fleet.make()
-    stack.start_operator()
-    fleet.make_policy()
-    fleet.to_after_a_backup(timedelta(minutes=1))
-    azure.knobs(schedule_delay=0)
+    fleet.prepare(tell)
 
     tell(f"{RULES} rules, of {DISKS} PVCs")
     meter, since, start = Meter(stack), azure.request_count(), azure.now

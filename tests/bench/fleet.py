@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 from harness import objects
 from harness.objects import DISK_GROUP, LOCATION, RESTORE_GROUP, SNAPSHOT_GROUP, SUBSCRIPTION, VAULT_GROUP, Json
 from harness.stack import Stack
+
+Tell = Callable[[str], None]
 
 NAMESPACES = 50
 _OURS = "/apis/azdiskbackup.io/v1alpha1"
@@ -43,6 +45,23 @@ class Fleet:
         self.size = len(self.places)
 
     # --- what a platform team did before ------------------------------------------------------------
+
+    def prepare(self, tell: Tell, **vault: Any) -> None:
+        """Have all that is there before a team comes, the operator too, right after a backup.
+
+        Args:
+            tell: is told what takes long.
+            vault: what else the vault's spec is to have.
+        """
+        azure = self.stack.azure
+        azure.knobs(role_propagation=0)
+        tell("making disks, volumes and claims")
+        self.make()
+        self.stack.start_operator()
+        self.make_policy(**vault)
+        self.to_after_a_backup(timedelta(minutes=1))
+        # A new disk is not hurried by the first of the backups of those before it.
+        azure.knobs(schedule_delay=0)
 
     def make(self) -> None:
         """Make the cloud, the namespaces, disks, volumes and claims, and wait until they are bound."""

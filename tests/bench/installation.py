@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from bench.fleet import Tell
 from harness import objects
 from harness.processes import wait_for
 from harness.stack import Stack
 from harness.tenant import Tenant
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)

@@ -183,7 +183,6 @@ RULES: Sequence[Measure[Rules]] = (
     ),
     Measure("that disk: apply → protected, virtual seconds", attrgetter("fleet.other_protected"), 300),
 )
-# In the order of the table.
 # About disks that come all at once, by `diskRoleScope`; Azure's limits are those of 2026.
 SCOPES: Sequence[Measure[Scopes]] = (
     Measure("100 disks, `diskRoleScope: Disk`: Azure calls a disk", attrgetter("disk.calls"), 4.3),
@@ -194,7 +193,7 @@ SCOPES: Sequence[Measure[Scopes]] = (
     Measure("2,000 disks, `ResourceGroup`: ratio to what our share of the writes needs", attrgetter("many.ratio"), 1.1),
     Measure("2,000 disks, `ResourceGroup`: Kubernetes writes a disk", attrgetter("many.kubernetes"), 4),
 )
-
+# In the order of the table.
 TABLES: Sequence[Sequence[Measure[Any]]] = (FLEETS, TIMES, COMMAND, RESTORES, RULES, SCOPES)
 
 

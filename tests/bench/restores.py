@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from azdiskbackup.azure.transport.limits import limits_of
 from azure_simulator.client import Sent
-from bench.fleet import RESTORES, Fleet, FleetError, condition, since_when
+from bench.fleet import RESTORES, Fleet, FleetError, Tell, condition, since_when
 from bench.meter import Meter, first_about, share_used
 from harness.objects import Json
 from harness.processes import wait_for
@@ -22,8 +22,6 @@ _STEP = timedelta(seconds=10)
 _WITHIN = timedelta(hours=3)
 # When all that may be sent at once is used up, and hundreds of requests wait.
 _MEANWHILE = timedelta(minutes=10)
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -133,13 +131,7 @@ def ahead(served: Iterable[str]) -> int:
 def _back_up(fleet: Fleet, tell: Tell) -> None:
     """Protect all disks, and wait until the first restore point of each is in its status."""
     azure = fleet.stack.azure
-    azure.knobs(role_propagation=0)
-    tell("making disks, volumes and claims")
-    fleet.make()
-    fleet.stack.start_operator()
-    fleet.make_policy(**RESTORES)
-    fleet.to_after_a_backup(timedelta(minutes=1))
-    azure.knobs(schedule_delay=0)
+    fleet.prepare(tell, **RESTORES)
     tell("protecting them")
     fleet.protect()
     fleet.until_ready(timedelta(hours=12))

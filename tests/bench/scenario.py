@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from azdiskbackup.azure.transport.limits import limits_of
 from bench.burst import burst
-from bench.fleet import Fleet
+from bench.fleet import Fleet, Tell
 from bench.meter import Cost, Meter, cpu_seconds, resident_kib, scrape, waiting
 from harness.stack import CLIENT_ID, Stack
 
@@ -21,8 +20,6 @@ LATE = timedelta(hours=1, minutes=59)
 _PUT = ("microsoft.dataprotection/backupvaults/backupinstances", "write")
 _POINTS = ("microsoft.dataprotection/backupvaults/backupinstances/recoverypoints", "read")
 _OURS = "/apis/azdiskbackup.io/v1alpha1"
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -90,14 +87,7 @@ def run(stack: Stack, fleet: Fleet, share: float, tell: Tell) -> Result:
     """Measure a fleet on a stack whose control plane and simulator run."""
     began = time.monotonic()
     azure, size = stack.azure, fleet.size
-    azure.knobs(role_propagation=0)
-    tell("making disks, volumes and claims")
-    fleet.make()
-    stack.start_operator()
-    fleet.make_policy()
-    fleet.to_after_a_backup(timedelta(minutes=1))
-    # A new disk is not hurried by the first of the backups of those before it.
-    azure.knobs(schedule_delay=0)
+    fleet.prepare(tell)
 
     tell("protecting them")
     meter = Meter(stack)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from azdiskbackup.azure.transport.limits import WINDOW
-from bench.fleet import Fleet
+from bench.fleet import Fleet, Tell
 from bench.meter import Meter
 from harness.stack import Stack
 
@@ -16,8 +16,6 @@ FEW, MANY = 100, 2000
 LIMITS = {"reads": 1100, "writes": 800, "deletes": 800}
 # Azure's own two minutes: a validation, and the configuration.
 _AZURE_TAKES = timedelta(seconds=130)
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -59,14 +57,8 @@ def measure(on_a_stack: Callable[[str, Callable[[Stack, Tell], Scope]], Scope], 
 
 def _protect(stack: Stack, scope: str, size: int, share: float, tell: Tell) -> Scope:
     azure, fleet = stack.azure, Fleet(stack, size)
-    azure.knobs(role_propagation=0)
     azure.turn("limits", **LIMITS)
-    fleet.make()
-    stack.start_operator()
-    fleet.make_policy(diskRoleScope=scope)
-    fleet.to_after_a_backup(timedelta(minutes=1))
-    # A new disk is not hurried by the first of the backups of those before it.
-    azure.knobs(schedule_delay=0)
+    fleet.prepare(tell, diskRoleScope=scope)
     meter = Meter(stack)
     fleet.protect()
     fleet.until_ready(timedelta(hours=12), lambda count: tell(f"{count} of {size} protected"))

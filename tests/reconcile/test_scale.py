@@ -23,13 +23,7 @@ LATE = timedelta(hours=1, minutes=59)
 async def test_what_many_disks_cost(new_world: MakeWorld) -> None:
     world = new_world()
     azure, fleet = world.azure, Fleet(world, DISKS, namespaces=5)
-    azure.knobs(role_propagation=0)
-    fleet.make()
-    await world.start_operator()
-    await fleet.make_policy()
-    await fleet.to_after_a_backup(timedelta(minutes=1))
-    # A new disk is not hurried by the first of the backups of those before it.
-    azure.knobs(schedule_delay=0)
+    await fleet.prepare()
 
     meter = Meter(world)
     fleet.protect()
