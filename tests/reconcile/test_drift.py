@@ -95,6 +95,23 @@ async def test_every_change_of_mode(world: World, shop: Team) -> None:
     assert ("Warning", "DriftCorrected") not in shop.events("ProtectedDisk", "data"), "a person asked for it here"
 
 
+async def test_the_restore_points_of_an_instance_that_is_gone_are_not_those_of_the_next(
+    world: World, shop: Team
+) -> None:
+    shop.make_claim()
+    await shop.protect()
+    await shop.until("ProtectedDisk", "data", "Ready")
+    await shop.after_the_next_backup()
+    await world.advance(minutes=20)
+    assert shop.get("ProtectedDisk", "data")["status"]["restorePoints"]["count"] == 1
+    (vault,) = world.azure.service.azure.vaults.all.values()
+    vault.instances.clear()
+    await world.passes(lambda: vault.instances, "it is put back")
+    await shop.until("ProtectedDisk", "data", "Ready")
+    await world.advance(minutes=15)
+    assert shop.get("ProtectedDisk", "data")["status"]["restorePoints"]["count"] == 0
+
+
 async def test_a_policy_that_somebody_set_is_put_back(world: World, shop: Team) -> None:
     await shop.apply(policy("other", "demo", schedule={"frequency": "Daily"}))
     await shop.until("DiskBackupPolicy", "other", "Ready")

@@ -49,12 +49,7 @@ async def test_calls_from_apply_to_protected(
 ) -> None:
     world = new_world()
     fleet = Fleet(world, DISKS, namespaces=5)
-    world.azure.knobs(role_propagation=0)
-    fleet.make()
-    await world.start_operator()
-    await fleet.make_policy(diskRoleScope=scope)
-    await fleet.to_after_a_backup(timedelta(minutes=1))
-    world.azure.knobs(schedule_delay=0)
+    await fleet.prepare(diskRoleScope=scope)
     meter = Meter(world)
     fleet.protect()
     await fleet.until_ready(timedelta(hours=2))
@@ -126,6 +121,21 @@ async def test_a_role_that_was_revoked_shows_in_the_disk_and_the_next_one_is_val
     assert wide.assignments(GROUP, principal), "put back by us"
 
 
+async def test_a_role_that_is_revoked_while_it_is_waited_for_is_assigned_again(wide: Team) -> None:
+    world = wide.world
+    await world.advance(minutes=11)
+    world.azure.knobs(role_propagation=3 * 3600)
+    await protect(wide, *range(3))
+    await world.advance(minutes=5)
+    principal = wide.get("BackupVault", "demo")["status"]["principalID"]
+    (assignment,) = wide.assignments(GROUP, principal)
+    wide.portal("DELETE", assignment, version="2022-04-01")
+    world.azure.knobs(role_propagation=0)
+    await world.passes(lambda: wide.assignments(GROUP, principal), "it is assigned again", within=timedelta(hours=1))
+    for number in range(3):
+        await wide.until("ProtectedDisk", f"data-{number}", "Ready", within=timedelta(minutes=30))
+
+
 async def test_a_role_that_is_new_again_is_waited_for(wide: Team) -> None:
     world = wide.world
     world.azure.knobs(role_propagation=0)
@@ -162,10 +172,9 @@ async def test_many_that_are_gone_at_once_are_put_back(wide: Team) -> None:
         await wide.until("ProtectedDisk", name, "Ready")
     instances = [wide.instance(name) for name in names]
     await world.advance(minutes=30)
-    for each in world.azure.service.azure.vaults.all.values():
-        each.instances.clear()
+    (vault,) = world.azure.service.azure.vaults.all.values()
+    vault.instances.clear()
     since = world.azure.request_count()
-    vault, *_ = world.azure.service.azure.vaults.all.values()
     await world.passes(lambda: len(vault.instances) == 6, "they are back", within=timedelta(minutes=40))
     for name, instance in zip(names, instances, strict=True):
         await wide.until("ProtectedDisk", name, "Ready", within=timedelta(minutes=10))
@@ -187,11 +196,7 @@ async def test_a_disk_that_is_refused_for_its_own_sake_holds_up_nobody(wide: Tea
 async def test_an_index_that_lags_delays_nobody_for_long(new_world: MakeWorld) -> None:
     world = new_world()
     fleet = Fleet(world, 12, namespaces=1)
-    world.azure.knobs(role_propagation=0)
-    fleet.make()
-    await world.start_operator()
-    await fleet.make_policy(diskRoleScope="ResourceGroup")
-    await fleet.to_after_a_backup(timedelta(minutes=1))
+    await fleet.prepare(diskRoleScope="ResourceGroup")
     world.azure.turn("replica", name="behind", route="resourceGraph", every=10**9, behind=True)
     since = world.azure.request_count()
     fleet.protect()

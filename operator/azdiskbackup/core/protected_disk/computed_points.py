@@ -32,8 +32,9 @@ def known_restore_points(
 def _policy_of(instance: AzureInstance, observed: Observed) -> PolicyView | None:
     """Return the policy by which restore points of an instance expire, if that is the one that we know."""
     policy = observed.policy
-    is_known = isinstance(policy, PolicyView) and policy.in_force and same_id(instance.policy_id, policy.id or "")
-    return policy if isinstance(policy, PolicyView) and is_known else None
+    if not isinstance(policy, PolicyView) or not policy.in_force:
+        return None
+    return policy if same_id(instance.policy_id, policy.id or "") else None
 
 
 def _with(known: RestorePointsStatus, made: Sequence[AzureJob], policy: PolicyView | None) -> RestorePointsStatus:

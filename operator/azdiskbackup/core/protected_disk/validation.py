@@ -138,6 +138,8 @@ def after_look(
 
 # A role that is revoked meanwhile shows in the disk that was not validated: Azure refuses to configure its protection.
 ACCEPTANCE_LASTS = timedelta(days=1)
+# As long as any disk waits, one is validated again within ten minutes, or as soon as Azure's limits allow.
+_RETRIED_WITHIN = timedelta(hours=3)
 # The one that asks is looked at first.
 _AFTER_IT = timedelta(seconds=5)
 # So long one may ask for all: it may be gone, or Azure's answer may never come.
@@ -221,6 +223,9 @@ class GroupValidations:
             return own
         if group.is_accepted(now):
             return PassedForGroup()
+        if group.refused is not None and now >= group.refused.at + _RETRIED_WITHIN:
+            # All who waited are gone: of those who come now nobody was refused since then.
+            group.refused = None
         next_try = group.next_try()
         if next_try is not None and now < next_try:
             return AwaitingGroup(group.refused, next_try)

@@ -63,7 +63,8 @@ class History:
             # Scarce, and nobody waits for it: what is known already is reported meanwhile.
             with contextlib.suppress(RateLimited), in_background():
                 points = await self._points(instance)
-                state.history.is_made_anew = isinstance(points, FetchFailed)
+                if not isinstance(points, FetchFailed):
+                    state.history.is_made_anew = False
                 return replace(observed, restore_points=points)
         return observed
 

@@ -135,7 +135,7 @@ class Fetchers:
             self._grants.recheck(grant)
             if is_shared(grant):
                 self._validations.doubt(instance_request(pass_.desired, observed), pass_.now)
-        is_private = vault.assigns_roles and vault.role_scope == "Disk"
+        is_private = vault.assigns_roles and not is_shared(grant)
         if is_private and state.is_new and isinstance(observed.instance, NotFound):
             # Nothing was ever written for this object: to assign it costs no more than to ask whether it is assigned.
             return replace(observed, role_grant=self._grants.is_known(grant))

@@ -137,6 +137,12 @@ def test_one_that_never_tells_is_not_waited_for_and_is_believed_late(asked: Grou
     assert second(asked, late) == PassedForGroup()
 
 
+def test_a_refusal_of_long_ago_is_not_told_of_a_new_disk(asked: GroupValidations) -> None:
+    asked.answered(FIRST, "first", refused(), NOW, None)
+    assert isinstance(second(asked, NOW + timedelta(hours=2)), RetryForGroup)
+    assert asked.of(FIRST, "third", NEVER, NOW + DAY) == NEVER
+
+
 def test_an_acceptance_lasts_for_a_day_after_the_last_backup(groups: GroupValidations) -> None:
     groups.backed_up(FIRST, NOW)
     groups.backed_up(FIRST, NOW - DAY)
