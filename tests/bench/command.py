@@ -80,7 +80,7 @@ def measure(kubectl_get: float) -> Costs:
         make = ["make", "-s", "plugin", f"DIST={single.parent}"]
         subprocess.run(make, cwd=ROOT, env=clean, check=True, capture_output=True)
         python = f"{Path(sys.base_prefix) / 'bin'}:{os.environ['PATH']}"
-        unpacked = {"PATH": python, "HOME": place, "SHIV_ROOT": str(folder / "unpacked")}
+        unpacked = {"PATH": python, "HOME": place, "XDG_CACHE_HOME": str(folder / "unpacked")}
         return Costs(
             help=help_,
             complete=complete,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +12,10 @@ import pytest
 from pydantic import HttpUrl
 
 from azdiskbackup.azure.client.connection import AzureConnection
+from azdiskbackup.azure.client.identity import log_in
 from azdiskbackup.azure.gateways.azure import Azure
+from azdiskbackup.azure.transport.https_network import HttpsNetwork
+from azdiskbackup.azure.transport.network import Network
 from azdiskbackup.settings import Settings
 from azure_simulator.client import Simulator
 from contract.api_servers import api, plane
@@ -68,6 +71,12 @@ def settings_for(simulator: Simulator) -> Settings:
     )
 
 
+def connected(
+    settings: Settings, simulator: Simulator, network: Callable[[Settings], Network] = HttpsNetwork
+) -> AzureConnection:
+    return AzureConnection(settings, lambda: simulator.now, network(settings), log_in)
+
+
 @pytest.fixture
 async def connection(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -78,7 +87,7 @@ async def connection(
     monkeypatch.setenv("AZURE_TENANT_ID", simulator.seed()["tenant"])
     monkeypatch.setenv("AZURE_AUTHORITY_HOST", simulator.url)
     monkeypatch.setenv("AZURE_FEDERATED_TOKEN_FILE", str(token))
-    async with AzureConnection(settings_for(simulator), lambda: simulator.now) as found:
+    async with connected(settings_for(simulator), simulator) as found:
         yield found
 
 

@@ -6,6 +6,7 @@ import ssl
 import urllib.error
 import urllib.request
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,13 +14,17 @@ import pytest
 
 from azdiskbackup.azure.client.connection import AzureConnection
 from azdiskbackup.azure.gateways.azure import Azure
+from azdiskbackup.azure.transport.https_network import HttpsNetwork
+from azdiskbackup.azure.transport.network import Network
+from azdiskbackup.azure.transport.threaded_network import ThreadedNetwork
 from azdiskbackup.azure.transport.throttle_gate import key_of
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.azure import AzureDisk
 from azdiskbackup.errors import AccessDenied, InvalidRequest, OperatorError, Throttled, Unavailable
+from azdiskbackup.settings import Settings
 from azure_simulator.client import Simulator
 from contract.azure_world import made_vault, protected, request_for
-from contract.conftest import settings_for
+from contract.conftest import connected, settings_for
 from harness.certificates import Authority
 from harness.objects import DISK_GROUP, LOCATION, SECOND_SUBSCRIPTION, SUBSCRIPTION
 
@@ -89,9 +94,12 @@ async def test_a_broken_answer_is_no_answer(azure: Azure, simulator: Simulator, 
     assert isinstance(await azure.resources.get_disk(DISK), AzureDisk)
 
 
-async def test_an_answer_that_never_comes_is_given_up(connection: AzureConnection, simulator: Simulator) -> None:
+@pytest.mark.parametrize("network", [HttpsNetwork, ThreadedNetwork])
+async def test_an_answer_that_never_comes_is_given_up(
+    connection: AzureConnection, simulator: Simulator, network: Callable[[Settings], Network]
+) -> None:
     impatient = settings_for(simulator).model_copy(update={"request_timeout_seconds": 1})
-    async with AzureConnection(impatient, lambda: simulator.now) as hurried:
+    async with connected(impatient, simulator, network) as hurried:
         azure = Azure(hurried)
         await azure.resources.get_disk(DISK)
         simulator.plant("disks.get", status=-2)
@@ -100,13 +108,14 @@ async def test_an_answer_that_never_comes_is_given_up(connection: AzureConnectio
         assert isinstance(await azure.resources.get_disk(DISK), AzureDisk)
 
 
+@pytest.mark.parametrize("network", [HttpsNetwork, ThreadedNetwork])
 async def test_a_certificate_of_another_authority_is_not_trusted(
-    connection: AzureConnection, simulator: Simulator, tmp_path: Path
+    connection: AzureConnection, simulator: Simulator, tmp_path: Path, network: Callable[[Settings], Network]
 ) -> None:
     stranger = Authority(tmp_path, "somebody-else")
     trusting = settings_for(simulator).model_copy(update={"ca_file": stranger.certificate})
     since = len(simulator.requests())
-    async with AzureConnection(trusting, lambda: simulator.now) as misled:
+    async with connected(trusting, simulator, network) as misled:
         with pytest.raises(OperatorError, match="CERTIFICATE_VERIFY_FAILED"):
             await Azure(misled).resources.get_disk(DISK)
     assert not simulator.requests(since)

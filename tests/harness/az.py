@@ -83,6 +83,11 @@ def _instance(given: Given) -> str:
 # --- the commands ------------------------------------------------------------------------------------
 
 
+def _access_token(given: Given) -> Any:
+    ends = time.time() + 3600
+    return {"accessToken": tokens.token_for(PERSON), "expires_on": int(ends), "tokenType": "Bearer"}
+
+
 def _assign(given: Given) -> Any:
     role = next((each.guid for each in BUILT_IN if each.name == given.role), None)
     if role is None:
@@ -188,6 +193,7 @@ _TARGET = "--target-resource-id"
 _RESTORE = "dataprotection backup-instance restore"
 # What a command must be given, in the CLI's names.
 _COMMANDS: dict[str, tuple[Command, tuple[str, ...]]] = {
+    "account get-access-token": (_access_token, ("--scope",)),
     "role assignment create": (
         _assign,
         ("--assignee-object-id", "--assignee-principal-type", "--role", "--scope"),

@@ -12,11 +12,13 @@ import structlog
 
 from azdiskbackup.azure.client.connection import AzureConnection
 from azdiskbackup.azure.client.error_table import UNRECOGNIZED
+from azdiskbackup.azure.client.identity import log_in
 from azdiskbackup.azure.gateways.azure import Azure
 from azdiskbackup.azure.inventory.job_search import JobSearch
 from azdiskbackup.azure.inventory.role_grants import RoleGrants
 from azdiskbackup.azure.inventory.sweep import Sweep
 from azdiskbackup.azure.transport.fence import Fence
+from azdiskbackup.azure.transport.https_network import HttpsNetwork
 from azdiskbackup.azure.transport.network import Network
 from azdiskbackup.azure.transport.rate_limiter import RateLimiter
 from azdiskbackup.azure.transport.request_scope import Requester, request_scope
@@ -128,11 +130,12 @@ class Engine:
         self.connection = AzureConnection(
             settings,
             clock.now,
+            network or HttpsNetwork(settings),
+            log_in,
             self._limiter,
             fence,
             asked=meters.asked,
             throttled=meters.throttled,
-            network=network,
         )
         self.cache = cache = Cache(INDICES, QUEUES)
         azure = Azure(self.connection)

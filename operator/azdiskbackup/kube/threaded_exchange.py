@@ -6,17 +6,16 @@ What the operator uses takes three times as long to import as a command takes fo
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import ssl
-import threading
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 from urllib.parse import unquote
 
 import urllib3
 
+from azdiskbackup.daemon_threads import DaemonThreads
 from azdiskbackup.errors import InvalidRequest, Unavailable
 from azdiskbackup.kube.exchange import Answer
 from azdiskbackup.kube.kubeconfig.connection import KubeConnection
@@ -27,8 +26,6 @@ _CONNECTIONS = 8
 class ThreadedExchange:
     """The real API server, each request in a thread of its own.
 
-    The threads are daemons: who presses Ctrl-C waits for no answer.
-
     Args:
         connection: how it is reached.
 
@@ -38,6 +35,7 @@ class ThreadedExchange:
 
     def __init__(self, connection: KubeConnection) -> None:
         self._connection = connection
+        self._threads = DaemonThreads()
 
     async def __aenter__(self) -> Self:
         """Make the pool of connections; none is opened yet."""
@@ -64,7 +62,9 @@ class ThreadedExchange:
         if token:
             headers["Authorization"] = f"Bearer {token}"
         try:
-            return await asyncio.wait_for(_in_thread(lambda: self._ask(method, path, body, headers, seconds)), seconds)
+            loop = asyncio.get_running_loop()
+            asked = loop.run_in_executor(self._threads, self._ask, method, path, body, headers, seconds)
+            return await asyncio.wait_for(asked, seconds)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Unavailable(type(error).__name__, _words(error)) from error
 
@@ -101,33 +101,6 @@ def _tls(connection: KubeConnection) -> ssl.SSLContext:
         # Who wrote the kubeconfig knows; kubectl does not warn either.
         warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
     return context
-
-
-def _in_thread(call: Callable[[], Answer]) -> asyncio.Future[Answer]:
-    """Begin a call in a thread of its own; return what it will answer."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[Answer] = loop.create_future()
-
-    def settle(found: Answer | Exception) -> None:
-        if answer.done():
-            return
-        if isinstance(found, Answer):
-            answer.set_result(found)
-        else:
-            answer.set_exception(found)
-
-    def run() -> None:
-        found: Answer | Exception
-        try:
-            found = call()
-        except Exception as error:
-            found = error
-        # The command may have ended meanwhile.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(settle, found)
-
-    threading.Thread(target=run, daemon=True).start()
-    return answer
 
 
 def _words(error: Exception) -> str:

@@ -19,12 +19,12 @@ from azure.mgmt.core import AsyncARMPipelineClient
 from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 from azure.mgmt.dataprotection.aio import DataProtectionMgmtClient
 
-from azdiskbackup.azure.client.credential import Credential
+from azdiskbackup.azure.client.credential import Credential, Login
 from azdiskbackup.azure.client.error_table import of_response, translated
 from azdiskbackup.azure.transport.correlation import CorrelationPolicy
 from azdiskbackup.azure.transport.fence import Fence, FencePolicy
 from azdiskbackup.azure.transport.metrics import Asked, MeterPolicy
-from azdiskbackup.azure.transport.network import HttpsNetwork, Network
+from azdiskbackup.azure.transport.network import Network
 from azdiskbackup.azure.transport.rate_limiter import RateLimiter
 from azdiskbackup.azure.transport.throttle_gate import GatePolicy, OnThrottled, ThrottleGate
 from azdiskbackup.errors import InvalidRequest
@@ -42,11 +42,12 @@ class AzureConnection:
     Args:
         settings: where Azure is.
         now: the time.
+        network: carries the requests.
+        login: proves who we are.
         budget: what may be spent; without one, whatever Azure allows.
         fence: whether writes may be sent; without one, always.
         asked: is told of each request.
         throttled: is told when Azure asks to wait.
-        network: carries the requests; without one, the network of this machine.
 
     Attributes:
         credential: what proves to Azure who we are, while the network is open.
@@ -56,15 +57,17 @@ class AzureConnection:
         self,
         settings: Settings,
         now: Callable[[], datetime],
+        network: Network,
+        login: Login,
         budget: RateLimiter | None = None,
         fence: Fence | None = None,
         *,
         asked: Asked = lambda operation, status, seconds: None,
         throttled: OnThrottled = lambda subscription, operation, seconds: None,
-        network: Network | None = None,
     ) -> None:
         self._settings = settings
-        self._network = network or HttpsNetwork(settings)
+        self._network = network
+        self._login = login
         self._gate = ThrottleGate(now, throttled)
         self._asked = asked
         self._budget = budget or RateLimiter(now, share=1)
@@ -75,7 +78,7 @@ class AzureConnection:
         """Open the network."""
         async with AsyncExitStack() as opened:
             await opened.enter_async_context(self._network)
-            self.credential = Credential(self._settings, self._network.transport())
+            self.credential = Credential(self._login(self._settings, self._network.transport()))
             opened.push_async_callback(self.credential.close)
             self._opened = opened.pop_all()
         self._arm: AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse] = AsyncARMPipelineClient(

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
 from azure.core.credentials_async import AsyncSupportsTokenInfo, AsyncTokenCredential
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.core.pipeline.transport import AsyncHttpTransport
-from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential, WorkloadIdentityCredential
 
 from azdiskbackup.errors import AccessDenied, Unavailable
 from azdiskbackup.settings import Settings
 
 # The authority gave no answer at all: a wrong address, a name nobody knows, a network without a way out.
 UNREACHABLE = "AuthorityUnreachable"
-_FEDERATED_FILE = "AZURE_FEDERATED_TOKEN_FILE"
+# Returns the credential of an SDK, by the settings and what carries its requests.
+Login: TypeAlias = Callable[[Settings, AsyncHttpTransport[Any, Any]], Any]
 
 
 class Credential(AsyncTokenCredential, AsyncSupportsTokenInfo):
-    """The credential of the environment, with errors of ours."""
+    """A credential with errors of ours.
 
-    def __init__(self, settings: Settings, transport: AsyncHttpTransport[Any, Any]) -> None:
-        # The one of the SDK that does the work.
-        self.source: Any = _of(settings, transport)
+    Args:
+        source: the one that does the work.
+    """
+
+    def __init__(self, source: Any) -> None:
+        self.source = source
 
     async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         """Return a token."""
@@ -47,31 +49,6 @@ class Credential(AsyncTokenCredential, AsyncSupportsTokenInfo):
     async def __aexit__(self, *_: object) -> None:
         """Let go of what the credential holds."""
         await self.close()
-
-
-def _of(settings: Settings, transport: AsyncHttpTransport[Any, Any]) -> Any:
-    if settings.identity == "ManagedIdentity":
-        return ManagedIdentityCredential(client_id=os.environ.get("AZURE_CLIENT_ID"), transport=transport)
-    if settings.identity == "Any" and not os.environ.get(_FEDERATED_FILE):
-        return DefaultAzureCredential(
-            authority=settings.authority,
-            transport=transport,
-            disable_instance_discovery=not settings.has_public_authority,
-        )
-    missing = [name for name in (_FEDERATED_FILE, "AZURE_CLIENT_ID", "AZURE_TENANT_ID") if not os.environ.get(name)]
-    if missing:
-        raise AccessDenied(
-            "NoToken",
-            f"{' and '.join(missing)} not set: give the chart azure.clientID and azure.tenantID, or, without "
-            "the latter, enable workload identity in the cluster, whose webhook sets them",
-        )
-    return WorkloadIdentityCredential(
-        authority=settings.authority,
-        transport=transport,
-        # With an authority of its own (Azure Stack, the simulator) there is nothing to discover.
-        disable_instance_discovery=not settings.has_public_authority,
-        retry_total=0,
-    )
 
 
 @contextmanager

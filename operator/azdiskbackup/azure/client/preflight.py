@@ -12,6 +12,8 @@ import structlog
 
 from azdiskbackup.azure.client.connection import AzureConnection
 from azdiskbackup.azure.client.credential import UNREACHABLE
+from azdiskbackup.azure.client.identity import log_in
+from azdiskbackup.azure.transport.https_network import HttpsNetwork
 from azdiskbackup.errors import AccessDenied, CannotStart, Exit, InvalidRequest, OperatorError, Retryable, Unavailable
 from azdiskbackup.settings import Settings
 
@@ -41,7 +43,8 @@ async def check(settings: Settings, wait_seconds: float = 0, monotonic: Callable
     until = monotonic() + wait_seconds
     while True:
         try:
-            async with AzureConnection(settings, lambda: datetime.now(UTC)) as connection:
+            asked = AzureConnection(settings, lambda: datetime.now(UTC), HttpsNetwork(settings), log_in)
+            async with asked as connection:
                 await _token_in_time(connection, settings)
                 return await _subscription(connection, settings)
         except OperatorError as error:

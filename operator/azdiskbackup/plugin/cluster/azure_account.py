@@ -1,7 +1,8 @@
-"""Azure, asked as the caller: whatever the Azure CLI, the environment or a workload identity has."""
+"""Azure, asked as the caller."""
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -9,8 +10,11 @@ from datetime import UTC, datetime
 import structlog
 from pydantic import ValidationError
 
+from azdiskbackup.azure.client.azure_cli import UNUSABLE, AzureCli
 from azdiskbackup.azure.client.connection import AzureConnection
+from azdiskbackup.azure.client.credential import Login
 from azdiskbackup.azure.gateways.azure import Azure
+from azdiskbackup.azure.transport.threaded_network import ThreadedNetwork
 from azdiskbackup.errors import AccessDenied, OperatorError, Unavailable
 from azdiskbackup.plugin.runtime.exit_code import CliError
 from azdiskbackup.settings import Settings
@@ -32,8 +36,19 @@ async def azure_of(subscription: str) -> AsyncIterator[Azure]:
         settings = Settings(subscription_id=subscription)
     except ValidationError as error:
         raise CliError(f"Invalid environment variable: {error.errors()[0]['msg']}.") from error
-    async with AzureConnection(settings, lambda: datetime.now(UTC)) as connection:
+    async with AzureConnection(
+        settings, lambda: datetime.now(UTC), ThreadedNetwork(settings), _way_to_log_in()
+    ) as connection:
         yield Azure(connection)
+
+
+def _way_to_log_in() -> Login:
+    """Return the SDK's ways to log in, of which one is the Azure CLI's; that alone where they are not installed."""
+    if importlib.util.find_spec("azure.identity") is None:
+        return lambda settings, transport: AzureCli()
+    from azdiskbackup.azure.client.identity import log_in
+
+    return log_in
 
 
 def unreadable_reason(error: OperatorError, scope: str) -> str:
@@ -41,6 +56,8 @@ def unreadable_reason(error: OperatorError, scope: str) -> str:
     if isinstance(error, AccessDenied) and error.code == "NoToken":
         # What the SDK says names each of its dozen ways to log in.
         return "You are not logged in to Azure. Run `az login`."
+    if isinstance(error, AccessDenied) and error.code == UNUSABLE:
+        return f"{error.message} Installed as a wheel, this command has other ways to log in."
     if isinstance(error, AccessDenied):
         return f"Azure denies access. Ask for the role {READER} on {scope}. {error.user_message}"
     if isinstance(error, Unavailable):
