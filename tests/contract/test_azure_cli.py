@@ -76,7 +76,7 @@ async def test_the_tenant_that_azure_names_is_asked_for(az: Path) -> None:
 @pytest.mark.parametrize(
     ("script", "words"),
     [
-        ("echo 'ERROR: Please run az login to setup account.' >&2; exit 1", "NoToken: Please run az login"),
+        ("echo 'ERROR: Please run az login to setup account.' >&2; exit 1", "NoToken: ERROR: Please run az login"),
         ("exit 1", "NoToken: `az` gave no token"),
         ("echo nonsense", "AzureCliUnusable: .* printed no token"),
         (
