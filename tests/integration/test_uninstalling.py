@@ -25,6 +25,10 @@ def test_uninstalled_with_objects_left(clean: Stack, line: str, keep: bool) -> N
     told = clean.installation.uninstall()
     assert not clean.writes(since), "Azure is left as it is"
     assert shop.portal("GET", instance)["properties"]["currentProtectionState"] == "ProtectionConfigured"
+    if keep:
+        # `kubectl get` does not go on saying that backups succeed.
+        health = shop.condition("protecteddisk", "data", "BackupHealthy")
+        assert (health["status"], health["reason"]) == ("False", "OperatorUninstalled")
     assert ("were kept due to the resource policy" in told) == keep == bool(kinds(clean))
     left = clean.plane.kubectl("get", "all,sa,roles,rolebindings,leases,networkpolicies,pdb", "-n", NAMESPACE,
                                "-o", "name").split()  # fmt: skip
@@ -47,6 +51,10 @@ def test_uninstalled_and_installed_again_goes_on(clean: Stack) -> None:
     clean.installation.apply()
     clean.works()
     shop.passes(lambda: shop.get("protecteddisk", "data")["metadata"].get("finalizers"), "the finalizer is back")
+    shop.passes(
+        lambda: shop.condition("protecteddisk", "data", "BackupHealthy")["reason"] != "OperatorUninstalled",
+        "backups are looked after again",
+    )
     assert shop.instance() == before and not clean.writes(since)
     assert shop.condition("protecteddisk", "data", "Ready")["status"] == "True"
 

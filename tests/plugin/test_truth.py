@@ -18,6 +18,7 @@ from lupa import lua51
 from azdiskbackup.api.v1alpha1.backup_vault import BACKUP_VAULT
 from azdiskbackup.api.v1alpha1.protected_disk import PROTECTED_DISK
 from azdiskbackup.core.objects.resource import Resource
+from azdiskbackup.core.protected_disk.health import unattended
 from azdiskbackup.core.protected_disk.summary import summary
 from harness import manifests
 from plugin import world
@@ -58,6 +59,12 @@ def suspended_by_others() -> Json:
     return made
 
 
+def without_operator() -> Json:
+    made = world.good("ledger", "bank")
+    made["status"]["conditions"] = unattended(made["status"]["conditions"], world.NOW)
+    return made
+
+
 STATES: dict[str, tuple[Callable[[], Json], Health]] = {
     "protected": (lambda: world.good("ledger", "bank"), Health.GOOD),
     "never looked at": (world.untouched, Health.IN_PROGRESS),
@@ -66,6 +73,7 @@ STATES: dict[str, tuple[Callable[[], Json], Health]] = {
     "protected, and its backup is overdue": (overdue, Health.BAD),
     "another disk behind its PVC": (world.lost, Health.BAD),
     "protected, and others suspend it": (suspended_by_others, Health.BAD),
+    "the operator was uninstalled": (without_operator, Health.BAD),
 }
 
 
@@ -149,8 +157,17 @@ def metrics(disk: Json, run: Run) -> Health:
 PLACES = (kubectl_get, plugin_disks, plugin_status, plugin_describe, argo_cd, flux, metrics)
 
 
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(
+    ("state", "place"),
+    # Where there is no operator there are no metrics, of which an alert tells.
+    [
+        (state, place)
+        for state in STATES
+        for place in PLACES
+        if (state, place) != ("the operator was uninstalled", metrics)
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
 def test_no_place_says_better_than_it_is(run: Run, api: Api, state: str, place: Callable[[Json, Run], Health]) -> None:
     make, health = STATES[state]
     disk: dict[str, Any] = yaml.safe_load(yaml.safe_dump(make()))

@@ -1,5 +1,7 @@
 """What happens to the objects when the operator is uninstalled: they are let go, and Azure is left as it is.
 
+A ProtectedDisk says from then on that nobody looks after its backups.
+
 Without this each of them would hang in its deletion for ever, and its namespace with it: the finalizer waits for an
 operator that is gone.
 """
@@ -8,12 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from azdiskbackup.app.termination import end_at_once
 from azdiskbackup.core.objects.resource import Resource
+from azdiskbackup.core.protected_disk.health import unattended
 from azdiskbackup.errors import CannotStart, Conflict, Exit, OperatorError
 from azdiskbackup.kube.client import KubeClient, NotFoundError
 from azdiskbackup.kube.https_exchange import HttpsExchange
@@ -65,14 +68,14 @@ async def release_finalizers(settings: Settings) -> None:
         count = 0
         for resource in OURS:
             if resource.kind not in _WITHOUT_FINALIZER:
-                count += await _let_go_of_all(kube, resource, refused)
+                count += await _let_go_of_all(kube, resource, datetime.now(UTC), refused)
         _log.info("finalizers removed", objects=count, azure="unchanged: scheduled backups continue, and are billed")
     if refused:
         more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
         raise CannotStart(Exit.KUBERNETES, f"The finalizer is still on {refused[0]}{more}. Remove it by hand.")
 
 
-async def _let_go_of_all(kube: KubeClient, resource: WatchedResource, refused: list[str]) -> int:
+async def _let_go_of_all(kube: KubeClient, resource: WatchedResource, now: datetime, refused: list[str]) -> int:
     """Take the finalizer off all objects of a kind; return off how many, and add those that could not be had."""
     count, given_up = 0, set[str]()
     slots = asyncio.Semaphore(_AT_THE_SAME_TIME)
@@ -81,7 +84,8 @@ async def _let_go_of_all(kube: KubeClient, resource: WatchedResource, refused: l
         nonlocal count
         try:
             async with slots:
-                await patiently(lambda: kube.remove_finalizer(each))
+                told = await patiently(lambda: _tell(kube, each, now))
+                await patiently(lambda: kube.remove_finalizer(told))
             count += 1
         except (Conflict, NotFoundError):
             # Somebody changed it meanwhile: the next list tells.
@@ -93,6 +97,15 @@ async def _let_go_of_all(kube: KubeClient, resource: WatchedResource, refused: l
     while held := [each for each in await patiently(lambda: _held(kube, resource)) if each.uid not in given_up]:
         await asyncio.gather(*(let_go_of(each) for each in held))
     return count
+
+
+async def _tell(kube: KubeClient, held: Resource, now: datetime) -> Resource:
+    """Say in the status of a ProtectedDisk that nobody looks after its backups any more; return it after that."""
+    conditions = held.status.get("conditions")
+    if held.raw["kind"] != "ProtectedDisk" or not isinstance(conditions, list):
+        return held
+    changed = unattended(conditions, now)
+    return held if changed is None else Resource(await kube.patch_status(held, {"conditions": changed}))
 
 
 async def _held(kube: KubeClient, resource: WatchedResource) -> list[Resource]:

@@ -232,7 +232,8 @@ class BackupVaultStatus(Status):
     ] = None
     provisioning_state: Annotated[Text | None, Field(description="Azure's own provisioning state of the vault.")] = None
     protected_disks: Annotated[
-        Count | None, Field(description="Number of ProtectedDisks whose policy uses the vault.")
+        Count | None,
+        Field(description="Number of ProtectedDisks whose policy uses the vault, protected or not."),
     ] = None
     orphaned_backup_instances: Annotated[
         Count | None,
@@ -253,7 +254,7 @@ BACKUP_VAULT = Kind(
         READY,
         REASON,
         Column("Location", ".spec.location"),
-        Column("Disks", ".status.protectedDisks", "integer"),
+        Column("Used by", ".status.protectedDisks", "integer"),
         AGE,
         MESSAGE,
         Column("Orphans", ".status.orphanedBackupInstances", "integer", wide=True),

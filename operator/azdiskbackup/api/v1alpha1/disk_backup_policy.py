@@ -165,7 +165,10 @@ class DiskBackupPolicyStatus(Status):
         RestorePointBudget | None, Field(description="Expected restore points and their limits.")
     ] = None
     next_backup_time: Annotated[datetime | None, Field(description="When the next scheduled backup is due.")] = None
-    protected_disks: Annotated[Count | None, Field(description="Number of ProtectedDisks that use the policy.")] = None
+    protected_disks: Annotated[
+        Count | None,
+        Field(description="Number of ProtectedDisks that use the policy, whether they are protected yet or not."),
+    ] = None
     predecessors: Annotated[
         list[Text] | None,
         Field(
@@ -187,7 +190,7 @@ DISK_BACKUP_POLICY = Kind(
         REASON,
         Column("Vault", ".spec.vaultRef.name"),
         Column("Per day", ".status.backupsPerDay", "integer"),
-        Column("Disks", ".status.protectedDisks", "integer"),
+        Column("Used by", ".status.protectedDisks", "integer"),
         AGE,
         Column("Next backup", ".status.nextBackupTime", wide=True),
         MESSAGE,

@@ -92,7 +92,7 @@ ON_DEMAND_BACKUP = Kind(
         Column("Succeeded", '.status.conditions[?(@.type=="Succeeded")].status'),
         REASON,
         Column("Disk", ".spec.protectedDiskRef.name"),
-        Column("Seconds", ".status.durationSeconds", "integer"),
+        Column("Duration (s)", ".status.durationSeconds", "integer"),
         AGE,
         Column("Restore point", ".status.restorePoint.id", wide=True),
         MESSAGE,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
 from azdiskbackup.core.formatting import clock_time
@@ -52,6 +53,32 @@ def backup_health(
         status, reason = "True", reasons.BACKUP_SUCCEEDED
         message = f"The backup of {clock_time(last_success)} succeeded."
     return Finding(reasons.BACKUP_HEALTHY, status, reason, message)
+
+
+def unattended(conditions: Sequence[Mapping[str, Any]], now: datetime) -> list[Mapping[str, Any]] | None:
+    """Return the conditions of a ProtectedDisk from when the operator is uninstalled; None where nothing changes.
+
+    Nobody looks whether backups succeed from then on. It is False, and not Unknown as before the first backup: whoever
+    reads the status alone, as Argo CD and Flux do, must not read it as good. All others stay: they are what the next
+    installation knows.
+
+    Args:
+        conditions: as they are in status.
+        now: the time of the uninstallation.
+    """
+    before = next((each for each in conditions if each.get("type") == reasons.BACKUP_HEALTHY), None)
+    if before is None or before.get("reason") == reasons.OPERATOR_UNINSTALLED:
+        return None
+    after = {
+        **before,
+        "status": "False",
+        "reason": reasons.OPERATOR_UNINSTALLED,
+        "message": f"The operator was uninstalled at {clock_time(now)}: whether backups succeed is no longer checked. "
+        "Azure continues them.",
+    }
+    if before.get("status") != after["status"]:
+        after["lastTransitionTime"] = f"{now:%Y-%m-%dT%H:%M:%SZ}"
+    return [after if each is before else each for each in conditions]
 
 
 def next_due(

@@ -143,6 +143,12 @@ OF_DISKS: dict[str, Meaning] = {
         "Check the jobs: `kubectl azdiskbackup jobs NAME`. If there is none, Azure did not start one: check the backup "
         "instance in the portal and Azure's status page.",
     ),
+    reasons.OPERATOR_UNINSTALLED: action_required(
+        "The operator was uninstalled at the time in the message. Azure continues scheduled backups, and bills them; "
+        "what this object says of them stays as it was then.",
+        "Install the operator again: it continues with the same backup instance. Or look at the instance in the Azure "
+        "portal.",
+    ),
     reasons.DELETION_NOT_ALLOWED: action_required(
         "The object is being deleted with `deletionPolicy: Delete`, and the vault does not allow this namespace to "
         "delete restore points.",

@@ -103,6 +103,7 @@ NO_BACKUP_YET: Final = "NoBackupYet"
 BACKUP_SUCCEEDED: Final = "BackupSucceeded"
 BACKUP_FAILED: Final = "BackupFailed"
 BACKUP_OVERDUE: Final = "BackupOverdue"
+OPERATOR_UNINSTALLED: Final = "OperatorUninstalled"
 
 # --- on-demand backups -------------------------------------------------------------------------------------------
 DISK_OBJECT_NOT_FOUND: Final = "ProtectedDiskNotFound"

@@ -20,7 +20,7 @@ from azdiskbackup.plugin.output.printer import Shape
 _WRITTEN_WITHIN = timedelta(minutes=45)
 # A command of a remediation, which stands for all objects: `kubectl azdiskbackup backup NAME --wait`.
 _COMMAND = re.compile(r"(kubectl azdiskbackup [-a-z]+) NAME")
-_BAD_BACKUPS = (reasons.BACKUP_FAILED, reasons.BACKUP_OVERDUE)
+_BAD_BACKUPS = (reasons.BACKUP_FAILED, reasons.BACKUP_OVERDUE, reasons.OPERATOR_UNINSTALLED)
 
 
 class Disk(Shape, frozen=True, kw_only=True):

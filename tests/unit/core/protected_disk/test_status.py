@@ -9,7 +9,7 @@ from typing import Any
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.core.objects.azure import NO_JOBS, AzureFailure, AzureJob, AzureRestorePoint, job_history
 from azdiskbackup.core.objects.resource import Resource
-from azdiskbackup.core.protected_disk.health import backup_health, next_due
+from azdiskbackup.core.protected_disk.health import backup_health, next_due, unattended
 from azdiskbackup.core.protected_disk.observed import Observed, read_recorded
 from azdiskbackup.core.protected_disk.rate_limited import status_while_rate_limited as limited
 from azdiskbackup.core.protected_disk.rate_limited import stays_true
@@ -256,3 +256,17 @@ def test_deadlines_are_told_once() -> None:
     assert deadlines.passed(NOW) == [] and deadlines.passed(NOW + timedelta(seconds=1)) == [one]
     deadlines.set(other, None)
     assert deadlines.passed(NOW + timedelta(days=1)) == []
+
+
+def test_who_is_uninstalled_no_longer_says_that_backups_succeed() -> None:
+    ready = {"type": "Ready", "status": "True", "reason": "Protected", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    good = {**ready, "type": "BackupHealthy", "reason": "BackupSucceeded", "observedGeneration": 3}
+    told = unattended([good, ready], NOW)
+    assert told is not None and told[1] is ready, "what the next installation goes by stays"
+    assert (told[0]["status"], told[0]["reason"]) == ("False", reasons.OPERATOR_UNINSTALLED)
+    assert told[0]["lastTransitionTime"] == f"{NOW:%Y-%m-%dT%H:%M:%SZ}" and told[0]["observedGeneration"] == 3
+    assert "no longer checked" in told[0]["message"]
+    failing = {**good, "status": "False", "reason": "BackupFailed"}
+    again = unattended([failing], NOW)
+    assert again is not None and again[0]["lastTransitionTime"] == failing["lastTransitionTime"]
+    assert unattended(told, NOW) is None and unattended([ready], NOW) is None
