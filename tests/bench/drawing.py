@@ -22,7 +22,7 @@ _ROW, _WIDTH = 0.33, 15.0
 _BLUE, _RED, _GREEN, _GREY = "#1f6feb", "#cf222e", "#1a7f37", "#59636e"
 _LABELS = re.compile(r"\{\{(\w+)\}\}")
 # So many names have room in a legend, of so many letters.
-_MANY, _LETTERS = 5, 46
+_MANY, _LETTERS = 5, 40
 # This part of a panel is for the names of its curves.
 _BESIDE = 0.32
 
@@ -49,12 +49,14 @@ def draw(rows: Sequence[tuple[str, Sequence[Panel]]], ask: Ask, span: Span, path
         if not any(series for _, series in told):
             empty.append(panel.title)
         # Room for the title above and the numbers below.
-        width = panel.width / _GRID - 0.04
+        width = panel.width / _GRID - 0.046
         # And beside curves for their names.
         drawn = width * (1 - _BESIDE) if panel.kind == "timeseries" else width
-        box = (left / _GRID + 0.028, 1 - (top + panel.height - 0.9) / height, drawn)
+        box = (left / _GRID + 0.036, 1 - (top + panel.height - 0.9) / height, drawn)
         axis = figure.add_axes((*box, (panel.height - 2.1) / height))
-        axis.set_title(panel.title, fontsize=9, loc="left", color=_GREY)
+        # The unit beside the title: beside the numbers it stands in the names of the curves to the left.
+        unit = f" ({_unit(panel)})" if panel.kind == "timeseries" and _unit(panel) else ""
+        axis.set_title(f"{panel.title}{unit}", fontsize=9, loc="left", color=_GREY)
         _KINDS[panel.kind](axis, panel, told, span)
     figure.savefig(path, dpi=90, metadata={"Software": None})
     pyplot.close(figure)
@@ -102,14 +104,13 @@ def _with_gaps(values: Sequence[tuple[float, str]], divisor: float, step: timede
 
 def _lines(axis: Any, panel: Panel, told: Told, span: Span) -> None:
     begin, end, step = span
-    letters = _LETTERS if panel.width >= _GRID / 2 else _LETTERS // 3
+    letters = _LETTERS if panel.width >= _GRID / 2 else _LETTERS * 2 // 5
     named = [(_name(legend, each["metric"], letters), each["values"]) for legend, series in told for each in series]
     named.sort(key=lambda each: -max(float(value) for _, value in each[1]))
     divisor = _DIVISORS.get(_unit(panel), 1)
     for name, values in named[:_MANY]:
         axis.plot(*_with_gaps(values, divisor, step), label=name, linewidth=1.2)
     more = f"and {len(named) - _MANY} more" if len(named) > _MANY else None
-    axis.set_ylabel(_unit(panel), fontsize=7, color=_GREY, labelpad=1)
     axis.set_xlim(begin, end)
     axis.set_ylim(bottom=0)
     axis.xaxis.set_major_locator(_TICKS(maxticks=8 if panel.width >= _GRID / 2 else 4))
