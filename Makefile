@@ -197,7 +197,7 @@ test-slow: $(READY) compiled controlplane tools sandbox prometheus terminal json
 	  -n $(STACKS) $(BY_FILE) $(TEST_ARGS)
 
 .PHONY: test-plugin
-test-plugin: $(READY) compiled ## Run what needs no cluster of `kubectl azdiskbackup`: its output, its mistakes
+test-plugin: $(READY) compiled prometheus ## Run what needs no cluster of `kubectl azdiskbackup`: its output, its mistakes
 	@$(BIN)/pytest tests/plugin -n $(PROCESSES) $(BY_FILE) $(TEST_ARGS)
 
 .PHONY: test-contract

@@ -65,6 +65,8 @@ def without_operator() -> Json:
     return made
 
 
+# Nobody has any; that none are there is an alert.
+WITHOUT_METRICS = "the operator was uninstalled"
 STATES: dict[str, tuple[Callable[[], Json], Health]] = {
     "protected": (lambda: world.good("ledger", "bank"), Health.GOOD),
     "never looked at": (world.untouched, Health.IN_PROGRESS),
@@ -73,7 +75,7 @@ STATES: dict[str, tuple[Callable[[], Json], Health]] = {
     "protected, and its backup is overdue": (overdue, Health.BAD),
     "another disk behind its PVC": (world.lost, Health.BAD),
     "protected, and others suspend it": (suspended_by_others, Health.BAD),
-    "the operator was uninstalled": (without_operator, Health.BAD),
+    WITHOUT_METRICS: (without_operator, Health.BAD),
 }
 
 
@@ -159,13 +161,7 @@ PLACES = (kubectl_get, plugin_disks, plugin_status, plugin_describe, argo_cd, fl
 
 @pytest.mark.parametrize(
     ("state", "place"),
-    # Where there is no operator there are no metrics, of which an alert tells.
-    [
-        (state, place)
-        for state in STATES
-        for place in PLACES
-        if (state, place) != ("the operator was uninstalled", metrics)
-    ],
+    [(state, place) for state in STATES for place in PLACES if (state, place) != (WITHOUT_METRICS, metrics)],
     ids=lambda value: value if isinstance(value, str) else value.__name__,
 )
 def test_no_place_says_better_than_it_is(run: Run, api: Api, state: str, place: Callable[[Json, Run], Health]) -> None:
