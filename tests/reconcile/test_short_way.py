@@ -41,7 +41,7 @@ async def protect(team: Team, *numbers: int, **spec: str) -> None:
     [
         # Role assignment, validation, its end, instance.
         pytest.param("Disk", 4, 3, 5, id="Disk"),
-        pytest.param("ResourceGroup", 1, 1, 5.5, id="ResourceGroup"),
+        pytest.param("ResourceGroup", 1, 1, 4.5, id="ResourceGroup"),
     ],
 )
 async def test_calls_from_apply_to_protected(

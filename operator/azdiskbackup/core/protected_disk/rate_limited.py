@@ -9,6 +9,7 @@ from datetime import datetime
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.core.objects.resource import Resource, parse_status
+from azdiskbackup.core.protected_disk.rules.permissions import IN_TURN
 from azdiskbackup.core.protected_disk.steps import PutInstance, Step, Validate
 from azdiskbackup.core.rules import conditions, reasons
 from azdiskbackup.core.rules.verdicts import Finding, Plan
@@ -33,7 +34,7 @@ def status_while_rate_limited(resource: Resource, why: RateLimited, now: datetim
     message = _LEADER_HANDOVER if is_handover else _WAITING_FOR_LIMITS
     before = parse_status(ProtectedDiskStatus, resource, now)
     decided = resource.condition(reasons.READY).get("reason")
-    if decided not in _IN_PROGRESS or resource.deleting:
+    if decided not in _IN_PROGRESS or resource.deleting or (_is_in_turn(resource) and not is_handover):
         return None
     new = [Finding(reasons.READY, "False", "", ""), Finding(reasons.RECONCILING, "True", "", "")]
     known = [Finding(each.type, each.status, each.reason, each.message) for each in before.conditions]
@@ -53,5 +54,11 @@ def stays_true(resource: Resource, plan: Plan[Step], *, was_just_sent: bool = Fa
         plan: what is to be done.
         was_just_sent: whether the next check after a step is still to come.
     """
-    waits = resource.condition(reasons.READY).get("reason") == reasons.WAITING_FOR_LIMITS
+    waits = resource.condition(reasons.READY).get("reason") == reasons.WAITING_FOR_LIMITS or _is_in_turn(resource)
     return waits and (was_just_sent or isinstance(plan.step, Validate | PutInstance))
+
+
+def _is_in_turn(resource: Resource) -> bool:
+    """Return whether a disk says that it waits for others of its resource group, which is so until its own turn."""
+    ready = resource.condition(reasons.READY)
+    return (ready.get("reason"), ready.get("message")) == (reasons.VALIDATING, IN_TURN)

@@ -169,7 +169,7 @@ def of_another(waited: timedelta | None = None) -> Observed:
 @pytest.mark.parametrize(
     ("observed", "reason", "progress", "says"),
     [
-        (of_another(), reasons.VALIDATING, Progress.RECONCILING, "another disk of the resource group first"),
+        (of_another(), reasons.VALIDATING, Progress.RECONCILING, "Other disks of the resource group are ahead"),
         (of_another(timedelta(minutes=5)), reasons.WAITING_FOR_PERMISSIONS, Progress.RECONCILING, "retries with one"),
         (
             of_another(timedelta(hours=2)),

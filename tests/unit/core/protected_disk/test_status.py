@@ -20,7 +20,7 @@ from azdiskbackup.core.protected_disk.restore_points import (
 )
 from azdiskbackup.core.protected_disk.status import backup_expected, build_status, deadline
 from azdiskbackup.core.protected_disk.steps import PutInstance, Validate
-from azdiskbackup.core.protected_disk.validation import NeverRun, Running
+from azdiskbackup.core.protected_disk.validation import AwaitingGroup, NeverRun, Running
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import LeaderHandover, RateLimited
@@ -127,6 +127,17 @@ def test_a_disk_on_its_way_says_that_it_waits_for_azures_limits() -> None:
     assert len(queued.conditions) == len(started.conditions)
     protected = build_status(resource(), desired(), PROTECTED, make_plan(desired(), PROTECTED, NOW), NOW)
     assert limited(Resource({**resource().raw, "status": protected.to_wire()}), RateLimited(), NOW) is None
+
+
+def test_a_disk_that_waits_for_its_turn_says_so_once() -> None:
+    waiting = replace(UNPROTECTED, validation=AwaitingGroup(None, NOW + timedelta(minutes=1)))
+    told = build_status(resource(), desired(), waiting, make_plan(desired(), waiting, NOW), NOW)
+    behind = Resource({**resource().raw, "status": told.to_wire()})
+    assert limited(behind, RateLimited(), NOW) is None, "others are ahead, as it says"
+    assert stays_true(behind, make_plan(desired(), UNPROTECTED, NOW)), "its own turn is a moment"
+    assert not stays_true(behind, make_plan(desired(), PROTECTED, NOW))
+    handover = limited(behind, LeaderHandover(), NOW)
+    assert handover is not None and reasons.LEADER_HANDOVER in {each.reason for each in handover.conditions}
 
 
 def test_a_disk_says_that_another_replica_led_until_a_moment_ago() -> None:

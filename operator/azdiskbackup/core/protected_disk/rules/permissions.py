@@ -41,6 +41,12 @@ from azdiskbackup.core.rules.verdicts import (
 )
 from azdiskbackup.errors import PermissionsMissing
 
+# It holds until the turn of the disk that says so, also while Azure's limits delay that: nothing is written meanwhile.
+IN_TURN = (
+    "Other disks of the resource group are ahead: Azure validates one of them for all, and configures one after the "
+    "other. The operator continues automatically."
+)
+
 
 def reader_role_granted(desired: Desired, observed: Observed, now: datetime) -> Verdict:
     """The vault's identity needs a role to read the disk; an instance that works proves that it has it."""
@@ -134,7 +140,7 @@ def _as_one_of_a_group(
             reasons.NOT_NEEDED, "Azure accepted another disk of the resource group, for which the same roles serve."
         )
     if found.refused is None:
-        return wait(reasons.VALIDATING, "Azure is validating another disk of the resource group first.", found.until)
+        return wait(reasons.VALIDATING, IN_TURN, found.until)
     reason, message = found.refused.error.reason, _message_for_group(observed, found.refused)
     if isinstance(found, RetryForGroup):
         verdict: Verdict = act(Validate(request, observed.reader_grant), reason, message, now + VALIDATION_TAKES)
