@@ -21,6 +21,8 @@ from azure.core.pipeline import PipelineRequest
 
 WINDOW = timedelta(minutes=5)
 GRAPH_WINDOW = timedelta(seconds=5)
+# So many requests that could be sent and are not are more than who comes late to his turn.
+SPARE = 2
 
 # Resource Manager: how many at once, and how many more a second.
 _MANAGER = {"read": (250, 25.0), "write": (200, 10.0), "delete": (200, 10.0)}
@@ -75,6 +77,16 @@ class Limit:
     burst: float
     per_second: float
     window: timedelta | None = None
+
+    @property
+    def in_the_long_run(self) -> float:
+        """How many more are ours with each second where what may come at once was sent long ago.
+
+        A window then sees what was in hand at its beginning, less than ``SPARE``, and what came in since: never more
+        than our share.
+        """
+        assert self.window is not None, "where there is none, all that comes in is ours from the beginning"
+        return self.per_second + max(0.0, self.burst - SPARE) / self.window.total_seconds()
 
     def of(self, most: int) -> Limit:
         """Return our share if Azure allows as many as this.

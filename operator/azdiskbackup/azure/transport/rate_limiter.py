@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from azdiskbackup.azure.transport.learned_limit import LearnedLimit
-from azdiskbackup.azure.transport.limits import Limit, key_of, limits_of, remaining
+from azdiskbackup.azure.transport.limits import SPARE, Limit, key_of, limits_of, remaining
 from azdiskbackup.azure.transport.request_scope import Requester, current_requester
 from azdiskbackup.errors import RateLimited
 
@@ -77,11 +77,13 @@ class _Bucket:
         tokens: how many requests may be sent now; below zero after what is never broken off, a chain of pages say.
         waiting: those who wait; those in the background apart.
         turns: whose turn has come, and when.
+        spare_at: when there was last more to be sent than what was waiting took.
     """
 
     guess: Limit
     tokens: float
     at: datetime
+    spare_at: datetime = field(init=False)
     limit: Limit = field(init=False)
     learned: LearnedLimit = field(init=False)
     waiting: tuple[_FairQueue, _FairQueue] = field(default_factory=lambda: (_FairQueue(), _FairQueue()))
@@ -89,7 +91,7 @@ class _Bucket:
     told: datetime | None = None
 
     def __post_init__(self) -> None:
-        self.limit, self.learned = self.guess, LearnedLimit(self.guess.most)
+        self.limit, self.learned, self.spare_at = self.guess, LearnedLimit(self.guess.most), self.at
 
     def learn(self, left: int) -> None:
         """Follow what an answer says; the last tenth is left to others, whatever our share is."""
@@ -99,13 +101,23 @@ class _Bucket:
         self.tokens = min(self.tokens, self.limit.burst, left - self.limit.most / 10)
 
     def refill(self, now: datetime) -> None:
-        gained = (now - self.at).total_seconds() * self.limit.per_second
+        gained = (now - self.at).total_seconds() * self.per_second
         self.tokens, self.at = min(self.limit.burst, self.tokens + gained), now
+        if self.tokens >= SPARE:
+            self.spare_at = now
+
+    @property
+    def per_second(self) -> float:
+        """How many more with each second: all of our share once nothing was in hand for a whole window."""
+        limit = self.limit
+        if limit.window is None or self.at - self.spare_at < limit.window:
+            return limit.per_second
+        return limit.in_the_long_run
 
     def ready_at(self) -> datetime:
         missing = max(0.0, 1 - self.tokens)
         # Up to the next millisecond: a rounded clock must not come back too soon for ever.
-        return self.at + timedelta(seconds=missing / self.limit.per_second, milliseconds=1)
+        return self.at + timedelta(seconds=missing / self.per_second, milliseconds=1)
 
     def may_send(self, requester: Requester) -> bool:
         if requester.key in self.turns:

@@ -75,15 +75,31 @@ def _in_window(sent: list[datetime], moment: datetime) -> int:
     return bisect_left(sent, moment + WINDOW) - bisect_left(sent, moment)
 
 
+# How long there is work without a break, and then none, in seconds.
+_SPELLS = st.lists(st.tuples(st.floats(0, 1500), st.floats(0, 600)), min_size=1, max_size=5)
+
+
 @settings(deadline=None, max_examples=30)
-@given(st.lists(st.floats(min_value=0, max_value=60), min_size=50, max_size=300))
-def test_no_window_ever_sees_more_than_the_share(pauses: list[float]) -> None:
+@given(pauses=st.lists(st.floats(min_value=0, max_value=60), max_size=200), spells=_SPELLS)
+def test_no_window_ever_sees_more_than_the_share(pauses: list[float], spells: list[tuple[float, float]]) -> None:
     world, sent = World(), []
-    for pause in pauses:
+    for pause in [*pauses, *(each for busy, idle in spells for each in [*[1.0] * int(busy), idle])]:
         world.now += timedelta(seconds=pause)
         sent += [world.now] * world.drain()
     for moment in sent:
         assert _in_window(sent, moment) <= 40
+
+
+def test_where_there_is_always_work_the_whole_share_is_used() -> None:
+    world, sent = World(), []
+    for _ in range(20 * 300):
+        world.now += timedelta(seconds=1)
+        sent += [world.now] * world.drain()
+    assert max(_in_window(sent, moment) for moment in sent) <= 40
+    assert len(sent) >= 20 * 40 * 0.95, "all but what is left for who comes late to his turn"
+    # After a pause, so many at once again, and the rest of the window has them less.
+    world.now += timedelta(seconds=300)
+    assert world.drain() == 4
 
 
 @settings(deadline=None, max_examples=30)
@@ -292,7 +308,7 @@ def test_a_starved_class_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
     registry.register(StateCollector(lambda: True, lambda: EngineState(waiting=world.budget.waiting())))
     limit = "reads of microsoft.dataprotection/backupvaults/backupinstances/recoverypoints"
     labels = {"subscription": "s", "limit": limit}
-    assert registry.get_sample_value("azdiskbackup_azure_requests_waiting", labels) == 21
+    assert registry.get_sample_value("azdiskbackup_azure_requests_waiting", labels) == 13
     assert registry.get_sample_value("azdiskbackup_azure_requests_waiting_seconds", labels) == 1500
     status = [line for line in capsys.readouterr().out.splitlines() if "queued for a limit" in line]
     assert 1 < len(status) < 4 and "recoverypoints" in status[0]
