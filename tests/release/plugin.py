@@ -42,7 +42,7 @@ _UNUSED = re.compile(
     r"kubernetes/aio/|kubernetes/client/(api|models)/(?!__init__\.py)"
     r"|(yaml/_yaml\.|charset_normalizer/|[0-9a-f]+__mypyc\.).*\.(so|pyd)$"
 )
-# It looks back as far as the same file for all Pythons is large.
+# It looks back far enough to see the same library of another Python.
 _XZ = [{"id": lzma.FILTER_LZMA2, "preset": 4, "dict_size": 64 << 20}]
 _FOR_WINDOWS = b'@py -3 "%~dp0kubectl-azdiskbackup.pyz" %*\r\n'
 _BIN = Path(sys.prefix) / "bin"
