@@ -132,3 +132,29 @@ async def test_without_resource_graph_the_vault_is_listed_and_says_so(world: Wor
     await shop.until("ProtectedDisk", "data", "Ready")
     world.azure.deny(CLIENT_ID)
     await world.passes(lambda: not shop.condition("BackupVault", "own", "ResourceGraphUnavailable"), "it is over")
+
+
+async def test_the_first_restore_point_of_a_new_disk_is_told_by_its_job(world: World, shop: Team) -> None:
+    """Azure's index showed that there was none; whoever did not see that reads the list, once."""
+    shop.make_claim()
+    await shop.protect()
+    await world.advance(minutes=15)
+    since = world.azure.request_count()
+    await shop.after_the_next_backup()
+    await world.advance(minutes=10)
+    points = shop.get("ProtectedDisk", "data")["status"]["restorePoints"]
+    assert points["count"] == 1 and points["recent"][0]["computed"]
+    assert "recoveryPoints.list" not in world.calls(since)
+
+
+async def test_an_operator_that_is_new_reads_the_restore_points_of_a_disk_without_any(world: World, shop: Team) -> None:
+    shop.make_claim()
+    await shop.protect()
+    since = world.azure.request_count()
+    await world.kill_operator()
+    await world.advance(hours=5)
+    await world.start_operator()
+    await world.passes(
+        lambda: shop.get("ProtectedDisk", "data")["status"].get("restorePoints", {}).get("count"), "it is counted"
+    )
+    assert world.calls(since).count("recoveryPoints.list") == 1

@@ -10,7 +10,7 @@ from azdiskbackup.core.identity.arm_ids import same_id
 from azdiskbackup.core.objects.azure import AzureInstance, AzureJob, JobHistory
 from azdiskbackup.core.objects.policy_view import PolicyView
 from azdiskbackup.core.protected_disk.observed import Observed
-from azdiskbackup.core.protected_disk.restore_points import listed, made_since, unexpired
+from azdiskbackup.core.protected_disk.restore_points import listed, made_since, none_since, unexpired
 from azdiskbackup.core.schedule.retention import expected_restore_points
 
 
@@ -20,13 +20,15 @@ def known_restore_points(
     """Return what is known after a pass: what was listed in it, or else what is left of what was."""
     if isinstance(observed.restore_points, tuple):
         return listed(observed.restore_points, now)
-    if before is None or not isinstance(observed.instance, AzureInstance):
+    known = before or none_since(observed.no_points_at)
+    if known is None or not isinstance(observed.instance, AzureInstance):
         return before
-    left = unexpired(before, observed.instance.state, now)
+    left = unexpired(known, observed.instance.state, now)
     policy = _policy_of(observed.instance, observed)
     told = made_since(left, observed.jobs) if isinstance(observed.jobs, JobHistory) else []
     made = [job for job in told if (expiry := _expiry(job, policy)) is None or expiry > now]
-    return _with(left, made, policy) if made else left
+    # That there is none yet is no news, and would be a write for every new disk.
+    return _with(left, made, policy) if made else (left if before is not None else None)
 
 
 def _policy_of(instance: AzureInstance, observed: Observed) -> PolicyView | None:

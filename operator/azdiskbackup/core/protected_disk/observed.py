@@ -149,6 +149,7 @@ class Observed:
     jobs_at: datetime | None = None
     newest_point: datetime | None = None
     restore_points: tuple[AzureRestorePoint, ...] | NotFetched | FetchFailed = NOT_FETCHED
+    no_points_at: datetime | None = None
 
     @property
     def usable_vault(self) -> VaultView:

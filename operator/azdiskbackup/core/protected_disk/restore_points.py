@@ -109,19 +109,23 @@ def _expiring(known: RestorePointsStatus, state: str, before: datetime | None = 
     return [point for point, end in ends if end is not None and (before is None or end <= before)]
 
 
+def none_since(when: datetime | None) -> RestorePointsStatus | None:
+    """Return the restore points of an instance that had none at a time; None where that is not known."""
+    return None if when is None else listed((), when)
+
+
 def is_read_due(
-    before: ProtectedDiskStatus, jobs: JobHistory, newest: datetime | None, now: datetime, every: timedelta
+    known: RestorePointsStatus | None, jobs: JobHistory, newest: datetime | None, now: datetime, every: timedelta
 ) -> bool:
     """Return whether the restore points have to be read: the jobs do not tell of all, or have told of many.
 
     Args:
-        before: the status so far.
+        known: the restore points so far; None while nothing is known.
         jobs: the jobs of the disk's instance.
         newest: when the newest restore point was taken, as far as the sweep knows.
         now: the time.
         every: how long there is from one scheduled backup to the next.
     """
-    known = before.restore_points
     if known is None:
         return newest is not None or any(job.succeeded and job.end is not None for job in jobs.recent)
     made = made_since(known, jobs)

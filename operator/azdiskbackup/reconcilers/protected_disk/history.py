@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.azure.gateways.azure import capture_error
+from azdiskbackup.azure.inventory.snapshot import InventorySnapshot
 from azdiskbackup.azure.transport.request_scope import in_background
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance, AzureRestorePoint, JobHistory
 from azdiskbackup.core.objects.policy_view import PolicyView
 from azdiskbackup.core.objects.resource import parse_status
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.ownership import may_be_shown
-from azdiskbackup.core.protected_disk.restore_points import hides_expired, is_read_due
+from azdiskbackup.core.protected_disk.restore_points import hides_expired, is_read_due, none_since
 from azdiskbackup.core.protected_disk.rules.instance import instance_request
 from azdiskbackup.core.protected_disk.status import backup_expected
 from azdiskbackup.core.protected_disk.validation import GroupValidations, is_shared
@@ -22,7 +23,34 @@ from azdiskbackup.core.rules.lookup import FetchFailed
 from azdiskbackup.core.schedule.backup_times import backups_per_day
 from azdiskbackup.errors import RateLimited
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.protected_disk.state import DiskState, Pass
+from azdiskbackup.reconcilers.protected_disk.state import DiskState, KnownHistory, Pass
+
+
+def _no_points_at(
+    before: ProtectedDiskStatus, instance: AzureInstance, snapshot: InventorySnapshot, known: KnownHistory
+) -> datetime | None:
+    """Return when an instance surely had no restore point, so that the jobs since tell of all; None if unknown."""
+    if before.restore_points is not None:
+        return None
+    shown, name = snapshot.of(instance.id), str(instance.id).lower()
+    # Neither a list of the vault nor an index without its row tells whether there is one.
+    if shown.instance is not None and not snapshot.listed and shown.newest_point is None and not shown.jobs.completed:
+        known.none_at, known.is_made_anew = (name, snapshot.at), False
+    return known.none_at[1] if known.none_at is not None and known.none_at[0] == name else None
+
+
+def _is_read_due(pass_: Pass, observed: Observed, before: ProtectedDiskStatus) -> bool:
+    """Return whether Azure's list of restore points is needed: what is known of them does not tell of all."""
+    policy, jobs = observed.policy, observed.jobs
+    assert isinstance(jobs, JobHistory), "they were just read"
+    every = timedelta(days=1) / (backups_per_day(policy.schedule) if isinstance(policy, PolicyView) else 1)
+    is_other = pass_.state.history.is_made_anew and before.restore_points is not None
+    known = before.restore_points or none_since(observed.no_points_at)
+    return (
+        is_other
+        or is_read_due(known, jobs, observed.newest_point, pass_.now, every)
+        or hides_expired(before, pass_.now)
+    )
 
 
 class History:
@@ -50,16 +78,13 @@ class History:
         self._recheck_after_failure(shown.jobs, observed, state)
         self._tell_group(shown.jobs, pass_, observed)
         before = parse_status(ProtectedDiskStatus, pass_.resource, pass_.now)
+        observed = replace(observed, no_points_at=_no_points_at(before, instance, snapshot, state.history))
         expected = backup_expected(before, observed)
         if expected is not None:
             due, limit = expected
             if limit < snapshot.at and due != state.history.overdue_checked_for:
                 return await self._look_for_overdue(due, limit, instance, observed, state)
-        policy = observed.policy
-        every = timedelta(days=1) / (backups_per_day(policy.schedule) if isinstance(policy, PolicyView) else 1)
-        is_due = is_read_due(before, shown.jobs, shown.newest_point, pass_.now, every)
-        is_other = state.history.is_made_anew and before.restore_points is not None
-        if is_due or is_other or hides_expired(before, pass_.now):
+        if _is_read_due(pass_, observed, before):
             # Scarce, and nobody waits for it: what is known already is reported meanwhile.
             with contextlib.suppress(RateLimited), in_background():
                 points = await self._points(instance)

@@ -128,11 +128,13 @@ class KnownHistory:
         failed_job: the failed backup after which the disk is looked at again.
         overdue_checked_for: the due backup for which the restore points were listed, since no job told of it.
         is_made_anew: whether the instance was created since the restore points in status were read.
+        none_at: which instance had no restore point, as Azure's index showed it last, and when.
     """
 
     failed_job: str | None = None
     overdue_checked_for: datetime | None = None
     is_made_anew: bool = False
+    none_at: tuple[str, datetime] | None = None
 
     def is_new_failure(self, ended: AzureJob | None) -> bool:
         """Take note of the newest backup that ended; return whether it is a failure not yet seen."""

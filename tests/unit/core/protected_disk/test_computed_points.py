@@ -12,14 +12,13 @@ import pytest
 from azdiskbackup.api.v1alpha1.disk_backup_policy import Retention, RetentionRule
 from azdiskbackup.api.v1alpha1.protected_disk import (
     RECENT_RESTORE_POINTS,
-    ProtectedDiskStatus,
     RestorePointsStatus,
     RestorePointStatus,
 )
 from azdiskbackup.core.objects.azure import AzureJob, AzureRestorePoint, job_history
 from azdiskbackup.core.protected_disk.computed_points import known_restore_points
 from azdiskbackup.core.protected_disk.observed import Observed
-from azdiskbackup.core.protected_disk.restore_points import CHECKED_AFTER, is_read_due
+from azdiskbackup.core.protected_disk.restore_points import CHECKED_AFTER, is_read_due, none_since
 from azdiskbackup.core.rules.lookup import NOT_FOUND
 from unit.core.protected_disk.disk_world import INSTANCE, NOW, POLICY, PROTECTED
 
@@ -163,12 +162,22 @@ def due(
     newest: datetime | None = None,
     every: timedelta = DAY,
 ) -> bool:
-    return is_read_due(ProtectedDiskStatus(restore_points=known), job_history(jobs, NOW), newest, NOW, every)
+    return is_read_due(known, job_history(jobs, NOW), newest, NOW, every)
 
 
 def test_they_are_read_when_the_first_one_is_known_to_exist() -> None:
     assert not due(None) and not due(None, [job(NOW - HOUR / 2, status="InProgress")])
     assert due(None, [job(NOW - HOUR / 2)]) and due(None, newest=NOW)
+
+
+def test_where_there_was_surely_none_the_jobs_tell_of_all() -> None:
+    none = none_since(NOW - HOUR)
+    assert none_since(None) is None and not due(none, [job(NOW - HOUR / 2)], newest=NOW - HOUR / 2)
+    assert due(none, newest=NOW - HOUR / 2), "nothing tells of this one"
+    assert due(none, [job(NOW - HOUR / 2, point=None)])
+    assert known_restore_points(None, seen(no_points_at=NOW - HOUR), NOW) is None, "a write for every new disk"
+    found = known_restore_points(None, seen(job(NOW - HOUR / 2), no_points_at=NOW - HOUR), NOW)
+    assert found is not None and (found.count, ids(found)) == (1, ["p1"]) and found.recent[0].computed
 
 
 def test_they_are_not_read_while_jobs_tell() -> None:
