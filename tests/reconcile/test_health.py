@@ -150,6 +150,7 @@ async def test_the_first_restore_point_of_a_new_disk_is_told_by_its_job(world: W
 async def test_an_operator_that_is_new_reads_the_restore_points_of_a_disk_without_any(world: World, shop: Team) -> None:
     shop.make_claim()
     await shop.protect()
+    await shop.until("ProtectedDisk", "data", "Ready")
     since = world.azure.request_count()
     await world.kill_operator()
     await world.advance(hours=5)
