@@ -19,7 +19,7 @@ from azdiskbackup.api.v1alpha1.backup_vault import BACKUP_VAULT
 from azdiskbackup.api.v1alpha1.protected_disk import PROTECTED_DISK
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.protected_disk.health import unattended
-from azdiskbackup.core.protected_disk.summary import summary
+from azdiskbackup.core.protected_disk.summary import DiskSummary, summary
 from harness import manifests
 from plugin import world
 from plugin.conftest import Run
@@ -145,10 +145,15 @@ def flux(disk: Json, run: Run) -> Health:
     return Health.IN_PROGRESS
 
 
+def summarized(disk: Json) -> DiskSummary:
+    """Return what metrics tell of a disk, with the policy that it has."""
+    policy = replace(POLICY, id=disk.get("status", {}).get("policyID") or POLICY.id)
+    return summary(Resource({**disk, "status": {"policyID": policy.id, **disk.get("status", {})}}), policy)
+
+
 def metrics(disk: Json, run: Run) -> Health:
     """What the alerts go by: protected, stalled, a failure after the newest good backup, a time that has passed."""
-    policy = replace(POLICY, id=disk.get("status", {}).get("policyID") or POLICY.id)
-    found = summary(Resource({**disk, "status": {"policyID": policy.id, **disk.get("status", {})}}), policy)
+    found = summarized(disk)
     failed = found.last_failure is not None and found.last_failure > (found.last_success or 0)
     late = found.expected_by is not None and found.expected_by < world.NOW.timestamp()
     if found.stalled or failed or late:

@@ -5,21 +5,18 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
 from azdiskbackup.core.objects.resource import Resource
-from azdiskbackup.core.protected_disk.summary import summary
 from azdiskbackup.observability.object_metrics import ObjectMetrics
 from generated.dashboard import ROWS
 from harness.processes import wait_for
 from harness.prometheus import Prometheus
 from plugin import world
-from plugin.test_truth import STATES, WITHOUT_METRICS, Health
-from unit.core.protected_disk.disk_world import POLICY
+from plugin.test_truth import STATES, WITHOUT_METRICS, Health, summarized
 
 ALERTS = Path(__file__).resolve().parents[2] / "charts" / "azdiskbackup" / "files" / "alerts.yaml"
 TOLD = {state: health for state, (_, health) in STATES.items() if state != WITHOUT_METRICS}
@@ -33,11 +30,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     folder = tmp_path_factory.mktemp("truth")
     metrics = ObjectMetrics(world.NOW.timestamp, 500, lambda: ())
     for state in TOLD:
-        disk = STATES[state][0]()
-        policy = replace(POLICY, id=disk.get("status", {}).get("policyID") or POLICY.id)
-        metrics.disks["bank", state] = summary(
-            Resource({**disk, "status": {"policyID": policy.id, **disk.get("status", {})}}), policy
-        )
+        metrics.disks["bank", state] = summarized(STATES[state][0]())
     lines = []
     for family in metrics.collect():
         lines.append(f"# TYPE {family.name} gauge")

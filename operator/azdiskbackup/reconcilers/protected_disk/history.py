@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.azure.gateways.azure import capture_error
-from azdiskbackup.azure.inventory.snapshot import InventorySnapshot
+from azdiskbackup.azure.inventory.snapshot import InventoryEntry, InventorySnapshot
 from azdiskbackup.azure.transport.request_scope import in_background
+from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance, AzureRestorePoint, JobHistory
 from azdiskbackup.core.objects.policy_view import PolicyView
 from azdiskbackup.core.objects.resource import parse_status
@@ -27,12 +28,16 @@ from azdiskbackup.reconcilers.protected_disk.state import DiskState, KnownHistor
 
 
 def _no_points_at(
-    before: ProtectedDiskStatus, instance: AzureInstance, snapshot: InventorySnapshot, known: KnownHistory
+    before: ProtectedDiskStatus,
+    instance: ArmId,
+    shown: InventoryEntry,
+    snapshot: InventorySnapshot,
+    known: KnownHistory,
 ) -> datetime | None:
     """Return when an instance surely had no restore point, so that the jobs since tell of all; None if unknown."""
     if before.restore_points is not None:
         return None
-    shown, name = snapshot.of(instance.id), str(instance.id).lower()
+    name = str(instance).lower()
     # Neither a list of the vault nor an index without its row tells whether there is one.
     if shown.instance is not None and not snapshot.listed and shown.newest_point is None and not shown.jobs.completed:
         known.none_at, known.is_made_anew = (name, snapshot.at), False
@@ -78,7 +83,7 @@ class History:
         self._recheck_after_failure(shown.jobs, observed, state)
         self._tell_group(shown.jobs, pass_, observed)
         before = parse_status(ProtectedDiskStatus, pass_.resource, pass_.now)
-        observed = replace(observed, no_points_at=_no_points_at(before, instance, snapshot, state.history))
+        observed = replace(observed, no_points_at=_no_points_at(before, instance.id, shown, snapshot, state.history))
         expected = backup_expected(before, observed)
         if expected is not None:
             due, limit = expected

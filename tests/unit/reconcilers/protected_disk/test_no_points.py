@@ -26,14 +26,20 @@ def shows(
     return InventorySnapshot(at, rows, {key: Known(jobs) for key in rows})
 
 
+def asked(
+    before: ProtectedDiskStatus, instance: AzureInstance, snapshot: InventorySnapshot, known: KnownHistory
+) -> datetime | None:
+    return _no_points_at(before, instance.id, snapshot.of(instance.id), snapshot, known)
+
+
 def test_what_the_index_showed_last_is_remembered_for_that_instance() -> None:
     known = KnownHistory(is_made_anew=True)
-    assert _no_points_at(NEW, INSTANCE, shows(INSTANCE), known) == NOW
+    assert asked(NEW, INSTANCE, shows(INSTANCE), known) == NOW
     assert not known.is_made_anew, "there is nothing to be read of an instance of before"
     backed_up = shows(INSTANCE, at=LATER, newest=LATER, jobs=replace(NO_JOBS, completed=1))
-    assert _no_points_at(NEW, INSTANCE, backed_up, known) == NOW
+    assert asked(NEW, INSTANCE, backed_up, known) == NOW
     other = replace(INSTANCE, id=replace(INSTANCE.id, path=(*INSTANCE.id.path[:-1], "another")))
-    assert _no_points_at(NEW, other, shows(other, at=LATER, newest=NOW), known) is None
+    assert asked(NEW, other, shows(other, at=LATER, newest=NOW), known) is None
 
 
 def test_what_is_not_shown_is_not_known() -> None:
@@ -43,6 +49,6 @@ def test_what_is_not_shown_is_not_known() -> None:
         shows(INSTANCE, jobs=replace(NO_JOBS, completed=1)),
         replace(shows(INSTANCE), listed=True),
     ):
-        assert _no_points_at(NEW, INSTANCE, snapshot, KnownHistory()) is None
+        assert asked(NEW, INSTANCE, snapshot, KnownHistory()) is None
     read = ProtectedDiskStatus(restore_points=none_since(NOW))
-    assert _no_points_at(read, INSTANCE, shows(INSTANCE), KnownHistory()) is None
+    assert asked(read, INSTANCE, shows(INSTANCE), KnownHistory()) is None
