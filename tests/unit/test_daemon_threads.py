@@ -14,13 +14,16 @@ from azure.core.rest import HttpRequest
 from azdiskbackup.azure.transport.threaded_network import ThreadedNetwork
 from azdiskbackup.settings import Settings
 
+# Closed, they would be an answer.
+kept = []
+
 async def main():
     server = socket.create_server(("127.0.0.1", 0))
     server.setblocking(False)
     async with ThreadedNetwork(Settings(subscription_id="11111111-1111-4111-8111-111111111111")) as network:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         asked = asyncio.ensure_future(network.transport().send(HttpRequest("GET", url)))
-        await asyncio.get_running_loop().sock_accept(server)
+        kept.extend([server, await asyncio.get_running_loop().sock_accept(server)])
         asked.cancel()
 
 asyncio.run(main())
