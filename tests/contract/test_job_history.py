@@ -36,8 +36,9 @@ def job(name: str, status: str, ended: bool, operation: str = "Backup", hours: f
 
 
 def through_the_graph(rows: list[Any]) -> JobHistory:
-    found = parse(resource_graph._JOBS).run(rows, NOW)
-    return resource_graph._history(found[0]) if found else JobHistory()
+    found = parse(resource_graph._BACKUPS).run(lambda table: rows, NOW)
+    assert all(row["key"] == INSTANCE for row in found)
+    return resource_graph._history(found[0]["jobs"]) if found else JobHistory()
 
 
 def through_the_list(rows: list[Any]) -> JobHistory:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,10 +13,12 @@ from azdiskbackup.azure.gateways.azure import Azure
 from azdiskbackup.azure.gateways.resource_graph import GRAPH_API, PATH
 from azdiskbackup.errors import InvalidRequest, Throttled
 from azure_simulator.client import Simulator
+from azure_simulator.graph.language import COLUMNS, parse
 from contract.azure_world import protected
 from harness.objects import SUBSCRIPTION
 from harness.stack import CLIENT_ID
 
+NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 INSTANCES = "type =~ 'microsoft.dataprotection/backupvaults/backupinstances'"
 
 
@@ -43,6 +46,11 @@ async def ask(connection: AzureConnection, query: str, subscription: str = SUBSC
         "Resources | project no_such_column",
         "Resources | summarize by id | where nope(id)",
         "Resources | order by id sideways",
+        "Resources | join kind=sideways (Resources | project id) on id",
+        "Resources | join kind=inner (Resources | project id, x = name) on x",
+        "Resources | join kind=inner (Resources | project id on id",
+        "Resources | join kind=inner (NoSuchTable | project id) on id",
+        "Resources" + " | join kind=inner (Resources | project id) on id" * 4,
     ],
 )
 async def test_a_query_that_cannot_be_understood_is_refused(connection: AzureConnection, query: str) -> None:
@@ -53,6 +61,25 @@ async def test_a_query_that_cannot_be_understood_is_refused(connection: AzureCon
 async def test_a_subscription_that_is_not_known_is_refused(connection: AzureConnection) -> None:
     with pytest.raises(InvalidRequest):
         await ask(connection, "Resources | project id", subscription="99999999-0000-4000-8000-000000000009")
+
+
+@pytest.mark.parametrize(
+    ("kind", "pairs"),
+    [
+        ("inner", {("b", "b", "2")}),
+        ("leftouter", {("a", "", None), ("b", "b", "2")}),
+        ("fullouter", {("a", "", None), ("b", "b", "2"), ("", "c", "3")}),
+    ],
+)
+def test_rows_side_by_side(kind: str, pairs: set[tuple[str, str, Any]]) -> None:
+    left = [dict.fromkeys(COLUMNS) | {"name": name} for name in "ab"]
+    right = [dict.fromkeys(COLUMNS) | {"name": name, "properties": {"n": n}} for name, n in (("b", "2"), ("c", "3"))]
+    query = parse(
+        f"Resources | project name | join kind={kind} (RecoveryServicesResources | project name, n = properties.n) "
+        "on name | where name != 'x' | project name, name1, n"
+    )
+    found = query.run(lambda table: left if table == "resources" else right, NOW)
+    assert {(row["name"], row["name1"], row["n"] or None) for row in found} == pairs
 
 
 async def test_pages_follow_a_token_that_belongs_to_its_query(

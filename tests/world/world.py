@@ -204,9 +204,9 @@ class World:
         ]
         if due and min(due) < self.clock.now() + _REST:
             await self.advance(seconds=(min(due) - self.clock.now()).total_seconds() + 600)
-        await self.advance(minutes=25)
+        await self.advance(minutes=20)
         since = self.azure.request_count()
-        await self.says_the_same(minutes=70)
+        await self.says_the_same(minutes=65)
         assert not self.writes(since), f"Azure was written to: {self.writes(since)}"
 
     async def says_the_same(self, minutes: float) -> None:

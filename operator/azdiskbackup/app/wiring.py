@@ -57,7 +57,7 @@ from azdiskbackup.reconcilers.protected_disk.controller import ProtectedDiskKind
 from azdiskbackup.reconcilers.watch.indices import DISKS_OF_RULES, INDICES, QUEUES, place
 from azdiskbackup.reconcilers.watch.metrics_feed import MetricsFeed
 from azdiskbackup.reconcilers.watch.resync import RESYNC, Resync
-from azdiskbackup.reconcilers.watch.triggers import OURS, keys_to_enqueue
+from azdiskbackup.reconcilers.watch.triggers import OURS, enqueues
 from azdiskbackup.settings import Settings
 
 # What Resource Graph lacks for longer it has lost, or does not show to us.
@@ -278,8 +278,9 @@ class Engine:
         _log.info("started", cluster=self._cluster, workers=self._settings.workers)
 
     def _changed(self, key: Key, before: Raw | None, after: Raw | None) -> None:
-        for each in keys_to_enqueue(self.cache, key, before, after):
-            self._queue.add(each)
+        now = self._clock.now()
+        for each in enqueues(self.cache, key, before, after):
+            self._queue.add_at(each.key, now + each.delay)
 
     async def stop(self, seconds: float) -> None:
         """Take no more work, and let what is in work come to its end, for a while."""

@@ -42,16 +42,22 @@ def parse_json(text: Any) -> Any:
 
 
 @dataclass
-class Moment:
-    """What a query takes for the time, set at each run."""
+class Run:
+    """What a query finds, set at each run.
+
+    Attributes:
+        now: what its functions take for the time.
+        rows: returns the rows of a table, by its lower-case name; raises KeyError for one that is not known.
+    """
 
     now: datetime
+    rows: Callable[[str], list[dict[str, Any]]]
 
 
-def scalar_functions(moment_of_run: Moment) -> dict[str, Scalar]:
+def scalar_functions(run: Run) -> dict[str, Scalar]:
     """Return the functions of one row."""
     return {
-        "ago": lambda span: moment_of_run.now - span,
+        "ago": lambda span: run.now - span,
         "bag_pack": pack,
         "case": case,
         "coalesce": coalesce,
@@ -61,7 +67,7 @@ def scalar_functions(moment_of_run: Moment) -> dict[str, Scalar]:
         "isnull": lambda value: value is None,
         "isnotnull": lambda value: value is not None,
         "not": lambda value: not value,
-        "now": lambda: moment_of_run.now,
+        "now": lambda: run.now,
         "pack": pack,
         "parse_json": parse_json,
         "split": split,

@@ -1,6 +1,7 @@
 """From the text of a query to a function over rows; what is not known is refused, as a bad query is.
 
-``table | where … | extend … | project … | order by … | summarize … by …``, with the usual expressions.
+``table | where … | extend … | project … | order by … | summarize … by … | join kind=… (…) on …``, with the usual
+expressions.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from azure_simulator.graph.functions import AGGREGATES, Moment, scalar_functions
+from azure_simulator.graph.functions import AGGREGATES, Run, scalar_functions
+from azure_simulator.graph.joins import JOINS, join
 from azure_simulator.graph.values import COMPARE, like, minus, plus, string
 
 Row = dict[str, Any]
@@ -31,10 +33,13 @@ COLUMNS = (
     *("id", "name", "type", "tenantId", "kind", "location", "resourceGroup", "subscriptionId", "managedBy", "sku"),
     *("plan", "properties", "tags", "identity", "zones", "extendedLocation"),
 )
+# So many in a query, and no more.
+_MOST_JOINS = 3
 _SPANS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 
-_BEFORE_ANY_RUN = datetime.min.replace(tzinfo=UTC)
+def _no_rows(table: str) -> list[Row]:
+    raise AssertionError(f"the rows of {table} are known while a query runs")
 
 
 class QueryError(Exception):
@@ -55,14 +60,19 @@ class Query:
 
     table: str
     stages: list[Stage]
-    moment: Moment
+    environment: Run
 
-    def run(self, rows: list[Row], now: datetime) -> list[Row]:
-        """Return what comes of some rows; ``now`` is what the query's functions take for the time."""
-        self.moment.now = now
+    def run(self, rows: Callable[[str], list[Row]], now: datetime) -> list[Row]:
+        """Return what comes of the tables; see ``Run``."""
+        self.environment.rows, self.environment.now = rows, now
+        return self.result()
+
+    def result(self) -> list[Row]:
+        """Return what comes of the tables of this run."""
+        found = self.environment.rows(self.table)
         for stage in self.stages:
-            rows = stage(rows)
-        return rows
+            found = stage(found)
+        return found
 
 
 @lru_cache(maxsize=256)
@@ -94,8 +104,9 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self._tokens = _words(text)
         self._at = 0
-        self._moment = Moment(_BEFORE_ANY_RUN)
-        self._functions = scalar_functions(self._moment)
+        self._environment = Run(datetime.min.replace(tzinfo=UTC), _no_rows)
+        self._functions = scalar_functions(self._environment)
+        self._joins = 0
         # Which columns there are at this point of the query: a row need not be there for an unknown one to be refused.
         self._columns_here = set(COLUMNS)
 
@@ -129,12 +140,17 @@ class _Parser:
     # --- stages -----------------------------------------------------------------------------------
 
     def query(self) -> Query:
-        table, stages = self._name().lower(), []
-        while self._take("|"):
-            stages.append(self._stage())
+        found = self._pipeline()
         if self._peek().kind != "end":
             raise QueryError(f"unexpected {self._peek().text!r}")
-        return Query(table, stages, self._moment)
+        return found
+
+    def _pipeline(self) -> Query:
+        table, stages = self._name().lower(), []
+        self._columns_here = set(COLUMNS)
+        while self._take("|"):
+            stages.append(self._stage())
+        return Query(table, stages, self._environment)
 
     def _stage(self) -> Stage:
         operator = self._name().lower()
@@ -146,6 +162,7 @@ class _Parser:
             "extend": self._extend,
             "project": self._project,
             "summarize": self._summarize,
+            "join": self._join,
         }
         if operator not in known:
             raise QueryError(f"the operator {operator!r} is not supported")
@@ -214,6 +231,29 @@ class _Parser:
             ]
 
         return summarize
+
+    def _join(self) -> Stage:
+        self._joins += 1
+        if self._joins > _MOST_JOINS:
+            raise QueryError(f"more than {_MOST_JOINS} joins")
+        kind = "innerunique"
+        if self._take("kind"):
+            self._need("=")
+            kind = self._name().lower()
+        if kind not in JOINS:
+            raise QueryError(f"the join {kind!r} is not supported")
+        self._need("(")
+        left, other = self._columns_here, self._pipeline()
+        right = self._columns_here
+        self._need(")")
+        self._need("on")
+        key = self._name()
+        if key not in left or key not in right:
+            raise QueryError(f"'join' operator: Failed to resolve column named '{key}'")
+        # A column that both have is that of the left; the right's has a number.
+        names = {name: f"{name}1" if name in left else name for name in right}
+        self._columns_here = left | set(names.values())
+        return lambda rows: join(kind, rows, other.result(), key, sorted(left), names)
 
     def _aggregate(self) -> tuple[str, Callable[[list[Row]], Any]]:
         name = self._name()

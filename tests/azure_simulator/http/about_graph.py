@@ -33,9 +33,7 @@ def query(call: Call) -> Response:
         return _refused(400, "NoValidSubscriptionsInQueryRequest", "There must be at least one subscription.", headers)
     try:
         asked = parse(str(given.get("query") or ""))
-        rows = call.index.rows(asked.table)
-        seen = [each for each in rows if each["subscriptionId"].lower() in wanted and _visible(call, each)]
-        found = asked.run(seen, call.azure.cloud.now)
+        found = asked.run(lambda table: _seen(call, table, wanted), call.azure.cloud.now)
     except (QueryError, KeyError) as error:
         return _refused(400, "InvalidQuery", f"Query is invalid: {error}.", headers)
     options = given.get("options") or {}
@@ -53,6 +51,11 @@ def query(call: Call) -> Response:
     if len(found) > skip - overlap + most:
         body["$skipToken"] = _token(skip - overlap + most, str(given["query"]))
     return Response(200, body, headers)
+
+
+def _seen(call: Call, table: str, wanted: set[str]) -> list[dict[str, Any]]:
+    rows = call.index.rows(table)
+    return [each for each in rows if each["subscriptionId"].lower() in wanted and _visible(call, each)]
 
 
 def _visible(call: Call, row: dict[str, Any]) -> bool:

@@ -39,14 +39,6 @@ PAGE = 1000
 # More pages than any subscription needs; a chain that does not end is an error of the service.
 MOST_PAGES = 500
 
-# Pages are cut by the order, which must be one of a unique text column.
-_INSTANCES = """\
-RecoveryServicesResources
-| where type =~ 'microsoft.dataprotection/backupvaults/backupinstances'
-| where properties.dataSourceInfo.datasourceType =~ 'Microsoft.Compute/disks'
-| project id, tags, properties
-| order by id asc"""
-
 # One row an instance, however many backups it had; ``job_history`` tells the same from a list. Restores are somebody's
 # as well, and would be counted as on-demand backups of the day.
 _JOBS = f"""\
@@ -69,8 +61,21 @@ RecoveryServicesResources
         'additionalDetails', pack('RetentionTag', properties.extendedInfo.additionalDetails.RetentionTag)))),
       {RECENT_JOBS}),
     manual = make_set(iff(manual, strcat(name, ' ', tostring(properties.startTime)), ''), 20)
-    by id = tolower(tostring(properties.backupInstanceId))
-| order by id asc"""
+    by key = tolower(tostring(properties.backupInstanceId))"""
+
+# Either may be missing: the backups of a new instance, and the instance of backups where the index lost it. Keys are
+# compared with regard to letter case. Pages are cut by the order, which must be one of a unique text column.
+_BACKUPS = f"""\
+RecoveryServicesResources
+| where type =~ 'microsoft.dataprotection/backupvaults/backupinstances'
+| where properties.dataSourceInfo.datasourceType =~ 'Microsoft.Compute/disks'
+| project key = tolower(id), id, tags, properties
+| join kind=fullouter ({_JOBS}) on key
+| extend key = iff(isempty(key), key1, key)
+| project key, instance = pack('id', id, 'tags', tags, 'properties', properties),
+    jobs = pack('id', key, 'completed', completed, 'running', running, 'total', total, 'recent', recent,
+      'manual', manual)
+| order by key asc"""
 
 _DISKS = """\
 Resources
@@ -86,12 +91,6 @@ class _Page(msgspec.Struct):
     token: str | None = msgspec.field(name="$skipToken", default=None)
 
 
-class _Id(msgspec.Struct):
-    """Whose jobs a row tells of."""
-
-    id: str
-
-
 class _Source(msgspec.Struct):
     """The disk of an instance."""
 
@@ -104,12 +103,26 @@ class _Properties(msgspec.Struct):
     source: _Source = msgspec.field(name="dataSourceInfo")
 
 
-class _Ids(msgspec.Struct):
-    """Which instance a row tells of, and of which disk."""
+class _Instance(msgspec.Struct):
+    """Of which disk an instance is; there is none where it has no id."""
 
-    id: str
-    properties: _Properties
+    id: str | None = None
+    properties: _Properties | None = None
     tags: Any = None
+
+
+class _Jobs(msgspec.Struct):
+    """How many jobs there were; null where there was none."""
+
+    total: int | None = None
+
+
+class _BackupsRow(msgspec.Struct):
+    """An instance and its jobs, which are kept as they come."""
+
+    key: str
+    instance: msgspec.Raw
+    jobs: msgspec.Raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +133,21 @@ class InstanceRow:
     newest_point: datetime | None
 
 
-class ShownInstance(NamedTuple):
-    """An instance as a query shows it.
+class ShownBackups(NamedTuple):
+    """An instance and its backups, as a query shows them.
 
     Attributes:
         key: its ARM id in lower case.
-        row: None for one that is not of interest.
+        exists: whether the instance itself is shown.
+        row: None where it is not, and for one that is not of interest.
+        jobs: None where there was no backup, and for an instance that is not of interest.
+        tags: those of the instance.
     """
 
     key: str
+    exists: bool
     row: Row[InstanceRow] | None
+    jobs: Row[JobHistory] | None
     tags: Mapping[str, str]
 
 
@@ -140,40 +158,42 @@ Keep: TypeAlias = Callable[[str], bool]
 class Graph(Gateway):
     """Azure Resource Graph."""
 
-    async def instances(
-        self, subscription: str, keep: Keep, known: Mapping[str, Row[InstanceRow]]
-    ) -> AsyncIterator[ShownInstance]:
-        """Yield each backup instance of a disk; some may come twice.
+    async def backups(
+        self,
+        subscription: str,
+        keep: Keep,
+        instances: Mapping[str, Row[InstanceRow]],
+        jobs: Mapping[str, Row[JobHistory]],
+    ) -> AsyncIterator[ShownBackups]:
+        """Yield each backup instance of a disk, with its backups; some may come twice.
 
         Args:
             subscription: its id.
             keep: tells of which instances or disks the rows are wanted; of others there are only id and tags.
-            known: rows that are yielded again where nothing has changed.
+            instances: rows that are yielded again where nothing has changed.
+            jobs: the same for those of backups.
         """
 
-        def read(row: msgspec.Raw) -> ShownInstance:
-            ids = msgspec.json.decode(row, type=_Ids)
-            # The same for both queries, and for each sweep.
-            key = intern(ids.id.lower())
-            wanted = keep(key) or keep(ids.properties.source.id.lower())
-            found = _again(row, known.get(key), _instance) if wanted else None
-            return ShownInstance(key, found, decode.tags(ids.tags))
+        def read(text: msgspec.Raw) -> ShownBackups:
+            row = msgspec.json.decode(text, type=_BackupsRow)
+            # The same for each sweep.
+            key = intern(row.key)
+            ids = msgspec.json.decode(row.instance, type=_Instance)
+            exists = bool(ids.id) and ids.properties is not None
+            disk = ids.properties.source.id.lower() if ids.properties is not None else key
+            is_kept = keep(key)
+            is_shown = exists and (is_kept or keep(disk))
+            has_jobs = is_kept and msgspec.json.decode(row.jobs, type=_Jobs).total is not None
+            return ShownBackups(
+                key,
+                exists,
+                _again(row.instance, instances.get(key), _instance) if is_shown else None,
+                _again(row.jobs, jobs.get(key), _history) if has_jobs else None,
+                decode.tags(ids.tags),
+            )
 
-        async for found in self._rows(subscription, _INSTANCES, read):
+        async for found in self._rows(subscription, _BACKUPS, read):
             yield found
-
-    async def jobs(
-        self, subscription: str, keep: Keep, known: Mapping[str, Row[JobHistory]]
-    ) -> AsyncIterator[tuple[str, Row[JobHistory]]]:
-        """Yield lower-case ARM id and backups of each backup instance that is of interest; some may come twice."""
-
-        def read(row: msgspec.Raw) -> tuple[str, Row[JobHistory]] | None:
-            key = intern(msgspec.json.decode(row, type=_Id).id.lower())
-            return (key, _again(row, known.get(key), _history)) if keep(key) else None
-
-        async for found in self._rows(subscription, _JOBS, read):
-            if found is not None:
-                yield found
 
     async def disks(self, subscription: str) -> AsyncIterator[AzureDisk]:
         """Yield the managed disks of a subscription; some may come twice."""
@@ -200,14 +220,13 @@ class Graph(Gateway):
         raise Unavailable("NotUnderstood", f"Resource Graph returned more than {MOST_PAGES} pages")
 
 
-def _again(text: msgspec.Raw, known: Row[RowT] | None, reader: Callable[[Json], RowT]) -> Row[RowT]:
-    """Return a row as it is known, if it is the same."""
+def _again(text: msgspec.Raw, known: Row[RowT] | None, reader: Callable[[Json], RowT]) -> Row[RowT] | None:
+    """Return a part of a row as it is known, if it is the same; None where it cannot be understood."""
     found = Packed(pack(memoryview(text)), reader)
     if found == known and known is not None:
         return known
-    # What cannot be understood is to be found here, where it is left out.
-    found.read()
-    return found
+    # What cannot be understood leaves the other part as it is.
+    return found if decode.each((text,), lambda _: found.read()) else None
 
 
 def _instance(row: Json) -> InstanceRow:

@@ -1,7 +1,7 @@
 """What is known about all disks, read together and shared by their reconcilers.
 
-For each subscription: two queries to Resource Graph a sweep, of 1,000 rows a page, however many jobs there were; and
-one for the disks themselves now and then. A vault for which Resource Graph cannot be believed is listed instead: one
+For each subscription: one query to Resource Graph a sweep, of 1,000 rows a page, however many jobs there were; and one
+for the disks themselves now and then. A vault for which Resource Graph cannot be believed is listed instead: one
 page for 200 instances, and its jobs.
 
 Readers that come while a sweep is under way wait for it instead of asking again. ``changes`` tells who has to look: all
@@ -299,6 +299,7 @@ class Sweep:
     async def _ask_graph(self, subscription: str) -> InventorySnapshot:
         at = self._now()
         rows: dict[str, Row[InstanceRow]] = {}
+        jobs: dict[str, Row[JobHistory]] = {}
         others: set[int] = set()
         orphaned: set[str] = set()
         slot = self._graphs.get(subscription)
@@ -307,14 +308,15 @@ class Sweep:
         for key in [key for key, job in self._ended.items() if not newer_than_index(job, at)]:
             del self._ended[key]
         # What is as it was before is kept as it is: two snapshots of many disks would need twice the memory.
-        async for key, row, tags in graph.instances(subscription, self._ours, before.instances):
-            if row is not None:
-                rows[key] = row
-            else:
-                others.add(hash(key))
-            if self._is_orphaned(key, tags):
-                orphaned.add(key)
-        jobs = {key: row async for key, row in graph.jobs(subscription, self._ours, before.jobs)}
+        async for shown in graph.backups(subscription, self._ours, before.instances, before.jobs):
+            if shown.row is not None:
+                rows[shown.key] = shown.row
+            elif shown.exists:
+                others.add(hash(shown.key))
+            if shown.jobs is not None:
+                jobs[shown.key] = shown.jobs
+            if shown.exists and self._is_orphaned(shown.key, shown.tags):
+                orphaned.add(shown.key)
         return InventorySnapshot(at, rows, jobs, others, self._ended, orphaned=orphaned)
 
     async def _list(self, vault: ArmId, not_older_than: datetime) -> InventorySnapshot:

@@ -7,7 +7,7 @@
     in_background     requests of people go first                                    history of a disk
     best_effort       no place in the queue: without a turn now, RateLimited         what a sweep may show instead
     page_by_page      each further page of a list needs its turn                     search for lost jobs
-    atomic_batch      once the first request may be sent, all may                    the two queries of a sweep
+    atomic_batch      once the first request may be sent, all may                    the pages of a sweep
     ================  =============================================================  ==============================
 
 Outside of all of them nobody asks: requests are never rate-limited (preflight, the command).

@@ -26,7 +26,7 @@ from azdiskbackup.reconcilers.protected_disk.state import Pass
 
 # A disk that was read is taken to be as it was for this long; its backups would fail, and say so, if it were gone.
 DISK_VALID_FOR = timedelta(hours=6)
-# So many GETs cost less than the two queries of a sweep, and show more.
+# So many GETs cost less than a sweep, and show more.
 _A_FEW = 3
 _TOGETHER_EVERY = timedelta(minutes=1)
 # By then an index shows that it is there.

@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import NamedTuple
 
 from azdiskbackup.core.jobs.recorded import is_over
 from azdiskbackup.core.objects.markers import MADE_BY
@@ -38,6 +40,10 @@ from azdiskbackup.reconcilers.watch.indices import (
 
 OURS = ("BackupVault", "DiskBackupPolicy", "ProtectedDisk", "OnDemandBackup", "DiskRestore", "DiskProtectionRule")
 
+AT_ONCE = timedelta()
+# By then, most of what was applied together is there.
+_COUNTED_AFTER = timedelta(seconds=10)
+
 Projection = Callable[[Resource], object]
 Targets = Callable[[Cache, Resource], Iterable[Key]]
 
@@ -49,28 +55,38 @@ class Trigger:
     Attributes:
         projection: what they see of an object of the kind; they look again when that differs.
         targets: who they are.
+        delay: for an object that was just made: who only counts looks once at many that are made together.
     """
 
     kind: str
     projection: Projection
     targets: Targets
+    delay: timedelta = AT_ONCE
 
 
-def keys_to_enqueue(cache: Cache, key: Key, before: Raw | None, after: Raw | None) -> Iterator[Key]:
+class Enqueue(NamedTuple):
+    """Who has to look again, and after which time."""
+
+    key: Key
+    delay: timedelta = AT_ONCE
+
+
+def enqueues(cache: Cache, key: Key, before: Raw | None, after: Raw | None) -> Iterator[Enqueue]:
     """Yield the keys that have to be reconciled after a change."""
     if key.kind in OURS and (_own(before) != _own(after) or _is_wiped(before, after)):
-        yield key
+        yield Enqueue(key)
     for edge in TRIGGERS:
         if edge.kind != key.kind:
             continue
         old = edge.projection(Resource(before)) if before is not None else None
         new = edge.projection(Resource(after)) if after is not None else None
         if old != new:
+            delay = edge.delay if before is None else AT_ONCE
             for raw in (before, after):
                 if raw is not None:
                     # A spec that cannot be read wakes nobody through what it lacks.
                     with contextlib.suppress(*UNREADABLE):
-                        yield from edge.targets(cache, Resource(raw))
+                        yield from (Enqueue(target, delay) for target in edge.targets(cache, Resource(raw)))
 
 
 def _own(raw: Raw | None) -> object:
@@ -247,7 +263,7 @@ TRIGGERS = (
     Trigger("BackupVault", _usable, _disks_and_policies_of_vault),
     Trigger("DiskBackupPolicy", _refers, lambda _, policy: [Key("BackupVault", "", policy.spec["vaultRef"]["name"])]),
     Trigger("DiskBackupPolicy", _usable, lambda cache, policy: cache.find(DISKS_BY_POLICY, policy.name)),
-    Trigger("ProtectedDisk", _refers, _policy_and_vault_of_disk),
+    Trigger("ProtectedDisk", _refers, _policy_and_vault_of_disk, _COUNTED_AFTER),
     Trigger("ProtectedDisk", _policy_in_azure, _policy_with_predecessors),
     Trigger("ProtectedDisk", _refused, lambda _, disk: [Key("DiskBackupPolicy", "", disk.spec["policyRef"]["name"])]),
     Trigger("ProtectedDisk", _protection, _backups_of_disk),

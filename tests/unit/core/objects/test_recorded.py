@@ -30,7 +30,7 @@ from azdiskbackup.observability.object_metrics import ObjectMetrics
 from azdiskbackup.reconcilers.background.sweeps import expected
 from azdiskbackup.reconcilers.watch.indices import INDICES, QUEUES
 from azdiskbackup.reconcilers.watch.metrics_feed import MetricsFeed
-from azdiskbackup.reconcilers.watch.triggers import keys_to_enqueue
+from azdiskbackup.reconcilers.watch.triggers import enqueues
 from harness import objects
 from harness.objects import SUBSCRIPTION, Json
 
@@ -196,7 +196,7 @@ def cache() -> Cache:
     for kind in SPEC:
         found.put(kind, made(kind))
     feed.load()
-    found.listen(lambda key, before, after: list(keys_to_enqueue(found, key, before, after)))
+    found.listen(lambda key, before, after: list(enqueues(found, key, before, after)))
     return found
 
 

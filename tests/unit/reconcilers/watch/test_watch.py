@@ -13,7 +13,7 @@ from azdiskbackup.kube.client import KubeClient
 from azdiskbackup.kube.watched import WatchedResource
 from azdiskbackup.reconcilers.watch.indices import INDICES, QUEUES
 from azdiskbackup.reconcilers.watch.resync import RESYNC, Resync
-from azdiskbackup.reconcilers.watch.triggers import keys_to_enqueue
+from azdiskbackup.reconcilers.watch.triggers import enqueues
 from harness.clock import ManualClock
 from harness.objects import backup, disk, policy, vault
 
@@ -37,6 +37,11 @@ class Server:
                 yield raw
 
 
+def _names(cache: Cache, key: Key, before: Any, after: Any) -> set[str]:
+    """Return whom a change enqueues."""
+    return {str(each.key) for each in enqueues(cache, key, before, after)}
+
+
 async def test_changes_and_losses_that_no_watch_told_reach_those_who_care() -> None:
     server, cache, clock = Server(), Cache(INDICES, QUEUES), ManualClock()
     resync = Resync(cast(KubeClient, server), cache, clock, timedelta(minutes=10))
@@ -44,7 +49,7 @@ async def test_changes_and_losses_that_no_watch_told_reach_those_who_care() -> N
         server.put(raw)
     await resync.load()
     stirred: set[Key] = set()
-    cache.listen(lambda key, before, after: stirred.update(keys_to_enqueue(cache, key, before, after)))
+    cache.listen(lambda key, before, after: stirred.update(each.key for each in enqueues(cache, key, before, after)))
 
     assert await resync.reconcile(RESYNC) == clock.now() + timedelta(minutes=10)
     assert stirred == set(), "nothing changed, nobody is asked"
@@ -66,7 +71,7 @@ async def test_a_status_that_we_wrote_ourselves_stirs_up_only_those_who_can_see_
         raw["metadata"] |= {"uid": f"u{number}", "resourceVersion": str(number), "generation": 1}
         cache.put(raw["kind"], raw)
     stirred: list[str] = []
-    cache.listen(lambda key, before, after: stirred.extend(str(k) for k in keys_to_enqueue(cache, key, before, after)))
+    cache.listen(lambda key, before, after: stirred.extend(_names(cache, key, before, after)))
 
     def status(raw: dict[str, Any], version: int, **fields: Any) -> set[str]:
         stirred.clear()
@@ -85,8 +90,20 @@ def test_nonsense_in_a_status_hides_no_change_of_the_spec(member: str) -> None:
     before, after = ({**disk(), "status": {member: "nonsense"}} for _ in range(2))
     for number, raw in enumerate((before, after), start=1):
         raw["metadata"] = {**raw["metadata"], "uid": "u", "generation": number}
-    found = {str(key) for key in keys_to_enqueue(cache, Key("ProtectedDisk", "shop", "data"), before, after)}
+    found = _names(cache, Key("ProtectedDisk", "shop", "data"), before, after)
     assert "ProtectedDisk/shop/data" in found
+
+
+def test_who_only_counts_disks_waits_for_those_that_are_made_together() -> None:
+    cache = Cache(INDICES, QUEUES)
+    for raw in (policy(), disk()):
+        raw["metadata"] |= {"uid": raw["kind"], "resourceVersion": "1", "generation": 1}
+        cache.put(raw["kind"], raw)
+    made = cache.get(key := Key("ProtectedDisk", "shop", "data"))
+    waits = {str(each.key): each.delay.total_seconds() for each in enqueues(cache, key, None, made)}
+    assert waits == {"ProtectedDisk/shop/data": 0, "DiskBackupPolicy/gold": 10, "BackupVault/demo": 10}
+    deleted = {str(each.key): each.delay.total_seconds() for each in enqueues(cache, key, made, None)}
+    assert deleted["BackupVault/demo"] == deleted["DiskBackupPolicy/gold"] == 0, "they may wait for its end"
 
 
 async def test_a_watch_that_is_open_and_tells_nothing_is_found_out() -> None:
@@ -113,7 +130,7 @@ async def test_a_watch_that_is_open_and_tells_nothing_is_found_out() -> None:
 async def test_a_spec_that_cannot_be_read_keeps_nobody_from_being_woken(made: Any, spec: dict[str, Any]) -> None:
     cache = Cache(INDICES, QUEUES)
     stirred: set[str] = set()
-    cache.listen(lambda key, before, after: stirred.update(str(k) for k in keys_to_enqueue(cache, key, before, after)))
+    cache.listen(lambda key, before, after: stirred.update(_names(cache, key, before, after)))
     for version, wanted in enumerate((made()["spec"], spec, made()["spec"]), 1):
         raw = made()
         raw["metadata"] |= {"uid": "u", "resourceVersion": str(version), "generation": version}

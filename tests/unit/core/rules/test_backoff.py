@@ -1,0 +1,61 @@
+"""How long to wait after a failure."""
+
+from datetime import timedelta
+
+from azdiskbackup.core.rules import backoff
+from azdiskbackup.errors import (
+    AccessDenied,
+    Conflict,
+    IdentityNotFound,
+    InvalidRequest,
+    NoEffectYet,
+    PermissionsMissing,
+    ServiceFloodGuard,
+    Throttled,
+    Unavailable,
+)
+
+
+def seconds(error: BaseException, failures: int, jitter: float = 1.0) -> float:
+    return backoff.pause(error, failures, jitter).total_seconds()
+
+
+def test_what_heals_soon_is_tried_soon_and_ever_more_rarely() -> None:
+    error = Unavailable("Down", "no answer")
+    assert [seconds(error, n) for n in (1, 2, 3, 4, 20)] == [1, 2, 4, 8, 300]
+    assert seconds(error, 4, jitter=0.0) == 4, "jitter takes half at most"
+    assert seconds(ValueError(), 1) == 1, "a bug is retried like anything else"
+
+
+def test_nothing_is_tried_before_the_time_that_the_service_asks_for() -> None:
+    down = Unavailable("Down", "busy", retry_after=timedelta(seconds=100))
+    assert [seconds(down, n, jitter=0.0) for n in (1, 4, 20)] == [100, 100, 150], "and ever more rarely all the same"
+    assert backoff.longest_pause(down, 10) == timedelta(minutes=5)
+    long = Unavailable("Down", "busy", retry_after=timedelta(minutes=20))
+    assert seconds(long, 20, jitter=0.0) == 1200 and backoff.longest_pause(long, 20) is None
+
+
+def test_what_a_person_must_heal_is_tried_slowly() -> None:
+    for error in (AccessDenied("x", "y"), PermissionsMissing("x", "y")):
+        assert [seconds(error, n) for n in (1, 2, 50)] == [30, 60, 600]
+
+
+def test_an_identity_that_the_directory_does_not_show_yet_is_tried_soon_and_one_that_is_gone_rarely() -> None:
+    assert [seconds(IdentityNotFound("x", "y"), n) for n in (1, 2, 50)] == [1, 2, 3600]
+
+
+def test_what_nobody_can_heal_is_parked() -> None:
+    assert seconds(InvalidRequest("x", "y"), 1) == 3600
+
+
+def test_the_service_is_obeyed_when_it_names_a_time() -> None:
+    throttled = Throttled("429", "slow down", retry_after=timedelta(seconds=40))
+    assert 40 <= seconds(throttled, 1, 0.5) <= 44
+    assert seconds(Throttled("429", "slow down"), 1) == 1
+
+
+def test_what_is_in_the_way_or_flooded_or_without_effect_has_its_own_pace() -> None:
+    busy, flooded, idle = Conflict("Busy", "."), ServiceFloodGuard("Flood", "."), NoEffectYet("Idle", ".")
+    assert [seconds(busy, failures) for failures in (1, 2, 9)] == [20, 40, 300]
+    assert [seconds(flooded, failures) for failures in (1, 2, 3, 9)] == [3600, 7200, 14400, 14400]
+    assert [seconds(idle, failures) for failures in (1, 2, 99)] == [30, 60, 3600]
