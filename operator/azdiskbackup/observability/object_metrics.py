@@ -51,6 +51,11 @@ _OF_A_DISK: tuple[tuple[str, str, Callable[[DiskSummary], float | None]], ...] =
         "Number of restore points; absent before they were read.",
         lambda disk: disk.restore_points,
     ),
+    (
+        "other_snapshots",
+        "Incremental snapshots that others took of the disk, which share Azure's limit; absent if there are none.",
+        lambda disk: disk.other_snapshots,
+    ),
     ("size_bytes", "Size of the disk.", lambda disk: disk.size_bytes),
 )
 

@@ -9,7 +9,8 @@ from typing import Any
 from azure_simulator.http import wire, wire_backups
 from azure_simulator.model.azure import Azure
 from azure_simulator.model.instance import Instance
-from azure_simulator.model.jobs import Job
+from azure_simulator.model.jobs import Job, RecoveryPoint
+from azure_simulator.model.snapshot import Snapshot
 from azure_simulator.model.vaults import Vault
 
 Row = dict[str, Any]
@@ -24,6 +25,7 @@ class Tables:
     def __init__(self, azure: Azure) -> None:
         self._azure = azure
         self._ended: dict[str, Row] = {}
+        self._snapshots: dict[str, Row] = {}
         # Ids of rows that are left out.
         self.lost: re.Pattern[str] | None = None
 
@@ -40,7 +42,26 @@ class Tables:
         return [
             *vaults,
             *(_row(wire.disk(each), each.subscription, cloud.tenant) for each in cloud.disks.values()),
+            *(_row(wire.snapshot(each), each.subscription, cloud.tenant) for each in cloud.snapshots.values()),
+            *self._snapshots_of_backups(),
         ]
+
+    def _snapshots_of_backups(self) -> list[Row]:
+        """Return the incremental snapshots that Azure Backup keeps; none changes."""
+        before, self._snapshots = self._snapshots, {}
+        for vault in self._azure.vaults.all.values():
+            for instance in vault.instances.values():
+                for point in instance.points.values():
+                    if not point.snapshot_deleted:
+                        self._snapshots[point.snapshot_id] = before.get(point.snapshot_id) or self._snapshot(point)
+        return list(self._snapshots.values())
+
+    def _snapshot(self, point: RecoveryPoint) -> Row:
+        disk = point.disk
+        kept = Snapshot(
+            point.snapshot_id, point.snapshot_name, disk.subscription, disk.location, disk.id, True, point.taken
+        )
+        return _row(wire.snapshot(kept), disk.subscription, self._azure.cloud.tenant)
 
     def _backup(self) -> list[Row]:
         found = []

@@ -16,6 +16,7 @@ MOST_ROWS = 1000
 _VAULTS = "Microsoft.DataProtection/backupVaults"
 _READ = {
     "microsoft.compute/disks": "Microsoft.Compute/disks/read",
+    "microsoft.compute/snapshots": "Microsoft.Compute/snapshots/read",
     "microsoft.dataprotection/backupvaults": f"{_VAULTS}/read",
     "microsoft.dataprotection/backupvaults/backupinstances": f"{_VAULTS}/backupInstances/read",
     "microsoft.dataprotection/backupvaults/backupjobs": f"{_VAULTS}/backupJobs/read",

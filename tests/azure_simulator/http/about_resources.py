@@ -43,8 +43,8 @@ def delete_group(call: Call) -> Response:
             return OperationFault("ResourceGroupDeletionBlocked", text)
         for vault in vaults:
             call.azure.vaults.forget(vault)
-        for disk in cloud.disks_in(group):
-            cloud.remove(disk.id)
+        for each in cloud.disks_and_snapshots_in(group):
+            cloud.remove(each.id)
         cloud.remove(group.id)
         return None
 

@@ -27,6 +27,7 @@ _VERBS = {"head": "read", "get": "read", "list": "read", "put": "write", "patch"
 # Which provider a thing belongs to that is none of Data Protection.
 _OWNERS = {
     "disks": "Microsoft.Compute",
+    "snapshots": "Microsoft.Compute",
     "userAssignedIdentities": "Microsoft.ManagedIdentity",
     "roleDefinitions": "Microsoft.Authorization",
     "resourceGroups": "Microsoft.Resources/subscriptions",

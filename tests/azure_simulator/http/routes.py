@@ -15,6 +15,7 @@ from azure_simulator.http import (
     about_guards,
     about_instances,
     about_resources,
+    about_snapshots,
     about_subscriptions,
     about_vaults,
 )
@@ -65,6 +66,7 @@ _AUTHORIZATION = "Microsoft.Authorization"
 _RESOURCES = "Microsoft.Resources"
 _S = r"/subscriptions/(?P<s>[^/]+)"
 _DISK = _RG + r"/providers/microsoft\.compute/disks/(?P<d>[^/]+)"
+_SNAPSHOT = _RG + r"/providers/microsoft\.compute/snapshots/(?P<n>[^/]+)"
 _IDENTITIES = "Microsoft.ManagedIdentity"
 _IDENTITY = _RG + r"/providers/microsoft\.managedidentity/userassignedidentities/(?P<u>[^/]+)"
 _ROLES = r"/providers/microsoft\.authorization/roledefinitions"
@@ -109,6 +111,8 @@ _TABLE: list[tuple[str, str, str, str, int, Callable[[Call], Response]]] = [
             ("DELETE", _IDENTITY, "userAssignedIdentities.delete", _IDENTITIES, about_resources.delete_identity),
             ("PUT", _DISK, "disks.put", "Microsoft.Compute", about_resources.put_disk),
             ("PATCH", _DISK, "disks.patch", "Microsoft.Compute", about_resources.patch_disk),
+            ("PUT", _SNAPSHOT, "snapshots.put", "Microsoft.Compute", about_snapshots.put_snapshot),
+            ("DELETE", _SNAPSHOT, "snapshots.delete", "Microsoft.Compute", about_snapshots.delete_snapshot),
             ("DELETE", _DISK, "disks.delete", "Microsoft.Compute", about_resources.delete_disk),
             (
                 "GET",

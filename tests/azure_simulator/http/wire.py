@@ -13,6 +13,7 @@ from azure_simulator.model.instance import Instance
 from azure_simulator.model.operations import Operation
 from azure_simulator.model.policies import Policy
 from azure_simulator.model.roles import RoleDefinition
+from azure_simulator.model.snapshot import Snapshot
 from azure_simulator.model.vaults import Vault
 
 # How the codes begin that Azure Backup gives itself.
@@ -61,6 +62,21 @@ def disk(found: Disk) -> Json:
             "provisioningState": "Succeeded",
             "diskState": "Unattached",
             "uniqueId": found.unique_id,
+        },
+    }
+
+
+def snapshot(found: Snapshot) -> Json:
+    return {
+        "name": found.name,
+        "id": found.id,
+        "type": "Microsoft.Compute/snapshots",
+        "location": found.location,
+        "properties": {
+            "creationData": {"createOption": "Copy", "sourceResourceId": found.source},
+            "incremental": found.incremental,
+            "timeCreated": time(found.created),
+            "provisioningState": "Succeeded",
         },
     }
 

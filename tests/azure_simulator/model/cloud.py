@@ -15,6 +15,7 @@ from azure_simulator.model.faults import AzureFault
 from azure_simulator.model.locks import Locks
 from azure_simulator.model.operations import Operations
 from azure_simulator.model.resource_guard import ResourceGuards
+from azure_simulator.model.snapshot import Snapshot
 from azure_simulator.model.timeline import Timeline
 
 
@@ -105,6 +106,7 @@ class Cloud:
         self.tag_case: Callable[[str], str] = str
         self.groups: dict[str, Group] = {}
         self.disks: dict[str, Disk] = {}
+        self.snapshots: dict[str, Snapshot] = {}
         self.folders = DiskFolders()
         self.identities: dict[str, Identity] = {}
         # How many disks a subscription may have in a region; None: as many as it likes.
@@ -180,6 +182,11 @@ class Cloud:
         """Return the disks of a resource group."""
         return [each for each in self.disks.values() if each.id.lower().startswith(f"{group.id}/".lower())]
 
+    def disks_and_snapshots_in(self, group: Group) -> list[Disk | Snapshot]:
+        """Return the disks of a resource group, and the snapshots that others than Azure Backup keep in it."""
+        found = [each for each in self.snapshots.values() if each.id.lower().startswith(f"{group.id}/".lower())]
+        return [*self.disks_in(group), *found]
+
     def find_disk(self, disk_id: str) -> Disk | None:
         return self.disks.get(disk_id.lower())
 
@@ -223,8 +230,9 @@ class Cloud:
         return self.identities[identifier.lower()]
 
     def remove(self, identifier: str) -> None:
-        """Forget a group, a disk or an identity, as if somebody had deleted it."""
+        """Forget a group, a disk, a snapshot or an identity, as if somebody had deleted it."""
         self.groups.pop(identifier.rstrip("/").lower(), None)
+        self.snapshots.pop(identifier.lower(), None)
         disk = self.disks.pop(identifier.lower(), None)
         if disk is not None:
             self.folders.remove(disk.id, disk.unique_id)

@@ -103,6 +103,14 @@ class DiskStatus(StatusPart):
     size_gib: Annotated[Count | None, Field(description="Size in GiB.")] = None
     sku: Annotated[Text | None, Field(description="SKU, such as Premium_LRS.")] = None
     location: Annotated[Text, Field(description="Azure region.")]
+    other_snapshots: Annotated[
+        Count | None,
+        Field(
+            description="Incremental snapshots of the disk that others took, such as CSI VolumeSnapshots. With the "
+            "restore points they count against Azure's limit of snapshots of a disk. Counted once an hour; absent if "
+            "there are none that the operator may read."
+        ),
+    ] = None
     persistent_volume: Annotated[Text | None, Field(description="The PersistentVolume through which it was found.")] = (
         None
     )

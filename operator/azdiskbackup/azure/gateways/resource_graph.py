@@ -77,11 +77,18 @@ RecoveryServicesResources
       'manual', manual)
 | order by key asc"""
 
+# Incremental snapshots that others took of a disk, such as CSI VolumeSnapshots, share its limit with the backups, whose
+# own are called AzureBackup_…; full ones do not count.
 _DISKS = """\
 Resources
 | where type =~ 'microsoft.compute/disks'
-| project id, location, sku, properties = pack('diskSizeGB', properties.diskSizeGB)
-| order by id asc"""
+| project key = tolower(id), id, location, sku, properties = pack('diskSizeGB', properties.diskSizeGB)
+| join kind=leftouter (Resources
+  | where type =~ 'microsoft.compute/snapshots' and tobool(properties.incremental)
+  | where not(name startswith 'AzureBackup_')
+  | summarize otherSnapshots = count() by key = tolower(tostring(properties.creationData.sourceResourceId))) on key
+| project key, id, location, sku, properties, otherSnapshots
+| order by key asc"""
 
 
 class _Page(msgspec.Struct):
@@ -151,6 +158,13 @@ class ShownBackups(NamedTuple):
     tags: Mapping[str, str]
 
 
+class ShownDisk(NamedTuple):
+    """A managed disk, and how many incremental snapshots of it others took, as far as the operator may read them."""
+
+    disk: AzureDisk
+    other_snapshots: int
+
+
 # Whether the backup instance or the disk of an id, in lower case, is of interest.
 Keep: TypeAlias = Callable[[str], bool]
 
@@ -195,9 +209,9 @@ class Graph(Gateway):
         async for found in self._rows(subscription, _BACKUPS, read):
             yield found
 
-    async def disks(self, subscription: str) -> AsyncIterator[AzureDisk]:
+    async def disks(self, subscription: str) -> AsyncIterator[ShownDisk]:
         """Yield the managed disks of a subscription; some may come twice."""
-        async for row in self._rows(subscription, _DISKS, lambda row: decode.disk(msgspec.json.decode(row))):
+        async for row in self._rows(subscription, _DISKS, _shown_disk):
             yield row
 
     async def _rows(self, subscription: str, text: str, read: Callable[[msgspec.Raw], RowT]) -> AsyncIterator[RowT]:
@@ -227,6 +241,11 @@ def _again(text: msgspec.Raw, known: Row[RowT] | None, reader: Callable[[Json], 
         return known
     # What cannot be understood leaves the other part as it is.
     return found if decode.each((text,), lambda _: found.read()) else None
+
+
+def _shown_disk(text: msgspec.Raw) -> ShownDisk:
+    row = msgspec.json.decode(text)
+    return ShownDisk(decode.disk(row), int(row["otherSnapshots"] or 0))
 
 
 def _instance(row: Json) -> InstanceRow:

@@ -33,15 +33,19 @@ class AllDisks:
         self._lock = asyncio.Lock()
         self._at: datetime | None = None
         self._rows: Mapping[int, _Row] = {}
+        # Only where there are any.
+        self._other_snapshots: Mapping[int, int] = {}
         # By lower-case ids those that were asked for, as they were told: the list is read anew also between two sweeps.
         self._told: dict[str, _Row | None] = {}
+        # The same for how many snapshots others took of them.
+        self._told_snapshots: dict[str, int] = {}
         # How it could not be read, how often in a row, and until when nobody asks again.
         self._failed: tuple[OperatorError, int, datetime] | None = None
 
     @property
     def is_used(self) -> bool:
         """Return whether anybody asked for a disk that is still of interest."""
-        return bool(self._told)
+        return bool(self._told or self._told_snapshots)
 
     async def get(self, disk: ArmId, not_older_than: datetime | None = None) -> AzureDisk | None:
         """Return a disk as it was some time ago; None where Resource Graph shows none."""
@@ -57,6 +61,13 @@ class AllDisks:
         self._told.setdefault(key, row)
         return AzureDisk(disk, *row) if row is not None else None
 
+    def other_snapshots(self, disk: ArmId, known: int) -> int:
+        """Return how many incremental snapshots of a disk others took, by the last list; what is known before it."""
+        key = str(disk).lower()
+        found = self._other_snapshots.get(hash(key), 0) if self._at is not None else known
+        self._told_snapshots[key] = found
+        return found
+
     async def changes(self, now: datetime, ours: Keep) -> set[str]:
         """Read all disks anew if they are old; return which of those that were asked for look otherwise."""
         with contextlib.suppress(OperatorError):
@@ -64,7 +75,12 @@ class AllDisks:
             await self._read(now - DISKS_STAY)
         before = self._told
         self._told = {key: self._rows.get(hash(key)) for key in before if ours(key)}
-        return {key for key, row in self._told.items() if row != before[key]}
+        changed = {key for key, row in self._told.items() if row != before[key]}
+        if self._at is not None:
+            counts = self._told_snapshots
+            self._told_snapshots = {key: self._other_snapshots.get(hash(key), 0) for key in counts if ours(key)}
+            changed |= {key for key, count in self._told_snapshots.items() if count != counts[key]}
+        return changed
 
     async def _read(self, not_older_than: datetime) -> None:
         async with self._lock:
@@ -76,8 +92,14 @@ class AllDisks:
                 raise last
             try:
                 with atomic_batch():
-                    disks = self._azure.graph.disks(self._subscription)
-                    self._rows = {hash(str(row.id).lower()): _compact(row) async for row in disks}
+                    rows: dict[int, _Row] = {}
+                    snapshots: dict[int, int] = {}
+                    async for shown in self._azure.graph.disks(self._subscription):
+                        key = hash(str(shown.disk.id).lower())
+                        rows[key] = _compact(shown.disk)
+                        if shown.other_snapshots:
+                            snapshots[key] = shown.other_snapshots
+                    self._rows, self._other_snapshots = rows, snapshots
             except OperatorError as error:
                 failures += 1
                 self._failed = error, failures, at + pause(error, failures, jitter=1)

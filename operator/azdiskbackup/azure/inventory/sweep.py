@@ -184,12 +184,20 @@ class Sweep:
 
     async def disk(self, disk: ArmId, not_older_than: datetime | None = None) -> AzureDisk | None:
         """Return a managed disk as it was some time ago; None where Resource Graph shows none."""
+        disks = self._disks_beside(disk)
+        with request_scope(self._requester_for(disk.subscription.lower())):
+            return await disks.get(disk, not_older_than)
+
+    def other_snapshots(self, disk: ArmId, known: int) -> int:
+        """Return how many incremental snapshots of a disk others took; what is known until it was counted anew."""
+        return self._disks_beside(disk).other_snapshots(disk, known)
+
+    def _disks_beside(self, disk: ArmId) -> AllDisks:
         subscription = disk.subscription.lower()
         if subscription not in self._disks:
             self._disks[subscription] = AllDisks(self._azure, self._now, subscription)
             self._begin(subscription)
-        with request_scope(self._requester_for(subscription)):
-            return await self._disks[subscription].get(disk, not_older_than)
+        return self._disks[subscription]
 
     # --- for the sweep ----------------------------------------------------------------------------
 

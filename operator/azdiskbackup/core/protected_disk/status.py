@@ -169,6 +169,7 @@ def _disk(disk: AzureDisk, observed: Observed) -> DiskStatus:
         size_gib=disk.size_gib,
         sku=disk.sku,
         location=disk.location,
+        other_snapshots=observed.other_snapshots or None,
         persistent_volume=volume or None,
     )
 

@@ -33,6 +33,7 @@ class DiskSummary:
         expected_by: when the next good backup must be there at the latest, given Azure's start window and how long
             backups took; in the past it is overdue.
         restore_points: how many there are.
+        other_snapshots: how many snapshots of it others took; None if none is known.
         size_bytes: size of the disk.
     """
 
@@ -49,6 +50,7 @@ class DiskSummary:
     expected_by: float | None
     restore_points: int | None
     size_bytes: int | None
+    other_snapshots: int | None = None
 
 
 def summary(resource: Resource, policy: PolicyView | None) -> DiskSummary:
@@ -83,6 +85,7 @@ def summary(resource: Resource, policy: PolicyView | None) -> DiskSummary:
         expected_by=_seconds(expected),
         restore_points=points.count if points is not None else None,
         size_bytes=disk.size_gib * _GIB if disk is not None and disk.size_gib is not None else None,
+        other_snapshots=disk.other_snapshots if disk is not None else None,
     )
 
 

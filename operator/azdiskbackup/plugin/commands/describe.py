@@ -246,6 +246,8 @@ def _backups(printer: Printer, each: Disk, known: ProtectedDiskStatus, now: date
         since = sum(bool(each.computed) for each in points.recent)
         read = f"read {age(points.observed_time, now)} ago" + (f", {since} since by their jobs" if since else "")
         fields.append(("Points", f"{points.count}{span} ({read})"))
+    if known.disk is not None and known.disk.other_snapshots:
+        fields.append(("Snapshots", f"{known.disk.other_snapshots} by others, which share Azure's limit of a disk"))
     for earlier in known.earlier_disks or ():
         fields.append(("Earlier", f"disk {earlier.name}, until {moment(earlier.replaced_time)}"))
     if jobs is not None:

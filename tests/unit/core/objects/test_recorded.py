@@ -77,7 +77,14 @@ STATUS: dict[str, Json] = {
     "ProtectedDisk": {
         "vault": "demo",
         "policy": "gold",
-        "disk": {"id": objects.disk_id("d"), "name": "d", "location": "x", "sizeGiB": 32, "sku": "x"},
+        "disk": {
+            "id": objects.disk_id("d"),
+            "name": "d",
+            "location": "x",
+            "sizeGiB": 32,
+            "sku": "x",
+            "otherSnapshots": 3,
+        },
         "backupInstanceID": INSTANCE,
         "policyID": POLICY,
         "activeSince": THEN,
