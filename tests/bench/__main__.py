@@ -11,9 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench import by_rules, command, installation, report, restores, rules, scopes
+from bench import by_rules, command, installation, large, report, restores, rules, scopes
 from bench.command import Costs
 from bench.fleet import Fleet, FleetError, Tell
+from bench.large import Large
 from bench.measures import Rules
 from bench.restores import Restores
 from bench.scenario import Result, run
@@ -22,6 +23,8 @@ from harness.processes import ProcessDiedError
 from harness.stack import ROOT, Stack
 
 SIZES = (100, 500, 2000)
+# From here on a fleet is measured in another way: as one of several subscriptions and vaults, protected by rules.
+LARGE = 5000
 SHARE = 0.4
 
 T = TypeVar("T")
@@ -40,16 +43,19 @@ def main() -> int:
     if given.compare:
         report.compare(*(json.loads(path.read_text()) for path in given.compare))
         return 0
-    sizes = [int(size) for size in given.sizes.split(",")] if given.sizes else list(SIZES)
+    sizes = sorted(int(size) for size in given.sizes.split(",")) if given.sizes else list(SIZES)
     results: list[Result] = []
     try:
         if given.only:
             before = json.loads((given.out / "results.json").read_text())
             found = _ONE[given.only](before)
+        elif sizes[0] >= LARGE:
+            before = json.loads((given.out / "results.json").read_text())
+            found = report.with_large(before, _large(sizes[-1]))
         else:
             restored, costs = _restores(), _costs()
             times = _on_a_stack("installation", lambda stack, tell: installation.measure(stack, tell))
-            results = [_fleet(size) for size in sorted(sizes)]
+            results = [_fleet(size) for size in sizes]
             found = report.document(results, times, costs, restored, _rules(), _scopes())
     except (FleetError, ProcessDiedError) as error:
         print(f"bench: {error}", file=sys.stderr)
@@ -87,6 +93,10 @@ _ONE: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 
 def _fleet(size: int) -> Result:
     return _on_a_stack(f"{size} disks", lambda stack, tell: run(stack, Fleet(stack, size), SHARE, tell))
+
+
+def _large(size: int) -> Large:
+    return _on_a_stack(f"{size} disks", lambda stack, tell: large.measure(stack, size, SHARE, tell))
 
 
 def _on_a_stack(name: str, measure: Callable[[Stack, Tell], T]) -> T:

@@ -98,6 +98,12 @@ def measure(kubectl_get: float) -> Costs:
         )
 
 
+def measure_status(stack: Stack) -> tuple[float, float]:
+    """Return CPU seconds and megabytes of `status` in the cluster of a stack."""
+    environment = {"KUBECONFIG": str(stack.plane.kubeconfig)}
+    return _cpu(_words("status"), environment), _peak(environment, "status")
+
+
 def _words(*words: str) -> list[str]:
     return [sys.executable, "-c", _TELLING, *words]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,22 +28,47 @@ class FleetError(RuntimeError):
     """The fleet did not become what it should."""
 
 
+@dataclass(frozen=True)
+class Layout:
+    """Where the vaults and the disks of a fleet are: one after the other in each subscription, disks in each vault."""
+
+    subscriptions: Sequence[str] = (SUBSCRIPTION,)
+    vaults: int = 1
+
+    def subscription(self, vault: int) -> str:
+        """Return the subscription of a vault and of its disks."""
+        return self.subscriptions[vault % len(self.subscriptions)]
+
+    def disk_id(self, number: int, name: str) -> str:
+        """Return the id of a disk of the fleet."""
+        return objects.disk_id(name, self.subscription(number % self.vaults))
+
+
 class Fleet:
-    """So many claims in 50 namespaces, each bound to a disk; one vault and one policy for all of them.
+    """So many claims in 50 namespaces, each bound to a disk; vaults, and a policy for each of them.
 
     Args:
         stack: where.
         size: how many.
         namespaces: in how many namespaces.
         others: further ones: namespace and name.
+        layout: where in Azure.
     """
 
     def __init__(
-        self, stack: Stack, size: int, namespaces: int = NAMESPACES, others: Iterable[tuple[str, str]] = ()
+        self,
+        stack: Stack,
+        size: int,
+        namespaces: int = NAMESPACES,
+        others: Iterable[tuple[str, str]] = (),
+        layout: Layout = Layout(),
     ) -> None:
         self.stack = stack
         self.places = [(f"team-{number % namespaces}", f"data-{number}") for number in range(size)] + list(others)
         self.size = len(self.places)
+        self.layout = layout
+        self.vaults = ["demo", *(f"demo-{number}" for number in range(1, layout.vaults))]
+        self.policies = ["gold", *(f"gold-{number}" for number in range(1, layout.vaults))]
 
     # --- what a platform team did before ------------------------------------------------------------
 
@@ -67,16 +93,22 @@ class Fleet:
         """Make the cloud, the namespaces, disks, volumes and claims, and wait until they are bound."""
         azure, plane = self.stack.azure, self.stack.plane
         azure.seed(
-            subscriptions=[SUBSCRIPTION],
+            subscriptions=list(self.layout.subscriptions),
             groups=[
-                {"subscription": SUBSCRIPTION, "name": name, "location": LOCATION}
+                {"subscription": subscription, "name": name, "location": LOCATION}
+                for subscription in self.layout.subscriptions
                 for name in (VAULT_GROUP, SNAPSHOT_GROUP, DISK_GROUP, RESTORE_GROUP)
             ],
         )
-        azure.seed(disks=[_seed(name) for _, name in self.places])
+        azure.seed(
+            disks=[
+                _seed(name, self.layout.subscription(number % self.layout.vaults))
+                for number, (_, name) in enumerate(self.places)
+            ]
+        )
         plane.apply(*(objects.namespace(name) for name in sorted({namespace for namespace, _ in self.places})))
-        for namespace, name in self.places:
-            handle = objects.disk_id(name)
+        for number, (namespace, name) in enumerate(self.places):
+            handle = self.layout.disk_id(number, name)
             self._create("/api/v1/persistentvolumes", objects.volume(name, handle, name, namespace))
             claims = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
             self._create(claims, objects.claim(name, name, namespace))
@@ -92,16 +124,25 @@ class Fleet:
         return found
 
     def make_policy(self, **vault: Any) -> None:
-        """Make the vault, with what else its spec is to have, and the policy, and wait until they can be used."""
+        """Make vaults, with what else their specs are to have, and policies, and wait until they can be used."""
         vault.setdefault("access", {"diskIDNamespaces": {}})
-        self.stack.plane.apply(objects.vault("demo", **vault), objects.policy("gold", "demo"))
-        path = f"{_OURS}/diskbackuppolicies/gold"
+        for number, (name, policy) in enumerate(zip(self.vaults, self.policies, strict=True)):
+            where = self.layout.subscription(number)
+            groups = [{"name": SNAPSHOT_GROUP, "subscriptionID": where}]
+            wanted = objects.vault(name, **{"subscriptionID": where, "snapshotResourceGroups": groups, **vault})
+            self.stack.plane.apply(wanted, objects.policy(policy, name))
         for _ in range(60):
             self.stack.azure.settle()
-            if _ready(self.stack.plane.read(path)):
+            if all(map(_ready, self._policies())):
                 return
             self.stack.azure.step(_STEP)
-        raise FleetError("the policy is not ready")
+        made = [*self.stack.plane.read(f"{_OURS}/backupvaults")["items"], *self._policies()]
+        said = {each["metadata"]["name"]: condition(each, "Ready").get("message") for each in made if not _ready(each)}
+        raise FleetError(f"vaults and policies are not ready: {said}")
+
+    def _policies(self) -> list[Json]:
+        found: list[Json] = self.stack.plane.read(f"{_OURS}/diskbackuppolicies")["items"]
+        return found
 
     def without_point_since(self, when: datetime) -> int:
         """Return how many disks show no restore point since a time."""
@@ -130,9 +171,9 @@ class Fleet:
 
     def protect(self, first: int = 0, last: int | None = None) -> None:
         """Create a ProtectedDisk for each claim, as fast as the API server takes them."""
-        for namespace, name in self.places[first:last]:
+        for number, (namespace, name) in list(enumerate(self.places))[first:last]:
             path = f"{_OURS}/namespaces/{namespace}/protecteddisks"
-            self._create(path, objects.disk(name, namespace, name, "gold"))
+            self._create(path, objects.disk(name, namespace, name, self.policies[number % self.layout.vaults]))
 
     def protect_other(self, name: str, namespace: str) -> None:
         """Create a ProtectedDisk for a disk that has no claim, in a namespace of its own."""
@@ -211,8 +252,8 @@ def since_when(raw: Json, type_: str) -> datetime:
     return datetime.fromisoformat(found["lastTransitionTime"])
 
 
-def _seed(name: str) -> Json:
-    return {"subscription": SUBSCRIPTION, "group": DISK_GROUP, "name": name, "location": LOCATION}
+def _seed(name: str, subscription: str = SUBSCRIPTION) -> Json:
+    return {"subscription": subscription, "group": DISK_GROUP, "name": name, "location": LOCATION}
 
 
 def _ready(raw: Json) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from bench.by_rules import ByRules
 from bench.command import Costs
 from bench.installation import Times
+from bench.large import Large
 from bench.restores import Restores
 from bench.rules import RuleCosts
 from bench.scenario import Result
@@ -81,6 +82,10 @@ def _minutes(name: str) -> Callable[[Restores], float]:
 
 def _many_minutes(found: Scopes) -> float:
     return found.many.seconds / 60
+
+
+def _large_minutes(found: Large) -> float:
+    return found.protect_seconds / 60
 
 
 def _ratio(name: str) -> Callable[[Restores], float]:
@@ -193,8 +198,26 @@ SCOPES: Sequence[Measure[Scopes]] = (
     Measure("2,000 disks, `ResourceGroup`: ratio to what our share of the writes needs", attrgetter("many.ratio"), 1.1),
     Measure("2,000 disks, `ResourceGroup`: Kubernetes writes a disk", attrgetter("many.kubernetes"), 4),
 )
+# About ten thousand disks; Azure's limits are those of 2026.
+LARGE: Sequence[Measure[Large]] = (
+    Measure("10,000 disks, 100 rules: apply → all protected, virtual minutes", _large_minutes, 75),
+    Measure("10,000 disks: ratio to what our share of the writes needs", attrgetter("protect_ratio"), 1.1),
+    Measure("10,000 disks: Azure calls a disk, rule → protected", attrgetter("protect_calls"), 1.5),
+    Measure("10,000 disks: of which writes", attrgetter("protect_writes"), 1.1),
+    Measure("10,000 disks: Kubernetes writes a disk, its making included", attrgetter("protect_kubernetes_writes"), 5),
+    Measure("10,000 disks: Azure calls an hour and 1,000 disks, at rest", attrgetter("idle_calls"), 14),
+    Measure("10,000 disks: Kubernetes writes at rest", attrgetter("idle_kubernetes_writes"), 0),
+    Measure("10,000 disks: resident memory, MiB", lambda found: found.memory_kib / 1024, 220),
+    Measure("10,000 disks: CPU seconds a sweep with nothing new", attrgetter("sweep_cpu"), 1.5),
+    Measure("10,000 disks: a scrape of the metrics, seconds", attrgetter("scrape_seconds"), 2),
+    Measure("10,000 disks: restart → every status checked, CPU seconds", attrgetter("restart_cpu"), 60),
+    Measure("10,000 disks: a person's change during that → first Azure call, seconds", attrgetter("change_seconds"), 1),
+    Measure("10,000 disks: Azure writes after a restart", attrgetter("restart_writes"), 0),
+    Measure("10,000 disks: `kubectl azdiskbackup status`, CPU seconds", attrgetter("status_cpu"), 5),
+    Measure("10,000 disks: its peak memory, MB", attrgetter("status_megabytes"), 200),
+)
 # In the order of the table.
-TABLES: Sequence[Sequence[Measure[Any]]] = (FLEETS, TIMES, COMMAND, RESTORES, RULES, SCOPES)
+TABLES: Sequence[Sequence[Measure[Any]]] = (FLEETS, TIMES, COMMAND, RESTORES, RULES, SCOPES, LARGE)
 
 
 def rows(measures: Sequence[Measure[T]], measured: T) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from rich.table import Table
 from bench import measures
 from bench.command import Costs
 from bench.installation import Times
+from bench.large import Large
 from bench.measures import Rules
 from bench.restores import Restores
 from bench.scenario import Result
@@ -77,6 +78,11 @@ def with_scopes(before: dict[str, Any], found: Scopes) -> dict[str, Any]:
     return _renewed(before, "scopes", measures.rows(measures.SCOPES, found), _figures(found))
 
 
+def with_large(before: dict[str, Any], found: Large) -> dict[str, Any]:
+    """Return a document with the rows about ten thousand disks, in the place of those that it had."""
+    return _renewed(before, "large", measures.rows(measures.LARGE, found), _figures(found))
+
+
 def _renewed(before: dict[str, Any], name: str, rows: list[dict[str, Any]], found: dict[str, Any]) -> dict[str, Any]:
     order = [each.text for table in measures.TABLES for each in table]
     known = {each["measure"]: each for each in [*before["measures"], *rows]}
@@ -87,7 +93,11 @@ def _figures(measured: Any) -> dict[str, Any]:
     """Return what a dataclass holds, with as many digits as say something."""
 
     def rounded(value: Any) -> Any:
-        return {key: rounded(each) for key, each in value.items()} if isinstance(value, dict) else round(value, 4)
+        if isinstance(value, dict):
+            return {key: rounded(each) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [rounded(each) for each in value]
+        return round(value, 4)
 
     return {name: rounded(value) for name, value in asdict(measured).items()}
 
@@ -105,6 +115,8 @@ def write(found: dict[str, Any], folder: Path, results: Sequence[Result] = ()) -
     (folder / "results.json").write_text(json.dumps(found, indent=2) + "\n")
     if results:
         _plot(results, folder / "cost.svg")
+    if "large" in found:
+        _plot_large(found["large"], folder / "large.svg")
     (folder / "README.md").write_text(_page(found))
     return all(each["met"] for each in found["measures"])
 
@@ -140,6 +152,7 @@ Seconds are real ones unless they are called virtual.
 
 ![cost against the number of disks](cost.svg)
 
+{_of_large(found)}
 Azure allows few reads of restore points. A new one is in status by the job that made it (`computed`), and of a dozen
 that were computed one read checks all; `restorePoints.observedTime` says when that was.
 
@@ -154,6 +167,31 @@ and `restores.py`.
 Azure Backup does not publish its limits: they are read from recorded answers, and the length of their window is taken
 to be five minutes. A longer or shorter one changes how long many disks take, not what they cost.
 """
+
+
+def _of_large(found: dict[str, Any]) -> str:
+    if "large" not in found:
+        return ""
+    large = found["large"]
+    return f"""
+Rows that begin with 10,000 disks are of {large["disks"]:,} in 200 namespaces, four subscriptions and five vaults, which
+a hundred rules protect, with one role for each group of disks. `make bench BENCH_N={large["disks"]}` measured them on
+{large["date"]}, revision {large["revision"]}.
+
+![protected disks against time](large.svg)
+"""
+
+
+def _plot_large(large: dict[str, Any], path: Path) -> None:
+    figure, axis = pyplot.subplots(figsize=(7, 3), layout="constrained")
+    axis.plot(*zip(*large["protected"], strict=True), color="#0b5cad")
+    axis.set_xlabel("virtual minutes since the rules were applied")
+    axis.set_ylabel("protected disks")
+    axis.set_xlim(left=0)
+    axis.set_ylim(bottom=0)
+    axis.grid(alpha=0.3)
+    figure.savefig(path, format="svg", metadata={"Date": None})
+    pyplot.close(figure)
 
 
 def _plot(results: Sequence[Result], path: Path) -> None:

@@ -15,7 +15,7 @@ FEW, MANY = 100, 2000
 # Azure Backup's limits of January 2026, of whichever type.
 LIMITS = {"reads": 1100, "writes": 800, "deletes": 800}
 # Azure's own two minutes: a validation, and the configuration.
-_AZURE_TAKES = timedelta(seconds=130)
+AZURE_TAKES = timedelta(seconds=130)
 
 
 @dataclass(frozen=True)
@@ -70,5 +70,5 @@ def _protect(stack: Stack, scope: str, size: int, share: float, tell: Tell) -> S
         writes=spent.azure_writes / size,
         kubernetes=spent.kubernetes_writes / size,
         seconds=spent.seconds,
-        ratio=spent.seconds / (spent.azure_writes / a_second + _AZURE_TAKES.total_seconds()),
+        ratio=spent.seconds / (spent.azure_writes / a_second + AZURE_TAKES.total_seconds()),
     )

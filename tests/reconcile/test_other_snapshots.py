@@ -30,9 +30,7 @@ async def test_they_are_counted_beside_the_restore_points_and_cost_no_call(world
     for name in ("data", "logs"):
         await shop.until("ProtectedDisk", name, "Ready")
     await world.advance(hours=5)
-    assert shop.get("ProtectedDisk", "data")["status"]["restorePoints"]["count"], (
-        "those of Azure Backup are not counted"
-    )
+    assert shop.get("ProtectedDisk", "data")["status"]["restorePoints"]["count"]
     assert shown(shop, "data") is None, "those of Azure Backup are not counted"
     disk = shop.get("ProtectedDisk", "data")["status"]["disk"]["id"]
     for number in range(3):

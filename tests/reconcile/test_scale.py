@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import pytest
+
+from azdiskbackup.azure.inventory.sweep import Sweep
 from azdiskbackup.azure.transport.limits import limits_of
+from azdiskbackup.errors import RateLimited
 from azure_simulator.client import Sent
 from harness import objects
 from harness.objects import Json
@@ -211,3 +215,31 @@ async def test_a_subscription_that_answers_nothing_holds_up_no_other(new_world: 
     assert "Throttled" in condition(vault, "Ready")["reason"], "and says what is wrong"
     refused = [each for each in azure.requests() if each.status == 429]
     assert {each.path.split("/")[2] for each in refused} == {dead} and len(refused) < 10, "not before its time"
+
+
+async def test_who_edits_a_disk_waits_for_no_sweep_of_all_others(
+    world: World, shop: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new leader of many subscriptions may ask Resource Graph for one after the other only."""
+    shop.make_claim("data-0")
+    await shop.protect()
+    await shop.until("ProtectedDisk", "data", "Ready")
+    await shop.after_the_next_backup()
+    await world.kill_operator()
+
+    async def waits(*_: object) -> None:
+        raise RateLimited("it is not our turn")
+
+    with monkeypatch.context() as now:
+        now.setattr(Sweep, "read", waits)
+        await world.start_operator()
+        await world.settle()
+        since = world.azure.request_count()
+        await world.settle()
+        assert not [each for each in world.calls(since) if "backupInstances" in each], "nobody asks, nobody is served"
+        await shop.patch("ProtectedDisk", "data", {"spec": {"protection": "Suspended"}})
+        assert [each for each in world.calls(since) if "backupInstances" in each] == [
+            "backupInstances.get",
+            "backupInstances.suspendBackups",
+        ]
+    await world.passes(lambda: holds(shop.get("ProtectedDisk", "data"), "Ready"), "it is suspended")

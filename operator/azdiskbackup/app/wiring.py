@@ -269,9 +269,10 @@ class Engine:
         self._fleet_watch.load()
         self.assessments.load()
         self.cache.listen(self._changed)
+        # Whatever a person changes meanwhile comes before: to look at thousands takes a minute.
         for kind in OURS:
             for key in self.cache.keys(kind):
-                self._queue.add(key)
+                self._queue.add_backlog(key)
         # What was deleted before the watches ran, none of them tells.
         self._queue.add_at(RESYNC, self._clock.now() + _WATCHES_RUN_AFTER)
         self._workers.start()

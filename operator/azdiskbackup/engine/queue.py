@@ -9,7 +9,7 @@ Its contract, tested line by line:
 - Failures of a key are counted until ``forget``.
 - ``is_idle`` is true exactly when no key is ready, in work or held up; ``next_due`` is the earliest later time.
 - ``get`` waits without polling, on the injected clock.
-- Keys are taken in the order in which they became ready.
+- Keys are taken in the order in which they became ready; those of a backlog come after all others, but for one in ten.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from azdiskbackup.engine.clock import Clock
 
 KeyT = TypeVar("KeyT", bound=Hashable)
 
+# So many others at most are taken before one of the backlog.
+_BEFORE_BACKLOG = 9
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -41,6 +43,8 @@ class WorkQueue(Generic[KeyT]):
         self._clock = clock
         self._is_held_up = is_held_up
         self._ready: deque[KeyT] = deque()
+        self._backlog: dict[KeyT, None] = {}
+        self._before_backlog = 0
         # Since when, in real time.
         self._waiting: dict[KeyT, float] = {}
         # For how many seconds the key that was taken last had been ready.
@@ -58,9 +62,18 @@ class WorkQueue(Generic[KeyT]):
         self._later.pop(key, None)
         if key in self._in_work:
             self._again.add(key)
-        elif key not in self._waiting:
-            self._waiting[key] = time.monotonic()
+        elif key not in self._waiting or key in self._backlog:
+            self._backlog.pop(key, None)
+            self._waiting.setdefault(key, time.monotonic())
             self._ready.append(key)
+        self._tell()
+
+    def add_backlog(self, key: KeyT) -> None:
+        """Have a key taken once nothing that happens meanwhile is to be done first."""
+        if key not in self._in_work and key not in self._waiting:
+            self._later.pop(key, None)
+            self._waiting[key] = time.monotonic()
+            self._backlog[key] = None
         self._tell()
 
     def add_at(self, key: KeyT, when: datetime) -> None:
@@ -81,13 +94,23 @@ class WorkQueue(Generic[KeyT]):
         """Take the next key; it is in work until ``done``."""
         while True:
             self._promote()
-            if self._ready:
-                key = self._ready.popleft()
+            if self._ready or self._backlog:
+                key = self._take()
                 self.waited = time.monotonic() - self._waiting.pop(key)
                 self._in_work.add(key)
                 return key
             self._changed.clear()
             await self._wait()
+
+    def _take(self) -> KeyT:
+        """Take a key out: however much happens, the backlog comes to its end."""
+        if self._ready and (not self._backlog or self._before_backlog < _BEFORE_BACKLOG):
+            self._before_backlog += bool(self._backlog)
+            return self._ready.popleft()
+        self._before_backlog = 0
+        key = next(iter(self._backlog))
+        del self._backlog[key]
+        return key
 
     def done(self, key: KeyT) -> None:
         """Give a key back."""
@@ -109,12 +132,12 @@ class WorkQueue(Generic[KeyT]):
     @property
     def ready(self) -> Iterable[KeyT]:
         """Return the keys that are ready."""
-        return self._ready
+        return [*self._ready, *self._backlog]
 
     @property
     def is_idle(self) -> bool:
         """Return whether nothing is ready and nothing is in work."""
-        return not self._ready and not self._in_work and not self._is_held_up()
+        return not self._ready and not self._backlog and not self._in_work and not self._is_held_up()
 
     @property
     def next_due(self) -> datetime | None:

@@ -74,6 +74,37 @@ async def test_time_that_has_passed_is_now(queue: WorkQueue[str], clock: ManualC
     assert len(list(queue.ready)) == 1
 
 
+async def test_who_has_just_changed_comes_before_a_backlog(queue: WorkQueue[str]) -> None:
+    for key in ("x", "y", "z"):
+        queue.add_backlog(key)
+    queue.add("a")
+    queue.add("z")
+    queue.add_backlog("a")
+    assert len(list(queue.ready)) == 4 and not queue.is_idle
+    assert [await queue.get() for _ in range(4)] == ["a", "z", "x", "y"]
+    queue.add_backlog("x")
+    for key in "axyz":
+        queue.done(key)
+    assert queue.is_idle, "one that is in work has been looked at"
+
+
+async def test_a_backlog_comes_to_its_end_however_much_happens(queue: WorkQueue[str]) -> None:
+    for key in ("x", "y"):
+        queue.add_backlog(key)
+    for number in range(30):
+        queue.add(str(number))
+    taken = [await queue.get() for _ in range(20)]
+    assert (taken.index("x"), taken.index("y")) == (9, 19)
+
+
+async def test_a_backlog_forgets_a_later_time(queue: WorkQueue[str], clock: ManualClock) -> None:
+    queue.add_at("a", clock.now() + timedelta(minutes=5))
+    queue.add_backlog("a")
+    assert await queue.get() == "a"
+    queue.done("a")
+    assert queue.next_due is None
+
+
 async def test_failures_are_counted_until_forgotten(queue: WorkQueue[str]) -> None:
     assert [queue.fail("a"), queue.fail("a"), queue.fail("b")] == [1, 2, 1]
     queue.forget("a")

@@ -104,7 +104,12 @@ class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskS
 
     async def complete(self, pass_: Pass, observed: Observed, plan: Plan[Step]) -> Observed:
         """Add jobs and restore points, and how many snapshots others took."""
-        observed = await self._history.add(pass_, observed)
+        try:
+            observed = await self._history.add(pass_, observed)
+        except RateLimited:
+            if plan.step is None:
+                raise
+            # What is to be done comes before what is told.
         if isinstance(observed.disk, AzureDisk):
             recorded = observed.recorded
             known = recorded.other_snapshots if same_id(recorded.disk_id, observed.disk.id) else 0

@@ -20,7 +20,7 @@ from azdiskbackup.core.protected_disk.trust import LastGet, Trust, trusted_sourc
 from azdiskbackup.core.rules.intervals import CONFIGURATION_TAKES
 from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed, NotFetched, NotFound
 from azdiskbackup.core.rules.verdicts import Plan, evaluate
-from azdiskbackup.errors import AlreadyProtected
+from azdiskbackup.errors import AlreadyProtected, RateLimited
 from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.protected_disk.state import Pass
 
@@ -175,11 +175,7 @@ class InventoryReader:
         if id_ is None:
             return NOT_FOUND
         if observed.recorded.instance_id is not None and not known.change_expected and not deleting:
-            max_age = self._context.settings.snapshot_max_age
-            snapshot = await capture_error(self._context.sweep.read(id_.parent, now - max_age))
-            if isinstance(snapshot, FetchFailed):
-                return snapshot
-            return await self._trusted(pass_, observed, id_, snapshot)
+            return await self._swept(pass_, observed, id_)
         if not deleting and self._known_absent(pass_):
             return NOT_FOUND
         if pass_.state.is_operation_in_progress(now) and known.value is not None:
@@ -219,6 +215,19 @@ class InventoryReader:
             return None
         pass_.state.instance.last_get = LastGet(found, pass_.now)
         return found
+
+    async def _swept(self, pass_: Pass, observed: Observed, id_: ArmId) -> AzureInstance | NotFound | FetchFailed:
+        max_age = self._context.settings.snapshot_max_age
+        try:
+            snapshot = await capture_error(self._context.sweep.read(id_.parent, pass_.now - max_age))
+        except RateLimited:
+            if pass_.resource.status.get("observedGeneration") == pass_.resource.generation:
+                raise
+            # Who has edited the object waits for no sweep of all others.
+            return await self._get(pass_, observed, id_)
+        if isinstance(snapshot, FetchFailed):
+            return snapshot
+        return await self._trusted(pass_, observed, id_, snapshot)
 
     async def _trusted(
         self, pass_: Pass, observed: Observed, id_: ArmId, snapshot: InventorySnapshot
