@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from azure_simulator.client import Simulator
+from azure_simulator.http.about_graph import actions_of
 from azure_simulator.http.actions import action_of
 from azure_simulator.http.rights import linked_actions
 from controlplane.audit import AuditEntry
@@ -83,6 +84,8 @@ class Usage:
             if sent.caller == client and sent.status != 403:
                 self.azure[action_of(sent.route)] += 1
                 self.azure.update(action for action, _ in linked_actions(sent.body or {}))
+                if sent.route == "resourceGraph.query":
+                    self.azure.update(actions_of(str((sent.body or {}).get("query"))))
         self.azure_refused.update(azure.lacking(client))
 
 

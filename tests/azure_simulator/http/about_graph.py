@@ -14,7 +14,8 @@ from azure_simulator.model.faults import AzureFault
 
 MOST_ROWS = 1000
 _VAULTS = "Microsoft.DataProtection/backupVaults"
-_READ = {
+# By type of the rows, what a caller must be allowed to do to be shown one.
+READ = {
     "microsoft.compute/disks": "Microsoft.Compute/disks/read",
     "microsoft.compute/snapshots": "Microsoft.Compute/snapshots/read",
     "microsoft.dataprotection/backupvaults": f"{_VAULTS}/read",
@@ -59,9 +60,14 @@ def _seen(call: Call, table: str, wanted: set[str]) -> list[dict[str, Any]]:
     return [each for each in rows if each["subscriptionId"].lower() in wanted and _visible(call, each)]
 
 
+def actions_of(text: str) -> list[str]:
+    """Return which rights a query needs to show all that it asks for."""
+    return [action for type_, action in READ.items() if f"'{type_}'" in text.lower()]
+
+
 def _visible(call: Call, row: dict[str, Any]) -> bool:
     """Who lacks the right to read something gets no row of it, and no error."""
-    return call.caller.sees(_READ[row["type"]], row["id"])
+    return call.caller.sees(READ[row["type"]], row["id"])
 
 
 def _token(skip: int, text: str) -> str:
