@@ -111,6 +111,8 @@ class Settings(BaseSettings):
     """Port of /healthz and /readyz; 0 serves none."""
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 8081
     """Port of /metrics; 0 serves none."""
+    metrics_disks: Literal["All", "NeedingAttention"] = "All"
+    """Which disks have series of their own; the sums over each namespace, policy and vault always count all."""
     log_format: Literal["json", "console"] = "json"
     """Format of the log on stdout."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -106,6 +106,8 @@ class ControlPlane:
             "--allow-privileged=true",
             f"--audit-policy-file={policy}",
             f"--audit-log-path={self.audit_log}",
+            # It is read from where somebody stopped: it must not begin anew after a hundred megabytes.
+            "--audit-log-maxsize=100000",
             # Each request is in the log before it is answered, so that a test may count at once.
             "--audit-log-mode=blocking-strict",
             ready=f"{self.server}/readyz",

@@ -59,7 +59,7 @@ def _number(title: str, query: str, *, unit: str = "short", wants_none: bool = F
 
 
 FLEET = (
-    _number("Protected disks", f"sum(azdiskbackup_disk_protected{{{_CHOSEN}}})"),
+    _number("Protected disks", f'sum(azdiskbackup_namespace_disks{{{_CHOSEN}, protected="true"}})'),
     _number(
         "Disks without protection",
         f"count(azdiskbackup_disk_protected{{{_CHOSEN}}} == 0) or vector(0)",
@@ -76,7 +76,7 @@ FLEET = (
     ),
     _number(
         "Protected data",
-        f"sum(azdiskbackup_disk_size_bytes{{{_CHOSEN}}} and azdiskbackup_disk_protected == 1)",
+        f"sum(azdiskbackup_namespace_protected_bytes{{{_CHOSEN}}})",
         unit="bytes",
     ),
     Panel(
@@ -307,7 +307,7 @@ def dashboard() -> str:
 
 def _variables() -> Iterator[Json]:
     yield {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus"}
-    yield _variable("namespace", "Namespace", "label_values(azdiskbackup_disk_info, namespace)", everything=True)
+    yield _variable("namespace", "Namespace", "label_values(azdiskbackup_namespace_disks, namespace)", everything=True)
     yield _variable("disk_namespace", "Namespace of one disk", "label_values(azdiskbackup_disk_info, namespace)")
     chosen = 'label_values(azdiskbackup_disk_info{namespace="$disk_namespace"}, name)'
     yield _variable("disk", "Disk", chosen)

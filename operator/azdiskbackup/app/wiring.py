@@ -194,7 +194,10 @@ class Engine:
             passed=meters.passed,
         )
         self.fleet = ObjectMetrics(
-            lambda: clock.now().timestamp(), settings.snapshot_limit, self.assessments.tallies.samples
+            lambda: clock.now().timestamp(),
+            settings.snapshot_limit,
+            self.assessments.tallies.samples,
+            all_disks=settings.metrics_disks == "All",
         )
         self._fleet_watch = MetricsFeed(cache, self.fleet)
         self._lag = lag

@@ -1,20 +1,21 @@
 """What is told of each vault, policy, rule, disk and restore, and of PVCs, read by a scrape from what is in memory.
 
 A disk has a handful of series with its namespace and name, and one with all that is words: few lines a disk, since
-there may be thousands. What belongs to an object goes with it.
+there may be thousands; or, by a setting, only a disk has them that needs attention. What belongs to an object goes with
+it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from azdiskbackup.core.disk_restore.summary import RestoreSummary
-from azdiskbackup.core.protected_disk.summary import DiskSummary
+from azdiskbackup.core.protected_disk.summary import DiskSummary, needs_attention
 from azdiskbackup.observability.operator_metrics import gauge
 
 _DISK = _RESTORE = ("namespace", "name")
@@ -81,6 +82,7 @@ class ObjectMetrics(Collector):
         now: the time.
         restore_point_limit: how many restore points of one disk Azure keeps.
         claims: rule, state and reason of PVCs, and how many there are.
+        all_disks: whether each disk has its series, and not only those that need attention.
     """
 
     def __init__(
@@ -88,10 +90,13 @@ class ObjectMetrics(Collector):
         now: Callable[[], float],
         restore_point_limit: int,
         claims: Callable[[], Iterable[tuple[tuple[str, str, str], int]]] = tuple,
+        *,
+        all_disks: bool = True,
     ) -> None:
         self._now = now
         self._limit = restore_point_limit
         self._claims = claims
+        self._all_disks = all_disks
         self.rules: dict[str, Usable] = {}
         self.disks: dict[tuple[str, str], DiskSummary] = {}
         self.restores: dict[tuple[str, str], RestoreSummary] = {}
@@ -107,29 +112,28 @@ class ObjectMetrics(Collector):
         yield from self._sums()
 
     def _of_disks(self) -> Iterator[Metric]:
+        now, disks = self._now(), self.disks
+        if not self._all_disks:
+            disks = {key: disk for key, disk in disks.items() if needs_attention(disk, now, self._limit)}
         yield gauge(
             "disk_info",
             "Always 1; labels carry policy, vault, mode, reason and stalled.",
             (*_DISK, "policy", "vault", "mode", "reason", "stalled"),
             (
                 ((*key, disk.policy, disk.vault, disk.mode, disk.reason, _flag(disk.stalled)), 1)
-                for key, disk in self.disks.items()
+                for key, disk in disks.items()
             ),
         )
         for name, text, value in _OF_A_DISK:
-            yield self._of_each_disk(name, text, value)
-        now = self._now()
-        yield self._of_each_disk(
+            yield _of_each(disks, name, text, value)
+        yield _of_each(
+            disks,
             "backup_overdue_seconds",
             "For how long a backup has been overdue; absent while none is.",
             lambda disk: now - disk.expected_by if disk.expected_by is not None and now > disk.expected_by else None,
         )
         limit = "azdiskbackup_disk_restore_points_limit"
         yield GaugeMetricFamily(limit, "Limit of restore points of one disk in Azure.", value=self._limit)
-
-    def _of_each_disk(self, name: str, text: str, value: Callable[[DiskSummary], float | None]) -> Metric:
-        values = ((key, value(disk)) for key, disk in self.disks.items())
-        return gauge(f"disk_{name}", text, _DISK, ((key, found) for key, found in values if found is not None))
 
     def _of_restores(self) -> Iterator[Metric]:
         counts = Counter((namespace, each.outcome) for (namespace, _), each in self.restores.items())
@@ -182,20 +186,25 @@ class ObjectMetrics(Collector):
         )
 
     def _sums(self) -> Iterator[Metric]:
-        yield from _sums("policy", ("vault", "policy"), lambda disk: (disk.vault, disk.policy), self.disks.values())
-        known = [disk for disk in self.disks.values() if disk.vault]
-        yield from _sums("vault", ("vault",), lambda disk: (disk.vault,), known)
+        disks = self.disks.items()
+        yield from _sums("namespace", ("namespace",), (((namespace,), disk) for (namespace, _), disk in disks))
+        yield from _sums("policy", ("vault", "policy"), (((disk.vault, disk.policy), disk) for _, disk in disks))
+        yield from _sums("vault", ("vault",), (((disk.vault,), disk) for _, disk in disks if disk.vault))
 
 
-def _sums(
-    what: str, labels: tuple[str, ...], place_of: Callable[[DiskSummary], tuple[str, ...]], disks: Iterable[DiskSummary]
-) -> Iterator[Metric]:
-    """Yield what is summed up over the disks of each policy, or of each vault."""
+def _of_each(
+    disks: Mapping[tuple[str, str], DiskSummary], name: str, text: str, value: Callable[[DiskSummary], float | None]
+) -> Metric:
+    values = ((key, value(disk)) for key, disk in disks.items())
+    return gauge(f"disk_{name}", text, _DISK, ((key, found) for key, found in values if found is not None))
+
+
+def _sums(what: str, labels: tuple[str, ...], disks: Iterable[tuple[tuple[str, ...], DiskSummary]]) -> Iterator[Metric]:
+    """Yield what is summed up over the disks of each namespace, policy or vault, whose labels stand before them."""
     counts: Counter[tuple[str, ...]] = Counter()
     points: Counter[tuple[str, ...]] = Counter()
     sizes: Counter[tuple[str, ...]] = Counter()
-    for disk in disks:
-        place = place_of(disk)
+    for place, disk in disks:
         counts[*place, _flag(disk.protected)] += 1
         points[place] += disk.restore_points or 0
         sizes[place] += disk.size_bytes or 0 if disk.protected else 0

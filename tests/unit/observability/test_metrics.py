@@ -40,10 +40,10 @@ def seconds(hours: float) -> float:
 class World:
     """A cache, and what is told of what is in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, all_disks: bool = True) -> None:
         self.now = seconds(0)
         self.cache = Cache(INDICES, QUEUES)
-        self.fleet = ObjectMetrics(lambda: self.now, 500)
+        self.fleet = ObjectMetrics(lambda: self.now, 500, all_disks=all_disks)
         self.registry = CollectorRegistry()
         self.registry.register(self.fleet)
         self._version = 0
@@ -149,11 +149,25 @@ def test_each_disk_has_as_many_series_as_the_page_says() -> None:
             2**37,
         )
     text = generate_latest(world.registry)
-    # As docs/metrics.md says: eight series, and two more while a backup is overdue and after one has failed.
+    # As docs/metrics.md says: eight series, and one more each for what not every disk has.
     assert text.count(b'name="data-1999"') == 8
-    failing = replace(world.fleet.disks["tenant-0", "data-0"], last_failure=seconds(2), expected_by=seconds(-1))
+    good = world.fleet.disks["tenant-0", "data-0"]
+    failing = replace(good, last_failure=seconds(2), expected_by=seconds(-1), other_snapshots=3)
     world.fleet.disks["tenant-0", "data-0"] = failing
-    assert generate_latest(world.registry).count(b'name="data-0"') == 10
+    assert generate_latest(world.registry).count(b'name="data-0"') == 11
+
+
+def test_by_a_setting_only_a_disk_that_needs_attention_has_series() -> None:
+    world = World(all_disks=False)
+    good = DiskSummary("gold", "demo", "Active", "Protected", False, True, 0, seconds(1), None, None, seconds(9), 42, 5)
+    world.fleet.disks |= {("shop", "good"): good, ("shop", "bad"): replace(good, last_failure=seconds(2))}
+    text = generate_latest(world.registry)
+    assert text.count(b'name="good"') == 0 and text.count(b'name="bad"') == 8
+    assert world.value("namespace_disks", namespace="shop", protected="true") == 2
+    assert world.value("namespace_restore_points", namespace="shop") == 84
+    assert world.value("policy_protected_bytes", vault="demo", policy="gold") == 10
+    world.now = seconds(10)
+    assert world.value("disk_backup_overdue_seconds", namespace="shop", name="good") == 3600
 
 
 # --- the operator ---------------------------------------------------------------------------------

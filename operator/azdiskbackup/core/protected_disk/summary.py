@@ -15,6 +15,8 @@ from azdiskbackup.core.protected_disk.restore_points import last_success
 from azdiskbackup.core.rules import reasons
 
 _GIB = 1024**3
+# The part of Azure's limit of snapshots above which somebody should know.
+NEAR_LIMIT = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,20 @@ def summary(resource: Resource, policy: PolicyView | None) -> DiskSummary:
         size_bytes=disk.size_gib * _GIB if disk is not None and disk.size_gib is not None else None,
         other_snapshots=disk.other_snapshots if disk is not None else None,
     )
+
+
+def needs_attention(disk: DiskSummary, now: float, snapshot_limit: int) -> bool:
+    """Return whether any alert may be about a disk.
+
+    Args:
+        disk: it.
+        now: the time, in seconds since the epoch.
+        snapshot_limit: how many snapshots of a disk Azure keeps.
+    """
+    failed = disk.last_failure is not None and disk.last_failure > (disk.last_success or 0)
+    overdue = disk.expected_by is not None and now > disk.expected_by
+    snapshots = (disk.restore_points or 0) + (disk.other_snapshots or 0)
+    return disk.stalled or not disk.protected or failed or overdue or snapshots > NEAR_LIMIT * snapshot_limit
 
 
 def _seconds(when: datetime | None) -> float | None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from azdiskbackup.core.objects.resource import Resource
-from azdiskbackup.core.protected_disk.summary import DiskSummary, summary
+from azdiskbackup.core.protected_disk.summary import DiskSummary, needs_attention, summary
 from harness import objects
 from unit.core.protected_disk.disk_world import NOW, POLICY, resource
 
@@ -66,3 +66,20 @@ def test_a_protected_disk_says_when_the_next_backup_must_be_there() -> None:
     # One that has yet to move to the policy as it was edited is not late by a schedule that it does not have.
     assert told({**status, "policyID": f"{POLICY.id}-before"}).expected_by is None
     assert told({key: value for key, value in status.items() if key != "activeSince"}).expected_by is None
+
+
+def test_who_needs_attention() -> None:
+    good = DiskSummary("gold", "demo", "Active", "Protected", False, True, 0, 10, None, 90, 99, 400, 1)
+    assert not needs_attention(good, 50, 500)
+    assert not needs_attention(replace(good, last_failure=5, other_snapshots=50), 50, 500), "a good one came after it"
+    assert needs_attention(good, 100, 500), "overdue"
+    for wrong in (
+        {"protected": False},
+        {"stalled": True},
+        {"last_failure": 20},
+        {"last_failure": 20, "last_success": None},
+        {"restore_points": 451},
+        {"other_snapshots": 51},
+        {"restore_points": None, "other_snapshots": 451},
+    ):
+        assert needs_attention(replace(good, **wrong), 50, 500), wrong  # type: ignore[arg-type]
