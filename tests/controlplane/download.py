@@ -49,6 +49,7 @@ class Downloads:
         mirror: ``DOWNLOADS``, if not given.
         patience: for an answer, in seconds.
         slowest: bytes a second.
+        judged_after: seconds after which the speed is judged.
     """
 
     def __init__(
@@ -57,12 +58,14 @@ class Downloads:
         mirror: str | None = None,
         patience: float = ANSWERS_WITHIN_SECONDS,
         slowest: float = SLOWEST_BYTES_PER_SECOND,
+        judged_after: float = _JUDGED_AFTER_SECONDS,
         pinned: Path = PINNED,
     ) -> None:
         self._say = say
         self._mirror = os.environ.get("DOWNLOADS", "") if mirror is None else mirror
         self._patience = patience
         self._slowest = slowest
+        self._judged_after = judged_after
         self._pinned = _pins(pinned.read_text())
 
     def fetch(self, names: Iterable[str], release: Release, folder: Path) -> set[str]:
@@ -136,7 +139,7 @@ class Downloads:
                 file.write(chunk)
                 got += len(chunk)
                 took = time.monotonic() - started
-                if took > min(_JUDGED_AFTER_SECONDS, 2 * self._patience) and got < took * self._slowest:
+                if took > self._judged_after and got < took * self._slowest:
                     raise NoDownloadError(f"{url} sends {got / took / 1024:.0f} KiB a second, and compiling is faster")
             if answer.length:
                 raise NoDownloadError(f"{url} broke off, with {answer.length} bytes to go")

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -113,11 +114,17 @@ def said() -> list[str]:
 
 
 def fetch(
-    said: list[str], url: str, folder: Path, names: Sequence[str] = ("kubectl",), patience: float = 5, pins: str = ""
+    said: list[str],
+    url: str,
+    folder: Path,
+    names: Sequence[str] = ("kubectl",),
+    patience: float = 60,
+    pins: str = "",
+    **more: Any,
 ) -> set[str]:
     pinned_here = folder.parent / "checksums.txt"
     pinned_here.write_text(pins)
-    return Downloads(said.append, url, patience, pinned=pinned_here).fetch(names, RELEASE, folder)
+    return Downloads(said.append, url, patience, pinned=pinned_here, **more).fetch(names, RELEASE, folder)
 
 
 @pytest.fixture
@@ -184,7 +191,7 @@ def test_who_sends_too_slowly_is_not_waited_for(mirror: Mirror, folder: Path, sa
                 return
 
     mirror.answers[path_of(KUBECTL.url, KUBECTL)] = trickle
-    assert fetch(said, mirror.url, folder, patience=0.1) == set()
+    assert fetch(said, mirror.url, folder, judged_after=0) == set()
     assert "compiling is faster" in said[-1] and not list(folder.iterdir())
 
 
