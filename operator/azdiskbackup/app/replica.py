@@ -153,6 +153,7 @@ class Process:
             await engine.start()
             self._engine = engine
             self._registry.register(engine.fleet)
+            shell.watch_since(kube.listed_at)
             handlers = shell.registry(kube_connection, engine.on_watch_event)
             await shell.run(handlers, self._kopf_ends, started=self._heed_signals)
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import kopf
 
-# Private: Kopf lets neither its memory of objects nor its identity be chosen in public. `tests/unit/handlers` says when
-# they have moved.
+# Private: Kopf lets neither its memory of objects nor its identity nor where its watches begin be chosen in public.
+# `tests/unit/handlers` says when they have moved.
+from kopf._cogs.clients import fetching
 from kopf._core.engines.peering import Identity
 from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 
@@ -67,6 +68,28 @@ def _watch(handlers: kopf.OperatorRegistry, resource: WatchedResource, on_watch_
         # Async, so that it runs on the loop: Kopf puts other functions into threads, for which neither cache nor queue
         # are made.
         on_watch_event(resource, event["type"] or "", event["object"])
+
+
+def watch_since(versions: Mapping[tuple[str, str], str]) -> None:
+    """Have the first watch of each resource begin where a list of ours ended.
+
+    Kopf would list everything once more, an event and a task for each object: with thousands of them it would take most
+    of a minute until a change is seen. Later lists, after a watch broke off, stay Kopf's own.
+
+    Args:
+        versions: by group and plural, at which resource version each was listed.
+    """
+    left, listed = dict(versions), fetching.fetch_objs
+
+    async def fetch(*, resource: Any, **how: Any) -> AsyncIterator[tuple[Collection[Any], str]]:
+        version = left.pop((resource.group, resource.plural), None)
+        if version is not None:
+            yield (), version
+            return
+        async for page in listed(resource=resource, **how):
+            yield page
+
+    fetching.fetch_objs = fetch
 
 
 class ForgetfulMemories(ResourceMemories):

@@ -51,10 +51,14 @@ class KubeClient:
 
     Args:
         exchange: carries the requests.
+
+    Attributes:
+        listed_at: at which resource version each resource was listed last as a whole, by group and plural.
     """
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
+        self.listed_at: dict[tuple[str, str], str] = {}
 
     async def __aenter__(self) -> Self:
         """Open the exchange."""
@@ -79,6 +83,9 @@ class KubeClient:
             path = f"{resource.path_in(namespace)}?{urlencode(query)}"
             answer = await self._send("GET", path, None, "application/json", _TIMEOUT)
             page = _decoded(answer.content, _Page)
+            version = page.metadata.get("resourceVersion")
+            if version and not token and not namespace and not selected:
+                self.listed_at[resource.group, resource.plural] = str(version)
             # Each by itself: one character in one of them would make four bytes of each in all of them.
             size = sum(len(memoryview(item)) for item in page.items or ()) // max(1, len(page.items or ()))
             for item in page.items or ():
