@@ -11,26 +11,24 @@ others are as they were.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from azdiskbackup.azure.client.error_codes import MISSING
 from azdiskbackup.azure.gateways.azure import Azure
-from azdiskbackup.azure.gateways.resource_graph import InstanceRow, Keep
-from azdiskbackup.azure.gateways.rows import Known, Row
+from azdiskbackup.azure.gateways.resource_graph import Keep
 from azdiskbackup.azure.inventory.disks import AllDisks
-from azdiskbackup.azure.inventory.snapshot import InventorySnapshot, newer_than_index, same_instance
+from azdiskbackup.azure.inventory.snapshot import InventorySnapshot, same_instance
+from azdiskbackup.azure.inventory.snapshot_reader import IsOrphaned, SnapshotReader
 from azdiskbackup.azure.transport.request_scope import Requester, atomic_batch, may_queue, request_scope
 from azdiskbackup.core.identity.arm_ids import ArmId
-from azdiskbackup.core.objects.azure import AzureDisk, AzureJob, JobHistory, job_history
+from azdiskbackup.core.objects.azure import AzureDisk, AzureJob
 from azdiskbackup.errors import OperatorError, RateLimited, Throttled
 
 AFTER_AN_ERROR = timedelta(minutes=1)
 # So many rows of a vault that are missing, or wrong, are no accident.
 A_FEW = 3
-# Pages of jobs that are read of a vault at each sweep while Resource Graph does not tell them.
-FEW_PAGES = 10
 
 
 @dataclass(slots=True)
@@ -111,16 +109,16 @@ class Sweep:
         on_new_subscription: Callable[[str], None] = lambda subscription: None,
         requester_for: Callable[[str], Requester | None] = lambda subscription: None,
         is_used: Callable[[ArmId], bool] = lambda vault: True,
-        is_orphaned: Callable[[str, Mapping[str, str]], bool] = lambda instance, tags: False,
+        is_orphaned: IsOrphaned = lambda instance, tags: False,
     ) -> None:
         self._azure = azure
         self._now = now
+        self._reader = SnapshotReader(azure, now, ours, is_orphaned)
         self._ours = ours
         self._expected = expected
         self._on_new_subscription = on_new_subscription
         self._requester_for = requester_for
         self._is_used = is_used
-        self._is_orphaned = is_orphaned
         self._graphs: dict[str, _Slot] = {}
         self._lists: dict[str, _Slot] = {}
         self._vaults: dict[str, _Vault] = {}
@@ -128,7 +126,6 @@ class Sweep:
         # When each subscription was read last; at first, since when it is to be.
         self._read: dict[str, datetime] = {}
         self._under_way: dict[str, Changes] = {}
-        self._ended: dict[str, AzureJob] = {}
 
     # --- for readers ------------------------------------------------------------------------------
 
@@ -180,7 +177,7 @@ class Sweep:
 
     def record_finished_job(self, job: AzureJob) -> None:
         """Take note of a job that was seen to end."""
-        self._ended[job.instance_id.lower()] = job
+        self._reader.record_finished_job(job)
 
     async def disk(self, disk: ArmId, not_older_than: datetime | None = None) -> AzureDisk | None:
         """Return a managed disk as it was some time ago; None where Resource Graph shows none."""
@@ -260,7 +257,9 @@ class Sweep:
         slot = self._graphs.setdefault(subscription, _Slot())
         self._begin(subscription)
         try:
-            graph = await self._fresh(slot, subscription, not_older_than, lambda: self._ask_graph(subscription))
+            graph = await self._fresh(
+                slot, subscription, not_older_than, lambda: self._reader.from_index(subscription, slot.snapshot)
+            )
         except OperatorError as error:
             listed = await self._list(vault, not_older_than)
             known.degraded_reason = f"Azure refuses Resource Graph queries: {error.user_message}"
@@ -304,58 +303,9 @@ class Sweep:
                 raise
             return slot.snapshot
 
-    async def _ask_graph(self, subscription: str) -> InventorySnapshot:
-        at = self._now()
-        rows: dict[str, Row[InstanceRow]] = {}
-        jobs: dict[str, Row[JobHistory]] = {}
-        others: set[int] = set()
-        orphaned: set[str] = set()
-        slot = self._graphs.get(subscription)
-        before = (slot.snapshot if slot is not None else None) or InventorySnapshot(at, {}, {})
-        graph = self._azure.graph
-        for key in [key for key, job in self._ended.items() if not newer_than_index(job, at)]:
-            del self._ended[key]
-        # What is as it was before is kept as it is: two snapshots of many disks would need twice the memory.
-        async for shown in graph.backups(subscription, self._ours, before.instances, before.jobs):
-            if shown.row is not None:
-                rows[shown.key] = shown.row
-            elif shown.exists:
-                others.add(hash(shown.key))
-            if shown.jobs is not None:
-                jobs[shown.key] = shown.jobs
-            if shown.exists and self._is_orphaned(shown.key, shown.tags):
-                orphaned.add(shown.key)
-        return InventorySnapshot(at, rows, jobs, others, self._ended, orphaned=orphaned)
-
     async def _list(self, vault: ArmId, not_older_than: datetime) -> InventorySnapshot:
         slot = self._lists.setdefault(str(vault).lower(), _Slot())
-        return await self._fresh(slot, vault.subscription, not_older_than, lambda: self._ask_vault(vault))
-
-    async def _ask_vault(self, vault: ArmId) -> InventorySnapshot:
-        at = self._now()
-        rows: dict[str, Row[InstanceRow]] = {}
-        others: set[int] = set()
-        orphaned: set[str] = set()
-        for each in await self._azure.instances.list(vault):
-            key = str(each.id).lower()
-            if self._ours(key) or self._ours(each.disk_id.lower()):
-                rows[key] = Known(InstanceRow(each, None))
-            else:
-                # Of all others, that they are there.
-                others.add(hash(key))
-            if self._is_orphaned(key, each.tags):
-                orphaned.add(key)
-        jobs = await self._listed_jobs(vault, at)
-        return InventorySnapshot(at, rows, jobs, others, self._ended, listed=True, orphaned=orphaned)
-
-    async def _listed_jobs(self, vault: ArmId, at: datetime) -> Mapping[str, Row[JobHistory]]:
-        listed = await self._azure.backups.list_few_jobs(vault, FEW_PAGES)
-        if listed is None:
-            # Too many to be read at each sweep: they stay as they were known.
-            slots = (self._lists.get(str(vault).lower()), self._graphs.get(vault.subscription.lower()))
-            snapshots = [slot.snapshot for slot in slots if slot is not None and slot.snapshot is not None]
-            return max(snapshots, key=lambda snapshot: snapshot.at).jobs if snapshots else {}
-        jobs: dict[str, list[AzureJob]] = {}
-        for job in listed:
-            jobs.setdefault(job.instance_id.lower(), []).append(job)
-        return {key: Known(job_history(found, at)) for key, found in jobs.items() if self._ours(key)}
+        known = [each.snapshot for each in (slot, self._graphs.get(vault.subscription.lower())) if each is not None]
+        newest = max((each for each in known if each is not None), key=lambda each: each.at, default=None)
+        jobs = newest.jobs if newest is not None else {}
+        return await self._fresh(slot, vault.subscription, not_older_than, lambda: self._reader.from_vault(vault, jobs))
