@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterable
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
@@ -43,7 +43,7 @@ class WorkQueue(Generic[KeyT]):
         self._clock = clock
         self._is_held_up = is_held_up
         self._ready: deque[KeyT] = deque()
-        self._backlog: dict[KeyT, None] = {}
+        self._backlog: OrderedDict[KeyT, None] = OrderedDict()
         self._before_backlog = 0
         # Since when, in real time.
         self._waiting: dict[KeyT, float] = {}
@@ -108,9 +108,7 @@ class WorkQueue(Generic[KeyT]):
             self._before_backlog += bool(self._backlog)
             return self._ready.popleft()
         self._before_backlog = 0
-        key = next(iter(self._backlog))
-        del self._backlog[key]
-        return key
+        return self._backlog.popitem(last=False)[0]
 
     def done(self, key: KeyT) -> None:
         """Give a key back."""
