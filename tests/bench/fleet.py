@@ -129,8 +129,8 @@ class Fleet:
         for number, (name, policy) in enumerate(zip(self.vaults, self.policies, strict=True)):
             where = self.layout.subscription(number)
             groups = [{"name": SNAPSHOT_GROUP, "subscriptionID": where}]
-            wanted = objects.vault(name, **{"subscriptionID": where, "snapshotResourceGroups": groups, **vault})
-            self.stack.plane.apply(wanted, objects.policy(policy, name))
+            other = {"subscriptionID": where, "snapshotResourceGroups": groups} if where != SUBSCRIPTION else {}
+            self.stack.plane.apply(objects.vault(name, **{**other, **vault}), objects.policy(policy, name))
         for _ in range(60):
             self.stack.azure.settle()
             if all(map(_ready, self._policies())):

@@ -32,6 +32,7 @@ _NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 _IN_EACH_NAMESPACE = ("serviceaccounts/default", "configmaps/kube-root-ca.crt")
 # First the namespaces and definitions: without them no controller can make anew what is deleted after them.
 _FIRST = ("/registry/namespaces/", "/registry/apiextensions.k8s.io/")
+_DEFINITIONS = "/registry/apiextensions.k8s.io/customresourcedefinitions/"
 _EVERYTHING = base64.b64encode(b"\0").decode()
 # Controllers follow within seconds; one that does not is cheaper to replace than to wait for.
 _PUT_BACK_SECONDS = 60
@@ -71,6 +72,8 @@ class _Reusable:
             return not differs
 
         try:
+            # The API server tells of a definition some time after it serves it, and would tell of it when it is gone.
+            wait_for(lambda: self._defined() <= self._served(), "what is defined is told of", _PUT_BACK_SECONDS)
             wait_for(is_as_at_first, "the control plane is as at first", _PUT_BACK_SECONDS)
         except AssertionError as error:
             raise AssertionError(f"{error}: {', '.join(differs)}") from error
@@ -86,6 +89,13 @@ class _Reusable:
 
     def _served(self) -> set[str]:
         return {each["name"] for each in self.plane.read("/apis")["groups"]}
+
+    def _defined(self) -> set[str]:
+        """Return the groups of the custom resources in etcd."""
+        names = (
+            _decoded(key).removeprefix(_DEFINITIONS) for key in self._keys() if _decoded(key).startswith(_DEFINITIONS)
+        )
+        return {name.partition(".")[2] for name in names}
 
     def _keys(self) -> dict[str, str]:
         """Return what is in etcd, keys and values in base64."""
