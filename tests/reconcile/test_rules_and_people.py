@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from azdiskbackup.core.objects.markers import PROTECT
+from azdiskbackup.kube.client import KubeClient
 from harness import objects
 from reconcile.rule_world import (
     CLAIM,
@@ -74,6 +79,33 @@ async def test_a_field_that_a_person_set_stays_the_persons(world: World, shop: T
     await protected(shop, "data-0")
     await world.advance(minutes=10)
     assert numbers(shop) == (2, 2, 0)
+
+
+async def test_what_a_rule_may_not_stop_is_tried_again_ever_more_rarely(
+    world: World, shop: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shop.apply(objects.policy("bronze"))
+    await shop.until("DiskBackupPolicy", "bronze", "Ready")
+    make(shop, "data-0")
+    await enforce(shop)
+    await protected(shop, "data-0")
+    await shop.patch(DISK, "data-0", {"spec": {"policyRef": {"name": "bronze"}}})
+    await world.advance(minutes=2)
+    tries: list[str] = []
+    apply = KubeClient.apply
+
+    async def noted(self: KubeClient, path: str, *how: Any) -> Any:
+        tries.append(path)
+        # One after the other without a pause, no time would pass, and the story would not end.
+        assert len(tries) < 10, tries
+        return await apply(self, path, *how)
+
+    monkeypatch.setattr(KubeClient, "apply", noted)
+    await enforce(shop, whenUnselected="Stop", namespaceSelector={"matchLabels": {"no": "one"}})
+    await world.advance(hours=2)
+    # After 5, 10, 20 and 40 minutes.
+    assert len(tries) == 5 and shop.get(DISK, "data-0")["spec"]["protection"] == "Active"
+    assert shop.events(CLAIM, "data-0").count(("Warning", "TakenOver")) == 1
 
 
 async def test_made_by_a_person_at_the_same_moment_it_is_the_persons(world: World, shop: Team) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -119,6 +119,25 @@ def surroundings(
 
 def assess(claim: Claim, around: Surroundings, book: RuleBook, now: datetime) -> Assessment:
     """Return what the enforced rules mean for a PVC."""
+    return after_refusal(_assess(claim, around, book, now), around.refusal, claim.uid, now)
+
+
+def after_refusal(found: Assessment, refusal: Refusal | None, uid: str, now: datetime) -> Assessment:
+    """Return an assessment without its action for as long as what was refused is not tried again.
+
+    Args:
+        found: what rules mean.
+        refusal: what was refused last of the PVC.
+        uid: of the PVC; empty for one that is gone.
+        now: the time.
+    """
+    if found.action is None or refusal is None or refusal.uid != uid or now >= refusal.until:
+        return found
+    state = found.state if found.action in WITHDRAWALS else State.SKIPPED
+    return replace(found, state=state, reason=refusal.reason, action=None, due=refusal.until)
+
+
+def _assess(claim: Claim, around: Surroundings, book: RuleBook, now: datetime) -> Assessment:
     selection = select(claim, book.enforced)
     disk = disk_of(around)
     if disk is None:
@@ -132,7 +151,7 @@ def assess(claim: Claim, around: Surroundings, book: RuleBook, now: datetime) ->
         return _unselected(disk, reasons.NO_RULE, book)
     if selection.refusal is not None:
         return _unselected(disk, selection.refusal, book)
-    return _selected(claim, disk, around, selection.rule, now)
+    return _selected(claim, disk, selection.rule)
 
 
 def disk_of(around: Surroundings) -> DiskView | None:
@@ -151,18 +170,10 @@ def _without_disk(claim: Claim, around: Surroundings, selection: Selection | Non
     skip = reason_to_skip(rule.spec, claim, around.is_name_taken, now)
     if skip is not None:
         return Assessment(rule.name, State.SKIPPED, skip.reason, due=skip.until)
-    refused = _refused(around, claim, rule, now)
-    return refused or Assessment(rule.name, State.PENDING, reasons.PROTECTING, Action.MAKE, claim.name)
+    return Assessment(rule.name, State.PENDING, reasons.PROTECTING, Action.MAKE, claim.name)
 
 
-def _refused(around: Surroundings, claim: Claim, rule: RuleView, now: datetime) -> Assessment | None:
-    refusal = around.refusal
-    if refusal is None or refusal.uid != claim.uid or now >= refusal.until:
-        return None
-    return Assessment(rule.name, State.SKIPPED, refusal.reason, due=refusal.until)
-
-
-def _selected(claim: Claim, disk: DiskView, around: Surroundings, rule: RuleView, now: datetime) -> Assessment:
+def _selected(claim: Claim, disk: DiskView, rule: RuleView) -> Assessment:
     """Return what is to be done about a ProtectedDisk of a rule whose PVC is selected."""
     if disk.vault is not None and rule.vault is not None and disk.vault != rule.vault:
         # A disk never changes its vault: it stays with the policy that it has.
@@ -171,9 +182,7 @@ def _selected(claim: Claim, disk: DiskView, around: Surroundings, rule: RuleView
         return counted(rule.name, disk)
     is_protected = disk.progress is Progress.PROTECTED and not disk.has_changed_disk
     state = State.PROTECTED if is_protected else State.PENDING
-    return _refused(around, claim, rule, now) or Assessment(
-        rule.name, state, reasons.ADJUSTING, Action.ADJUST, disk.name
-    )
+    return Assessment(rule.name, state, reasons.ADJUSTING, Action.ADJUST, disk.name)
 
 
 def is_as_wanted(disk: DiskView, rule: RuleView, claim: Claim) -> bool:

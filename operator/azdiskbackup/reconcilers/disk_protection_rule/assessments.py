@@ -12,6 +12,7 @@ from azdiskbackup.core.disk_protection_rule.assessment import (
     Assessment,
     Refusal,
     Surroundings,
+    after_refusal,
     assess,
     assess_previewed,
     assess_without_claim,
@@ -181,10 +182,12 @@ class Assessments:
         views = self._disks_of(about)
         claim = self.claim(about)
         if claim is None:
-            self._refusals.pop(about, None)
+            if not views:
+                self._refusals.pop(about, None)
             self._deleted.pop(about, None)
             found = (assess_without_claim(view, self._book, now) for view in views)
-            return tuple(each for each in found if each is not None)[:1]
+            refusal = self._refusals.get(about)
+            return tuple(after_refusal(each, refusal, "", now) for each in found if each is not None)[:1]
         around = self._surroundings(claim, views)
         return assess(claim, around, self._book, now), *assess_previewed(claim, around, self._book, now)
 

@@ -12,6 +12,7 @@ from azdiskbackup.core.disk_protection_rule.assessment import (
     Refusal,
     State,
     Surroundings,
+    after_refusal,
     assess,
     assess_previewed,
     assess_without_claim,
@@ -103,6 +104,7 @@ REFUSED = Refusal("u", reasons.TAKEN_OVER, "no", NOW + HOUR)
         ({}, {"disks": [disk()]}, NOBODYS, State.KEPT, reasons.NO_RULE, None),
         ({"labels": {PROTECT: "false"}}, {"disks": [disk()]}, book(), State.KEPT, reasons.OPTED_OUT, None),
         ({}, {"disks": [disk()]}, STOPPING, State.KEPT, reasons.NO_RULE, Action.STOP),
+        ({}, {"disks": [disk()], "refusal": REFUSED}, STOPPING, State.KEPT, reasons.TAKEN_OVER, None),
         ({}, {"disks": [disk(is_stopped_by_rule=True)]}, STOPPING, State.KEPT, reasons.NO_RULE, None),
         (
             {},
@@ -161,6 +163,16 @@ def test_one_whose_pvc_is_gone(of: Any, rules: Any, action: Action | None) -> No
         reasons.CLAIM_NOT_FOUND,
         action,
     )
+
+
+def test_a_deletion_that_was_refused_is_tried_again_later() -> None:
+    refusal = Refusal("", "AccessDenied", "no", NOW + HOUR)
+    gone = disk(claim_missing_since=NOW - 25 * HOUR)
+    wanted = assess_without_claim(gone, book(), NOW)
+    assert wanted is not None and wanted.action is Action.DELETE
+    found = after_refusal(wanted, refusal, "", NOW)
+    assert (found.state, found.action, found.reason) == (State.KEPT, None, "AccessDenied")
+    assert found.due == refusal.until and after_refusal(wanted, refusal, "", refusal.until) == wanted
 
 
 def test_one_of_a_person_whose_pvc_is_gone() -> None:
