@@ -46,7 +46,7 @@ async def test_they_are_counted_beside_the_restore_points_and_cost_no_call(world
 
     await world.kill_operator()
     await world.start_operator()
-    await world.advance(minutes=5)
+    await world.says_the_same(minutes=5)
     assert shown(shop, "data") == 3, "who starts anew has not counted yet"
     shop.portal("DELETE", f"{_SNAPSHOTS}/csi-0", version="2024-03-02")
     await world.advance(minutes=125)

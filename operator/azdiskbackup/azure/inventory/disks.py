@@ -10,7 +10,7 @@ from sys import intern
 from typing import TypeAlias
 
 from azdiskbackup.azure.gateways.azure import Azure
-from azdiskbackup.azure.gateways.resource_graph import Keep
+from azdiskbackup.azure.gateways.resource_graph import Keep, ShownDisk
 from azdiskbackup.azure.transport.request_scope import atomic_batch
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.azure import AzureDisk
@@ -20,7 +20,8 @@ from azdiskbackup.errors import OperatorError
 # A disk changes rarely, and its backups say so when it is gone.
 DISKS_STAY = timedelta(hours=1)
 
-_Row: TypeAlias = tuple[str, int | None, str | None]
+# Region, GiB, SKU, and how many incremental snapshots others took.
+_Row: TypeAlias = tuple[str, int | None, str | None, int]
 
 
 class AllDisks:
@@ -33,19 +34,15 @@ class AllDisks:
         self._lock = asyncio.Lock()
         self._at: datetime | None = None
         self._rows: Mapping[int, _Row] = {}
-        # Only where there are any.
-        self._other_snapshots: Mapping[int, int] = {}
         # By lower-case ids those that were asked for, as they were told: the list is read anew also between two sweeps.
         self._told: dict[str, _Row | None] = {}
-        # The same for how many snapshots others took of them.
-        self._told_snapshots: dict[str, int] = {}
         # How it could not be read, how often in a row, and until when nobody asks again.
         self._failed: tuple[OperatorError, int, datetime] | None = None
 
     @property
     def is_used(self) -> bool:
         """Return whether anybody asked for a disk that is still of interest."""
-        return bool(self._told or self._told_snapshots)
+        return bool(self._told)
 
     async def get(self, disk: ArmId, not_older_than: datetime | None = None) -> AzureDisk | None:
         """Return a disk as it was some time ago; None where Resource Graph shows none."""
@@ -59,14 +56,17 @@ class AllDisks:
             raise
         row = self._rows.get(hash(key))
         self._told.setdefault(key, row)
-        return AzureDisk(disk, *row) if row is not None else None
+        return AzureDisk(disk, *row[:3]) if row is not None else None
 
-    def other_snapshots(self, disk: ArmId, known: int) -> int:
-        """Return how many incremental snapshots of a disk others took, by the last list; what is known before it."""
+    def other_snapshots(self, disk: ArmId) -> int | None:
+        """Return how many incremental snapshots of a disk others took, by the last list; None before it."""
+        if self._at is None:
+            return None
         key = str(disk).lower()
-        found = self._other_snapshots.get(hash(key), 0) if self._at is not None else known
-        self._told_snapshots[key] = found
-        return found
+        row = self._rows.get(hash(key))
+        # Who reads the disk itself is told all the same when the number changes.
+        self._told.setdefault(key, row)
+        return row[3] if row is not None else 0
 
     async def changes(self, now: datetime, ours: Keep) -> set[str]:
         """Read all disks anew if they are old; return which of those that were asked for look otherwise."""
@@ -75,12 +75,7 @@ class AllDisks:
             await self._read(now - DISKS_STAY)
         before = self._told
         self._told = {key: self._rows.get(hash(key)) for key in before if ours(key)}
-        changed = {key for key, row in self._told.items() if row != before[key]}
-        if self._at is not None:
-            counts = self._told_snapshots
-            self._told_snapshots = {key: self._other_snapshots.get(hash(key), 0) for key in counts if ours(key)}
-            changed |= {key for key, count in self._told_snapshots.items() if count != counts[key]}
-        return changed
+        return {key for key, row in self._told.items() if row != before[key]}
 
     async def _read(self, not_older_than: datetime) -> None:
         async with self._lock:
@@ -92,14 +87,8 @@ class AllDisks:
                 raise last
             try:
                 with atomic_batch():
-                    rows: dict[int, _Row] = {}
-                    snapshots: dict[int, int] = {}
-                    async for shown in self._azure.graph.disks(self._subscription):
-                        key = hash(str(shown.disk.id).lower())
-                        rows[key] = _compact(shown.disk)
-                        if shown.other_snapshots:
-                            snapshots[key] = shown.other_snapshots
-                    self._rows, self._other_snapshots = rows, snapshots
+                    disks = self._azure.graph.disks(self._subscription)
+                    self._rows = {hash(str(shown.disk.id).lower()): _compact(shown) async for shown in disks}
             except OperatorError as error:
                 failures += 1
                 self._failed = error, failures, at + pause(error, failures, jitter=1)
@@ -108,6 +97,8 @@ class AllDisks:
             self._at = at
 
 
-def _compact(disk: AzureDisk) -> _Row:
+def _compact(shown: ShownDisk) -> _Row:
     # A few words for many thousand disks.
-    return intern(disk.location), disk.size_gib, intern(disk.sku) if disk.sku is not None else None
+    disk = shown.disk
+    sku = intern(disk.sku) if disk.sku is not None else None
+    return intern(disk.location), disk.size_gib, sku, shown.other_snapshots

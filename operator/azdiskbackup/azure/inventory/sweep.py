@@ -185,9 +185,9 @@ class Sweep:
         with request_scope(self._requester_for(disk.subscription.lower())):
             return await disks.get(disk, not_older_than)
 
-    def other_snapshots(self, disk: ArmId, known: int) -> int:
-        """Return how many incremental snapshots of a disk others took; what is known until it was counted anew."""
-        return self._disks_beside(disk).other_snapshots(disk, known)
+    def other_snapshots(self, disk: ArmId) -> int | None:
+        """Return how many incremental snapshots of a disk others took; None until they were counted."""
+        return self._disks_beside(disk).other_snapshots(disk)
 
     def _disks_beside(self, disk: ArmId) -> AllDisks:
         subscription = disk.subscription.lower()

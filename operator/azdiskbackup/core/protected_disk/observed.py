@@ -41,7 +41,6 @@ class Recorded:
         instance_id: ARM id of the backup instance that was made or found before.
         policy_id: ARM id of the policy in Azure by which the disk was backed up when it was observed last.
         policy: name of the DiskBackupPolicy that the spec named then.
-        other_snapshots: how many incremental snapshots others had taken of the disk.
         validation_failing_since: when Azure began to refuse the disk; None while it does not.
         is_settled: whether everything was as this spec wants it: a difference since then is somebody else's doing.
     """
@@ -51,7 +50,6 @@ class Recorded:
     instance_id: str | None = None
     policy_id: str | None = None
     policy: str | None = None
-    other_snapshots: int = 0
     validation_failing_since: datetime | None = None
     is_settled: bool = False
 
@@ -82,18 +80,11 @@ def read_recorded(resource: Resource) -> Recorded:
         instance_id=str(instance) if instance is not None else None,
         policy_id=str(policy) if policy is not None else None,
         policy=recorded_text(resource, "policy"),
-        other_snapshots=_other_snapshots(resource),
         validation_failing_since=(
             recorded_time(validated.get("lastTransitionTime")) if validated.get("status") == "False" else None
         ),
         is_settled=resource.settled,
     )
-
-
-def _other_snapshots(resource: Resource) -> int:
-    disk = resource.status.get("disk")
-    count = disk.get("otherSnapshots") if isinstance(disk, dict) else None
-    return count if isinstance(count, int) else 0
 
 
 def _disk(resource: Resource) -> AzureDisk | None:
@@ -159,7 +150,7 @@ class Observed:
     newest_point: datetime | None = None
     restore_points: tuple[AzureRestorePoint, ...] | NotFetched | FetchFailed = NOT_FETCHED
     no_points_at: datetime | None = None
-    other_snapshots: int = 0
+    other_snapshots: int | None = None
 
     @property
     def usable_vault(self) -> VaultView:

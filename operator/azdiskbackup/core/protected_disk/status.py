@@ -65,7 +65,7 @@ def build_status(
     if isinstance(observed.policy, PolicyView):
         update |= {"policy": observed.policy.name, "vault": observed.policy.vault}
     if isinstance(observed.disk, AzureDisk) and disk_may_be_shown(desired, observed):
-        update["disk"] = _disk(observed.disk, observed)
+        update["disk"] = _disk(observed.disk, observed, before.disk)
         update["earlier_disks"] = without(before.earlier_disks, str(observed.disk.id))
     if isinstance(observed.jobs, JobHistory) and (observed.jobs.recent or before.jobs):
         # No job at all is no news, and a write for every new disk.
@@ -161,15 +161,19 @@ def _active_since(
     return before.active_since
 
 
-def _disk(disk: AzureDisk, observed: Observed) -> DiskStatus:
+def _disk(disk: AzureDisk, observed: Observed, before: DiskStatus | None) -> DiskStatus:
     volume = observed.claim.volume if isinstance(observed.claim, ClaimedDisk) else ""
+    snapshots = observed.other_snapshots
+    if snapshots is None and before is not None and same_id(before.id, disk.id):
+        # Until they were counted anew, the last number stands.
+        snapshots = before.other_snapshots
     return DiskStatus(
         id=str(disk.id),
         name=disk.id.name,
         size_gib=disk.size_gib,
         sku=disk.sku,
         location=disk.location,
-        other_snapshots=observed.other_snapshots or None,
+        other_snapshots=snapshots or None,
         persistent_volume=volume or None,
     )
 

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import assert_never
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
-from azdiskbackup.core.identity.arm_ids import same_id
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance, InstanceRequest, JobHistory
 from azdiskbackup.core.objects.resource import Invalid, Resource
 from azdiskbackup.core.protected_disk.deletion import DELETION_RULES
@@ -111,9 +110,7 @@ class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskS
                 raise
             # What is to be done comes before what is told.
         if isinstance(observed.disk, AzureDisk):
-            recorded = observed.recorded
-            known = recorded.other_snapshots if same_id(recorded.disk_id, observed.disk.id) else 0
-            observed = replace(observed, other_snapshots=self._context.sweep.other_snapshots(observed.disk.id, known))
+            observed = replace(observed, other_snapshots=self._context.sweep.other_snapshots(observed.disk.id))
         instance = observed.instance
         if isinstance(instance, AzureInstance) and plan.step is None and not instance.is_changing:
             pass_.state.instance.change_expected = False

@@ -248,6 +248,18 @@ def test_the_disk_in_status_stands_in_while_it_cannot_be_read() -> None:
     assert (read_recorded(forged).disk, read_recorded(forged).instance_id) == (None, None)
 
 
+def test_how_many_snapshots_others_took_stands_until_they_are_counted_anew() -> None:
+    def after(known: Resource, **observed: Any) -> ProtectedDiskStatus:
+        found = replace(PROTECTED, **observed)
+        return build_status(known, desired(), found, make_plan(desired(), found, NOW), NOW)
+
+    status = after(resource(), other_snapshots=3).to_wire()
+    known = Resource({**resource().raw, "status": status})
+    elsewhere = Resource({**known.raw, "status": {**status, "disk": {**status["disk"], "id": f"{DISK.id}-before"}}})
+    told = [after(known), after(known, other_snapshots=0), after(known, other_snapshots=4), after(elsewhere)]
+    assert [each.disk.other_snapshots for each in told if each.disk is not None] == [3, None, 4, None]
+
+
 def test_a_job_that_was_seen_to_end_is_history_before_an_index_shows_it() -> None:
     running = job(NOW, "InProgress")
     shown = job_history([running], NOW)
