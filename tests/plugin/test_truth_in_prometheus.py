@@ -22,13 +22,13 @@ ALERTS = Path(__file__).resolve().parents[2] / "charts" / "azdiskbackup" / "file
 TOLD = {state: health for state, (_, health) in STATES.items() if state != WITHOUT_METRICS}
 
 
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+@pytest.fixture(scope="module", params=[True, False], ids=["all disks", "those that need attention"])
+def fleet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """A Prometheus that scraped a fleet with one disk in each state, of the state's name."""
     if shutil.which("prometheus") is None:
         pytest.skip("Prometheus is missing, and neither dashboard nor alerts were asked (apt-get install prometheus)")
     folder = tmp_path_factory.mktemp("truth")
-    metrics = ObjectMetrics(world.NOW.timestamp, 500, lambda: ())
+    metrics = ObjectMetrics(world.NOW.timestamp, 500, lambda: (), all_disks=request.param)
     for state in TOLD:
         metrics.disks["bank", state] = summarized(STATES[state][0]())
     lines = []

@@ -99,10 +99,12 @@ def needs_attention(disk: DiskSummary, now: float, snapshot_limit: int) -> bool:
         now: the time, in seconds since the epoch.
         snapshot_limit: how many snapshots of a disk Azure keeps.
     """
+    lacks_roles = disk.reason == reasons.WAITING_FOR_PERMISSIONS
     failed = disk.last_failure is not None and disk.last_failure > (disk.last_success or 0)
     overdue = disk.expected_by is not None and now > disk.expected_by
     snapshots = (disk.restore_points or 0) + (disk.other_snapshots or 0)
-    return disk.stalled or not disk.protected or failed or overdue or snapshots > NEAR_LIMIT * snapshot_limit
+    is_full = snapshots > NEAR_LIMIT * snapshot_limit
+    return disk.stalled or not disk.protected or lacks_roles or failed or overdue or is_full
 
 
 def _seconds(when: datetime | None) -> float | None:

@@ -7,8 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 from azdiskbackup.core.objects.resource import Resource
-from azdiskbackup.core.protected_disk.summary import DiskSummary, needs_attention, summary
+from azdiskbackup.core.protected_disk.summary import NEAR_LIMIT, DiskSummary, needs_attention, summary
 from harness import objects
+from harness.installation import ROOT
 from unit.core.protected_disk.disk_world import NOW, POLICY, resource
 
 
@@ -68,6 +69,11 @@ def test_a_protected_disk_says_when_the_next_backup_must_be_there() -> None:
     assert told({key: value for key, value in status.items() if key != "activeSince"}).expected_by is None
 
 
+def test_the_alert_on_the_limit_begins_where_a_disk_needs_attention() -> None:
+    alerts = (ROOT / "charts" / "azdiskbackup" / "files" / "alerts.yaml").read_text()
+    assert f"({NEAR_LIMIT} * max(azdiskbackup_disk_restore_points_limit))" in alerts
+
+
 def test_who_needs_attention() -> None:
     good = DiskSummary("gold", "demo", "Active", "Protected", False, True, 0, 10, None, 90, 99, 400, 1)
     assert not needs_attention(good, 50, 500)
@@ -76,6 +82,7 @@ def test_who_needs_attention() -> None:
     for wrong in (
         {"protected": False},
         {"stalled": True},
+        {"reason": "WaitingForPermissions"},
         {"last_failure": 20},
         {"last_failure": 20, "last_success": None},
         {"restore_points": 451},
