@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 import yaml
 
+from azdiskbackup.kube.watched import WATCHED
+from harness.installation import OPERATOR_USER
 from harness.kube_proxy import KubeProxy
 from harness.objects import disk
 from harness.processes import wait_for
@@ -42,6 +45,18 @@ def test_a_conflict_at_every_write_of_status(stack: Stack, shop: Tenant, proxy: 
         *["backupVaults.validateForBackup"] * stack.writes(since).count("backupVaults.validateForBackup"),
         "roleAssignments.put",
     ]
+
+
+def test_what_is_there_is_listed_once_at_a_start(stack: Stack, shop: Tenant, proxy: KubeProxy, gold: str) -> None:
+    shop.make_claim()
+    stack.kill_operator()
+    before = len(list(stack.plane.audit(OPERATOR_USER)))
+    stack.start_again()
+    stack.plane.apply(disk("data", shop.namespace))
+    wait_for(lambda: shop.condition("protecteddisk", "data", "Ready"), "a watch tells of the new object")
+    entries = list(stack.plane.audit(OPERATOR_USER))[before:]
+    listed = Counter((entry.group, entry.resource) for entry in entries if entry.verb == "list" and not entry.namespace)
+    assert {listed[each.group, each.plural] for each in WATCHED} == {1}, listed
 
 
 def test_the_api_server_is_away(stack: Stack, shop: Tenant, proxy: KubeProxy, gold: str) -> None:

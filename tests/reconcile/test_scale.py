@@ -217,6 +217,44 @@ async def test_a_subscription_that_answers_nothing_holds_up_no_other(new_world: 
     assert {each.path.split("/")[2] for each in refused} == {dead} and len(refused) < 10, "not before its time"
 
 
+async def test_who_edits_a_disk_waits_for_no_others_that_a_new_leader_has_to_look_at(
+    world: World, shop: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"data-{number:02}" for number in range(40)]
+    for name in names:
+        shop.make_claim(name)
+        await shop.protect(name, name)
+    await world.passes(lambda: all(holds(shop.get("ProtectedDisk", each), "Ready") for each in names), "all are Ready")
+    await world.kill_operator()
+    for name in names:
+        await shop.patch("ProtectedDisk", name, {"spec": {"protection": "Suspended"}})
+    since = world.azure.request_count()
+
+    async def at_once() -> None:
+        """Wait for nothing: the edit comes while the new leader has looked at none of them."""
+
+    with monkeypatch.context() as now:
+        now.setattr(world, "settle", at_once)
+        operator = await world.start_operator()
+    last = [key.name for key in operator.engine._queue.ready if key.kind == "ProtectedDisk"][-1]
+    await shop.patch("ProtectedDisk", last, {"spec": {"protection": "Stopped"}})
+    await world.advance(minutes=5)
+    changed = [each for each in world.calls(since) if each.startswith("backupInstances.s")]
+    assert changed.count("backupInstances.suspendBackups") == len(names) - 1
+    assert changed.index("backupInstances.stopProtection") <= WORKERS + 1, "behind those that are in work"
+
+
+async def test_by_a_setting_only_disks_that_need_attention_have_series(world: World, shop: Team) -> None:
+    shop.make_claim("data-0")
+    await shop.protect()
+    await shop.until("ProtectedDisk", "data", "Ready")
+    for wanted, count in (("All", 1), ("NeedingAttention", 0)):
+        await world.kill_operator()
+        operator = await world.start_operator(metrics_disks=wanted)
+        told = {family.name: len(family.samples) for family in operator.engine.fleet.collect()}
+        assert (told["azdiskbackup_disk_info"], told["azdiskbackup_namespace_disks"]) == (count, 1)
+
+
 async def test_who_edits_a_disk_waits_for_no_sweep_of_all_others(
     world: World, shop: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -276,7 +276,7 @@ class Engine:
         for kind in OURS:
             for key in self.cache.keys(kind):
                 self._queue.add_backlog(key)
-        # What was deleted before the watches ran, none of them tells.
+        # A first watch that had to list again told of no deletion.
         self._queue.add_at(RESYNC, self._clock.now() + _WATCHES_RUN_AFTER)
         self._workers.start()
         _log.info("started", cluster=self._cluster, workers=self._settings.workers)
