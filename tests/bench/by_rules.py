@@ -47,7 +47,7 @@ def measure(stack: Stack, tell: Tell) -> ByRules:
 
     tell(f"{RULES} rules, of {DISKS} PVCs")
     meter, since, start = Meter(stack), azure.request_count(), azure.now
-    plane.apply(*map(_rule, range(RULES)))
+    plane.apply(*(rule(number, RULES, NAMESPACES) for number in range(RULES)))
     azure.settle()
     # Until what may be sent at once is used up, and hundreds of requests wait.
     azure.advance(seconds=60)
@@ -68,7 +68,8 @@ def measure(stack: Stack, tell: Tell) -> ByRules:
     )
 
 
-def _rule(number: int) -> Json:
-    names = [f"team-{each}" for each in range(number, NAMESPACES, RULES)]
+def rule(number: int, rules: int, namespaces: int, policy: str = "gold") -> Json:
+    """Return one of so many rules that share the namespaces of a fleet."""
+    names = [f"team-{each}" for each in range(number, namespaces, rules)]
     selector = {"matchExpressions": [{"key": _NAME, "operator": "In", "values": names}]}
-    return objects.rule(f"rule-{number}", namespaceSelector=selector, mode="Enforce", maxNewPerHour=500)
+    return objects.rule(f"rule-{number}", policy, namespaceSelector=selector, mode="Enforce", maxNewPerHour=500)

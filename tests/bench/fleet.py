@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from azure_simulator.client import Sent
 from harness import objects
 from harness.objects import DISK_GROUP, LOCATION, RESTORE_GROUP, SNAPSHOT_GROUP, SUBSCRIPTION, VAULT_GROUP, Json
 from harness.stack import Stack
@@ -180,6 +181,27 @@ class Fleet:
         self.stack.azure.seed(disks=[_seed(name)])
         other = objects.disk(name, namespace, "none", "gold", source={"diskID": objects.disk_id(name)})
         self.stack.plane.apply(objects.namespace(namespace), other)
+
+    def suspend(self, place: tuple[str, str], is_about: Callable[[Sent], bool], within: float = 30) -> float:
+        """Suspend a disk; return how many seconds of real time that took to become a request to Azure.
+
+        Args:
+            place: its namespace and name.
+            is_about: whether a request is the one that is waited for.
+            within: for so many seconds at most.
+        """
+        azure, (namespace, name) = self.stack.azure, place
+        path, since = f"{_OURS}/namespaces/{namespace}/protecteddisks/{name}", azure.request_count()
+        raw = self.stack.plane.read(path)
+        raw["spec"]["protection"] = "Suspended"
+        begun = time.monotonic()
+        status, answer = self.stack.plane.request("PUT", path, raw)
+        if status != 200:
+            raise FleetError(f"{path}: {answer.get('message')}")
+        while not any(map(is_about, azure.requests(since))):
+            if time.monotonic() > begun + within:
+                raise FleetError(f"no request to Azure about {name} within {within} s")
+        return time.monotonic() - begun
 
     def back_up(self, first: int = 0, last: int | None = None) -> None:
         """Create an OnDemandBackup for each disk."""

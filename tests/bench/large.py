@@ -7,22 +7,19 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 
-from azdiskbackup.azure.transport.limits import WINDOW
 from bench import command
-from bench.fleet import Fleet, FleetError, Layout, Tell
+from bench.by_rules import rule
+from bench.fleet import Fleet, Layout, Tell
 from bench.meter import Meter, cpu_seconds, resident_kib, scrape
-from bench.scopes import AZURE_TAKES, LIMITS
-from harness import objects
+from bench.scenario import SWEEP, a_thousand_an_hour
+from bench.scopes import LIMITS, least_seconds
 from harness.objects import SECOND_SUBSCRIPTION, SUBSCRIPTION, Json
 from harness.stack import CLIENT_ID, Stack
 
 NAMESPACES, RULES = 200, 100
 _FURTHER = ("33333333-3333-4333-8333-333333333333", "44444444-4444-4444-8444-444444444444")
 LAYOUT = Layout((SUBSCRIPTION, SECOND_SUBSCRIPTION, *_FURTHER), vaults=5)
-SWEEP = timedelta(minutes=10)
 _SWEEPS = 3
-_NAME = "kubernetes.io/metadata.name"
-_OURS = "/apis/azdiskbackup.io/v1alpha1"
 
 
 @dataclass(frozen=True)
@@ -107,7 +104,8 @@ def measure(stack: Stack, size: int, share: float, tell: Tell) -> Large:
     stack.kill_operator()
     since = azure.request_count()
     stack.start_operator()
-    change_seconds = _change(fleet, since)
+    namespace, name = fleet.places[-1]
+    change_seconds = fleet.suspend((namespace, name), lambda sent: sent.writes and f"/{name}-" in sent.path, within=300)
     azure.settle()
     restart_cpu = cpu_seconds(stack.operator_pid)
     sent = [each for each in azure.requests(since) if each.caller == CLIENT_ID]
@@ -119,9 +117,9 @@ def measure(stack: Stack, size: int, share: float, tell: Tell) -> Large:
         protect_writes=spent.azure_writes / size,
         protect_kubernetes_writes=spent.kubernetes_writes / size,
         protect_seconds=spent.seconds,
-        protect_ratio=spent.seconds / _least_seconds(size, spent.azure_writes / size, share),
+        protect_ratio=spent.seconds / least_seconds(_most_writes(spent.azure_writes), share),
         protected=protected,
-        idle_calls=idle.calls / (idle.seconds / 3600) / (size / 1000),
+        idle_calls=a_thousand_an_hour(idle, size),
         idle_kubernetes_writes=idle.kubernetes_writes,
         sweep_cpu=idle.cpu / _SWEEPS,
         memory_kib=memory,
@@ -138,30 +136,11 @@ def measure(stack: Stack, size: int, share: float, tell: Tell) -> Large:
 
 def _rule(number: int) -> Json:
     """Return a rule about two namespaces, whose disks belong to one vault."""
-    names = [f"team-{each}" for each in range(number, NAMESPACES, RULES)]
-    selector = {"matchExpressions": [{"key": _NAME, "operator": "In", "values": names}]}
-    policy = "gold" if number % LAYOUT.vaults == 0 else f"gold-{number % LAYOUT.vaults}"
-    return objects.rule(f"rule-{number}", policy, namespaceSelector=selector, mode="Enforce", maxNewPerHour=500)
+    vault = number % LAYOUT.vaults
+    return rule(number, RULES, NAMESPACES, f"gold-{vault}" if vault else "gold")
 
 
-def _least_seconds(size: int, writes: float, share: float) -> float:
-    """Return what our share of the writes needs in the subscription with most vaults, and Azure's own two minutes."""
+def _most_writes(writes: int) -> float:
+    """Return how many of the writes are those of the subscription with most vaults."""
     vaults = Counter(LAYOUT.subscription(number) for number in range(LAYOUT.vaults))
-    most = max(vaults.values()) / LAYOUT.vaults * size * writes
-    return most / (LIMITS["writes"] * share / WINDOW.total_seconds()) + AZURE_TAKES.total_seconds()
-
-
-def _change(fleet: Fleet, since: int) -> float:
-    """Suspend the newest disk; return how long that took to become a call to Azure."""
-    stack, (namespace, name) = fleet.stack, fleet.places[-1]
-    path = f"{_OURS}/namespaces/{namespace}/protecteddisks/{name}"
-    raw = stack.plane.read(path)
-    raw["spec"]["protection"] = "Suspended"
-    begun = time.monotonic()
-    status, answer = stack.plane.request("PUT", path, raw)
-    if status != 200:
-        raise FleetError(f"{path}: {answer.get('message')}")
-    while not any(f"/{name}-" in each.path and each.writes for each in stack.azure.requests(since)):
-        if time.monotonic() > begun + 300:
-            raise FleetError(f"no call to Azure about {name} within five minutes")
-    return time.monotonic() - begun
+    return max(vaults.values()) / LAYOUT.vaults * writes

@@ -14,6 +14,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib import pyplot
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
@@ -190,6 +191,10 @@ def _plot_large(large: dict[str, Any], path: Path) -> None:
     axis.set_xlim(left=0)
     axis.set_ylim(bottom=0)
     axis.grid(alpha=0.3)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
     figure.savefig(path, format="svg", metadata={"Date": None})
     pyplot.close(figure)
 
@@ -214,8 +219,7 @@ def _plot(results: Sequence[Result], path: Path) -> None:
         axis.set_xlim(left=0)
         axis.set_ylim(bottom=0)
         axis.grid(alpha=0.3)
-    figure.savefig(path, format="svg", metadata={"Date": None})
-    pyplot.close(figure)
+    _save(figure, path)
 
 
 def show(found: dict[str, Any]) -> None:

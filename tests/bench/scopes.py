@@ -15,7 +15,7 @@ FEW, MANY = 100, 2000
 # Azure Backup's limits of January 2026, of whichever type.
 LIMITS = {"reads": 1100, "writes": 800, "deletes": 800}
 # Azure's own two minutes: a validation, and the configuration.
-AZURE_TAKES = timedelta(seconds=130)
+_AZURE_TAKES = timedelta(seconds=130)
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,15 @@ def _protect(stack: Stack, scope: str, size: int, share: float, tell: Tell) -> S
     fleet.until_ready(timedelta(hours=12), lambda count: tell(f"{count} of {size} protected"))
     spent = meter.read()
     tell(f"calls: {dict(spent.azure)}; writes to Kubernetes: {dict(spent.kubernetes)}")
-    a_second = LIMITS["writes"] * share / WINDOW.total_seconds()
     return Scope(
         calls=spent.calls / size,
         writes=spent.azure_writes / size,
         kubernetes=spent.kubernetes_writes / size,
         seconds=spent.seconds,
-        ratio=spent.seconds / (spent.azure_writes / a_second + AZURE_TAKES.total_seconds()),
+        ratio=spent.seconds / least_seconds(spent.azure_writes, share),
     )
+
+
+def least_seconds(writes: float, share: float) -> float:
+    """Return what our share of the writes of a subscription alone would need for so many, and Azure's two minutes."""
+    return writes / (LIMITS["writes"] * share / WINDOW.total_seconds()) + _AZURE_TAKES.total_seconds()

@@ -10,7 +10,7 @@ from azure_simulator.model.snapshot import Snapshot
 
 
 def put_snapshot(call: Call) -> Response:
-    """Take a snapshot of a disk of the same subscription; it is there at once."""
+    """Take a snapshot of a disk; it is there at once."""
     cloud, given = call.azure.cloud, call.request.json
     group = cloud.group(call.parts["s"], call.parts["g"])
     properties = given.get("properties") or {}
