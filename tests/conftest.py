@@ -21,7 +21,8 @@ settings.load_profile("steady")
 # is last; what needs a control plane of its own before what shares one, which stays until its process ends.
 ORDER = (
     *("integration/uninstalling", "integration/tasks_of_leaving", "integration/tasks", "integration/demo"),
-    *("simulation/simulation", "integration/upgrading", "integration/first_installation", "integration/quick_start"),
+    *("simulation/simulation", "simulation/fresh_seeds", "integration/upgrading"),
+    *("integration/first_installation", "integration/quick_start"),
     *("integration/dashboard", "chart/azure_setup", "chart/rendering", "contract/sweep", "contract/volumes"),
     *("plugin/shipping", "plugin/awkward", "contract", "plugin", "chart"),
     *("integration/replicas", "integration/installation", "integration/starting", "integration/plugin"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ from simulation.azure_state import (
     owner_of,
 )
 from simulation.endings import miscounted, otherwise_in_azure, owned_by_others
+from simulation.haste import Rates
 from simulation.leftovers import backed_up_for_nothing
 from simulation.restores import RestoreMonitor
 from simulation.rules import RuleMonitor, uncovered
@@ -56,6 +58,7 @@ class Monitor:
         violations: what did not hold, with the time.
         lines: what happened, in short.
         coverage: what was reached, how often.
+        is_violated: has a result as soon as something did not hold: the story ends there.
     """
 
     def __init__(self, world: SimulatedWorld) -> None:
@@ -64,6 +67,7 @@ class Monitor:
         self.violations: list[str] = []
         self.lines: list[str] = []
         self.coverage: Counter[str] = Counter()
+        self.is_violated: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._digest = hashlib.sha256()
         # When each version of a ProtectedDisk was stored: uid, whether it is being deleted, spec.
         self._versions: dict[tuple[str, str], list[tuple[datetime, Json]]] = defaultdict(list)
@@ -71,6 +75,7 @@ class Monitor:
         # When Azure last had a disk in a mode, by lower-case id.
         self._in_mode: dict[tuple[str, str], datetime] = {}
         self._retry_after = RetryAfter()
+        self._rates = Rates()
         self._access = VaultAccess()
         # Disks whose backups go on, as was said when the object went, or whose object lost its status and with it which
         # disk that was: `orphans` finds their instances.
@@ -96,6 +101,8 @@ class Monitor:
         """Take note of something that does not hold."""
         self.violations.append(what)
         self.tell(f"VIOLATION {what}")
+        if not self.is_violated.done():
+            self.is_violated.set_result(None)
 
     # --- requests of the operator ---------------------------------------------------------------------------
 
@@ -105,9 +112,9 @@ class Monitor:
 
     def asks_kubernetes(self, method: str, path: str) -> None:
         """Look at a request to the API server that leaves the operator."""
-        wrong = self.rules.asks(method, path)
-        if wrong is not None:
-            self.violated(wrong)
+        for wrong in (self.rules.asks(method, path), self._rates.too_often(method, path, self._world.clock.now())):
+            if wrong is not None:
+                self.violated(wrong)
 
     def before(self, request: Request) -> None:
         """Look at a request that leaves the operator."""

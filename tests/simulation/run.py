@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import looptime
 import structlog
 
 from azure_simulator.http.messages import Request, Response
 from simulation.action import LENGTH, Action
 from simulation.actors import Actors
 from simulation.endings import unfinished
+from simulation.haste import StoryLoop
 from simulation.monitor import Monitor
 from simulation.story import Story
 from world.azure import AzureInMemory, InMemoryNetwork
@@ -143,15 +143,13 @@ class SimulatedWorld(World):
 
 def tell(story: Story) -> Outcome:
     """Let a story happen; return what became of it."""
-    with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=_loop) as runner:
+    with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=StoryLoop) as runner:
         return runner.run(_tell(story, Path(folder)))
 
 
-def _loop() -> asyncio.AbstractEventLoop:
-    return looptime.new_event_loop(noop_cycles=0)
-
-
 async def _tell(story: Story, folder: Path) -> Outcome:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, StoryLoop)
     chance = random.Random(f"ids {story.seed}")
     # Libraries make ids of their own.
     ids = mock.patch("uuid.uuid4", lambda: uuid.UUID(int=chance.getrandbits(128), version=4))
@@ -163,13 +161,18 @@ async def _tell(story: Story, folder: Path) -> Outcome:
             logger_factory=structlog.ReturnLoggerFactory(),
             cache_logger_on_first_use=False,
         )
-        asyncio.get_running_loop().set_exception_handler(
+        loop.on_standstill = lambda: monitor.violated("no time passes: somebody has something to do again and again")
+        loop.set_exception_handler(
             lambda loop, context: monitor.violated(f"unhandled: {context.get('exception') or context['message']}")
         )
         world.server.store.watchers.append(monitor.on_event)
         with mock.patch.dict(os.environ, world.environment):
             try:
-                await _happen(world, story, monitor)
+                happening = asyncio.ensure_future(_happen(world, story, monitor))
+                await asyncio.wait((happening, monitor.is_violated), return_when=asyncio.FIRST_COMPLETED)
+                if happening.done():
+                    happening.result()
+                happening.cancel()
             finally:
                 await world.end()
     return Outcome(story, monitor.violations, monitor.digest, monitor.lines, monitor.coverage)
@@ -197,15 +200,12 @@ async def _happen(world: SimulatedWorld, story: Story, monitor: Monitor) -> None
         await _until(world, monitor, begun + action.at)
         monitor.coverage[f"action {action.actor} {action.verb}"] += 1
         monitor.tell(f"{action.actor} {action.verb} {action.how}: {await actors.act(action)}")
-        if monitor.violations:
-            return
     await _until(world, monitor, begun + LENGTH)
-    if not monitor.violations:
-        await _ends_well(world, actors, monitor)
+    await _ends_well(world, actors, monitor)
 
 
 async def _until(world: SimulatedWorld, monitor: Monitor, when: float) -> None:
-    while (left := when - world.clock.monotonic()) > 0.01 and not monitor.violations:
+    while (left := when - world.clock.monotonic()) > 0.01:
         await world.advance(seconds=min(left, 3600))
         monitor.hour()
 
@@ -215,7 +215,7 @@ async def _ends_well(world: SimulatedWorld, actors: Actors, monitor: Monitor) ->
     actors.end_of_faults()
     end = world.clock.monotonic() + _HEALED_WITHIN
     await _until(world, monitor, world.clock.monotonic() + _TRIED_AGAIN_WITHIN)
-    while any(unfinished(world)) and world.clock.monotonic() < end and not monitor.violations:
+    while any(unfinished(world)) and world.clock.monotonic() < end:
         await _until(world, monitor, world.clock.monotonic() + 3600)
     for each in unfinished(world):
         monitor.violated(f"does not converge: {each}")

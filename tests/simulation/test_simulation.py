@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from subprocess import PIPE
-from typing import Self
 
 import pytest
 
@@ -18,39 +13,12 @@ from simulation.episodes import RULES_FROM
 from simulation.reached import explained, never
 from simulation.run import kind_of, shrink
 from simulation.story import VERBS, Story, generate
+from simulation.teller import Teller
 
-ROOT = Path(__file__).parent.parent.parent
 # Those that once ended badly, with what they found.
 FOUND = json.loads((Path(__file__).parent / "seeds.json").read_text())
 # Beside them; `make simulate` tells as many others as one likes.
 USUAL = (0, 1, 2, 3, RULES_FROM + 1, RULES_FROM + 13)
-
-
-class Teller:
-    """A process that tells stories."""
-
-    def __init__(self) -> None:
-        environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": f"{ROOT}/operator:{ROOT}/tests"}
-        command = [sys.executable, "-m", "simulation.teller"]
-        self._process = subprocess.Popen(command, env=environment, stdin=PIPE, stdout=PIPE, text=True)
-        self._told: dict[int, tuple[str, list[str]]] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.communicate()
-
-    def told(self, seed: int) -> tuple[str, list[str]]:
-        """Tell a story, once; return its hash and what did not hold."""
-        if seed not in self._told:
-            process = self._process
-            assert process.stdin is not None and process.stdout is not None
-            process.stdin.write(f"{seed}\n")
-            process.stdin.flush()
-            digest, violations = json.loads(process.stdout.readline())
-            self._told[seed] = digest, violations
-        return self._told[seed]
 
 
 @pytest.fixture(scope="module")

@@ -72,10 +72,21 @@ def _new_pvcs_wake_no_rule() -> Any:
     return mock.patch.object(Assessments, "_on_change", deaf)
 
 
+@contextmanager
+def _what_is_refused_is_tried_at_once() -> Iterator[None]:
+    def at_once(found: Any, *_: Any) -> Any:
+        return found
+
+    of_claims = mock.patch.object(assessment, "after_refusal", at_once)
+    with of_claims, mock.patch.object(assessments, "after_refusal", at_once):
+        yield
+
+
 MUTANTS: Mapping[str, Patch] = {
     "no withdrawal is held": _nothing_is_held,
     "the grace period is forgotten": _the_grace_period_is_forgotten,
     "a ProtectedDisk whose PVC exists is deleted": _one_whose_pvc_exists_is_deleted,
     "what is selected is stopped": _what_is_selected_is_stopped,
     "new PVCs wake no rule": _new_pvcs_wake_no_rule,
+    "what is refused is tried at once": _what_is_refused_is_tried_at_once,
 }
