@@ -108,6 +108,8 @@ def _on_a_stack(name: str, measure: Callable[[Stack, Tell], T]) -> T:
 
     with tempfile.TemporaryDirectory(prefix="azdiskbackup-bench-") as folder:
         stack = Stack(Path(folder))
+        # Each fleet makes the volumes first.
+        stack.plane.claims_every = 30
         try:
             stack.start_control_plane()
             stack.start_simulator()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from harness import objects
-from harness.objects import Json
+from harness.objects import SNAPSHOT_GROUP, SUBSCRIPTION, Json
 from world.team import Team
 from world.world import CLIENT_ID, World
 
@@ -32,12 +34,17 @@ def since_when(raw: Json, type_: str) -> datetime:
 
 
 class Fleet:
-    """So many claims in some namespaces, each bound to a disk; one vault and one policy for all of them."""
+    """So many claims in some namespaces, each bound to a disk; a vault and a policy for those of each subscription."""
 
-    def __init__(self, world: World, size: int, namespaces: int) -> None:
+    def __init__(
+        self, world: World, size: int, namespaces: int, subscriptions: Sequence[str] = (SUBSCRIPTION,)
+    ) -> None:
         self.world = world
         self.size = size
         self.places = [(f"team-{number % namespaces}", f"data-{number}") for number in range(size)]
+        self.subscriptions = subscriptions
+        self.vaults = ["demo", *(f"demo-{number}" for number in range(1, len(subscriptions)))]
+        self.policies = ["gold", *(f"gold-{number}" for number in range(1, len(subscriptions)))]
 
     async def prepare(self, **vault: Any) -> None:
         """Have all that is there before a team comes, the operator too, right after a backup."""
@@ -51,22 +58,30 @@ class Fleet:
 
     def make(self) -> None:
         """Make namespaces, disks, volumes and claims."""
-        self.world.azure.seed(disks=[disk_in_azure(name) for _, name in self.places])
+        where = [self.subscriptions[number % len(self.subscriptions)] for number in range(self.size)]
+        named = list(zip(self.places, where, strict=True))
+        self.world.azure.seed(disks=[disk_in_azure(name, subscription) for (_, name), subscription in named])
         for namespace in sorted({namespace for namespace, _ in self.places}):
             self.world.make("Namespace", objects.namespace(namespace))
-        for namespace, name in self.places:
-            Team(self.world, namespace).bind(name, name, objects.disk_id(name))
+        for (namespace, name), subscription in named:
+            Team(self.world, namespace).bind(name, name, objects.disk_id(name, subscription))
 
     async def make_policy(self, **vault: Any) -> None:
-        """Make the vault and the policy, and wait until they can be used."""
-        self.world.make("BackupVault", objects.vault("demo", access={"diskIDNamespaces": {}}, **vault))
-        self.world.make("DiskBackupPolicy", objects.policy("gold", "demo"))
-        await self.world.passes(lambda: holds(self.policy, "Ready"), "the policy is ready")
+        """Make vaults and policies, and wait until they can be used."""
+        for where, name, policy in zip(self.subscriptions, self.vaults, self.policies, strict=True):
+            groups = [{"name": SNAPSHOT_GROUP, "subscriptionID": where}]
+            other = {"subscriptionID": where, "snapshotResourceGroups": groups} if where != SUBSCRIPTION else {}
+            spec = {"access": {"diskIDNamespaces": {}}, **other, **vault}
+            self.world.make("BackupVault", objects.vault(name, **spec))
+            self.world.make("DiskBackupPolicy", objects.policy(policy, name))
+        made = partial(self.world.every, "DiskBackupPolicy")
+        await self.world.passes(lambda: all(holds(each, "Ready") for each in made()), "the policies are ready")
 
     def protect(self) -> None:
         """Create a ProtectedDisk for each claim."""
-        for namespace, name in self.places:
-            self.world.make("ProtectedDisk", objects.disk(name, namespace, name, "gold"))
+        for number, (namespace, name) in enumerate(self.places):
+            policy = self.policies[number % len(self.policies)]
+            self.world.make("ProtectedDisk", objects.disk(name, namespace, name, policy))
 
     def back_up(self, first: int = 0, last: int | None = None) -> None:
         """Create an OnDemandBackup for each disk."""
@@ -75,8 +90,7 @@ class Fleet:
 
     @property
     def policy(self) -> Json:
-        (found,) = self.world.every("DiskBackupPolicy")
-        return found
+        return next(each for each in self.world.every("DiskBackupPolicy") if each["metadata"]["name"] == "gold")
 
     def disks(self) -> list[Json]:
         return self.world.every("ProtectedDisk")
@@ -105,7 +119,7 @@ class Fleet:
         return datetime.fromisoformat(self.policy["status"]["nextBackupTime"]) - EVERY
 
 
-def disk_in_azure(name: str, subscription: str = objects.SUBSCRIPTION) -> Json:
+def disk_in_azure(name: str, subscription: str = SUBSCRIPTION) -> Json:
     return {
         "subscription": subscription,
         "group": objects.DISK_GROUP,

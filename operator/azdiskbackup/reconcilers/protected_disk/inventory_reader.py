@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from azdiskbackup.azure.gateways.azure import capture_error, capture_if_allowed
 from azdiskbackup.azure.inventory.snapshot import InventorySnapshot
@@ -20,8 +22,10 @@ from azdiskbackup.core.protected_disk.trust import LastGet, Trust, trusted_sourc
 from azdiskbackup.core.rules.intervals import CONFIGURATION_TAKES
 from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed, NotFetched, NotFound
 from azdiskbackup.core.rules.verdicts import Plan, evaluate
+from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import AlreadyProtected, RateLimited
 from azdiskbackup.reconcilers.common.context import ReconcileContext
+from azdiskbackup.reconcilers.common.reconciler import NothingNew
 from azdiskbackup.reconcilers.protected_disk.state import Pass
 
 # A disk that was read is taken to be as it was for this long; its backups would fail, and say so, if it were gone.
@@ -33,24 +37,30 @@ _TOGETHER_EVERY = timedelta(minutes=1)
 _SHOWN_WITHIN = timedelta(minutes=4)
 # By then Azure has configured it, or said why not.
 _TOGETHER_FOR = timedelta(minutes=10)
+# So long a new object says nothing, where all are about to be looked at together.
+_PATIENT_FOR = timedelta(minutes=1)
+# By then the queries of a sweep of some subscriptions have had their turn.
+_TURN_TAKES = timedelta(seconds=15)
 BURST_WINDOW = timedelta(minutes=1)
 BURST_SIZE = 10
+
+T = TypeVar("T")
 
 
 class BurstDetector:
     """Notices when many new objects come within a short time, each of which would ask the same by itself."""
 
     def __init__(self) -> None:
-        self._at_by_id: dict[str, datetime] = {}
+        self._came_at: dict[Key, datetime] = {}
 
-    def add(self, instance: ArmId, now: datetime) -> None:
-        """Take note of the instance of a new object."""
-        self._at_by_id = {key: at for key, at in self._at_by_id.items() if at > now - BURST_WINDOW}
-        self._at_by_id.setdefault(str(instance).lower(), now)
+    def add(self, new: Key, now: datetime) -> None:
+        """Take note of a new object."""
+        self._came_at = {key: at for key, at in self._came_at.items() if at > now - BURST_WINDOW}
+        self._came_at.setdefault(new, now)
 
     def started(self) -> datetime | None:
         """Return since when there is a burst; None while there is none."""
-        return min(self._at_by_id.values()) if len(self._at_by_id) > BURST_SIZE else None
+        return min(self._came_at.values()) if len(self._came_at) > BURST_SIZE else None
 
 
 class Configurations:
@@ -88,6 +98,9 @@ class Configurations:
             # The last look was too soon for this one.
             return _wait_until(looked_at + _TOGETHER_EVERY, pass_, known.value)
         snapshot = await capture_if_allowed(self._sweep.read(instance.parent, operation.look_at))
+        if isinstance(snapshot, NotFetched) and now < operation.since + _SHOWN_WITHIN:
+            # A GET for each would take longer than our turn.
+            return _wait_until(now + _TOGETHER_EVERY, pass_, known.value)
         if not isinstance(snapshot, InventorySnapshot):
             return None
         self._looked_at[subscription] = snapshot.at
@@ -159,7 +172,7 @@ class InventoryReader:
             return None
         recorded = observed.recorded
         since = pass_.now - self._context.settings.snapshot_max_age if recorded.instance_id is None else None
-        shown = await capture_if_allowed(self._context.sweep.disk(id_, since))
+        shown = await self._together(pass_, self._context.sweep.disk(id_, since))
         if isinstance(shown, FetchFailed | NotFetched) and recorded.instance_id is not None:
             # What was known is worth more than a call for each disk while the index is unavailable.
             before = recorded.disk if recorded.disk is not None and same_id(recorded.disk.id, id_) else None
@@ -269,15 +282,29 @@ class InventoryReader:
         if isinstance(state.refusal, AlreadyProtected) or isinstance(state.instance.value, AzureInstance):
             # What a GET showed is there, however long an index takes to show it.
             return False
-        if state.instance.last_get is None:
-            self._burst.add(id_, now)
-            since = self._burst.started()
-        else:
-            since = now - self._context.settings.snapshot_max_age
+        since = now - self._context.settings.snapshot_max_age if state.instance.last_get else self._burst.started()
         if since is None:
             return False
-        snapshot = await capture_if_allowed(self._context.sweep.read(id_.parent, since))
+        snapshot = await self._together(pass_, self._context.sweep.read(id_.parent, since))
         return isinstance(snapshot, InventorySnapshot) and snapshot.is_absent(id_)
+
+    async def _together(self, pass_: Pass, reading: Awaitable[T]) -> T | FetchFailed | NotFetched:
+        """Return what is read about all; NotFetched if it is not our turn to read it, and a GET has to do.
+
+        Raises:
+            NothingNew: one of many new objects waits a while for our turn: a GET for each would take longer.
+        """
+        is_first = pass_.state.is_new and pass_.state.instance.last_get is None
+        if is_first:
+            self._burst.add(pass_.key, pass_.now)
+        patient_until = pass_.resource.created + _PATIENT_FOR
+        if not is_first or self._burst.started() is None or pass_.now >= patient_until:
+            return await capture_if_allowed(reading)
+        try:
+            return await capture_error(reading)
+        except RateLimited:
+            # Whoever sweeps has queued for it.
+            raise NothingNew(min(pass_.now + _TURN_TAKES, patient_until)) from None
 
     async def _get(self, pass_: Pass, observed: Observed, id_: ArmId) -> AzureInstance | NotFound | FetchFailed:
         may_be_deleted = observed.recorded.instance_id is not None or isinstance(pass_.state.refusal, AlreadyProtected)

@@ -17,7 +17,7 @@ from azdiskbackup.core.objects.azure import AzureInstance
 from azdiskbackup.core.protected_disk.steps import PutInstance
 from azdiskbackup.core.protected_disk.trust import LastGet
 from azdiskbackup.core.rules.lookup import NOT_FOUND
-from azdiskbackup.errors import OperatorError, RateLimited, Unavailable
+from azdiskbackup.errors import RateLimited, Unavailable
 from azdiskbackup.reconcilers.common.step_runner import PendingOperation
 from azdiskbackup.reconcilers.protected_disk.inventory_reader import Configurations
 from azdiskbackup.reconcilers.protected_disk.state import DiskState, Pass
@@ -33,7 +33,7 @@ class Shown:
     def __init__(self) -> None:
         self.now = NOW
         self.instances: list[AzureInstance] = []
-        self.fails: OperatorError | None = None
+        self.fails: Exception | None = None
         self.asked = 0
         self._last: InventorySnapshot | None = InventorySnapshot(NOW, {}, {})
 
@@ -140,12 +140,18 @@ async def test_before_anything_was_swept_each_is_looked_at_by_itself(sweep: Show
     assert await look(found, sweep) is None
 
 
-@pytest.mark.parametrize("error", [Unavailable("503", "It does not answer."), RateLimited("not our turn")])
-async def test_while_nothing_is_shown_each_is_looked_at_by_itself(
-    many: Configurations, sweep: Shown, error: OperatorError
-) -> None:
-    sweep.fails = error
+async def test_while_azure_refuses_to_show_them_each_is_looked_at_by_itself(many: Configurations, sweep: Shown) -> None:
+    sweep.fails = Unavailable("503", "It does not answer.")
     assert await look(many, sweep) is None
+
+
+async def test_who_may_not_ask_now_waits_with_the_others_and_no_longer_than_four_minutes(
+    many: Configurations, sweep: Shown
+) -> None:
+    sweep.fails, known = RateLimited("not our turn"), state()
+    assert await look(many, sweep, known=known) is NOT_FOUND
+    assert known.steps.operation is not None and known.steps.operation.look_at == FIRST_LOOK + MINUTE
+    assert await look(many, sweep, now=NOW + 4 * MINUTE, known=known) is None
 
 
 async def test_one_that_moves_to_another_policy_is_looked_at_by_itself(many: Configurations, sweep: Shown) -> None:

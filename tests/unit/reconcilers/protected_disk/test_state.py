@@ -8,6 +8,7 @@ from datetime import timedelta
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.protected_disk.rules.instance import instance_request
 from azdiskbackup.core.protected_disk.validation import NeverRun, Passed, ValidationRefused
+from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import AlreadyProtected, InvalidRequest
 from azdiskbackup.reconcilers.protected_disk.inventory_reader import BURST_SIZE, BURST_WINDOW, BurstDetector
 from azdiskbackup.reconcilers.protected_disk.state import (
@@ -18,7 +19,7 @@ from azdiskbackup.reconcilers.protected_disk.state import (
     KnownValidation,
     RoleRecheck,
 )
-from unit.core.protected_disk.disk_world import DISK, NOW, UNPROTECTED, VAULT_ID, desired
+from unit.core.protected_disk.disk_world import DISK, NOW, UNPROTECTED, desired
 from unit.core.protected_disk.test_status import job
 
 
@@ -86,8 +87,8 @@ def test_many_new_objects_within_a_short_time_are_a_burst() -> None:
     burst = BurstDetector()
     for number in range(BURST_SIZE + 1):
         assert burst.started() is None
-        burst.add(VAULT_ID.child("backupInstances", f"i-{number}"), NOW)
-    burst.add(VAULT_ID.child("backupInstances", "I-0"), NOW + timedelta(seconds=1))
+        burst.add(Key("ProtectedDisk", "shop", f"data-{number}"), NOW)
+    burst.add(Key("ProtectedDisk", "shop", "data-0"), NOW + timedelta(seconds=1))
     assert burst.started() == NOW
-    burst.add(VAULT_ID.child("backupInstances", "late"), NOW + BURST_WINDOW)
+    burst.add(Key("ProtectedDisk", "shop", "late"), NOW + BURST_WINDOW)
     assert burst.started() is None
