@@ -33,6 +33,7 @@ ENVIRONMENT = {
     "PYTHONPATH": "/app/operator:/app/packages",
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONUNBUFFERED": "1",
+    "PYTHONNODEBUGRANGES": "1",
     "HOME": "/tmp",  # noqa: S108 - a path in the container
 }
 OPERATOR_USER = f"system:serviceaccount:{NAMESPACE}:{RELEASE}"

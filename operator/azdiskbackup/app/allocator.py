@@ -7,7 +7,7 @@ import gc
 import sys
 
 # From mallopt(3).
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _LARGE = 64 * 1024
 
 
@@ -25,6 +25,8 @@ def tune_allocator() -> None:
         if mallopt is not None:
             mallopt(_M_MMAP_THRESHOLD, _LARGE)
             mallopt(_M_TRIM_THRESHOLD, 2 * _LARGE)
+            # Threads look up names and renew the Lease: none of them waits long for another one's memory.
+            mallopt(_M_ARENA_MAX, 1)
     # What was imported stays for good: not counted, it delays no collection of what was used once.
     gc.freeze()
     gc.enable()

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import msgspec
 import structlog
 
-from azdiskbackup.compression import pack, unpack
+from azdiskbackup.compression import Packing, unpack
 
 Raw = Mapping[str, Any]
 
@@ -68,14 +68,16 @@ class _Packed:
 
     Attributes:
         key: the one that all who keep a key of this object are given.
+        content: its text, packed by a model.
     """
 
     key: Key
     version: int
     content: bytes
+    model: bytes
 
     def unpack(self) -> Raw:
-        raw: Raw = msgspec.json.decode(unpack(self.content))
+        raw: Raw = msgspec.json.decode(unpack(self.content, self.model))
         return raw
 
 
@@ -95,6 +97,7 @@ class Cache:
 
     def __init__(self, indices: Iterable[Index] = (), queues: Iterable[Queue] = ()) -> None:
         self._kinds: dict[str, dict[Key, _Packed]] = {}
+        self._packings: dict[str, Packing] = {}
         self._listeners: list[Listener] = []
         self._found: dict[Index, _Found] = {index: {} for index in indices}
         self._lines: dict[Queue, _Lines] = {queue: {} for queue in queues}
@@ -174,7 +177,8 @@ class Cache:
         if known is not None:
             key, before = known.key, known.unpack()
         # Never as one text of Python's, in which one character can make four bytes of each.
-        objects[key] = _Packed(key, version, pack(msgspec.json.encode(raw)))
+        packing = self._packings.setdefault(kind, Packing())
+        objects[key] = _Packed(key, version, *packing.pack(msgspec.json.encode(raw)))
         self._changed(key, before, raw)
         return True
 

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 import msgspec
 
 from azdiskbackup.api.v1alpha1.protected_disk import RECENT_JOBS
+from azdiskbackup.azure.client.connection import AzureConnection
 from azdiskbackup.azure.gateways import decode
 from azdiskbackup.azure.gateways.gateway import Gateway
-from azdiskbackup.azure.gateways.rows import Json, Packed, Row
-from azdiskbackup.compression import pack
+from azdiskbackup.azure.gateways.rows import Json, Packer, Row
 from azdiskbackup.core.objects.azure import (
     BACKUP,
     ENDED_STATES,
@@ -172,6 +172,10 @@ Keep: TypeAlias = Callable[[str], bool]
 class Graph(Gateway):
     """Azure Resource Graph."""
 
+    def __init__(self, connection: AzureConnection) -> None:
+        super().__init__(connection)
+        self._instances, self._histories = Packer(_instance), Packer(_history)
+
     async def backups(
         self,
         subscription: str,
@@ -201,8 +205,8 @@ class Graph(Gateway):
             return ShownBackups(
                 key,
                 exists,
-                _again(row.instance, instances.get(key), _instance) if is_shown else None,
-                _again(row.jobs, jobs.get(key), _history) if has_jobs else None,
+                _again(row.instance, instances.get(key), self._instances) if is_shown else None,
+                _again(row.jobs, jobs.get(key), self._histories) if has_jobs else None,
                 decode.tags(ids.tags),
             )
 
@@ -234,9 +238,9 @@ class Graph(Gateway):
         raise Unavailable("NotUnderstood", f"Resource Graph returned more than {MOST_PAGES} pages")
 
 
-def _again(text: msgspec.Raw, known: Row[RowT] | None, reader: Callable[[Json], RowT]) -> Row[RowT] | None:
+def _again(text: msgspec.Raw, known: Row[RowT] | None, packer: Packer[RowT]) -> Row[RowT] | None:
     """Return a part of a row as it is known, if it is the same; None where it cannot be understood."""
-    found = Packed(pack(memoryview(text)), reader)
+    found = packer.pack(text)
     if found == known and known is not None:
         return known
     # What cannot be understood leaves the other part as it is.

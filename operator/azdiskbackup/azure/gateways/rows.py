@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
-from azdiskbackup.compression import unpack
+from azdiskbackup.compression import Packing, unpack
 
 RowT = TypeVar("RowT")
 RowT_co = TypeVar("RowT_co", covariant=True)
@@ -44,15 +44,33 @@ class Packed(Generic[RowT]):
     """A row as it came, compressed.
 
     Attributes:
+        content: its text, packed by a model.
         reader: understands it; the same function for all rows of a kind.
     """
 
     content: bytes
+    model: bytes
     reader: Callable[[Json], RowT]
 
     def read(self) -> RowT:
         """Return what it tells."""
-        return self.reader(msgspec.json.decode(unpack(self.content)))
+        return self.reader(msgspec.json.decode(unpack(self.content, self.model)))
+
+
+class Packer(Generic[RowT]):
+    """Packs the rows of one kind.
+
+    Args:
+        reader: understands them.
+    """
+
+    def __init__(self, reader: Callable[[Json], RowT]) -> None:
+        self._reader = reader
+        self._packing = Packing()
+
+    def pack(self, text: msgspec.Raw) -> Packed[RowT]:
+        """Return a row as it is kept."""
+        return Packed(*self._packing.pack(memoryview(text)), self._reader)
 
 
 def differ(one: Row[RowT] | None, other: Row[RowT] | None) -> bool:
