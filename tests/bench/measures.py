@@ -204,7 +204,12 @@ LARGE: Sequence[Measure[Large]] = (
     Measure("10,000 disks: ratio to what our share of the writes needs", attrgetter("protect_ratio"), 1.1),
     Measure("10,000 disks: Azure calls a disk, rule → protected", attrgetter("protect_calls"), 1.5),
     Measure("10,000 disks: of which writes", attrgetter("protect_writes"), 1.1),
-    Measure("10,000 disks: Kubernetes writes a disk, its making included", attrgetter("protect_kubernetes_writes"), 5),
+    # Its making, four of its own, and what its rule counts once a minute.
+    Measure(
+        "10,000 disks: Kubernetes writes a disk, its making and its rule's numbers included",
+        attrgetter("protect_kubernetes_writes"),
+        5.5,
+    ),
     Measure("10,000 disks: Azure calls an hour and 1,000 disks, at rest", attrgetter("idle_calls"), 14),
     Measure("10,000 disks: Kubernetes writes at rest", attrgetter("idle_kubernetes_writes"), 0),
     Measure("10,000 disks: resident memory, MiB", lambda found: found.memory_kib / 1024, 220),
