@@ -216,12 +216,17 @@ async def test_an_index_that_is_behind_is_found_out(azure: Azure, simulator: Sim
 async def test_pages_that_repeat_rows(azure: Azure, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     await four(azure, simulator)
     whole = [row async for row in azure.graph.backups(SUBSCRIPTION, bool, {}, {})]
-    monkeypatch.setattr(graph, "PAGE", len(whole) // 4)
+    monkeypatch.setattr(graph, "PAGE", max(2, len(whole) // 4))
     simulator.knobs(graph_overlap=1)
     since = len(simulator.requests())
     paged = [row async for row in azure.graph.backups(SUBSCRIPTION, bool, {}, {})]
-    assert len(paged) > len(whole) and {each.key: each for each in paged} == {each.key: each for each in whole}
-    assert simulator.counts(since)["resourceGraph.query"] > 4
+    assert len(paged) > len(whole) and _read(paged) == _read(whole)
+    assert simulator.counts(since)["resourceGraph.query"] >= 3
+
+
+def _read(rows: list[graph.ShownBackups]) -> dict[str, tuple[object, object]]:
+    """Return what rows tell, by their keys; how they are kept depends on those before them."""
+    return {each.key: (each.row and each.row.read(), each.jobs and each.jobs.read()) for each in rows}
 
 
 async def test_a_token_that_ends_in_the_middle_of_a_chain_of_pages(
