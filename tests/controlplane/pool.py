@@ -36,6 +36,8 @@ _DEFINITIONS = "/registry/apiextensions.k8s.io/customresourcedefinitions/"
 _EVERYTHING = base64.b64encode(b"\0").decode()
 # Controllers follow within seconds; one that does not is cheaper to replace than to wait for.
 _PUT_BACK_SECONDS = 60
+# Under load the API server tells once more of a group that it no longer serves.
+_LOOKS_IN_A_ROW = 3
 # So many operations etcd takes in one transaction.
 _AT_ONCE = 100
 
@@ -66,10 +68,13 @@ class _Reusable:
             AssertionError: it does not become so, and what differs.
         """
         differs: list[str] = []
+        looks = 0
 
         def is_as_at_first() -> bool:
+            nonlocal looks
             differs[:] = [*self._changed(), *sorted(self._served() ^ self._groups)]
-            return not differs
+            looks = 0 if differs else looks + 1
+            return looks == _LOOKS_IN_A_ROW
 
         try:
             # The API server tells of a definition some time after it serves it, and would tell of it when it is gone.

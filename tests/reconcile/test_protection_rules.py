@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from azdiskbackup.core.objects.markers import FOLLOW_PVC, PROTECT
+from azdiskbackup.core.protected_disk.desired import OWNER_TAGS
 from harness import objects
 from reconcile.rule_world import (
     CLAIM,
@@ -179,6 +180,22 @@ async def test_backups_outlive_a_pvc(world: World, shop: Team) -> None:
     assert shop.portal("GET", instance)["properties"]["currentProtectionState"] == "ProtectionStopped"
     await world.advance(minutes=5)
     assert numbers(shop) == (1, 1, 0)
+
+
+async def test_the_grace_period_begins_when_the_pvc_goes_whatever_was_wrong_before(world: World, shop: Team) -> None:
+    handle = shop.make_claim("data-0")
+    vault, policy = (
+        shop.get(kind, name)["status"] for kind, name in (("BackupVault", "demo"), ("DiskBackupPolicy", "gold"))
+    )
+    tags = dict(zip(OWNER_TAGS, ("another-cluster", "far", "away"), strict=True))
+    await shop.protect_by_hand(f"{shop.namespace}-theirs", handle, vault["vaultID"], policy["policyID"], tags)
+    await enforce(shop, gracePeriodHours=2)
+    await shop.until(DISK, "data-0", "DiskResolved", "False", "OwnedElsewhere")
+    await world.advance(hours=3)
+    await shop.delete(CLAIM, "data-0")
+    await world.advance(hours=1, minutes=50)
+    assert shop.exists(DISK, "data-0")
+    await shop.gone(DISK, "data-0", within=timedelta(minutes=15))
 
 
 @pytest.mark.parametrize("how", [{"whenClaimDeleted": "Keep"}, {"mode": "DryRun"}])

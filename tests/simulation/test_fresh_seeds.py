@@ -10,7 +10,7 @@ import pytest
 
 from simulation.teller import ROOT, Teller
 
-_HOW_MANY = 24
+_HOW_MANY = 10
 
 
 @pytest.fixture(scope="module")

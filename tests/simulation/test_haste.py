@@ -35,12 +35,13 @@ def test_a_loop_in_which_time_passes_is_none() -> None:
 
 def test_a_request_that_is_sent_again_and_again_is_seen_once() -> None:
     rates = Rates()
-    told = [rates.too_often("PATCH", "/a?x=1", START + timedelta(seconds=each)) for each in range(40)]
-    assert [each for each in told if each] == ["PATCH /a 20 times in 0:01:00"]
+    told = [rates.too_often("PATCH", "/a?x=1", START + timedelta(seconds=each / 10)) for each in range(200)]
+    assert [each for each in told if each] == ["PATCH /a 100 times in 0:01:00"]
 
 
 def test_many_requests_and_those_of_a_long_time_are_none() -> None:
     rates = Rates()
-    told = [rates.too_often("PATCH", f"/{each}", START) for each in range(40)]
-    told += [rates.too_often("PATCH", "/a", START + timedelta(seconds=4 * each)) for each in range(40)]
+    told = [rates.too_often("PATCH", f"/{each}", START) for each in range(200)]
+    told += [rates.too_often("PATCH", "/a", START + timedelta(seconds=4 * each)) for each in range(200)]
+    told += [rates.too_often("POST", "/events", START) for each in range(200)]
     assert not any(told)

@@ -223,6 +223,13 @@ class ProtectedDiskStatus(Status):
     vault: Annotated[Text | None, Field(description="The BackupVault in use.")] = None
     policy: Annotated[Text | None, Field(description="The DiskBackupPolicy in use.")] = None
     disk: Annotated[DiskStatus | None, Field(description="The disk that was found.")] = None
+    persistent_volume_claim_not_found_since: Annotated[
+        Moment | None,
+        Field(
+            description="Since when the PVC is gone: from then on counts the `gracePeriodHours` of a "
+            "DiskProtectionRule. Absent while the PVC exists."
+        ),
+    ] = None
     backup_instance_id: Annotated[
         ArmID | None, Field(description="ARM id of the backup instance that protects the disk.")
     ] = None

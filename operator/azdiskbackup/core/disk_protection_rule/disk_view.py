@@ -70,7 +70,8 @@ def disk_view(disk: Resource) -> DiskView:
         is_stopped_by_rule=STOPPED_BY_RULE in disk.labels,
         follows=(disk.meta.get("annotations") or {}).get(FOLLOW_PVC),
         has_changed_disk=resolved.get("reason") == reasons.DISK_CHANGED,
-        claim_missing_since=recorded_time(resolved.get("lastTransitionTime")) if is_gone else None,
+        # Since when the condition is False may tell of something else, which was wrong before.
+        claim_missing_since=recorded_time(disk.status.get("persistentVolumeClaimNotFoundSince")) if is_gone else None,
         progress=_progress(disk),
         reason=str(disk.condition(reasons.READY).get("reason") or reasons.NOT_YET_KNOWN),
     )

@@ -34,6 +34,7 @@ from azdiskbackup.core.protected_disk.ownership import disk_may_be_shown, may_be
 from azdiskbackup.core.protected_disk.restore_points import last_success
 from azdiskbackup.core.protected_disk.steps import FollowPVC, Step
 from azdiskbackup.core.rules import conditions, reasons
+from azdiskbackup.core.rules.lookup import NotFound
 from azdiskbackup.core.rules.verdicts import Finding, Plan
 from azdiskbackup.core.schedule.backup_times import next_backup
 
@@ -55,13 +56,17 @@ def build_status(
 ) -> ProtectedDiskStatus:
     """Return the status after a pass; what was not looked at this time stays as it was."""
     before = parse_status(ProtectedDiskStatus, resource, now)
+    update: dict[str, object]
     if isinstance(plan.step, FollowPVC):
         findings = conditions.summary(plan, *_READY[desired.spec.protection])
         built = conditions.build(findings, before.conditions, resource.generation, now)
+        update = {"observed_generation": resource.generation, "conditions": built}
         return change_over(before, plan.step, now).model_copy(
-            update={"observed_generation": resource.generation, "conditions": built}
+            update=update | {"persistent_volume_claim_not_found_since": None}
         )
-    update: dict[str, object] = {"observed_generation": resource.generation, **_instance(before, desired, observed)}
+    update = {"observed_generation": resource.generation, **_instance(before, desired, observed)}
+    gone_since = before.persistent_volume_claim_not_found_since or now.replace(microsecond=0)
+    update["persistent_volume_claim_not_found_since"] = gone_since if isinstance(observed.claim, NotFound) else None
     if isinstance(observed.policy, PolicyView):
         update |= {"policy": observed.policy.name, "vault": observed.policy.vault}
     if isinstance(observed.disk, AzureDisk) and disk_may_be_shown(desired, observed):

@@ -227,13 +227,17 @@ def test_how_far_it_got(conditions: Any, progress: Progress) -> None:
 
 
 def test_since_when_its_pvc_is_gone() -> None:
-    gone = read({"DiskResolved": ("False", reasons.CLAIM_NOT_FOUND)})
-    assert gone.claim_missing_since == NOW - HOUR and not gone.has_changed_disk
+    since = {"persistentVolumeClaimNotFoundSince": "2026-01-05T07:00:00Z"}
+    gone = read({"DiskResolved": ("False", reasons.CLAIM_NOT_FOUND)}, **since)
+    assert gone.claim_missing_since == NOW - 2 * HOUR and not gone.has_changed_disk
     assert read({"DiskResolved": ("False", reasons.DISK_CHANGED)}).has_changed_disk
-    assert read({"DiskResolved": ("Unknown", reasons.CLAIM_NOT_FOUND)}).claim_missing_since is None
-    raw = objects.stored(objects.disk())
-    raw["status"] = {"conditions": [{"type": "DiskResolved", "status": "False", "reason": reasons.CLAIM_NOT_FOUND}]}
-    assert disk_view(Resource(raw)).claim_missing_since is None
+    assert read({"DiskResolved": ("Unknown", reasons.CLAIM_NOT_FOUND)}, **since).claim_missing_since is None
+    assert read({"DiskResolved": ("False", reasons.CLAIM_NOT_BOUND)}, **since).claim_missing_since is None
+
+
+def test_what_was_wrong_before_its_pvc_went_begins_no_grace_period() -> None:
+    """Such as a disk of another cluster: the condition is False since then."""
+    assert read({"DiskResolved": ("False", reasons.CLAIM_NOT_FOUND)}).claim_missing_since is None
 
 
 def test_whose_it_is() -> None:

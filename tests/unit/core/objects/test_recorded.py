@@ -85,6 +85,7 @@ STATUS: dict[str, Json] = {
             "sku": "x",
             "otherSnapshots": 3,
         },
+        "persistentVolumeClaimNotFoundSince": THEN,
         "backupInstanceID": INSTANCE,
         "policyID": POLICY,
         "activeSince": THEN,

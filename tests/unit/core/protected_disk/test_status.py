@@ -8,6 +8,7 @@ from typing import Any
 
 from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.core.objects.azure import NO_JOBS, AzureFailure, AzureJob, AzureRestorePoint, job_history
+from azdiskbackup.core.objects.pvc import NotBound
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.protected_disk.health import backup_health, next_due, unattended
 from azdiskbackup.core.protected_disk.observed import Observed, read_recorded
@@ -22,6 +23,7 @@ from azdiskbackup.core.protected_disk.status import backup_expected, build_statu
 from azdiskbackup.core.protected_disk.steps import PutInstance, Validate
 from azdiskbackup.core.protected_disk.validation import AwaitingGroup, NeverRun, Running
 from azdiskbackup.core.rules import reasons
+from azdiskbackup.core.rules.lookup import NOT_FOUND
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import LeaderHandover, RateLimited
 from azdiskbackup.reconcilers.common.context import Deadlines
@@ -246,6 +248,21 @@ def test_the_disk_in_status_stands_in_while_it_cannot_be_read() -> None:
     assert read_recorded(Resource({**resource().raw, "status": found.to_wire()})).disk == DISK
     forged = Resource({**resource().raw, "status": {"disk": {"id": "x"}, "backupInstanceID": "y"}})
     assert (read_recorded(forged).disk, read_recorded(forged).instance_id) == (None, None)
+
+
+def test_since_when_the_pvc_is_gone_stands_until_it_is_there() -> None:
+    gone, known = replace(UNPROTECTED, claim=NOT_FOUND), resource()
+
+    def since(observed: Observed, now: datetime) -> datetime | None:
+        nonlocal known
+        built = build_status(known, desired(), observed, make_plan(desired(), observed, now), now)
+        known = Resource({**known.raw, "status": built.to_wire()})
+        return built.persistent_volume_claim_not_found_since
+
+    assert since(UNPROTECTED, NOW) is None
+    assert since(gone, NOW) == since(gone, NOW + timedelta(hours=1)) == NOW
+    assert since(replace(UNPROTECTED, claim=NotBound("It waits.")), NOW + timedelta(hours=2)) is None
+    assert since(gone, NOW + timedelta(hours=3)) == NOW + timedelta(hours=3)
 
 
 def test_how_many_snapshots_others_took_stands_until_they_are_counted_anew() -> None:
