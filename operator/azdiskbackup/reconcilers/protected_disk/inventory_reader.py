@@ -22,11 +22,10 @@ from azdiskbackup.core.protected_disk.trust import LastGet, Trust, trusted_sourc
 from azdiskbackup.core.rules.intervals import CONFIGURATION_TAKES
 from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed, NotFetched, NotFound
 from azdiskbackup.core.rules.verdicts import Plan, evaluate
-from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import AlreadyProtected, RateLimited
 from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.common.reconciler import NothingNew
-from azdiskbackup.reconcilers.protected_disk.state import Pass
+from azdiskbackup.reconcilers.protected_disk.state import BurstDetector, Pass, drop_before
 
 # A disk that was read is taken to be as it was for this long; its backups would fail, and say so, if it were gone.
 DISK_VALID_FOR = timedelta(hours=6)
@@ -41,26 +40,8 @@ _TOGETHER_FOR = timedelta(minutes=10)
 _PATIENT_FOR = timedelta(minutes=1)
 # By then the queries of a sweep of some subscriptions have had their turn.
 _TURN_TAKES = timedelta(seconds=15)
-BURST_WINDOW = timedelta(minutes=1)
-BURST_SIZE = 10
 
 T = TypeVar("T")
-
-
-class BurstDetector:
-    """Notices when many new objects come within a short time, each of which would ask the same by itself."""
-
-    def __init__(self) -> None:
-        self._came_at: dict[Key, datetime] = {}
-
-    def add(self, new: Key, now: datetime) -> None:
-        """Take note of a new object."""
-        self._came_at = {key: at for key, at in self._came_at.items() if at > now - BURST_WINDOW}
-        self._came_at.setdefault(new, now)
-
-    def started(self) -> datetime | None:
-        """Return since when there is a burst; None while there is none."""
-        return min(self._came_at.values()) if len(self._came_at) > BURST_SIZE else None
 
 
 class Configurations:
@@ -72,6 +53,7 @@ class Configurations:
 
     def __init__(self, sweep: Sweep) -> None:
         self._sweep = sweep
+        # By subscription, in the order in which they were asked for.
         self._since: dict[str, dict[str, datetime]] = {}
         self._looked_at: dict[str, datetime] = {}
 
@@ -79,6 +61,7 @@ class Configurations:
         """Take note of an instance that was asked for; one that an index shows already is looked at by itself."""
         if not self._sweep.is_known_absent(instance):
             return
+        self.end(instance)
         self._since.setdefault(instance.subscription.lower(), {})[str(instance).lower()] = now
 
     async def look(self, pass_: Pass, instance: ArmId) -> AzureInstance | NotFound | None:
@@ -124,8 +107,8 @@ class Configurations:
         self._since.get(instance.subscription.lower(), {}).pop(str(instance).lower(), None)
 
     def _are_many(self, subscription: str, now: datetime) -> bool:
-        since = {key: at for key, at in self._since.get(subscription, {}).items() if now < at + _TOGETHER_FOR}
-        self._since[subscription] = since
+        since = self._since[subscription]
+        drop_before(since, now - _TOGETHER_FOR)
         return len(since) > _A_FEW
 
 

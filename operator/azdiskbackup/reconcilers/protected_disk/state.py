@@ -1,10 +1,10 @@
-"""What a pass of a ProtectedDisk leaves for the next one. Losing it costs calls, nothing else."""
+"""What passes of ProtectedDisks leave for the next ones: by object, and of all. Losing it costs calls, nothing else."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from azdiskbackup.core.identity.arm_ids import ArmId, same_id
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance, AzureJob, InstanceRequest
@@ -12,8 +12,14 @@ from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.trust import LastGet
 from azdiskbackup.core.protected_disk.validation import NeverRun, Validation, ValidationRefused
 from azdiskbackup.core.rules.lookup import NotFound
+from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import AlreadyProtected, OperatorError
 from azdiskbackup.reconcilers.common import reconciler
+
+BURST_WINDOW = timedelta(minutes=1)
+BURST_SIZE = 10
+
+K = TypeVar("K")
 
 
 @dataclass(slots=True)
@@ -195,3 +201,26 @@ class MigrationPacer:
         turn = now if self._next is None else max(now, self._next)
         self._next = turn + self._every
         return turn
+
+
+class BurstDetector:
+    """Notices when many new objects come within a short time, each of which would ask the same by itself."""
+
+    def __init__(self) -> None:
+        # In the order in which they came.
+        self._came_at: dict[Key, datetime] = {}
+
+    def add(self, new: Key, now: datetime) -> None:
+        """Take note of a new object."""
+        drop_before(self._came_at, now - BURST_WINDOW)
+        self._came_at.setdefault(new, now)
+
+    def started(self) -> datetime | None:
+        """Return since when there is a burst; None while there is none."""
+        return next(iter(self._came_at.values())) if len(self._came_at) > BURST_SIZE else None
+
+
+def drop_before(came_at: dict[K, datetime], time: datetime) -> None:
+    """Drop those that came by a time, from a dict in which they stand in their order: of thousands it is read often."""
+    while came_at and came_at[first := next(iter(came_at))] <= time:
+        del came_at[first]

@@ -10,8 +10,10 @@ from azdiskbackup.core.protected_disk.rules.instance import instance_request
 from azdiskbackup.core.protected_disk.validation import NeverRun, Passed, ValidationRefused
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import AlreadyProtected, InvalidRequest
-from azdiskbackup.reconcilers.protected_disk.inventory_reader import BURST_SIZE, BURST_WINDOW, BurstDetector
 from azdiskbackup.reconcilers.protected_disk.state import (
+    BURST_SIZE,
+    BURST_WINDOW,
+    BurstDetector,
     DiskState,
     KnownConflict,
     KnownDisk,
