@@ -56,15 +56,17 @@ def build_status(
 ) -> ProtectedDiskStatus:
     """Return the status after a pass; what was not looked at this time stays as it was."""
     before = parse_status(ProtectedDiskStatus, resource, now)
-    update: dict[str, object]
     if isinstance(plan.step, FollowPVC):
         findings = conditions.summary(plan, *_READY[desired.spec.protection])
         built = conditions.build(findings, before.conditions, resource.generation, now)
-        update = {"observed_generation": resource.generation, "conditions": built}
         return change_over(before, plan.step, now).model_copy(
-            update=update | {"persistent_volume_claim_not_found_since": None}
+            update={
+                "observed_generation": resource.generation,
+                "persistent_volume_claim_not_found_since": None,
+                "conditions": built,
+            }
         )
-    update = {"observed_generation": resource.generation, **_instance(before, desired, observed)}
+    update: dict[str, object] = {"observed_generation": resource.generation, **_instance(before, desired, observed)}
     gone_since = before.persistent_volume_claim_not_found_since or now.replace(microsecond=0)
     update["persistent_volume_claim_not_found_since"] = gone_since if isinstance(observed.claim, NotFound) else None
     if isinstance(observed.policy, PolicyView):
