@@ -10,7 +10,7 @@ from typing import Any
 
 from azure_simulator.client import Sent
 from harness import objects
-from harness.objects import DISK_GROUP, LOCATION, RESTORE_GROUP, SNAPSHOT_GROUP, SUBSCRIPTION, VAULT_GROUP, Json
+from harness.objects import DISK_GROUP, LOCATION, RESTORE_GROUP, SUBSCRIPTION, Json
 from harness.stack import Stack
 
 Tell = Callable[[str], None]
@@ -95,11 +95,7 @@ class Fleet:
         azure, plane = self.stack.azure, self.stack.plane
         azure.seed(
             subscriptions=list(self.layout.subscriptions),
-            groups=[
-                {"subscription": subscription, "name": name, "location": LOCATION}
-                for subscription in self.layout.subscriptions
-                for name in (VAULT_GROUP, SNAPSHOT_GROUP, DISK_GROUP, RESTORE_GROUP)
-            ],
+            groups=objects.groups(*self.layout.subscriptions),
         )
         azure.seed(
             disks=[
@@ -129,9 +125,7 @@ class Fleet:
         vault.setdefault("access", {"diskIDNamespaces": {}})
         for number, (name, policy) in enumerate(zip(self.vaults, self.policies, strict=True)):
             where = self.layout.subscription(number)
-            groups = [{"name": SNAPSHOT_GROUP, "subscriptionID": where}]
-            other = {"subscriptionID": where, "snapshotResourceGroups": groups} if where != SUBSCRIPTION else {}
-            self.stack.plane.apply(objects.vault(name, **{**other, **vault}), objects.policy(policy, name))
+            self.stack.plane.apply(objects.vault_in(where, name, **vault), objects.policy(policy, name))
         for _ in range(60):
             self.stack.azure.settle()
             if all(map(_ready, self._policies())):

@@ -30,6 +30,22 @@ def vault(name: str = "demo", **spec: Any) -> Json:
     return _object("BackupVault", name, given | spec)
 
 
+def vault_in(subscription: str, name: str = "demo", **spec: Any) -> Json:
+    """Return a vault of a subscription, whose snapshots stay there."""
+    groups = [{"name": SNAPSHOT_GROUP, "subscriptionID": subscription}]
+    where = {"subscriptionID": subscription, "snapshotResourceGroups": groups} if subscription != SUBSCRIPTION else {}
+    return vault(name, **where | spec)
+
+
+def groups(*subscriptions: str) -> list[Json]:
+    """Return the resource groups of the sample world in each subscription, as the simulator is told of them."""
+    return [
+        {"subscription": subscription, "name": name, "location": LOCATION}
+        for subscription in subscriptions
+        for name in (VAULT_GROUP, SNAPSHOT_GROUP, DISK_GROUP, RESTORE_GROUP)
+    ]
+
+
 def policy(name: str = "gold", vault: str = "demo", **spec: Any) -> Json:
     given: Json = {"vaultRef": {"name": vault}, "schedule": {"frequency": "Hourly", "intervalHours": 4}}
     return _object("DiskBackupPolicy", name, given | spec)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from harness import objects
-from harness.objects import SNAPSHOT_GROUP, SUBSCRIPTION, Json
+from harness.objects import SUBSCRIPTION, Json
 from world.team import Team
 from world.world import CLIENT_ID, World
 
@@ -69,10 +69,8 @@ class Fleet:
     async def make_policy(self, **vault: Any) -> None:
         """Make vaults and policies, and wait until they can be used."""
         for where, name, policy in zip(self.subscriptions, self.vaults, self.policies, strict=True):
-            groups = [{"name": SNAPSHOT_GROUP, "subscriptionID": where}]
-            other = {"subscriptionID": where, "snapshotResourceGroups": groups} if where != SUBSCRIPTION else {}
-            spec = {"access": {"diskIDNamespaces": {}}, **other, **vault}
-            self.world.make("BackupVault", objects.vault(name, **spec))
+            access = {"diskIDNamespaces": {}}
+            self.world.make("BackupVault", objects.vault_in(where, name, access=access, **vault))
             self.world.make("DiskBackupPolicy", objects.policy(policy, name))
         made = partial(self.world.every, "DiskBackupPolicy")
         await self.world.passes(lambda: all(holds(each, "Ready") for each in made()), "the policies are ready")

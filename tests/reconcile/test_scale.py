@@ -203,13 +203,7 @@ async def test_new_disks_of_many_subscriptions_wait_for_the_queries_about_all_of
 def _others(world: World, count: int) -> list[str]:
     """Make further subscriptions, which the operator may use as it may the first one."""
     found = [f"{number:08d}-0000-4000-8000-000000000001" for number in range(1, count + 1)]
-    names = (objects.VAULT_GROUP, objects.SNAPSHOT_GROUP, objects.DISK_GROUP)
-    groups = [
-        {"subscription": subscription, "name": name, "location": objects.LOCATION}
-        for subscription in found
-        for name in names
-    ]
-    world.azure.seed(subscriptions=found, groups=groups)
+    world.azure.seed(subscriptions=found, groups=objects.groups(*found))
     world.grant(*found, objects.SUBSCRIPTION)
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -23,12 +23,6 @@ def first() -> int:
     if not commit:
         pytest.skip("this is no checkout of a commit, whose seeds would be told")
     return int(commit[:10], 16)
-
-
-@pytest.fixture(scope="module")
-def teller() -> Iterator[Teller]:
-    with Teller() as found:
-        yield found
 
 
 @pytest.mark.parametrize("number", range(_HOW_MANY))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,6 @@ from simulation.teller import Teller
 FOUND = json.loads((Path(__file__).parent / "seeds.json").read_text())
 # Beside them; `make simulate` tells as many others as one likes.
 USUAL = (0, 1, 2, 3, RULES_FROM + 1, RULES_FROM + 13)
-
-
-@pytest.fixture(scope="module")
-def teller() -> Iterator[Teller]:
-    with Teller() as found:
-        yield found
 
 
 @pytest.mark.parametrize("seed", [*(int(each) for each in FOUND), *USUAL])

@@ -17,13 +17,8 @@ from pydantic import HttpUrl
 from azdiskbackup.settings import Settings
 from harness import azure_rights, objects
 from harness.objects import (
-    DISK_GROUP,
-    LOCATION,
-    RESTORE_GROUP,
     SECOND_SUBSCRIPTION,
-    SNAPSHOT_GROUP,
     SUBSCRIPTION,
-    VAULT_GROUP,
     Json,
 )
 from world.api_server import BY_KIND, ApiServer
@@ -58,11 +53,7 @@ class World:
         self.server.binder.delete_disk = self.azure.remove
         self.azure.seed(
             subscriptions=[SUBSCRIPTION, SECOND_SUBSCRIPTION],
-            groups=[
-                {"subscription": subscription, "name": name, "location": LOCATION}
-                for subscription in (SUBSCRIPTION, SECOND_SUBSCRIPTION)
-                for name in (VAULT_GROUP, SNAPSHOT_GROUP, DISK_GROUP, RESTORE_GROUP)
-            ],
+            groups=objects.groups(SUBSCRIPTION, SECOND_SUBSCRIPTION),
         )
         self.grant(SUBSCRIPTION, SECOND_SUBSCRIPTION)
         token = folder / "token"

@@ -286,7 +286,7 @@ class InventoryReader:
         try:
             return await capture_error(reading)
         except RateLimited:
-            # Whoever sweeps has queued for it.
+            # The sweep of the subscription has queued for it.
             raise NothingNew(min(pass_.now + _TURN_TAKES, patient_until)) from None
 
     async def _get(self, pass_: Pass, observed: Observed, id_: ArmId) -> AzureInstance | NotFound | FetchFailed:
