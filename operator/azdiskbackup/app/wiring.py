@@ -64,6 +64,8 @@ from azdiskbackup.settings import Settings
 SHOWN_WITHIN = timedelta(minutes=30)
 LIMITER = Key("RateLimiter", "", "all")
 _WATCHES_RUN_AFTER = timedelta(minutes=1)
+# The others are for what happens while a new leader looks at everything once.
+_WORKERS_FOR_ONE_OF_BACKLOG = 4
 
 _log = structlog.get_logger("azdiskbackup")
 
@@ -120,7 +122,8 @@ class Engine:
         self._clock = clock = clock or clock_of(settings)
         self._settings = settings
         self._cluster = cluster
-        self._queue = queue = WorkQueue[Key](clock, lambda: fence.holds_back)
+        backlog_at_once = max(1, settings.workers // _WORKERS_FOR_ONE_OF_BACKLOG)
+        self._queue = queue = WorkQueue[Key](clock, lambda: fence.holds_back, backlog_at_once=backlog_at_once)
         self._limiter = RateLimiter(
             clock.now,
             settings.azure_share_percent / 100,

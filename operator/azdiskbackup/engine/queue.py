@@ -10,6 +10,7 @@ Its contract, tested line by line:
 - ``is_idle`` is true exactly when no key is ready, in work or held up; ``next_due`` is the earliest later time.
 - ``get`` waits without polling, on the injected clock.
 - Keys are taken in the order in which they became ready; those of a backlog come after all others, but for one in ten.
+- Of a backlog only so many are in work at once: one who comes meanwhile finds a worker.
 """
 
 from __future__ import annotations
@@ -37,13 +38,18 @@ class WorkQueue(Generic[KeyT]):
     Args:
         clock: by which keys become ready.
         is_held_up: whether some wait for real time, while which a simulated clock must not run on.
+        backlog_at_once: how many keys of the backlog are in work at once, at most.
     """
 
-    def __init__(self, clock: Clock, is_held_up: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self, clock: Clock, is_held_up: Callable[[], bool] = lambda: False, *, backlog_at_once: int = 1
+    ) -> None:
         self._clock = clock
         self._is_held_up = is_held_up
+        self._backlog_at_once = backlog_at_once
         self._ready: deque[KeyT] = deque()
         self._backlog: OrderedDict[KeyT, None] = OrderedDict()
+        self._backlog_in_work: set[KeyT] = set()
         self._before_backlog = 0
         # Since when, in real time.
         self._waiting: dict[KeyT, float] = {}
@@ -94,7 +100,7 @@ class WorkQueue(Generic[KeyT]):
         """Take the next key; it is in work until ``done``."""
         while True:
             self._promote()
-            if self._ready or self._backlog:
+            if self._ready or self._may_take_backlog:
                 key = self._take()
                 self.waited = time.monotonic() - self._waiting.pop(key)
                 self._in_work.add(key)
@@ -102,17 +108,24 @@ class WorkQueue(Generic[KeyT]):
             self._changed.clear()
             await self._wait()
 
+    @property
+    def _may_take_backlog(self) -> bool:
+        return bool(self._backlog) and len(self._backlog_in_work) < self._backlog_at_once
+
     def _take(self) -> KeyT:
         """Take a key out: however much happens, the backlog comes to its end."""
-        if self._ready and (not self._backlog or self._before_backlog < _BEFORE_BACKLOG):
+        if self._ready and (not self._may_take_backlog or self._before_backlog < _BEFORE_BACKLOG):
             self._before_backlog += bool(self._backlog)
             return self._ready.popleft()
         self._before_backlog = 0
-        return self._backlog.popitem(last=False)[0]
+        key = self._backlog.popitem(last=False)[0]
+        self._backlog_in_work.add(key)
+        return key
 
     def done(self, key: KeyT) -> None:
         """Give a key back."""
         self._in_work.discard(key)
+        self._backlog_in_work.discard(key)
         if key in self._again:
             self._again.discard(key)
             self.add(key)

@@ -16,7 +16,7 @@ async def clock() -> ManualClock:
 
 @pytest.fixture
 async def queue(clock: ManualClock) -> WorkQueue[str]:
-    return WorkQueue(clock)
+    return WorkQueue(clock, backlog_at_once=2)
 
 
 async def test_key_added_several_times_is_taken_once(queue: WorkQueue[str]) -> None:
@@ -95,6 +95,26 @@ async def test_a_backlog_comes_to_its_end_however_much_happens(queue: WorkQueue[
         queue.add(str(number))
     taken = [await queue.get() for _ in range(20)]
     assert (taken.index("x"), taken.index("y")) == (9, 19)
+
+
+async def test_of_a_backlog_only_so_many_are_in_work_at_once(queue: WorkQueue[str]) -> None:
+    for key in ("w", "x", "y", "z"):
+        queue.add_backlog(key)
+    assert [await queue.get(), await queue.get()] == ["w", "x"]
+    third = asyncio.create_task(queue.get())
+    await settle()
+    assert not third.done() and not queue.is_idle
+    queue.add("a")
+    assert await third == "a", "one who comes meanwhile finds a worker"
+    queue.done("a")
+    third = asyncio.create_task(queue.get())
+    await settle()
+    assert not third.done()
+    queue.done("x")
+    assert await third == "y"
+    for key in ("w", "y"):
+        queue.done(key)
+    assert await queue.get() == "z"
 
 
 async def test_a_backlog_forgets_a_later_time(queue: WorkQueue[str], clock: ManualClock) -> None:

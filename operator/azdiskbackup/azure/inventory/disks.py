@@ -19,6 +19,8 @@ from azdiskbackup.errors import OperatorError
 
 # A disk changes rarely, and its backups say so when it is gone.
 DISKS_STAY = timedelta(hours=1)
+# Twice as long as the sweep lets them be: it reads them again, not whoever comes by.
+_READ_WITHIN = 2 * DISKS_STAY
 
 # Region, GiB, SKU, and how many incremental snapshots others took.
 _Row: TypeAlias = tuple[str, int | None, str | None, int]
@@ -44,12 +46,15 @@ class AllDisks:
         """Return whether anybody asked for a disk that is still of interest."""
         return bool(self._told)
 
+    def is_at_hand(self) -> bool:
+        """Return whether what is known is not being read anew, and not too old for whoever names no age."""
+        return not self._lock.locked() and self._at is not None and self._at >= self._now() - _READ_WITHIN
+
     async def get(self, disk: ArmId, not_older_than: datetime | None = None) -> AzureDisk | None:
         """Return a disk as it was some time ago; None where Resource Graph shows none."""
         key = str(disk).lower()
-        # Twice as long as the sweep lets them be: it reads them again, not whoever comes by.
         try:
-            await self._read(not_older_than or self._now() - 2 * DISKS_STAY)
+            await self._read(not_older_than or self._now() - _READ_WITHIN)
         except OperatorError:
             # Whoever asked is told once it can be read.
             self._told.setdefault(key, None)

@@ -55,6 +55,10 @@ class _Slot:
     error: OperatorError | None = None
     not_before: datetime | None = None
 
+    def has(self, not_older_than: datetime) -> bool:
+        """Return whether the snapshot is there, new enough, and not being read anew."""
+        return not self.lock.locked() and self.snapshot is not None and self.snapshot.at >= not_older_than
+
 
 @dataclass(slots=True)
 class _Vault:
@@ -144,6 +148,13 @@ class Sweep:
             known.show(snapshot)
         return snapshot
 
+    def is_at_hand(self, vault: ArmId, not_older_than: datetime) -> bool:
+        """Return whether what is known of a vault is new enough and not being read: its reader waits for nobody."""
+        slots = [self._graphs.get(vault.subscription.lower())]
+        if self.degraded_reason(vault) is not None:
+            slots.append(self._lists.get(str(vault).lower()))
+        return all(slot is not None and slot.has(not_older_than) for slot in slots)
+
     def last_read(self) -> Iterator[tuple[str, datetime, int]]:
         """Yield each subscription, when it was read last, and how many of its instances are of interest.
 
@@ -184,6 +195,11 @@ class Sweep:
         disks = self._disks_beside(disk)
         with request_scope(self._requester_for(disk.subscription.lower())):
             return await disks.get(disk, not_older_than)
+
+    def is_disk_at_hand(self, disk: ArmId) -> bool:
+        """Return whether what is known of the disks beside one is at hand, as of the instances of a vault."""
+        disks = self._disks.get(disk.subscription.lower())
+        return disks is not None and disks.is_at_hand()
 
     def other_snapshots(self, disk: ArmId) -> int | None:
         """Return how many incremental snapshots of a disk others took; None until they were counted."""

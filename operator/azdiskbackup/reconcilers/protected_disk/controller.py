@@ -50,7 +50,7 @@ from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.protected_disk.history import History
 from azdiskbackup.reconcilers.protected_disk.inventory_reader import Configurations
 from azdiskbackup.reconcilers.protected_disk.observe import Fetchers, from_cache
-from azdiskbackup.reconcilers.protected_disk.state import DiskState, KnownInstance, Pass
+from azdiskbackup.reconcilers.protected_disk.state import DiskState, Edits, KnownInstance, Pass
 
 
 class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskState]):
@@ -69,9 +69,10 @@ class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskS
         self._context = context
         self._grants = context.grants
         self._validations = GroupValidations()
-        self._history = History(context, self._validations)
+        edits = Edits()
+        self._history = History(context, self._validations, edits)
         self._configurations = Configurations(context.sweep)
-        self.fetchers = Fetchers(context, self._validations, self._configurations).by_fact
+        self.fetchers = Fetchers(context, self._validations, self._configurations, edits).by_fact
 
     def forget(self, uid: str) -> None:
         """Drop which instance the object owned."""
@@ -104,7 +105,7 @@ class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskS
     async def complete(self, pass_: Pass, observed: Observed, plan: Plan[Step]) -> Observed:
         """Add jobs and restore points, and how many snapshots others took."""
         try:
-            observed = await self._history.add(pass_, observed)
+            observed = await self._history.add(pass_, observed, acts=plan.step is not None)
         except RateLimited:
             if plan.step is None:
                 raise

@@ -24,7 +24,7 @@ from azdiskbackup.core.rules.lookup import FetchFailed
 from azdiskbackup.core.schedule.backup_times import backups_per_day
 from azdiskbackup.errors import RateLimited
 from azdiskbackup.reconcilers.common.context import ReconcileContext
-from azdiskbackup.reconcilers.protected_disk.state import DiskState, KnownHistory, Pass
+from azdiskbackup.reconcilers.protected_disk.state import DiskState, Edits, KnownHistory, Pass
 
 
 def _no_points_at(
@@ -58,24 +58,38 @@ def _is_read_due(pass_: Pass, observed: Observed, before: ProtectedDiskStatus) -
     )
 
 
+def _has_history(pass_: Pass, observed: Observed) -> bool:
+    """Return whether a disk has jobs and restore points that its status reports."""
+    if observed.recorded.instance_id is None or pass_.state.instance.change_expected or pass_.desired.deleting:
+        return False
+    return may_be_shown(pass_.desired, observed)
+
+
 class History:
     """Reads what happened."""
 
-    def __init__(self, context: ReconcileContext, validations: GroupValidations) -> None:
+    def __init__(self, context: ReconcileContext, validations: GroupValidations, edits: Edits) -> None:
         self._context = context
+        self._edits = edits
         self._grants = context.grants
         self._validations = validations
 
-    async def add(self, pass_: Pass, observed: Observed) -> Observed:
-        """Add jobs and restore points of a disk that has an instance since an earlier pass."""
+    async def add(self, pass_: Pass, observed: Observed, *, acts: bool) -> Observed:
+        """Add jobs and restore points of a disk that has an instance since an earlier pass.
+
+        Args:
+            pass_: over it.
+            observed: what is known of it.
+            acts: whether the pass takes a step.
+        """
         instance, state = observed.instance, pass_.state
-        has_history = observed.recorded.instance_id is not None and not state.instance.change_expected
-        if not has_history or pass_.desired.deleting or not isinstance(instance, AzureInstance):
+        if not isinstance(instance, AzureInstance) or not _has_history(pass_, observed):
             return observed
-        if not may_be_shown(pass_.desired, observed):
+        sweep, since = self._context.sweep, pass_.now - self._context.settings.snapshot_max_age
+        if acts and not sweep.is_at_hand(instance.id.parent, since) and self._edits.is_urgent(pass_):
+            # What is to be done comes before what is told.
             return observed
-        max_age = self._context.settings.snapshot_max_age
-        snapshot = await capture_error(self._context.sweep.read(instance.id.parent, pass_.now - max_age))
+        snapshot = await capture_error(sweep.read(instance.id.parent, since))
         if isinstance(snapshot, FetchFailed):
             return replace(observed, jobs=snapshot)
         shown = snapshot.of(instance.id)

@@ -25,7 +25,7 @@ from azdiskbackup.core.rules.verdicts import Plan, evaluate
 from azdiskbackup.errors import AlreadyProtected, RateLimited
 from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.common.reconciler import NothingNew
-from azdiskbackup.reconcilers.protected_disk.state import BurstDetector, Pass, drop_before
+from azdiskbackup.reconcilers.protected_disk.state import BurstDetector, Edits, Pass, drop_before
 
 # A disk that was read is taken to be as it was for this long; its backups would fail, and say so, if it were gone.
 DISK_VALID_FOR = timedelta(hours=6)
@@ -121,9 +121,10 @@ def _wait_until(when: datetime, pass_: Pass, meanwhile: NotFound) -> NotFound:
 class InventoryReader:
     """Reads disks and instances, at little cost."""
 
-    def __init__(self, context: ReconcileContext, configurations: Configurations) -> None:
+    def __init__(self, context: ReconcileContext, configurations: Configurations, edits: Edits) -> None:
         self._context = context
         self._configurations = configurations
+        self._edits = edits
         self._burst = BurstDetector()
 
     # --- the disk ---------------------------------------------------------------------------------
@@ -154,6 +155,8 @@ class InventoryReader:
             # The disk itself may be why.
             return None
         recorded = observed.recorded
+        if not self._context.sweep.is_disk_at_hand(id_) and self._edits.is_urgent(pass_):
+            return None
         since = pass_.now - self._context.settings.snapshot_max_age if recorded.instance_id is None else None
         shown = await self._together(pass_, self._context.sweep.disk(id_, since))
         if isinstance(shown, FetchFailed | NotFetched) and recorded.instance_id is not None:
@@ -213,14 +216,10 @@ class InventoryReader:
         return found
 
     async def _swept(self, pass_: Pass, observed: Observed, id_: ArmId) -> AzureInstance | NotFound | FetchFailed:
-        max_age = self._context.settings.snapshot_max_age
-        try:
-            snapshot = await capture_error(self._context.sweep.read(id_.parent, pass_.now - max_age))
-        except RateLimited:
-            if pass_.resource.status.get("observedGeneration") == pass_.resource.generation:
-                raise
-            # Who has edited the object waits for no sweep of all others.
+        sweep, since = self._context.sweep, pass_.now - self._context.settings.snapshot_max_age
+        if not sweep.is_at_hand(id_.parent, since) and self._edits.is_urgent(pass_):
             return await self._get(pass_, observed, id_)
+        snapshot = await capture_error(sweep.read(id_.parent, since))
         if isinstance(snapshot, FetchFailed):
             return snapshot
         return await self._trusted(pass_, observed, id_, snapshot)

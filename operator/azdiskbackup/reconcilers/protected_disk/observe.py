@@ -31,7 +31,7 @@ from azdiskbackup.core.rules.lookup import NOT_FETCHED, NOT_FOUND, FetchFailed, 
 from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.reconcilers.common.context import ReconcileContext
 from azdiskbackup.reconcilers.protected_disk.inventory_reader import Configurations, InventoryReader
-from azdiskbackup.reconcilers.protected_disk.state import MigrationPacer, Pass
+from azdiskbackup.reconcilers.protected_disk.state import Edits, MigrationPacer, Pass
 from azdiskbackup.reconcilers.watch.indices import (
     DISKS_BY_AZURE_ID,
     DISKS_LEAVING_ROLE,
@@ -45,12 +45,12 @@ class Fetchers:
     """Fetches facts: from the inventory where that can be believed, else by a request of their own."""
 
     def __init__(
-        self, context: ReconcileContext, validations: GroupValidations, configurations: Configurations
+        self, context: ReconcileContext, validations: GroupValidations, configurations: Configurations, edits: Edits
     ) -> None:
         self._context = context
         self._grants = context.grants
         self._validations = validations
-        self._inventory = InventoryReader(context, configurations)
+        self._inventory = InventoryReader(context, configurations, edits)
         self._pacer = MigrationPacer(context.settings.migration_interval)
         self.by_fact = {
             Fact.DISK: self._disk,

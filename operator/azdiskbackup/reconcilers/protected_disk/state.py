@@ -220,6 +220,20 @@ class BurstDetector:
         return next(iter(self._came_at.values())) if len(self._came_at) > BURST_SIZE else None
 
 
+class Edits:
+    """Tells who has just been edited by a person, and is one of a few: such waits for no look at all others."""
+
+    def __init__(self) -> None:
+        self._burst = BurstDetector()
+
+    def is_urgent(self, pass_: Pass) -> bool:
+        """Return whether an object waits for nobody: its spec is new, and not that of many."""
+        if pass_.resource.status.get("observedGeneration") in (None, pass_.resource.generation):
+            return False
+        self._burst.add(pass_.key, pass_.now)
+        return self._burst.started() is None
+
+
 def drop_before(came_at: dict[K, datetime], time: datetime) -> None:
     """Drop those that came by a time, from a dict in which they stand in their order: of thousands it is read often."""
     while came_at and came_at[first := next(iter(came_at))] <= time:
