@@ -231,6 +231,11 @@ picture: $(READY) compiled controlplane sandbox prometheus browser ## Draw docs/
 	@$(BIN)/python -m bench.report_picture docs/report.png
 	@$(BIN)/python -m bench.picture
 
+.PHONY: bench-peers
+bench-peers: $(READY) compiled controlplane sandbox ## Measure Terraform beside it: TERRAFORM=program AZURERM=its provider
+	@VIRTUAL_ENV=$(VENV) $(UV) sync --quiet --frozen --inexact --group bench
+	@$(BIN)/python -m bench.peers --terraform=$(TERRAFORM) --azurerm=$(AZURERM) $(BENCH_ARGS)
+
 # The benchmark of the other revision runs in a worktree of its own, with its own code and tests.
 .PHONY: bench-compare
 bench-compare: $(READY) controlplane ## Measure another revision as well and compare: BASE=rev, BENCH_N=100,500

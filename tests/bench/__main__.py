@@ -5,29 +5,26 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from bench import by_rules, command, installation, large, report, restores, rules, scopes
 from bench.command import Costs
-from bench.fleet import Fleet, FleetError, Tell
+from bench.fleet import Fleet, FleetError
 from bench.large import Large
 from bench.measures import Rules
 from bench.restores import Restores
+from bench.runs import on_a_stack
 from bench.scenario import Result, run
 from bench.scopes import Scopes
 from harness.processes import ProcessDiedError
-from harness.stack import ROOT, Stack
+from harness.stack import ROOT
 
 SIZES = (100, 500, 2000)
 # From here on a fleet is measured in another way: as one of several subscriptions and vaults, protected by rules.
 LARGE = 5000
 SHARE = 0.4
-
-T = TypeVar("T")
 
 
 def main() -> int:
@@ -54,9 +51,11 @@ def main() -> int:
             found = report.with_large(before, _large(sizes[-1]))
         else:
             restored, costs = _restores(), _costs()
-            times = _on_a_stack("installation", lambda stack, tell: installation.measure(stack, tell))
+            times = on_a_stack("installation", lambda stack, tell: installation.measure(stack, tell))
             results = [_fleet(size) for size in sizes]
             found = report.document(results, times, costs, restored, _rules(), _scopes())
+            if (known := given.out / "results.json").exists():
+                found = report.with_large_of(json.loads(known.read_text()), found)
     except (FleetError, ProcessDiedError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -65,21 +64,21 @@ def main() -> int:
 
 
 def _restores() -> Restores:
-    return _on_a_stack("restores", lambda stack, tell: restores.measure(stack, SHARE, tell))
+    return on_a_stack("restores", lambda stack, tell: restores.measure(stack, SHARE, tell))
 
 
 def _costs() -> Costs:
-    return command.measure(_on_a_stack("kubectl", lambda stack, _: command.measure_kubectl(stack)))
+    return command.measure(on_a_stack("kubectl", lambda stack, _: command.measure_kubectl(stack)))
 
 
 def _rules() -> Rules:
     # First what is measured in CPU time: while nothing else runs.
     events = rules.measure_events()
-    return Rules(events, _on_a_stack("rules", lambda stack, tell: by_rules.measure(stack, tell)))
+    return Rules(events, on_a_stack("rules", lambda stack, tell: by_rules.measure(stack, tell)))
 
 
 def _scopes() -> Scopes:
-    return scopes.measure(_on_a_stack, SHARE)
+    return scopes.measure(on_a_stack, SHARE)
 
 
 # What can be measured alone, and renews its rows.
@@ -92,30 +91,11 @@ _ONE: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 
 
 def _fleet(size: int) -> Result:
-    return _on_a_stack(f"{size} disks", lambda stack, tell: run(stack, Fleet(stack, size), SHARE, tell))
+    return on_a_stack(f"{size} disks", lambda stack, tell: run(stack, Fleet(stack, size), SHARE, tell))
 
 
 def _large(size: int) -> Large:
-    return _on_a_stack(f"{size} disks", lambda stack, tell: large.measure(stack, size, SHARE, tell))
-
-
-def _on_a_stack(name: str, measure: Callable[[Stack, Tell], T]) -> T:
-    """Measure on a control plane and a simulator of its own."""
-    began = time.monotonic()
-
-    def tell(what: str) -> None:
-        print(f"{time.monotonic() - began:6.0f} s  {name}: {what}", flush=True)
-
-    with tempfile.TemporaryDirectory(prefix="azdiskbackup-bench-") as folder:
-        stack = Stack(Path(folder))
-        # Each fleet makes the volumes first.
-        stack.plane.claims_every = 30
-        try:
-            stack.start_control_plane()
-            stack.start_simulator()
-            return measure(stack, tell)
-        finally:
-            stack.stop()
+    return on_a_stack(f"{size} disks", lambda stack, tell: large.measure(stack, size, SHARE, tell))
 
 
 if __name__ == "__main__":

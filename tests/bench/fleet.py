@@ -99,7 +99,7 @@ class Fleet:
         )
         azure.seed(
             disks=[
-                _seed(name, self.layout.subscription(number % self.layout.vaults))
+                seed(name, self.layout.subscription(number % self.layout.vaults))
                 for number, (_, name) in enumerate(self.places)
             ]
         )
@@ -172,7 +172,7 @@ class Fleet:
 
     def protect_other(self, name: str, namespace: str) -> None:
         """Create a ProtectedDisk for a disk that has no claim, in a namespace of its own."""
-        self.stack.azure.seed(disks=[_seed(name)])
+        self.stack.azure.seed(disks=[seed(name)])
         other = objects.disk(name, namespace, "none", "gold", source={"diskID": objects.disk_id(name)})
         self.stack.plane.apply(objects.namespace(namespace), other)
 
@@ -268,7 +268,8 @@ def since_when(raw: Json, type_: str) -> datetime:
     return datetime.fromisoformat(found["lastTransitionTime"])
 
 
-def _seed(name: str, subscription: str = SUBSCRIPTION) -> Json:
+def seed(name: str, subscription: str = SUBSCRIPTION) -> Json:
+    """Return a disk as the simulator is told of it."""
     return {"subscription": subscription, "group": DISK_GROUP, "name": name, "location": LOCATION}
 
 

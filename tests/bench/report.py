@@ -50,7 +50,7 @@ def document(
 ) -> dict[str, Any]:
     """Return the results with where and when."""
     found = {
-        **_when(),
+        **when(),
         "machine": machine(),
         "measures": measures.rows(measures.of_fleets(results), results) + measures.rows(measures.TIMES, times),
         "times": _figures(times),
@@ -84,10 +84,23 @@ def with_large(before: dict[str, Any], found: Large) -> dict[str, Any]:
     return _renewed(before, "large", measures.rows(measures.LARGE, found), _figures(found))
 
 
+def with_large_of(before: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """Return a document with the rows about ten thousand disks of another one: they are measured by themselves."""
+    if "large" not in before:
+        return found
+    texts = {each.text for each in measures.LARGE}
+    rows = [each for each in before["measures"] if each["measure"] in texts]
+    return found | {"measures": _ordered([*found["measures"], *rows]), "large": before["large"]}
+
+
 def _renewed(before: dict[str, Any], name: str, rows: list[dict[str, Any]], found: dict[str, Any]) -> dict[str, Any]:
-    order = [each.text for table in measures.TABLES for each in table]
-    known = {each["measure"]: each for each in [*before["measures"], *rows]}
-    return before | {"measures": [known[text] for text in order if text in known], name: {**_when(), **found}}
+    return before | {"measures": _ordered([*before["measures"], *rows]), name: {**when(), **found}}
+
+
+def _ordered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows in the order of the tables; of two about the same, the later one."""
+    known = {each["measure"]: each for each in rows}
+    return [known[each.text] for table in measures.TABLES for each in table if each.text in known]
 
 
 def _figures(measured: Any) -> dict[str, Any]:
@@ -103,7 +116,8 @@ def _figures(measured: Any) -> dict[str, Any]:
     return {name: rounded(value) for name, value in asdict(measured).items()}
 
 
-def _when() -> dict[str, str]:
+def when() -> dict[str, str]:
+    """Return the day, and the revision that is measured."""
     revision = subprocess.run(
         ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
     ).stdout.strip()

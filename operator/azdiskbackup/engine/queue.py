@@ -53,8 +53,9 @@ class WorkQueue(Generic[KeyT]):
         self._before_backlog = 0
         # Since when, in real time.
         self._waiting: dict[KeyT, float] = {}
-        # For how many seconds the key that was taken last had been ready.
+        # Of the key that was taken last: for how many seconds it had been ready, and whether it was in the backlog.
         self.waited = 0.0
+        self.was_backlog = False
         self._in_work: set[KeyT] = set()
         self._again: set[KeyT] = set()
         self._later: dict[KeyT, datetime] = {}
@@ -102,6 +103,7 @@ class WorkQueue(Generic[KeyT]):
             self._promote()
             if self._ready or self._may_take_backlog:
                 key = self._take()
+                self.was_backlog = key in self._backlog_in_work
                 self.waited = time.monotonic() - self._waiting.pop(key)
                 self._in_work.add(key)
                 return key

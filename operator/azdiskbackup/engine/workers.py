@@ -7,6 +7,7 @@ The contract, tested line by line:
 - A reconciler that raises is called again after a pause that grows with each failure in a row and shrinks to nothing
   after a success; the failure is logged and stops nobody else.
 - A reconciler that is postponed failed at nothing; it is called again at the next event, or after an hour.
+- A key of a backlog gives way, some turns of the event loop, before its reconciler is called.
 - Nothing is taken before ``start`` was called; ``stop`` lets what is in work come to its end, for a while.
 """
 
@@ -24,6 +25,7 @@ from azdiskbackup.engine.cache import Key
 from azdiskbackup.engine.clock import Clock
 from azdiskbackup.engine.queue import WorkQueue
 from azdiskbackup.errors import OperatorError, RateLimited
+from azdiskbackup.turns import let_others_work
 
 Reconcile = Callable[[Key], Awaitable[datetime | None]]
 Pause = Callable[[BaseException, int], timedelta]
@@ -99,14 +101,17 @@ class Workers:
             except BaseException:
                 self._slots.release()
                 raise
-            task = asyncio.create_task(self._work(key, self._queue.waited), name=f"reconcile {key}")
+            work = self._work(key, self._queue.waited, gives_way=self._queue.was_backlog)
+            task = asyncio.create_task(work, name=f"reconcile {key}")
             self._running[task] = (key, time.monotonic())
             task.add_done_callback(self._running.pop)
 
-    async def _work(self, key: Key, waited: float) -> None:
+    async def _work(self, key: Key, waited: float, *, gives_way: bool) -> None:
         correlation.begin(str(key))
         started, outcome = time.monotonic(), "error"
         try:
+            if gives_way:
+                await let_others_work()
             again = await self._reconcilers[key.kind](key)
         except RateLimited:
             outcome = "rate_limited"

@@ -70,6 +70,23 @@ async def test_no_more_keys_in_work_than_workers(bench: Bench) -> None:
     assert most == 2 and not running and bench.queue.is_idle
 
 
+async def test_a_backlog_gives_way_to_those_who_come_right_after(bench: Bench) -> None:
+    begun: list[Key] = []
+
+    async def reconcile(key: Key) -> datetime | None:
+        begun.append(key)
+        return None
+
+    bench.queue.add_backlog(A)
+    bench.start(reconcile)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not list(bench.queue.ready) and not begun, "it is in work"
+    bench.queue.add(B)
+    await settle()
+    assert begun == [B, A]
+
+
 async def test_returned_time_brings_the_key_back_then(bench: Bench) -> None:
     passes: list[datetime] = []
 

@@ -6,7 +6,6 @@ is believed where it fits what is known, and else looked at in the resource itse
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +30,7 @@ from azdiskbackup.core.objects.azure import (
     JobHistory,
 )
 from azdiskbackup.errors import Unavailable
+from azdiskbackup.turns import let_others_work
 
 RowT = TypeVar("RowT")
 
@@ -40,7 +40,7 @@ PAGE = 1000
 # More pages than any subscription needs; a chain that does not end is an error of the service.
 MOST_PAGES = 500
 # So many rows of a page are read before others have their turn.
-_WITHOUT_A_PAUSE = 50
+_WITHOUT_A_PAUSE = 25
 
 # One row an instance, however many backups it had; ``job_history`` tells the same from a list. Restores are somebody's
 # as well, and would be counted as on-demand backups of the day.
@@ -233,9 +233,9 @@ class Graph(Gateway):
             except msgspec.MsgspecError as error:
                 raise Unavailable("NotUnderstood", f"cannot decode Resource Graph's response: {error}") from error
             for number, row in enumerate(page.data):
-                if number % _WITHOUT_A_PAUSE == 0:
+                if number and number % _WITHOUT_A_PAUSE == 0:
                     # A whole page takes a tenth of a second.
-                    await asyncio.sleep(0)
+                    await let_others_work()
                 for found in decode.each((row,), read):
                     yield found
             token = page.token

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -38,10 +37,11 @@ from azdiskbackup.reconcilers.watch.indices import (
     VOLUMES_BY_DISK,
     place,
 )
+from azdiskbackup.turns import let_others_work
 
 ASSESSMENT = Key("Assessment", "", "all")
 # Between two of these others may work.
-_AT_ONCE = 50
+_AT_ONCE = 20
 # Any number of objects may name a PVC: so many of them say enough.
 _ENOUGH = 8
 # Many PVCs that change at the same time are one pass of a rule.
@@ -174,7 +174,8 @@ class Assessments:
                     # What has not changed waits already.
                     if rules and assessment.due is not None:
                         heapq.heappush(self._due, (assessment.due, each))
-            await asyncio.sleep(0)
+            if self._changed_places:
+                await let_others_work()
         for rule in sorted(changed & self._book.by_name.keys()):
             self._enqueue(Key("DiskProtectionRule", "", rule), now + _TOGETHER)
 
