@@ -176,12 +176,12 @@ class Fleet:
         other = objects.disk(name, namespace, "none", "gold", source={"diskID": objects.disk_id(name)})
         self.stack.plane.apply(objects.namespace(namespace), other)
 
-    def suspend(self, place: tuple[str, str], is_about: Callable[[Sent], bool], within: float = 30) -> float:
-        """Suspend a disk; return how many seconds of real time that took to become a request to Azure.
+    def suspend(self, place: tuple[str, str], *awaited: Callable[[Sent], bool], within: float = 30) -> list[float]:
+        """Suspend a disk; return how many seconds of real time that took to become requests to Azure.
 
         Args:
             place: its namespace and name.
-            is_about: whether a request is the one that is waited for.
+            awaited: of each request that is waited for, in their order: whether it is this one.
             within: for so many seconds at most.
         """
         azure, (namespace, name) = self.stack.azure, place
@@ -192,10 +192,13 @@ class Fleet:
         status, answer = self.stack.plane.request("PUT", path, raw)
         if status != 200:
             raise FleetError(f"{path}: {answer.get('message')}")
-        while not any(map(is_about, azure.requests(since))):
-            if time.monotonic() > begun + within:
-                raise FleetError(f"no request to Azure about {name} within {within} s")
-        return time.monotonic() - begun
+        found = []
+        for each in awaited:
+            while not any(map(each, azure.requests(since))):
+                if time.monotonic() > begun + within:
+                    raise FleetError(f"no request to Azure about {name} within {within} s")
+            found.append(time.monotonic() - begun)
+        return found
 
     def back_up(self, first: int = 0, last: int | None = None) -> None:
         """Create an OnDemandBackup for each disk."""

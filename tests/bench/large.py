@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 
+from azure_simulator.client import Sent
 from bench import command
 from bench.by_rules import rule
 from bench.fleet import Fleet, Layout, Tell
@@ -41,7 +42,7 @@ class Large:
         scrape_seconds: real time of a scrape of its metrics, the best of three; ``scrape_bytes``: its size.
         status_cpu: CPU seconds of `kubectl azdiskbackup status`; ``status_megabytes``: its peak.
         change_seconds: real time from a person's change, made as soon as a restarted operator has begun, to the first
-            call to Azure about it.
+            call to Azure about it; ``change_write_seconds``: to the write that it asks for.
         restart_writes: Azure writes after the restart, but for that change.
         restart_cpu: CPU seconds until every object has had its pass.
         wall_seconds: real time of the whole run.
@@ -63,6 +64,7 @@ class Large:
     status_cpu: float
     status_megabytes: float
     change_seconds: float
+    change_write_seconds: float
     restart_writes: int
     restart_cpu: float
     wall_seconds: float
@@ -105,7 +107,13 @@ def measure(stack: Stack, size: int, share: float, tell: Tell) -> Large:
     since = azure.request_count()
     stack.start_operator()
     namespace, name = fleet.places[-1]
-    change_seconds = fleet.suspend((namespace, name), lambda sent: sent.writes and f"/{name}-" in sent.path, within=300)
+
+    def is_about(sent: Sent) -> bool:
+        return f"/{name}-" in sent.path or sent.path.partition("?")[0].endswith(f"/{name}")
+
+    change_seconds, change_write_seconds = fleet.suspend(
+        (namespace, name), is_about, lambda sent: is_about(sent) and sent.writes, within=300
+    )
     azure.settle()
     restart_cpu = cpu_seconds(stack.operator_pid)
     sent = [each for each in azure.requests(since) if each.caller == CLIENT_ID]
@@ -128,6 +136,7 @@ def measure(stack: Stack, size: int, share: float, tell: Tell) -> Large:
         status_cpu=status_cpu,
         status_megabytes=status_megabytes,
         change_seconds=change_seconds,
+        change_write_seconds=change_write_seconds,
         restart_writes=sum(each.writes for each in sent) - 1,
         restart_cpu=restart_cpu,
         wall_seconds=time.monotonic() - began,

@@ -201,6 +201,6 @@ def _latencies(fleet: Fleet, count: int) -> list[float]:
     """Suspend disks one by one; return how long each change took to become a call to Azure."""
     found = []
     for place in fleet.places[:count]:
-        found.append(fleet.suspend(place, lambda sent: sent.caller == CLIENT_ID))
+        found += fleet.suspend(place, lambda sent: sent.caller == CLIENT_ID)
         fleet.stack.azure.advance(seconds=1)
     return found

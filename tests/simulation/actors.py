@@ -311,6 +311,14 @@ class Actors(RuleActors):
         await self.world.advance(seconds=max(seconds, 15))
         await self.world.start_operator()
 
+    async def hand_over(self, seconds: float) -> None:
+        """Another replica leads, while the one that was held up is still at work: it must not write to Azure."""
+        before = self.world.operator
+        before.leads = False
+        await self.world.start_operator(unsettled=self.world.longest_request)
+        await self.world.advance(seconds=seconds)
+        await before.kill()
+
     async def restart(self, seconds: float) -> None:
         await self.world.stop_operator()
         await self.world.advance(seconds=max(seconds, 15))

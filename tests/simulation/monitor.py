@@ -28,7 +28,6 @@ from simulation.haste import Rates
 from simulation.leftovers import backed_up_for_nothing
 from simulation.restores import RestoreMonitor
 from simulation.rules import RuleMonitor, uncovered
-from simulation.throttling import RetryAfter
 from simulation.vault_access import VaultAccess
 from world.store import Resource
 
@@ -74,7 +73,6 @@ class Monitor:
         self._last: dict[str, Json] = {}
         # When Azure last had a disk in a mode, by lower-case id.
         self._in_mode: dict[tuple[str, str], datetime] = {}
-        self._retry_after = RetryAfter()
         self._rates = Rates()
         self._access = VaultAccess()
         # Disks whose backups go on, as was said when the object went, or whose object lost its status and with it which
@@ -106,21 +104,15 @@ class Monitor:
 
     # --- requests of the operator ---------------------------------------------------------------------------
 
-    def restarted(self) -> None:
-        """Take note that a process begins, which cannot know what Azure told the one before."""
-        self._retry_after = RetryAfter()
-
     def asks_kubernetes(self, method: str, path: str) -> None:
         """Look at a request to the API server that leaves the operator."""
         for wrong in (self.rules.asks(method, path), self._rates.too_often(method, path, self._world.clock.now())):
             if wrong is not None:
                 self.violated(wrong)
 
-    def before(self, request: Request) -> None:
-        """Look at a request that leaves the operator."""
-        wrong = self._retry_after.too_early(request, self._world.clock.now())
-        if wrong is not None:
-            self.violated(wrong)
+    def now(self) -> datetime:
+        """Return the time of the world."""
+        return self._world.clock.now()
 
     def arrives(self, request: Request) -> None:
         """Look at a request before Azure carries it out."""
@@ -171,10 +163,6 @@ class Monitor:
             self.coverage[f"error {error.get('code')}"] += 1
         self._look_at_vault()
         self.look()
-
-    def received(self, request: Request, response: Response) -> None:
-        """Take note of an answer that arrives at the operator."""
-        self._retry_after.answered(request, response, self._world.clock.now())
 
     # --- Azure ------------------------------------------------------------------------------------------------
 

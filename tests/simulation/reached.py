@@ -19,7 +19,6 @@ _NO_REASON = {
     "IdentityMissing": _SPEC,
     "IdentityNotFound": _SPEC,
     "InvalidSpec": "the API server in memory refuses what the schema does",
-    "LeaderHandover": "two replicas never lead at once here",
     "NamespaceQuotaExceeded": "no namespace has a quota",
     "NoSnapshotResourceGroup": _SPEC,
     "NotAnAzureDisk": _SPEC,

@@ -10,6 +10,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -23,8 +24,9 @@ from simulation.endings import unfinished
 from simulation.haste import StoryLoop
 from simulation.monitor import Monitor
 from simulation.story import Story
+from simulation.throttling import RetryAfter
 from world.azure import AzureInMemory, InMemoryNetwork
-from world.replica import Replica
+from world.replica import NOTHING, Replica
 from world.world import World
 
 # How long all takes to heal once nothing fails any more.
@@ -62,10 +64,17 @@ class SimulatedNetwork(InMemoryNetwork):
         self._seconds = delay
         self._monitor = monitor
         self._late = late
+        # Why no write may be sent from here, if none may.
+        self.forbidden: Callable[[], str | None] = lambda: None
+        # What Azure told another process, this one cannot know.
+        self._retry_after = RetryAfter()
 
     async def exchange(self, request: Request) -> Response:
         """Carry a request there and its answer back."""
-        self._monitor.before(request)
+        too_early = self._retry_after.too_early(request, self._monitor.now())
+        for wrong in (too_early, self.forbidden() if _writes(request) else None):
+            if wrong is not None:
+                self._monitor.violated(wrong)
         loop = asyncio.get_running_loop()
         arrived: asyncio.Future[Response] = loop.create_future()
         is_late = self._late()
@@ -86,7 +95,7 @@ class SimulatedNetwork(InMemoryNetwork):
         await asyncio.sleep(self._seconds())
         if self.is_cut:
             await asyncio.Event().wait()
-        self._monitor.received(request, response)
+        self._retry_after.answered(request, response, self._monitor.now())
         return response
 
 
@@ -119,26 +128,43 @@ class SimulatedWorld(World):
         self.chance = random.Random(f"delays {story.seed}")
         self.monitor = Monitor(self)
 
-    async def start_operator(self, watch_delay: Callable[[str], float] = lambda kind: 0.0) -> Replica:
-        """Start a replica."""
+    async def start_operator(
+        self, watch_delay: Callable[[str], float] = lambda kind: 0.0, *, unsettled: timedelta = NOTHING
+    ) -> Replica:
+        """Start a replica; writes of whoever led before may still arrive for a while."""
         chance = self.chance
+        network = SimulatedNetwork(
+            self.azure, lambda: chance.uniform(0.02, 1.5), self.monitor, lambda: chance.random() < 0.5
+        )
         found = SimulatedReplica(
             self._settings,
             self.server,
-            SimulatedNetwork(
-                self.azure, lambda: chance.uniform(0.02, 1.5), self.monitor, lambda: chance.random() < 0.5
-            ),
+            network,
             self.clock,
             self.cluster,
             self.random.random,
             lambda kind: chance.choice([0.01, 0.1, 2.0]),
         )
+        opens = self.clock.now() + unsettled
+        network.forbidden = lambda: _forbidden(found, self.clock.now() < opens)
         found.delay, found.monitor = lambda: chance.uniform(0.001, 0.05), self.monitor
         self.replicas.append(found)
-        self.monitor.restarted()
-        await found.start()
+        await found.start(unsettled)
         await self.settle()
         return found
+
+
+def _writes(request: Request) -> bool:
+    """Return whether a request changes something in Azure: a query and a login do not."""
+    path = request.path.lower()
+    return request.mutates and "/microsoft.resourcegraph/" not in path and "/oauth2/" not in path
+
+
+def _forbidden(sender: Replica, is_early: bool) -> str | None:
+    """Return why a replica must not write to Azure now."""
+    if not sender.leads:
+        return "a write by a replica that leads no more"
+    return "a write while one of the last leader may still arrive" if is_early else None
 
 
 def tell(story: Story) -> Outcome:

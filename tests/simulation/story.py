@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from simulation import episodes
 from simulation.action import LENGTH, TEAMS, Action, a_disk
 
 _FEWEST, _MOST = 40, 60
+# Stories that are older than what they would begin to tell stay as they were.
 SHORT_WAY_FROM = 2000
+HANDOVERS_FROM = 20_000
 
 
 @dataclass(frozen=True)
@@ -226,7 +228,16 @@ def generate(seed: int) -> Story:
             "job_list_lag": chance.choice([0, 30, 120]),
             "configuration": chance.choice([20, 60, 400]),
         },
-        # Stories that are older than the short way stay as they were.
         role_scope="ResourceGroup" if seed >= SHORT_WAY_FROM and seed % 3 else "Disk",
-        actions=tuple(actions),
+        actions=tuple(_with_handovers(actions, seed) if seed >= HANDOVERS_FROM else actions),
     )
+
+
+def _with_handovers(actions: list[Action], seed: int) -> Iterator[Action]:
+    """Yield actions with some replicas that do not crash, but are held up while another one takes the Lease."""
+    chance = random.Random(f"handovers {seed}")
+    for each in actions:
+        if each.verb == "crash" and chance.random() < 0.5:
+            yield replace(each, verb="hand_over", how={"seconds": round(chance.uniform(0, 10), 1)})
+        else:
+            yield each

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 from collections import deque
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry
@@ -26,6 +27,7 @@ T = TypeVar("T")
 _OWNER: contextvars.ContextVar[Replica | None] = contextvars.ContextVar("replica", default=None)
 _BY_KIND = {each.kind: each for each in WATCHED}
 _DRAIN_SECONDS = 1.2
+NOTHING = timedelta()
 
 
 def remember_owners(loop: asyncio.AbstractEventLoop) -> None:
@@ -72,11 +74,12 @@ class Replica:
         self._last: dict[str, float] = {}
         self._on_the_way: dict[str, deque[tuple[str, Json]]] = {}
         self.is_alive = False
+        self.leads = True
         self.hears = True
         # What is asked of the API server waits here while it is away.
         self.server_is_away = False
         self.kube = KubeClient(InMemoryExchange(server, self._before))
-        self.fence = Fence(monotonic=clock.monotonic)
+        self.fence = Fence(leads=lambda: self.leads, monotonic=clock.monotonic)
         self.registry = CollectorRegistry()
         self.engine = Engine(
             settings,
@@ -96,9 +99,15 @@ class Replica:
             raise ConnectionError("the API server is away")
         await asyncio.sleep(0)
 
-    async def start(self) -> None:
-        """Begin to work."""
+    async def start(self, unsettled: timedelta = NOTHING) -> None:
+        """Begin to work.
+
+        Args:
+            unsettled: for how long a write of whoever led before may still arrive.
+        """
         self.is_alive = True
+        if unsettled:
+            self.fence.close(unsettled, self.engine.wake)
         token = _OWNER.set(self)
         try:
             await self.engine.connection.__aenter__()

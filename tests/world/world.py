@@ -79,6 +79,11 @@ class World:
         self.replicas: list[Replica] = []
         self._teams = 0
 
+    @property
+    def longest_request(self) -> timedelta:
+        """Return how long a request of the operator may be on its way."""
+        return timedelta(seconds=self._settings.request_timeout_seconds)
+
     def grant(self, *subscriptions: str) -> None:
         """Give the operator in subscriptions the roles of deploy/azure, and no other right anywhere."""
         roles = azure_rights.assigned(subscriptions, CLIENT_ID)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from datetime import datetime, timedelta
 
 from azure_simulator.graph.tables import Row, Tables
@@ -32,7 +32,9 @@ class Index:
         while len(self._history) > 1 and self._history[1][0] <= self._now() - self._lag():
             self._history.pop(0)
 
-    def rows(self, table: str) -> list[Row]:
-        """Return the rows of a table; raise KeyError for one that is not known."""
+    def rows(self, table: str, subscriptions: Container[str]) -> list[Row]:
+        """Return the rows of a table and of subscriptions in lower case; raise KeyError for one that is not known."""
         self.note()
-        return self._history[0][1][table] if self._history else self._tables.rows(table)
+        if not self._history:
+            return self._tables.rows(table, subscriptions)
+        return [each for each in self._history[0][1][table] if each["subscriptionId"].lower() in subscriptions]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Iterable, Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from azure_simulator.http import wire, wire_backups
 from azure_simulator.model.azure import Azure
@@ -14,6 +15,14 @@ from azure_simulator.model.snapshot import Snapshot
 from azure_simulator.model.vaults import Vault
 
 Row = dict[str, Any]
+
+
+class _Owned(Protocol):
+    @property
+    def subscription(self) -> str: ...
+
+
+OwnedT = TypeVar("OwnedT", bound=_Owned)
 
 _NO_SPAN = "-10675199.02:48:05.4775808"
 JOBS_KEPT = timedelta(days=14)
@@ -25,47 +34,58 @@ class Tables:
     def __init__(self, azure: Azure) -> None:
         self._azure = azure
         self._ended: dict[str, Row] = {}
+        # By id, those of backups: none changes, and those that are gone are few.
         self._snapshots: dict[str, Row] = {}
         # Ids of rows that are left out.
         self.lost: re.Pattern[str] | None = None
 
-    def rows(self, table: str) -> list[Row]:
-        """Return the rows of a table, by its lower-case name; raise KeyError for one that is not known."""
-        found = {"resources": self._resources, "recoveryservicesresources": self._backup}[table]()
+    def rows(self, table: str, subscriptions: Container[str] | None = None) -> list[Row]:
+        """Return the rows of a table, by its lower-case name; raise KeyError for one that is not known.
+
+        Args:
+            table: its name.
+            subscriptions: whose, in lower case; all without.
+        """
+        wanted = self._azure.cloud.subscriptions if subscriptions is None else subscriptions
+        found = {"resources": self._resources, "recoveryservicesresources": self._backup}[table](wanted)
         return [each for each in found if self.lost is None or not self.lost.fullmatch(each["id"])]
 
-    def _resources(self) -> list[Row]:
+    def _vaults(self, subscriptions: Container[str]) -> Iterator[Vault]:
+        return _of(self._azure.vaults.all.values(), subscriptions)
+
+    def _resources(self, subscriptions: Container[str]) -> list[Row]:
         cloud = self._azure.cloud
-        vaults = [
-            _row(wire.vault(each, cloud), each.subscription, cloud.tenant) for each in self._azure.vaults.all.values()
-        ]
+        disks, snapshots = _of(cloud.disks.values(), subscriptions), _of(cloud.snapshots.values(), subscriptions)
         return [
-            *vaults,
-            *(_row(wire.disk(each), each.subscription, cloud.tenant) for each in cloud.disks.values()),
-            *(_row(wire.snapshot(each), each.subscription, cloud.tenant) for each in cloud.snapshots.values()),
-            *self._snapshots_of_backups(),
+            *(_row(wire.vault(each, cloud), each.subscription, cloud.tenant) for each in self._vaults(subscriptions)),
+            *(_row(wire.disk(each), each.subscription, cloud.tenant) for each in disks),
+            *(_row(wire.snapshot(each), each.subscription, cloud.tenant) for each in snapshots),
+            *self._snapshots_of_backups(subscriptions),
         ]
 
-    def _snapshots_of_backups(self) -> list[Row]:
-        """Return the incremental snapshots that Azure Backup keeps; none changes."""
-        before, self._snapshots = self._snapshots, {}
+    def _snapshots_of_backups(self, subscriptions: Container[str]) -> Iterator[Row]:
+        """Yield the incremental snapshots that Azure Backup keeps; none changes."""
         for vault in self._azure.vaults.all.values():
             for instance in vault.instances.values():
                 for point in instance.points.values():
-                    if not point.snapshot_deleted:
-                        self._snapshots[point.snapshot_id] = before.get(point.snapshot_id) or self._snapshot(point)
-        return list(self._snapshots.values())
+                    if not point.snapshot_deleted and point.disk.subscription.lower() in subscriptions:
+                        yield self._snapshot(point)
 
     def _snapshot(self, point: RecoveryPoint) -> Row:
+        known = self._snapshots.get(point.snapshot_id)
+        if known is not None:
+            return known
         disk = point.disk
         kept = Snapshot(
             point.snapshot_id, point.snapshot_name, disk.subscription, disk.location, disk.id, True, point.taken
         )
-        return _row(wire.snapshot(kept), disk.subscription, self._azure.cloud.tenant)
+        row = _row(wire.snapshot(kept), disk.subscription, self._azure.cloud.tenant)
+        self._snapshots[point.snapshot_id] = row
+        return row
 
-    def _backup(self) -> list[Row]:
+    def _backup(self, subscriptions: Container[str]) -> list[Row]:
         found = []
-        for vault in self._azure.vaults.all.values():
+        for vault in self._vaults(subscriptions):
             found += [self._instance(each, vault) for each in vault.instances.values()]
             found += [self._policy(each, vault) for each in vault.policies.values()]
             since = self._azure.cloud.now - JOBS_KEPT
@@ -129,6 +149,10 @@ class Tables:
         if job.end is not None:
             self._ended[job.id] = row
         return row
+
+
+def _of(things: Iterable[OwnedT], subscriptions: Container[str]) -> Iterator[OwnedT]:
+    return (each for each in things if each.subscription.lower() in subscriptions)
 
 
 def _row(body: Row, subscription: str, tenant: str) -> Row:

@@ -56,8 +56,7 @@ def query(call: Call) -> Response:
 
 
 def _seen(call: Call, table: str, wanted: set[str]) -> list[dict[str, Any]]:
-    rows = call.index.rows(table)
-    return [each for each in rows if each["subscriptionId"].lower() in wanted and _visible(call, each)]
+    return [each for each in call.index.rows(table, wanted) if _visible(call, each)]
 
 
 def actions_of(text: str) -> list[str]:

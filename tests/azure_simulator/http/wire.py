@@ -24,7 +24,7 @@ Json = dict[str, Any]
 
 def time(when: datetime) -> str:
     """Seven digits after the point, as .NET writes them."""
-    return f"{when.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{when.microsecond:06d}0Z"
+    return f"{when.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}0Z"
 
 
 def group(found: Group) -> Json:
