@@ -133,6 +133,8 @@ where the role on the disks is assigned.
 - Vault, policy and the role on the group of the snapshots are there before we count.
 - **Seconds** are those of the simulator's clock. Terraform works on ten resources at once, which is its default, and
   waits in its own steps.
+- The operator leaves 60 % of Azure's limits to others and waits for its turn, and has each disk validated before it
+  asks for its protection (`Disk`); Terraform does neither.
 - **A check** is one `terraform plan` that finds no difference, and one sweep of the operator, which makes one every ten
   minutes. What a sweep costs is nearly the same for ten times as many disks ([all numbers](README.md)).
 - **Memory** is that of the operator, which stays; and the most that Terraform and its provider had together while they
