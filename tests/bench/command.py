@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -12,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.meter import children_cpu
 from harness import objects
 from harness.stack import ROOT, Stack
 from plugin import server, world
@@ -124,10 +124,9 @@ def _cpu(words: Sequence[str], environment: Mapping[str, str] | None = None) -> 
     """Return CPU seconds of a process, its children included."""
     found = []
     for _ in range(_TIMES):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        before = children_cpu()
         _run(words, environment)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        found.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        found.append(children_cpu() - before)
     return min(found)
 
 

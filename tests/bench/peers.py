@@ -56,12 +56,12 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks" / "peers.md")
     given = parser.parse_args()
     terraform = None
-    if given.terraform and given.azurerm:
-        terraform = Terraform(Path(given.terraform), Path(given.azurerm))
-    else:
-        print("Terraform is not measured: TERRAFORM=… and AZURERM=… name the two programs.")
     columns: dict[str, Cost] = {}
     try:
+        if given.terraform and given.azurerm:
+            terraform = Terraform(Path(given.terraform), Path(given.azurerm))
+        else:
+            print("Terraform is not measured: TERRAFORM=… and AZURERM=… name the two programs.")
         for scope in SCOPES:
             measure = partial(_measure, scope=scope, size=given.disks, terraform=terraform)
             costs = on_a_stack(f"{given.disks} disks, {scope}", measure)

@@ -6,7 +6,7 @@ import json
 import mmap
 import os
 import re
-import resource
+import signal
 import subprocess
 import time
 from contextlib import suppress
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.fleet import FleetError, Tell, seed
-from bench.meter import resident_kib
+from bench.meter import children_cpu, resident_kib
 from harness import objects
 from harness.objects import DISK_GROUP, LOCATION, SNAPSHOT_GROUP, SUBSCRIPTION, VAULT_GROUP, Json
 from harness.stack import Stack
@@ -93,10 +93,10 @@ class Terraform:
         azure.set_rate(1)
         tell("terraform apply, of vault and policy")
         before = self._run(folder, environment, "apply", "-auto-approve", *(f"-target={each}" for each in _SHARED))
-        since, start, used = azure.request_count(), azure.now, _children_cpu()
+        since, start, used = azure.request_count(), azure.now, children_cpu()
         tell("terraform apply")
         memory = max(before, self._run(folder, environment, "apply", "-auto-approve"))
-        seconds, cpu = (azure.now - start).total_seconds(), _children_cpu() - used
+        seconds, cpu = (azure.now - start).total_seconds(), children_cpu() - used
         sent = [each for each in azure.requests(since) if each.caller == _CLIENT_ID]
         tell(f"calls: {dict(azure.counts(since))}")
         since = azure.request_count()
@@ -148,17 +148,18 @@ class Terraform:
                 command, cwd=folder, env=environment, stdout=said, stderr=said, start_new_session=True
             )
             most = 0
-            while run.poll() is None:
-                most = max(most, _session_kib(run.pid))
-                time.sleep(_LOOK_EVERY_SECONDS)
+            try:
+                while run.poll() is None:
+                    most = max(most, _session_kib(run.pid))
+                    time.sleep(_LOOK_EVERY_SECONDS)
+            finally:
+                # Who interrupts this leaves no Terraform behind, nor its provider.
+                if run.poll() is None:
+                    os.killpg(run.pid, signal.SIGKILL)
+                    run.wait()
         if run.returncode != 0:
             raise FleetError(f"terraform {words[0]} ended with {run.returncode}:\n{log.read_text()[-3000:]}")
         return most
-
-
-def _children_cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def _session_kib(session: int) -> int:

@@ -53,9 +53,8 @@ class WorkQueue(Generic[KeyT]):
         self._before_backlog = 0
         # Since when, in real time.
         self._waiting: dict[KeyT, float] = {}
-        # Of the key that was taken last: for how many seconds it had been ready, and whether it was in the backlog.
+        # For how many seconds the key that was taken last had been ready.
         self.waited = 0.0
-        self.was_backlog = False
         self._in_work: set[KeyT] = set()
         self._again: set[KeyT] = set()
         self._later: dict[KeyT, datetime] = {}
@@ -103,12 +102,15 @@ class WorkQueue(Generic[KeyT]):
             self._promote()
             if self._ready or self._may_take_backlog:
                 key = self._take()
-                self.was_backlog = key in self._backlog_in_work
                 self.waited = time.monotonic() - self._waiting.pop(key)
                 self._in_work.add(key)
                 return key
             self._changed.clear()
             await self._wait()
+
+    def is_of_backlog(self, key: KeyT) -> bool:
+        """Return whether a key that is in work was taken from the backlog."""
+        return key in self._backlog_in_work
 
     @property
     def _may_take_backlog(self) -> bool:

@@ -101,16 +101,15 @@ class Workers:
             except BaseException:
                 self._slots.release()
                 raise
-            work = self._work(key, self._queue.waited, gives_way=self._queue.was_backlog)
-            task = asyncio.create_task(work, name=f"reconcile {key}")
+            task = asyncio.create_task(self._work(key, self._queue.waited), name=f"reconcile {key}")
             self._running[task] = (key, time.monotonic())
             task.add_done_callback(self._running.pop)
 
-    async def _work(self, key: Key, waited: float, *, gives_way: bool) -> None:
+    async def _work(self, key: Key, waited: float) -> None:
         correlation.begin(str(key))
         started, outcome = time.monotonic(), "error"
         try:
-            if gives_way:
+            if self._queue.is_of_backlog(key):
                 await let_others_work()
             again = await self._reconcilers[key.kind](key)
         except RateLimited:

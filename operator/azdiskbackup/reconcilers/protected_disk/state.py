@@ -227,7 +227,10 @@ class Edits:
         self._burst = BurstDetector()
 
     def is_urgent(self, pass_: Pass) -> bool:
-        """Return whether an object waits for nobody: its spec is new, and not that of many."""
+        """Return whether an object waits for nobody: its spec is new, and not that of many.
+
+        Whoever is asked about counts as one of them.
+        """
         if pass_.resource.status.get("observedGeneration") in (None, pass_.resource.generation):
             return False
         self._burst.add(pass_.key, pass_.now)
