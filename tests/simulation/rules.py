@@ -111,20 +111,34 @@ def _rule_of(disk: Json) -> str | None:
 
 def selected_claims(world: SimulatedWorld) -> Iterator[Place]:
     """Yield the PVCs that an enforced rule selects, and that do not opt out where they may."""
-    rules = [each for each in world.every("DiskProtectionRule") if each["spec"].get("mode", "Enforce") == "Enforce"]
-    may_opt_out = all(each["spec"].get("optOut", "Allowed") == "Allowed" for each in rules)
+    return (place for place, _ in _decided_claims(world))
+
+
+def _decided_claims(world: SimulatedWorld) -> Iterator[tuple[Place, Json]]:
+    """Yield the same with the rule that decides: no other one protects a PVC in its place while it is not ready.
+
+    All rules of a story select the same namespaces, so the first decides from which the PVC may not opt out.
+    """
+    rules = sorted(
+        (each for each in world.every("DiskProtectionRule") if each["spec"].get("mode", "Enforce") == "Enforce"),
+        key=_precedence,
+    )
     namespaces = {each["metadata"]["name"]: each["metadata"].get("labels") or {} for each in world.every("Namespace")}
     for claim in world.every("PersistentVolumeClaim") if rules else ():
         labels, metadata = namespaces.get(claim["metadata"]["namespace"], {}), claim["metadata"]
         out = (metadata.get("labels") or {}).get(OPT_OUT) == "false"
-        if labels.get(CHOSEN) == "yes" and not (out and may_opt_out):
-            yield metadata["namespace"], metadata["name"]
+        binding = [each for each in rules if not out or each["spec"].get("optOut", "Allowed") != "Allowed"]
+        if labels.get(CHOSEN) == "yes" and binding:
+            yield (metadata["namespace"], metadata["name"]), binding[0]
+
+
+def _precedence(rule: Json) -> tuple[int, str, str]:
+    metadata = rule["metadata"]
+    return -rule["spec"].get("priority", 0), metadata["creationTimestamp"], metadata["name"]
 
 
 def uncovered(world: SimulatedWorld) -> Iterator[str]:
     """Yield what a rule that is ready selects, and no ProtectedDisk names."""
-    if not any(is_ready(each) for each in world.every("DiskProtectionRule") if each["spec"].get("mode") == "Enforce"):
-        return
     served = {each["metadata"]["name"] for each in world.every("Namespace") if _is_served(world, each)}
     named = {
         (each["metadata"]["namespace"], each["spec"]["source"]["persistentVolumeClaim"]["name"])
@@ -135,8 +149,8 @@ def uncovered(world: SimulatedWorld) -> Iterator[str]:
         for each in world.every("PersistentVolumeClaim")
         if (each.get("status") or {}).get("phase") == "Bound"
     }
-    for place in selected_claims(world):
-        if place[0] in served and place in bound and place not in named:
+    for place, rule in _decided_claims(world):
+        if is_ready(rule) and place[0] in served and place in bound and place not in named:
             yield f"{'/'.join(place)} is selected by a rule that is ready, and nothing protects it"
 
 
