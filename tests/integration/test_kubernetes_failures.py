@@ -51,7 +51,7 @@ def test_a_conflict_at_every_write_of_status(stack: Stack, shop: Tenant, proxy: 
 def test_what_is_there_is_listed_once_at_a_start(stack: Stack, shop: Tenant, proxy: KubeProxy, gold: str) -> None:
     shop.make_claim()
     stack.kill_operator()
-    before, begun = len(list(stack.plane.audit(OPERATOR_USER))), stack.azure.now
+    before, begun, said = len(list(stack.plane.audit(OPERATOR_USER))), stack.azure.now, len(stack.operator_said())
     stack.start_again()
     stack.plane.apply(disk("data", shop.namespace))
     wait_for(lambda: shop.condition("protecteddisk", "data", "Ready"), "a watch tells of the new object")
@@ -64,9 +64,11 @@ def test_what_is_there_is_listed_once_at_a_start(stack: Stack, shop: Tenant, pro
     took = stack.azure.now - begun
     # After a minute all is listed once more.
     again = took >= timedelta(minutes=1)
+    lives = stack.operator_said()[said:].count('"event": "checked"')
     for each in WATCHED:
         what = each.group, each.plural
-        assert 1 <= listed[what] <= 1 + again + ended[what], f"{what} after {took}: {listed}, ended: {ended}"
+        told = f"{what} after {took}, in {lives} lives: {listed}, ended: {ended}"
+        assert 1 <= listed[what] <= 1 + again + ended[what], told
 
 
 def test_the_api_server_is_away(stack: Stack, shop: Tenant, proxy: KubeProxy, gold: str) -> None:
