@@ -103,6 +103,39 @@ async def test_an_index_that_lags_makes_none_of_many_backups_overdue(world: Worl
     await world.advance(minutes=15)
 
 
+async def test_an_instance_that_is_gone_is_missed_with_its_backups_although_shown(world: World, shop: Team) -> None:
+    await protected(world, shop)
+    # For the failed ones, which are due still, Azure was asked before.
+    world.azure.fail_backups("UserErrorDiskNotThere", "It failed.", "Try again.")
+    await shop.after_the_next_backup()
+    await world.advance(hours=3)
+    assert health(shop) == "BackupOverdue"
+    due = next_due(shop)
+    # The list by which an index is checked comes from it as well.
+    world.azure.turn("replica", name="behind", route=r"backupInstances\.list|resourceGraph", every=1, behind=True)
+    shop.portal("DELETE", shop.instance())
+    since = world.azure.request_count()
+    await go_to(world, due + LIMIT)
+    assert not world.azure.counts(since)["deletedBackupInstances.get"], "nothing tells of it yet"
+    await world.advance(minutes=15)
+    assert world.azure.counts(since)["deletedBackupInstances.undelete"] == 1
+
+
+async def test_an_instance_of_which_no_backup_shows_is_read_again_while_none_does(world: World, shop: Team) -> None:
+    await protected(world, shop)
+    world.azure.knobs(schedule_delay=10**7)
+    await shop.after_the_next_backup()
+    await world.advance(minutes=15)
+    due = next_due(shop)
+    await go_to(world, due + LIMIT)
+    since = world.azure.request_count()
+    await world.advance(minutes=30)
+    assert world.azure.counts(since)["backupInstances.get"] == 1
+    await world.advance(hours=8)
+    assert world.azure.counts(since)["backupInstances.get"] == 2, "not for each of the two that did not come either"
+    assert health(shop) == "BackupOverdue"
+
+
 async def test_what_rested_is_not_overdue_when_it_goes_on(world: World, shop: Team) -> None:
     await protected(world, shop)
     await shop.protect(protection="Suspended")

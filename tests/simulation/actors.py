@@ -11,6 +11,7 @@ from azure_simulator.client import SimulatorError
 from harness import objects
 from harness.objects import SUBSCRIPTION, Json
 from simulation.action import Action
+from simulation.azure_state import vault_tags
 from simulation.rule_actors import RuleActors
 from world.team import Team
 
@@ -204,8 +205,12 @@ class Actors(RuleActors):
     async def tag_vault(self, tag: str, **_: Any) -> None:
         vault = self.vault_id()
         tags = self._shown(vault).get("tags") or {}
-        self.teams[0].portal("PATCH", vault, {"tags": {**tags, "costCenter": tag}})
-        self.foreign_tags["costCenter"] = tag
+        try:
+            self.teams[0].portal("PATCH", vault, {"tags": {**tags, "costCenter": tag}})
+        finally:
+            # An answer that got lost does not tell whether the request arrived.
+            if (vault_tags(self.world, VAULT) or {}).get("costcenter") == tag:
+                self.foreign_tags["costCenter"] = tag
 
     async def apply_vault(self, env: str) -> None:
         """Terraform knows some tags, and takes all others away: those by which the operator knows its vault as well."""

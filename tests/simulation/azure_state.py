@@ -41,6 +41,14 @@ def jobs(world: World) -> Iterator[Job]:
         yield from vault.jobs.values()
 
 
+def vault_tags(world: World, name: str) -> dict[str, str] | None:
+    """Return the tags of a vault, by their names in lower case; None if there is no such vault."""
+    for vault in world.azure.service.azure.vaults.all.values():
+        if vault.name == name:
+            return {key.lower(): value for key, value in (vault.tags or {}).items()}
+    return None
+
+
 def has_ended(world: World, job: Job) -> bool:
     """Return whether a job has ended by now; its end is known before."""
     return job.end is not None and job.end <= world.clock.now()

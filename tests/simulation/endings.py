@@ -9,7 +9,7 @@ from azdiskbackup.core.reason_catalog import REASON_CATALOG
 from azure_simulator.model.instance import Instance
 from harness.objects import Json
 from simulation.actors import VAULT
-from simulation.azure_state import condition, disk_of, instances, is_ready, owner_of
+from simulation.azure_state import condition, disk_of, instances, is_ready, owner_of, vault_tags
 
 if TYPE_CHECKING:
     from world.world import World
@@ -114,8 +114,7 @@ def otherwise_in_azure(world: World) -> Iterator[str]:
         if instance and policy is not None and is_ready(policy) and not _is_by(instance.policy.name, policy):
             yield f"{_name(raw)} is Ready, and Azure backs it up by {instance.policy.name}"
     for raw in world.every("BackupVault"):
-        vault = next((each for each in world.azure.service.azure.vaults.all.values() if each.name == VAULT), None)
-        tags = {key.lower(): value for key, value in ((vault and vault.tags) or {}).items()}
+        tags = vault_tags(world, VAULT) or {}
         lacking = [key for key, value in (raw["spec"].get("tags") or {}).items() if tags.get(key.lower()) != value]
         if is_ready(raw) and condition(raw, "Synced").get("status") == "True" and lacking:
             yield f"the vault is in sync, and Azure has other tags: {lacking}"

@@ -22,6 +22,7 @@ from simulation.azure_state import (
     is_ready,
     jobs,
     owner_of,
+    vault_tags,
 )
 from simulation.endings import miscounted, otherwise_in_azure, owned_by_others
 from simulation.haste import Rates
@@ -167,14 +168,12 @@ class Monitor:
     # --- Azure ------------------------------------------------------------------------------------------------
 
     def _look_at_vault(self) -> None:
-        if self.actors is None:
+        tags = vault_tags(self._world, VAULT)
+        if self.actors is None or tags is None:
             return
-        for vault in self._world.azure.service.azure.vaults.all.values():
-            tags = {name.lower(): value for name, value in (vault.tags or {}).items()}
-            if vault.name == VAULT:
-                lost = [name for name, value in self.actors.foreign_tags.items() if tags.get(name.lower()) != value]
-                if lost:
-                    self.violated(f"the vault lost tags of others: {lost}")
+        lost = [name for name, value in self.actors.foreign_tags.items() if tags.get(name.lower()) != value]
+        if lost:
+            self.violated(f"the vault lost tags of others: {lost}")
 
     def look(self) -> None:
         """Look at what Azure has at this moment."""

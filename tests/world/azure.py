@@ -56,10 +56,16 @@ class AzureInMemory(Simulator):
         return response.body
 
     def arm(self, method: str, path: str, body: Any = None) -> Any:
-        """Send a request to Azure as somebody who may do everything: a person in the portal, another tool."""
+        """Send a request to Azure as somebody who may do everything: a person in the portal, another tool.
+
+        Raises:
+            SimulatorError: it was refused, or no answer came.
+        """
         self.seed(callers=[{"clientID": "a-person"}])
         headers = {"authorization": f"Bearer {tokens.token_for('a-person')}"}
         response = self.answer(Request(method, path, headers, "" if body is None else json.dumps(body)))
+        if response.status <= 0:
+            raise SimulatorError(f"no answer to {method} {path}")
         if response.status >= 400:
             raise SimulatorError(json.dumps(response.body))
         return response.body

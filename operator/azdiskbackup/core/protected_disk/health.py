@@ -88,6 +88,13 @@ def next_due(
     return due_and_limit(schedule, [job.duration for job in jobs.recent if job.duration], since, last_success)
 
 
+def next_job_due(
+    schedule: Schedule, jobs: JobHistory, since: datetime, last_success: datetime | None
+) -> tuple[datetime, datetime]:
+    """Return when the first backup after the newest one is due, and by when its job shows, however it ends."""
+    return next_due(schedule, jobs, max([since, *(job.start for job in jobs.recent[:1])]), last_success)
+
+
 def due_and_limit(
     schedule: Schedule, took: Iterable[timedelta], since: datetime, last_success: datetime | None
 ) -> tuple[datetime, datetime]:

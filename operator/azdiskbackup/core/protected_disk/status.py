@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from azdiskbackup.api.v1alpha1.base import AzureErrorStatus
+from azdiskbackup.api.v1alpha1.disk_backup_policy import Schedule
 from azdiskbackup.api.v1alpha1.protected_disk import (
     DiskStatus,
     JobsStatus,
@@ -28,7 +30,7 @@ from azdiskbackup.core.objects.resource import Resource, parse_status
 from azdiskbackup.core.protected_disk.computed_points import known_restore_points
 from azdiskbackup.core.protected_disk.desired import Desired
 from azdiskbackup.core.protected_disk.earlier_disks import change_over, without
-from azdiskbackup.core.protected_disk.health import backup_health, next_due
+from azdiskbackup.core.protected_disk.health import backup_health, next_due, next_job_due
 from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.ownership import disk_may_be_shown, may_be_shown
 from azdiskbackup.core.protected_disk.restore_points import last_success
@@ -142,17 +144,30 @@ def _health(observed: Observed, after: ProtectedDiskStatus, now: datetime, *, ac
 
 def backup_expected(known: ProtectedDiskStatus, observed: Observed) -> tuple[datetime, datetime] | None:
     """Return when the next good backup is due, and by when it must be there; None while none is expected."""
+    return _expected(next_due, known, observed)
+
+
+def job_expected(known: ProtectedDiskStatus, observed: Observed) -> tuple[datetime, datetime] | None:
+    """Return when the next backup is due, and by when its job shows, even if it fails; None while none is expected."""
+    return _expected(next_job_due, known, observed)
+
+
+def _expected(
+    due: Callable[[Schedule, JobHistory, datetime, datetime | None], tuple[datetime, datetime]],
+    known: ProtectedDiskStatus,
+    observed: Observed,
+) -> tuple[datetime, datetime] | None:
     if known.active_since is None or not isinstance(observed.policy, PolicyView) or not observed.policy.in_force:
         return None
     jobs = observed.jobs if isinstance(observed.jobs, JobHistory) else NO_JOBS
-    return next_due(observed.policy.schedule, jobs, known.active_since, last_success(known))
+    return due(observed.policy.schedule, jobs, known.active_since, last_success(known))
 
 
 def deadline(known: ProtectedDiskStatus, observed: Observed) -> datetime | None:
     """Return when the disk has to be looked at although nothing changes; None once what was seen is newer than that."""
-    expected = backup_expected(known, observed)
-    judged = expected is not None and observed.jobs_at is not None and observed.jobs_at > expected[1]
-    return expected[1] if expected is not None and not judged else None
+    expected = (backup_expected(known, observed), job_expected(known, observed))
+    limits = (each[1] for each in expected if each is not None)
+    return min((each for each in limits if observed.jobs_at is None or observed.jobs_at <= each), default=None)
 
 
 def _active_since(

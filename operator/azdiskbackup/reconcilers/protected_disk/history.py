@@ -18,12 +18,13 @@ from azdiskbackup.core.protected_disk.observed import Observed
 from azdiskbackup.core.protected_disk.ownership import may_be_shown
 from azdiskbackup.core.protected_disk.restore_points import hides_expired, is_read_due, none_since
 from azdiskbackup.core.protected_disk.rules.instance import instance_request
-from azdiskbackup.core.protected_disk.status import backup_expected
+from azdiskbackup.core.protected_disk.status import backup_expected, job_expected
 from azdiskbackup.core.protected_disk.validation import GroupValidations, is_shared
 from azdiskbackup.core.rules.lookup import FetchFailed
 from azdiskbackup.core.schedule.backup_times import backups_per_day
 from azdiskbackup.errors import RateLimited
 from azdiskbackup.reconcilers.common.context import ReconcileContext
+from azdiskbackup.reconcilers.common.reconciler import NothingNew
 from azdiskbackup.reconcilers.protected_disk.state import DiskState, Edits, KnownHistory, Pass
 
 
@@ -46,16 +47,20 @@ def _no_points_at(
 
 def _is_read_due(pass_: Pass, observed: Observed, before: ProtectedDiskStatus) -> bool:
     """Return whether Azure's list of restore points is needed: what is known of them does not tell of all."""
-    policy, jobs = observed.policy, observed.jobs
+    jobs = observed.jobs
     assert isinstance(jobs, JobHistory), "they were just read"
-    every = timedelta(days=1) / (backups_per_day(policy.schedule) if isinstance(policy, PolicyView) else 1)
     is_other = pass_.state.history.is_made_anew and before.restore_points is not None
     known = before.restore_points or none_since(observed.no_points_at)
     return (
         is_other
-        or is_read_due(known, jobs, observed.newest_point, pass_.now, every)
+        or is_read_due(known, jobs, observed.newest_point, pass_.now, _between_backups(observed))
         or hides_expired(before, pass_.now)
     )
+
+
+def _between_backups(observed: Observed) -> timedelta:
+    policy = observed.policy
+    return timedelta(days=1) / (backups_per_day(policy.schedule) if isinstance(policy, PolicyView) else 1)
 
 
 def _has_history(pass_: Pass, observed: Observed) -> bool:
@@ -81,6 +86,9 @@ class History:
             pass_: over it.
             observed: what is known of it.
             acts: whether the pass takes a step.
+
+        Raises:
+            NothingNew: whether the instance is there has to be known first.
         """
         instance, state = observed.instance, pass_.state
         if not isinstance(instance, AzureInstance) or not _has_history(pass_, observed):
@@ -98,6 +106,7 @@ class History:
         self._tell_group(shown.jobs, pass_, observed)
         before = parse_status(ProtectedDiskStatus, pass_.resource, pass_.now)
         observed = replace(observed, no_points_at=_no_points_at(before, instance.id, shown, snapshot, state.history))
+        self._doubt_if_silent(before, observed, snapshot, pass_, acts=acts)
         expected = backup_expected(before, observed)
         if expected is not None:
             due, limit = expected
@@ -111,6 +120,22 @@ class History:
                     state.history.is_made_anew = False
                 return replace(observed, restore_points=points)
         return observed
+
+    def _doubt_if_silent(
+        self,
+        before: ProtectedDiskStatus,
+        observed: Observed,
+        snapshot: InventorySnapshot,
+        pass_: Pass,
+        *,
+        acts: bool,
+    ) -> None:
+        """After a run of the schedule without any job have the instance read: a replica that lags may still show it."""
+        expected = job_expected(before, observed)
+        if acts or expected is None or snapshot.at <= expected[1]:
+            return
+        if pass_.state.instance.doubt(expected[1], _between_backups(observed), pass_.now):
+            raise NothingNew(pass_.now)
 
     def _tell_group(self, jobs: JobHistory, pass_: Pass, observed: Observed) -> None:
         """A backup that succeeded used the roles; one that failed for want of them tells that they are gone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from typing import TypeVar
 from azdiskbackup.azure.gateways.azure import capture_error, capture_if_allowed
 from azdiskbackup.azure.inventory.snapshot import InventorySnapshot
 from azdiskbackup.azure.inventory.sweep import Sweep
+from azdiskbackup.azure.transport.request_scope import in_background
 from azdiskbackup.core.identity.arm_ids import ArmId, same_id
 from azdiskbackup.core.identity.naming import instance_name
 from azdiskbackup.core.objects.azure import AzureDisk, AzureInstance
@@ -228,6 +230,10 @@ class InventoryReader:
         self, pass_: Pass, observed: Observed, id_: ArmId, snapshot: InventorySnapshot
     ) -> AzureInstance | NotFound | FetchFailed:
         shown, known = snapshot.of(id_).instance, pass_.state.instance
+        if known.is_doubted:
+            # Nobody waits for it: until it is its turn, what is shown counts.
+            with contextlib.suppress(RateLimited), in_background():
+                return await self._get_instead_of(shown, pass_, observed, id_)
         source = trusted_source(
             shown,
             snapshot.at,
@@ -243,6 +249,11 @@ class InventoryReader:
         if source is not Trust.NEW_GET:
             assert shown is not None
             return shown
+        return await self._get_instead_of(shown, pass_, observed, id_)
+
+    async def _get_instead_of(
+        self, shown: AzureInstance | None, pass_: Pass, observed: Observed, id_: ArmId
+    ) -> AzureInstance | NotFound | FetchFailed:
         found = await self._get(pass_, observed, id_)
         if isinstance(found, AzureInstance) and (shown is None or not found.looks_like(shown)):
             # The row was wrong, or behind.
@@ -308,7 +319,7 @@ class InventoryReader:
         if isinstance(found, FetchFailed):
             return found
         known = pass_.state.instance
-        known.last_get = LastGet(found, pass_.now)
+        known.last_get, known.is_doubted = LastGet(found, pass_.now), False
         known.change_expected = known.change_expected or (isinstance(found, AzureInstance) and found.is_changing)
         return found
 

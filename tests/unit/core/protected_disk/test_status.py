@@ -10,7 +10,7 @@ from azdiskbackup.api.v1alpha1.protected_disk import ProtectedDiskStatus
 from azdiskbackup.core.objects.azure import NO_JOBS, AzureFailure, AzureJob, AzureRestorePoint, job_history
 from azdiskbackup.core.objects.pvc import NotBound
 from azdiskbackup.core.objects.resource import Resource
-from azdiskbackup.core.protected_disk.health import backup_health, next_due, unattended
+from azdiskbackup.core.protected_disk.health import backup_health, next_due, next_job_due, unattended
 from azdiskbackup.core.protected_disk.observed import Observed, read_recorded
 from azdiskbackup.core.protected_disk.rate_limited import status_while_rate_limited as limited
 from azdiskbackup.core.protected_disk.rate_limited import stays_true
@@ -19,7 +19,7 @@ from azdiskbackup.core.protected_disk.restore_points import (
     next_expiry,
     unexpired,
 )
-from azdiskbackup.core.protected_disk.status import backup_expected, build_status, deadline
+from azdiskbackup.core.protected_disk.status import backup_expected, build_status, deadline, job_expected
 from azdiskbackup.core.protected_disk.steps import PutInstance, Validate
 from azdiskbackup.core.protected_disk.validation import AwaitingGroup, NeverRun, Running
 from azdiskbackup.core.rules import reasons
@@ -74,6 +74,25 @@ def test_backup_health() -> None:
     assert health([running, good], due + timedelta(hours=4, minutes=1), due) == ("True", reasons.BACKUP_SUCCEEDED)
     assert next_due(SCHEDULE, NO_JOBS, NOW, None) == (due, limit)
     assert next_due(SCHEDULE, NO_JOBS, NOW, due)[1] == limit + timedelta(hours=4)
+
+
+def test_a_job_is_expected_of_each_run_of_the_schedule_also_after_one_that_failed() -> None:
+    due = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
+    four_hours = timedelta(hours=4)
+    failed = job_history([job(due, "Failed", failure=AzureFailure("C", "m"))], NOW + four_hours)
+    assert next_job_due(SCHEDULE, NO_JOBS, NOW, None)[0] == due
+    assert next_due(SCHEDULE, failed, NOW, None)[0] == due, "none was good yet"
+    assert next_job_due(SCHEDULE, failed, NOW, None)[0] == due + four_hours
+    assert next_job_due(SCHEDULE, failed, NOW, due + four_hours)[0] == due + 2 * four_hours, (
+        "its job is no longer shown"
+    )
+    known = ProtectedDiskStatus(active_since=NOW)
+    observed = replace(PROTECTED, jobs=failed)
+    good, any_ = backup_expected(known, observed), job_expected(known, observed)
+    assert good is not None and any_ is not None and job_expected(ProtectedDiskStatus(), observed) is None
+    assert deadline(known, replace(observed, jobs_at=good[1] - timedelta(seconds=1))) == good[1]
+    assert deadline(known, replace(observed, jobs_at=good[1] + timedelta(seconds=1))) == any_[1]
+    assert deadline(known, replace(observed, jobs_at=any_[1] + timedelta(seconds=1))) is None
 
 
 def test_status_shows_jobs_and_restore_points_and_keeps_what_was_not_looked_at() -> None:
