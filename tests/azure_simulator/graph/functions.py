@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from azure_simulator.graph.values import moment, string
@@ -80,27 +81,27 @@ def scalar_functions(run: Run) -> dict[str, Scalar]:
     }
 
 
-def _largest(values: Sequence[Any]) -> Any:
+def _largest(values: Iterable[Any]) -> Any:
     return max((each for each in values if each is not None), default=None)
 
 
-def _smallest(values: Sequence[Any]) -> Any:
+def _smallest(values: Iterable[Any]) -> Any:
     return min((each for each in values if each is not None), default=None)
 
 
-def _list(values: Sequence[Any], most: Sequence[Any]) -> list[Any]:
-    kept = [each for each in values if each is not None]
-    return kept[: most[0]] if most else kept
+def _list(values: Iterable[Any], most: Iterable[Any] = ()) -> list[Any]:
+    # Of thousands of rows the first few are wanted, as a rule: the others are not even built.
+    return list(islice((each for each in values if each is not None), next(iter(most), None)))
 
 
-def _distinct(values: Sequence[Any]) -> list[Any]:
+def _distinct(values: Iterable[Any]) -> list[Any]:
     seen: dict[str, Any] = {}
     for value in values:
         seen.setdefault(json.dumps(value, default=str), value)
     return list(seen.values())
 
 
-# Each takes one sequence for each argument, with one value for each row.
+# Each takes one iterable for each argument, with one value for each row.
 AGGREGATES: dict[str, Callable[..., Any]] = {
     "countif": lambda conditions: sum(map(bool, conditions)),
     "make_list": lambda values, *most: _list(values, *most),

@@ -268,7 +268,7 @@ class _Parser:
         if name.lower() not in AGGREGATES:
             raise QueryError(f"the aggregate {name!r} is not supported")
         function = AGGREGATES[name.lower()]
-        return column, lambda rows: function(*([argument(row) for row in rows] for argument in arguments))
+        return column, lambda rows: function(*(map(argument, rows) for argument in arguments))
 
     # --- expressions ------------------------------------------------------------------------------
 
@@ -341,7 +341,10 @@ class _Parser:
         if name.lower() not in self._functions:
             raise QueryError(f"the function {name!r} is not supported")
         function, arguments = self._functions[name.lower()], self._arguments()
-        return lambda row: function(*(argument(row) for argument in arguments))
+        if len(arguments) == 1:
+            (only,) = arguments
+            return lambda row: function(only(row))
+        return lambda row: function(*[argument(row) for argument in arguments])
 
     def _arguments(self) -> list[Expression]:
         if self._take(")"):

@@ -17,11 +17,12 @@ from azdiskbackup.core.backup_vault.steps import (
     Step,
     UpdateVault,
 )
-from azdiskbackup.core.formatting import listing, span
+from azdiskbackup.core.formatting import listing
 from azdiskbackup.core.identity.roles import DISK_RESTORE_OPERATOR, DISK_SNAPSHOT_CONTRIBUTOR, Grant
 from azdiskbackup.core.objects.azure import AzureGroup, AzureVault
 from azdiskbackup.core.rules import reasons, verdicts
-from azdiskbackup.core.rules.intervals import RECHECK_INTERVAL, VAULT_CHANGE_TAKES
+from azdiskbackup.core.rules.backoff import RECHECKED
+from azdiskbackup.core.rules.intervals import VAULT_CHANGE_TAKES
 from azdiskbackup.core.rules.lookup import NOT_FETCHED, NotFound
 from azdiskbackup.core.rules.verdicts import (
     act,
@@ -70,7 +71,7 @@ def vault_exists(desired: Desired, observed: Observed, now: datetime) -> Verdict
             return stalled(
                 reasons.PROVISIONING_FAILED,
                 f"Azure failed to provision the vault {desired.id.name}. Repair or delete it in Azure; the operator "
-                f"checks again every {span(RECHECK_INTERVAL)}.",
+                f"checks again {RECHECKED}.",
             )
         case AzureVault():
             return satisfied(reasons.EXISTS, "The vault exists.")
@@ -159,7 +160,7 @@ def snapshot_groups_exist(desired: Desired, observed: Observed, now: datetime) -
         return stalled(
             reasons.GROUP_MISSING,
             f"Resource group {group.id.name} does not exist in subscription {group.id.subscription}. Create "
-            f"it, or set `create: true`; the operator checks again every {span(RECHECK_INTERVAL)}.",
+            f"it, or set `create: true`; the operator checks again {RECHECKED}.",
         )
     return satisfied(reasons.EXISTS, "Every snapshot resource group exists.")
 

@@ -62,7 +62,7 @@ def _release(desired: Desired, observed: Observed, instance: AzureInstance, now:
         return wait(
             reasons.DELETING,
             f"Azure is changing the backup instance ({instance.state}).",
-            now + INSTANCE_CHANGE_TAKES,
+            every=INSTANCE_CHANGE_TAKES,
         )
     return _apply_deletion_policy(desired, observed, instance, now)
 
@@ -134,7 +134,7 @@ def reader_role_revoked(desired: Desired, observed: Observed, now: datetime) -> 
             reasons.DELETING,
             f"Waiting for {listing(list(observed.deleted_before_us))} (also being deleted) to release the shared role "
             "assignment.",
-            now + INSTANCE_CHANGE_TAKES,
+            every=INSTANCE_CHANGE_TAKES,
         )
     if observed.grant_used_by:
         return satisfied(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from azdiskbackup.core.reason_catalog.entry import Meaning, action_required, good, in_progress
 from azdiskbackup.core.rules import reasons
+from azdiskbackup.core.rules.backoff import RECHECKED
 
 # Reasons of other kinds that vaults have, too.
 SHARED_BY_VAULTS = {reasons.REGION_MISMATCH}
@@ -13,8 +14,8 @@ OF_VAULTS: dict[str, Meaning] = {
     reasons.PROVISIONING: in_progress("Azure is provisioning the vault.", "Wait; it takes a minute or two."),
     reasons.PROVISIONING_FAILED: action_required(
         "Azure failed to provision the vault.",
-        "Repair the vault in Azure, or delete it there: the operator creates it again. The operator checks again every "
-        "5 minutes.",
+        "Repair the vault in Azure, or delete it there: the operator creates it again. The operator checks again "
+        f"{RECHECKED}.",
     ),
     reasons.VAULT_MISSING: action_required(
         "The vault does not exist, and `managementPolicy: Observe` never creates one.",

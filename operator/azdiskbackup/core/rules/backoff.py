@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from azdiskbackup.core.formatting import span
+from azdiskbackup.core.rules.intervals import RECHECK_INTERVAL, SLOW_RECHECK_INTERVAL
 from azdiskbackup.errors import (
     Blocked,
     Conflict,
@@ -24,6 +26,9 @@ SLOW_MAX = timedelta(minutes=10)
 TERMINAL_RECHECK = timedelta(hours=1)
 FLOOD_INITIAL = timedelta(hours=1)
 FLOOD_MAX = timedelta(hours=4)
+
+# How often what is held up is looked at again, for messages.
+RECHECKED = f"at intervals of {span(RECHECK_INTERVAL)} to {span(SLOW_RECHECK_INTERVAL)}"
 
 
 def pause(error: BaseException, failures: int, jitter: float) -> timedelta:
@@ -51,6 +56,16 @@ def longest_pause(error: BaseException, failures: int) -> timedelta | None:
         return None
     first, most = _range(error)
     return most if first * float(2 ** min(failures - 1, 16)) >= most >= _asked(error) else None
+
+
+def recheck_pause(every: timedelta, lasted: timedelta) -> timedelta:
+    """Return how long until what waits for Azure, or for somebody, is looked at again: a twelfth of how long it lasted.
+
+    Args:
+        every: the shortest pause, which is that of the first eleven or so.
+        lasted: for how long the same has held it up.
+    """
+    return max(every, min(lasted / 12, SLOW_RECHECK_INTERVAL))
 
 
 def _asked(error: BaseException) -> timedelta:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-# When nothing tells that something has changed.
+# When nothing tells that something has changed: the longer it lasts the less often, down to the slow one.
 RECHECK_INTERVAL = timedelta(minutes=5)
 # For what holds something else up for long, such as soft-deleted backup instances.
 SLOW_RECHECK_INTERVAL = timedelta(hours=1)

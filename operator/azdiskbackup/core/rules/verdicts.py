@@ -6,13 +6,13 @@ Each kind has its lists in ``core/<kind>/rules`` and ``core/<kind>/deletion.py``
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
-from azdiskbackup.core.formatting import span
 from azdiskbackup.core.rules import reasons
+from azdiskbackup.core.rules.backoff import RECHECKED
 from azdiskbackup.core.rules.intervals import RECHECK_INTERVAL
 from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
 from azdiskbackup.errors import OperatorError
@@ -43,8 +43,8 @@ class Verdict(Generic[StepT]):
         message: whole sentences for a person.
         step: the one thing to do about it in this pass.
         requeue_at: when to look again if nothing happens before.
-        is_rechecked: whether to look again after ``RECHECK_INTERVAL``, which ``evaluate`` makes the ``requeue_at``; the
-            pass puts that off where all that decided is watched.
+        recheck_every: how soon to look again at first, if no time is named; the pass puts that off the longer it lasts,
+            and where all that decided is watched.
         progress: what a person may expect.
         is_warning: whether a satisfied rule does not hold all the same: its condition is False, and the pass continues.
             Its step is taken once the rules after it hold.
@@ -63,7 +63,7 @@ class Verdict(Generic[StepT]):
     keeps_ready: bool = True
     hint: str | None = None
     refusal_reason: str | None = None
-    is_rechecked: bool = False
+    recheck_every: timedelta | None = None
 
 
 def satisfied(reason: str, message: str) -> Verdict[StepT]:
@@ -93,14 +93,16 @@ def act(
     return Verdict(False, reason, message, step, requeue_at, hint=hint)
 
 
-def wait(reason: str, message: str, until: datetime | None = None) -> Verdict[StepT]:
+def wait(
+    reason: str, message: str, until: datetime | None = None, every: timedelta = RECHECK_INTERVAL
+) -> Verdict[StepT]:
     """Say that time, or another object, has to do it; without ``until`` it is rechecked."""
-    return Verdict(False, reason, message, None, until, is_rechecked=until is None)
+    return Verdict(False, reason, message, None, until, recheck_every=every if until is None else None)
 
 
 def stalled(reason: str, message: str) -> Verdict[StepT]:
     """Say that somebody has to do it; it is rechecked, since that may be elsewhere than in the object."""
-    return Verdict(False, reason, message, progress=Progress.STALLED, is_rechecked=True)
+    return Verdict(False, reason, message, progress=Progress.STALLED, recheck_every=RECHECK_INTERVAL)
 
 
 def parked(reason: str, message: str) -> Verdict[StepT]:
@@ -248,6 +250,5 @@ def _ask(
             return undecided.because
         error = undecided.because
         # Without a time, which would be a write of status at each look.
-        told = f"{error.user_message} The operator retries every {span(RECHECK_INTERVAL)}."
-        return wait(error.reason, told, now + RECHECK_INTERVAL)
-    return replace(verdict, requeue_at=now + RECHECK_INTERVAL) if verdict.is_rechecked else verdict
+        return wait(error.reason, f"{error.user_message} The operator retries {RECHECKED}.")
+    return verdict

@@ -15,8 +15,9 @@ from azdiskbackup.azure.gateways.azure import Listed, ListedT, find_listed
 from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.abandon import is_abandoned, with_way_out
 from azdiskbackup.core.objects.resource import Invalid, Resource
+from azdiskbackup.core.rules.backoff import recheck_pause
 from azdiskbackup.core.rules.lookup import FetchFailed, NotFound
-from azdiskbackup.core.rules.verdicts import Need, Plan, Rules, evaluate
+from azdiskbackup.core.rules.verdicts import Need, Plan, Rules, Verdict, evaluate
 from azdiskbackup.engine.cache import Key
 from azdiskbackup.errors import AccessDenied, Blocked, RateLimited
 from azdiskbackup.kube import crds
@@ -50,12 +51,25 @@ class KindState:
         deleted_by_itself: whether the object was deleted, and not its whole kind; which stays true of it.
         absent_since: since when Azure does not find what was there, by lower-case ARM id.
         not_listed: what a list did not show either.
+        held_up_by: for what it waits: the reason, and the generation of its spec.
+        held_up_since: since when for the same.
     """
 
     steps: StepRunner = field(default_factory=StepRunner)
     deleted_by_itself: bool = False
     absent_since: dict[str, datetime] = field(default_factory=dict)
     not_listed: set[str] = field(default_factory=set)
+    held_up_by: tuple[str, int] | None = None
+    held_up_since: datetime | None = None
+
+    def recheck_at(self, verdict: Verdict[Any], generation: int, now: datetime) -> datetime | None:
+        """Return when to look again at what no watch tells; None if the verdict asks for no such look."""
+        held_up_by = (verdict.reason, generation) if verdict.recheck_every is not None else None
+        if held_up_by != self.held_up_by or self.held_up_since is None:
+            self.held_up_by, self.held_up_since = held_up_by, now
+        if verdict.recheck_every is None:
+            return None
+        return now + recheck_pause(verdict.recheck_every, now - self.held_up_since)
 
     def prove_absence(self, id_: object, answer: object, now: datetime, *, was_there: bool) -> None:
         """Believe that what was there is gone at the second look only, a while after the first.
@@ -299,9 +313,11 @@ class Reconciler(Generic[DesiredT, ObservedT, StepT, StateT]):
                 raise AssertionError(f"a rule asks again for {decision}, which was fetched")
             fetched.add(decision)
             observed = await self._kind.fetchers[decision.fact](pass_, observed, *decision.of)
-        if decision.verdict.is_rechecked and all(need.fact in self._kind.watched_facts for need in fetched):
+        again = pass_.state.recheck_at(decision.verdict, pass_.resource.generation, pass_.now)
+        if again is not None and all(need.fact in self._kind.watched_facts for need in fetched):
             # Whatever changes that wakes the object; to look all the same is for an edge that is missing.
             again = pass_.now + _LISTS_BETWEEN_RECHECKS * timedelta(minutes=self._context.settings.resync_minutes)
+        if again is not None:
             decision = replace(decision, verdict=replace(decision.verdict, requeue_at=again))
         return observed, decision
 

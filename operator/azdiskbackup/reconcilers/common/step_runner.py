@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from azdiskbackup.azure.gateways.azure import capture_error
 from azdiskbackup.azure.gateways.operations import Operations
 from azdiskbackup.core.objects.operation import GONE, Failed, Succeeded
-from azdiskbackup.core.rules.backoff import longest_pause, pause
+from azdiskbackup.core.rules.backoff import longest_pause, pause, recheck_pause
 from azdiskbackup.core.rules.conditions import after_failure, tell
 from azdiskbackup.core.rules.contest import DRIFT, Correction, given_up, note
 from azdiskbackup.core.rules.intervals import OPERATION_ENDS_WITHIN, OPERATION_POLL, OPERATION_READABLE_WITHIN
@@ -167,7 +167,7 @@ class StepRunner:
             case _ if now >= running.since + OPERATION_ENDS_WITHIN:
                 return None
             case _:
-                return replace(running, look_at=now + OPERATION_POLL)
+                return replace(running, look_at=now + recheck_pause(OPERATION_POLL, now - running.since))
 
     def _pause_after(self, error: OperatorError, now: datetime, jitter: float) -> None:
         self.failures += 1

@@ -175,7 +175,8 @@ class InventoryReader:
         id_ = self._instance_id(pass_, observed)
         if id_ is None:
             return NOT_FOUND
-        if observed.recorded.instance_id is not None and not known.change_expected and not deleting:
+        is_seen = observed.recorded.instance_id is not None or isinstance(known.value, AzureInstance)
+        if is_seen and not known.change_expected and not deleting:
             return await self._swept(pass_, observed, id_)
         if not deleting and self._known_absent(pass_):
             return NOT_FOUND

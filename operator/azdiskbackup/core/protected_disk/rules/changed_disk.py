@@ -68,7 +68,7 @@ def follow(desired: Desired, observed: Observed, claim: ClaimedDisk, now: dateti
             reasons.FOLLOWING_PVC,
             f"Azure is changing the backup instance of the earlier disk ({instance.state}). The disk {claim.id.name} "
             "is protected next.",
-            now + INSTANCE_CHANGE_TAKES,
+            every=INSTANCE_CHANGE_TAKES,
         )
     return _leave(desired, observed, instance, claim, now)
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
 
-from azdiskbackup.core.formatting import span
 from azdiskbackup.core.identity.arm_ids import ArmId, is_within, same_id
 from azdiskbackup.core.identity.naming import instance_name
 from azdiskbackup.core.objects.azure import (
@@ -23,7 +22,8 @@ from azdiskbackup.core.protected_disk.observed import Fact, Observed
 from azdiskbackup.core.protected_disk.ownership import is_owner, owner_tags
 from azdiskbackup.core.protected_disk.steps import PutInstance, Resume, Step, Stop, Suspend, Sync, Undelete
 from azdiskbackup.core.rules import reasons, verdicts
-from azdiskbackup.core.rules.intervals import CONFIGURATION_TAKES, INSTANCE_CHANGE_TAKES, RECHECK_INTERVAL
+from azdiskbackup.core.rules.backoff import RECHECKED
+from azdiskbackup.core.rules.intervals import CONFIGURATION_TAKES, INSTANCE_CHANGE_TAKES
 from azdiskbackup.core.rules.lookup import NotFetched, NotFound
 from azdiskbackup.core.rules.verdicts import act, housekeeping, need, satisfied, wait
 
@@ -90,7 +90,7 @@ def protection_configured(desired: Desired, observed: Observed, now: datetime) -
     instance = observed.existing_instance
     state = instance.state.lower()
     if instance.is_changing:
-        return wait(reasons.CONFIGURING, "Azure is configuring protection of the disk.", now + INSTANCE_CHANGE_TAKES)
+        return wait(reasons.CONFIGURING, "Azure is configuring protection of the disk.", every=INSTANCE_CHANGE_TAKES)
     if state in _BROKEN:
         words = instance.failure.words if instance.failure else "It gives no reason."
         return act(
@@ -104,7 +104,7 @@ def protection_configured(desired: Desired, observed: Observed, now: datetime) -
         return wait(
             reasons.UNKNOWN_STATE,
             f"Azure reports the state {instance.state or 'nothing'}, which this version does not know. The operator "
-            f"checks again every {span(RECHECK_INTERVAL)}; an upgrade may help.",
+            f"checks again {RECHECKED}; an upgrade may help.",
         )
     return _configured(instance)
 
