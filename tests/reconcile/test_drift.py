@@ -218,6 +218,9 @@ async def test_an_instance_of_another_cluster_is_left_alone(world: World, shop: 
     await shop.protect()
     says = (await shop.until("ProtectedDisk", "data", "DiskResolved", "False", "OwnedElsewhere"))["message"]
     assert "the cluster another-cluster (ProtectedDisk far/away)" in says
+    waits_since = world.azure.request_count()
+    await world.advance(hours=12)
+    assert not world.azure.counts(waits_since)["backupInstances.get"], "the sweep shows whose it is"
     await shop.delete("ProtectedDisk", "data")
     await shop.gone("ProtectedDisk", "data")
     assert not [each for each in world.azure.requests(since) if each.writes and theirs in each.path]

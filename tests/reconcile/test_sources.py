@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from azdiskbackup.core.objects.markers import REQUESTED_AT
 from harness.objects import SUBSCRIPTION, claim, disk_id, policy, vault, volume
 from world.team import Team
 from world.world import World
@@ -33,6 +34,26 @@ async def test_a_disk_that_is_gone_is_told_and_its_backups_are_kept(world: World
         ]
     )
     await shop.until("ProtectedDisk", "data", "Ready")
+
+
+async def test_a_disk_that_stays_away_is_looked_for_ever_more_rarely_and_at_once_when_asked_to(
+    world: World, shop: Team
+) -> None:
+    handle = await protected(shop)
+    world.azure.remove(handle)
+    await shop.until("ProtectedDisk", "data", "DiskResolved", "False", "DiskNotFound", within=timedelta(hours=2))
+    since = world.azure.request_count()
+    await world.advance(hours=24)
+    looks = world.azure.counts(since)["disks.get"]
+    # Every five minutes they would be 288.
+    assert 24 <= looks <= 75, looks
+    world.azure.seed(
+        disks=[
+            {"subscription": SUBSCRIPTION, "group": "disks-rg", "name": handle.split("/")[-1], "location": "westeurope"}
+        ]
+    )
+    await shop.patch("ProtectedDisk", "data", {"metadata": {"annotations": {REQUESTED_AT: "now"}}})
+    await shop.until("ProtectedDisk", "data", "Ready", within=timedelta(minutes=1))
 
 
 async def test_a_claim_that_is_gone_stops_no_backup(world: World, shop: Team) -> None:

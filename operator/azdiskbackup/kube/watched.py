@@ -8,10 +8,12 @@ from typing import Any
 from urllib.parse import quote
 
 from azdiskbackup.api.v1alpha1.names import GROUP, KIND_NAMES, VERSION
-from azdiskbackup.core.objects.markers import ABANDON, ACKNOWLEDGE, FOLLOW_PVC, MADE_BY
+from azdiskbackup.core.objects.markers import ABANDON, ACKNOWLEDGE, FOLLOW_PVC, MADE_BY, REQUESTED_AT
 
 Raw = Mapping[str, Any]
 
+# The annotations by which a person asks for something.
+_ASKED = (ABANDON, FOLLOW_PVC, ACKNOWLEDGE, REQUESTED_AT)
 # More is no uid, and of no use.
 _LONGEST_UID = 64
 
@@ -48,7 +50,7 @@ def _ours(raw: Raw) -> Raw:
     # Other annotations and owners are as large as somebody likes, and nobody here reads them.
     metadata = _meta(raw, "generation", "creationTimestamp", "finalizers", "labels")
     annotations = raw["metadata"].get("annotations") or {}
-    asked = {key: annotations[key][:_LONGEST_UID] for key in (ABANDON, FOLLOW_PVC, ACKNOWLEDGE) if key in annotations}
+    asked = {key: annotations[key][:_LONGEST_UID] for key in _ASKED if key in annotations}
     if asked:
         metadata["annotations"] = asked
     return {"metadata": metadata, **{key: raw[key] for key in kept if key in raw}}

@@ -163,11 +163,14 @@ def _expected(
     return due(observed.policy.schedule, jobs, known.active_since, last_success(known))
 
 
-def deadline(known: ProtectedDiskStatus, observed: Observed) -> datetime | None:
-    """Return when the disk has to be looked at although nothing changes; None once what was seen is newer than that."""
+def deadline(known: ProtectedDiskStatus, observed: Observed, now: datetime) -> datetime | None:
+    """Return when the disk has to be looked at although nothing changes; None once what was seen is newer than that.
+
+    Where the jobs were not read, one that has passed is of no use: each sweep would wake the disk in vain.
+    """
     expected = (backup_expected(known, observed), job_expected(known, observed))
     limits = (each[1] for each in expected if each is not None)
-    return min((each for each in limits if observed.jobs_at is None or observed.jobs_at <= each), default=None)
+    return min((each for each in limits if (observed.jobs_at or now) <= each), default=None)
 
 
 def _active_since(

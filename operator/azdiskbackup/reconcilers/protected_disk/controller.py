@@ -206,7 +206,7 @@ class ProtectedDiskKind(reconciler.KindController[Desired, Observed, Step, DiskS
 
     def finish(self, pass_: Pass, observed: Observed, plan: Plan[Step], status: ProtectedDiskStatus) -> datetime | None:
         """Return the next moment at which time alone changes something; of all else the sweep tells."""
-        self._context.deadlines.set(pass_.key, deadline(status, observed))
+        self._context.deadlines.set(pass_.key, deadline(status, observed, pass_.now))
         if isinstance(plan.step, FollowPVC):
             # Status says so by now; what is known here was about the earlier disk.
             pass_.state.forget_disk()

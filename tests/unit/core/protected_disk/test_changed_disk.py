@@ -77,7 +77,8 @@ def test_backups_of_the_earlier_disk_end_first(policy: str, state: str, step: ob
     observed = replace(CHANGED, instance=replace(INSTANCE, state=state))
     found = make_plan(asked(deletionPolicy=policy), observed, NOW)
     assert found.step == step and found.verdict.reason == reasons.FOLLOWING_PVC
-    assert (found.verdict.requeue_at or found.verdict.recheck_every) is not None, "status is written, and the next pass follows"
+    verdict = found.verdict
+    assert (verdict.requeue_at or verdict.recheck_every) is not None, "status is written, and the next pass follows"
 
 
 @pytest.mark.parametrize(

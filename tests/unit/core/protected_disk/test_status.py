@@ -90,9 +90,9 @@ def test_a_job_is_expected_of_each_run_of_the_schedule_also_after_one_that_faile
     observed = replace(PROTECTED, jobs=failed)
     good, any_ = backup_expected(known, observed), job_expected(known, observed)
     assert good is not None and any_ is not None and job_expected(ProtectedDiskStatus(), observed) is None
-    assert deadline(known, replace(observed, jobs_at=good[1] - timedelta(seconds=1))) == good[1]
-    assert deadline(known, replace(observed, jobs_at=good[1] + timedelta(seconds=1))) == any_[1]
-    assert deadline(known, replace(observed, jobs_at=any_[1] + timedelta(seconds=1))) is None
+    assert deadline(known, replace(observed, jobs_at=good[1] - timedelta(seconds=1)), NOW) == good[1]
+    assert deadline(known, replace(observed, jobs_at=good[1] + timedelta(seconds=1)), NOW) == any_[1]
+    assert deadline(known, replace(observed, jobs_at=any_[1] + timedelta(seconds=1)), NOW) is None
 
 
 def test_status_shows_jobs_and_restore_points_and_keeps_what_was_not_looked_at() -> None:
@@ -236,10 +236,11 @@ def test_backups_are_expected_from_when_the_disk_began_to_have_this_schedule() -
 def test_a_deadline_is_kept_until_what_was_seen_is_newer() -> None:
     known = ProtectedDiskStatus(active_since=NOW)
     expected = backup_expected(known, PROTECTED)
-    assert expected is not None and deadline(known, PROTECTED) == expected[1]
-    assert deadline(known, replace(PROTECTED, jobs_at=expected[1])) == expected[1], "the next sweep tells"
-    assert deadline(known, replace(PROTECTED, jobs_at=expected[1] + timedelta(seconds=1))) is None
-    assert deadline(ProtectedDiskStatus(), PROTECTED) is None
+    assert expected is not None and deadline(known, PROTECTED, NOW) == expected[1]
+    assert deadline(known, replace(PROTECTED, jobs_at=expected[1]), NOW) == expected[1], "the next sweep tells"
+    assert deadline(known, replace(PROTECTED, jobs_at=expected[1] + timedelta(seconds=1)), NOW) is None
+    assert deadline(ProtectedDiskStatus(), PROTECTED, NOW) is None
+    assert deadline(known, PROTECTED, expected[1] + timedelta(seconds=1)) is None, "no sweep can judge it"
 
 
 def test_a_restore_point_proves_a_backup_whose_job_nobody_shows() -> None:

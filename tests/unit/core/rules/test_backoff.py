@@ -59,3 +59,12 @@ def test_what_is_in_the_way_or_flooded_or_without_effect_has_its_own_pace() -> N
     assert [seconds(busy, failures) for failures in (1, 2, 9)] == [20, 40, 300]
     assert [seconds(flooded, failures) for failures in (1, 2, 3, 9)] == [3600, 7200, 14400, 14400]
     assert [seconds(idle, failures) for failures in (1, 2, 99)] == [30, 60, 3600]
+
+
+def test_what_is_held_up_for_long_is_looked_at_ever_more_rarely() -> None:
+    every, hour = timedelta(minutes=5), timedelta(hours=1)
+    assert backoff.recheck_pause(every, timedelta()) == every
+    assert backoff.recheck_pause(every, hour) == every, "a person who mends it within the hour waits five minutes"
+    assert backoff.recheck_pause(every, 6 * hour) == timedelta(minutes=30)
+    assert backoff.recheck_pause(every, 100 * hour) == hour
+    assert backoff.recheck_pause(timedelta(seconds=20), timedelta(seconds=65)) == timedelta(seconds=20)

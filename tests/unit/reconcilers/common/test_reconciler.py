@@ -15,7 +15,7 @@ from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.on_demand_backup.observed import Fact as BackupFact
 from azdiskbackup.core.protected_disk.observed import Fact as DiskFact
 from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed
-from azdiskbackup.core.rules.verdicts import Plan, Verdict, need, satisfied
+from azdiskbackup.core.rules.verdicts import Plan, Verdict, need, satisfied, stalled
 from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.errors import Unavailable
 from azdiskbackup.reconcilers.backup_vault.controller import BackupVaultKind
@@ -157,3 +157,20 @@ def test_what_was_there_is_gone_at_the_second_look_only() -> None:
     state.prove_absence("/a", object(), first + timedelta(minutes=3), was_there=True)
     with pytest.raises(NothingNew):
         state.prove_absence("/a", NOT_FOUND, first + timedelta(minutes=4), was_there=True)
+
+
+def test_a_look_again_is_put_off_while_the_same_lasts_and_begins_anew_with_anything_else() -> None:
+    state, hour = KindState(), timedelta(hours=1)
+    verdict: Verdict[Any] = stalled("GroupMissing", "It is not there.")
+
+    def pause(verdict: Verdict[Any], now: datetime, generation: int = 1) -> timedelta | None:
+        again = state.recheck_at(verdict, generation, now)
+        return again - now if again is not None else None
+
+    first, long = timedelta(minutes=5), timedelta(minutes=30)
+    assert pause(verdict, NOW) == first and pause(verdict, NOW + 6 * hour) == long
+    assert pause(verdict, NOW + 6 * hour, generation=2) == first, "a person has edited it"
+    assert pause(verdict, NOW + 12 * hour, generation=2) == long
+    assert pause(stalled("Other", "Something else."), NOW + 12 * hour, generation=2) == first
+    assert pause(satisfied("Fine", "All is well."), NOW + 13 * hour, generation=2) is None
+    assert pause(stalled("Other", "Once more."), NOW + 24 * hour, generation=2) == first
