@@ -54,6 +54,16 @@ def status_writes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
+async def test_a_job_that_cannot_be_read_is_read_again_minutes_later(world: World, shop: Team) -> None:
+    await protected(shop)
+    world.azure.plant(r"^backupJobs\.", times=10**6)
+    await shop.apply(backup("now", shop.namespace))
+    await shop.until("OnDemandBackup", "now", "Succeeded", "Unknown", "Unavailable", within=timedelta(hours=1))
+    assert "at intervals of 5 min to 1 h" in shop.says("OnDemandBackup", "now")
+    world.azure.clear_faults()
+    await shop.until("OnDemandBackup", "now", "Succeeded", within=timedelta(minutes=6))
+
+
 @pytest.mark.parametrize("refusal", REFUSALS)
 async def test_a_refusal_that_stays_is_told_once(
     world: World, shop: Team, status_writes: list[str], refusal: str

@@ -45,6 +45,7 @@ class Verdict(Generic[StepT]):
         requeue_at: when to look again if nothing happens before.
         recheck_every: how soon to look again at first, if no time is named; the pass puts that off the longer it lasts,
             and where all that decided is watched.
+        is_error: whether a request failed without which the rule cannot decide: of that no watch tells.
         progress: what a person may expect.
         is_warning: whether a satisfied rule does not hold all the same: its condition is False, and the pass continues.
             Its step is taken once the rules after it hold.
@@ -64,6 +65,7 @@ class Verdict(Generic[StepT]):
     hint: str | None = None
     refusal_reason: str | None = None
     recheck_every: timedelta | None = None
+    is_error: bool = False
 
 
 def satisfied(reason: str, message: str) -> Verdict[StepT]:
@@ -250,5 +252,6 @@ def _ask(
             return undecided.because
         error = undecided.because
         # Without a time, which would be a write of status at each look.
-        return wait(error.reason, f"{error.user_message} The operator retries {RECHECKED}.")
+        told = f"{error.user_message} The operator retries {RECHECKED}."
+        return Verdict(False, error.reason, told, recheck_every=RECHECK_INTERVAL, is_error=True)
     return verdict

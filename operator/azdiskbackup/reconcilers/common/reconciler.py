@@ -313,12 +313,14 @@ class Reconciler(Generic[DesiredT, ObservedT, StepT, StateT]):
                 raise AssertionError(f"a rule asks again for {decision}, which was fetched")
             fetched.add(decision)
             observed = await self._kind.fetchers[decision.fact](pass_, observed, *decision.of)
-        again = pass_.state.recheck_at(decision.verdict, pass_.resource.generation, pass_.now)
-        if again is not None and all(need.fact in self._kind.watched_facts for need in fetched):
+        verdict = decision.verdict
+        again = pass_.state.recheck_at(verdict, pass_.resource.generation, pass_.now)
+        is_watched = not verdict.is_error and all(need.fact in self._kind.watched_facts for need in fetched)
+        if again is not None and is_watched:
             # Whatever changes that wakes the object; to look all the same is for an edge that is missing.
             again = pass_.now + _LISTS_BETWEEN_RECHECKS * timedelta(minutes=self._context.settings.resync_minutes)
         if again is not None:
-            decision = replace(decision, verdict=replace(decision.verdict, requeue_at=again))
+            decision = replace(decision, verdict=replace(verdict, requeue_at=again))
         return observed, decision
 
     async def _run_step(self, pass_: Pass[DesiredT, StateT], plan: Plan[StepT]) -> Plan[StepT]:
