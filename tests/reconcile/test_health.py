@@ -35,13 +35,18 @@ async def protected(world: World, shop: Team) -> None:
     await shop.until("ProtectedDisk", "data", "BackupHealthy")
 
 
-async def test_a_backup_that_does_not_come_is_noticed_in_time_and_not_before(world: World, shop: Team) -> None:
+async def no_more_backups(world: World, shop: Team) -> datetime:
+    """Protect a disk of which no backup comes any more; return when the first of them is due."""
     await protected(world, shop)
     # The next backup has its time already, the one after it never comes.
     world.azure.knobs(schedule_delay=10**7)
     await shop.after_the_next_backup()
     await world.advance(minutes=15)
-    due = next_due(shop)
+    return next_due(shop)
+
+
+async def test_a_backup_that_does_not_come_is_noticed_in_time_and_not_before(world: World, shop: Team) -> None:
+    due = await no_more_backups(world, shop)
     since = world.azure.request_count()
     await go_to(world, due + LIMIT)
     assert health(shop) == "BackupSucceeded", "it may still come"
@@ -122,11 +127,7 @@ async def test_an_instance_that_is_gone_is_missed_with_its_backups_although_show
 
 
 async def test_an_instance_of_which_no_backup_shows_is_read_again_while_none_does(world: World, shop: Team) -> None:
-    await protected(world, shop)
-    world.azure.knobs(schedule_delay=10**7)
-    await shop.after_the_next_backup()
-    await world.advance(minutes=15)
-    due = next_due(shop)
+    due = await no_more_backups(world, shop)
     await go_to(world, due + LIMIT)
     since = world.azure.request_count()
     await world.advance(minutes=30)
