@@ -106,7 +106,7 @@ class History:
         self._tell_group(shown.jobs, pass_, observed)
         before = parse_status(ProtectedDiskStatus, pass_.resource, pass_.now)
         observed = replace(observed, no_points_at=_no_points_at(before, instance.id, shown, snapshot, state.history))
-        self._doubt_if_silent(before, observed, snapshot, pass_, acts=acts)
+        self._check_missing_job(before, observed, snapshot, pass_, acts=acts)
         expected = backup_expected(before, observed)
         if expected is not None:
             due, limit = expected
@@ -121,7 +121,7 @@ class History:
                 return replace(observed, restore_points=points)
         return observed
 
-    def _doubt_if_silent(
+    def _check_missing_job(
         self,
         before: ProtectedDiskStatus,
         observed: Observed,
@@ -134,7 +134,7 @@ class History:
         expected = job_expected(before, observed)
         if acts or expected is None or snapshot.at <= expected[1]:
             return
-        if pass_.state.instance.doubt(expected[1], _between_backups(observed), pass_.now):
+        if pass_.state.instance.note_missing_job(expected[1], _between_backups(observed), pass_.now):
             raise NothingNew(pass_.now)
 
     def _tell_group(self, jobs: JobHistory, pass_: Pass, observed: Observed) -> None:

@@ -231,7 +231,7 @@ class InventoryReader:
         self, pass_: Pass, observed: Observed, id_: ArmId, snapshot: InventorySnapshot
     ) -> AzureInstance | NotFound | FetchFailed:
         shown, known = snapshot.of(id_).instance, pass_.state.instance
-        if known.is_doubted:
+        if known.needs_get:
             # Nobody waits for it: until it is its turn, what is shown counts.
             with contextlib.suppress(RateLimited), in_background():
                 return await self._get_instead_of(shown, pass_, observed, id_)
@@ -320,7 +320,7 @@ class InventoryReader:
         if isinstance(found, FetchFailed):
             return found
         known = pass_.state.instance
-        known.last_get, known.is_doubted = LastGet(found, pass_.now), False
+        known.last_get, known.needs_get = LastGet(found, pass_.now), False
         known.change_expected = known.change_expected or (isinstance(found, AzureInstance) and found.is_changing)
         return found
 

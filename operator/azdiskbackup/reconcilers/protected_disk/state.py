@@ -56,28 +56,28 @@ class KnownInstance:
         change_expected: whether the instance changes, or was asked to and does not show it yet: only a GET counts.
         adopted_id: ARM id of an instance in our vault under another name than we would give it.
         was_owner: whether it named the object as its owner when this process last saw it.
-        silent_at: when a run of the schedule was noticed last of which not even a failed job shows.
-        is_doubted: whether only a GET tells that it is there, since an index that does not follow shows it for ever.
+        missing_job_at: when it was last noticed that a run of the schedule has no job, not even a failed one.
+        needs_get: whether only a GET tells that it is there: an index that does not follow would show it for ever.
     """
 
     last_get: LastGet | None = None
     change_expected: bool = False
     adopted_id: ArmId | None = None
     was_owner: bool = False
-    silent_at: datetime | None = None
-    is_doubted: bool = False
+    missing_job_at: datetime | None = None
+    needs_get: bool = False
 
-    def doubt(self, silent_since: datetime, every: timedelta, now: datetime) -> bool:
+    def note_missing_job(self, missing_since: datetime, every: timedelta, now: datetime) -> bool:
         """Take note that no job shows; return whether that is new, or was noticed more than a run of the schedule ago.
 
         Args:
-            silent_since: by when the first job that is missing should have been there.
+            missing_since: by when the first job that is missing should have been there.
             every: how long there is from one run to the next.
             now: the time.
         """
-        if self.silent_at is not None and self.silent_at >= max(silent_since, now - every):
+        if self.missing_job_at is not None and self.missing_job_at >= max(missing_since, now - every):
             return False
-        self.silent_at, self.is_doubted = now, True
+        self.missing_job_at, self.needs_get = now, True
         return True
 
     @property
