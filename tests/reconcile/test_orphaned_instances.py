@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from azdiskbackup.core.objects.markers import FOLLOW_PVC
@@ -93,6 +94,19 @@ async def test_with_the_last_object_the_count_is_known_until_nothing_is_swept(wo
     await world.start_operator()
     await world.advance(hours=1)
     assert orphaned(shop) is None, "what nobody looks at is not known"
+
+
+async def test_they_are_counted_after_a_restart_though_no_object_can_read_the_vault(world: World, shop: Team) -> None:
+    await protected(shop, 0, 1)
+    await world.passes(lambda: orphaned(shop) == 0, "there is none")
+    world.azure.remove(shop.get("ProtectedDisk", "data-1")["status"]["disk"]["id"])
+    await shop.until("ProtectedDisk", "data-1", "Ready", "False", "DiskNotFound", within=timedelta(hours=2))
+    await world.stop_operator()
+    # Deleted by force while nobody looks.
+    await shop.patch("ProtectedDisk", "data-0", {"metadata": {"finalizers": None}})
+    await shop.delete("ProtectedDisk", "data-0")
+    await world.start_operator()
+    await world.passes(lambda: orphaned(shop) == 1, "it is counted")
 
 
 async def test_one_that_blocks_another_object_is_counted(world: World, shop: Team) -> None:

@@ -148,6 +148,11 @@ class Sweep:
             known.show(snapshot)
         return snapshot
 
+    def follow(self, vault: ArmId) -> None:
+        """Have a vault swept from now on, for as long as an object is about it, although nobody has read it yet."""
+        self._vaults.setdefault(str(vault).lower(), _Vault(vault))
+        self._begin(vault.subscription.lower())
+
     def is_at_hand(self, vault: ArmId, not_older_than: datetime) -> bool:
         """Return whether what is known of a vault is new enough and not being read: its reader waits for nobody."""
         slots = [self._graphs.get(vault.subscription.lower())]

@@ -99,6 +99,10 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
     def from_cache(self, pass_: Pass) -> Observed:
         """Return what the cache tells, and what Azure said a short while ago."""
         cache, state, desired = self._context.cache, pass_.state, pass_.desired
+        is_swept = cache.knows(DISKS_BY_VAULT_ID, str(desired.id).lower())
+        if is_swept:
+            # A disk that cannot be resolved reads no vault, and would leave its orphans uncounted after a restart.
+            self._context.sweep.follow(desired.id)
         policies = sorted(key.name for key in cache.find(POLICIES_BY_VAULT, desired.name))
         observed = Observed(
             policies=tuple(policies),
@@ -107,7 +111,7 @@ class BackupVaultKind(reconciler.KindController[Desired, Observed, Step, VaultSt
             is_restoring=cache.knows(RESTORES_BY_VAULT_ID, str(desired.id).lower()),
             is_role_needed=cache.knows(RESTORES_IN_PROGRESS, IN_PROGRESS),
             orphaned=self._context.sweep.orphaned(desired.id),
-            is_swept=cache.knows(DISKS_BY_VAULT_ID, str(desired.id).lower()),
+            is_swept=is_swept,
             degraded_reason=self._context.sweep.degraded_reason(desired.id),
         )
         known = state.observed
