@@ -277,7 +277,7 @@ class Engine:
         self.cache.listen(self._changed)
         # Whatever a person changes meanwhile comes before: to look at thousands takes a minute.
         for kind in OURS:
-            for key in self.cache.keys(kind):
+            for key in sorted(self.cache.keys(kind)):
                 self._queue.add_backlog(key)
         # A first watch that had to list again told of no deletion.
         self._queue.add_at(RESYNC, self._clock.now() + _WATCHES_RUN_AFTER)
