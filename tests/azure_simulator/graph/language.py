@@ -341,10 +341,7 @@ class _Parser:
         if name.lower() not in self._functions:
             raise QueryError(f"the function {name!r} is not supported")
         function, arguments = self._functions[name.lower()], self._arguments()
-        if len(arguments) == 1:
-            (only,) = arguments
-            return lambda row: function(only(row))
-        return lambda row: function(*[argument(row) for argument in arguments])
+        return lambda row: function(*(argument(row) for argument in arguments))
 
     def _arguments(self) -> list[Expression]:
         if self._take(")"):

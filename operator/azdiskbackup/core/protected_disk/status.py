@@ -168,9 +168,12 @@ def deadline(known: ProtectedDiskStatus, observed: Observed, now: datetime) -> d
 
     Where the jobs were not read, one that has passed is of no use: each sweep would wake the disk in vain.
     """
-    expected = (backup_expected(known, observed), job_expected(known, observed))
-    limits = (each[1] for each in expected if each is not None)
-    return min((each for each in limits if (observed.jobs_at or now) <= each), default=None)
+    # In the order in which they come.
+    for look in (backup_expected, job_expected):
+        expected = look(known, observed)
+        if expected is not None and (observed.jobs_at or now) <= expected[1]:
+            return expected[1]
+    return None
 
 
 def _active_since(

@@ -63,6 +63,20 @@ def _between_backups(observed: Observed) -> timedelta:
     return timedelta(days=1) / (backups_per_day(policy.schedule) if isinstance(policy, PolicyView) else 1)
 
 
+def _check_missing_job(before: ProtectedDiskStatus, observed: Observed, pass_: Pass, *, acts: bool) -> None:
+    """After a run of the schedule without any job have the instance read: a replica that lags may still show it.
+
+    Raises:
+        NothingNew: the next pass reads it.
+    """
+    expected = job_expected(before, observed)
+    if acts or expected is None or (observed.jobs_at or pass_.now) <= expected[1]:
+        # A step comes before; the instance is read after it.
+        return
+    if pass_.state.instance.note_missing_job(expected[1], _between_backups(observed), pass_.now):
+        raise NothingNew(pass_.now)
+
+
 def _has_history(pass_: Pass, observed: Observed) -> bool:
     """Return whether a disk has jobs and restore points that its status reports."""
     if observed.recorded.instance_id is None or pass_.state.instance.change_expected or pass_.desired.deleting:
@@ -106,11 +120,11 @@ class History:
         self._tell_group(shown.jobs, pass_, observed)
         before = parse_status(ProtectedDiskStatus, pass_.resource, pass_.now)
         observed = replace(observed, no_points_at=_no_points_at(before, instance.id, shown, snapshot, state.history))
-        self._check_missing_job(before, observed, snapshot, pass_, acts=acts)
         expected = backup_expected(before, observed)
-        if expected is not None:
+        if expected is not None and expected[1] < snapshot.at:
             due, limit = expected
-            if limit < snapshot.at and due != state.history.overdue_checked_for:
+            _check_missing_job(before, observed, pass_, acts=acts)
+            if due != state.history.overdue_checked_for:
                 return await self._look_for_overdue(due, limit, instance, observed, state)
         if _is_read_due(pass_, observed, before):
             # Scarce, and nobody waits for it: what is known already is reported meanwhile.
@@ -120,22 +134,6 @@ class History:
                     state.history.is_made_anew = False
                 return replace(observed, restore_points=points)
         return observed
-
-    def _check_missing_job(
-        self,
-        before: ProtectedDiskStatus,
-        observed: Observed,
-        snapshot: InventorySnapshot,
-        pass_: Pass,
-        *,
-        acts: bool,
-    ) -> None:
-        """After a run of the schedule without any job have the instance read: a replica that lags may still show it."""
-        expected = job_expected(before, observed)
-        if acts or expected is None or snapshot.at <= expected[1]:
-            return
-        if pass_.state.instance.note_missing_job(expected[1], _between_backups(observed), pass_.now):
-            raise NothingNew(pass_.now)
 
     def _tell_group(self, jobs: JobHistory, pass_: Pass, observed: Observed) -> None:
         """A backup that succeeded used the roles; one that failed for want of them tells that they are gone."""
