@@ -27,6 +27,8 @@ class AuditEntry:
     namespace: str
     name: str
     code: int
+    # A further page of a list that another request began.
+    continues: bool
     # Refused for want of a right; a 403 of an admission plugin (a namespace that ends, say) is none.
     forbidden: bool
 
@@ -53,5 +55,6 @@ def entries(log: Path, user: str | None = None, start: int = 0) -> Iterator[Audi
                     namespace=reference.get("namespace", ""),
                     name=reference.get("name", ""),
                     code=entry.get("responseStatus", {}).get("code", 0),
+                    continues="continue=" in entry["requestURI"],
                     forbidden=entry.get("annotations", {}).get("authorization.k8s.io/decision") == "forbid",
                 )
