@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from azdiskbackup.core.objects.markers import REQUESTED_AT
 from harness.objects import LOCATION, SNAPSHOT_GROUP, SUBSCRIPTION, VAULT_GROUP, Json, disk_id, policy, vault
 from world.team import Team
 from world.world import CLIENT_ID, World
@@ -136,6 +137,31 @@ async def test_roles_that_others_assign_are_verified_and_named(world: World, sho
     assert "roleAssignments.put" not in world.writes(since)
 
 
+@pytest.mark.parametrize("scope", ["Disk", "ResourceGroup"])
+async def test_a_role_that_stays_missing_is_validated_ever_more_rarely_and_at_once_when_asked_to(
+    world: World, shop: Team, scope: str
+) -> None:
+    world.azure.knobs(role_propagation=0)
+    await shop.apply(vault("pre", roleAssignments="Preassigned", diskRoleScope=scope), policy("pre", "pre"))
+    await shop.until("BackupVault", "pre", "SnapshotResourceGroupsReady", "False", "RoleAssignmentMissing")
+    principal = shop.get("BackupVault", "pre")["status"]["principalID"]
+    handle = shop.make_claim()
+    assign(shop, SNAPSHOTS, CONTRIBUTOR, principal)
+    await shop.protect(policy="pre")
+    await shop.until("ProtectedDisk", "data", "Stalled", "True", "WaitingForPermissions", within=timedelta(hours=2))
+    since = world.azure.request_count()
+    await world.advance(hours=24)
+    validations = world.azure.counts(since)["backupVaults.validateForBackup"]
+    # Every ten minutes they would be 144.
+    assert 24 <= validations <= 50, validations
+    # Through a group of the directory, of which the operator sees nothing.
+    members = "99999999-0000-4000-8000-000000000001"
+    world.azure.turn("directory-group", group=members, members=[principal])
+    assign(shop, handle.rsplit("/providers", 1)[0], READER, members, "Group")
+    await shop.patch("ProtectedDisk", "data", {"metadata": {"annotations": {REQUESTED_AT: "now"}}})
+    await shop.until("ProtectedDisk", "data", "Ready", within=timedelta(minutes=8))
+
+
 @pytest.mark.parametrize("place", ["management group", "root", "directory group", "custom role"])
 async def test_roles_that_the_operator_cannot_see_are_azures_to_judge(world: World, shop: Team, place: str) -> None:
     """As landing zones assign them: our own reading of assignments holds up nobody."""
@@ -238,6 +264,34 @@ async def test_a_right_that_the_operator_lacks_is_named_and_heals(
     assert 2 <= len(refused) <= 20, "backs off slowly"
     world.azure.deny(CLIENT_ID)
     await shop.until("ProtectedDisk", "data", "Ready")
+
+
+async def test_what_is_denied_for_long_is_tried_ever_more_rarely_and_at_once_when_asked_to(
+    world: World, shop: Team
+) -> None:
+    for number in range(2):
+        shop.make_claim(f"data-{number}")
+    await shop.protect("other", "data-1")
+    await shop.until("ProtectedDisk", "other", "Ready")
+    world.azure.deny(CLIENT_ID, ("backupInstances/write$", ""), ("backupInstances/backup/action$", ""))
+    await shop.protect()
+    await shop.back_up(disk="other")
+    await shop.until("ProtectedDisk", "data", "Protected", "False", "AccessDenied")
+    await world.advance(hours=2)
+    denied = shop.says("OnDemandBackup", "now")
+    assert "retries at least every 1 h" in denied
+    since = world.azure.request_count()
+    await world.advance(hours=24)
+    tries = [each.route for each in world.azure.requests(since) if each.status == 403]
+    # Every ten minutes they would be 144 of each.
+    for route in ("backupInstances.put", "backupInstances.backup"):
+        assert 24 <= tries.count(route) <= 55, tries.count(route)
+    world.azure.deny(CLIENT_ID)
+    for kind, name in (("ProtectedDisk", "data"), ("OnDemandBackup", "now")):
+        await shop.patch(kind, name, {"metadata": {"annotations": {REQUESTED_AT: "now"}}})
+    await shop.until("ProtectedDisk", "data", "Ready", within=timedelta(minutes=8))
+    await shop.until("OnDemandBackup", "now", "Succeeded", within=timedelta(minutes=30))
+    assert world.writes(since).count("backupInstances.backup") == tries.count("backupInstances.backup") + 1
 
 
 async def test_a_right_that_somebody_takes_away_is_given_back(world: World, shop: Team) -> None:

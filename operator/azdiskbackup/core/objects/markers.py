@@ -9,7 +9,7 @@ MADE_BY = "azdiskbackup.io/made-by-restore"
 # whose disk an object is to change over, which is one change of the disk, and no later one.
 ABANDON = "azdiskbackup.io/abandon-in-azure"
 FOLLOW_PVC = "azdiskbackup.io/follow-pvc"
-# Any new value has the object looked at at once, although nothing else tells that something has changed.
+# Any new value has the object looked at at once, as after a restart: no pause, and nothing known earlier, holds.
 REQUESTED_AT = "azdiskbackup.io/requested-at"
 # The label by which a ProtectedDisk belongs to a DiskProtectionRule, whose name it has; without it, it is a person's.
 RULE = "azdiskbackup.io/rule"

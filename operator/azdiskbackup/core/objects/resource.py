@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from azdiskbackup.core.objects.markers import FINALIZER
+from azdiskbackup.core.objects.markers import FINALIZER, REQUESTED_AT
 
 if TYPE_CHECKING:
     # Whoever parses has imported them, with the model; who only lists names does without.
@@ -67,6 +67,11 @@ class Resource:
     def has_finalizer(self) -> bool:
         """Return whether our finalizer is on."""
         return FINALIZER in self.meta.get("finalizers", ())
+
+    @property
+    def requested_at(self) -> str | None:
+        """Return what a person wrote last to have the object looked at at once; None if nobody did."""
+        return (self.meta.get("annotations") or {}).get(REQUESTED_AT)
 
     @property
     def labels(self) -> Mapping[str, str]:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from azdiskbackup.core.identity.roles import Grant
 from azdiskbackup.core.objects.azure import InstanceRequest
 from azdiskbackup.core.objects.operation import GONE, Failed, OperationState, Succeeded
+from azdiskbackup.core.rules.backoff import SLOW_MAX, recheck_pause
 from azdiskbackup.core.rules.intervals import (
     OPERATION_ENDS_WITHIN,
     OPERATION_POLL,
@@ -98,8 +99,10 @@ def is_overdue(refusal: ValidationRefused) -> bool:
 
 
 def permission_pause(refusal: ValidationRefused) -> timedelta:
-    """Return how long to wait before the next validation: 1, 2, 3, 4, then 5 minutes, and 10 in the end."""
-    return timedelta(minutes=10) if is_overdue(refusal) else timedelta(minutes=min(refusal.tries, 5))
+    """Return how long to wait before the next validation: 1, 2, 3, 4, then 5 minutes, and 10 to 60 in the end."""
+    if is_overdue(refusal):
+        return recheck_pause(SLOW_MAX, refusal.at - refusal.first)
+    return timedelta(minutes=min(refusal.tries, 5))
 
 
 # Refusals after which a role assignment is looked at again: somebody may have revoked it since.
@@ -138,7 +141,7 @@ def after_look(
 
 # A role that is revoked meanwhile shows in the disk that was not validated: Azure refuses to configure its protection.
 ACCEPTANCE_LASTS = timedelta(days=1)
-# As long as any disk waits, one is validated again within ten minutes, or as soon as Azure's limits allow.
+# As long as any disk waits, one is validated again within the hour, or as soon as Azure's limits allow.
 _RETRIED_WITHIN = timedelta(hours=3)
 # The one that asks is looked at first.
 _AFTER_IT = timedelta(seconds=5)
@@ -165,12 +168,14 @@ class _GroupState:
         refused_at: when Azure refused one for want of a role last, or a role was assigned or revoked.
         asked_by: uid of the object whose disk is validated for all, and since when.
         refused: how the last one was refused for want of a role, while none was accepted since.
+        retry_at: before when nobody is validated again after that refusal.
     """
 
     accepted: datetime | None = None
     refused_at: datetime | None = None
     asked_by: tuple[str, datetime] | None = None
     refused: ValidationRefused | None = None
+    retry_at: datetime | None = None
 
     def is_accepted(self, now: datetime) -> bool:
         """Return whether a disk need not be validated."""
@@ -182,15 +187,16 @@ class _GroupState:
         """Take note that Azure accepted a disk."""
         self.accepted = max(at, self.accepted or at)
         if self.refused is not None and at > self.refused.at:
-            self.refused = None
+            self.refuse(None)
 
     def doubt(self, at: datetime) -> None:
         """Take note that a role may be missing."""
         self.refused_at = max(at, self.refused_at or at)
 
-    def next_try(self) -> datetime | None:
-        """Return before when nobody is to be validated; None for at once."""
-        return self.refused.at + permission_pause(self.refused) if self.refused is not None else None
+    def refuse(self, refusal: ValidationRefused | None) -> None:
+        """Take note of how the last one was refused; None forgets it."""
+        self.refused = refusal
+        self.retry_at = None if refusal is None else refusal.at + permission_pause(refusal)
 
 
 class GroupValidations:
@@ -225,10 +231,9 @@ class GroupValidations:
             return PassedForGroup()
         if group.refused is not None and now >= group.refused.at + _RETRIED_WITHIN:
             # All who waited are gone: of those who come now nobody was refused since then.
-            group.refused = None
-        next_try = group.next_try()
-        if next_try is not None and now < next_try:
-            return AwaitingGroup(group.refused, next_try)
+            group.refuse(None)
+        if group.retry_at is not None and now < group.retry_at:
+            return AwaitingGroup(group.refused, group.retry_at)
         if group.asked_by is None or now >= group.asked_by[1] + _ASKS_FOR:
             group.asked_by = (uid, now)
         asks, since = group.asked_by
@@ -256,7 +261,7 @@ class GroupValidations:
         if isinstance(state, Passed):
             group.accept(now)
         elif isinstance(state, ValidationRefused) and _is_about_group(state.error):
-            group.refused = next_refusal(group.refused, state.error, now, failing_since)
+            group.refuse(next_refusal(group.refused, state.error, now, failing_since))
             group.doubt(now)
             return NeverRun()
         return state
@@ -266,6 +271,10 @@ class GroupValidations:
         group = self._of(request)
         if group.refused_at is None or at >= group.refused_at + PROPAGATES_WITHIN:
             group.accept(at)
+
+    def retry(self, request: InstanceRequest) -> None:
+        """Have the next disk of the group validated at once: a person says that the role is there."""
+        self._of(request).retry_at = None
 
     def doubt(self, request: InstanceRequest, at: datetime) -> None:
         """Have the next disk validated: Azure refused one for want of a role."""

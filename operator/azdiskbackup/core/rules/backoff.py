@@ -29,33 +29,40 @@ FLOOD_MAX = timedelta(hours=4)
 
 # How often what is held up is looked at again, for messages.
 RECHECKED = f"at intervals of {span(RECHECK_INTERVAL)} to {span(SLOW_RECHECK_INTERVAL)}"
+# How often what somebody has to heal is tried again, likewise.
+RETRIED_SLOWLY = f"at intervals of {span(SLOW_MAX)} to {span(SLOW_RECHECK_INTERVAL)}"
 
 
-def pause(error: BaseException, failures: int, jitter: float) -> timedelta:
+def pause(error: BaseException, failures: int, jitter: float, lasted: timedelta = timedelta()) -> timedelta:
     """Return how long to wait before the next try.
 
     Args:
         error: what went wrong this time; its class says how fast it may heal.
         failures: failures in a row, this one included; at least 1.
         jitter: uniformly random from 0 to 1; spreads the tries of many objects.
+        lasted: for how long it has failed, where that is known: what nobody heals is tried ever more rarely.
     """
     if isinstance(error, Throttled) and error.retry_after is not None:
         return error.retry_after * (1 + jitter / 10)
     first, most = _range(error)
     full = min(most, first * float(2 ** min(failures - 1, 16)))
+    if most == SLOW_MAX:
+        full = recheck_pause(full, lasted)
     spread = full if first == most else full / 2 + full / 2 * jitter
     return max(spread, _asked(error) * (1 + jitter / 10))
 
 
-def longest_pause(error: BaseException, failures: int) -> timedelta | None:
-    """Return the longest time between two tries once they do not thin out any more; None before, or by Azure's word.
+def retry_interval(error: BaseException, failures: int) -> str | None:
+    """Return in words how often it is tried once the same words fit every try; None before, or by Azure's word.
 
-    From then on the same words fit every try, and none of them is worth a write of status.
+    From then on none of the tries is worth a write of status.
     """
     if isinstance(error, Throttled) and error.retry_after is not None:
         return None
     first, most = _range(error)
-    return most if first * float(2 ** min(failures - 1, 16)) >= most >= _asked(error) else None
+    if not first * float(2 ** min(failures - 1, 16)) >= most >= _asked(error):
+        return None
+    return RETRIED_SLOWLY if most == SLOW_MAX else f"every {span(most)}"
 
 
 def recheck_pause(every: timedelta, lasted: timedelta) -> timedelta:
@@ -78,7 +85,8 @@ def _asked(error: BaseException) -> timedelta:
 
 def pauses_at_most(error: BaseException) -> timedelta:
     """Return the longest pause between two tries, which is reached after a while."""
-    return _range(error)[1]
+    most = _range(error)[1]
+    return SLOW_RECHECK_INTERVAL if most == SLOW_MAX else most
 
 
 def _range(error: BaseException) -> tuple[timedelta, timedelta]:

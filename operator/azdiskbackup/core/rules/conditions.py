@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from azdiskbackup.api.v1alpha1.base import Condition
-from azdiskbackup.core.formatting import clock_time, span
+from azdiskbackup.core.formatting import clock_time
 from azdiskbackup.core.rules import reasons
 from azdiskbackup.core.rules.verdicts import Finding, Plan, Progress, StepT, Verdict
 from azdiskbackup.errors import CORRELATION, OperatorError, Retryable
@@ -25,7 +25,7 @@ def after_failure(
     plan: Plan[StepT],
     error: OperatorError,
     again: datetime,
-    every: timedelta | None = None,
+    interval: str | None = None,
     *,
     is_overdue: bool = False,
 ) -> Plan[StepT]:
@@ -35,11 +35,11 @@ def after_failure(
         plan: what the rules wanted.
         error: how its step failed.
         again: when it is tried again.
-        every: the time between two tries, if it stays the same from now on.
+        interval: how often it is tried, in words, if they fit every try from now on.
         is_overdue: whether it should have healed by itself long ago.
     """
     hint = f" {plan.verdict.hint}" if plan.verdict.hint else ""
-    tries = f"The operator retries every {span(every)}." if every else f"Next attempt at {clock_time(again)}."
+    tries = f"The operator retries {interval}." if interval else f"Next attempt at {clock_time(again)}."
     message = f"{error.user_message}{hint} {tries}"
     if plan.ready:
         # A chore that fails spoils nothing; it is tried again.

@@ -12,6 +12,7 @@ from azdiskbackup.azure.inventory.job_search import JobSearch
 from azdiskbackup.azure.inventory.role_grants import RoleGrants
 from azdiskbackup.azure.inventory.sweep import Sweep
 from azdiskbackup.core.identity.arm_ids import ArmId, same_id
+from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.engine.clock import Clock
 from azdiskbackup.kube.client import KubeClient
@@ -94,21 +95,21 @@ class ReconcileContext:
 class StateStore(Generic[StateT]):
     """What passes leave for the next ones, by object: another object of the same name starts anew."""
 
-    def __init__(self, make: Callable[[], StateT]) -> None:
+    def __init__(self, make: Callable[..., StateT]) -> None:
         self._make = make
-        self._by_key: dict[Key, tuple[str, StateT]] = {}
+        self._by_key: dict[Key, tuple[str, str | None, StateT]] = {}
 
-    def of(self, key: Key, uid: str) -> StateT:
-        """Return the state of an object."""
-        known = self._by_key.get(key)
-        if known is None or known[0] != uid:
-            known = (uid, self._make())
-            self._by_key[key] = known
-        return known[1]
+    def of(self, key: Key, resource: Resource) -> StateT:
+        """Return the state of an object; of one that a person wants looked at at once, anew."""
+        known, wanted = self._by_key.get(key), resource.requested_at
+        is_same = known is not None and known[0] == resource.uid
+        if known is None or not is_same or wanted not in (None, known[1]):
+            self._by_key[key] = known = (resource.uid, wanted, self._make(is_requested=is_same))
+        return known[2]
 
     def all(self) -> Iterator[StateT]:
         """Yield the state of each object."""
-        return (state for _, state in self._by_key.values())
+        return (state for _, _, state in self._by_key.values())
 
     def forget(self, key: Key) -> str | None:
         """Drop what is known of an object that is gone; return the uid that it had."""

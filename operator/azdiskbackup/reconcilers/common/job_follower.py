@@ -70,7 +70,7 @@ class JobState(KindState):
         job: id of the job, as Azure told this process.
         foreign_job: id of a job in status that is not this object's.
         error: how the request failed last.
-        failures: in a row.
+        failures: in a row, and since when.
         not_before: when to send it again, once it has failed.
         refused: how Azure refused the request for good.
     """
@@ -83,6 +83,7 @@ class JobState(KindState):
     foreign_job: str | None = None
     error: OperatorError | None = None
     failures: int = 0
+    failing_since: datetime | None = None
     not_before: datetime | None = None
     refused: RequestRefused | None = None
 
@@ -95,7 +96,8 @@ class JobState(KindState):
         """Take note that the request failed."""
         self.error, self.operation = error, None
         self.failures += 1
-        self.not_before = now + pause(error, self.failures, jitter)
+        self.failing_since = self.failing_since or now
+        self.not_before = now + pause(error, self.failures, jitter, now - self.failing_since)
         if isinstance(error, Terminal):
             self.refused = RequestRefused(error, now)
 

@@ -48,6 +48,7 @@ class KindState:
     """What passes over one object leave for the next ones, for every kind.
 
     Attributes:
+        is_requested: whether a person asked to have it looked at at once, since when nothing is known of it.
         deleted_by_itself: whether the object was deleted, and not its whole kind; which stays true of it.
         absent_since: since when Azure does not find what was there, by lower-case ARM id.
         not_listed: what a list did not show either.
@@ -56,6 +57,7 @@ class KindState:
     """
 
     steps: StepRunner = field(default_factory=StepRunner)
+    is_requested: bool = False
     deleted_by_itself: bool = False
     absent_since: dict[str, datetime] = field(default_factory=dict)
     not_listed: set[str] = field(default_factory=set)
@@ -243,7 +245,7 @@ class Reconciler(Generic[DesiredT, ObservedT, StepT, StateT]):
                 self._kind.forget(uid)
             return None
         resource = Resource(raw)
-        if resource.deleting and await self._goes_with_its_kind(key, resource.uid):
+        if resource.deleting and await self._goes_with_its_kind(key, resource):
             await self._context.status_writer.release(resource)
             return None
         if is_abandoned(resource):
@@ -261,13 +263,13 @@ class Reconciler(Generic[DesiredT, ObservedT, StepT, StateT]):
                 await self._context.status_writer.write(resource, status)
             raise
 
-    async def _goes_with_its_kind(self, key: Key, uid: str) -> bool:
+    async def _goes_with_its_kind(self, key: Key, resource: Resource) -> bool:
         """Return whether an object goes because its whole kind goes: it is let go, and Azure is not asked.
 
         Who deletes a CustomResourceDefinition (an uninstallation that does not keep them, a person) has said nothing
         about backups, and all objects of the kind are deleted with it.
         """
-        state = self.states.of(key, uid)
+        state = self.states.of(key, resource)
         if not state.deleted_by_itself:
             state.deleted_by_itself = not await crds.is_deleted(self._context.kube, key.kind)
         return not state.deleted_by_itself
@@ -278,7 +280,7 @@ class Reconciler(Generic[DesiredT, ObservedT, StepT, StateT]):
         if isinstance(desired, Invalid):
             await writer.write_invalid(resource, desired, kind.status_model)
             return None
-        pass_ = Pass(key, resource, desired, self.states.of(key, resource.uid), now)
+        pass_ = Pass(key, resource, desired, self.states.of(key, resource), now)
         observed, plan = await self._gather(pass_)
         observed = await kind.complete(pass_, observed, plan)
         if resource.deleting and plan.ready:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from azdiskbackup.azure.gateways.azure import capture_error
 from azdiskbackup.azure.gateways.operations import Operations
 from azdiskbackup.core.objects.operation import GONE, Failed, Succeeded
-from azdiskbackup.core.rules.backoff import longest_pause, pause, recheck_pause
+from azdiskbackup.core.rules.backoff import pause, recheck_pause, retry_interval
 from azdiskbackup.core.rules.conditions import after_failure, tell
 from azdiskbackup.core.rules.contest import DRIFT, Correction, given_up, note
 from azdiskbackup.core.rules.intervals import OPERATION_ENDS_WITHIN, OPERATION_POLL, OPERATION_READABLE_WITHIN
@@ -125,8 +125,8 @@ class StepRunner:
     def _failed_plan(self, plan: Plan[StepT], error: OperatorError, now: datetime) -> Plan[StepT]:
         assert self.not_before is not None and self.failing_since is not None, "a failure has its pause"
         is_overdue = error.heals_within is not None and now - self.failing_since >= error.heals_within
-        every = longest_pause(error, self.failures)
-        failed = after_failure(plan, error, self.not_before, every, is_overdue=is_overdue)
+        interval = retry_interval(error, self.failures)
+        failed = after_failure(plan, error, self.not_before, interval, is_overdue=is_overdue)
         self.told = failed.verdict
         return failed
 
@@ -172,7 +172,7 @@ class StepRunner:
     def _pause_after(self, error: OperatorError, now: datetime, jitter: float) -> None:
         self.failures += 1
         self.failing_since = self.failing_since or now
-        self.not_before = now + pause(error, self.failures, jitter)
+        self.not_before = now + pause(error, self.failures, jitter, now - self.failing_since)
 
     @property
     def failed(self) -> bool:

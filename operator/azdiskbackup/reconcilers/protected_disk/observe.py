@@ -103,6 +103,9 @@ class Fetchers:
         validation: DiskValidation = known.state
         if shared:
             # One that was sent was not validated, whatever is known of its group since.
+            if pass_.state.is_requested:
+                self._validations.retry(request)
+                pass_.state.is_requested = False
             was_sent = pass_.state.instance.change_expected
             validation = PassedForGroup() if was_sent else self._validations.of(request, uid, known.state, pass_.now)
         return replace(observed, validation=validation, conflicting_instance=NOT_FETCHED if due else conflict.instance)

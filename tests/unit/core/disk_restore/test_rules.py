@@ -282,7 +282,7 @@ def test_a_refusal_is_told_with_what_comes_next() -> None:
     unknown = observed(validation=overdue, instance=replace(PROTECTED, identity="/gone"), attempt=NotStarted())
     assert make_plan(desired(), unknown).verdict.reason == reasons.IDENTITY_MISSING
     many = ValidationRefused(QuotaExceeded("x", "y"), NOW, NOW, 20)
-    assert "every 10 min" in make_plan(desired(), observed(validation=many)).verdict.message
+    assert "at intervals of 10 min to 1 h" in make_plan(desired(), observed(validation=many)).verdict.message
     throttled = observed(attempt=Sent(Throttled("x", "y")), recorded=INTENT)
     assert "when Azure allows it" in make_plan(desired(), throttled).verdict.message
 

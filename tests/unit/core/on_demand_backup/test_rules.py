@@ -151,7 +151,7 @@ def test_an_intent_for_another_instance_is_recorded_anew() -> None:
     ("error", "tries"),
     [
         (BUSY, "at least every 5 min."),
-        (QuotaExceeded("x", "y"), "at least every 10 min."),
+        (QuotaExceeded("x", "y"), "at least every 1 h."),
         (Unavailable("x", "y"), "at least every 10 min."),
         (ResourceLocked("x", "y"), "at least every 1 h."),
         (Throttled("x", "y", retry_after=timedelta(minutes=1)), "when Azure allows it."),

@@ -225,6 +225,9 @@ def test_what_waiting_does_not_heal_is_stalled() -> None:
 def test_tries_thin_out() -> None:
     pauses = [permission_pause(ValidationRefused(DENIED, NOW, NOW, tries)) for tries in (1, 2, 5, 50)]
     assert pauses == [timedelta(minutes=m) for m in (1, 2, 5, 5)]
+    lasted = [timedelta(hours=hours) for hours in (1, 6, 12, 100)]
+    pauses = [permission_pause(ValidationRefused(DENIED, NOW + each, NOW, 50)) for each in lasted]
+    assert pauses == [timedelta(minutes=m) for m in (10, 30, 60, 60)], "somebody has to look"
     first = next_refusal(None, DENIED, NOW, None)
     later = next_refusal(first, DENIED, NOW + timedelta(minutes=2), None)
     assert (later.tries, later.first, later.at) == (2, NOW, NOW + timedelta(minutes=2))

@@ -30,14 +30,20 @@ def test_what_heals_soon_is_tried_soon_and_ever_more_rarely() -> None:
 def test_nothing_is_tried_before_the_time_that_the_service_asks_for() -> None:
     down = Unavailable("Down", "busy", retry_after=timedelta(seconds=100))
     assert [seconds(down, n, jitter=0.0) for n in (1, 4, 20)] == [100, 100, 150], "and ever more rarely all the same"
-    assert backoff.longest_pause(down, 10) == timedelta(minutes=5)
+    assert backoff.retry_interval(down, 10) == "every 5 min"
     long = Unavailable("Down", "busy", retry_after=timedelta(minutes=20))
-    assert seconds(long, 20, jitter=0.0) == 1200 and backoff.longest_pause(long, 20) is None
+    assert seconds(long, 20, jitter=0.0) == 1200 and backoff.retry_interval(long, 20) is None
 
 
 def test_what_a_person_must_heal_is_tried_slowly() -> None:
     for error in (AccessDenied("x", "y"), PermissionsMissing("x", "y")):
         assert [seconds(error, n) for n in (1, 2, 50)] == [30, 60, 600]
+        for hours, most in ((2, 600), (6, 1800), (12, 3600), (48, 3600)):
+            assert backoff.pause(error, 50, 1.0, timedelta(hours=hours)).total_seconds() == most, "ever more rarely"
+
+
+def test_what_heals_by_itself_is_tried_as_often_however_long_it_lasts() -> None:
+    assert backoff.pause(Unavailable("Down", "no answer"), 50, 1.0, timedelta(hours=48)) == timedelta(minutes=5)
 
 
 def test_an_identity_that_the_directory_does_not_show_yet_is_tried_soon_and_one_that_is_gone_rarely() -> None:

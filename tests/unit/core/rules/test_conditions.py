@@ -71,15 +71,16 @@ def test_the_time_of_a_transition_is_kept_while_the_status_stays() -> None:
 
 def test_tries_that_do_not_thin_out_any_more_are_told_in_the_same_words() -> None:
     down, denied = Unavailable("Down", "no answer"), AccessDenied("x", "y")
-    assert backoff.longest_pause(down, 8) is None and backoff.longest_pause(down, 10) == timedelta(minutes=5)
-    assert backoff.longest_pause(denied, 5) is None and backoff.longest_pause(denied, 6) == timedelta(minutes=10)
-    assert backoff.longest_pause(InvalidRequest("x", "y"), 1) == timedelta(hours=1)
+    slowly = "at intervals of 10 min to 1 h"
+    assert backoff.retry_interval(down, 8) is None and backoff.retry_interval(down, 10) == "every 5 min"
+    assert backoff.retry_interval(denied, 5) is None and backoff.retry_interval(denied, 6) == slowly
+    assert backoff.retry_interval(InvalidRequest("x", "y"), 1) == "every 1 h"
     throttled = Throttled("429", "slow down", retry_after=timedelta(seconds=40))
-    assert backoff.longest_pause(throttled, 50) is None, "each time Azure may name another time"
+    assert backoff.retry_interval(throttled, 50) is None, "each time Azure may name another time"
     plan: Plan[str] = evaluate((("A", rule(WAITING)),), None, None, NOW)
     later = NOW + timedelta(minutes=10)
-    told = [conditions.after_failure(plan, denied, when, timedelta(minutes=10)).verdict for when in (NOW, later)]
-    assert told[0].message == told[1].message and "every 10 min" in told[0].message
+    told = [conditions.after_failure(plan, denied, when, slowly).verdict for when in (NOW, later)]
+    assert told[0].message == told[1].message and f"retries {slowly}." in told[0].message
     assert "Next attempt at 2026-01-05 09:10 UTC" in conditions.after_failure(plan, denied, later).verdict.message
 
 

@@ -35,7 +35,7 @@ from azdiskbackup.core.protected_disk.validation import (
     permission_pause,
 )
 from azdiskbackup.core.rules import reasons
-from azdiskbackup.core.rules.backoff import longest_pause, pause
+from azdiskbackup.core.rules.backoff import RETRIED_SLOWLY, pause, retry_interval
 from azdiskbackup.core.rules.intervals import (
     JOB_START_TAKES,
     OPERATION_POLL,
@@ -119,7 +119,7 @@ def _after_refusal(observed: Observed, step: Validate, refusal: ValidationRefuse
 def _pause(refusal: ValidationRefused) -> timedelta:
     if isinstance(refusal.error, PermissionsMissing):
         return permission_pause(refusal)
-    return pause(refusal.error, refusal.tries, 1.0)
+    return pause(refusal.error, refusal.tries, 1.0, refusal.at - refusal.first)
 
 
 def _needs_attention(observed: Observed, verdict: Verdict, refusal: ValidationRefused) -> Verdict:
@@ -135,8 +135,8 @@ def _needs_attention(observed: Observed, verdict: Verdict, refusal: ValidationRe
 def _refusal(observed: Observed, refusal: ValidationRefused) -> str:
     error, vault = refusal.error, observed.usable_vault
     if not isinstance(error, PermissionsMissing):
-        every = longest_pause(error, refusal.tries)
-        retry = f"every {span(every)}" if every else f"at {clock_time(refusal.at + _pause(refusal))}"
+        interval = retry_interval(error, refusal.tries)
+        retry = interval or f"at {clock_time(refusal.at + _pause(refusal))}"
         return f"Azure does not restore this yet. {error.user_message} The operator retries {retry}."
     grant = restore_grant(observed)
     assert grant is not None, "the rule on the role guarantees it"
@@ -160,7 +160,7 @@ def _refusal(observed: Observed, refusal: ValidationRefused) -> str:
     )
     return (
         f"Azure has refused the vault's identity access to {scope} since {clock_time(refusal.first)}, longer than role "
-        f"assignments take to propagate. {check}The operator retries every {span(_pause(refusal))}. "
+        f"assignments take to propagate. {check}The operator retries {RETRIED_SLOWLY}. "
         f"{error.user_message}"
     )
 

@@ -25,7 +25,7 @@ from azdiskbackup.core.protected_disk.validation import (
     permission_pause,
 )
 from azdiskbackup.core.rules import reasons
-from azdiskbackup.core.rules.backoff import longest_pause, pause
+from azdiskbackup.core.rules.backoff import RETRIED_SLOWLY, pause, retry_interval
 from azdiskbackup.core.rules.intervals import OPERATION_POLL, VALIDATION_TAKES
 from azdiskbackup.core.rules.lookup import FetchFailed, NotFetched, NotFound
 from azdiskbackup.core.rules.verdicts import (
@@ -169,7 +169,7 @@ def _until_azure_agrees(verdict: Verdict, observed: Observed, refusal: Validatio
 def _pause(refusal: ValidationRefused) -> timedelta:
     if isinstance(refusal.error, PermissionsMissing):
         return permission_pause(refusal)
-    return pause(refusal.error, refusal.tries, 1.0)
+    return pause(refusal.error, refusal.tries, 1.0, refusal.at - refusal.first)
 
 
 def _message(observed: Observed, refusal: ValidationRefused) -> str:
@@ -177,8 +177,8 @@ def _message(observed: Observed, refusal: ValidationRefused) -> str:
         return f"Azure refuses to back up the disk. {conflict_of(observed)}{refusal.error.user_message}"
     again = clock_time(refusal.at + _pause(refusal))
     if not isinstance(refusal.error, PermissionsMissing):
-        every = longest_pause(refusal.error, refusal.tries)
-        retry = f"The operator retries every {span(every)}." if every else f"Next attempt at {again}."
+        interval = retry_interval(refusal.error, refusal.tries)
+        retry = f"The operator retries {interval}." if interval else f"Next attempt at {again}."
         return f"Azure does not accept the disk yet. {refusal.error.user_message} {retry}"
     if is_overdue(refusal):
         return _overdue_message(observed, refusal, refusal.error.scope)
@@ -226,5 +226,5 @@ def _overdue_message(observed: Observed, refusal: ValidationRefused, scope: str 
     return (
         f"Azure has refused the vault's identity access{f' to {scope}' if scope else ''} since "
         f"{clock_time(refusal.first)}, longer than role assignments take to propagate. {'' if scope else roles}"
-        f"The operator retries every {span(_pause(refusal))}. {refusal.error.user_message}"
+        f"The operator retries {RETRIED_SLOWLY}. {refusal.error.user_message}"
     )
