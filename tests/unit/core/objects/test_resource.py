@@ -7,6 +7,7 @@ import pytest
 
 from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultStatus
 from azdiskbackup.api.v1alpha1.label_selector import LabelRequirement, LabelSelector
+from azdiskbackup.core.objects.markers import REQUESTED_AT
 from azdiskbackup.core.objects.resource import Resource, parse_status, selects
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -35,6 +36,12 @@ def test_no_selector_selects_nothing_and_an_empty_one_everything() -> None:
 def test_a_status_that_cannot_be_read_counts_as_none() -> None:
     raw = {"metadata": {"name": "x"}, "status": {"protectedDisks": "many"}}
     assert parse_status(BackupVaultStatus, Resource(raw)) == BackupVaultStatus()
+
+
+def test_what_a_person_asks_for_is_read_from_annotations() -> None:
+    assert Resource({"metadata": {"annotations": {REQUESTED_AT: "today"}}}).requested_at == "today"
+    assert Resource({"metadata": {"annotations": {"other": "x"}}}).requested_at is None
+    assert Resource({"metadata": {"annotations": None}}).requested_at is None
 
 
 def test_condition_is_true() -> None:

@@ -116,6 +116,16 @@ def test_a_refusal_for_want_of_a_role_is_that_of_all(asked: GroupValidations) ->
     assert asked.refusal(FIRST) is None and second(asked, NOW + 9 * MINUTE) == PassedForGroup()
 
 
+def test_who_is_asked_to_retry_waits_for_no_pause_of_its_group(asked: GroupValidations) -> None:
+    asked.answered(FIRST, "first", refused(), NOW, None)
+    told = asked.refusal(SECOND)
+    assert told is not None and awaits(asked).until == NOW + MINUTE
+    asked.retry(SECOND)
+    assert second(asked) == RetryForGroup(told)
+    asked.answered(SECOND, "second", refused(), NOW, None)
+    assert awaits(asked).until == NOW + 2 * MINUTE, "until Azure has answered"
+
+
 @pytest.mark.parametrize(
     "state",
     [refused(InvalidRequest("No", "No such disks.")), refused(EncryptionSetPermissionsMissing("No", "Not so.")), NEVER],
