@@ -247,12 +247,13 @@ bench-compare: $(READY) controlplane ## Measure another revision as well and com
 	@$(BIN)/python -m bench --compare .bench/before/results.json .bench/after/results.json
 
 .PHONY: check
-check: $(READY) ## Lint, types, import rules, format, CRD drift, links of the documentation: seconds
+check: $(READY) ## Lint, types, import rules, format, drift of what is generated, links of the documentation: seconds
 	@$(BIN)/ruff check --quiet operator tests
 	@$(BIN)/ruff format --quiet --check operator tests || { echo "not formatted: run 'make format'"; exit 1; }
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache >.lint-imports.log || { cat .lint-imports.log; exit 1; }
 	@$(BIN)/python -m azdiskbackup.api.crd --check crds
+	@$(BIN)/python -m generated --check
 	@$(call strictly_built,$(VENV)/site)
 	@test ! -e operator/__init__.py || { echo "operator/__init__.py shadows the standard library: remove it"; exit 1; }
 	@echo "check: all good"

@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from chart.conftest import CHART, GIVEN, GUID, LINES, render, run_helm
-from generated import files
 from harness.installation import merged
 
 # Every switch of the chart, each way.
@@ -213,7 +212,3 @@ def _left_open(schema: dict[str, Any], path: str = "") -> Iterator[str]:
         if value.get("type") == "object" and "properties" not in value:
             yield here
         yield from _left_open(value, here)
-
-
-def test_nothing_that_is_generated_has_drifted() -> None:
-    assert files.drifted() == [], "run `make chart`"

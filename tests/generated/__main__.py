@@ -1,5 +1,11 @@
-"""``python -m generated`` writes all generated files of the chart and of deploy/."""
+"""``python -m generated`` writes all that is generated; with ``--check`` it fails if anything has drifted."""
 
-from generated.files import write
+import sys
 
-write()
+from generated.files import drifted, write
+
+if "--check" in sys.argv[1:]:
+    if wrong := drifted():
+        sys.exit(f"not as generated: run `make chart`: {', '.join(wrong)}")
+else:
+    write()
