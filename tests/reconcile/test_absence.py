@@ -38,6 +38,23 @@ async def test_a_deletion_is_carried_out_although_azure_does_not_find_the_instan
     assert found.count(404) >= times and f"backupInstances.{done}" in world.writes(since)
 
 
+async def test_a_list_that_contradicts_a_get_tells_nothing_of_how_the_instance_looks(world: World, shop: Team) -> None:
+    """The list may be older than the object: its tags name the owner of before, and the disk would be left alone."""
+    shop.make_claim()
+    await shop.protect("before")
+    await shop.until("ProtectedDisk", "before", "Ready")
+    instance = shop.instance("before")
+    world.azure.turn("replica", name="behind", route=r"backupInstances\.list", every=1, behind=True)
+    await shop.delete("ProtectedDisk", "before")
+    await shop.gone("ProtectedDisk", "before")
+    await shop.protect()
+    await shop.until("ProtectedDisk", "data", "Ready")
+    world.azure.plant("backupInstances.get", times=2, **NOT_FOUND)
+    await shop.delete("ProtectedDisk", "data")
+    await shop.gone("ProtectedDisk", "data")
+    assert shop.portal("GET", instance)["properties"]["currentProtectionState"] == "ProtectionStopped"
+
+
 @pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
 async def test_a_vault_that_azure_does_not_find_is_left_alone(world: World, shop: Team, times: int) -> None:
     """To create it anew would replace the tags and the identity of others; a list of its group shows it."""

@@ -41,6 +41,9 @@ class NothingNew(Exception):
 _LISTS_BETWEEN_RECHECKS = 6
 # Longer than the replicas of one region differ.
 _ABSENCE_PROVEN_AFTER = timedelta(minutes=2)
+# For so long what a GET does not find, and a list shows, is looked for: a GET that finds it tells how it looks, while a
+# list may be of long before.
+_CONTRADICTED_FOR = timedelta(minutes=10)
 
 
 @dataclass(slots=True)
@@ -109,7 +112,8 @@ class KindState:
     ) -> ListedT | NotFound | FetchFailed:
         """Believe that what was there is gone when a list, which is another source, does not show it either.
 
-        Two GETs may fail alike: Resource Manager answers both from one place. The list is read once for each absence.
+        Two GETs may fail alike: Resource Manager answers both from one place. The list is read once for each absence,
+        and while it contradicts the GETs. What it shows is believed only when no GET finds it for a while.
 
         Args:
             id_: the ARM id of the thing.
@@ -132,6 +136,8 @@ class KindState:
         found = await find_listed(listed(), id_, parents)
         if isinstance(found, NotFound):
             self.not_listed.add(key)
+        elif not isinstance(found, FetchFailed) and now < self.absent_since[key] + _CONTRADICTED_FOR:
+            raise NothingNew(now + _ABSENCE_PROVEN_AFTER)
         return found
 
 

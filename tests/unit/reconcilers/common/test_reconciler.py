@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import Any, cast
@@ -11,10 +12,11 @@ import pytest
 from azdiskbackup.api.v1alpha1.backup_vault import BackupVaultStatus
 from azdiskbackup.core.backup_vault.observed import Fact as VaultFact
 from azdiskbackup.core.disk_backup_policy.observed import Fact as PolicyFact
+from azdiskbackup.core.identity.arm_ids import ArmId
 from azdiskbackup.core.objects.resource import Resource
 from azdiskbackup.core.on_demand_backup.observed import Fact as BackupFact
 from azdiskbackup.core.protected_disk.observed import Fact as DiskFact
-from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed
+from azdiskbackup.core.rules.lookup import NOT_FOUND, FetchFailed, NotFound
 from azdiskbackup.core.rules.verdicts import Plan, Verdict, need, satisfied, stalled
 from azdiskbackup.engine.cache import Cache, Key
 from azdiskbackup.errors import Unavailable
@@ -157,6 +159,30 @@ def test_what_was_there_is_gone_at_the_second_look_only() -> None:
     state.prove_absence("/a", object(), first + timedelta(minutes=3), was_there=True)
     with pytest.raises(NothingNew):
         state.prove_absence("/a", NOT_FOUND, first + timedelta(minutes=4), was_there=True)
+
+
+async def test_a_list_that_contradicts_a_get_is_believed_when_no_get_finds_it_for_a_while() -> None:
+    @dataclass(frozen=True)
+    class Row:
+        id: ArmId
+
+    shown = [Row(ArmId.parse("/subscriptions/1/resourceGroups/g/providers/N/t/a"))]
+
+    async def listed() -> list[Row]:
+        return shown
+
+    async def look(minutes: int) -> Row | NotFound | FetchFailed:
+        now = NOW + timedelta(minutes=minutes)
+        return await state.prove_absence_by_list(row.id, NOT_FOUND, listed, now, was_there=True)
+
+    state, row = KindState(), shown[0]
+    for minutes in (0, 2, 8):
+        with pytest.raises(NothingNew) as again:
+            await look(minutes)
+        assert again.value.requeue_at == NOW + timedelta(minutes=minutes + 2)
+    assert await look(10) is row
+    shown.clear()
+    assert await look(12) == NOT_FOUND
 
 
 def test_a_look_again_is_put_off_while_the_same_lasts_and_begins_anew_with_anything_else() -> None:
